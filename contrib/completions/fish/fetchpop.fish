@@ -1,0 +1,30 @@
+# fish completion for fetchpop
+
+function __fetchpop_accounts
+    set -l file $HOME/.fetchpoprc
+    set -q FETCHPOPRC; and set file $FETCHPOPRC
+    test -r $file; or set file (set -q XDG_CONFIG_HOME; and echo $XDG_CONFIG_HOME; or echo $HOME/.config)/fetchpop/fetchpoprc
+    test -r $file; and string match -rg '^\s*account\s*["\']([^"\']*)["\']' <$file
+end
+
+complete -c fetchpop -f -a '(__fetchpop_accounts)'
+complete -c fetchpop -s a -l all -d 'Fetch also what earlier runs fetched'
+complete -c fetchpop -s B -l fetchlimit -x -d 'At most so many messages'
+complete -c fetchpop -s c -l check -d 'Look for new mail, change nothing'
+complete -c fetchpop -l dry-run -d 'Say what would be done, change nothing'
+complete -c fetchpop -s F -l flush -d 'Delete also what earlier runs kept'
+complete -c fetchpop -s f -l rcfile -r -F -d 'Run file'
+complete -c fetchpop -l help -d 'Summary of options'
+complete -c fetchpop -s j -l jobs -x -d 'Accounts polled at once'
+complete -c fetchpop -s k -l keep -d 'Delete nothing from the server'
+complete -c fetchpop -s K -l nokeep -d 'Delete what this run fetches'
+complete -c fetchpop -s l -l limit -x -d 'Leave larger messages'
+complete -c fetchpop -s m -l mda -x -a '(__fish_complete_command)' -d 'Deliver to a command'
+complete -c fetchpop -l no-fork -d 'Poll in one process'
+complete -c fetchpop -l retry -x -d 'Release a held message'
+complete -c fetchpop -s s -l silent -d 'No progress, no summary'
+complete -c fetchpop -l state-dir -r -a '(__fish_complete_directories)' -d 'Folder of the journals'
+complete -c fetchpop -l status -d 'List held messages'
+complete -c fetchpop -s t -l timeout -x -d 'Give a silent server up'
+complete -c fetchpop -s V -l version -d 'Print the version'
+complete -c fetchpop -s v -l verbose -d 'Print the conversation'

@@ -1,0 +1,527 @@
+#include "app/config.h"
+
+#include <confuse.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
+#include "app/rctext.h"
+#include "app/settings.h"
+#include "base/file.h"
+#include "base/str.h"
+#include "base/xalloc.h"
+
+#define LEXER_STRING 4096 /* passwords are not longer */
+
+/* One parse, with all files that include each other. libconfuse has no argument for callbacks, so
+ * each level of its tables holds an `include` function whose pointer leads here. */
+struct parse {
+    struct rctext files[CONFIG_INCLUDES]; /* being read right now, the outermost first */
+    size_t sections_met[CONFIG_INCLUDES];
+    size_t depth;
+    char **names; /* of all files so far; places point into it */
+    size_t name_count;
+    struct section top;
+    struct section *defaults; /* NULL: none yet */
+    struct section **accounts;
+    size_t account_count;
+    struct section *current; /* the section whose keys are coming in, or NULL */
+    struct err *err;         /* the first one stays */
+};
+
+/* --- places and errors -------------------------------------------------------------------------- */
+
+static struct parse *parse_of(cfg_t *cfg)
+{
+    for (cfg_opt_t *opt = cfg->opts; opt->name != NULL; opt++) {
+        if (opt->type == CFGT_FUNC) {
+            return opt->simple_value.ptr != NULL ? (struct parse *)(void *)opt->simple_value.ptr
+                                                 : NULL;
+        }
+    }
+    return NULL;
+}
+
+__attribute__((format(printf, 3, 4))) static int refuse(struct parse *parse, unsigned line,
+                                                        const char *fmt, ...)
+{
+    if (parse->err->kind != ERR_NONE) {
+        return -1;
+    }
+    char words[600];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(words, sizeof words, fmt, args);
+    va_end(args);
+    return err_set(parse->err, ERR_CONFIG, "%s:%u: %s", parse->files[parse->depth - 1].name, line,
+                   words);
+}
+
+static bool is_top(const cfg_t *cfg)
+{
+    return strcmp(cfg->name, "root") == 0;
+}
+
+/* What is between the first quote and the last one of libconfuse's words. */
+static bool quoted(const char *words, char *out, size_t cap)
+{
+    const char *from = strchr(words, '\'');
+    const char *to = strrchr(words, '\'');
+    if (from == NULL || to == from || (size_t)(to - from) > cap) {
+        return false;
+    }
+    size_t len = (size_t)(to - from) - 1;
+    memcpy(out, from + 1, len);
+    out[len] = '\0';
+    return true;
+}
+
+static void refuse_unknown(struct parse *parse, unsigned line, bool top, const char *word)
+{
+    const char *near = settings_near(word, top);
+    const char *other = settings_near(word, !top);
+    bool elsewhere = settings_key(word, !top) >= 0;
+    if (strchr(word, '|') != NULL) {
+        refuse(parse, line, "no such key: \"%s\"", word);
+    } else if (elsewhere && top) {
+        refuse(parse, line, "%s belongs inside an account or defaults", word);
+    } else if (elsewhere) {
+        refuse(parse, line, "%s belongs at the top level, outside of accounts", word);
+    } else if (near == NULL && other != NULL && top) {
+        refuse(parse, line, "no such key: \"%s\"; did you mean %s, inside an account?", word, other);
+    } else if (near != NULL) {
+        refuse(parse, line, "no such key: \"%s\"; did you mean %s?", word, near);
+    } else {
+        refuse(parse, line, "no such key: \"%s\"; fetchpoprc(5) lists them", word);
+    }
+}
+
+/* libconfuse's words, in ours where a person would not know what to do. */
+static void on_error(cfg_t *cfg, const char *fmt, va_list args)
+{
+    struct parse *parse = parse_of(cfg);
+    if (parse == NULL || parse->depth == 0) {
+        return;
+    }
+    char words[400];
+    char word[120];
+    /* The format is libconfuse's own. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+    vsnprintf(words, sizeof words, fmt, args);
+#pragma GCC diagnostic pop
+    unsigned line = (unsigned)cfg->line;
+    bool named = quoted(words, word, sizeof word);
+    struct str text = str_from(words);
+    if (named && str_has_prefix(text, "no such option")) {
+        refuse_unknown(parse, line, is_top(cfg), word);
+    } else if (str_has_prefix(text, "no sub-section")) {
+        refuse(parse, line, "a name with | in it is no key");
+    } else if (named && str_has_prefix(text, "found duplicate title")) {
+        refuse(parse, line, "a second account \"%s\"; give each its own title", word);
+    } else if (named && str_has_prefix(text, "missing title")) {
+        refuse(parse, line, "an account needs a title: account \"work\" { ... }");
+    } else if (named && str_has_prefix(text, "missing equal sign")) {
+        refuse(parse, line, "a = is missing behind %s", word);
+    } else if (named && str_has_prefix(text, "unexpected token")) {
+        refuse(parse, line, "\"%s\" is not expected here; quote the value, and close lists with }",
+               word);
+    } else {
+        refuse(parse, line, "%s", words);
+    }
+}
+
+/* --- what libconfuse calls ---------------------------------------------------------------------- */
+
+static const char *keep_name(struct parse *parse, const char *name)
+{
+    for (size_t i = 0; i < parse->name_count; i++) {
+        if (strcmp(parse->names[i], name) == 0) {
+            return parse->names[i];
+        }
+    }
+    parse->names = xreallocarray(parse->names, parse->name_count + 1, sizeof *parse->names);
+    parse->names[parse->name_count] = xstrdup(name);
+    return parse->names[parse->name_count++];
+}
+
+/* libconfuse tells of a section by its first key, or by its end. */
+static int begin_section(struct parse *parse, cfg_t *cfg)
+{
+    if (parse->current != NULL) {
+        return 0;
+    }
+    struct rctext *file = &parse->files[parse->depth - 1];
+    size_t *met = &parse->sections_met[parse->depth - 1];
+    unsigned line = *met < file->section_count ? file->sections[*met] : (unsigned)cfg->line;
+    (*met)++;
+    bool is_account = strcmp(cfg->name, "account") == 0;
+    if (!is_account && parse->defaults != NULL) {
+        return refuse(parse, line, "a second defaults (the first is in line %u of %s); join them",
+                      parse->defaults->line, parse->defaults->file);
+    }
+    struct section *section = xcalloc(1, sizeof *section);
+    section->title = is_account ? xstrdup(cfg->title) : NULL;
+    section->file = keep_name(parse, file->name);
+    section->line = line;
+    parse->current = section;
+    if (!is_account) {
+        parse->defaults = section;
+        return 0;
+    }
+    parse->accounts =
+        xreallocarray(parse->accounts, parse->account_count + 1, sizeof *parse->accounts);
+    parse->accounts[parse->account_count++] = section;
+    return 0;
+}
+
+/* At the closing brace: `cfg` is the level around the section. */
+static int end_section(cfg_t *cfg, cfg_opt_t *opt)
+{
+    struct parse *parse = parse_of(cfg);
+    int result = begin_section(parse, cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1));
+    parse->current = NULL;
+    return result;
+}
+
+static bool belongs(const cfg_t *cfg, const cfg_opt_t *opt)
+{
+    for (const cfg_opt_t *own = cfg->opts; own->name != NULL; own++) {
+        if (own == opt) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Each value comes by here. libconfuse itself gets to keep an empty text. */
+static int keep_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
+{
+    *(const char **)result = "";
+    struct parse *parse = parse_of(cfg);
+    if (parse->depth == 0) {
+        return -1; /* fill_lexer */
+    }
+    unsigned line = (unsigned)cfg->line;
+    bool top = is_top(cfg);
+    /* A name such as account=work|port reaches into another section. */
+    if (!belongs(cfg, opt)) {
+        return refuse(parse, line, "a name with | in it is no key");
+    }
+    if (!top && begin_section(parse, cfg) != 0) {
+        return -1;
+    }
+    struct section *section = top ? &parse->top : parse->current;
+    const struct rctext *file = &parse->files[parse->depth - 1];
+    int key = settings_key(opt->name, top);
+    struct setting *setting = &section->settings[key];
+    /* In a list the second item finds one there already; so does the first after another `=`. */
+    if (setting->count > 0 && (!(opt->flags & CFGF_LIST) || cfg_opt_size(opt) <= 1)) {
+        return refuse(parse, line, "%s is there already (line %u); keep one of them", opt->name,
+                      setting->line);
+    }
+    if (file->others_read && strcmp(opt->name, "password") == 0) {
+        return refuse(parse, line,
+                      "a password in a file that others can read; chmod 600 %s, or use "
+                      "password_command",
+                      file->name);
+    }
+    settings_add(section, key, value, keep_name(parse, file->name), line);
+    return 0;
+}
+
+static int read_file(struct parse *parse, cfg_t *cfg, struct rctext *text);
+
+static bool is_open(const struct parse *parse, const struct rctext *text)
+{
+    for (size_t i = 0; i < parse->depth; i++) {
+        if (parse->files[i].device == text->device && parse->files[i].inode == text->inode) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* True if the error is about a line of that file, and not about the file as a whole. */
+static bool has_line(const struct err *err, const char *path)
+{
+    size_t len = strlen(path);
+    return strncmp(err->text, path, len) == 0 && err->text[len] == ':' &&
+           err->text[len + 1] >= '0' && err->text[len + 1] <= '9';
+}
+
+/* include("path"), relative to the file it stands in. */
+static int include(cfg_t *cfg, cfg_opt_t *opt, int argc, const char **argv)
+{
+    struct parse *parse = parse_of(cfg);
+    unsigned line = (unsigned)cfg->line;
+    (void)opt;
+    if (!is_top(cfg)) {
+        return refuse(parse, line, "include belongs at the top level, outside of accounts");
+    }
+    if (argc != 1 || argv[0][0] == '\0') {
+        return refuse(parse, line, "include takes one path: include(\"more\")");
+    }
+    if (parse->depth == CONFIG_INCLUDES) {
+        return refuse(parse, line, "more than %d files inside each other", CONFIG_INCLUDES);
+    }
+    const struct rctext *here = &parse->files[parse->depth - 1];
+    char *folder = file_parent(here->is_input ? "" : here->name);
+    char *path = file_expand(argv[0], strcmp(folder, ".") == 0 ? NULL : folder);
+    free(folder);
+    struct rctext text;
+    int result = rctext_read(&text, path, parse->err);
+    if (result != 0 && !has_line(parse->err, path)) {
+        err_prefix(parse->err, "%s:%u: include", here->name, line);
+    } else if (result != 0) {
+        /* The line in that file says more than the one here. */
+    } else if (is_open(parse, &text)) {
+        result = refuse(parse, line, "%s includes itself", path);
+        rctext_free(&text);
+    } else {
+        result = read_file(parse, cfg, &text);
+    }
+    free(path);
+    return result;
+}
+
+/* --- one file ----------------------------------------------------------------------------------- */
+
+static int run_parser(cfg_t *cfg, struct rctext *text)
+{
+    FILE *stream = fmemopen(text->data, text->size + RCTEXT_PADDING, "r");
+    if (stream == NULL) {
+        return -1;
+    }
+    /* No buffer of stdio's: it would keep a copy. */
+    setvbuf(stream, NULL, _IONBF, 0);
+    int result = cfg_parse_fp(cfg, stream);
+    fclose(stream);
+    return result == CFG_SUCCESS ? 0 : -1;
+}
+
+/* Takes over the text. Also called inside itself, by include. */
+static int read_file(struct parse *parse, cfg_t *cfg, struct rctext *text)
+{
+    char *outer_name = cfg->filename;
+    int outer_line = cfg->line;
+    cfg->filename = xstrdup(text->name);
+    parse->sections_met[parse->depth] = 0;
+    parse->files[parse->depth++] = *text;
+    int result = run_parser(cfg, text);
+    if (result != 0) {
+        refuse(parse, (unsigned)cfg->line, "this is no run file");
+    }
+    rctext_free(&parse->files[--parse->depth]);
+    free(cfg->filename);
+    cfg->filename = outer_name;
+    cfg->line = outer_line;
+    return result;
+}
+
+/* Fills libconfuse's buffer for strings, which is kept from one string to the next: before the
+ * parse, so that it does not move and leave copies of a password behind; after it, so that the last
+ * one is gone. */
+static void fill_lexer(cfg_t *cfg)
+{
+    static const char LEAD[] = "jobs = \"";
+    char text[sizeof LEAD + LEXER_STRING];
+    memset(text, 'x', sizeof text);
+    memcpy(text, LEAD, sizeof LEAD - 1);
+    text[sizeof text - 1] = '"';
+    FILE *stream = fmemopen(text, sizeof text, "r");
+    if (stream != NULL) {
+        cfg_parse_fp(cfg, stream);
+        fclose(stream);
+    }
+}
+
+#define KEYS CFGF_NODEFAULT
+
+static int parse_all(struct parse *parse, struct rctext *text)
+{
+    cfg_opt_t anchor = CFG_FUNC("include", include);
+    anchor.simple_value.ptr = (void **)(void *)parse;
+    cfg_opt_t keys[] = {
+        CFG_STR_CB("server", NULL, KEYS, keep_value),
+        CFG_STR_CB("port", NULL, KEYS, keep_value),
+        CFG_STR_CB("tls", NULL, KEYS, keep_value),
+        CFG_STR_CB("tls_trust", NULL, KEYS, keep_value),
+        CFG_STR_CB("tls_ca_file", NULL, KEYS, keep_value),
+        CFG_STR_CB("tls_ca_dir", NULL, KEYS, keep_value),
+        CFG_STR_CB("tls_cert_file", NULL, KEYS, keep_value),
+        CFG_STR_CB("tls_key_file", NULL, KEYS, keep_value),
+        CFG_STR_LIST_CB("tls_pin", NULL, KEYS, keep_value),
+        CFG_STR_CB("tls_min_version", NULL, KEYS, keep_value),
+        CFG_STR_CB("tls_server_name", NULL, KEYS, keep_value),
+        CFG_STR_CB("tls_crl_file", NULL, KEYS, keep_value),
+        CFG_STR_CB("user", NULL, KEYS, keep_value),
+        CFG_STR_CB("password", NULL, KEYS, keep_value),
+        CFG_STR_CB("password_command", NULL, KEYS, keep_value),
+        CFG_STR_CB("password_file", NULL, KEYS, keep_value),
+        CFG_STR_CB("token_command", NULL, KEYS, keep_value),
+        CFG_STR_LIST_CB("auth", NULL, KEYS, keep_value),
+        CFG_STR_CB("keep", NULL, KEYS, keep_value),
+        CFG_STR_CB("maildir", NULL, KEYS, keep_value),
+        CFG_STR_CB("mbox", NULL, KEYS, keep_value),
+        CFG_STR_CB("mda", NULL, KEYS, keep_value),
+        CFG_STR_CB("mda_timeout", NULL, KEYS, keep_value),
+        CFG_STR_CB("timeout", NULL, KEYS, keep_value),
+        CFG_STR_CB("session_timeout", NULL, KEYS, keep_value),
+        CFG_STR_CB("max_size", NULL, KEYS, keep_value),
+        CFG_STR_CB("max_messages", NULL, KEYS, keep_value),
+        CFG_STR_CB("max_tries", NULL, KEYS, keep_value),
+        CFG_STR_CB("pipelining", NULL, KEYS, keep_value),
+        CFG_STR_CB("fsync", NULL, KEYS, keep_value),
+        CFG_STR_CB("enabled", NULL, KEYS, keep_value),
+        anchor,
+        CFG_END(),
+    };
+    cfg_opt_t top[] = {
+        CFG_STR_CB("jobs", NULL, KEYS, keep_value),
+        CFG_STR_CB("max_per_server", NULL, KEYS, keep_value),
+        CFG_STR_CB("state_dir", NULL, KEYS, keep_value),
+        CFG_SEC("defaults", keys, CFGF_NODEFAULT),
+        CFG_SEC("account", keys, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
+        anchor,
+        CFG_END(),
+    };
+    cfg_t *cfg = cfg_init(top, CFGF_NONE);
+    if (cfg == NULL) {
+        rctext_free(text);
+        return err_set(parse->err, ERR_SYSTEM, "no memory for the run file");
+    }
+    cfg_set_error_function(cfg, on_error);
+    cfg_set_validate_func(cfg, "defaults", end_section);
+    cfg_set_validate_func(cfg, "account", end_section);
+    fill_lexer(cfg);
+    int result = read_file(parse, cfg, text);
+    fill_lexer(cfg);
+    cfg_free(cfg);
+    return result;
+}
+
+/* --- the result --------------------------------------------------------------------------------- */
+
+/* pop.example.com and POP.Example.Com. are one server. */
+static struct str server_name(const struct account *account)
+{
+    struct str name = str_from(account->server);
+    if (name.len > 1 && name.ptr[name.len - 1] == '.') {
+        name.len--;
+    }
+    return name;
+}
+
+static int check_twice(const struct parse *parse, const struct config *config, struct err *err)
+{
+    size_t last = config->count - 1;
+    const struct account *new = config->accounts[last];
+    for (size_t i = 0; i < last; i++) {
+        const struct account *old = config->accounts[i];
+        if (str_equal_nocase(server_name(old), server_name(new)) &&
+            strcmp(old->user, new->user) == 0) {
+            return err_set(err, ERR_CONFIG,
+                           "%s:%u: account \"%s\" is the same mailbox as \"%s\" (%s:%u): one "
+                           "server and user; remove one of them",
+                           parse->accounts[last]->file, parse->accounts[last]->line, new->title,
+                           old->title, parse->accounts[i]->file, parse->accounts[i]->line);
+        }
+    }
+    return 0;
+}
+
+static int convert_all(const struct parse *parse, struct config *config, struct err *err)
+{
+    struct settings_top top;
+    if (settings_read_top(&parse->top, &top, err) != 0) {
+        return -1;
+    }
+    config->jobs = top.jobs;
+    config->max_per_server = top.max_per_server;
+    config->state_dir = top.state_dir;
+    config->accounts = xcalloc(parse->account_count, sizeof *config->accounts);
+    for (size_t i = 0; i < parse->account_count; i++) {
+        if (settings_account(parse->accounts[i], parse->defaults, &config->accounts[i], err) != 0) {
+            return -1;
+        }
+        config->count++;
+        if (check_twice(parse, config, err) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static void clear(struct parse *parse)
+{
+    settings_clear(&parse->top);
+    if (parse->defaults != NULL) {
+        settings_clear(parse->defaults);
+        free(parse->defaults);
+    }
+    for (size_t i = 0; i < parse->account_count; i++) {
+        settings_clear(parse->accounts[i]);
+        free(parse->accounts[i]);
+    }
+    free(parse->accounts);
+    for (size_t i = 0; i < parse->name_count; i++) {
+        free(parse->names[i]);
+    }
+    free(parse->names);
+}
+
+/* Takes over the text. */
+static int make(struct config *config, struct rctext *text, struct err *err)
+{
+    char *name = xstrdup(text->name);
+    struct parse parse = {.err = err};
+    *config = (struct config){0};
+    err_clear(err);
+    int result = parse_all(&parse, text);
+    if (result == 0) {
+        result = convert_all(&parse, config, err);
+    }
+    if (result == 0 && config->count == 0) {
+        result = err_set(err, ERR_CONFIG,
+                         "%s: has no account; fetchpoprc(5) begins with an example", name);
+    }
+    clear(&parse);
+    free(name);
+    if (result != 0) {
+        config_free(config);
+    }
+#ifdef __GLIBC__
+    malloc_trim(0); /* libconfuse's tables are large, and workers inherit what is left */
+#endif
+    return result;
+}
+
+int config_read(struct config *config, const char *path, struct err *err)
+{
+    struct rctext text;
+    *config = (struct config){0};
+    return rctext_read(&text, path, err) == 0 ? make(config, &text, err) : -1;
+}
+
+int config_parse(struct config *config, const char *name, const char *bytes, size_t size,
+                 struct err *err)
+{
+    struct rctext text;
+    *config = (struct config){0};
+    return rctext_from(&text, name, bytes, size, err) == 0 ? make(config, &text, err) : -1;
+}
+
+void config_free(struct config *config)
+{
+    for (size_t i = 0; i < config->count; i++) {
+        account_free(config->accounts[i]);
+    }
+    free(config->accounts);
+    free(config->state_dir);
+    *config = (struct config){0};
+}

@@ -1,0 +1,34 @@
+/*
+ * config: the run file, through libconfuse, as accounts.
+ *
+ * One parse at a time (the lexer is global state). Everything is copied out; nothing of libconfuse
+ * is left when these return, and no password in its buffers.
+ */
+#ifndef FP_APP_CONFIG_H
+#define FP_APP_CONFIG_H
+
+#include <stddef.h>
+
+#include "base/err.h"
+#include "session/account.h"
+
+#define CONFIG_INCLUDES 10 /* files inside each other */
+
+struct config {
+    struct account **accounts; /* in the order of the file; an entry may be NULL once freed */
+    size_t count;
+    unsigned jobs, max_per_server;
+    char *state_dir; /* absolute; NULL: not given */
+};
+
+/* Reads path ("-": standard input) and all it includes. ERR_CONFIG "FILE:LINE: what; what to do".
+ * On failure there is nothing to free. */
+int config_read(struct config *config, const char *path, struct err *err);
+
+/* The same from memory; `name` is for errors, and its folder is where includes are looked for. */
+int config_parse(struct config *config, const char *name, const char *bytes, size_t size,
+                 struct err *err);
+
+void config_free(struct config *config); /* wipes the secrets */
+
+#endif

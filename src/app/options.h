@@ -1,0 +1,51 @@
+/*
+ * options: the command line.
+ *
+ * One table holds every option with its help. Letters that fetchmail's users have in their fingers
+ * keep their meaning, and its long names are understood where they mean the same.
+ */
+#ifndef FP_APP_OPTIONS_H
+#define FP_APP_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/err.h"
+#include "session/account.h"
+
+enum options_mode {
+    OPTIONS_POLL,
+    OPTIONS_CHECK,
+    OPTIONS_DRY_RUN,
+    OPTIONS_STATUS,
+    OPTIONS_RETRY,
+    OPTIONS_HELP,
+    OPTIONS_VERSION
+};
+
+/* All texts are borrowed from argv. */
+struct options {
+    enum options_mode mode;
+    const char *run_file, *state_dir, *mda, *retry;
+    bool all, keep, no_keep, flush, silent, verbose, no_fork;
+    bool has_max_size;
+    uint64_t max_size;
+    unsigned max_messages; /* 0: not given */
+    unsigned jobs;         /* 0: not given */
+    int64_t timeout;       /* seconds; 0: not given */
+    char **accounts;       /* the names behind the options */
+    size_t account_count;
+};
+
+/* Reads the command line; may reorder argv. ERR_USAGE says what is wrong. */
+int options_parse(struct options *options, int argc, char **argv, struct err *err);
+
+/* What the command line says about every account, over the run file. */
+void options_apply(const struct options *options, struct account *account);
+
+void options_print_help(FILE *to);
+void options_print_version(FILE *to);
+
+#endif

@@ -1,0 +1,19 @@
+/*
+ * paths: where the run file and the state folder are.
+ */
+#ifndef FP_APP_PATHS_H
+#define FP_APP_PATHS_H
+
+#include "base/err.h"
+
+/* The run file: `given` (of -f), else $FETCHPOPRC, else ~/.fetchpoprc, else fetchpop/fetchpoprc
+ * under $XDG_CONFIG_HOME or ~/.config. Malloced ("-": standard input); NULL with ERR_CONFIG, which
+ * says where was looked, if there is none. */
+char *paths_run_file(const char *given, struct err *err);
+
+/* The state folder, absolute: `given` (of --state-dir, relative to the working folder), else
+ * `configured` (absolute), else fetchpop under $XDG_STATE_HOME or ~/.local/state. Malloced; NULL
+ * with ERR_CONFIG. It is not made here. */
+char *paths_state(const char *given, const char *configured, struct err *err);
+
+#endif

@@ -1,0 +1,498 @@
+#include "app/pool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+
+#include "app/worker.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/stop.h"
+#include "base/xalloc.h"
+
+#define LIMIT_EXTRA_S 60 /* beyond twice the session's time and one command's */
+#define END_MS 5000      /* from the end of its pipe to the end of the process */
+#define EVENTS_AT_ONCE 64
+
+enum ending { ENDING_OF_ITSELF, ENDING_LATE, ENDING_KILLED };
+
+struct slot {
+    pid_t pid; /* 0: free */
+    int fd;    /* -1: its pipe has ended */
+    size_t index;
+    int64_t deadline;
+    enum ending ending;
+    bool has_result;
+    struct session_figures figures;
+    struct event event; /* the one that is coming in */
+    size_t have;
+};
+
+struct pool {
+    const struct pool_job *job;
+    struct report *report;
+    struct slot *slots;
+    struct pollfd *waits;
+    size_t slot_count, running;
+    bool *started; /* of each account */
+    size_t waiting; /* not started yet */
+    int stops;      /* words passed on so far */
+    bool starved;   /* fork failed; wait for a worker to end */
+};
+
+int64_t pool_limit_ms(const struct account *account)
+{
+    return (account->session_timeout * 2 + LIMIT_EXTRA_S + account->mda_timeout) * 1000;
+}
+
+static struct account *account_of(const struct pool *pool, const struct slot *slot)
+{
+    return pool->job->accounts[slot->index];
+}
+
+static void show_progress(struct pool *pool)
+{
+    struct session_figures all = {0};
+    for (size_t i = 0; i < pool->slot_count; i++) {
+        if (pool->slots[i].pid != 0) {
+            all.planned += pool->slots[i].figures.planned;
+            all.fetched += pool->slots[i].figures.fetched;
+            all.octets += pool->slots[i].figures.octets;
+            all.octets_planned += pool->slots[i].figures.octets_planned;
+        }
+    }
+    report_progress(pool->report, &all);
+}
+
+static void take_event(struct pool *pool, struct slot *slot, struct event *event)
+{
+    const char *title = account_of(pool, slot)->title;
+    event->text[sizeof event->text - 1] = '\0';
+    switch (event->kind) {
+    case EVENT_LINE:
+        report_line(pool->report, title, (enum log_level)event->number, event->text);
+        break;
+    case EVENT_PROGRESS:
+        slot->figures = event->figures;
+        show_progress(pool);
+        break;
+    default:
+        slot->has_result = true;
+        slot->figures = (struct session_figures){0};
+        report_result(pool->report, title, &event->figures,
+                      event->number < ERR_KINDS ? (enum err_kind)event->number : ERR_WORKER,
+                      event->text);
+        break;
+    }
+}
+
+/* --- in the worker ------------------------------------------------------------------------------ */
+
+struct pipe_end {
+    int fd;
+};
+
+/* If the parent is gone, nobody listens; the work is worth finishing all the same. */
+static void send_event(void *ctx, const struct event *event)
+{
+    const struct pipe_end *end = ctx;
+    file_write(end->fd, event, sizeof *event, "the parent", NULL);
+}
+
+static void close_others(const struct pool *pool, const struct slot *own)
+{
+    for (size_t i = 0; i < pool->slot_count; i++) {
+        if (&pool->slots[i] != own && pool->slots[i].pid != 0 && pool->slots[i].fd >= 0) {
+            close(pool->slots[i].fd);
+        }
+    }
+}
+
+static void forget_others(const struct pool_job *job, size_t own)
+{
+    for (size_t i = 0; i < job->count; i++) {
+        if (i != own) {
+            account_free(job->accounts[i]);
+            job->accounts[i] = NULL;
+        }
+    }
+}
+
+static void take_null_input(void)
+{
+    int fd = file_open("/dev/null", O_RDONLY, 0);
+    if (fd > STDIN_FILENO) {
+        dup2(fd, STDIN_FILENO);
+        close(fd);
+    }
+}
+
+static void run_child(const struct pool *pool, const struct slot *slot, size_t index, int fd,
+                      pid_t parent)
+{
+    setpgid(0, 0);
+#ifdef __linux__
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != parent) {
+        _exit(err_status(ERR_STOPPED));
+    }
+#else
+    (void)parent;
+#endif
+    close_others(pool, slot);
+    forget_others(pool->job, index);
+    take_null_input();
+    struct pipe_end end = {fd};
+    struct worker_job work = {
+        .account = pool->job->accounts[index],
+        .state_dir = pool->job->state_dir,
+        .mode = pool->job->mode,
+        .level = pool->report->level,
+        .emit = send_event,
+        .ctx = &end,
+    };
+    worker_run(&work);
+    account_free(work.account);
+    _exit(0);
+}
+
+/* --- starting ----------------------------------------------------------------------------------- */
+
+static int make_pipe(int fds[2])
+{
+    if (pipe(fds) != 0) {
+        return -1;
+    }
+    if (fcntl(fds[0], F_SETFD, FD_CLOEXEC) != 0 || fcntl(fds[1], F_SETFD, FD_CLOEXEC) != 0 ||
+        fcntl(fds[0], F_SETFL, O_NONBLOCK) != 0) {
+        int why = errno;
+        close(fds[0]);
+        close(fds[1]);
+        errno = why;
+        return -1;
+    }
+    return 0;
+}
+
+static struct slot *free_slot(struct pool *pool)
+{
+    for (size_t i = 0; i < pool->slot_count; i++) {
+        if (pool->slots[i].pid == 0) {
+            return &pool->slots[i];
+        }
+    }
+    return NULL;
+}
+
+/* 0, or -1 with errno. */
+static int start(struct pool *pool, struct slot *slot, size_t index)
+{
+    int fds[2];
+    if (make_pipe(fds) != 0) {
+        return -1;
+    }
+    pid_t parent = getpid();
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(fds[0]);
+        run_child(pool, slot, index, fds[1], parent);
+    }
+    int why = errno;
+    close(fds[1]);
+    if (pid < 0) {
+        close(fds[0]);
+        errno = why;
+        return -1;
+    }
+    setpgid(pid, pid);
+    *slot = (struct slot){.pid = pid, .fd = fds[0], .index = index};
+    slot->deadline = clock_in(pool_limit_ms(pool->job->accounts[index]));
+    pool->running++;
+    return 0;
+}
+
+static unsigned running_on(const struct pool *pool, const char *server)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < pool->slot_count; i++) {
+        const struct slot *slot = &pool->slots[i];
+        count += slot->pid != 0 && strcasecmp(account_of(pool, slot)->server, server) == 0;
+    }
+    return count;
+}
+
+/* The first account that may start now; count if none. */
+static size_t choose(const struct pool *pool)
+{
+    const struct pool_job *job = pool->job;
+    for (size_t i = 0; i < job->count; i++) {
+        if (!pool->started[i] &&
+            running_on(pool, job->accounts[i]->server) < job->max_per_server) {
+            return i;
+        }
+    }
+    return job->count;
+}
+
+static void finish_account(struct pool *pool, size_t index)
+{
+    account_free(pool->job->accounts[index]);
+    pool->job->accounts[index] = NULL;
+}
+
+static void start_more(struct pool *pool)
+{
+    while (pool->waiting > 0 && pool->running < pool->slot_count && !pool->starved &&
+           !stop_asked()) {
+        size_t index = choose(pool);
+        if (index == pool->job->count) {
+            return;
+        }
+        if (start(pool, free_slot(pool), index) != 0) {
+            if (pool->running > 0) {
+                pool->starved = true; /* again when one has ended */
+                return;
+            }
+            struct err err;
+            err_errno(&err, ERR_SYSTEM, errno, "no worker can be started");
+            report_result(pool->report, pool->job->accounts[index]->title,
+                          &(struct session_figures){0}, err.kind, err.text);
+            finish_account(pool, index);
+        }
+        pool->started[index] = true;
+        pool->waiting--;
+    }
+}
+
+/* --- ending ------------------------------------------------------------------------------------- */
+
+/* The group may not be there yet, or no more; the leader always is until it was waited for. */
+static void kill_worker(const struct slot *slot)
+{
+    kill(-slot->pid, SIGKILL);
+    kill(slot->pid, SIGKILL);
+}
+
+static void report_death(struct pool *pool, const struct slot *slot, int status)
+{
+    struct err err;
+    const char *title = account_of(pool, slot)->title;
+    const struct account *account = account_of(pool, slot);
+    if (slot->ending == ENDING_KILLED) {
+        err_set(&err, ERR_STOPPED, "interrupted; what was open is finished by the next run");
+    } else if (slot->ending == ENDING_LATE) {
+        err_set(&err, ERR_WORKER, "worker hung and was ended after %lld s; the next run goes on",
+                (long long)(pool_limit_ms(account) / 1000));
+    } else if (WIFSIGNALED(status)) {
+        err_set(&err, ERR_WORKER, "worker died (signal %d); the next run goes on",
+                WTERMSIG(status));
+    } else if (WEXITSTATUS(status) == err_status(ERR_SYSTEM)) {
+        err_set(&err, ERR_SYSTEM, "worker ran out of memory; the next run goes on");
+    } else {
+        err_set(&err, ERR_WORKER, "worker ended without a result (status %d)",
+                WEXITSTATUS(status));
+    }
+    report_result(pool->report, title, &(struct session_figures){0}, err.kind, err.text);
+}
+
+static void end_slot(struct pool *pool, struct slot *slot, int status)
+{
+    /* A result is a result, even if the worker crashed while it cleaned up. */
+    if (!slot->has_result) {
+        report_death(pool, slot, status);
+    }
+    if (slot->fd >= 0) {
+        close(slot->fd);
+    }
+    finish_account(pool, slot->index);
+    slot->pid = 0;
+    pool->running--;
+    pool->starved = false;
+}
+
+static void end_pipe(struct slot *slot)
+{
+    close(slot->fd);
+    slot->fd = -1;
+    int64_t end = clock_in(END_MS);
+    slot->deadline = end < slot->deadline ? end : slot->deadline;
+}
+
+/* Not all that is there: the others have a right to be heard too. */
+static void read_slot(struct pool *pool, struct slot *slot)
+{
+    for (int i = 0; i < EVENTS_AT_ONCE; i++) {
+        char *to = (char *)&slot->event + slot->have;
+        ssize_t n = read(slot->fd, to, sizeof slot->event - slot->have);
+        if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+            end_pipe(slot);
+            return;
+        }
+        if (n < 0) {
+            return;
+        }
+        slot->have += (size_t)n;
+        if (slot->have == sizeof slot->event) {
+            slot->have = 0;
+            take_event(pool, slot, &slot->event);
+        }
+    }
+}
+
+/* Workers that have closed their pipe, and those that are late. */
+static void reap(struct pool *pool)
+{
+    for (size_t i = 0; i < pool->slot_count; i++) {
+        struct slot *slot = &pool->slots[i];
+        if (slot->pid == 0) {
+            continue;
+        }
+        if (clock_left(slot->deadline) == 0) {
+            slot->ending = slot->ending == ENDING_OF_ITSELF ? ENDING_LATE : slot->ending;
+            slot->deadline = clock_in(END_MS);
+            kill_worker(slot);
+        }
+        int status;
+        if (slot->fd < 0 && waitpid(slot->pid, &status, WNOHANG) == slot->pid) {
+            end_slot(pool, slot, status);
+        }
+    }
+}
+
+static void pass_on_stop(struct pool *pool)
+{
+    int count = stop_count() < 2 ? stop_count() : 2;
+    if (count == pool->stops) {
+        return;
+    }
+    pool->stops = count;
+    for (size_t i = 0; i < pool->slot_count; i++) {
+        struct slot *slot = &pool->slots[i];
+        if (slot->pid != 0 && count == 1) {
+            kill(slot->pid, SIGTERM);
+        } else if (slot->pid != 0) {
+            slot->ending = ENDING_KILLED;
+            kill_worker(slot);
+        }
+    }
+}
+
+/* --- the loop ----------------------------------------------------------------------------------- */
+
+static int wait_ms(const struct pool *pool)
+{
+    int64_t ms = STOP_SLICE_MS;
+    for (size_t i = 0; i < pool->slot_count; i++) {
+        const struct slot *slot = &pool->slots[i];
+        if (slot->pid == 0) {
+            continue;
+        }
+        /* Between the end of the pipe and the end of the process there is nothing to wait for. */
+        int64_t left = slot->fd < 0 ? 1 : clock_left(slot->deadline);
+        ms = left < ms ? left : ms;
+    }
+    return (int)ms;
+}
+
+static void wait_events(struct pool *pool)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < pool->slot_count; i++) {
+        const struct slot *slot = &pool->slots[i];
+        pool->waits[i] = (struct pollfd){.fd = slot->pid != 0 ? slot->fd : -1, .events = POLLIN};
+        n += slot->pid != 0;
+    }
+    if (n == 0 || poll(pool->waits, (nfds_t)pool->slot_count, wait_ms(pool)) <= 0) {
+        return;
+    }
+    for (size_t i = 0; i < pool->slot_count; i++) {
+        if (pool->waits[i].fd >= 0 && pool->waits[i].revents != 0) {
+            read_slot(pool, &pool->slots[i]);
+        }
+    }
+}
+
+static void loop(struct pool *pool)
+{
+    while (pool->running > 0 || (pool->waiting > 0 && !stop_asked())) {
+        pass_on_stop(pool);
+        start_more(pool);
+        show_progress(pool);
+        wait_events(pool);
+        reap(pool);
+    }
+}
+
+static void report_rest(struct pool *pool)
+{
+    if (pool->waiting == 0) {
+        return;
+    }
+    struct err err;
+    err_set(&err, ERR_STOPPED, "interrupted; %zu account%s not polled", pool->waiting,
+            pool->waiting == 1 ? " was" : "s were");
+    report_error(pool->report, NULL, &err);
+}
+
+/* --- in place ----------------------------------------------------------------------------------- */
+
+struct in_place {
+    struct pool *pool;
+    struct slot *slot;
+};
+
+static void hear_event(void *ctx, const struct event *event)
+{
+    const struct in_place *place = ctx;
+    struct event copy = *event;
+    take_event(place->pool, place->slot, &copy);
+}
+
+/* The same path with a call in the place of the pipe. */
+static void run_in_place(struct pool *pool)
+{
+    for (size_t i = 0; i < pool->job->count && !stop_asked(); i++) {
+        struct slot *slot = &pool->slots[0];
+        *slot = (struct slot){.pid = getpid(), .fd = -1, .index = i};
+        struct in_place place = {pool, slot};
+        struct worker_job work = {
+            .account = pool->job->accounts[i],
+            .state_dir = pool->job->state_dir,
+            .mode = pool->job->mode,
+            .level = pool->report->level,
+            .emit = hear_event,
+            .ctx = &place,
+        };
+        worker_run(&work);
+        finish_account(pool, i);
+        pool->waiting--;
+    }
+}
+
+void pool_run(const struct pool_job *job, struct report *report)
+{
+    struct pool pool = {.job = job, .report = report, .waiting = job->count};
+    pool.slot_count = job->no_fork || job->count == 0 ? 1 : job->jobs;
+    pool.slot_count = pool.slot_count > job->count && job->count > 0 ? job->count : pool.slot_count;
+    pool.slots = xcalloc(pool.slot_count, sizeof *pool.slots);
+    pool.waits = xcalloc(pool.slot_count, sizeof *pool.waits);
+    pool.started = xcalloc(job->count, sizeof *pool.started);
+    if (job->no_fork) {
+        run_in_place(&pool);
+    } else {
+        loop(&pool);
+    }
+    report_rest(&pool);
+    free(pool.started);
+    free(pool.waits);
+    free(pool.slots);
+}

@@ -1,0 +1,46 @@
+/*
+ * rctext: the text of one run file, checked before the parser sees it.
+ *
+ * libconfuse kills the process on a folder, miscounts lines after comments, drops what it does not
+ * know and takes half a word for a whole one. So the file is opened and read here, and everything
+ * that it would get wrong is blanked (comments) or refused (the rest), with the right line.
+ */
+#ifndef FP_APP_RCTEXT_H
+#define FP_APP_RCTEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+
+#define RCTEXT_MAX (1024 * 1024) /* octets of one file */
+
+/* That many line ends stand behind the text, so that the parser's buffers end up holding them
+ * instead of a password. */
+#define RCTEXT_PADDING (48 * 1024)
+
+struct rctext {
+    char *name;         /* for errors */
+    char *data;         /* size octets of text and the padding */
+    size_t size;
+    bool others_read;   /* somebody else may read the file */
+    bool is_input;      /* standard input */
+    dev_t device;
+    ino_t inode;
+    unsigned *sections; /* the line of each brace that opens a section, in order */
+    size_t section_count;
+};
+
+/* Opens path ("-": standard input), checks kind, owner, mode and size, reads and scans it.
+ * ERR_CONFIG with "FILE:LINE: what; what to do". On failure there is nothing to free. */
+int rctext_read(struct rctext *text, const char *path, struct err *err);
+
+/* The same for bytes that are in memory already (copied). */
+int rctext_from(struct rctext *text, const char *name, const char *bytes, size_t size,
+                struct err *err);
+
+/* Wipes and frees. */
+void rctext_free(struct rctext *text);
+
+#endif

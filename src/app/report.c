@@ -1,0 +1,270 @@
+#include "app/report.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+#define LINE_OCTETS 1600 /* an error's text and what stands around it */
+#define REDRAW_MS 100
+#define WIDTH_MAX 200
+
+/* --- writing ------------------------------------------------------------------------------------ */
+
+/* In one write(2) where the system lets us, so that lines of several processes stay whole. */
+static int put(int fd, const char *bytes, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = write(fd, bytes, len);
+        if (n >= 0) {
+            bytes += n;
+            len -= (size_t)n;
+        } else if (errno == EAGAIN) {
+            struct pollfd wait = {.fd = fd, .events = POLLOUT};
+            poll(&wait, 1, 1000);
+        } else if (errno != EINTR) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+__attribute__((format(printf, 3, 4))) static void say(struct report *report, int fd,
+                                                      const char *fmt, ...)
+{
+    char line[LINE_OCTETS];
+    va_list args;
+    va_start(args, fmt);
+    int len = vsnprintf(line, sizeof line - 1, fmt, args);
+    va_end(args);
+    size_t size = len < 0 ? 0 : (size_t)len < sizeof line - 2 ? (size_t)len : sizeof line - 2;
+    line[size++] = '\n';
+    if (report->shown) {
+        put(STDOUT_FILENO, "\r\033[K", 4);
+        report->shown = false;
+    }
+    if (put(fd, line, size) != 0 && fd == STDOUT_FILENO) {
+        report->unwritten = true;
+    }
+}
+
+/* --- words -------------------------------------------------------------------------------------- */
+
+char *report_size(uint64_t octets, char out[24])
+{
+    static const char *const UNITS[] = {"B", "kB", "MB", "GB", "TB"};
+    size_t unit = 0;
+    uint64_t tenths = octets > UINT64_MAX / 10 ? UINT64_MAX : octets * 10;
+    while (tenths >= 10000 && unit < 4) {
+        /* Rounded once at the end would need the remainder; a tenth is no matter. */
+        tenths = (tenths + 500) / 1000;
+        unit++;
+    }
+    if (unit == 0 || tenths >= 100) {
+        snprintf(out, 24, "%" PRIu64 " %s", (tenths + 5) / 10, UNITS[unit]);
+    } else {
+        snprintf(out, 24, "%" PRIu64 ".%" PRIu64 " %s", tenths / 10, tenths % 10, UNITS[unit]);
+    }
+    return out;
+}
+
+__attribute__((format(printf, 3, 4))) static void add(char *line, size_t cap, const char *fmt, ...)
+{
+    size_t at = strlen(line);
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(line + at, cap - at, fmt, args);
+    va_end(args);
+}
+
+/* "no new mail (40 seen)", "3 new (12 kB), 40 seen, 3 deleted". */
+static void spell_poll(const struct session_figures *figures, char *line, size_t cap)
+{
+    char size[24];
+    bool quiet = figures->fetched == 0 && figures->deleted == 0 && figures->failed == 0 &&
+                 figures->held == 0;
+    if (quiet && figures->seen > 0) {
+        add(line, cap, "no new mail (%" PRIu32 " seen)", figures->seen);
+        return;
+    }
+    if (figures->fetched > 0) {
+        add(line, cap, "%" PRIu32 " new (%s)", figures->fetched,
+            report_size(figures->octets, size));
+    } else {
+        add(line, cap, "no new mail");
+    }
+    const struct {
+        uint32_t count;
+        const char *what;
+    } parts[] = {{figures->seen, "seen"},
+                 {figures->deleted, "deleted"},
+                 {figures->failed, "failed"},
+                 {figures->held, "held"}};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        if (parts[i].count > 0) {
+            add(line, cap, ", %" PRIu32 " %s", parts[i].count, parts[i].what);
+        }
+    }
+}
+
+static void spell(const struct report *report, const struct session_figures *figures, char *line,
+                  size_t cap)
+{
+    char size[24];
+    line[0] = '\0';
+    if (report->mode == SESSION_CHECK) {
+        add(line, cap, "%" PRIu32 " new of %" PRIu32, figures->fresh, figures->listed);
+    } else if (report->mode == SESSION_DRY_RUN) {
+        add(line, cap, "would fetch %" PRIu32 " (%s) and delete %" PRIu32 " of %" PRIu32,
+            figures->planned, report_size(figures->octets_planned, size), figures->deleted,
+            figures->listed);
+    } else {
+        spell_poll(figures, line, cap);
+    }
+}
+
+/* --- the status line ---------------------------------------------------------------------------- */
+
+static void sum(struct session_figures *to, const struct session_figures *more)
+{
+    to->planned += more->planned;
+    to->fetched += more->fetched;
+    to->failed += more->failed;
+    to->octets += more->octets;
+    to->octets_planned += more->octets_planned;
+}
+
+static size_t width(void)
+{
+    struct winsize size;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col < 10) {
+        return 79;
+    }
+    return size.ws_col - 1u < WIDTH_MAX ? size.ws_col - 1u : WIDTH_MAX;
+}
+
+static void spell_status(const struct report *report, const struct session_figures *all,
+                         int64_t now, char *line, size_t cap)
+{
+    char size[24];
+    char rate[24];
+    line[0] = '\0';
+    add(line, cap, "%zu/%zu accounts", report->done, report->total);
+    if (all->planned == 0) {
+        return;
+    }
+    uint64_t ms = now > report->started ? (uint64_t)(now - report->started) : 1;
+    uint64_t speed = all->octets * 1000 / ms;
+    add(line, cap, ", %" PRIu32 "/%" PRIu32 " messages, %s, %s/s", all->fetched, all->planned,
+        report_size(all->octets, size), report_size(speed, rate));
+    if (speed > 0 && all->octets_planned > all->octets) {
+        uint64_t left = (all->octets_planned - all->octets) / speed;
+        add(line, cap, ", %" PRIu64 ":%02u left", left / 60, (unsigned)(left % 60));
+    }
+}
+
+void report_progress(struct report *report, const struct session_figures *running)
+{
+    int64_t now = clock_ms();
+    if (!report->live || now - report->drawn < REDRAW_MS) {
+        return;
+    }
+    struct session_figures all = report->ended;
+    sum(&all, running);
+    if (report->started == 0 && all.planned > 0) {
+        report->started = now;
+    }
+    char line[WIDTH_MAX + 1];
+    char whole[WIDTH_MAX + 8];
+    spell_status(report, &all, now, line, width() + 1);
+    int len = snprintf(whole, sizeof whole, "\r%s\033[K", line);
+    put(STDOUT_FILENO, whole, (size_t)len);
+    report->shown = true;
+    report->drawn = now;
+}
+
+/* --- the rest ----------------------------------------------------------------------------------- */
+
+void report_begin(struct report *report, enum session_mode mode, bool silent, bool verbose,
+                  size_t total)
+{
+    const char *term = getenv("TERM");
+    bool terminal = isatty(STDOUT_FILENO) == 1;
+    bool dumb = term == NULL || term[0] == '\0' || strcmp(term, "dumb") == 0;
+    *report = (struct report){
+        .level = silent ? FP_LOG_ERROR
+                 : verbose ? FP_LOG_TRACE
+                 : terminal ? FP_LOG_NOTE
+                            : FP_LOG_WARNING,
+        .mode = mode,
+        .summaries = !silent && (terminal || verbose || mode != SESSION_POLL),
+        .live = !silent && !verbose && terminal && !dumb && mode == SESSION_POLL,
+        .total = total,
+    };
+}
+
+void report_line(struct report *report, const char *title, enum log_level level, const char *text)
+{
+    if (level > report->level) {
+        return;
+    }
+    const char *who = level <= FP_LOG_WARNING ? "fetchpop: " : "";
+    say(report, STDERR_FILENO, "%s%s%s%s", who, title != NULL ? title : "",
+        title != NULL ? ": " : "", text);
+}
+
+void report_answer(struct report *report, const char *title, const char *text)
+{
+    say(report, STDOUT_FILENO, "%s: %s", title, text);
+}
+
+void report_error(struct report *report, const char *title, const struct err *err)
+{
+    report->status = err_worst(report->status, err_status(err->kind));
+    report_line(report, title, FP_LOG_ERROR, err->text);
+}
+
+void report_result(struct report *report, const char *title, const struct session_figures *figures,
+                   enum err_kind kind, const char *text)
+{
+    report->done++;
+    sum(&report->ended, figures);
+    /* What it did not get is not to be waited for. */
+    report->ended.planned = report->ended.fetched;
+    report->ended.octets_planned = report->ended.octets;
+    report->status = err_worst(report->status, err_status(kind));
+    report->any_fresh = report->any_fresh || figures->fresh > 0;
+    if (kind != ERR_NONE) {
+        report_line(report, title, FP_LOG_ERROR, text);
+    }
+    bool something = figures->fetched > 0 || figures->deleted > 0;
+    if (report->summaries && (kind == ERR_NONE || kind == ERR_MESSAGE || something)) {
+        char line[200];
+        spell(report, figures, line, sizeof line);
+        report_answer(report, title, line);
+    }
+}
+
+int report_end(struct report *report)
+{
+    if (report->shown) {
+        put(STDOUT_FILENO, "\r\033[K", 4);
+        report->shown = false;
+    }
+    if (report->unwritten) {
+        struct err err;
+        err_set(&err, ERR_IO, "standard output did not take what was printed");
+        report_error(report, NULL, &err);
+    }
+    if (report->status == 0 && report->mode == SESSION_CHECK && !report->any_fresh) {
+        return 1;
+    }
+    return report->status;
+}

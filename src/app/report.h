@@ -1,0 +1,61 @@
+/*
+ * report: what a person sees.
+ *
+ * To a terminal: one status line, redrawn in place while there is work, and one summary line an
+ * account. Not to a terminal: nothing unless something is wrong. Lines are written whole, errors
+ * and warnings to standard error as `fetchpop: ACCOUNT: text`. It also adds up the exit status.
+ */
+#ifndef FP_APP_REPORT_H
+#define FP_APP_REPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "session/session.h"
+
+struct report {
+    enum log_level level;
+    enum session_mode mode;
+    bool summaries;     /* one line an account */
+    bool live;          /* the status line */
+    bool shown;         /* it is on the screen now */
+    int64_t started;    /* clock_ms() of the first figures, 0: none yet */
+    int64_t drawn;      /* when the status line was drawn last */
+    size_t total, done; /* accounts */
+    struct session_figures ended; /* sums over the accounts that are done */
+    bool any_fresh;     /* --check found something */
+    bool unwritten;     /* standard output did not take a line */
+    int status;
+};
+
+/* `silent` and `verbose` as on the command line; `total`: how many accounts will be polled. */
+void report_begin(struct report *report, enum session_mode mode, bool silent, bool verbose,
+                  size_t total);
+
+/* One line about an account (title NULL: about the run). */
+void report_line(struct report *report, const char *title, enum log_level level, const char *text);
+
+/* A line that was asked for, to standard output. */
+void report_answer(struct report *report, const char *title, const char *text);
+
+/* The figures of all accounts that are being polled, added up: redraws the status line, at most
+ * ten times a second. */
+void report_progress(struct report *report, const struct session_figures *running);
+
+/* An account is done: its summary or its error. */
+void report_result(struct report *report, const char *title, const struct session_figures *figures,
+                   enum err_kind kind, const char *text);
+
+/* An error beside the accounts' own results; counts for the exit status. */
+void report_error(struct report *report, const char *title, const struct err *err);
+
+/* Takes the status line away; the exit status of the run. */
+int report_end(struct report *report);
+
+/* "12 kB", "3.4 MB": 1 kB is 1000 octets. out holds 24. */
+char *report_size(uint64_t octets, char out[24]);
+
+#endif

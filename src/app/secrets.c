@@ -1,0 +1,285 @@
+#include "app/secrets.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+
+#include "app/netrc.h"
+#include "app/settings.h"
+#include "app/tty.h"
+#include "base/buf.h"
+#include "base/child.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/xalloc.h"
+
+/* --- files -------------------------------------------------------------------------------------- */
+
+/* A buffer for secrets has all its memory from the start: growing would leave copies behind. */
+static void start(struct buf *buf, size_t max)
+{
+    buf_init(buf, max);
+    buf_reserve(buf, max);
+}
+
+static void finish(struct buf *buf)
+{
+    if (buf->data != NULL) {
+        secret_wipe_bytes(buf->data, buf->cap);
+    }
+    buf_free(buf);
+}
+
+/* The whole file. 1; 0 if it is not there; -1. *shared: others can read it. */
+static int slurp(const char *path, struct buf *buf, bool *shared, struct err *err)
+{
+    int fd = file_open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0);
+    if (fd < 0) {
+        int why = errno;
+        return why == ENOENT || why == ENOTDIR ? 0 : err_errno(err, ERR_CONFIG, why, "%s", path);
+    }
+    struct stat info;
+    int result = 1;
+    if (fstat(fd, &info) != 0) {
+        result = err_errno(err, ERR_CONFIG, errno, "%s", path);
+    } else if (S_ISDIR(info.st_mode)) {
+        result = err_set(err, ERR_CONFIG, "%s: is a folder", path);
+    } else if (file_read(fd, buf, path, err) != 0) {
+        result = -1;
+    } else {
+        *shared = (info.st_mode & (S_IRGRP | S_IROTH)) != 0;
+    }
+    close(fd);
+    return result;
+}
+
+/* The first line, without its end. */
+static int take_line(struct account *account, const struct buf *buf, const char *what,
+                     struct err *err)
+{
+    struct str rest = buf_str(buf);
+    struct str line = str_until(&rest, '\n');
+    if (line.len > 0 && line.ptr[line.len - 1] == '\r') {
+        line.len--;
+    }
+    if (line.len == 0) {
+        return err_set(err, ERR_LOGIN, "%s: the first line is empty; it is the password", what);
+    }
+    if (memchr(line.ptr, '\0', line.len) != NULL || secret_set(&account->password, line) != 0) {
+        return err_set(err, ERR_LOGIN, "%s: the first line is no password", what);
+    }
+    return 0;
+}
+
+/* 1: taken; 0: no such file. */
+static int from_file(struct account *account, const char *path, const struct log *log,
+                     struct err *err)
+{
+    struct buf buf;
+    bool shared = false;
+    start(&buf, SECRET_MAX);
+    int result = slurp(path, &buf, &shared, err);
+    if (result == 1 && take_line(account, &buf, path, err) != 0) {
+        result = -1;
+    }
+    finish(&buf);
+    if (result == 1 && shared) {
+        log_line(log, FP_LOG_WARNING, "%s: others can read this password; chmod 600 %s", path,
+                 path);
+    }
+    return result;
+}
+
+/* --- commands ----------------------------------------------------------------------------------- */
+
+static int judge(const struct account *account, const char *key, const struct child_result *result,
+                 struct err *err)
+{
+    if (result->end == CHILD_STOPPED) {
+        return err_set(err, ERR_STOPPED, "interrupted while %s ran", key);
+    }
+    if (result->end == CHILD_TIMEOUT) {
+        return err_set(err, ERR_TIMEOUT, "%s did not end within %lld seconds; run it by hand", key,
+                       (long long)account->timeout);
+    }
+    if (result->end == CHILD_SIGNALLED) {
+        return err_set(err, ERR_LOGIN, "%s was ended by signal %d; run it by hand", key,
+                       result->code);
+    }
+    if (result->code == 127 || result->code == 126) {
+        return err_set(err, ERR_CONFIG, "%s cannot be run (status %d); check its path in the run "
+                       "file", key, result->code);
+    }
+    if (result->code != 0) {
+        return err_set(err, ERR_LOGIN, "%s failed with status %d; run it by hand", key,
+                       result->code);
+    }
+    if (result->overflow) {
+        return err_set(err, ERR_CONFIG, "%s printed more than %d octets; it is to print the "
+                       "password alone", key, SECRET_MAX);
+    }
+    return 0;
+}
+
+static int from_command(struct account *account, const char *key, const char *command,
+                        const struct log *log, struct err *err)
+{
+    struct buf output;
+    start(&output, SECRET_MAX);
+    struct child_job job = {
+        .command = command,
+        .input = -1,
+        .output = &output,
+        .deadline = clock_in(account->timeout * 1000),
+        .stoppable = true,
+        .log = log,
+    };
+    struct child_result ended;
+    int result = child_run(&job, &ended, err);
+    if (result == 0) {
+        result = judge(account, key, &ended, err);
+    }
+    if (result == 0) {
+        result = take_line(account, &output, key, err);
+    }
+    finish(&output);
+    return result;
+}
+
+int secrets_fetch(struct account *account, const struct log *log, struct err *err)
+{
+    if (account->password.len > 0) {
+        return 0;
+    }
+    if (account->password_command != NULL) {
+        return from_command(account, "password_command", account->password_command, log, err);
+    }
+    if (account->token_command != NULL) {
+        return from_command(account, "token_command", account->token_command, log, err);
+    }
+    if (account->password_file != NULL) {
+        int result = from_file(account, account->password_file, log, err);
+        return result == 0 ? err_set(err, ERR_CONFIG, "%s: this password_file is not there",
+                                     account->password_file)
+                           : result < 0 ? -1 : 0;
+    }
+    return 0;
+}
+
+/* --- what the run file does not say -------------------------------------------------------------- */
+
+static bool needs_no_password(const char *method)
+{
+    static const char *const NAMES[] = {"gssapi", "gs2-krb5", "gss-spnego", "external",
+                                        "anonymous"};
+    for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
+        if (str_is_nocase(str_from(method), NAMES[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool secrets_are_given(const struct account *account)
+{
+    if (account->password.len > 0 || account->password_command != NULL ||
+        account->password_file != NULL || account->token_command != NULL) {
+        return true;
+    }
+    for (char **method = account->auth; method != NULL && *method != NULL; method++) {
+        if (needs_no_password(*method)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int from_credentials(struct account *account, const struct log *log, struct err *err)
+{
+    const char *folder = getenv("CREDENTIALS_DIRECTORY");
+    if (folder == NULL || folder[0] != '/') {
+        return 0;
+    }
+    char *path = xasprintf("%s/%s", folder, account->title);
+    int result = from_file(account, path, log, err);
+    free(path);
+    return result;
+}
+
+static int from_netrc(struct account *account, const struct log *log, struct err *err)
+{
+    char *path = settings_path("~/.netrc", err);
+    if (path == NULL) {
+        return 0;
+    }
+    struct buf buf;
+    bool shared = false;
+    start(&buf, NETRC_MAX);
+    int result = slurp(path, &buf, &shared, err);
+    if (result == 1) {
+        result = netrc_find(buf_str(&buf), path, account->server, account->user, &account->password,
+                            err);
+    }
+    finish(&buf);
+    if (result == 1 && shared) {
+        log_line(log, FP_LOG_WARNING, "%s: others can read its passwords; chmod 600 %s", path,
+                 path);
+    }
+    free(path);
+    return result;
+}
+
+static int from_terminal(struct account *account, struct err *err)
+{
+    char *prompt = xasprintf("Password for %s at %s: ", account->user, account->server);
+    int result = tty_ask(prompt, &account->password, err);
+    free(prompt);
+    return result;
+}
+
+int secrets_find(struct account *account, const struct log *log, struct err *err)
+{
+    if (secrets_are_given(account)) {
+        return 0;
+    }
+    int result = from_credentials(account, log, err);
+    if (result == 0) {
+        result = from_netrc(account, log, err);
+    }
+    if (result == 0) {
+        result = from_terminal(account, err);
+    }
+    if (result == 0) {
+        return err_set(err, ERR_CONFIG,
+                       "no password, and no terminal to ask on; add password_command or "
+                       "password_file to the run file");
+    }
+    return result < 0 ? -1 : 0;
+}
+
+/* --- keeping them in ----------------------------------------------------------------------------- */
+
+#if defined(__SANITIZE_ADDRESS__)
+#define WATCHED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define WATCHED 1
+#endif
+#endif
+
+void secrets_guard(void)
+{
+    struct rlimit none = {0, 0};
+    setrlimit(RLIMIT_CORE, &none);
+#if defined(__linux__) && !defined(WATCHED)
+    /* The leak checker of a test build looks in from outside. */
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
+}

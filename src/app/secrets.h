@@ -1,0 +1,31 @@
+/*
+ * secrets: where the password of an account comes from.
+ *
+ * Of the run file: password, password_command, password_file, token_command. If it has none of
+ * them: $CREDENTIALS_DIRECTORY/TITLE, ~/.netrc, a question on the terminal; those three are the
+ * parent's part. Commands and files are the worker's, under its own deadline.
+ */
+#ifndef FP_APP_SECRETS_H
+#define FP_APP_SECRETS_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "session/account.h"
+
+/* The account names a source in the run file, or all its methods do without a password. */
+bool secrets_are_given(const struct account *account);
+
+/* The parent's part: fills account->password from credentials, netrc or the terminal, if nothing is
+ * given. ERR_CONFIG: there is none, or a source is broken; ERR_STOPPED; ERR_LOGIN: nothing typed. */
+int secrets_find(struct account *account, const struct log *log, struct err *err);
+
+/* The worker's part: fills account->password from the command or file. ERR_LOGIN, ERR_CONFIG,
+ * ERR_TIMEOUT, ERR_STOPPED. */
+int secrets_fetch(struct account *account, const struct log *log, struct err *err);
+
+/* No core dumps, and no peeking by other processes of the user, from here on; best effort. */
+void secrets_guard(void);
+
+#endif

@@ -1,0 +1,319 @@
+#include "app/settings.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/convert.h"
+#include "base/secret.h"
+#include "base/xalloc.h"
+
+#define WORD_MAX 64
+
+/* What people write who come from elsewhere. */
+static const struct {
+    const char *word, *key;
+} ALIASES[] = {
+    {"host", "server"},           {"hostname", "server"},          {"poll", "server"},
+    {"username", "user"},         {"login", "user"},               {"pass", "password"},
+    {"passwd", "password"},       {"passwordeval", "password_command"},
+    {"delivery", "maildir"},      {"path", "maildir"},             {"folder", "maildir"},
+    {"command", "mda"},           {"ssl", "tls"},                  {"tls_starttls", "tls"},
+    {"starttls", "tls"},          {"tls_trust_file", "tls_ca_file"},
+    {"tls_fingerprint", "tls_pin"}, {"limit", "max_size"},         {"fetchlimit", "max_messages"},
+    {"delete", "keep"},           {"nokeep", "keep"},              {"idfile", "state_dir"},
+    {"uidls_file", "state_dir"},
+};
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* How many letters to change, drop or add to make b of a. */
+static size_t distance(const char *a, const char *b)
+{
+    size_t row[WORD_MAX + 1];
+    size_t len = strlen(b);
+    for (size_t j = 0; j <= len; j++) {
+        row[j] = j;
+    }
+    for (size_t i = 0; a[i] != '\0'; i++) {
+        size_t corner = row[0];
+        row[0] = i + 1;
+        for (size_t j = 0; j < len; j++) {
+            size_t change = corner + (a[i] != b[j]);
+            corner = row[j + 1];
+            row[j + 1] = least(change, least(row[j], row[j + 1]) + 1);
+        }
+    }
+    return row[len];
+}
+
+const char *settings_near(const char *name, bool top)
+{
+    static const char *const WORDS[] = {"account", "defaults", "include"};
+    if (strlen(name) > WORD_MAX) {
+        return NULL;
+    }
+    for (size_t i = 0; i < sizeof ALIASES / sizeof ALIASES[0]; i++) {
+        if (strcmp(name, ALIASES[i].word) == 0 && settings_key(ALIASES[i].key, top) >= 0) {
+            return ALIASES[i].key;
+        }
+    }
+    const char *best = NULL;
+    size_t limit = strlen(name) <= 4 ? 2 : 3; /* fewer changes than this */
+    size_t count;
+    const struct key *keys = convert_keys(top, &count);
+    for (size_t i = 0; i < count; i++) {
+        size_t away = distance(name, keys[i].name);
+        if (away < limit) {
+            limit = away;
+            best = keys[i].name;
+        }
+    }
+    for (size_t i = 0; top && i < sizeof WORDS / sizeof WORDS[0]; i++) {
+        size_t away = distance(name, WORDS[i]);
+        if (away < limit) {
+            limit = away;
+            best = WORDS[i];
+        }
+    }
+    return best;
+}
+
+int settings_key(const char *name, bool top)
+{
+    size_t count;
+    const struct key *keys = convert_keys(top, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(name, keys[i].name) == 0) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+void settings_add(struct section *section, int key, const char *text, const char *file,
+                  unsigned line)
+{
+    struct setting *setting = &section->settings[key];
+    if (setting->count == 0) {
+        setting->file = file;
+        setting->line = line;
+    }
+    setting->items =
+        xreallocarray(setting->items, setting->count + 1, sizeof *setting->items);
+    setting->items[setting->count++] = xstrdup(text);
+}
+
+void settings_clear(struct section *section)
+{
+    for (size_t i = 0; i < SETTINGS_MAX; i++) {
+        struct setting *setting = &section->settings[i];
+        for (size_t j = 0; j < setting->count; j++) {
+            secret_wipe_bytes(setting->items[j], strlen(setting->items[j]));
+            free(setting->items[j]);
+        }
+        free(setting->items);
+        *setting = (struct setting){0};
+    }
+    free(section->title);
+    section->title = NULL;
+}
+
+/* Keys of which only one can hold: where the account names one of them, those of `defaults` are
+ * out. */
+static const char *const TARGETS[] = {"maildir", "mbox", "mda", NULL};
+static const char *const SECRETS[] = {"password", "password_command", "password_file",
+                                      "token_command", NULL};
+
+static const struct setting *setting_of(const struct section *section, const char *name)
+{
+    return &section->settings[settings_key(name, false)];
+}
+
+static bool has_any(const struct section *section, const char *const *group)
+{
+    for (size_t i = 0; group[i] != NULL; i++) {
+        if (setting_of(section, group[i])->count > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_in(const char *name, const char *const *group)
+{
+    for (size_t i = 0; group[i] != NULL; i++) {
+        if (strcmp(name, group[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* At most one of the group in this section. */
+static int check_group(const struct section *section, const char *const *group, struct err *err)
+{
+    const struct setting *first = NULL;
+    const char *first_name = NULL;
+    for (size_t i = 0; group[i] != NULL; i++) {
+        const struct setting *this = setting_of(section, group[i]);
+        if (this->count == 0) {
+            continue;
+        }
+        if (first != NULL) {
+            bool later = this->line >= first->line;
+            const struct setting *at = later ? this : first;
+            return err_set(err, ERR_CONFIG, "%s:%u: %s beside %s (line %u); keep one of them",
+                           at->file, at->line, later ? group[i] : first_name,
+                           later ? first_name : group[i], later ? first->line : this->line);
+        }
+        first = this;
+        first_name = group[i];
+    }
+    return 0;
+}
+
+static int check_title(const struct section *own, struct err *err)
+{
+    const char *title = own->title;
+    if (title[0] == '\0' || title[0] == '-' || title[0] == '.' || strlen(title) > WORD_MAX) {
+        return err_set(err, ERR_CONFIG,
+                       "%s:%u: an account's title has 1 to %d characters and does not begin with "
+                       "- or .",
+                       own->file, own->line, WORD_MAX);
+    }
+    for (const char *p = title; *p != '\0'; p++) {
+        if ((unsigned char)*p < 0x20 || *p == 0x7f || *p == '/' || *p == ':') {
+            return err_set(err, ERR_CONFIG,
+                           "%s:%u: an account's title holds no /, no : and no control character",
+                           own->file, own->line);
+        }
+    }
+    return 0;
+}
+
+/* Two pins of which none counts are a trap, unless `defaults` and the account differ on purpose. */
+static int check_tls(const struct section *own, const struct section *defaults,
+                     const struct account *account, struct err *err)
+{
+    bool pinned = account->tls_pins != NULL;
+    const struct section *from = setting_of(own, "tls_pin")->count > 0 ? own : defaults;
+    const struct setting *pin = from != NULL ? setting_of(from, "tls_pin") : NULL;
+    bool differs = from == defaults && setting_of(own, "tls_trust")->count > 0;
+    if (pinned && account->trust == ACCOUNT_TRUST_CA && !differs) {
+        return err_set(err, ERR_CONFIG,
+                       "%s:%u: tls_pin counts only with tls_trust = pin or both; add one of them",
+                       pin->file, pin->line);
+    }
+    if (!pinned && account->trust != ACCOUNT_TRUST_CA) {
+        return err_set(err, ERR_CONFIG,
+                       "%s:%u: account \"%s\" trusts a pin and has none; add tls_pin", own->file,
+                       own->line, own->title);
+    }
+    if (account->tls_key_file != NULL && account->tls_cert_file == NULL) {
+        return err_set(err, ERR_CONFIG,
+                       "%s:%u: account \"%s\" has tls_key_file without tls_cert_file", own->file,
+                       own->line, own->title);
+    }
+    return 0;
+}
+
+static int check_whole(const struct section *own, const struct section *defaults,
+                       const struct account *account, struct err *err)
+{
+    const char *missing = NULL;
+    if (account->server == NULL) {
+        missing = "server; add server = \"pop.example.com\"";
+    } else if (account->user == NULL) {
+        missing = "user; add user = \"alice\"";
+    } else if (account->where == NULL) {
+        missing = "place for its mail; add one of maildir, mbox and mda";
+    }
+    if (missing != NULL) {
+        return err_set(err, ERR_CONFIG, "%s:%u: account \"%s\" has no %s", own->file, own->line,
+                       own->title, missing);
+    }
+    return check_tls(own, defaults, account, err);
+}
+
+static struct account *new_account(const char *title)
+{
+    struct account *account = xcalloc(1, sizeof *account);
+    *account = (struct account){
+        .title = xstrdup(title),
+        .enabled = true,
+        .keep = ACCOUNT_KEEP,
+        .mda_timeout = 300,
+        .timeout = 60,
+        .session_timeout = 1800,
+        .max_tries = 5,
+        .durable = true,
+    };
+    return account;
+}
+
+static int fill(struct account *account, const struct section *own, const struct section *defaults,
+                struct err *err)
+{
+    bool own_target = has_any(own, TARGETS);
+    bool own_secret = has_any(own, SECRETS);
+    size_t count;
+    const struct key *keys = convert_keys(false, &count);
+    for (size_t i = 0; i < count; i++) {
+        const struct setting *setting = &own->settings[i];
+        if (setting->count == 0 && defaults != NULL &&
+            !(own_target && is_in(keys[i].name, TARGETS)) &&
+            !(own_secret && is_in(keys[i].name, SECRETS))) {
+            setting = &defaults->settings[i];
+        }
+        if (setting->count > 0 && convert_take(&keys[i], setting, account, err) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int settings_account(const struct section *own, const struct section *defaults,
+                     struct account **account, struct err *err)
+{
+    if (check_title(own, err) != 0 || check_group(own, TARGETS, err) != 0 ||
+        check_group(own, SECRETS, err) != 0) {
+        return -1;
+    }
+    if (defaults != NULL && (check_group(defaults, TARGETS, err) != 0 ||
+                             check_group(defaults, SECRETS, err) != 0)) {
+        return -1;
+    }
+    struct account *made = new_account(own->title);
+    if (fill(made, own, defaults, err) != 0 || check_whole(own, defaults, made, err) != 0) {
+        account_free(made);
+        return -1;
+    }
+    if (made->port == 0) {
+        made->port = made->tls == ACCOUNT_TLS_IMPLICIT ? 995 : 110;
+    }
+    if (made->auth == NULL) {
+        made->auth = xcalloc(2, sizeof *made->auth);
+        made->auth[0] = xstrdup("auto");
+    }
+    *account = made;
+    return 0;
+}
+
+int settings_read_top(const struct section *top, struct settings_top *result, struct err *err)
+{
+    *result = (struct settings_top){.jobs = 16, .max_per_server = 4};
+    size_t count;
+    const struct key *keys = convert_keys(true, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (top->settings[i].count > 0 &&
+            convert_take(&keys[i], &top->settings[i], result, err) != 0) {
+            free(result->state_dir);
+            result->state_dir = NULL;
+            return -1;
+        }
+    }
+    return 0;
+}

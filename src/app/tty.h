@@ -1,0 +1,14 @@
+/*
+ * tty: asking a person for a password.
+ */
+#ifndef FP_APP_TTY_H
+#define FP_APP_TTY_H
+
+#include "base/err.h"
+#include "base/secret.h"
+
+/* Asks on /dev/tty without echo. 1 and the secret set; 0: there is no terminal; -1: ERR_STOPPED
+ * after INT or TERM, ERR_LOGIN if nothing was typed. The terminal is always put back. */
+int tty_ask(const char *prompt, struct secret *secret, struct err *err);
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * worker: one account, polled; and what it tells its parent.
+ */
+#ifndef FP_APP_WORKER_H
+#define FP_APP_WORKER_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "session/account.h"
+#include "session/session.h"
+
+enum event_kind {
+    EVENT_LINE,     /* text, for a person; number is its enum log_level */
+    EVENT_PROGRESS, /* figures so far */
+    EVENT_RESULT    /* figures at the end; number is the enum err_kind, text its words */
+};
+
+/* Of one size, so that a pipe needs no framing; both ends are the same program. */
+struct event {
+    uint32_t kind;
+    uint32_t number;
+    struct session_figures figures;
+    char text[ERR_TEXT_MAX]; /* NUL-terminated; cut if longer */
+};
+
+struct worker_job {
+    struct account *account; /* gets its password here */
+    const char *state_dir;
+    enum session_mode mode;
+    enum log_level level;
+    void (*emit)(void *ctx, const struct event *event);
+    void *ctx;
+};
+
+/* Fetches the secret, polls, and emits lines, progress and at last exactly one EVENT_RESULT. */
+void worker_run(const struct worker_job *job);
+
+#endif

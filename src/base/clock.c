@@ -1,0 +1,27 @@
+#include "base/clock.h"
+
+#include <time.h>
+
+int64_t clock_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t clock_in(int64_t ms)
+{
+    int64_t now = clock_ms();
+    return ms > CLOCK_NEVER - now ? CLOCK_NEVER : now + ms;
+}
+
+int64_t clock_left(int64_t deadline)
+{
+    int64_t now = clock_ms();
+    return deadline > now ? deadline - now : 0;
+}
+
+int64_t clock_wall(void)
+{
+    return (int64_t)time(NULL);
+}

@@ -1,0 +1,35 @@
+/*
+ * digest: SHA-256 (through OpenSSL) and the CRC-32 that guards each line of a journal.
+ */
+#ifndef FP_BASE_DIGEST_H
+#define FP_BASE_DIGEST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/str.h"
+
+#define DIGEST_SIZE 32
+#define DIGEST_HEX (2 * DIGEST_SIZE + 1)
+
+struct digest; /* a running SHA-256; never fails (no memory, or an OpenSSL without it: xdie) */
+
+struct digest *digest_new(void);
+void digest_add(struct digest *digest, const void *bytes, size_t len);
+void digest_end(struct digest *digest, unsigned char out[DIGEST_SIZE]); /* and frees */
+void digest_free(struct digest *digest); /* without a result; NULL is fine */
+
+void digest_bytes(struct str bytes, unsigned char out[DIGEST_SIZE]);
+/* The first n bytes (n <= DIGEST_SIZE) in lower-case hex; out holds 2 n + 1. */
+void digest_hex(const unsigned char *digest, size_t n, char *out);
+
+/* CRC-32 (IEEE 802.3, reflected), as in gzip. Start with crc = 0. */
+uint32_t digest_crc32(uint32_t crc, const void *bytes, size_t len);
+
+/* base64 (RFC 4648, with padding, no line breaks). digest_base64: out holds 4 * ((n + 2) / 3) + 1,
+ * returns its length. digest_unbase64: strict; length written to out (cap bytes) or -1. */
+size_t digest_base64(struct str in, char *out);
+char digest_base64_digit(unsigned value); /* of the lowest six bits */
+long digest_unbase64(struct str in, void *out, size_t cap);
+
+#endif

@@ -1,0 +1,164 @@
+#include "base/err.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    int status;
+    bool temporary;
+    bool keeps_connection;
+} traits[ERR_KINDS] = {
+    [ERR_NONE] = {0, false, true},
+    [ERR_USAGE] = {64, false, true},
+    [ERR_MESSAGE] = {65, true, true},
+    [ERR_HOST] = {68, false, false},
+    [ERR_REFUSED] = {69, false, true},
+    [ERR_WORKER] = {70, false, false},
+    [ERR_SYSTEM] = {71, true, true},
+    [ERR_CREATE] = {73, false, true},
+    [ERR_IO] = {74, false, true},
+    [ERR_AGAIN] = {75, true, true},
+    [ERR_TIMEOUT] = {75, true, false},
+    [ERR_CLOSED] = {75, true, false},
+    [ERR_LOCKED] = {75, true, true},
+    [ERR_STOPPED] = {75, true, false},
+    [ERR_PROTOCOL] = {76, false, false},
+    [ERR_FRAMING] = {76, true, false},
+    [ERR_LOGIN] = {77, false, true},
+    [ERR_TRUST] = {77, false, false},
+    [ERR_CONFIG] = {78, false, true},
+};
+
+/* Worst first. */
+static const int order[] = {64, 70, 71, 78, 77, 76, 74, 73, 69, 68, 65, 75, 0};
+
+/* Adds text at `at` as far as there is room; the new end. */
+static size_t append(char text[ERR_TEXT_MAX], size_t at, const char *more)
+{
+    size_t room = ERR_TEXT_MAX - 1 - at;
+    size_t len = strlen(more);
+    if (len > room) {
+        len = room;
+    }
+    memcpy(text + at, more, len);
+    text[at + len] = '\0';
+    return at + len;
+}
+
+/* Formats aside first, since an argument may be the old text itself. */
+static void format(char text[ERR_TEXT_MAX], const char *fmt, va_list args)
+    __attribute__((format(printf, 2, 0)));
+static void format(char text[ERR_TEXT_MAX], const char *fmt, va_list args)
+{
+    if (vsnprintf(text, ERR_TEXT_MAX, fmt, args) < 0) {
+        text[0] = '\0';
+    }
+}
+
+int err_set(struct err *err, enum err_kind kind, const char *fmt, ...)
+{
+    if (err == NULL) {
+        return -1;
+    }
+    char text[ERR_TEXT_MAX];
+    va_list args;
+    va_start(args, fmt);
+    format(text, fmt, args);
+    va_end(args);
+    err->kind = kind;
+    append(err->text, 0, text);
+    return -1;
+}
+
+static enum err_kind kind_of(int number, enum err_kind kind)
+{
+    switch (number) {
+    case ENOSPC:
+    case EDQUOT:
+        return ERR_AGAIN;
+    case ENOMEM:
+    case EMFILE:
+    case ENFILE:
+    case EAGAIN:
+        return ERR_SYSTEM;
+    default:
+        return kind;
+    }
+}
+
+int err_errno(struct err *err, enum err_kind kind, int number, const char *fmt, ...)
+{
+    if (err == NULL) {
+        return -1;
+    }
+    char text[ERR_TEXT_MAX];
+    va_list args;
+    va_start(args, fmt);
+    format(text, fmt, args);
+    va_end(args);
+    err->kind = kind_of(number, kind);
+    size_t at = append(err->text, 0, text);
+    at = append(err->text, at, ": ");
+    append(err->text, at, strerror(number));
+    return -1;
+}
+
+int err_prefix(struct err *err, const char *fmt, ...)
+{
+    if (err == NULL) {
+        return -1;
+    }
+    char before[ERR_TEXT_MAX];
+    char after[ERR_TEXT_MAX];
+    va_list args;
+    va_start(args, fmt);
+    format(before, fmt, args);
+    va_end(args);
+    append(after, 0, err->text);
+    size_t at = append(err->text, 0, before);
+    at = append(err->text, at, ": ");
+    append(err->text, at, after);
+    return -1;
+}
+
+void err_clear(struct err *err)
+{
+    if (err != NULL) {
+        err->kind = ERR_NONE;
+        err->text[0] = '\0';
+    }
+}
+
+int err_status(enum err_kind kind)
+{
+    return traits[kind].status;
+}
+
+/* A status that is none of ours came from a worker that ended in its own way: as bad as 70. */
+static size_t rank(int status)
+{
+    for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
+        if (order[i] == status) {
+            return i;
+        }
+    }
+    return 1;
+}
+
+int err_worst(int a, int b)
+{
+    return rank(b) < rank(a) ? b : a;
+}
+
+bool err_is_temporary(enum err_kind kind)
+{
+    return traits[kind].temporary;
+}
+
+bool err_keeps_connection(enum err_kind kind)
+{
+    return traits[kind].keeps_connection;
+}

@@ -1,0 +1,73 @@
+/*
+ * err: how anything fails.
+ *
+ * A function that can fail returns 0 or -1 and takes a `struct err *` last. The place that knows
+ * sets kind and text; callers may put words before it; only session and main print. One table in
+ * err.c maps the kind to exit status, to "worth another try", and to whether the connection
+ * survives. The text is one line for a person: who, what, what to do; it holds no secret and no
+ * raw byte from a server (see log_quote).
+ */
+#ifndef FP_BASE_ERR_H
+#define FP_BASE_ERR_H
+
+#include <stdbool.h>
+
+enum err_kind {
+    ERR_NONE,     /* 0 */
+    ERR_USAGE,    /* 64: the command line is wrong */
+    ERR_MESSAGE,  /* 65: one message could not be had or delivered; the rest goes on */
+    ERR_HOST,     /* 68: name unknown */
+    ERR_REFUSED,  /* 69: the server refuses for good */
+    ERR_WORKER,   /* 70: a worker died */
+    ERR_SYSTEM,   /* 71: no process, no memory, no descriptor */
+    ERR_CREATE,   /* 73: a file or folder cannot be made, or is not ours */
+    ERR_IO,       /* 74: a read, write or fsync of a local file failed */
+    ERR_AGAIN,    /* 75: try again later (refused for now, disk full, a command says so) */
+    ERR_TIMEOUT,  /* 75: a deadline passed */
+    ERR_CLOSED,   /* 75: the connection ended or broke */
+    ERR_LOCKED,   /* 75: another run, or another program, holds the lock */
+    ERR_STOPPED,  /* 75: INT or TERM */
+    ERR_PROTOCOL, /* 76: the server does not speak POP3 as it should */
+    ERR_FRAMING,  /* 76: the two sides are out of step; one new connection is worth it */
+    ERR_LOGIN,    /* 77: name, password or token refused */
+    ERR_TRUST,    /* 77: the certificate or TLS cannot be trusted */
+    ERR_CONFIG,   /* 78: the run file is wrong */
+    ERR_KINDS
+};
+
+#define ERR_TEXT_MAX 1024
+
+struct err {
+    enum err_kind kind;
+    char text[ERR_TEXT_MAX]; /* NUL-terminated; longer words are cut */
+};
+
+/* Sets kind and text, replacing what was there. err may be NULL. Always returns -1, so that
+ * `return err_set(...)` reads well. */
+int err_set(struct err *err, enum err_kind kind, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* As err_set, with ": " and strerror(number) behind the text; the kind is ERR_AGAIN for a full
+ * disk or quota (ENOSPC, EDQUOT), ERR_SYSTEM for ENOMEM, EMFILE, ENFILE and EAGAIN, else `kind`. */
+int err_errno(struct err *err, enum err_kind kind, int number, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* Puts words and ": " before the text; the kind stays. Always returns -1. */
+int err_prefix(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Forgets: kind ERR_NONE, text "". */
+void err_clear(struct err *err);
+
+/* The sysexits status of a kind: 0, 64 to 78. */
+int err_status(enum err_kind kind);
+
+/* The worse of two exit statuses, in the order 70 71 78 77 76 74 73 69 68 65 75 0 (64 is worst). */
+int err_worst(int a, int b);
+
+/* True if a later run may succeed without anybody's help. */
+bool err_is_temporary(enum err_kind kind);
+
+/* True if the connection can go on after an error of this kind. */
+bool err_keeps_connection(enum err_kind kind);
+
+#endif

@@ -1,0 +1,308 @@
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/xalloc.h"
+
+#define READ_CHUNK 65536
+
+int file_write(int fd, const void *bytes, size_t len, const char *path, struct err *err)
+{
+    const char *at = bytes;
+    while (len > 0) {
+        ssize_t n = write(fd, at, len);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            return err_errno(err, ERR_IO, n < 0 ? errno : EIO, "cannot write %s", path);
+        }
+        at += n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+static ssize_t read_some(int fd, void *bytes, size_t len)
+{
+    ssize_t n;
+    do {
+        n = read(fd, bytes, len);
+    } while (n < 0 && errno == EINTR);
+    return n;
+}
+
+int file_read(int fd, struct buf *buf, const char *path, struct err *err)
+{
+    for (;;) {
+        size_t room = buf->max - buf->len;
+        size_t want = room < READ_CHUNK ? room : READ_CHUNK;
+        char beyond;
+        char *to = want > 0 ? buf_reserve(buf, want) : &beyond;
+        ssize_t n = read_some(fd, to, want > 0 ? want : 1);
+        if (n < 0) {
+            return err_errno(err, ERR_IO, errno, "cannot read %s", path);
+        }
+        if (n == 0) {
+            return 0;
+        }
+        if (want == 0) {
+            return err_set(err, ERR_IO, "%s is longer than the %zu bytes it may have", path,
+                           buf->max);
+        }
+        buf->len += (size_t)n;
+    }
+}
+
+int file_open(const char *path, int flags, mode_t mode)
+{
+    int fd;
+    do {
+        fd = open(path, flags | O_CLOEXEC, mode);
+    } while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
+/* As fsync(2). On macOS that leaves the bytes in the disk's own cache; only where a file system
+ * does not know F_FULLFSYNC is fsync all there is. */
+static int flush(int fd)
+{
+#ifdef F_FULLFSYNC
+    if (fcntl(fd, F_FULLFSYNC) == 0) {
+        return 0;
+    }
+    if (errno != ENOTSUP && errno != EINVAL && errno != ENOTTY) {
+        return -1;
+    }
+#endif
+    return fsync(fd);
+}
+
+int file_sync(int fd, const char *path, struct err *err)
+{
+    if (flush(fd) != 0) {
+        return err_errno(err, ERR_IO, errno, "cannot flush %s to disk", path);
+    }
+    return 0;
+}
+
+int file_datasync(int fd, const char *path, struct err *err)
+{
+#if defined _POSIX_SYNCHRONIZED_IO && _POSIX_SYNCHRONIZED_IO > 0 && !defined F_FULLFSYNC
+    if (fdatasync(fd) != 0) {
+        return err_errno(err, ERR_IO, errno, "cannot flush %s to disk", path);
+    }
+    return 0;
+#else
+    return file_sync(fd, path, err);
+#endif
+}
+
+int file_sync_folder(const char *path, bool *unsupported, struct err *err)
+{
+    int fd = file_open(path, O_RDONLY | O_DIRECTORY, 0);
+    if (fd < 0) {
+        return err_errno(err, ERR_IO, errno, "cannot open folder %s", path);
+    }
+    int failed = flush(fd) != 0 ? errno : 0;
+    close(fd);
+    if (failed == EINVAL) {
+        if (unsupported != NULL) {
+            *unsupported = true;
+        }
+        return 0;
+    }
+    if (failed != 0) {
+        return err_errno(err, ERR_IO, failed, "cannot flush folder %s to disk", path);
+    }
+    return 0;
+}
+
+static int sync_parent(const char *path, struct err *err)
+{
+    char *parent = file_parent(path);
+    int result = file_sync_folder(parent, NULL, err);
+    free(parent);
+    return result;
+}
+
+/* 1: a folder is there; 0: nothing is; -1: something else is, or nobody can tell. */
+static int look_for_folder(const char *path, struct err *err)
+{
+    struct stat info;
+    if (stat(path, &info) == 0) {
+        if (S_ISDIR(info.st_mode)) {
+            return 1;
+        }
+        return err_set(err, ERR_CREATE, "%s is no folder", path);
+    }
+    return errno == ENOENT ? 0 : err_errno(err, ERR_CREATE, errno, "cannot look at %s", path);
+}
+
+/* One level whose parent is there. 0700 has no bits that a umask is meant to take away, so there
+ * is no chmod behind it. */
+static int make_level(const char *path, bool durable, struct err *err)
+{
+    if (mkdir(path, 0700) != 0) {
+        int number = errno;
+        if (number != EEXIST || look_for_folder(path, NULL) != 1) {
+            return err_errno(err, ERR_CREATE, number, "cannot make folder %s", path);
+        }
+    }
+    return durable ? sync_parent(path, err) : 0;
+}
+
+/* The parent of a folder that was there may be somebody else's, closed to us: then nobody but its
+ * owner can have made the entry. */
+static int settle_existing(const char *path, struct err *err)
+{
+    char *parent = file_parent(path);
+    int result = access(parent, R_OK) == 0 ? file_sync_folder(parent, NULL, err) : 0;
+    free(parent);
+    return result;
+}
+
+/* Goes up to the first folder that is there and makes the missing ones on the way back. */
+int file_make_folder(const char *path, bool durable, struct err *err)
+{
+    int there = look_for_folder(path, err);
+    if (there != 0) {
+        return there < 0 ? -1 : durable ? settle_existing(path, err) : 0;
+    }
+    char *parent = file_parent(path);
+    int result = file_make_folder(parent, durable, err);
+    free(parent);
+    return result == 0 ? make_level(path, durable, err) : -1;
+}
+
+static int write_new(const char *path, const void *bytes, size_t len, mode_t mode, bool durable,
+                     struct err *err)
+{
+    if (unlink(path) != 0 && errno != ENOENT) {
+        return err_errno(err, ERR_CREATE, errno, "cannot remove %s", path);
+    }
+    int fd = file_open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+    if (fd < 0) {
+        return err_errno(err, ERR_CREATE, errno, "cannot make %s", path);
+    }
+    int result = 0;
+    if (fchmod(fd, mode) != 0) {
+        result = err_errno(err, ERR_CREATE, errno, "cannot set the mode of %s", path);
+    }
+    if (result == 0) {
+        result = file_write(fd, bytes, len, path, err);
+    }
+    if (result == 0 && durable) {
+        result = file_sync(fd, path, err);
+    }
+    /* Some network file systems tell of a full disk only here. */
+    if (close(fd) != 0 && errno != EINTR && result == 0) {
+        result = err_errno(err, ERR_IO, errno, "cannot write %s", path);
+    }
+    return result;
+}
+
+int file_replace(const char *path, const void *bytes, size_t len, mode_t mode, bool durable,
+                 struct err *err)
+{
+    char *fresh = xasprintf("%s.new", path);
+    int result = write_new(fresh, bytes, len, mode, durable, err);
+    if (result == 0 && rename(fresh, path) != 0) {
+        result = err_errno(err, ERR_IO, errno, "cannot rename %s", fresh);
+    }
+    if (result != 0) {
+        unlink(fresh);
+    } else if (durable) {
+        result = sync_parent(path, err);
+    }
+    free(fresh);
+    return result;
+}
+
+int file_lock(int fd, const char *path, struct err *err)
+{
+    struct flock lock;
+    memset(&lock, 0, sizeof lock);
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+    int result;
+    do {
+        result = fcntl(fd, F_SETLK, &lock);
+    } while (result != 0 && errno == EINTR);
+    if (result == 0) {
+        return 0;
+    }
+    if (errno == EACCES || errno == EAGAIN) {
+        return err_set(err, ERR_LOCKED, "%s is locked by another process", path);
+    }
+    return err_errno(err, ERR_IO, errno, "cannot lock %s", path);
+}
+
+uint64_t file_room(const char *path)
+{
+    struct statvfs info;
+    if (statvfs(path, &info) != 0 || info.f_blocks == 0 || info.f_frsize == 0) {
+        return UINT64_MAX;
+    }
+    uint64_t blocks = info.f_bavail;
+    return blocks > UINT64_MAX / info.f_frsize ? UINT64_MAX : blocks * info.f_frsize;
+}
+
+/* NULL if nobody knows. */
+static const char *home_folder(void)
+{
+    const char *home = getenv("HOME");
+    if (home != NULL && home[0] != '\0') {
+        return home;
+    }
+    const struct passwd *user = getpwuid(getuid());
+    return user != NULL ? user->pw_dir : NULL;
+}
+
+static char *join(const char *folder, const char *rest)
+{
+    size_t len = strlen(folder);
+    const char *slash = len > 0 && folder[len - 1] != '/' ? "/" : "";
+    return xasprintf("%s%s%s", folder, slash, rest);
+}
+
+char *file_expand(const char *path, const char *base)
+{
+    if (path[0] == '~') {
+        const char *home = path[1] == '\0' || path[1] == '/' ? home_folder() : NULL;
+        if (home == NULL) {
+            return xstrdup(path);
+        }
+        return path[1] == '\0' ? xstrdup(home) : join(home, path + 2);
+    }
+    if (path[0] == '/' || base == NULL) {
+        return xstrdup(path);
+    }
+    return join(base, path);
+}
+
+char *file_parent(const char *path)
+{
+    size_t len = strlen(path);
+    while (len > 1 && path[len - 1] == '/') {
+        len--;
+    }
+    while (len > 0 && path[len - 1] != '/') {
+        len--;
+    }
+    if (len == 0) {
+        return xstrdup(".");
+    }
+    while (len > 1 && path[len - 1] == '/') {
+        len--;
+    }
+    return xmemdup0(path, len);
+}

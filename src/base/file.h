@@ -1,0 +1,65 @@
+/*
+ * file: whole writes, whole reads, folders that last.
+ *
+ * Every descriptor is opened close-on-exec. EINTR and short writes are dealt with here and nowhere
+ * else. Errors carry the path and what to do.
+ */
+#ifndef FP_BASE_FILE_H
+#define FP_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+/* Writes all bytes; short writes go on, EINTR is tried again. `path` is for the error text. */
+int file_write(int fd, const void *bytes, size_t len, const char *path, struct err *err);
+
+/* Appends the whole of a file to buf (cap: the buffer's maximum, beyond it ERR_IO). */
+int file_read(int fd, struct buf *buf, const char *path, struct err *err);
+
+/* open(2) with O_CLOEXEC, EINTR tried again; -1 and errno as open. */
+int file_open(const char *path, int flags, mode_t mode);
+
+/* fsync (F_FULLFSYNC where there is one); a failure is final and is never tried again, EINTR
+ * included: the interrupted call may have taken a disk error with it that no later one reports. */
+int file_sync(int fd, const char *path, struct err *err);
+int file_datasync(int fd, const char *path, struct err *err);
+
+/* fsync of a folder by path. EINVAL (file systems that cannot) is accepted; *unsupported, if not
+ * NULL, is then set to true so that the caller can say it once. */
+int file_sync_folder(const char *path, bool *unsupported, struct err *err);
+
+/* Makes path and whatever is missing above it with mode 0700, and fsyncs each parent up to the
+ * first folder that was there; each before the next is made. The parent of that first one is
+ * fsynced too if we may read it: it may have been made by a run that was killed before its fsync.
+ * Existing folders are left as they are; a path that exists and is no folder is ERR_CREATE.
+ * `durable` false leaves the fsyncs out. */
+int file_make_folder(const char *path, bool durable, struct err *err);
+
+/* Replaces path by these bytes: write `path.new` beside it, fsync, rename, fsync the folder. One
+ * that a killed run left is thrown away, so the caller holds a lock that covers the path. The mode
+ * is exact, whatever the umask. On failure the old file is still there, whole (unless only the last
+ * fsync failed: then it is either). */
+int file_replace(const char *path, const void *bytes, size_t len, mode_t mode, bool durable,
+                 struct err *err);
+
+/* An exclusive fcntl(2) lock on the whole file, not waited for: 0, or -1 with ERR_LOCKED if another
+ * process has it. It dies with the process, or when any descriptor of this file is closed. */
+int file_lock(int fd, const char *path, struct err *err);
+
+/* Free space for us on the file system of path, in octets; UINT64_MAX if unknown. */
+uint64_t file_room(const char *path);
+
+/* `~/x` and `~` with the home folder put in ($HOME, else the user database). A relative path is put
+ * behind `base` (a folder; NULL: it stays relative). Absolute paths and `~user` are left alone.
+ * Malloced. */
+char *file_expand(const char *path, const char *base);
+
+/* The part before the last slash, slashes at the end not counted ("." if none); malloced. */
+char *file_parent(const char *path);
+
+#endif

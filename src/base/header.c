@@ -1,0 +1,343 @@
+#include "base/header.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/digest.h"
+#include "base/xalloc.h"
+
+#define NAME_MAX_BYTES 32 /* longer than any field name that means something here */
+
+enum field {
+    FIELD_RETURN_PATH,
+    FIELD_FROM,
+    FIELD_DELIVERED_TO,
+    FIELD_X_ORIGINAL_TO,
+    FIELD_ENVELOPE_TO,
+    FIELD_TO,
+    FIELDS,
+    FIELD_OTHER = FIELDS
+};
+
+static const char *const kept[FIELDS] = {
+    [FIELD_RETURN_PATH] = "Return-Path",     [FIELD_FROM] = "From",
+    [FIELD_DELIVERED_TO] = "Delivered-To",   [FIELD_X_ORIGINAL_TO] = "X-Original-To",
+    [FIELD_ENVELOPE_TO] = "Envelope-To",     [FIELD_TO] = "To",
+};
+
+static const char *const changing[] = {
+    "Status", "X-Status", "X-Keywords",     "X-UID", "X-UIDL",
+    "X-IMAP", "X-IMAPbase", "Content-Length", "Lines",
+};
+
+enum place { AT_LINE_START, IN_NAME, IN_REST, AT_END };
+
+struct value {
+    struct buf text; /* unfolded */
+    bool seen;
+    bool cut;
+};
+
+struct header {
+    struct digest *digest; /* NULL once the fingerprint was given */
+    enum place place;
+    size_t crs; /* CRs so far on a line of nothing else */
+    char name[NAME_MAX_BYTES];
+    size_t name_len;
+    bool left_out;      /* the field under way is no part of the fingerprint */
+    enum field capture; /* the field under way is this one, and the first of its name */
+    struct value values[FIELDS];
+    bool has_message_id;
+    char *sender; /* HEADER_ADDRESS_MAX + 1 bytes each */
+    char *recipient;
+};
+
+struct header *header_new(void)
+{
+    struct header *header = xcalloc(1, sizeof *header);
+    header->digest = digest_new();
+    header->capture = FIELD_OTHER;
+    for (size_t i = 0; i < FIELDS; i++) {
+        buf_init(&header->values[i].text, HEADER_VALUE_MAX);
+    }
+    header->sender = xcalloc(1, HEADER_ADDRESS_MAX + 1);
+    header->recipient = xcalloc(1, HEADER_ADDRESS_MAX + 1);
+    return header;
+}
+
+void header_free(struct header *header)
+{
+    if (header == NULL) {
+        return;
+    }
+    digest_free(header->digest);
+    for (size_t i = 0; i < FIELDS; i++) {
+        buf_free(&header->values[i].text);
+    }
+    free(header->sender);
+    free(header->recipient);
+    free(header);
+}
+
+static void digest_part(struct header *header, const char *bytes, size_t len)
+{
+    if (!header->left_out) {
+        digest_add(header->digest, bytes, len);
+    }
+}
+
+static void keep_part(struct header *header, const char *bytes, size_t len)
+{
+    if (header->capture == FIELD_OTHER) {
+        return;
+    }
+    struct value *value = &header->values[header->capture];
+    for (size_t i = 0; i < len && !value->cut; i++) {
+        /* Unfolding takes only the line end away; a blank in its place is as good. */
+        char c = bytes[i] == '\r' || bytes[i] == '\n' ? ' ' : bytes[i];
+        value->cut = buf_add(&value->text, &c, 1) != 0;
+    }
+}
+
+static bool is_changing(struct str name)
+{
+    for (size_t i = 0; i < sizeof changing / sizeof changing[0]; i++) {
+        if (str_is_nocase(name, changing[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A field begins. An empty name is a line without one: an mbox's From_ line, or nonsense. */
+static void begin_field(struct header *header, struct str name)
+{
+    name = str_trim(name); /* RFC 5322, section 4.5: blanks may stand before the colon */
+    header->left_out = is_changing(name);
+    header->capture = FIELD_OTHER;
+    for (int i = 0; i < FIELDS; i++) {
+        if (str_is_nocase(name, kept[i]) && !header->values[i].seen) {
+            header->values[i].seen = true;
+            header->capture = (enum field)i;
+        }
+    }
+    if (str_is_nocase(name, "Message-ID")) {
+        header->has_message_id = true;
+    }
+    digest_part(header, header->name, header->name_len);
+    header->name_len = 0;
+    header->place = IN_REST;
+}
+
+static void begin_nameless(struct header *header)
+{
+    begin_field(header, str_of(NULL, 0));
+    for (; header->crs > 0; header->crs--) {
+        digest_part(header, "\r", 1);
+    }
+}
+
+/* Each of these three takes some bytes (perhaps none, if it moves on) and returns how many. */
+
+static size_t take_line_start(struct header *header, char c)
+{
+    if (c == '\n') {
+        header->place = AT_END;
+        return 1;
+    }
+    if (c == '\r') {
+        header->crs++;
+        return 1;
+    }
+    if (header->crs > 0) {
+        begin_nameless(header);
+    } else {
+        header->place = c == ' ' || c == '\t' ? IN_REST : IN_NAME;
+    }
+    return 0;
+}
+
+static size_t take_name(struct header *header, char c)
+{
+    if (c == ':') {
+        begin_field(header, str_of(header->name, header->name_len));
+        digest_part(header, ":", 1);
+        return 1;
+    }
+    if (c == '\n' || header->name_len == sizeof header->name) {
+        begin_nameless(header);
+        return 0;
+    }
+    header->name[header->name_len++] = c;
+    return 1;
+}
+
+static size_t take_rest(struct header *header, const char *bytes, size_t len)
+{
+    const char *end = memchr(bytes, '\n', len);
+    if (end != NULL) {
+        len = (size_t)(end - bytes) + 1;
+        header->place = AT_LINE_START;
+    }
+    digest_part(header, bytes, len);
+    keep_part(header, bytes, len);
+    return len;
+}
+
+void header_feed(struct header *header, const char *bytes, size_t len)
+{
+    size_t at = 0;
+    while (at < len && header->place != AT_END) {
+        switch (header->place) {
+        case AT_LINE_START:
+            at += take_line_start(header, bytes[at]);
+            break;
+        case IN_NAME:
+            at += take_name(header, bytes[at]);
+            break;
+        default:
+            at += take_rest(header, bytes + at, len - at);
+            break;
+        }
+    }
+}
+
+bool header_is_done(const struct header *header)
+{
+    return header->place == AT_END;
+}
+
+void header_fingerprint(struct header *header, unsigned char out[HEADER_FINGERPRINT])
+{
+    if (header->place == IN_NAME || header->place == IN_REST) {
+        header_feed(header, "\n", 1);
+    }
+    header->place = AT_END;
+    unsigned char whole[DIGEST_SIZE];
+    digest_end(header->digest, whole);
+    header->digest = NULL;
+    memcpy(out, whole, HEADER_FINGERPRINT);
+}
+
+bool header_has_message_id(const struct header *header)
+{
+    return header->has_message_id;
+}
+
+/* The length of the comment, quoted string or domain literal at the front of text: it ends at
+ * `close`, a backslash takes the next byte with it, and comments nest. 0 if nothing ends it. */
+static size_t span(struct str text, char open, char close)
+{
+    size_t depth = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] == '\\') {
+            i++;
+        } else if (i > 0 && text.ptr[i] == close) {
+            if (--depth == 0) {
+                return i + 1;
+            }
+        } else if (text.ptr[i] == open) {
+            depth++;
+        }
+    }
+    return 0;
+}
+
+/* What stands between < and >, without the route of RFC 5322, section 4.4; empty if no > comes. */
+static struct str in_brackets(struct str rest)
+{
+    size_t end = 0;
+    while (end < rest.len && rest.ptr[end] != '>') {
+        struct str here = str_of(rest.ptr + end, rest.len - end);
+        size_t used = here.ptr[0] == '"' ? span(here, '"', '"') : 1;
+        end = used > 0 ? end + used : rest.len;
+    }
+    if (end == rest.len) {
+        return str_of(NULL, 0);
+    }
+    struct str inside = str_trim(str_of(rest.ptr, end));
+    if (str_has_prefix(inside, "@")) {
+        str_until(&inside, ':');
+    }
+    return str_trim(inside);
+}
+
+/*
+ * The first address of a field (RFC 5322, section 3.4), comments left out, into `out` (a copy as
+ * long as text fits). `cut`: more of the field was there, so that an address must be seen to end.
+ */
+static struct str first_address(struct str text, bool cut, char *out)
+{
+    size_t len = 0;
+    while (text.len > 0) {
+        char c = text.ptr[0];
+        size_t used = 1;
+        if (c == '(') {
+            used = span(text, '(', ')');
+            used = used > 0 ? used : text.len;
+        } else if (c == '"' || c == '[') {
+            used = span(text, c, c == '[' ? ']' : c);
+            if (used == 0 && c == '"') {
+                return str_of(NULL, 0);
+            }
+            used = used > 0 ? used : 1; /* a lone bracket in a display name */
+            memcpy(out + len, text.ptr, used);
+            len += used;
+        } else if (c == '<') {
+            return in_brackets(str_of(text.ptr + 1, text.len - 1));
+        } else if (c == ':') {
+            len = 0; /* that was the name of a group */
+        } else if ((c == ',' || c == ';') && str_trim(str_of(out, len)).len > 0) {
+            return str_trim(str_of(out, len));
+        } else if (c != ',' && c != ';') {
+            out[len++] = c;
+        }
+        text = str_of(text.ptr + used, text.len - used);
+    }
+    return cut ? str_of(NULL, 0) : str_trim(str_of(out, len));
+}
+
+static bool is_printable(struct str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] < 0x21 || text.ptr[i] > 0x7e) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static const char *address(const struct header *header, const enum field *fields, size_t count,
+                           char *out)
+{
+    size_t i = 0;
+    while (i < count && !header->values[fields[i]].seen) {
+        i++;
+    }
+    out[0] = '\0';
+    if (i == count) {
+        return out;
+    }
+    const struct value *value = &header->values[fields[i]];
+    char scratch[HEADER_VALUE_MAX];
+    struct str found = first_address(buf_str(&value->text), value->cut, scratch);
+    if (found.len <= HEADER_ADDRESS_MAX && is_printable(found)) {
+        memcpy(out, found.ptr, found.len);
+        out[found.len] = '\0';
+    }
+    return out;
+}
+
+const char *header_sender(const struct header *header)
+{
+    static const enum field fields[] = {FIELD_RETURN_PATH, FIELD_FROM};
+    return address(header, fields, 2, header->sender);
+}
+
+const char *header_recipient(const struct header *header)
+{
+    static const enum field fields[] = {FIELD_DELIVERED_TO, FIELD_X_ORIGINAL_TO,
+                                        FIELD_ENVELOPE_TO, FIELD_TO};
+    return address(header, fields, 4, header->recipient);
+}

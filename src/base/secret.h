@@ -1,0 +1,26 @@
+/*
+ * secret: a password or token. Bytes with a length (NUL is legal), wiped when freed, never printed.
+ */
+#ifndef FP_BASE_SECRET_H
+#define FP_BASE_SECRET_H
+
+#include <stddef.h>
+
+#include "base/str.h"
+
+#define SECRET_MAX 65536
+
+struct secret {
+    char *data; /* NULL: none; else len bytes and a NUL behind them */
+    size_t len;
+};
+
+/* Takes a copy. 0, or -1 past SECRET_MAX. What was there before is wiped. */
+int secret_set(struct secret *secret, struct str bytes);
+void secret_wipe(struct secret *secret); /* and frees; may be called on an empty one */
+struct str secret_str(const struct secret *secret);
+
+/* Wipes bytes in a way the compiler keeps. */
+void secret_wipe_bytes(void *bytes, size_t len);
+
+#endif

@@ -1,0 +1,279 @@
+#include "base/str.h"
+
+#include <assert.h>
+#include <string.h>
+
+struct str str_from(const char *text)
+{
+    return str_of(text, text != NULL ? strlen(text) : 0);
+}
+
+struct str str_of(const void *ptr, size_t len)
+{
+    struct str view = {ptr != NULL ? ptr : "", ptr != NULL ? len : 0};
+    return view;
+}
+
+bool str_equal(struct str a, struct str b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+/* Not tolower(3): the locale has no say in a protocol. */
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+bool str_equal_nocase(struct str a, struct str b)
+{
+    if (a.len != b.len) {
+        return false;
+    }
+    for (size_t i = 0; i < a.len; i++) {
+        if (lower(a.ptr[i]) != lower(b.ptr[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool str_is(struct str a, const char *text)
+{
+    return str_equal(a, str_from(text));
+}
+
+bool str_is_nocase(struct str a, const char *text)
+{
+    return str_equal_nocase(a, str_from(text));
+}
+
+static bool cut_to(struct str *a, size_t len)
+{
+    if (a->len < len) {
+        return false;
+    }
+    a->len = len;
+    return true;
+}
+
+bool str_has_prefix(struct str a, const char *prefix)
+{
+    struct str want = str_from(prefix);
+    return cut_to(&a, want.len) && str_equal(a, want);
+}
+
+bool str_has_prefix_nocase(struct str a, const char *prefix)
+{
+    struct str want = str_from(prefix);
+    return cut_to(&a, want.len) && str_equal_nocase(a, want);
+}
+
+bool str_contains_nocase(struct str a, const char *needle)
+{
+    struct str want = str_from(needle);
+    for (size_t at = 0; at + want.len <= a.len; at++) {
+        if (str_equal_nocase(str_of(a.ptr + at, want.len), want)) {
+            return true;
+        }
+    }
+    return want.len == 0;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+struct str str_word(struct str *rest)
+{
+    size_t start = 0;
+    while (start < rest->len && is_blank(rest->ptr[start])) {
+        start++;
+    }
+    size_t end = start;
+    while (end < rest->len && !is_blank(rest->ptr[end])) {
+        end++;
+    }
+    if (rest->ptr == NULL) {
+        return str_of(NULL, 0);
+    }
+    struct str word = str_of(rest->ptr + start, end - start);
+    *rest = str_of(rest->ptr + end, rest->len - end);
+    return word;
+}
+
+struct str str_until(struct str *rest, char stop)
+{
+    if (rest->ptr == NULL) {
+        return str_of(NULL, 0);
+    }
+    const char *found = memchr(rest->ptr, stop, rest->len);
+    size_t len = found != NULL ? (size_t)(found - rest->ptr) : rest->len;
+    size_t gone = found != NULL ? len + 1 : len;
+    struct str part = str_of(rest->ptr, len);
+    *rest = str_of(rest->ptr + gone, rest->len - gone);
+    return part;
+}
+
+static bool is_space(char c)
+{
+    return is_blank(c) || c == '\r' || c == '\n';
+}
+
+struct str str_trim(struct str a)
+{
+    while (a.len > 0 && is_space(a.ptr[0])) {
+        a.ptr++;
+        a.len--;
+    }
+    while (a.len > 0 && is_space(a.ptr[a.len - 1])) {
+        a.len--;
+    }
+    return a;
+}
+
+int str_number(struct str digits, uint64_t max, uint64_t *value)
+{
+    if (digits.len == 0) {
+        return -1;
+    }
+    uint64_t sum = 0;
+    for (size_t i = 0; i < digits.len; i++) {
+        if (digits.ptr[i] < '0' || digits.ptr[i] > '9') {
+            return -1;
+        }
+        uint64_t digit = (uint64_t)(digits.ptr[i] - '0');
+        if (sum > (UINT64_MAX - digit) / 10 || sum * 10 + digit > max) {
+            return -1;
+        }
+        sum = sum * 10 + digit;
+    }
+    *value = sum;
+    return 0;
+}
+
+/* A number and perhaps one of the letters of `units`, whose i-th is worth factors[i]. */
+static int read_scaled(struct str text, const char *units, const uint64_t *factors, uint64_t max,
+                       uint64_t *value)
+{
+    uint64_t factor = 1;
+    const char *unit = text.len > 0 ? memchr(units, text.ptr[text.len - 1], strlen(units)) : NULL;
+    if (unit != NULL) {
+        factor = factors[unit - units];
+        text.len--;
+    }
+    uint64_t number;
+    if (str_number(text, max / factor, &number) != 0) {
+        return -1;
+    }
+    *value = number * factor;
+    return 0;
+}
+
+int str_duration(struct str text, int64_t *seconds)
+{
+    static const uint64_t factors[] = {1, 60, 3600, 86400};
+    uint64_t value;
+    if (read_scaled(text, "smhd", factors, (uint64_t)STR_DURATION_MAX, &value) != 0) {
+        return -1;
+    }
+    *seconds = (int64_t)value;
+    return 0;
+}
+
+int str_size(struct str text, uint64_t *octets)
+{
+    static const uint64_t k = 1024;
+    const uint64_t factors[] = {k, k * k, k * k * k, k, k * k, k * k * k};
+    return read_scaled(text, "KMGkmg", factors, UINT64_MAX, octets);
+}
+
+static bool is_plain(unsigned char byte)
+{
+    return byte >= 0x21 && byte <= 0x7e && byte != '%';
+}
+
+static const char hex[] = "0123456789ABCDEF";
+
+size_t str_escape(struct str in, char *out, size_t cap)
+{
+    assert(cap >= STR_ESCAPED_MAX(in.len));
+    (void)cap;
+    size_t at = 0;
+    if (in.len == 0) {
+        out[at++] = '%';
+        out[at++] = '-';
+    }
+    for (size_t i = 0; i < in.len; i++) {
+        unsigned char byte = (unsigned char)in.ptr[i];
+        if (is_plain(byte)) {
+            out[at++] = (char)byte;
+        } else {
+            out[at++] = '%';
+            out[at++] = hex[byte >> 4];
+            out[at++] = hex[byte & 15];
+        }
+    }
+    out[at] = '\0';
+    return at;
+}
+
+static int hex_value(char c)
+{
+    const char *found = memchr(hex, c, 16);
+    return found != NULL ? (int)(found - hex) : -1;
+}
+
+/* One byte off the front of *text, or -1. */
+static int unescape_one(struct str *text)
+{
+    unsigned char byte = (unsigned char)text->ptr[0];
+    size_t used = 1;
+    if (byte == '%') {
+        if (text->len < 3) {
+            return -1;
+        }
+        int high = hex_value(text->ptr[1]);
+        int low = hex_value(text->ptr[2]);
+        if (high < 0 || low < 0 || is_plain((unsigned char)(high << 4 | low))) {
+            return -1;
+        }
+        byte = (unsigned char)(high << 4 | low);
+        used = 3;
+    } else if (!is_plain(byte)) {
+        return -1;
+    }
+    text->ptr += used;
+    text->len -= used;
+    return byte;
+}
+
+int str_unescape(struct str text, char *out, size_t cap, size_t *length)
+{
+    size_t at = 0;
+    if (text.len == 0) {
+        return -1;
+    }
+    if (!str_is(text, "%-")) {
+        while (text.len > 0) {
+            int byte = unescape_one(&text);
+            if (byte < 0 || at == cap) {
+                return -1;
+            }
+            out[at++] = (char)byte;
+        }
+    }
+    *length = at;
+    return 0;
+}
+
+uint64_t str_hash(struct str a)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < a.len; i++) {
+        hash ^= (unsigned char)a.ptr[i];
+        hash *= UINT64_C(0x100000001b3);
+    }
+    return hash;
+}

@@ -1,0 +1,61 @@
+/*
+ * str: a view of bytes that belong to somebody else, and the checked readers over it.
+ *
+ * Nothing here needs a NUL. A view into a connection's buffer lives until the next conn_ call.
+ */
+#ifndef FP_BASE_STR_H
+#define FP_BASE_STR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct str {
+    const char *ptr;
+    size_t len;
+};
+
+struct str str_from(const char *text); /* of a NUL-terminated text of our own; NULL is empty */
+struct str str_of(const void *ptr, size_t len);
+bool str_equal(struct str a, struct str b);
+bool str_equal_nocase(struct str a, struct str b);       /* ASCII */
+bool str_is(struct str a, const char *text);             /* exactly these bytes */
+bool str_is_nocase(struct str a, const char *text);      /* ASCII */
+bool str_has_prefix(struct str a, const char *prefix);
+bool str_has_prefix_nocase(struct str a, const char *prefix);
+/* True if the needle occurs anywhere in a, ASCII case ignored; an empty one always does. */
+bool str_contains_nocase(struct str a, const char *needle);
+
+/* Takes the next word (run of bytes other than blank and tab) off the front of *rest, skipping
+ * blanks and tabs before it. Returns an empty view at the end. */
+struct str str_word(struct str *rest);
+
+/* Takes everything up to the first `stop` byte (which is dropped), or all, off the front. */
+struct str str_until(struct str *rest, char stop);
+
+/* Without blanks, tabs, CR and LF at both ends. */
+struct str str_trim(struct str a);
+
+/* The one reader of numbers: decimal digits only, at least one, no sign, at most `max`.
+ * Returns 0 and sets *value, or -1 and leaves it alone. */
+int str_number(struct str digits, uint64_t max, uint64_t *value);
+
+/* A duration such as 90, 30s, 5m, 2h, 30d (no letter: seconds; small letters; up to 100 years, so
+ * that it may be counted in milliseconds) and a size such as 500, 20K, 5M, 2G (powers of 1024, the
+ * letter large or small). 0, or -1 and the value is left alone. */
+#define STR_DURATION_MAX ((int64_t)36525 * 24 * 60 * 60)
+int str_duration(struct str text, int64_t *seconds);
+int str_size(struct str text, uint64_t *octets);
+
+/* Percent-escapes every byte outside 0x21..0x7e, and '%' itself; an empty view becomes "%-".
+ * The result has no blank, so it is one word of a record; str_escape returns its length.
+ * str_unescape undoes it: 0 and *length bytes in out (at most text.len), or -1 if the text is not
+ * exactly what str_escape makes of some bytes, or out is too small. */
+#define STR_ESCAPED_MAX(n) (3 * (n) + 3)
+size_t str_escape(struct str in, char *out, size_t cap); /* ends in NUL; cap >= STR_ESCAPED_MAX */
+int str_unescape(struct str text, char *out, size_t cap, size_t *length);
+
+/* FNV-1a over the bytes, for hash tables and file names; nothing a foe may lean on. */
+uint64_t str_hash(struct str a);
+
+#endif

@@ -1,0 +1,237 @@
+#include "delivery/appends.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/xalloc.h"
+#include "delivery/span.h"
+#include "delivery/spooldir.h"
+
+#define FILE_MAX (256u * 1024 * 1024)
+#define BEFORE_MAX 4096
+
+/* ---- reading ---- */
+
+static int copy_word(struct str word, char *out, size_t cap)
+{
+    size_t len;
+    if (str_unescape(word, out, cap - 1, &len) < 0 || memchr(out, '\0', len) != NULL ||
+        memchr(out, '/', len) != NULL || len == 0)
+        return -1;
+    out[len] = '\0';
+    return 0;
+}
+
+int appends_read_hex(struct str word, unsigned char *out, size_t n)
+{
+    static const char digits[] = "0123456789abcdef";
+    if (word.len != 2 * n)
+        return -1;
+    for (size_t i = 0; i < 2 * n; i++) {
+        const char *found = memchr(digits, word.ptr[i], 16);
+        if (found == NULL)
+            return -1;
+        out[i / 2] = (unsigned char)(out[i / 2] << 4 | (found - digits));
+    }
+    return 0;
+}
+
+static int read_crc(struct str word, uint32_t *crc)
+{
+    unsigned char bytes[4];
+    if (appends_read_hex(word, bytes, sizeof bytes) < 0)
+        return -1;
+    *crc = (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+    return 0;
+}
+
+static int read_state(struct str word, enum append_state *state)
+{
+    if (word.len != 1 || strchr("owxl", word.ptr[0]) == NULL)
+        return -1;
+    *state = (enum append_state)word.ptr[0];
+    return 0;
+}
+
+/* One line without its LF. */
+static int read_line(const struct appends *appends, struct str line, struct append *entry)
+{
+    uint32_t crc;
+    struct str rest = line;
+    if (read_crc(str_word(&rest), &crc) < 0 || rest.len < 2 ||
+        digest_crc32(0, rest.ptr, rest.len - 2) != crc ||
+        copy_word(str_word(&rest), entry->mailbox, sizeof entry->mailbox) < 0 ||
+        copy_word(str_word(&rest), entry->name, sizeof entry->name) < 0 ||
+        str_number(str_word(&rest), INT64_MAX, &entry->start) < 0 ||
+        read_crc(str_word(&rest), &entry->before) < 0 ||
+        str_number(str_word(&rest), INT64_MAX, &entry->offset) < 0 ||
+        str_number(str_word(&rest), INT64_MAX / 4, &entry->length) < 0 ||
+        appends_read_hex(str_word(&rest), entry->digest, DIGEST_SIZE) < 0 ||
+        !str_is(str_word(&rest), appends->mbox) || read_state(str_word(&rest), &entry->state) < 0 ||
+        str_trim(rest).len > 0 || entry->offset < entry->start)
+        return -1;
+    return 0;
+}
+
+static void read_lines(struct appends *appends, struct str text)
+{
+    while (text.len > 0) {
+        struct append entry = {0};
+        bool ended = memchr(text.ptr, '\n', text.len) != NULL;
+        struct str line = str_until(&text, '\n');
+        if (ended && line.len == 0)
+            continue; /* see appends_write */
+        if (ended && read_line(appends, line, &entry) == 0)
+            appends_add(appends, &entry);
+        else
+            appends->sure = false;
+    }
+}
+
+/* The name is that of the mbox, digested: it has no slashes and is short. */
+static char *file_of(const struct deliver_settings *settings, const char *real)
+{
+    unsigned char digest[DIGEST_SIZE];
+    char hex[17];
+    digest_bytes(str_from(real), digest);
+    digest_hex(digest, 8, hex);
+    return xasprintf("%s/mbox-%s.append", settings->state_dir, hex);
+}
+
+/* Whoever wrote into the file did this before, so it is needed only while it is empty. */
+static int sync_birth(int fd, const char *folder, struct err *err)
+{
+    struct stat status;
+    if (fstat(fd, &status) == 0 && status.st_size > 0)
+        return 0;
+    return file_sync_folder(folder, NULL, err);
+}
+
+int appends_open(struct appends *appends, const struct deliver_settings *settings, const char *real,
+                 bool make, struct err *err)
+{
+    struct buf mbox, text;
+    buf_init(&mbox, FILE_MAX);
+    buf_init(&text, FILE_MAX);
+    *appends = (struct appends){.fd = -1, .path = file_of(settings, real)};
+    spooldir_add_word(&mbox, real);
+    appends->mbox = xmemdup0(mbox.data, mbox.len);
+    buf_free(&mbox);
+    appends->fd = file_open(appends->path, O_RDWR | (make ? O_CREAT : 0), 0600);
+    if (appends->fd < 0)
+        return errno == ENOENT && !make
+                   ? 0
+                   : err_errno(err, ERR_CREATE, errno, "cannot open %s", appends->path);
+    int result = make ? sync_birth(appends->fd, settings->state_dir, err) : 0;
+    if (result == 0)
+        result = file_read(appends->fd, &text, appends->path, err);
+    if (result == 0) {
+        appends->sure = make || text.len > 0;
+        read_lines(appends, buf_str(&text));
+    }
+    buf_free(&text);
+    return result;
+}
+
+void appends_close(struct appends *appends)
+{
+    if (appends->fd >= 0)
+        close(appends->fd);
+    free(appends->path);
+    free(appends->mbox);
+    free(appends->entries);
+    *appends = (struct appends){.fd = -1};
+}
+
+/* ---- in memory ---- */
+
+void appends_add(struct appends *appends, const struct append *entry)
+{
+    size_t count = appends->count;
+    if ((count & (count - 1)) == 0) /* a power of two, so full */
+        appends->entries = xreallocarray(appends->entries, count == 0 ? 1 : 2 * count,
+                                         sizeof *appends->entries);
+    appends->entries[appends->count++] = *entry;
+}
+
+void appends_forget(struct appends *appends, const char *mailbox)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < appends->count; i++)
+        if (strncmp(appends->entries[i].mailbox, mailbox, SPOOL_MAILBOX) != 0)
+            appends->entries[kept++] = appends->entries[i];
+    appends->count = kept;
+}
+
+const struct append *appends_find(const struct appends *appends, const char *mailbox,
+                                  const char *name)
+{
+    for (size_t i = appends->count; i > 0; i--)
+        if (strncmp(appends->entries[i - 1].mailbox, mailbox, SPOOL_MAILBOX) == 0 &&
+            strcmp(appends->entries[i - 1].name, name) == 0)
+            return &appends->entries[i - 1];
+    return NULL;
+}
+
+/* ---- writing ---- */
+
+static void add_line(const struct appends *appends, const struct append *entry, struct buf *text)
+{
+    char digest[DIGEST_HEX];
+    struct buf line;
+    buf_init(&line, FILE_MAX);
+    digest_hex(entry->digest, DIGEST_SIZE, digest);
+    buf_addf(&line, " %s ", entry->mailbox);
+    spooldir_add_word(&line, entry->name);
+    buf_addf(&line, " %" PRIu64 " %08" PRIx32 " %" PRIu64 " %" PRIu64 " %s %s", entry->start,
+             entry->before, entry->offset, entry->length, digest, appends->mbox);
+    buf_addf(text, "%08" PRIx32, digest_crc32(0, line.data, line.len));
+    buf_add(text, line.data, line.len);
+    buf_addf(text, " %c\n", (char)entry->state);
+    buf_free(&line);
+}
+
+int appends_write(struct appends *appends, bool durable, struct err *err)
+{
+    struct stat status;
+    struct buf text;
+    buf_init(&text, FILE_MAX);
+    if (fstat(appends->fd, &status) < 0)
+        return err_errno(err, ERR_IO, errno, "cannot look at %s", appends->path);
+    for (size_t i = 0; i < appends->count; i++)
+        add_line(appends, &appends->entries[i], &text);
+    if (!appends->sure)
+        buf_addf(&text, "some lines are lost\n"); /* stays a bad line, so nobody becomes sure */
+    /* Empty lines over what there is more of now, in the same write: no moment in which the file
+     * has fewer lines than it should, or half a one. */
+    size_t len = text.len;
+    size_t more = (uint64_t)status.st_size > len ? (size_t)status.st_size - len : 0;
+    char *rest = buf_reserve(&text, more);
+    if (more > 0 && rest != NULL)
+        memset(rest, '\n', more);
+    int result = span_write(appends->fd, appends->path, 0, text.data,
+                            rest != NULL ? len + more : len, err);
+    if (result == 0 && more > 0 && ftruncate(appends->fd, (off_t)len) < 0)
+        result = err_errno(err, ERR_IO, errno, "cannot shorten %s", appends->path);
+    if (result == 0 && durable)
+        result = file_datasync(appends->fd, appends->path, err);
+    buf_free(&text);
+    return result;
+}
+
+int appends_before(int mbox, uint64_t start, uint32_t *crc)
+{
+    char bytes[BEFORE_MAX];
+    size_t len = start < sizeof bytes ? (size_t)start : sizeof bytes;
+    if (span_read(mbox, start - len, bytes, len) != (ssize_t)len)
+        return -1;
+    *crc = digest_crc32(0, bytes, len);
+    return 0;
+}

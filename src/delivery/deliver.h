@@ -1,0 +1,111 @@
+/*
+ * deliver: the verbs of delivery, the same for a Maildir, an mbox and a command.
+ *
+ * session calls them in this order and writes its journal between them; that order is what makes
+ * delivery exactly once (HACKING has the whole story):
+ *
+ *   begin .. write .. (terminator seen)    a spool file for each message
+ *   secure     the batch is durable, but nobody sees it yet
+ *     [journal: take, with each receipt]
+ *   publish    everybody sees it, durably
+ *     [journal: done]
+ *   release    the marker and spool files go
+ *
+ * and, first of all in each run, check: what became of the messages whose take is open.
+ */
+#ifndef FP_DELIVERY_DELIVER_H
+#define FP_DELIVERY_DELIVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "delivery/spool.h"
+
+enum deliver_kind { DELIVER_MAILDIR, DELIVER_MBOX, DELIVER_MDA, DELIVER_KINDS };
+
+/* Borrowed for the life of the deliver. */
+struct deliver_settings {
+    enum deliver_kind kind;
+    const char *where;       /* absolute path, or the command */
+    bool durable;            /* fsync = full */
+    int64_t command_timeout; /* milliseconds, for a command */
+    int64_t lock_timeout;    /* milliseconds, for the locks of an mbox */
+    const char *state_dir;   /* absolute, exists */
+    const char *mailbox;     /* id: SPOOL_MAILBOX hex digits */
+    const char *account;     /* title, for a command's environment and for log lines */
+    struct log *log;
+    void (*idle)(void *ctx); /* called now and then while a command runs (NOOP); NULL: never */
+    void *idle_ctx;
+};
+
+struct deliver;
+
+/* True if this destination can be used, without making or changing anything: what can be known
+ * before a connection is made (a Maildir path that is a file, a folder that cannot be written, a
+ * command that does not exist) is said here. ERR_CREATE, ERR_CONFIG, ERR_IO. */
+int deliver_probe(const struct deliver_settings *settings, struct err *err);
+
+/* Opens, making folders that are missing (durably). */
+int deliver_open(struct deliver **deliver, const struct deliver_settings *settings, struct err *err);
+void deliver_close(struct deliver *deliver); /* NULL is fine */
+
+/* "kind path": where messages of this deliver are spooled, to be remembered before the first one,
+ * so that litter is found even after the run file has changed. One line, escaped; goes to out. */
+void deliver_place(const struct deliver *deliver, struct buf *out);
+
+/* How many messages one publish may take: SIZE_MAX, or 1 for a command. */
+size_t deliver_unit(const struct deliver *deliver);
+
+/* Free room for new messages, in octets. */
+uint64_t deliver_room(const struct deliver *deliver);
+
+/* A new message; the parcel is the caller's until released or dropped. */
+int deliver_begin(struct deliver *deliver, struct parcel **parcel, struct err *err);
+/* Its terminator was seen; what the kind adds at the end is written. */
+int deliver_finish(struct deliver *deliver, struct parcel *parcel, struct err *err);
+/* It will not be delivered: its file is removed. */
+void deliver_drop(struct deliver *deliver, struct parcel *parcel);
+
+/* Makes the batch durable while nobody sees it. */
+int deliver_secure(struct deliver *deliver, struct parcel *const *batch, size_t n, struct err *err);
+
+/* The destination's own receipt: what check needs to find this message again, as words of one line
+ * (kind first), appended to out. After secure. */
+void deliver_receipt(const struct deliver *deliver, const struct parcel *parcel, struct buf *out);
+
+/* Makes the batch visible and durable; each parcel's outcome is set. -1: the destination failed as a
+ * whole; parcels whose outcome is still WAITING may or may not be there: their take stays open and
+ * the next run looks. */
+int deliver_publish(struct deliver *deliver, struct parcel *const *batch, size_t n, struct err *err);
+
+/* After done: spool files and the batch's marker go, the parcels are freed. */
+void deliver_release(struct deliver *deliver, struct parcel **batch, size_t n);
+
+/* Frees parcels whose take stays open: their files are left to check in the next run. */
+void deliver_abandon(struct deliver *deliver, struct parcel **batch, size_t n);
+
+/* One open take, and what became of it. */
+enum deliver_found {
+    DELIVER_AGAIN,     /* not there: fetch it again */
+    DELIVER_PUBLISHED, /* there, and durable now */
+    DELIVER_LOST       /* as AGAIN, but traces of it were cleaned away by somebody: worth a warning */
+};
+struct deliver_claim {
+    struct str receipt;
+    enum deliver_found found;
+};
+
+/* Looks for each, publishes what waits complete in tmp/, and makes what is found durable in this
+ * very process. Works by the receipts alone, since the run file may have changed. */
+int deliver_check(const struct deliver_settings *settings, struct deliver_claim *claims, size_t n,
+                  struct err *err);
+
+/* Removes the mailbox's own litter from a place that deliver_place described. Only when no take is
+ * open. A place that is gone is fine. */
+int deliver_sweep(const struct deliver_settings *settings, struct str place, struct err *err);
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * kind: what each kind of destination offers to deliver.c, which is the only one to call it.
+ */
+#ifndef FP_DELIVERY_KIND_H
+#define FP_DELIVERY_KIND_H
+
+#include "delivery/deliver.h"
+
+struct deliver {
+    const struct deliver_settings *settings;
+    const struct kind *kind;
+    void *state;    /* the kind's own */
+    bool abandoned; /* takes are open: what is needed to find their messages stays */
+};
+
+/* Each function is as its namesake in deliver.h. NULL where a kind has nothing to do. */
+struct kind {
+    const char *name; /* first word of receipts and places */
+    size_t unit;
+    int (*probe)(const struct deliver_settings *settings, struct err *err);
+    int (*open)(struct deliver *deliver, struct err *err);
+    void (*close)(struct deliver *deliver);
+    const char *(*folder)(const struct deliver *deliver); /* where it spools: for room */
+    void (*place)(const struct deliver *deliver, struct buf *out);
+    int (*begin)(struct deliver *deliver, struct parcel **parcel, struct err *err);
+    int (*finish)(struct deliver *deliver, struct parcel *parcel, struct err *err);
+    void (*drop)(struct deliver *deliver, struct parcel *parcel);
+    int (*secure)(struct deliver *deliver, struct parcel *const *batch, size_t n, struct err *err);
+    void (*receipt)(const struct deliver *deliver, const struct parcel *parcel, struct buf *out);
+    int (*publish)(struct deliver *deliver, struct parcel *const *batch, size_t n, struct err *err);
+    void (*release)(struct deliver *deliver, struct parcel **batch, size_t n);
+    /* Claims of this kind, all with the same last word (the path). `words`: receipts without kind. */
+    int (*check)(const struct deliver_settings *settings, struct deliver_claim *claims, size_t n,
+                 struct err *err);
+    int (*sweep)(const struct deliver_settings *settings, struct str words, struct err *err);
+};
+
+extern const struct kind maildir_kind, mbox_kind, mda_kind;
+
+#endif

@@ -1,0 +1,424 @@
+/*
+ * maildir(5): the spool file is tmp/NAME itself, publishing is a rename to new/NAME.
+ *
+ * One empty marker is made in tmp/ before the first message of a session and goes when nothing is
+ * open any more. Whoever empties tmp/ by age takes the marker no later than a message; so a marker
+ * that is still there means that a message which is nowhere else was published and moved on by a
+ * reader.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/xalloc.h"
+#include "delivery/kind.h"
+
+enum { TMP, NEW, CUR, FOLDERS };
+static const char *const folder_names[FOLDERS] = {"tmp", "new", "cur"};
+
+struct maildir {
+    int root;
+    int fd[FOLDERS];
+    char *path[FOLDERS];
+    char *where;
+    char marker[SPOOL_NAME_MAX]; /* "" until the first message */
+};
+
+static void close_maildir(struct maildir *maildir) {
+    for (int i = 0; i < FOLDERS; i++) {
+        if (maildir->fd[i] >= 0)
+            close(maildir->fd[i]);
+        free(maildir->path[i]);
+    }
+    if (maildir->root >= 0)
+        close(maildir->root);
+    free(maildir->where);
+    free(maildir);
+}
+
+/* Opens what is there. 0, or -1 with errno's ENOENT if a part of it is missing. */
+static int open_folders(struct maildir *maildir) {
+    maildir->root = file_open(maildir->where, O_RDONLY | O_DIRECTORY, 0);
+    for (int i = 0; i < FOLDERS && maildir->root >= 0; i++) {
+        maildir->fd[i] = file_open(maildir->path[i], O_RDONLY | O_DIRECTORY, 0);
+        if (maildir->fd[i] < 0)
+            return -1;
+    }
+    return maildir->root < 0 ? -1 : 0;
+}
+
+static struct maildir *new_maildir(const char *where) {
+    struct maildir *maildir = xcalloc(1, sizeof *maildir);
+    maildir->root = -1;
+    maildir->where = xstrdup(where);
+    for (int i = 0; i < FOLDERS; i++) {
+        maildir->fd[i] = -1;
+        maildir->path[i] = xasprintf("%s/%s", where, folder_names[i]);
+    }
+    return maildir;
+}
+
+/* The fsync that makes names durable. */
+static int sync_folder(const struct deliver_settings *settings, const char *path, struct err *err) {
+#ifdef FP_CONTROL_NO_DIRSYNC
+    (void)settings, (void)path, (void)err;
+    return 0;
+#else
+    bool unsupported = false;
+    if (!settings->durable)
+        return 0;
+    if (file_sync_folder(path, &unsupported, err) < 0)
+        return -1;
+    if (unsupported)
+        log_line(settings->log, FP_LOG_NOTE,
+                 "%s: this file system cannot flush a folder; a power cut may cost its last names",
+                 path);
+    return 0;
+#endif
+}
+
+static int check_folder(const char *path, struct err *err) {
+    struct stat status;
+    if (stat(path, &status) < 0) {
+        if (errno == ENOENT)
+            return 1;
+        return err_errno(err, ERR_CREATE, errno, "cannot use the Maildir %s", path);
+    }
+    if (!S_ISDIR(status.st_mode))
+        return err_set(err, ERR_CREATE,
+                       "%s is not a folder, so it cannot be a Maildir; give another path for maildir",
+                       path);
+    if (access(path, W_OK | X_OK) < 0)
+        return err_errno(err, ERR_CREATE, errno, "cannot write to the Maildir %s", path);
+    return 0;
+}
+
+static int probe(const struct deliver_settings *settings, struct err *err) {
+    char *path = xstrdup(settings->where);
+    int state = check_folder(path, err);
+    while (state == 1) { /* missing: may it be made in what is there above it? */
+        char *parent = file_parent(path);
+        bool top = strcmp(parent, path) == 0;
+        free(path);
+        path = parent;
+        state = top ? 0 : check_folder(path, err);
+    }
+    free(path);
+    for (int i = 0; i < FOLDERS && state == 0; i++) {
+        path = xasprintf("%s/%s", settings->where, folder_names[i]);
+        state = check_folder(path, err) < 0 ? -1 : 0;
+        free(path);
+    }
+    return state;
+}
+
+static int open_kind(struct deliver *deliver, struct err *err) {
+    const struct deliver_settings *settings = deliver->settings;
+    struct maildir *maildir = new_maildir(settings->where);
+    deliver->state = maildir;
+    if (open_folders(maildir) == 0)
+        return 0;
+    for (int i = 0; i < FOLDERS; i++)
+        if (file_make_folder(maildir->path[i], settings->durable, err) < 0)
+            return -1;
+    struct maildir *again = new_maildir(settings->where);
+    close_maildir(maildir);
+    deliver->state = again;
+    if (open_folders(again) < 0)
+        return err_errno(err, ERR_CREATE, errno, "cannot open the Maildir %s", settings->where);
+    return 0;
+}
+
+static void close_kind(struct deliver *deliver) {
+    struct maildir *maildir = deliver->state;
+    if (maildir == NULL)
+        return;
+    if (maildir->marker[0] != '\0' && !deliver->abandoned)
+        unlinkat(maildir->fd[TMP], maildir->marker, 0);
+    close_maildir(maildir);
+}
+
+static const char *folder(const struct deliver *deliver) {
+    const struct maildir *maildir = deliver->state;
+    return maildir->path[TMP];
+}
+
+static void add_escaped(struct buf *out, const char *text) {
+    size_t cap = STR_ESCAPED_MAX(strlen(text));
+    char *escaped = xmalloc(cap);
+    str_escape(str_from(text), escaped, cap);
+    buf_addf(out, "%s", escaped);
+    free(escaped);
+}
+
+static void place(const struct deliver *deliver, struct buf *out) {
+    buf_addf(out, "maildir ");
+    add_escaped(out, deliver->settings->where);
+}
+
+static int make_marker(struct deliver *deliver, struct err *err) {
+    struct maildir *maildir = deliver->state;
+    char name[SPOOL_NAME_MAX];
+    spool_name(deliver->settings->mailbox, 'B', name);
+    int fd = openat(maildir->fd[TMP], name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return err_errno(err, ERR_CREATE, errno, "cannot make a file in %s", maildir->path[TMP]);
+    close(fd);
+    memcpy(maildir->marker, name, sizeof name);
+    return 0;
+}
+
+static int begin(struct deliver *deliver, struct parcel **parcel, struct err *err) {
+    struct maildir *maildir = deliver->state;
+    if (maildir->marker[0] == '\0' && make_marker(deliver, err) < 0)
+        return -1;
+    return spool_begin(parcel, maildir->fd[TMP], maildir->path[TMP], deliver->settings->mailbox,
+                       err);
+}
+
+static void drop(struct deliver *deliver, struct parcel *parcel) {
+    (void)deliver;
+    spool_drop(parcel);
+}
+
+static int secure(struct deliver *deliver, struct parcel *const *batch, size_t n, struct err *err) {
+    struct maildir *maildir = deliver->state;
+    if (!deliver->settings->durable)
+        return 0;
+    if (spool_secure(batch, n, maildir->fd[TMP], err) < 0)
+        return -1;
+    return sync_folder(deliver->settings, maildir->path[TMP], err);
+}
+
+/* maildir OCTETS NAME MARKER PATH */
+static void receipt(const struct deliver *deliver, const struct parcel *parcel, struct buf *out) {
+    const struct maildir *maildir = deliver->state;
+    buf_addf(out, "maildir %llu ", (unsigned long long)parcel->octets);
+    add_escaped(out, parcel->name);
+    buf_addf(out, " ");
+    add_escaped(out, maildir->marker);
+    buf_addf(out, " ");
+    add_escaped(out, maildir->where);
+}
+
+static int publish_one(struct maildir *maildir, const char *name, struct err *err) {
+    if (renameat(maildir->fd[TMP], name, maildir->fd[NEW], name) == 0)
+        return 0;
+    return err_errno(err, ERR_IO, errno, "cannot move %s to %s", name, maildir->path[NEW]);
+}
+
+static int publish(struct deliver *deliver, struct parcel *const *batch, size_t n,
+                   struct err *err) {
+    struct maildir *maildir = deliver->state;
+    size_t moved = 0;
+    int result = 0;
+    for (; moved < n && result == 0; moved++) {
+        struct parcel *parcel = batch[moved];
+        if (publish_one(maildir, parcel->name, err) == 0)
+            continue;
+        if (faccessat(maildir->fd[TMP], parcel->name, F_OK, 0) < 0 && errno == ENOENT) {
+            parcel->outcome = PARCEL_LATER;
+            snprintf(parcel->why, sizeof parcel->why,
+                     "another program removed it from tmp/ while it was being delivered");
+            continue;
+        }
+        result = -1;
+        moved--;
+    }
+    struct err later;
+    if (sync_folder(deliver->settings, maildir->path[NEW], result < 0 ? &later : err) < 0)
+        return -1;
+    for (size_t i = 0; i < moved; i++)
+        if (batch[i]->outcome == PARCEL_WAITING)
+            batch[i]->outcome = PARCEL_DELIVERED;
+    return result;
+}
+
+static void release(struct deliver *deliver, struct parcel **batch, size_t n) {
+    (void)deliver;
+    for (size_t i = 0; i < n; i++) {
+        if (batch[i]->outcome == PARCEL_DELIVERED)
+            spool_free(batch[i]);
+        else
+            spool_drop(batch[i]);
+    }
+}
+
+/* What recovery knows of one message: the words of its receipt. */
+struct sought {
+    struct deliver_claim *claim;
+    char name[SPOOL_NAME_MAX], marker[SPOOL_NAME_MAX];
+    bool found;
+};
+
+static int by_name(const void *a, const void *b) {
+    return strcmp(((const struct sought *)a)->name, ((const struct sought *)b)->name);
+}
+
+static int read_name(struct str word, char out[SPOOL_NAME_MAX]) {
+    size_t len;
+    if (str_unescape(word, out, SPOOL_NAME_MAX - 1, &len) < 0 || memchr(out, '/', len) != NULL ||
+        memchr(out, '\0', len) != NULL || len == 0)
+        return -1;
+    out[len] = '\0';
+    return 0;
+}
+
+static int read_receipt(struct deliver_claim *claim, struct sought *sought, struct str *path,
+                        struct err *err) {
+    struct str words = claim->receipt;
+    str_word(&words); /* kind */
+    str_word(&words); /* octets: for people */
+    *sought = (struct sought){.claim = claim};
+    if (read_name(str_word(&words), sought->name) < 0 ||
+        read_name(str_word(&words), sought->marker) < 0)
+        return err_set(err, ERR_IO, "the journal has a receipt that cannot be read");
+    *path = str_word(&words);
+    return 0;
+}
+
+/* Looks through a folder once for all of them; a reader may have added flags behind ':'. */
+static int scan_folder(const struct maildir *maildir, int which, struct sought *sought, size_t n,
+                       struct err *err) {
+    DIR *dir = opendir(maildir->path[which]);
+    if (dir == NULL)
+        return err_errno(err, ERR_IO, errno, "cannot read %s", maildir->path[which]);
+    errno = 0;
+    for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
+        struct sought key;
+        size_t len = strcspn(entry->d_name, ":");
+        if (len >= sizeof key.name)
+            continue;
+        memcpy(key.name, entry->d_name, len);
+        key.name[len] = '\0';
+        struct sought *hit = bsearch(&key, sought, n, sizeof *sought, by_name);
+        if (hit != NULL && !hit->found) {
+            int fd = openat(maildir->fd[which], entry->d_name, O_RDONLY | O_CLOEXEC);
+            hit->found = fd >= 0;
+            if (fd >= 0 && fsync(fd) < 0) {
+                close(fd);
+                closedir(dir);
+                return err_errno(err, ERR_IO, errno, "cannot flush %s", entry->d_name);
+            }
+            if (fd >= 0)
+                close(fd);
+        }
+        errno = 0;
+    }
+    int number = errno;
+    closedir(dir);
+    return number == 0 ? 0 : err_errno(err, ERR_IO, number, "cannot read %s", maildir->path[which]);
+}
+
+/* Not in new/ or cur/: complete in tmp/ (its take says so), or moved on, or cleaned away. */
+static int settle_missing(const struct maildir *maildir, struct sought *sought, struct err *err) {
+    int fd = openat(maildir->fd[TMP], sought->name, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        int synced = file_sync(fd, sought->name, err);
+        close(fd);
+        if (synced < 0)
+            return -1;
+        if (renameat(maildir->fd[TMP], sought->name, maildir->fd[NEW], sought->name) < 0)
+            return err_errno(err, ERR_IO, errno, "cannot move %s to %s", sought->name,
+                             maildir->path[NEW]);
+        sought->found = true;
+    } else if (errno != ENOENT) {
+        return err_errno(err, ERR_IO, errno, "cannot open %s/%s", maildir->path[TMP],
+                         sought->name);
+    } else if (faccessat(maildir->fd[TMP], sought->marker, F_OK, 0) == 0) {
+        sought->found = true;
+    }
+    return 0;
+}
+
+static int settle(const struct deliver_settings *settings, const struct maildir *maildir,
+                  struct sought *sought, size_t n, struct err *err) {
+    qsort(sought, n, sizeof *sought, by_name);
+    /* A reader moves mail from new/ to cur/ and renames within cur/, so look in that order, and
+     * once more in cur/. */
+    if (scan_folder(maildir, NEW, sought, n, err) < 0 ||
+        scan_folder(maildir, CUR, sought, n, err) < 0 ||
+        scan_folder(maildir, CUR, sought, n, err) < 0)
+        return -1;
+    for (size_t i = 0; i < n; i++) {
+        if (!sought[i].found && settle_missing(maildir, &sought[i], err) < 0)
+            return -1;
+        sought[i].claim->found = sought[i].found ? DELIVER_PUBLISHED : DELIVER_LOST;
+    }
+    /* No done without a barrier made by this very process: the one before may have died between
+     * its rename and its fsync. */
+    for (int i = 0; i < FOLDERS; i++)
+        if (sync_folder(settings, maildir->path[i], err) < 0)
+            return -1;
+    return 0;
+}
+
+static char *path_of(struct str escaped) {
+    char *path = xmalloc(escaped.len + 1);
+    size_t len = 0;
+    if (str_unescape(escaped, path, escaped.len, &len) < 0)
+        len = 0;
+    path[len] = '\0';
+    return path;
+}
+
+static int check(const struct deliver_settings *settings, struct deliver_claim *claims, size_t n,
+                 struct err *err) {
+    struct sought *sought = xcalloc(n, sizeof *sought);
+    struct str path = {"", 0};
+    int result = 0;
+    for (size_t i = 0; i < n && result == 0; i++)
+        result = read_receipt(&claims[i], &sought[i], &path, err);
+    char *where = path_of(path);
+    struct maildir *maildir = new_maildir(where);
+    if (result == 0 && open_folders(maildir) == 0) {
+        result = settle(settings, maildir, sought, n, err);
+    } else if (result == 0 && errno == ENOENT) { /* the whole Maildir went away */
+        for (size_t i = 0; i < n; i++)
+            claims[i].found = DELIVER_LOST;
+    } else if (result == 0) {
+        result = err_errno(err, ERR_CREATE, errno, "cannot look for mail of the last run in %s",
+                           where);
+    }
+    close_maildir(maildir);
+    free(where);
+    free(sought);
+    return result;
+}
+
+static int sweep(const struct deliver_settings *settings, struct str words, struct err *err) {
+    char *where = path_of(str_word(&words));
+    struct maildir *maildir = new_maildir(where);
+    size_t removed = 0;
+    int result = 0;
+    if (open_folders(maildir) == 0)
+        result = spool_sweep(maildir->fd[TMP], maildir->path[TMP], settings->mailbox, NULL, NULL,
+                             &removed, err);
+    close_maildir(maildir);
+    free(where);
+    return result;
+}
+
+const struct kind maildir_kind = {
+    .name = "maildir",
+    .unit = SIZE_MAX,
+    .probe = probe,
+    .open = open_kind,
+    .close = close_kind,
+    .folder = folder,
+    .place = place,
+    .begin = begin,
+    .drop = drop,
+    .secure = secure,
+    .receipt = receipt,
+    .publish = publish,
+    .release = release,
+    .check = check,
+    .sweep = sweep,
+};

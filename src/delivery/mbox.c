@@ -1,0 +1,406 @@
+/*
+ * mbox(5), mboxrd: messages are spooled in the state folder, in the form in which the mbox will hold
+ * them, and a whole batch is appended under the locks of the mbox with one fsync.
+ *
+ * The order of an append: what will be where is written down durably (appends.h); the file is made
+ * longer by the whole batch; the range is filled; fsync; and then it is noted that it is whole. The
+ * range is ours from the second step on, so that a run killed on the way can be completed even if
+ * procmail has appended behind it before the next run (mboxrepair.h).
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/xalloc.h"
+#include "delivery/appends.h"
+#include "delivery/kind.h"
+#include "delivery/mboxfind.h"
+#include "delivery/mboxform.h"
+#include "delivery/mboxlock.h"
+#include "delivery/mboxrepair.h"
+#include "delivery/span.h"
+#include "delivery/spooldir.h"
+
+struct mbox {
+    struct spooldir spool;
+    char *folder; /* the mbox is in */
+    bool noted;   /* that there can be no dotlock */
+    bool synced;  /* the folder of the mbox, once in this session */
+    bool failed;  /* a batch of this session is still unsettled: its entries stay */
+};
+
+/* ---- open and close ---- */
+
+static int probe_file(const char *path, const struct stat *status, struct err *err)
+{
+    if (!S_ISREG(status->st_mode))
+        return err_set(err, ERR_CREATE, "%s is %s, so it cannot be an mbox; give another path for mbox",
+                       path, S_ISDIR(status->st_mode) ? "a folder" : "no plain file");
+    if (access(path, R_OK | W_OK) < 0)
+        return err_errno(err, ERR_CREATE, errno, "cannot write to the mbox %s", path);
+    return 0;
+}
+
+static int probe_folder(const char *path, const char *parent, struct err *err)
+{
+    struct stat status;
+    if (stat(parent, &status) < 0)
+        return err_errno(err, ERR_CREATE, errno, "cannot make the mbox %s", path);
+    if (!S_ISDIR(status.st_mode))
+        return err_set(err, ERR_CREATE, "cannot make the mbox %s: %s is no folder", path, parent);
+    if (access(parent, W_OK | X_OK) < 0)
+        return err_errno(err, ERR_CREATE, errno, "cannot make the mbox %s", path);
+    return 0;
+}
+
+static int probe(const struct deliver_settings *settings, struct err *err)
+{
+    struct stat status;
+    if (stat(settings->where, &status) == 0)
+        return probe_file(settings->where, &status, err);
+    if (errno != ENOENT)
+        return err_errno(err, ERR_CREATE, errno, "cannot use the mbox %s", settings->where);
+    char *parent = file_parent(settings->where);
+    int result = probe_folder(settings->where, parent, err);
+    free(parent);
+    return result;
+}
+
+static int open_kind(struct deliver *deliver, struct err *err)
+{
+    struct mbox *mbox = xcalloc(1, sizeof *mbox);
+    deliver->state = mbox;
+    mbox->folder = file_parent(deliver->settings->where);
+    return spooldir_open(&mbox->spool, deliver->settings, err);
+}
+
+static void close_kind(struct deliver *deliver)
+{
+    struct mbox *mbox = deliver->state;
+    if (mbox == NULL)
+        return;
+    spooldir_close(&mbox->spool);
+    free(mbox->folder);
+    free(mbox);
+}
+
+/* Each message needs room in both: the tighter one counts. */
+static const char *folder(const struct deliver *deliver)
+{
+    const struct mbox *mbox = deliver->state;
+    return file_room(mbox->folder) < file_room(mbox->spool.path) ? mbox->folder : mbox->spool.path;
+}
+
+static void place(const struct deliver *deliver, struct buf *out)
+{
+    const struct mbox *mbox = deliver->state;
+    spooldir_place(&mbox->spool, "mbox", out);
+}
+
+/* ---- one message ---- */
+
+static int begin(struct deliver *deliver, struct parcel **parcel, struct err *err)
+{
+    struct mbox *mbox = deliver->state;
+    if (spool_begin(parcel, mbox->spool.fd, mbox->spool.path, deliver->settings->mailbox, err) < 0)
+        return -1;
+    if (mboxform_begin(*parcel, err) == 0)
+        return 0;
+    spool_drop(*parcel);
+    return -1;
+}
+
+static int finish(struct deliver *deliver, struct parcel *parcel, struct err *err)
+{
+    (void)deliver;
+    return mboxform_finish(parcel, clock_wall(), err);
+}
+
+static void drop(struct deliver *deliver, struct parcel *parcel)
+{
+    (void)deliver;
+    spool_drop(parcel);
+}
+
+static int secure(struct deliver *deliver, struct parcel *const *batch, size_t n, struct err *err)
+{
+    struct mbox *mbox = deliver->state;
+    for (size_t i = 0; i < n; i++)
+        if (mboxform_digest(batch[i], err) < 0)
+            return -1;
+    if (!deliver->settings->durable || n == 0)
+        return 0;
+    if (spool_secure(batch, n, mbox->spool.fd, err) < 0)
+        return -1;
+#ifdef FP_CONTROL_NO_DIRSYNC
+    return 0;
+#else
+    return file_sync_folder(mbox->spool.path, NULL, err);
+#endif
+}
+
+/* mbox LENGTH DIGEST NAME PATH. Where in the mbox it is, only the append knows. */
+static void receipt(const struct deliver *deliver, const struct parcel *parcel, struct buf *out)
+{
+    const struct mboxform *form = parcel->extra;
+    char digest[DIGEST_HEX];
+    digest_hex(form->digest, DIGEST_SIZE, digest);
+    buf_addf(out, "mbox %llu %s ", (unsigned long long)form->length, digest);
+    spooldir_add_word(out, parcel->name);
+    buf_addf(out, " ");
+    spooldir_add_word(out, deliver->settings->where);
+}
+
+/* ---- the append ---- */
+
+struct append_job {
+    const struct deliver_settings *settings;
+    const struct mboxlock *lock;
+    struct appends *appends;
+    struct parcel *const *batch;
+    size_t n;
+    size_t first;   /* of our entries */
+    uint64_t start; /* the end of the mbox as we found it */
+    uint64_t end;   /* and as it will be */
+    size_t lfs;     /* that are needed before the first From_ line */
+};
+
+/* Whoever wrote before us may have left its last line, or the empty line behind it, out. */
+static int look_at_end(struct append_job *job, struct err *err)
+{
+    struct stat status;
+    char last[2] = {'\n', '\n'};
+    if (fstat(job->lock->fd, &status) < 0)
+        return err_errno(err, ERR_IO, errno, "cannot look at %s", job->lock->path);
+    job->start = (uint64_t)status.st_size;
+    size_t len = job->start < 2 ? (size_t)job->start : 2;
+    if (span_read(job->lock->fd, job->start - len, last + 2 - len, len) != (ssize_t)len)
+        return err_errno(err, ERR_IO, errno, "cannot read %s", job->lock->path);
+    job->lfs = last[1] != '\n' ? 2 : last[0] != '\n' ? 1 : 0;
+    if (job->start == 1 && last[1] == '\n')
+        job->lfs = 0;
+    return 0;
+}
+
+/* Writes down what will be where, before anything is. */
+static int announce(struct append_job *job, bool keep_ours, struct err *err)
+{
+    struct append entry = {.state = APPEND_OPEN, .start = job->start};
+    if (appends_before(job->lock->fd, job->start, &entry.before) < 0)
+        return err_errno(err, ERR_IO, errno, "cannot read %s", job->lock->path);
+    if (!keep_ours)
+        appends_forget(job->appends, job->settings->mailbox);
+    job->first = job->appends->count;
+    job->end = job->start + job->lfs;
+    snprintf(entry.mailbox, sizeof entry.mailbox, "%.*s", SPOOL_MAILBOX, job->settings->mailbox);
+    for (size_t i = 0; i < job->n; i++) {
+        const struct mboxform *form = job->batch[i]->extra;
+        memcpy(entry.name, job->batch[i]->name, sizeof entry.name);
+        memcpy(entry.digest, form->digest, sizeof entry.digest);
+        entry.offset = job->end;
+        entry.length = form->length;
+        job->end += form->length;
+        appends_add(job->appends, &entry);
+    }
+    return appends_write(job->appends, job->settings->durable, err);
+}
+
+static int fill(const struct append_job *job, struct err *err)
+{
+    const struct mboxlock *lock = job->lock;
+    if (ftruncate(lock->fd, (off_t)job->end) < 0)
+        return err_errno(err, ERR_IO, errno, "cannot make room in %s", lock->path);
+    if (span_write(lock->fd, lock->path, job->start, "\n\n", job->lfs, err) < 0)
+        return -1;
+    for (size_t i = 0; i < job->n; i++) {
+        struct span span = mboxform_span(job->batch[i]);
+        uint64_t offset = job->appends->entries[job->first + i].offset;
+        if (span_copy(&span, lock->fd, lock->path, offset, err) < 0)
+            return -1;
+    }
+    if (job->settings->durable && file_sync(lock->fd, lock->path, err) < 0)
+        return -1;
+    if (!mboxlock_is_current(lock))
+        return err_set(err, ERR_AGAIN, "%s was replaced by another program while mail was written to it",
+                       lock->path);
+    return 0;
+}
+
+static void mark(const struct append_job *job, enum append_state state)
+{
+    for (size_t i = 0; i < job->n; i++)
+        job->appends->entries[job->first + i].state = state;
+    /* Not flushed, and no harm if it fails: an entry that stays open is compared again, byte by
+     * byte, by whoever comes next. */
+    appends_write(job->appends, false, NULL);
+}
+
+/* After an error: back to the mbox as we found it, unless somebody who knows no locks has written
+ * behind us. What cannot be undone stays open, and the next run looks at it. */
+static void undo(const struct append_job *job)
+{
+    struct stat status;
+    if (fstat(job->lock->fd, &status) < 0 || (uint64_t)status.st_size > job->end ||
+        (uint64_t)status.st_size < job->start)
+        return;
+    if ((uint64_t)status.st_size > job->start &&
+        (ftruncate(job->lock->fd, (off_t)job->start) < 0 ||
+         (job->settings->durable && file_sync(job->lock->fd, job->lock->path, NULL) < 0)))
+        return;
+    mark(job, APPEND_GONE);
+}
+
+static int append(struct append_job *job, struct mbox *mbox, struct err *err)
+{
+    if (mboxrepair_run(job->settings, job->lock, job->appends, err) < 0 || look_at_end(job, err) < 0)
+        return -1;
+    /* An empty one may have been made just now. */
+    if (job->settings->durable && (!mbox->synced || job->start == 0) &&
+        mboxlock_sync_folder(job->lock, err) < 0)
+        return -1;
+    mbox->synced = true;
+    if (announce(job, mbox->failed, err) < 0)
+        return -1;
+    if (fill(job, err) < 0) {
+        undo(job);
+        return -1;
+    }
+    for (size_t i = 0; i < job->n; i++)
+        job->batch[i]->outcome = PARCEL_DELIVERED;
+    mark(job, APPEND_WHOLE);
+    return 0;
+}
+
+static int publish(struct deliver *deliver, struct parcel *const *batch, size_t n, struct err *err)
+{
+    const struct deliver_settings *settings = deliver->settings;
+    struct mbox *mbox = deliver->state;
+    struct mboxlock lock;
+    struct appends appends;
+    if (n == 0)
+        return 0;
+    if (mboxlock_take(&lock, settings, settings->where, true, &mbox->noted, err) < 0)
+        return -1;
+    struct append_job job = {.settings = settings,
+                             .lock = &lock,
+                             .appends = &appends,
+                             .batch = batch,
+                             .n = n};
+    int result = appends_open(&appends, settings, lock.real, true, err);
+    if (result == 0)
+        result = append(&job, mbox, err);
+    mbox->failed = mbox->failed || result < 0;
+    appends_close(&appends);
+    mboxlock_drop(&lock);
+    return result;
+}
+
+static void release(struct deliver *deliver, struct parcel **batch, size_t n)
+{
+    (void)deliver;
+    for (size_t i = 0; i < n; i++)
+        spool_drop(batch[i]);
+}
+
+/* ---- recovery ---- */
+
+/* mbox LENGTH DIGEST NAME PATH */
+static int read_receipt(const struct deliver_claim *claim, struct mboxfind *find, char **path,
+                        struct err *err)
+{
+    struct str words = claim->receipt;
+    size_t len;
+    *find = (struct mboxfind){.search = true};
+    str_word(&words);
+    int bad = str_number(str_word(&words), INT64_MAX / 4, &find->length);
+    struct str digest = str_word(&words);
+    bad |= appends_read_hex(digest, find->digest, DIGEST_SIZE);
+    bad |= str_unescape(str_word(&words), find->name, sizeof find->name - 1, &len);
+    if (bad == 0 && memchr(find->name, '/', len) == NULL && memchr(find->name, '\0', len) == NULL) {
+        find->name[len] = '\0';
+        free(*path);
+        *path = spooldir_word(str_word(&words));
+        if (*path != NULL)
+            return 0;
+    }
+    return err_set(err, ERR_IO, "the journal has a receipt that cannot be read");
+}
+
+/* What the append tells about a claim: where to look, and whether a search is worth it. */
+static void aim(const struct deliver_settings *settings, const struct appends *appends,
+                struct mboxfind *find)
+{
+    const struct append *entry = appends_find(appends, settings->mailbox, find->name);
+    if (entry == NULL) {
+        find->search = !appends->sure;
+        return;
+    }
+    find->placed = entry->state != APPEND_GONE;
+    find->at = entry->offset;
+    find->search = entry->state != APPEND_GONE;
+}
+
+static int look(const struct deliver_settings *settings, const struct mboxlock *lock,
+                struct mboxfind *finds, size_t n, struct err *err)
+{
+    struct appends appends;
+    int result = appends_open(&appends, settings, lock->real, false, err);
+    if (result == 0)
+        result = mboxrepair_run(settings, lock, &appends, err);
+    for (size_t i = 0; i < n && result == 0; i++)
+        aim(settings, &appends, &finds[i]);
+    if (result == 0)
+        result = mboxfind_run(settings, lock, finds, n, err);
+    /* No done without a barrier made by this very process. */
+    if (result == 0 && settings->durable &&
+        (file_sync(lock->fd, lock->path, err) < 0 || mboxlock_sync_folder(lock, err) < 0))
+        result = -1;
+    appends_close(&appends);
+    return result;
+}
+
+static int check(const struct deliver_settings *settings, struct deliver_claim *claims, size_t n,
+                 struct err *err)
+{
+    struct mboxfind *finds = xcalloc(n, sizeof *finds);
+    struct mboxlock lock;
+    char *path = NULL;
+    int result = 0;
+    for (size_t i = 0; i < n && result == 0; i++)
+        result = read_receipt(&claims[i], &finds[i], &path, err);
+    if (result == 0)
+        result = mboxlock_take(&lock, settings, path, false, NULL, err);
+    if (result == 0) {
+        result = look(settings, &lock, finds, n, err);
+        mboxlock_drop(&lock);
+    }
+    for (size_t i = 0; i < n; i++)
+        claims[i].found = result == 0 && finds[i].found ? DELIVER_PUBLISHED : DELIVER_AGAIN;
+    free(path);
+    free(finds);
+    return result < 0 ? -1 : 0; /* 1: there is no mbox */
+}
+
+const struct kind mbox_kind = {
+    .name = "mbox",
+    .unit = SIZE_MAX,
+    .probe = probe,
+    .open = open_kind,
+    .close = close_kind,
+    .folder = folder,
+    .place = place,
+    .begin = begin,
+    .finish = finish,
+    .drop = drop,
+    .secure = secure,
+    .receipt = receipt,
+    .publish = publish,
+    .release = release,
+    .check = check,
+    .sweep = spooldir_sweep,
+};

@@ -1,0 +1,39 @@
+/*
+ * mboxform: a message in the form in which an mbox holds it (mboxrd).
+ *
+ * The spool file holds the body from MBOXFORM_BODY on, each line of ">*From " with one more '>'; a
+ * final LF if it had none; and a blank line. The `From sender date` line is known only once the
+ * header has passed: it is written last, right before the body. So the stretch from there to the
+ * end of the file is exactly what is appended to the mbox.
+ */
+#ifndef FP_DELIVERY_MBOXFORM_H
+#define FP_DELIVERY_MBOXFORM_H
+
+#include <stdint.h>
+
+#include "base/digest.h"
+#include "delivery/span.h"
+#include "delivery/spool.h"
+
+#define MBOXFORM_BODY 512 /* longer than any From_ line of ours */
+
+/* What parcel->extra points to once mboxform_finish succeeded. */
+struct mboxform {
+    uint64_t first; /* where its From_ line begins in the spool file */
+    uint64_t length;
+    unsigned char digest[DIGEST_SIZE]; /* after mboxform_digest */
+};
+
+/* Makes a parcel that was just begun take its bytes in this form. */
+int mboxform_begin(struct parcel *parcel, struct err *err);
+
+/* Ends it; `now` (seconds since 1970) is the date of delivery, written in UTC. */
+int mboxform_finish(struct parcel *parcel, int64_t now, struct err *err);
+
+/* Reads the file back and works out the digest. */
+int mboxform_digest(struct parcel *parcel, struct err *err);
+
+/* What is to be appended. */
+struct span mboxform_span(const struct parcel *parcel);
+
+#endif

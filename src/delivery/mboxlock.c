@@ -1,0 +1,338 @@
+#include "delivery/mboxlock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/stop.h"
+#include "base/xalloc.h"
+
+#define WAIT_FIRST_MS 20
+#define WAIT_MAX_MS 500
+#define TEXT_MAX 256
+
+enum attempt { FAILED = -1, LOCKED, MISSING, BUSY };
+
+/* ---- what a dotlock of ours says ---- */
+
+/* Another value after each boot; "-" where nobody tells: then a process id that is in use again
+ * after a reboot counts as alive, and the rule for foreign locks ends it. */
+static void boot_id(char out[64])
+{
+    memcpy(out, "-", 2);
+#ifdef __linux__
+    int fd = file_open("/proc/sys/kernel/random/boot_id", O_RDONLY, 0);
+    ssize_t n = fd < 0 ? -1 : read(fd, out, 63);
+    if (fd >= 0)
+        close(fd);
+    size_t len = n > 0 ? str_trim(str_of(out, (size_t)n)).len : 0;
+    if (len == 0)
+        out[len++] = '-';
+    out[len] = '\0';
+#endif
+}
+
+/* " fetchpop BOOT HOST": what all processes of this boot and host write behind their id. */
+static void our_words(char out[TEXT_MAX])
+{
+    char boot[64], host[65] = "", word[STR_ESCAPED_MAX(sizeof host)];
+    boot_id(boot);
+    if (gethostname(host, sizeof host - 1) < 0)
+        host[0] = '\0';
+    str_escape(str_from(host), word, sizeof word);
+    snprintf(out, TEXT_MAX, "fetchpop %s %.120s", boot, word);
+}
+
+/* True if a killed process of ours left it. One with our own id is not ours: we hold none now. */
+static bool is_dead(struct str text)
+{
+    char ours[TEXT_MAX];
+    uint64_t pid;
+    our_words(ours);
+    struct str words = str_from(ours), rest = text;
+    if (str_number(str_word(&rest), INT32_MAX, &pid) < 0 || pid == 0 ||
+        !str_equal(str_word(&rest), str_word(&words)))
+        return false;
+    bool same_boot = str_equal(str_word(&rest), str_word(&words));
+    if (!str_equal(str_trim(rest), str_trim(words)))
+        return false;
+    return !same_boot || (pid_t)pid == getpid() || (kill((pid_t)pid, 0) < 0 && errno == ESRCH);
+}
+
+/* ---- the dotlock ---- */
+
+/* A file with our words under a name of our own; its time of birth is the file system's now. */
+static int make_candidate(const char *path, struct stat *born, struct err *err)
+{
+    char text[TEXT_MAX + 32], words[TEXT_MAX];
+    our_words(words);
+    int len = snprintf(text, sizeof text, "%ld %s\n", (long)getpid(), words);
+    unlink(path); /* a killed run may have left it; nobody else uses this name */
+    int fd = file_open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644);
+    if (fd < 0) {
+        int number = errno;
+        err_errno(err, ERR_CREATE, number, "cannot make %s", path);
+        errno = number;
+        return -1;
+    }
+    int result = file_write(fd, text, (size_t)len, path, err);
+    if (result == 0 && fstat(fd, born) < 0)
+        result = err_errno(err, ERR_IO, errno, "cannot look at %s", path);
+    close(fd);
+    if (result < 0)
+        unlink(path);
+    return result;
+}
+
+/* Why the dotlock that is there is nobody's any more, or NULL. */
+static const char *why_stale(const struct mboxlock *lock, const struct stat *there, time_t now)
+{
+    char text[TEXT_MAX];
+    int fd = file_open(lock->dot, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text);
+    if (fd >= 0)
+        close(fd);
+    if (n > 0 && is_dead(str_of(text, (size_t)n)))
+        return "a killed run has left it";
+    return now - there->st_mtime > MBOXLOCK_STALE ? "it is older than 10 minutes" : NULL;
+}
+
+/* Removes the dotlock if it is stale; BUSY if it is not. Between the look and the unlink it may
+ * become another one only by somebody who removes locks without holding the fcntl lock. */
+static enum attempt clear_stale(const struct mboxlock *lock, time_t now,
+                                const struct deliver_settings *settings, struct err *err)
+{
+    struct stat there, again;
+    if (lstat(lock->dot, &there) < 0)
+        return LOCKED; /* gone just now */
+    const char *why = why_stale(lock, &there, now);
+    if (why == NULL) {
+        err_set(err, ERR_LOCKED,
+                "%s is there: another program has the mbox locked; if none does, the lock goes by "
+                "itself once it is %d minutes old",
+                lock->dot, MBOXLOCK_STALE / 60);
+        return BUSY;
+    }
+    bool same = lstat(lock->dot, &again) == 0 && again.st_ino == there.st_ino &&
+                again.st_dev == there.st_dev;
+    if (same && unlink(lock->dot) == 0) {
+        log_line(settings->log, FP_LOG_NOTE, "removed the lock %s: %s", lock->dot, why);
+    } else if (same && errno != ENOENT) {
+        err_set(err, ERR_LOCKED, "cannot remove the stale lock %s: %s", lock->dot, strerror(errno));
+        return BUSY;
+    }
+    return LOCKED;
+}
+
+/* link(2) says it all, except over NFS, where the answer to one that worked may get lost. */
+static int link_candidate(const char *candidate, const char *dot)
+{
+    struct stat status;
+    if (link(candidate, dot) == 0)
+        return 0;
+    int number = errno;
+    if (lstat(candidate, &status) == 0 && status.st_nlink == 2)
+        return 0;
+    errno = number;
+    return -1;
+}
+
+/* For file systems without hard links. Killed between its steps, it leaves an empty lock, which
+ * ends by its age. */
+static int make_plainly(struct mboxlock *lock, struct stat *born, struct err *err)
+{
+    char text[TEXT_MAX + 32], words[TEXT_MAX];
+    our_words(words);
+    int len = snprintf(text, sizeof text, "%ld %s\n", (long)getpid(), words);
+    int fd = file_open(lock->dot, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644);
+    if (fd < 0)
+        return -1;
+    int result = file_write(fd, text, (size_t)len, lock->dot, err);
+    if (fstat(fd, born) < 0)
+        result = -1;
+    close(fd);
+    if (result < 0) {
+        unlink(lock->dot);
+        errno = EIO;
+    }
+    return result;
+}
+
+static bool has_no_links(int number)
+{
+    return number == EPERM || number == EOPNOTSUPP || number == ENOSYS || number == EMLINK;
+}
+
+static enum attempt try_link(struct mboxlock *lock, const char *candidate, struct stat *born,
+                             const struct deliver_settings *settings, struct err *err)
+{
+    for (int round = 0; round < 2; round++) {
+        int made = link_candidate(candidate, lock->dot);
+        if (made < 0 && has_no_links(errno))
+            made = make_plainly(lock, born, err);
+        if (made == 0) {
+            lock->dotted = true;
+            lock->dot_dev = born->st_dev;
+            lock->dot_ino = born->st_ino;
+            return LOCKED;
+        }
+        if (errno != EEXIST)
+            return err_errno(err, ERR_CREATE, errno, "cannot make the lock %s", lock->dot);
+        enum attempt cleared = clear_stale(lock, born->st_mtime, settings, err);
+        if (cleared != LOCKED)
+            return cleared;
+    }
+    err_set(err, ERR_LOCKED, "%s: another program has the mbox locked", lock->dot);
+    return BUSY;
+}
+
+static bool cannot_dot(int number)
+{
+    return number == EACCES || number == EPERM || number == ENAMETOOLONG;
+}
+
+static enum attempt try_dotlock(struct mboxlock *lock, const struct deliver_settings *settings,
+                                bool *noted, struct err *err)
+{
+    struct stat born;
+    char *candidate = xasprintf("%s.%s", lock->dot, settings->mailbox);
+    errno = 0;
+    int made = make_candidate(candidate, &born, err);
+    enum attempt result = FAILED;
+    if (made == 0) {
+        result = try_link(lock, candidate, &born, settings, err);
+        unlink(candidate);
+    } else if (cannot_dot(errno)) {
+        if (noted == NULL || !*noted)
+            log_line(settings->log, FP_LOG_NOTE,
+                     "%s cannot be made (%s): the mbox is locked with fcntl alone", lock->dot,
+                     strerror(errno));
+        if (noted != NULL)
+            *noted = true;
+        result = LOCKED;
+    }
+    free(candidate);
+    return result;
+}
+
+/* ---- the mbox itself ---- */
+
+int mboxlock_sync_folder(const struct mboxlock *lock, struct err *err)
+{
+#ifdef FP_CONTROL_NO_DIRSYNC
+    (void)lock, (void)err;
+    return 0;
+#else
+    char *parent = file_parent(lock->real);
+    int result = access(parent, R_OK) == 0 ? file_sync_folder(parent, NULL, err) : 0;
+    free(parent);
+    return result;
+#endif
+}
+
+static int refuse(const char *path, const struct stat *status, struct err *err)
+{
+    return err_set(err, ERR_CREATE, "%s is %s, so it cannot be an mbox; give another path for mbox",
+                   path, S_ISDIR(status->st_mode) ? "a folder" : "no plain file");
+}
+
+/* Opens the mbox; looks first, since merely opening some devices does something. */
+static enum attempt open_mbox(struct mboxlock *lock, bool make, struct err *err)
+{
+    struct stat status;
+    bool there = stat(lock->path, &status) == 0;
+    if (!there && errno == ENOENT && !make)
+        return MISSING;
+    if (there && !S_ISREG(status.st_mode))
+        return refuse(lock->path, &status, err);
+    int flags = O_RDWR | O_NONBLOCK | O_NOCTTY | (make ? O_CREAT : 0);
+    lock->fd = file_open(lock->path, flags, 0600);
+    if (lock->fd < 0)
+        return err_errno(err, ERR_CREATE, errno, "cannot open the mbox %s", lock->path);
+    lock->real = realpath(lock->path, NULL);
+    if (lock->real == NULL)
+        return BUSY; /* somebody took it away at once */
+    if (fstat(lock->fd, &status) < 0 || !S_ISREG(status.st_mode))
+        return refuse(lock->path, &status, err);
+    return LOCKED;
+}
+
+bool mboxlock_is_current(const struct mboxlock *lock)
+{
+    struct stat open, named;
+    return fstat(lock->fd, &open) == 0 && stat(lock->path, &named) == 0 &&
+           open.st_dev == named.st_dev && open.st_ino == named.st_ino;
+}
+
+static enum attempt attempt(struct mboxlock *lock, const struct deliver_settings *settings,
+                            bool make, bool *noted, struct err *err)
+{
+    err_set(err, ERR_LOCKED, "%s is replaced again and again", lock->path);
+    enum attempt result = open_mbox(lock, make, err);
+    if (result != LOCKED)
+        return result;
+    struct err why = {0};
+    if (file_lock(lock->fd, lock->path, &why) < 0) {
+        if (err != NULL)
+            *err = why;
+        return why.kind == ERR_LOCKED ? BUSY : FAILED;
+    }
+    result = try_dotlock(lock, settings, noted, err);
+    return result == LOCKED && !mboxlock_is_current(lock) ? BUSY : result;
+}
+
+/* Lets go of everything but the names. */
+static void let_go(struct mboxlock *lock)
+{
+    struct stat status;
+    if (lock->dotted && lstat(lock->dot, &status) == 0 && status.st_dev == lock->dot_dev &&
+        status.st_ino == lock->dot_ino)
+        unlink(lock->dot);
+    lock->dotted = false;
+    if (lock->fd >= 0)
+        close(lock->fd);
+    lock->fd = -1;
+    free(lock->real);
+    lock->real = NULL;
+}
+
+void mboxlock_drop(struct mboxlock *lock)
+{
+    let_go(lock);
+    free(lock->path);
+    free(lock->dot);
+    lock->path = lock->dot = NULL;
+}
+
+int mboxlock_take(struct mboxlock *lock, const struct deliver_settings *settings, const char *path,
+                  bool make, bool *noted, struct err *err)
+{
+    *lock = (struct mboxlock){.fd = -1};
+    lock->path = xstrdup(path);
+    lock->dot = xasprintf("%s.lock", path);
+    int64_t deadline = clock_in(settings->lock_timeout);
+    int wait = WAIT_FIRST_MS;
+    enum attempt result;
+    for (;;) {
+        result = attempt(lock, settings, make, noted, err);
+        if (result != BUSY || clock_left(stop_cap(deadline, STOP_GRACE_MS)) == 0)
+            break;
+        let_go(lock);
+        if (settings->idle != NULL)
+            settings->idle(settings->idle_ctx);
+        poll(NULL, 0, wait);
+        wait = wait * 2 < WAIT_MAX_MS ? wait * 2 : WAIT_MAX_MS;
+    }
+    if (result == LOCKED)
+        return 0;
+    mboxlock_drop(lock);
+    return result == MISSING ? 1 : -1;
+}

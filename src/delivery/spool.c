@@ -1,0 +1,175 @@
+#include "delivery/spool.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/xalloc.h"
+
+/* The host's part of a name, with the bytes that maildir(5) forbids written in octal. */
+static void host_part(char *out, size_t cap) {
+    char host[65] = "";
+    size_t len = 0;
+    if (gethostname(host, sizeof host - 1) < 0 || host[0] == '\0')
+        memcpy(host, "localhost", 10);
+    for (const char *p = host; *p != '\0' && len + 5 < cap; p++) {
+        if (*p == '/' || *p == ':' || *p == ',' || (unsigned char)*p <= ' ')
+            len += (size_t)snprintf(out + len, cap - len, "\\%03o", (unsigned char)*p);
+        else
+            out[len++] = *p;
+    }
+    out[len] = '\0';
+}
+
+void spool_name(const char *mailbox, char mark, char out[SPOOL_NAME_MAX]) {
+    static unsigned long count; /* makes names of one process differ; says nothing else */
+    char host[100];
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    host_part(host, sizeof host);
+    snprintf(out, SPOOL_NAME_MAX, "%lld.M%06ldP%ld%c%luF%.*s.%s", (long long)now.tv_sec,
+             now.tv_nsec / 1000, (long)getpid(), mark, ++count, SPOOL_MAILBOX, mailbox, host);
+}
+
+bool spool_is_own(const char *name, const char *mailbox) {
+    const char *dot = strchr(name, '.');
+    if (dot == NULL || dot == name || strspn(name, "0123456789") != (size_t)(dot - name))
+        return false;
+    const char *p = dot + 1;
+    const char letters[] = "MP";
+    for (size_t i = 0; letters[i] != '\0'; i++) {
+        if (*p++ != letters[i] || strspn(p, "0123456789") == 0)
+            return false;
+        p += strspn(p, "0123456789");
+    }
+    if (*p != 'Q' && *p != 'B')
+        return false;
+    p++;
+    p += strspn(p, "0123456789");
+    return *p == 'F' && strncmp(p + 1, mailbox, SPOOL_MAILBOX) == 0 && p[1 + SPOOL_MAILBOX] == '.';
+}
+
+int spool_begin(struct parcel **out, int folder, const char *folder_path, const char *mailbox,
+                struct err *err) {
+    struct parcel *parcel = xcalloc(1, sizeof *parcel);
+    spool_name(mailbox, 'Q', parcel->name);
+    parcel->path = xasprintf("%s/%s", folder_path, parcel->name);
+    parcel->folder = folder;
+    do
+        parcel->fd = openat(folder, parcel->name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    while (parcel->fd < 0 && errno == EINTR);
+    if (parcel->fd < 0) {
+        err_errno(err, ERR_CREATE, errno, "cannot make a file in %s", folder_path);
+        free(parcel->path);
+        free(parcel);
+        return -1;
+    }
+    parcel->header = header_new();
+    *out = parcel;
+    return 0;
+}
+
+int spool_write(struct parcel *parcel, const char *bytes, size_t len, struct err *err) {
+    return file_write(parcel->fd, bytes, len, parcel->path, err);
+}
+
+static int take_bytes(void *ctx, const char *bytes, size_t len, struct err *err) {
+    struct parcel *parcel = ctx;
+    if (!header_is_done(parcel->header))
+        header_feed(parcel->header, bytes, len);
+    parcel->octets += len;
+    if (parcel->transform != NULL)
+        return parcel->transform(parcel, bytes, len, err);
+    return spool_write(parcel, bytes, len, err);
+}
+
+struct sink spool_sink(struct parcel *parcel) {
+    return (struct sink){.write = take_bytes, .ctx = parcel};
+}
+
+void spool_free(struct parcel *parcel) {
+    if (parcel == NULL)
+        return;
+    if (parcel->fd >= 0)
+        close(parcel->fd);
+    header_free(parcel->header);
+    free(parcel->extra);
+    free(parcel->path);
+    free(parcel);
+}
+
+void spool_drop(struct parcel *parcel) {
+    if (parcel == NULL)
+        return;
+    unlinkat(parcel->folder, parcel->name, 0);
+    spool_free(parcel);
+}
+
+#if defined(HAVE_SYNCFS) && defined(HAVE_SYNC_FILE_RANGE)
+/* fsync after fsync sends one flush a message to the disk; this way it is two for a batch. The
+ * wait for each file comes first because syncfs(2) before Linux 5.8 reports no error. */
+static int secure_many(struct parcel *const *parcels, size_t n, int folder, struct err *err) {
+    for (size_t i = 0; i < n; i++)
+        sync_file_range(parcels[i]->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+    for (size_t i = 0; i < n; i++) {
+        int waited = sync_file_range(parcels[i]->fd, 0, 0,
+                                     SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+                                         SYNC_FILE_RANGE_WAIT_AFTER);
+        if (waited < 0 && errno != ENOSYS && errno != EINVAL && errno != ESPIPE)
+            return err_errno(err, ERR_IO, errno, "cannot write back %s", parcels[i]->path);
+    }
+    if (syncfs(folder) < 0)
+        return err_errno(err, ERR_IO, errno, "cannot flush the file system of %s",
+                         parcels[0]->path);
+    return 0;
+}
+#else
+static int secure_many(struct parcel *const *parcels, size_t n, int folder, struct err *err) {
+    (void)folder;
+    for (size_t i = 0; i < n; i++)
+        if (file_sync(parcels[i]->fd, parcels[i]->path, err) < 0)
+            return -1;
+    return 0;
+}
+#endif
+
+int spool_secure(struct parcel *const *parcels, size_t n, int folder, struct err *err) {
+    if (n > SPOOL_FSYNC_EACH)
+        return secure_many(parcels, n, folder, err);
+    for (size_t i = 0; i < n; i++)
+        if (file_sync(parcels[i]->fd, parcels[i]->path, err) < 0)
+            return -1;
+    return 0;
+}
+
+int spool_sweep(int folder, const char *folder_path, const char *mailbox,
+                bool (*keep)(void *ctx, const char *name), void *ctx, size_t *removed,
+                struct err *err) {
+    int copy = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+    int result = 0;
+    if (dir == NULL) {
+        err_errno(err, ERR_IO, errno, "cannot read the folder %s", folder_path);
+        if (copy >= 0)
+            close(copy);
+        return -1;
+    }
+    *removed = 0;
+    for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
+        if (!spool_is_own(entry->d_name, mailbox) || (keep != NULL && keep(ctx, entry->d_name)))
+            continue;
+        if (unlinkat(folder, entry->d_name, 0) == 0)
+            ++*removed;
+        else if (errno != ENOENT)
+            result = err_errno(err, ERR_IO, errno, "cannot remove %s/%s", folder_path,
+                               entry->d_name);
+    }
+    closedir(dir);
+    return result;
+}

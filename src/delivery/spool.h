@@ -1,0 +1,82 @@
+/*
+ * spool: one message on its way from the wire to its destination, as a file of our own.
+ *
+ * A parcel owns its file descriptor from the first octet until it is released, since an error of a
+ * late write-back is reported to open descriptors only. Its name is unique, maildir(5)-shaped, and
+ * carries the mailbox's id, so that litter of a crash is known for what it is.
+ */
+#ifndef FP_DELIVERY_SPOOL_H
+#define FP_DELIVERY_SPOOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/header.h"
+#include "base/sink.h"
+#include "base/str.h"
+
+#define SPOOL_MAILBOX 16   /* hex digits of a mailbox id */
+#define SPOOL_NAME_MAX 200 /* octets of a name, NUL included */
+
+enum parcel_outcome {
+    PARCEL_WAITING,   /* not published yet */
+    PARCEL_DELIVERED,
+    PARCEL_LATER,     /* the destination says: not now (75, a signal, its time limit) */
+    PARCEL_REFUSED    /* the destination refuses this message for good */
+};
+
+struct parcel {
+    char name[SPOOL_NAME_MAX];
+    int folder;              /* borrowed descriptor of the folder the file is in */
+    int fd;
+    char *path;              /* for error texts and receipts */
+    uint64_t octets;         /* of the message as stored, so far */
+    struct header *header;   /* fed as it streams past */
+    enum parcel_outcome outcome;
+    char why[256];           /* for LATER and REFUSED: one clean line */
+    const char *uidl;        /* what the command is told; borrowed, may be NULL */
+    /* for kinds that store something else than the plain message: */
+    int (*transform)(struct parcel *parcel, const char *bytes, size_t len, struct err *err);
+    void *extra;             /* the kind's own, one malloced piece; freed with the parcel */
+};
+
+/* Makes a new name: seconds.M<µs>P<pid><mark><count>F<mailbox>.<host>. mark is 'Q' for a message,
+ * 'B' for the marker of a batch. */
+void spool_name(const char *mailbox, char mark, char out[SPOOL_NAME_MAX]);
+
+/* True if a file name (flags of maildir(5) behind ':' allowed) is one that spool_name made for this
+ * mailbox. */
+bool spool_is_own(const char *name, const char *mailbox);
+
+/* Creates the file `name` in folder (0600, exclusive) and a parcel for it. ERR_CREATE, ERR_IO,
+ * ERR_AGAIN (disk full). */
+int spool_begin(struct parcel **parcel, int folder, const char *folder_path, const char *mailbox,
+                struct err *err);
+
+/* Where the body goes. Lives as long as the parcel. */
+struct sink spool_sink(struct parcel *parcel);
+
+/* Writes to the file at its end: what a transform calls. */
+int spool_write(struct parcel *parcel, const char *bytes, size_t len, struct err *err);
+
+/* Removes the file (if it is still there) and frees the parcel. NULL is fine. */
+void spool_drop(struct parcel *parcel);
+
+/* Frees the parcel and closes its descriptor; the file stays where it is. */
+void spool_free(struct parcel *parcel);
+
+/* Makes the contents of n files durable: up to SPOOL_FSYNC_EACH one by one, else write-back of all
+ * is started, each is waited for, and one syncfs(2) ends it (elsewhere than Linux: fsync each). All
+ * lie on the file system of `folder`. An error is final for all of them. */
+#define SPOOL_FSYNC_EACH 8
+int spool_secure(struct parcel *const *parcels, size_t n, int folder, struct err *err);
+
+/* Removes every own name of the mailbox in the folder. `keep` (may be NULL) is asked first.
+ * *removed counts. */
+int spool_sweep(int folder, const char *folder_path, const char *mailbox,
+                bool (*keep)(void *ctx, const char *name), void *ctx, size_t *removed,
+                struct err *err);
+
+#endif

@@ -1,0 +1,35 @@
+/*
+ * spooldir: the folder of the state folder in which an mbox and a command have their spool files
+ * (a Maildir has its own tmp/). Names say whose they are, so all accounts share it.
+ */
+#ifndef FP_DELIVERY_SPOOLDIR_H
+#define FP_DELIVERY_SPOOLDIR_H
+
+#include <stdint.h>
+
+#include "delivery/deliver.h"
+
+struct spooldir {
+    int fd;
+    char *path; /* absolute */
+};
+
+/* STATE_DIR/spool, malloced. */
+char *spooldir_path(const struct deliver_settings *settings);
+
+/* Makes it if missing (0700, durably) and opens it. spooldir_close is right also after a failure. */
+int spooldir_open(struct spooldir *dir, const struct deliver_settings *settings, struct err *err);
+void spooldir_close(struct spooldir *dir);
+
+/* As the kinds' namesakes; `kind` is the first word. */
+void spooldir_place(const struct spooldir *dir, const char *kind, struct buf *out);
+int spooldir_sweep(const struct deliver_settings *settings, struct str words, struct err *err);
+
+/* Adds one escaped word to a record. */
+void spooldir_add_word(struct buf *out, const char *text);
+
+/* The bytes behind one escaped word, malloced with a NUL behind them; NULL if the word is none, or
+ * hides a NUL. */
+char *spooldir_word(struct str word);
+
+#endif

@@ -1,0 +1,88 @@
+/*
+ * conn: bytes to and from one server, buffered, with a deadline on every wait.
+ *
+ * Owns the socket and the TLS session on it. It waits for both directions at once, so a server
+ * that talks while we write cannot deadlock us. Buffers have their size from birth
+ * (CONN_INPUT, CONN_OUTPUT). A view from conn_view lives until the next conn_ call on it.
+ *
+ * Deadlines: no byte at all, in or out, for `idle_ms` is a timeout (time between two calls does not
+ * count); an answer that comes in slower than CONN_MIN_RATE octets a second, averaged over each
+ * idle_ms of waiting, is a stall, also ERR_TIMEOUT (conn_mark begins an answer); `deadline` is
+ * absolute and covers connecting and the handshake too. After INT or TERM no wait lasts beyond the
+ * grace set by conn_set_grace.
+ *
+ * A peer that takes no more bytes is no error of a writing call: what it said before is still to
+ * be read, and conn_fill tells how the connection ended.
+ */
+#ifndef FP_NET_CONN_H
+#define FP_NET_CONN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/str.h"
+#include "net/tls.h"
+
+#define CONN_INPUT (128 * 1024)
+#define CONN_OUTPUT (32 * 1024)
+#define CONN_MIN_RATE 256
+
+struct conn;
+
+/* Takes a connected non-blocking socket (or socket pair) as its own. name is for error texts
+ * (copied), such as "pop.example.com". Never fails. */
+struct conn *conn_new(int fd, const char *name, int64_t idle_ms, int64_t deadline);
+
+/* Closes without a word to the peer beyond a best-effort close_notify. NULL is fine. */
+void conn_free(struct conn *conn);
+
+void conn_set_deadline(struct conn *conn, int64_t deadline);
+
+/* How long a wait may go on once INT or TERM came: 0 before there is anything to finish (the
+ * wait ends with ERR_STOPPED at once), STOP_GRACE_MS later. Default 0. */
+void conn_set_grace(struct conn *conn, int64_t grace_ms);
+
+/* TLS from here on: what is queued is sent, then the handshake, under the same deadlines and within
+ * idle_ms. Any input byte already there is fatal (ERR_TRUST: injected before TLS). Other errors as
+ * tls_new and tls_handshake; after one the conn is good for conn_tls, conn_figures, conn_free. */
+int conn_start_tls(struct conn *conn, const struct tls_options *options, struct err *err);
+bool conn_is_secure(const struct conn *conn);
+struct tls *conn_tls(struct conn *conn); /* NULL without TLS; there after a failed handshake too */
+
+/* What is buffered and not consumed yet. */
+struct str conn_view(const struct conn *conn);
+void conn_consume(struct conn *conn, size_t len); /* len <= the view's */
+
+/* Waits until the view has grown by at least one byte, sending queued output meanwhile. 1: grew;
+ * 0: the peer ended the stream in good order (FIN; with TLS close_notify); -1: ERR_TIMEOUT,
+ * ERR_CLOSED (reset; TLS cut off without close_notify), ERR_STOPPED, ERR_TRUST (as tls_read). A
+ * full buffer is compacted first; a view that fills the whole buffer and is not consumed is a bug
+ * of ours. */
+int conn_fill(struct conn *conn, struct err *err);
+
+/* Without waiting: 1 if a byte is buffered or could be read now, 0 if not, -1 at the end of the
+ * stream or an error (err says which; plain end is ERR_CLOSED). */
+int conn_peek(struct conn *conn, struct err *err);
+
+/* Queues bytes; when the queue is full, sends (reading meanwhile as long as there is room). */
+int conn_put(struct conn *conn, const void *bytes, size_t len, struct err *err);
+
+/* Starts sending what is queued without waiting (what the socket does not take now goes out in
+ * later calls). */
+int conn_push(struct conn *conn, struct err *err);
+
+/* Waits until everything queued has left. */
+int conn_flush(struct conn *conn, struct err *err);
+
+/* An answer begins: the measure of its rate starts anew. */
+void conn_mark(struct conn *conn);
+
+/* Octets received and sent so far (inside TLS), and how often we had to wait. */
+struct conn_figures {
+    uint64_t received, sent, waits;
+};
+struct conn_figures conn_figures(const struct conn *conn);
+
+#endif

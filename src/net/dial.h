@@ -1,0 +1,24 @@
+/*
+ * dial: from a host name to a connected, non-blocking, close-on-exec socket with TCP_NODELAY.
+ */
+#ifndef FP_NET_DIAL_H
+#define FP_NET_DIAL_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct dial_options {
+    const char *host; /* name or address; borrowed */
+    unsigned port;
+    int family;       /* AF_UNSPEC, AF_INET, AF_INET6 */
+    int64_t deadline; /* clock_ms() moment for everything */
+};
+
+/* Races the addresses of the name in the system's order (RFC 6724: mostly IPv6 first), families
+ * taking turns, 250 ms apart (RFC 8305). Looking the name up may block. Errors: ERR_HOST (name
+ * unknown: EAI_NONAME, EAI_NODATA), ERR_AGAIN (name server trouble, refused, unreachable),
+ * ERR_TIMEOUT, ERR_STOPPED. */
+int dial_tcp(const struct dial_options *options, int *fd, struct err *err);
+
+#endif

@@ -1,0 +1,83 @@
+/*
+ * tls: OpenSSL behind a small fence. One struct tls is one TLS client session over a non-blocking
+ * socket; it never waits itself, it says what it waits for.
+ *
+ * Verification and the check of the host name are always on (RFC 9525). TLS 1.2 at least. SNI is
+ * always sent for a name (never for an address).
+ */
+#ifndef FP_NET_TLS_H
+#define FP_NET_TLS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/secret.h"
+
+#define TLS_PIN_TEXT 45 /* a pin in base64, with its NUL */
+
+enum tls_trust { TLS_TRUST_CA, TLS_TRUST_PIN, TLS_TRUST_BOTH };
+
+/* All texts are borrowed for the life of the tls. NULL means the default. */
+struct tls_options {
+    const char *host;        /* the name to be checked and sent as SNI */
+    const char *ca_file;     /* PEM; NULL and ca_dir NULL: the system's trust */
+    const char *ca_dir;
+    const char *cert_file;   /* client certificate, PEM */
+    const char *key_file;
+    const struct secret *key_password;
+    const char *crl_file;
+    enum tls_trust trust;
+    const char *const *pins; /* SHA-256 of the public key (SPKI), base64 or hex, NULL-terminated */
+    const char *min_version; /* "1.2" (default) or "1.3" */
+    const struct log *log;   /* knows what to blank in texts of the server; may be NULL */
+    bool upgraded;           /* this line began in the clear (STLS): words of errors; set by conn */
+};
+
+enum tls_want { TLS_DONE, TLS_WANT_READ, TLS_WANT_WRITE, TLS_END, TLS_FAILED };
+
+struct tls;
+
+/* Makes a client session on fd (borrowed, non-blocking). Wrong files are ERR_CONFIG. */
+int tls_new(struct tls **tls, int fd, const struct tls_options *options, struct err *err);
+void tls_free(struct tls *tls); /* NULL is fine; sends nothing */
+
+/* One step of the handshake. TLS_FAILED sets err: ERR_TRUST with which check failed, for which
+ * name, subject, issuer, dates and pin in three lines at most; ERR_CLOSED when the peer hung up. */
+enum tls_want tls_handshake(struct tls *tls, struct err *err);
+
+/* To be called when poll said that the socket is readable: until then reading asks the socket no
+ * more once it was found empty, which saves a system call for each answer. */
+void tls_ready(struct tls *tls);
+
+/* As read(2) and write(2): TLS_DONE and *done > 0; TLS_WANT_*: nothing yet; TLS_END (reading only):
+ * close_notify; TLS_FAILED: ERR_CLOSED for an end without close_notify ("cut off"), ERR_TRUST if
+ * the server refuses our certificate (TLS 1.3 says so only here), else ERR_CLOSED with OpenSSL's
+ * reason. */
+enum tls_want tls_read(struct tls *tls, void *to, size_t cap, size_t *done, struct err *err);
+enum tls_want tls_write(struct tls *tls, const void *from, size_t len, size_t *done,
+                        struct err *err);
+
+/* Decrypted or buffered bytes may be had without the socket becoming readable. */
+bool tls_has_pending(const struct tls *tls);
+
+/* Sends close_notify without waiting; best effort. */
+void tls_close_notify(struct tls *tls);
+
+/* For humans: "TLSv1.3 TLS_AES_256_GCM_SHA384". Lives as long as the tls. */
+const char *tls_describe(const struct tls *tls);
+
+/* Channel binding for SASL (RFC 9266 tls-exporter on TLS 1.3; RFC 5929 tls-unique on 1.2 with
+ * extended master secret, else tls-server-end-point). *type is a static name. 0, or -1 if there
+ * is none. */
+int tls_binding(struct tls *tls, const char **type, unsigned char *out, size_t cap, size_t *len);
+
+/* The pin of the peer's public key: base64 of SHA-256 of its SPKI, trusted or not. 0, or -1 if it
+ * has shown none. */
+int tls_peer_pin(const struct tls *tls, char out[TLS_PIN_TEXT]);
+
+/* Days until the peer's certificate runs out (negative: it has), INT_MAX if unknown. */
+int tls_peer_days_left(const struct tls *tls);
+
+#endif

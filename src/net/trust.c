@@ -1,0 +1,390 @@
+#include "net/trust.h"
+
+#include <arpa/inet.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
+
+#include "base/digest.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "base/xalloc.h"
+
+struct trust {
+    const struct tls_options *options;
+    char *host;
+    SSL_CTX *context;
+    X509 *peer; /* the server's certificate, trusted or not */
+    unsigned char (*pins)[DIGEST_SIZE];
+    size_t pin_count;
+    struct err why;
+    bool given;
+};
+
+const char *trust_openssl_words(void)
+{
+    unsigned long code = ERR_peek_last_error();
+    const char *words = ERR_SYSTEM_ERROR(code) ? strerror(ERR_GET_REASON(code))
+                                               : ERR_reason_error_string(code);
+
+    return words ? words : "unknown reason";
+}
+
+/* --- words about certificates ---------------------------------------------------------------- */
+
+static const struct reason {
+    int code;
+    const char *check, *what, *todo;
+} reasons[] = {
+    { X509_V_ERR_CERT_HAS_EXPIRED, "dates", "it has run out",
+      "tell the server's keeper, and see that the clock here is right" },
+    { X509_V_ERR_CERT_NOT_YET_VALID, "dates", "it is not valid yet",
+      "see that the clock here is right" },
+    { X509_V_ERR_HOSTNAME_MISMATCH, "name", "it is for other names",
+      "write the server's real name into the run file" },
+    { X509_V_ERR_IP_ADDRESS_MISMATCH, "name", "it is not for this address",
+      "write the server's name into the run file" },
+    { X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, "issuer", "it is signed by itself",
+      "if it is the right one, put it into tls_ca_file, or write its pin into tls_pin" },
+    { X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, "issuer", "its authority is not trusted here",
+      "if it is the right one, put the authority's certificate into tls_ca_file" },
+    { X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, "issuer", "its authority is not known here",
+      "put the authority's certificate into tls_ca_file" },
+    { X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, "issuer", "its authority is not known here",
+      "install the system's certificates, or put the authority's into tls_ca_file" },
+    { X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, "issuer", "its authority is not known here",
+      "put the authority's certificate into tls_ca_file" },
+    { X509_V_ERR_CERT_REVOKED, "revocation", "its authority has revoked it",
+      "tell the server's keeper" },
+    { X509_V_ERR_UNABLE_TO_GET_CRL, "revocation", "its authority has no list in tls_crl_file",
+      "get that list, or take tls_crl_file out" },
+    { X509_V_ERR_CRL_HAS_EXPIRED, "revocation", "the list in tls_crl_file has run out",
+      "get a new one" },
+    { X509_V_ERR_APPLICATION_VERIFICATION, "pin", "its key is none of those in tls_pin",
+      "if the server has a new key, write its pin into tls_pin" },
+    { X509_V_ERR_INVALID_PURPOSE, "purpose", "it is not meant for servers",
+      "tell the server's keeper" },
+};
+
+static const char *quote(const struct trust *trust, BIO *text, char out[LOG_QUOTE_MAX + 4])
+{
+    char *bytes = NULL;
+    long len = BIO_get_mem_data(text, &bytes);
+
+    return log_quote(trust->options->log, str_of(bytes, len > 0 ? (size_t)len : 0), out);
+}
+
+static const char *name_words(const struct trust *trust, const X509_NAME *name,
+                              char out[LOG_QUOTE_MAX + 4])
+{
+    BIO *text = BIO_new(BIO_s_mem());
+
+    out[0] = '\0';
+    if (text && X509_NAME_print_ex(text, name, 0, XN_FLAG_RFC2253) > 0)
+        quote(trust, text, out);
+    BIO_free(text);
+    return out;
+}
+
+static void add_name(BIO *text, const GENERAL_NAME *name)
+{
+    char address[INET6_ADDRSTRLEN];
+    const ASN1_STRING *ip = name->type == GEN_IPADD ? name->d.iPAddress : NULL;
+    int family = ip && ASN1_STRING_length(ip) == 16 ? AF_INET6 : AF_INET;
+
+    if (name->type != GEN_DNS && !ip)
+        return;
+    BIO_puts(text, BIO_pending(text) > 0 ? ", " : "");
+    BIO_puts(text, ip ? "IP:" : "DNS:");
+    if (name->type == GEN_DNS)
+        BIO_write(text, ASN1_STRING_get0_data(name->d.dNSName),
+                  ASN1_STRING_length(name->d.dNSName));
+    else if (ASN1_STRING_length(ip) == (family == AF_INET6 ? 16 : 4) &&
+             inet_ntop(family, ASN1_STRING_get0_data(ip), address, sizeof address))
+        BIO_puts(text, address);
+}
+
+/* The names that a certificate is for, "DNS:a.example, DNS:*.b.example, IP:192.0.2.1". */
+static const char *names_words(const struct trust *trust, X509 *cert, char out[LOG_QUOTE_MAX + 4])
+{
+    GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
+    BIO *text = BIO_new(BIO_s_mem());
+
+    for (int i = 0; text && i < sk_GENERAL_NAME_num(names); i++)
+        add_name(text, sk_GENERAL_NAME_value(names, i));
+    if (!text || BIO_pending(text) == 0)
+        snprintf(out, LOG_QUOTE_MAX + 4, "none (a common name in the subject does not count)");
+    else
+        quote(trust, text, out);
+    BIO_free(text);
+    GENERAL_NAMES_free(names);
+    return out;
+}
+
+static const char *date_words(const ASN1_TIME *date, char out[32])
+{
+    struct tm tm;
+
+    if (ASN1_TIME_to_tm(date, &tm) != 1 || strftime(out, 32, "%Y-%m-%d %H:%M", &tm) == 0)
+        snprintf(out, 32, "?");
+    return out;
+}
+
+static int pin_of(X509 *cert, unsigned char digest[DIGEST_SIZE])
+{
+    unsigned char *der = NULL;
+    int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der);
+
+    if (len <= 0)
+        return -1;
+    digest_bytes(str_of(der, (size_t)len), digest);
+    OPENSSL_free(der);
+    return 0;
+}
+
+int trust_pin(const struct trust *trust, char out[TLS_PIN_TEXT])
+{
+    unsigned char digest[DIGEST_SIZE];
+
+    if (!trust->peer || pin_of(trust->peer, digest) < 0)
+        return -1;
+    digest_base64(str_of(digest, sizeof digest), out);
+    return 0;
+}
+
+/* Three lines: what and what to do; subject and issuer; dates and pin. */
+static void explain(struct trust *trust, int code, X509 *cert)
+{
+    char subject[LOG_QUOTE_MAX + 4], issuer[LOG_QUOTE_MAX + 4], names[LOG_QUOTE_MAX + 4] = "";
+    char from[32], until[32], pin[TLS_PIN_TEXT] = "?";
+    struct reason reason = { code, "certificate", X509_verify_cert_error_string(code),
+                             "tell the server's keeper" };
+
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+        if (reasons[i].code == code)
+            reason = reasons[i];
+    if (code == X509_V_ERR_HOSTNAME_MISMATCH || code == X509_V_ERR_IP_ADDRESS_MISMATCH)
+        names_words(trust, cert, names);
+    trust_pin(trust, pin);
+    err_set(&trust->why, ERR_TRUST,
+            "%s: certificate refused, check of its %s: %s%s%.100s; %s\n"
+            "  %s: %.150s; issuer: %.150s\n"
+            "  valid from %s to %s UTC; pin of the server's key: %s",
+            trust->host, reason.check, reason.what, *names ? ": " : "", names, reason.todo,
+            cert == trust->peer ? "subject" : "in its chain, subject",
+            name_words(trust, X509_get_subject_name(cert), subject),
+            name_words(trust, X509_get_issuer_name(cert), issuer),
+            date_words(X509_get0_notBefore(cert), from),
+            date_words(X509_get0_notAfter(cert), until), pin);
+}
+
+/* --- the check itself ------------------------------------------------------------------------ */
+
+static bool is_pinned(const struct trust *trust, X509 *cert)
+{
+    unsigned char digest[DIGEST_SIZE];
+
+    if (pin_of(cert, digest) < 0)
+        return false;
+    for (size_t i = 0; i < trust->pin_count; i++)
+        if (memcmp(trust->pins[i], digest, DIGEST_SIZE) == 0)
+            return true;
+    return false;
+}
+
+/* Of the authorities above the server's own, tls_crl_file may have lists or not; where it has one,
+ * it counts. */
+static int forgive(int good, X509_STORE_CTX *store)
+{
+    if (good || X509_STORE_CTX_get_error(store) != X509_V_ERR_UNABLE_TO_GET_CRL ||
+        X509_STORE_CTX_get_error_depth(store) == 0)
+        return good;
+    X509_STORE_CTX_set_error(store, X509_V_OK);
+    return 1;
+}
+
+static int refuse(struct trust *trust, X509_STORE_CTX *store, int code)
+{
+    X509 *cert = X509_STORE_CTX_get_current_cert(store);
+
+    if (code == X509_V_OK) /* trouble inside OpenSSL must not look like success */
+        code = X509_V_ERR_UNSPECIFIED;
+    X509_STORE_CTX_set_error(store, code);
+    explain(trust, code, cert && code != X509_V_ERR_APPLICATION_VERIFICATION ? cert : trust->peer);
+    return 0;
+}
+
+/* Takes the place of OpenSSL's own check, which is called from here unless the pin is all that
+ * counts. */
+static int check_certificate(X509_STORE_CTX *store, void *arg)
+{
+    struct trust *trust = arg;
+
+    trust->peer = X509_STORE_CTX_get0_cert(store);
+    if (!trust->peer)
+        return 0;
+    X509_up_ref(trust->peer);
+    if (trust->options->trust != TLS_TRUST_PIN) {
+        X509_STORE_CTX_set_verify_cb(store, forgive);
+        if (X509_verify_cert(store) != 1)
+            return refuse(trust, store, X509_STORE_CTX_get_error(store));
+    }
+    if (trust->options->trust != TLS_TRUST_CA && !is_pinned(trust, trust->peer))
+        return refuse(trust, store, X509_V_ERR_APPLICATION_VERIFICATION);
+    X509_STORE_CTX_set_error(store, X509_V_OK);
+    trust->given = true;
+    return 1;
+}
+
+/* --- making one ------------------------------------------------------------------------------ */
+
+static int load_authorities(struct trust *trust, struct err *err)
+{
+    const char *file = trust->options->ca_file, *dir = trust->options->ca_dir;
+    struct stat st;
+
+    if (trust->options->trust == TLS_TRUST_PIN)
+        return 0;
+    if (!file && !dir && SSL_CTX_set_default_verify_paths(trust->context) != 1)
+        return err_set(err, ERR_SYSTEM, "the system's certificates cannot be read: %s",
+                       trust_openssl_words());
+    if (file && SSL_CTX_load_verify_file(trust->context, file) != 1)
+        return err_set(err, ERR_CONFIG, "tls_ca_file %s cannot be used: %s", file,
+                       trust_openssl_words());
+    if (dir && (stat(dir, &st) < 0 || !S_ISDIR(st.st_mode)))
+        return err_set(err, ERR_CONFIG, "tls_ca_dir %s is no folder that can be read", dir);
+    if (dir && SSL_CTX_load_verify_dir(trust->context, dir) != 1)
+        return err_set(err, ERR_CONFIG, "tls_ca_dir %s cannot be used: %s", dir,
+                       trust_openssl_words());
+    return 0;
+}
+
+static int load_crl(struct trust *trust, struct err *err)
+{
+    const char *file = trust->options->crl_file;
+    X509_STORE *store = SSL_CTX_get_cert_store(trust->context);
+    X509_LOOKUP *lookup = file ? X509_STORE_add_lookup(store, X509_LOOKUP_file()) : NULL;
+
+    if (file && (!lookup || X509_load_crl_file(lookup, file, X509_FILETYPE_PEM) <= 0))
+        return err_set(err, ERR_CONFIG, "tls_crl_file %s cannot be used: %s", file,
+                       trust_openssl_words());
+    return 0;
+}
+
+/* base64, or hex with or without colons. */
+static int read_pin(const char *text, unsigned char pin[DIGEST_SIZE])
+{
+    long hex_len = 0;
+    unsigned char *hex;
+    int rc = -1;
+
+    if (digest_unbase64(str_from(text), pin, DIGEST_SIZE) == DIGEST_SIZE)
+        return 0;
+    hex = OPENSSL_hexstr2buf(text, &hex_len);
+    if (hex && hex_len == DIGEST_SIZE) {
+        memcpy(pin, hex, DIGEST_SIZE);
+        rc = 0;
+    }
+    OPENSSL_free(hex);
+    return rc;
+}
+
+static int read_pins(struct trust *trust, struct err *err)
+{
+    const char *const *pins = trust->options->pins;
+    size_t count = 0;
+
+    while (pins && pins[count])
+        count++;
+    if (count == 0 && trust->options->trust != TLS_TRUST_CA)
+        return err_set(err, ERR_CONFIG, "tls_trust asks for a pin, and tls_pin has none");
+    trust->pins = xcalloc(count, sizeof *trust->pins);
+    for (; trust->pin_count < count; trust->pin_count++)
+        if (read_pin(pins[trust->pin_count], trust->pins[trust->pin_count]) < 0)
+            return err_set(err, ERR_CONFIG,
+                           "tls_pin \"%s\" is no SHA-256 in base64 or hex", pins[trust->pin_count]);
+    return 0;
+}
+
+/* OpenSSL takes an empty name for "do not check", and one with a dot in front for every name below
+ * it: neither may get there. */
+int trust_set_host(struct trust *trust, SSL *session, struct err *err)
+{
+    X509_VERIFY_PARAM *param = SSL_get0_param(session);
+    unsigned char address[16];
+    int good;
+
+    /* What the user names is trusted as it is, root or not. */
+    if (trust->options->ca_file || trust->options->ca_dir)
+        X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN);
+    if (trust->options->crl_file)
+        X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+    if (trust->host[0] == '\0' || trust->host[0] == '.')
+        return err_set(err, ERR_CONFIG, "\"%s\" is no name of a server", trust->options->host);
+    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
+                                               X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+    if (inet_pton(AF_INET, trust->host, address) == 1)
+        good = X509_VERIFY_PARAM_set1_ip(param, address, 4);
+    else if (inet_pton(AF_INET6, trust->host, address) == 1)
+        good = X509_VERIFY_PARAM_set1_ip(param, address, 16);
+    else
+        good = X509_VERIFY_PARAM_set1_host(param, trust->host, 0) == 1 &&
+               SSL_set_tlsext_host_name(session, trust->host) == 1;
+    if (good != 1)
+        return err_set(err, ERR_CONFIG, "\"%s\" is no name of a server", trust->host);
+    return 0;
+}
+
+int trust_new(struct trust **made, const struct tls_options *options, const char *host,
+              SSL_CTX *context, struct err *err)
+{
+    struct trust *trust = xcalloc(1, sizeof *trust);
+
+    *made = trust;
+    trust->options = options;
+    trust->host = xstrdup(host);
+    trust->context = context;
+    if (read_pins(trust, err) < 0 || load_authorities(trust, err) < 0 || load_crl(trust, err) < 0) {
+        trust_free(trust);
+        *made = NULL;
+        return -1;
+    }
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_cert_verify_callback(context, check_certificate, trust);
+    return 0;
+}
+
+void trust_free(struct trust *trust)
+{
+    if (!trust)
+        return;
+    X509_free(trust->peer);
+    free(trust->pins);
+    free(trust->host);
+    free(trust);
+}
+
+bool trust_is_given(const struct trust *trust)
+{
+    return trust->given;
+}
+
+const struct err *trust_refusal(const struct trust *trust)
+{
+    return trust->why.kind == ERR_NONE ? NULL : &trust->why;
+}
+
+X509 *trust_peer(const struct trust *trust)
+{
+    return trust->peer;
+}

@@ -1,0 +1,36 @@
+/*
+ * auth: which way to log in, and the dance itself (RFC 1939 USER, PASS, APOP; RFC 5034 AUTH).
+ *
+ * The strongest mechanism that server, TLS and the secret at hand allow; one that fails here before
+ * a byte was sent gives way to the next; a refusal by the server never leads to another one with
+ * the same secret. No plaintext password without TLS unless the run file names that mechanism.
+ */
+#ifndef FP_POP3_AUTH_H
+#define FP_POP3_AUTH_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "base/secret.h"
+#include "pop3/pop3.h"
+
+struct auth_options {
+    const char *server;
+    const char *user;
+    const char *const *methods; /* "auto" alone, or names best first, lower or upper case,
+                                   NULL-terminated: user, apop, any SASL name */
+    const struct secret *secret;
+    bool is_token;              /* from token_command: OAUTHBEARER or XOAUTH2 */
+    bool client_certificate;
+    unsigned port;              /* told to the server by OAUTHBEARER; 0: not said */
+};
+
+#define AUTH_CHALLENGES_MAX 16 /* more of them in one exchange is a server that plays games */
+#define AUTH_LINE_MAX 255      /* an AUTH line with initial response, CRLF included (RFC 5034) */
+
+/* Logs in. ERR_LOGIN: refused, or nothing in common (the text says what the server offers);
+ * ERR_AGAIN or ERR_LOCKED for [IN-USE], [SYS/TEMP], [LOGIN-DELAY]; ERR_REFUSED for [SYS/PERM];
+ * others as pop3_. */
+int auth_login(struct pop3 *pop3, const struct auth_options *options, struct err *err);
+
+#endif

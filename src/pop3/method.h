@@ -1,0 +1,47 @@
+/*
+ * method: which ways of logging in are worth a try, best first. Pure.
+ *
+ * The rules. A name in the run file is a wish: it is tried if the server does not rule it out, even
+ * if it sends the password in the clear. "auto" never does that without TLS. Over TLS the order is
+ * SCRAM (the server never sees the password), then PLAIN, LOGIN and USER, and only then CRAM-MD5
+ * and DIGEST-MD5: both are out of date, make servers keep the password in the clear, and protect
+ * nothing that TLS does not. Without TLS these two come behind SCRAM, and APOP is taken only if
+ * there is nothing else. A token goes with OAUTHBEARER or XOAUTH2 alone; with no secret at hand
+ * there are GSSAPI and EXTERNAL. NTLM, -PLUS and APOP over TLS want to be named.
+ */
+#ifndef FP_POP3_METHOD_H
+#define FP_POP3_METHOD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "pop3/reply.h"
+
+#define METHODS_MAX 24
+
+enum method_way { METHOD_SASL, METHOD_USER, METHOD_APOP };
+
+struct method {
+    enum method_way way;
+    bool named;    /* by the run file: a plaintext password without TLS is what the user wants */
+    char name[21]; /* upper case; USER and APOP too */
+};
+
+struct method_question {
+    const struct reply_capa *capa;
+    const char *const *wishes; /* names in any case, or "auto"; NULL-terminated */
+    bool secure;               /* TLS is on */
+    bool stamp;                /* the greeting had a stamp for APOP */
+    bool secret;               /* there is a password or token */
+    bool token;                /* it is a token */
+    bool certificate;          /* we have a client certificate */
+    bool (*has)(const char *mechanism); /* can we do it ourselves: sasl_has */
+};
+
+/* Fills the list and returns its length; 0: nothing in common. */
+size_t method_choose(const struct method_question *question, struct method list[METHODS_MAX]);
+
+/* True for a mechanism that carries an OAuth token. */
+bool method_is_oauth(const char *name);
+
+#endif

@@ -1,0 +1,105 @@
+/*
+ * pop3: one POP3 session over a conn (RFC 1939, 2449, 2595, 5034, 8314).
+ *
+ * Two ways of talking: pop3_call, one command and its answer, for the start of a session; and the
+ * pipe (pop3_put, pop3_take) for everything after login: commands are queued as long as
+ * pop3_has_room, answers are taken in the same order. A window of 1 is the server without
+ * PIPELINING; there is no other code for it.
+ *
+ * Bytes that come when no command is outstanding mean that the two sides are out of step:
+ * ERR_FRAMING. Exceptions: up to four empty lines before a status line, and one -ERR line followed
+ * by the end of the stream (the server's own timeout: ERR_CLOSED with its text).
+ */
+#ifndef FP_POP3_POP3_H
+#define FP_POP3_POP3_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/sink.h"
+#include "net/conn.h"
+#include "pop3/reply.h"
+
+#define POP3_WINDOW 200 /* commands on their way at most */
+
+enum pop3_verb { POP3_UIDL, POP3_LIST, POP3_TOP, POP3_RETR, POP3_DELE, POP3_NOOP, POP3_STAT,
+                 POP3_RSET, POP3_CAPA };
+
+struct pop3; /* owns its conn */
+
+/* The answer to one piped command. For RETR and TOP the body went to the sink. */
+struct pop3_answer {
+    enum pop3_verb verb;
+    uint32_t number;        /* the message it was about, 0 if none */
+    struct reply reply;     /* text lives until the next pop3_ call */
+    uint64_t octets;        /* of the body, as the server counts (RETR, TOP) */
+};
+
+/* Takes conn as its own, reads nothing. log is borrowed. */
+struct pop3 *pop3_new(struct conn *conn, struct log *log);
+void pop3_free(struct pop3 *pop3); /* closes without QUIT; NULL is fine */
+
+/* Reads the greeting. ERR_AGAIN or ERR_REFUSED for -ERR by its code, ERR_PROTOCOL for junk. */
+int pop3_greeting(struct pop3 *pop3, struct err *err);
+struct str pop3_stamp(const struct pop3 *pop3); /* APOP's, of the greeting; empty if none */
+
+/* CAPA; a server without it leaves capa->known false, which is no error. */
+int pop3_capa(struct pop3 *pop3, struct err *err);
+const struct reply_capa *pop3_capabilities(const struct pop3 *pop3);
+
+/* STLS and all its rules (RFC 2595): refused, stripped or junk behind it is ERR_TRUST; everything
+ * learnt before is forgotten; CAPA is asked again if it worked before. */
+int pop3_stls(struct pop3 *pop3, const struct tls_options *options, struct err *err);
+
+/* One line out (without CRLF; `shown` is what -v may see of it, NULL: the line itself), one status
+ * line in. The reply's text lives until the next pop3_ call. Never fails for -ERR. */
+int pop3_call(struct pop3 *pop3, struct str line, const char *shown, struct reply *reply,
+              struct err *err);
+
+/* Words and kind for an -ERR: by its response code ERR_LOCKED ([IN-USE]), ERR_AGAIN ([LOGIN-DELAY],
+ * [SYS/TEMP]), ERR_REFUSED ([SYS/PERM]) or ERR_LOGIN ([AUTH]), else `plain`. `what` is what was
+ * asked for. Always -1. */
+int pop3_refused(struct pop3 *pop3, const struct reply *reply, enum err_kind plain,
+                 const char *what, struct err *err);
+
+bool pop3_is_secure(const struct pop3 *pop3);
+struct conn *pop3_conn(struct pop3 *pop3);
+struct log *pop3_log(struct pop3 *pop3);
+
+/* The pipe. Window: pop3_set_window(1) without PIPELINING. */
+void pop3_set_window(struct pop3 *pop3, unsigned window);
+bool pop3_has_room(const struct pop3 *pop3);
+unsigned pop3_outstanding(const struct pop3 *pop3);
+int pop3_put(struct pop3 *pop3, enum pop3_verb verb, uint32_t number, struct err *err);
+/* Which command's answer comes next. Only with something outstanding. */
+void pop3_expect(const struct pop3 *pop3, enum pop3_verb *verb, uint32_t *number);
+
+/* How the lines of a listing, and bodies, are handed over while they stream in. */
+struct pop3_taker {
+    /* one line of UIDL, LIST or CAPA, unstuffed; a view that lives for the call */
+    int (*line)(void *ctx, struct str line, struct err *err);
+    struct sink sink; /* body of RETR and TOP */
+    void *ctx;
+};
+
+/* Takes the next answer. What the taker returns as failure is remembered: the rest of the body is
+ * still read (and thrown away), so that the pipe stays in step, and then -1 with the taker's error
+ * is returned while the connection is fine: err_keeps_connection(err->kind) says so. Bodies go on
+ * however long they are; the taker decides about limits. ERR_FRAMING, ERR_TIMEOUT, ERR_CLOSED,
+ * ERR_STOPPED cost the connection; answer->reply.kind is then REPLY_JUNK if not even a valid status
+ * line came. taker may be NULL for answers without lines or body. What is queued is sent as soon as
+ * the answer has to be waited for. */
+int pop3_take(struct pop3 *pop3, const struct pop3_taker *taker, struct pop3_answer *answer,
+              struct err *err);
+
+/* With nothing outstanding: is there silence? ERR_FRAMING or ERR_CLOSED if not. */
+int pop3_check_silence(struct pop3 *pop3, struct err *err);
+
+/* QUIT with nothing outstanding. *confirmed: +OK came. An -ERR is not an error here (its text goes
+ * to the log as a warning); a missing answer is, unless nothing was to be deleted. */
+int pop3_quit(struct pop3 *pop3, bool wait, bool *confirmed, struct err *err);
+
+#endif

@@ -1,0 +1,409 @@
+#include "pop3/reply.h"
+
+#include <string.h>
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool is_alnum(char c)
+{
+    return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static char upper(char c)
+{
+    return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+}
+
+static struct str tail(struct str text, size_t from)
+{
+    return from == 0 ? text : str_of(text.ptr + from, text.len - from);
+}
+
+static struct str skip_blanks(struct str text)
+{
+    size_t n = 0;
+    while (n < text.len && is_blank(text.ptr[n])) {
+        n++;
+    }
+    return tail(text, n);
+}
+
+/* The phrase occurs with no letter or digit on either side: "locked", but not "blocked". */
+static bool says(struct str text, const char *phrase)
+{
+    size_t len = strlen(phrase);
+    for (size_t i = 0; i + len <= text.len; i++) {
+        if (str_is_nocase(str_of(text.ptr + i, len), phrase) &&
+            (i == 0 || !is_alnum(text.ptr[i - 1])) &&
+            (i + len == text.len || !is_alnum(text.ptr[i + len]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct phrase {
+    const char *words;
+    enum reply_code code;
+};
+
+/* What servers without response codes say, first match wins. */
+static const struct phrase phrases[] = {
+    {"login delay", REPLY_CODE_LOGIN_DELAY},
+    {"login-delay", REPLY_CODE_LOGIN_DELAY},
+    {"too often", REPLY_CODE_LOGIN_DELAY},
+    {"too frequent", REPLY_CODE_LOGIN_DELAY},
+    {"too frequently", REPLY_CODE_LOGIN_DELAY},
+    {"too soon", REPLY_CODE_LOGIN_DELAY},
+    {"in use", REPLY_CODE_IN_USE},
+    {"in-use", REPLY_CODE_IN_USE},
+    {"locked", REPLY_CODE_IN_USE},
+    {"is lock", REPLY_CODE_IN_USE},
+    {"lock file", REPLY_CODE_IN_USE},
+    {"lock busy", REPLY_CODE_IN_USE},
+    {"get lock", REPLY_CODE_IN_USE},
+    {"lock maildrop", REPLY_CODE_IN_USE},
+    {"lock mailbox", REPLY_CODE_IN_USE},
+    {"lock the maildrop", REPLY_CODE_IN_USE},
+    {"lock the mailbox", REPLY_CODE_IN_USE},
+    {"lock your maildrop", REPLY_CODE_IN_USE},
+    {"lock your mailbox", REPLY_CODE_IN_USE},
+    {"already open", REPLY_CODE_IN_USE},
+    {"another session", REPLY_CODE_IN_USE},
+    {"busy", REPLY_CODE_IN_USE},
+    {"wait a few minutes", REPLY_CODE_IN_USE},
+    {"try again later", REPLY_CODE_SYS_TEMP},
+    {"try later", REPLY_CODE_SYS_TEMP},
+    {"retry later", REPLY_CODE_SYS_TEMP},
+    {"temporary", REPLY_CODE_SYS_TEMP},
+    {"temporarily", REPLY_CODE_SYS_TEMP},
+    {"too many connections", REPLY_CODE_SYS_TEMP},
+    {"too many simultaneous", REPLY_CODE_SYS_TEMP},
+    {"too many sessions", REPLY_CODE_SYS_TEMP},
+};
+
+/* Somebody's account is locked, or it is the password after all: waiting does not help. */
+static bool is_about_the_person(struct str text)
+{
+    return says(text, "password") || says(text, "credentials") || says(text, "invalid") ||
+           (says(text, "account") && !says(text, "mailbox") && !says(text, "maildrop") &&
+            !says(text, "temporarily") && !says(text, "in use"));
+}
+
+static enum reply_code code_by_words(struct str text)
+{
+    if (is_about_the_person(text)) {
+        return REPLY_CODE_NONE;
+    }
+    for (size_t i = 0; i < sizeof phrases / sizeof phrases[0]; i++) {
+        if (says(text, phrases[i].words)) {
+            return phrases[i].code;
+        }
+    }
+    return REPLY_CODE_NONE;
+}
+
+/* RFC 2449 section 8: codes are a hierarchy; what is below a level we know is that level. */
+static bool is_code(struct str code, const char *name)
+{
+    size_t len = strlen(name);
+    return str_has_prefix_nocase(code, name) && (code.len == len || code.ptr[len] == '/');
+}
+
+static enum reply_code bracket_code(struct str text)
+{
+    if (text.len == 0 || text.ptr[0] != '[') {
+        return REPLY_CODE_NONE;
+    }
+    const char *end = memchr(text.ptr, ']', text.len);
+    if (end == NULL) {
+        return REPLY_CODE_NONE;
+    }
+    struct str code = str_trim(str_of(text.ptr + 1, (size_t)(end - text.ptr) - 1));
+    static const struct phrase codes[] = {
+        {"IN-USE", REPLY_CODE_IN_USE},     {"LOGIN-DELAY", REPLY_CODE_LOGIN_DELAY},
+        {"SYS/TEMP", REPLY_CODE_SYS_TEMP}, {"SYS/PERM", REPLY_CODE_SYS_PERM},
+        {"AUTH", REPLY_CODE_AUTH},
+    };
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+        if (is_code(code, codes[i].words)) {
+            return codes[i].code;
+        }
+    }
+    return REPLY_CODE_OTHER;
+}
+
+static enum reply_code find_code(struct str text)
+{
+    enum reply_code code = bracket_code(text);
+    if (code != REPLY_CODE_NONE && code != REPLY_CODE_OTHER) {
+        return code;
+    }
+    enum reply_code words = code_by_words(text);
+    return words != REPLY_CODE_NONE ? words : code;
+}
+
+static bool is_token(struct str line, const char *token)
+{
+    size_t len = strlen(token);
+    return str_has_prefix_nocase(line, token) && (line.len == len || is_blank(line.ptr[len]));
+}
+
+struct reply reply_parse(struct str line)
+{
+    struct reply reply = {.kind = REPLY_JUNK, .code = REPLY_CODE_NONE, .text = line};
+    if (is_token(line, "+OK")) {
+        reply.kind = REPLY_OK;
+        reply.text = skip_blanks(tail(line, 3));
+    } else if (is_token(line, "-ERR")) {
+        reply.kind = REPLY_ERR;
+        reply.text = skip_blanks(tail(line, 4));
+        reply.code = find_code(reply.text);
+    } else if (line.len > 0 && line.ptr[0] == '+' && (line.len == 1 || line.ptr[1] == ' ')) {
+        reply.kind = REPLY_CONTINUE;
+        reply.text = skip_blanks(tail(line, 1));
+    }
+    return reply;
+}
+
+int reply_line(struct str view, size_t max, struct str *line, size_t *used, bool *bare_lf)
+{
+    size_t scan = view.len < max + 2 ? view.len : max + 2;
+    const char *lf = scan == 0 ? NULL : memchr(view.ptr, '\n', scan);
+    if (lf == NULL) {
+        /* With max + 1 bytes at hand there is hope only if the last one is the CR. */
+        bool hope = scan <= max || (scan == max + 1 && view.ptr[max] == '\r');
+        return hope ? 0 : -1;
+    }
+    size_t len = (size_t)(lf - view.ptr);
+    bool cr = len > 0 && lf[-1] == '\r';
+    if (len - cr > max) {
+        return -1;
+    }
+    *line = str_of(view.ptr, len - cr);
+    *used = len + 1;
+    *bare_lf = !cr;
+    return 1;
+}
+
+static int read_index(struct str *rest, uint32_t count, uint32_t *number)
+{
+    uint64_t value;
+    if (str_number(str_word(rest), count, &value) != 0 || value == 0) {
+        return -1;
+    }
+    *number = (uint32_t)value;
+    return 0;
+}
+
+/* Some servers count in fractions (VIOLATIONS): what is behind the dot is dropped. */
+static int read_size(struct str *rest, uint64_t *size)
+{
+    struct str fraction = str_word(rest);
+    struct str digits = str_until(&fraction, '.');
+    for (size_t i = 0; i < fraction.len; i++) {
+        if (!is_digit(fraction.ptr[i])) {
+            return -1;
+        }
+    }
+    return str_number(digits, INT64_MAX, size);
+}
+
+int reply_list_line(struct str line, uint32_t count, uint32_t *number, uint64_t *size)
+{
+    uint32_t index;
+    if (read_index(&line, count, &index) != 0 || read_size(&line, size) != 0) {
+        return -1;
+    }
+    *number = index;
+    return 0;
+}
+
+int reply_uidl_line(struct str line, uint32_t count, uint32_t *number, struct str *uidl)
+{
+    if (read_index(&line, count, number) != 0) {
+        return -1;
+    }
+    struct str rest = skip_blanks(line);
+    while (rest.len > 0 && is_blank(rest.ptr[rest.len - 1])) {
+        rest.len--;
+    }
+    *uidl = rest.len <= REPLY_UIDL_MAX ? rest : str_of(rest.ptr, 0);
+    return 0;
+}
+
+int reply_stat(struct str text, uint32_t *count, uint64_t *octets)
+{
+    uint64_t value;
+    if (str_number(str_word(&text), REPLY_MESSAGES_MAX, &value) != 0 ||
+        read_size(&text, octets) != 0) {
+        return -1;
+    }
+    *count = (uint32_t)value;
+    return 0;
+}
+
+void reply_capa_init(struct reply_capa *capa)
+{
+    memset(capa, 0, sizeof *capa);
+    capa->expire_days = -1;
+    capa->login_delay = -1;
+}
+
+bool reply_capa_has(const struct reply_capa *capa, const char *mechanism)
+{
+    struct str rest = str_from(capa->mechanisms);
+    for (struct str word = str_word(&rest); word.len > 0; word = str_word(&rest)) {
+        if (str_is(word, mechanism)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* RFC 4422 section 3.1: 1 to 20 letters, digits, hyphens and underscores. */
+static void add_mechanism(struct reply_capa *capa, struct str word)
+{
+    char name[21];
+    if (word.len >= sizeof name) {
+        return;
+    }
+    for (size_t i = 0; i < word.len; i++) {
+        if (!is_alnum(word.ptr[i]) && word.ptr[i] != '-' && word.ptr[i] != '_') {
+            return;
+        }
+        name[i] = upper(word.ptr[i]);
+    }
+    name[word.len] = '\0';
+    size_t have = strlen(capa->mechanisms);
+    if (have + 1 + word.len >= sizeof capa->mechanisms || reply_capa_has(capa, name)) {
+        return;
+    }
+    if (have > 0) {
+        capa->mechanisms[have++] = ' ';
+    }
+    memcpy(capa->mechanisms + have, name, word.len + 1);
+}
+
+static void read_sasl(struct reply_capa *capa, struct str rest)
+{
+    capa->sasl = true;
+    for (struct str word = str_word(&rest); word.len > 0; word = str_word(&rest)) {
+        add_mechanism(capa, word);
+    }
+}
+
+static void read_implementation(struct reply_capa *capa, struct str text)
+{
+    size_t n = text.len < sizeof capa->implementation ? text.len : sizeof capa->implementation - 1;
+    for (size_t i = 0; i < n; i++) {
+        char c = text.ptr[i];
+        capa->implementation[i] = c;
+        if (c < 0x20 || c > 0x7e) {
+            capa->implementation[i] = '?';
+        }
+    }
+    capa->implementation[n] = '\0';
+}
+
+/* The number behind EXPIRE and LOGIN-DELAY; anything else (NEVER, or junk) is "not said". */
+static int64_t read_count(struct str rest)
+{
+    uint64_t value;
+    return str_number(str_word(&rest), INT32_MAX, &value) == 0 ? (int64_t)value : -1;
+}
+
+void reply_capa_line(struct reply_capa *capa, struct str line)
+{
+    const struct {
+        const char *name;
+        bool *flag;
+    } flags[] = {
+        {"USER", &capa->user},
+        {"STLS", &capa->stls},
+        {"TOP", &capa->top},
+        {"UIDL", &capa->uidl},
+        {"PIPELINING", &capa->pipelining},
+        {"RESP-CODES", &capa->resp_codes},
+        {"AUTH-RESP-CODE", &capa->auth_resp_code},
+        {"UTF8", &capa->utf8},
+    };
+    struct str word = str_word(&line);
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        if (str_is_nocase(word, flags[i].name)) {
+            *flags[i].flag = true;
+        }
+    }
+    if (str_is_nocase(word, "SASL")) {
+        read_sasl(capa, line);
+    } else if (str_is_nocase(word, "EXPIRE")) {
+        capa->expire_days = read_count(line);
+    } else if (str_is_nocase(word, "LOGIN-DELAY")) {
+        capa->login_delay = read_count(line);
+    } else if (str_is_nocase(word, "IMPLEMENTATION")) {
+        read_implementation(capa, str_trim(line));
+    }
+}
+
+static bool is_atext(char c)
+{
+    return is_alnum(c) || (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
+}
+
+/* dot-atom-text: atoms with single dots between. */
+static bool is_dot_atom(struct str text)
+{
+    bool atom = false; /* the last byte was of an atom */
+    for (size_t i = 0; i < text.len; i++) {
+        if (is_atext(text.ptr[i])) {
+            atom = true;
+        } else if (text.ptr[i] == '.' && atom) {
+            atom = false;
+        } else {
+            return false;
+        }
+    }
+    return atom;
+}
+
+static bool is_literal(struct str text)
+{
+    if (text.len < 3 || text.ptr[0] != '[' || text.ptr[text.len - 1] != ']') {
+        return false;
+    }
+    for (size_t i = 1; i + 1 < text.len; i++) {
+        char c = text.ptr[i];
+        if (c < 0x21 || c > 0x7e || c == '[' || c == ']' || c == '\\') {
+            return false;
+        }
+    }
+    return true;
+}
+
+struct str reply_stamp(struct str greeting)
+{
+    struct str rest = greeting;
+    while (rest.len > 0) {
+        str_until(&rest, '<');
+        struct str inside = rest;
+        const char *end = rest.len == 0 ? NULL : memchr(rest.ptr, '>', rest.len);
+        if (end == NULL) {
+            break;
+        }
+        inside.len = (size_t)(end - rest.ptr);
+        struct str domain = inside;
+        struct str left = str_until(&domain, '@');
+        if (is_dot_atom(left) && (is_dot_atom(domain) || is_literal(domain))) {
+            return str_of(inside.ptr - 1, inside.len + 2);
+        }
+    }
+    return str_of(greeting.ptr, 0);
+}

@@ -1,0 +1,470 @@
+#include "pop3/sasl.h"
+
+#include <sasl/sasl.h>
+#include <sasl/saslplug.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/xalloc.h"
+#include "pop3/method.h"
+#include "pop3/oauth.h"
+
+#define SERVICE "pop"     /* the GSSAPI service name (RFC 5034) */
+#define PLUGIN "fetchpop"      /* under which our own mechanisms are registered */
+#define SSF_OF_TLS 256
+#define LEVEL_SHOWN SASL_LOG_FAIL  /* what is less grave is for a trace */
+#define LEVEL_TRACED SASL_LOG_NOTE /* beyond it come debug texts, which may hold passwords */
+
+struct sasl {
+    struct sasl_login login;
+    sasl_conn_t *conn;
+    sasl_callback_t callbacks[6]; /* libsasl2 keeps the pointer */
+    sasl_secret_t *password;      /* as libsasl2 wants it; neither copied nor freed there */
+    sasl_channel_binding_t binding;
+    unsigned char binding_bytes[SASL_BINDING_MAX];
+    char *challenge; /* the last one, with a NUL behind it */
+    size_t challenge_len;
+    bool oauth;
+    bool bearer; /* OAUTHBEARER, not XOAUTH2 */
+    bool done;
+    char *refusal;
+    size_t refusal_len;
+    char name[32];
+};
+
+/* --- our own mechanisms: OAUTHBEARER and XOAUTH2, which libsasl2 lacks ------------------------ */
+
+static int oauth_new(void *glob_context, sasl_client_params_t *params, void **context)
+{
+    (void)glob_context;
+    (void)params;
+    *context = xcalloc(1, sizeof(struct buf));
+    return SASL_OK;
+}
+
+static void oauth_dispose(void *context, const sasl_utils_t *utils)
+{
+    (void)utils;
+    struct buf *message = context;
+    if (message != NULL) {
+        secret_wipe_bytes(message->data, message->len);
+        buf_free(message);
+        free(message);
+    }
+}
+
+/* The attempt this plugin works for: it is the context of each of its callbacks. */
+static const struct sasl *attempt_of(sasl_client_params_t *params)
+{
+    sasl_callback_ft call;
+    void *context = NULL;
+    int rc = params->utils->getcallback(params->utils->conn, SASL_CB_AUTHNAME, &call, &context);
+    return rc == SASL_OK ? context : NULL;
+}
+
+static int oauth_step(void *context, sasl_client_params_t *params, const char *serverin,
+                      unsigned serverinlen, sasl_interact_t **prompts, const char **out,
+                      unsigned *outlen, sasl_out_params_t *oparams)
+{
+    (void)serverin;
+    (void)serverinlen;
+    (void)prompts;
+    struct buf *message = context;
+    const struct sasl *sasl = attempt_of(params);
+    if (sasl == NULL || message->data != NULL) {
+        return SASL_BADPROT;
+    }
+    int rc = params->canon_user(params->utils->conn, sasl->login.user, 0,
+                                SASL_CU_AUTHID | SASL_CU_AUTHZID, oparams);
+    if (rc != SASL_OK) {
+        return rc;
+    }
+    struct str user = str_from(sasl->login.user);
+    struct str token = secret_str(sasl->login.secret);
+    if (sasl->bearer) {
+        oauth_bearer(message, user, sasl->login.server, sasl->login.port, token);
+    } else {
+        oauth_xoauth2(message, user, token);
+    }
+    *out = message->data;
+    *outlen = (unsigned)message->len;
+    oparams->doneflag = 1;
+    return SASL_OK;
+}
+
+static int oauth_init(const sasl_utils_t *utils, int max_version, int *out_version,
+                      sasl_client_plug_t **list, int *count)
+{
+    /* libsasl2 wants pointers without const, but writes to none of them. */
+    static sasl_client_plug_t plugs[] = {
+        {.mech_name = "OAUTHBEARER",
+         .security_flags = SASL_SEC_NOANONYMOUS | SASL_SEC_PASS_CREDENTIALS,
+         .features = SASL_FEAT_WANT_CLIENT_FIRST,
+         .mech_new = oauth_new,
+         .mech_step = oauth_step,
+         .mech_dispose = oauth_dispose},
+        {.mech_name = "XOAUTH2",
+         .security_flags = SASL_SEC_NOANONYMOUS | SASL_SEC_PASS_CREDENTIALS,
+         .features = SASL_FEAT_WANT_CLIENT_FIRST,
+         .mech_new = oauth_new,
+         .mech_step = oauth_step,
+         .mech_dispose = oauth_dispose},
+    };
+    (void)utils;
+    if (max_version < SASL_CLIENT_PLUG_VERSION) {
+        return SASL_BADVERS;
+    }
+    *out_version = SASL_CLIENT_PLUG_VERSION;
+    *list = plugs;
+    *count = sizeof plugs / sizeof plugs[0];
+    return SASL_OK;
+}
+
+/* --- the library ------------------------------------------------------------------------------ */
+
+struct search {
+    bool binding; /* only a mechanism with channel binding will do */
+    bool ours;    /* only our own plugin will do */
+    bool found;
+};
+
+static void note_plugin(client_sasl_mechanism_t *mech, sasl_info_callback_stage_t stage, void *rock)
+{
+    struct search *search = rock;
+    if (stage != SASL_INFO_LIST_MECH ||
+        (search->binding && !(mech->plug->features & SASL_FEAT_CHANNEL_BINDING)) ||
+        (search->ours && (mech->plugname == NULL || strcmp(mech->plugname, PLUGIN) != 0))) {
+        return;
+    }
+    search->found = true;
+}
+
+/* What is said while no attempt is under way (plugins that do not load, say) is nobody's. Without
+ * this it would go to syslog. */
+static int ignore_log(void *context, int level, const char *message)
+{
+    (void)context;
+    (void)level;
+    (void)message;
+    return SASL_OK;
+}
+
+/* gcc's -Wcast-function-type lets void (*)(void) pass as "any function". */
+#define CALLBACK(function) ((sasl_callback_ft)(void (*)(void))(function))
+
+/* Loads the library's plugins and adds ours, once in a process: sasl_client_init counts by itself,
+ * and whether ours are there is asked of the library, so that no state of ours is needed. There is
+ * no sasl_client_done anywhere: it unloads plugins, and nothing is gained before exit. */
+static int load(struct err *err)
+{
+    static const sasl_callback_t callbacks[] = {
+        {SASL_CB_LOG, CALLBACK(ignore_log), NULL},
+        {SASL_CB_LIST_END, NULL, NULL},
+    };
+    struct search search = {.ours = true};
+    int rc = sasl_client_init(callbacks);
+    if (rc == SASL_OK) {
+        sasl_client_plugin_info("XOAUTH2", note_plugin, &search);
+        if (!search.found) {
+            rc = sasl_client_add_plugin(PLUGIN, oauth_init);
+        }
+    }
+    if (rc != SASL_OK) {
+        return err_set(err, ERR_LOGIN, "libsasl2 does not start: %s",
+                       sasl_errstring(rc, NULL, NULL));
+    }
+    return 0;
+}
+
+static bool has_plus(const char *name)
+{
+    size_t len = strlen(name);
+    return len > 5 && strcmp(name + len - 5, "-PLUS") == 0;
+}
+
+bool sasl_has(const char *mechanism)
+{
+    char name[32];
+    size_t len = strlen(mechanism) - (has_plus(mechanism) ? 5 : 0);
+    struct search search = {.binding = has_plus(mechanism)};
+    if (len == 0 || len >= sizeof name || load(NULL) != 0) {
+        return false;
+    }
+    memcpy(name, mechanism, len);
+    name[len] = '\0';
+    sasl_client_plugin_info(name, note_plugin, &search);
+    return search.found;
+}
+
+/* --- callbacks of one attempt ----------------------------------------------------------------- */
+
+static int give_name(void *context, int id, const char **result, unsigned *len)
+{
+    const struct sasl *sasl = context;
+    /* SASL_CB_USER is whom to act as: nobody else. */
+    *result = id == SASL_CB_AUTHNAME ? sasl->login.user : "";
+    if (len != NULL) {
+        *len = (unsigned)strlen(*result);
+    }
+    return SASL_OK;
+}
+
+static int give_password(sasl_conn_t *conn, void *context, int id, sasl_secret_t **result)
+{
+    (void)conn;
+    (void)id;
+    *result = ((struct sasl *)context)->password;
+    return SASL_OK;
+}
+
+static int give_realm(void *context, int id, const char **realms, const char **result)
+{
+    (void)context;
+    (void)id;
+    *result = realms != NULL && realms[0] != NULL ? realms[0] : "";
+    return SASL_OK;
+}
+
+static int take_log(void *context, int level, const char *message)
+{
+    const struct sasl *sasl = context;
+    char shown[LOG_QUOTE_MAX + 4];
+    if (level == SASL_LOG_NONE || level > LEVEL_TRACED || message == NULL) {
+        return SASL_OK;
+    }
+    log_line(sasl->login.log, level <= LEVEL_SHOWN ? FP_LOG_NOTE : FP_LOG_TRACE, "libsasl2: %s",
+             log_quote(sasl->login.log, str_from(message), shown));
+    return SASL_OK;
+}
+
+static void set_callbacks(struct sasl *sasl)
+{
+    sasl_callback_t *next = sasl->callbacks;
+    *next++ = (sasl_callback_t){SASL_CB_USER, CALLBACK(give_name), sasl};
+    *next++ = (sasl_callback_t){SASL_CB_AUTHNAME, CALLBACK(give_name), sasl};
+    *next++ = (sasl_callback_t){SASL_CB_GETREALM, CALLBACK(give_realm), sasl};
+    *next++ = (sasl_callback_t){SASL_CB_LOG, CALLBACK(take_log), sasl};
+    if (sasl->password != NULL) {
+        *next++ = (sasl_callback_t){SASL_CB_PASS, CALLBACK(give_password), sasl};
+    }
+    *next = (sasl_callback_t){SASL_CB_LIST_END, NULL, NULL};
+}
+
+/* --- one attempt ------------------------------------------------------------------------------ */
+
+static int fail(const struct sasl *sasl, int rc, struct err *err)
+{
+    char shown[LOG_QUOTE_MAX + 4];
+    switch (rc) {
+    case SASL_NOMECH:
+        return err_set(err, ERR_LOGIN, "%s: not possible here (it may want TLS, a password, a "
+                       "client certificate, or a plugin of libsasl2)", sasl->name);
+    case SASL_BADSERV:
+        return err_set(err, ERR_LOGIN, "%s: %s could not prove that it knows the password itself",
+                       sasl->name, sasl->login.server);
+    case SASL_INTERACT:
+        return err_set(err, ERR_LOGIN, "%s: libsasl2 asks for something that fetchpop does not "
+                       "know", sasl->name);
+    default:
+        break;
+    }
+    const char *detail =
+        sasl->conn != NULL ? sasl_errdetail(sasl->conn) : sasl_errstring(rc, NULL, NULL);
+    return err_set(err, ERR_LOGIN, "%s: %s", sasl->name,
+                   log_quote(sasl->login.log, str_from(detail), shown));
+}
+
+static sasl_secret_t *copy_password(const struct secret *secret)
+{
+    if (secret == NULL || secret->data == NULL) {
+        return NULL;
+    }
+    sasl_secret_t *password = xmalloc(sizeof *password + secret->len);
+    password->len = secret->len;
+    memcpy(password->data, secret->data, secret->len);
+    password->data[secret->len] = '\0';
+    return password;
+}
+
+static int set_property(struct sasl *sasl, int number, const void *value, struct err *err)
+{
+    int rc = sasl_setprop(sasl->conn, number, value);
+    return rc == SASL_OK ? 0 : fail(sasl, rc, err);
+}
+
+static int set_security(struct sasl *sasl, struct err *err)
+{
+    const struct sasl_login *login = &sasl->login;
+    sasl_security_properties_t wanted = {.security_flags = SASL_SEC_NOANONYMOUS};
+    sasl_ssf_t tls = SSF_OF_TLS;
+    if (!login->secure && !login->allow_plaintext) {
+        wanted.security_flags |= SASL_SEC_NOPLAINTEXT;
+    }
+    if (set_property(sasl, SASL_SEC_PROPS, &wanted, err) != 0 ||
+        (login->secure && set_property(sasl, SASL_SSF_EXTERNAL, &tls, err) != 0)) {
+        return -1;
+    }
+    return login->client_certificate ? set_property(sasl, SASL_AUTH_EXTERNAL, login->user, err) : 0;
+}
+
+/* True if the server shall hear how we stand to channel binding: with -PLUS, or to be told that we
+ * could and it did not offer (RFC 5802 section 6, "y": it is how a stripped offer is found out). */
+static bool wants_binding(const struct sasl_login *login, const char *mechanism)
+{
+    return login->binding_type != NULL && login->binding_len > 0 &&
+           (has_plus(mechanism) || !login->server_offers_plus);
+}
+
+static int set_binding(struct sasl *sasl, struct err *err)
+{
+    const struct sasl_login *login = &sasl->login;
+    if (login->binding_len > sizeof sasl->binding_bytes) {
+        return err_set(err, ERR_LOGIN, "%s: channel binding too long", sasl->name);
+    }
+    memcpy(sasl->binding_bytes, login->binding, login->binding_len);
+    sasl->binding = (sasl_channel_binding_t){.name = login->binding_type,
+                                             .critical = 0,
+                                             .len = login->binding_len,
+                                             .data = sasl->binding_bytes};
+    return set_property(sasl, SASL_CHANNEL_BINDING, &sasl->binding, err);
+}
+
+static int start(struct sasl *sasl, const char *mechanism, bool *has_initial, struct str *initial,
+                 struct err *err)
+{
+    bool binding = wants_binding(&sasl->login, mechanism);
+    char names[2 * sizeof sasl->name];
+    const char *out = NULL, *chosen = NULL;
+    unsigned len = 0;
+    int rc = sasl_client_new(SERVICE, sasl->login.server, NULL, NULL, sasl->callbacks, 0,
+                             &sasl->conn);
+    if (rc != SASL_OK) {
+        return fail(sasl, rc, err);
+    }
+    if (has_plus(mechanism) && !binding) {
+        return err_set(err, ERR_LOGIN, "%s: TLS gives no channel binding here", sasl->name);
+    }
+    if (set_security(sasl, err) != 0 || (binding && set_binding(sasl, err) != 0)) {
+        return -1;
+    }
+    /* One name without -PLUS makes libsasl2 say "n", whatever we could; two names make it say "y".
+     * A single one with -PLUS is what makes it bind. */
+    bool twice = binding && !has_plus(mechanism);
+    snprintf(names, sizeof names, "%s%s%s", sasl->name, twice ? " " : "", twice ? sasl->name : "");
+    rc = sasl_client_start(sasl->conn, names, NULL, &out, &len, &chosen);
+    if (rc != SASL_OK && rc != SASL_CONTINUE) {
+        return fail(sasl, rc, err);
+    }
+    sasl->done = rc == SASL_OK;
+    *has_initial = out != NULL;
+    *initial = str_of(out, out != NULL ? len : 0);
+    return 0;
+}
+
+int sasl_start(struct sasl **sasl, const struct sasl_login *login, const char *mechanism,
+               bool *has_initial, struct str *initial, struct err *err)
+{
+    *sasl = NULL;
+    if (load(err) != 0) {
+        return -1;
+    }
+    struct sasl *mine = xcalloc(1, sizeof *mine);
+    mine->login = *login;
+    snprintf(mine->name, sizeof mine->name, "%s", mechanism);
+    mine->oauth = method_is_oauth(mechanism);
+    mine->bearer = strcmp(mechanism, "OAUTHBEARER") == 0;
+    mine->password = copy_password(login->secret);
+    set_callbacks(mine);
+    if (start(mine, mechanism, has_initial, initial, err) != 0) {
+        sasl_end(mine);
+        return -1;
+    }
+    *sasl = mine;
+    return 0;
+}
+
+static void forget_challenge(struct sasl *sasl)
+{
+    if (sasl->challenge != NULL) {
+        secret_wipe_bytes(sasl->challenge, sasl->challenge_len);
+        free(sasl->challenge);
+        sasl->challenge = NULL;
+    }
+}
+
+/* The server's word on why it takes no token. XOAUTH2 wants an empty line for an answer,
+ * OAUTHBEARER a single 0x01. */
+static int take_refusal(struct sasl *sasl, struct str challenge, struct str *response)
+{
+    sasl->done = false;
+    sasl->refusal = xmemdup0(challenge.ptr, challenge.len);
+    sasl->refusal_len = challenge.len;
+    *response = sasl->bearer ? str_of("\1", 1) : str_of("", 0);
+    return 0;
+}
+
+int sasl_step(struct sasl *sasl, struct str challenge, struct str *response, struct err *err)
+{
+    if (sasl->oauth && sasl->done) {
+        return take_refusal(sasl, challenge, response);
+    }
+    if (sasl->oauth || sasl->done) {
+        return err_set(err, ERR_LOGIN, "%s: %s asks on after everything was said", sasl->name,
+                       sasl->login.server);
+    }
+    const char *out = NULL;
+    unsigned len = 0;
+    forget_challenge(sasl);
+    /* libsasl2 wants a NUL behind it, and plugins take NULL amiss. */
+    sasl->challenge = xmemdup0(challenge.ptr, challenge.len);
+    sasl->challenge_len = challenge.len;
+    int rc = sasl_client_step(sasl->conn, sasl->challenge, (unsigned)challenge.len, NULL, &out,
+                              &len);
+    if (rc != SASL_OK && rc != SASL_CONTINUE) {
+        return fail(sasl, rc, err);
+    }
+    sasl->done = rc == SASL_OK;
+    *response = str_of(out, out != NULL ? len : 0);
+    return 0;
+}
+
+/* A security layer was ruled out at the start; if there is one all the same, the bytes to come
+ * would be wrapped in it. */
+static bool has_layer(const struct sasl *sasl)
+{
+    const void *value = NULL;
+    if (sasl_getprop(sasl->conn, SASL_SSF, &value) != SASL_OK || value == NULL) {
+        return true;
+    }
+    return *(const sasl_ssf_t *)value != 0;
+}
+
+bool sasl_is_done(const struct sasl *sasl)
+{
+    return sasl->done && !has_layer(sasl);
+}
+
+struct str sasl_refusal(const struct sasl *sasl)
+{
+    return str_of(sasl->refusal, sasl->refusal_len);
+}
+
+void sasl_end(struct sasl *sasl)
+{
+    if (sasl == NULL) {
+        return;
+    }
+    if (sasl->conn != NULL) {
+        sasl_dispose(&sasl->conn);
+    }
+    forget_challenge(sasl);
+    if (sasl->password != NULL) {
+        secret_wipe_bytes(sasl->password->data, sasl->password->len);
+        free(sasl->password);
+    }
+    free(sasl->refusal);
+    free(sasl);
+}

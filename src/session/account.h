@@ -1,0 +1,58 @@
+/*
+ * account: what one account of the run file says, in plain C. app makes it, session reads it.
+ *
+ * Everything is malloced and owned by the account; account_free wipes the secrets. Durations are
+ * in seconds, sizes in octets.
+ */
+#ifndef FP_SESSION_ACCOUNT_H
+#define FP_SESSION_ACCOUNT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/secret.h"
+
+enum account_tls { ACCOUNT_TLS_IMPLICIT, ACCOUNT_TLS_STLS, ACCOUNT_TLS_NONE };
+enum account_trust { ACCOUNT_TRUST_CA, ACCOUNT_TRUST_PIN, ACCOUNT_TRUST_BOTH };
+enum account_pipelining { ACCOUNT_PIPELINING_AUTO, ACCOUNT_PIPELINING_ON, ACCOUNT_PIPELINING_OFF };
+enum account_keep { ACCOUNT_KEEP, ACCOUNT_NOKEEP, ACCOUNT_KEEP_FOR };
+enum account_target { ACCOUNT_MAILDIR, ACCOUNT_MBOX, ACCOUNT_MDA };
+
+struct account {
+    char *title;
+    bool enabled;
+
+    char *server;
+    unsigned port;
+    enum account_tls tls;
+    enum account_trust trust;
+    char *tls_ca_file, *tls_ca_dir, *tls_cert_file, *tls_key_file, *tls_crl_file;
+    char *tls_server_name, *tls_min_version;
+    char **tls_pins; /* NULL-terminated, or NULL */
+
+    char *user;
+    struct secret password;  /* of the run file or the terminal; empty: none (yet) */
+    char *password_command, *password_file, *token_command;
+    char **auth;             /* methods, NULL-terminated; {"auto", NULL} by default */
+
+    enum account_keep keep;
+    int64_t keep_seconds;    /* with ACCOUNT_KEEP_FOR */
+    bool fetch_seen;         /* --all */
+    bool flush;              /* --flush */
+
+    enum account_target target;
+    char *where;             /* absolute path of the folder or file, or the command */
+    int64_t mda_timeout;
+
+    int64_t timeout, session_timeout, interval; /* interval 0: none */
+    uint64_t max_size;       /* 0: none */
+    unsigned max_messages;   /* 0: none */
+    unsigned max_tries;
+    enum account_pipelining pipelining;
+    bool durable;            /* fsync = full */
+};
+
+/* Wipes and frees the account and all it owns. NULL is fine. */
+void account_free(struct account *account);
+
+#endif

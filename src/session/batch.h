@@ -1,0 +1,57 @@
+/*
+ * batch: complete messages that become durable, visible and journalled together.
+ *
+ * A batch is as many messages as fit BATCH_FILES files, BATCH_OCTETS octets or BATCH_MS
+ * milliseconds; for a command it is as many as may wait in front of it (BATCH_COMMANDS).
+ */
+#ifndef FP_SESSION_BATCH_H
+#define FP_SESSION_BATCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "delivery/deliver.h"
+#include "session/journal.h"
+
+#define BATCH_FILES 500
+#define BATCH_OCTETS ((uint64_t)64 * 1024 * 1024)
+#define BATCH_MS 5000
+#define BATCH_COMMANDS 16
+
+/* One complete message that waits to be committed. */
+struct batch_item {
+    struct parcel *parcel;
+    uint32_t number; /* on the server */
+    uint32_t entry;  /* in the journal */
+};
+
+struct batch {
+    struct deliver *deliver; /* borrowed, as all pointers here */
+    struct journal *journal;
+    bool keep;               /* the policy of this run */
+    size_t count;
+    uint64_t octets;
+    int64_t since;           /* clock_ms() of the first item */
+    struct batch_item items[BATCH_FILES];
+    /* Told once for each message that was settled, after its record is durable; outcome is never
+     * WAITING. */
+    void (*settled)(void *ctx, const struct batch_item *item, enum parcel_outcome outcome,
+                    const char *why);
+    void *ctx;
+};
+
+/* Takes the parcel over. Not when full. */
+void batch_add(struct batch *batch, struct parcel *parcel, uint32_t number, uint32_t entry);
+bool batch_is_full(const struct batch *batch);
+
+/* The steps of HACKING's "Exactly once", each for the whole batch before the next begins: secure,
+ * take, publish, done, release. Afterwards the batch is empty, whatever happened: what is not
+ * settled stays on the server, and its open take is looked at by the next run. */
+int batch_commit(struct batch *batch, struct err *err);
+
+/* Forgets what was not begun to be committed: files are removed, the server keeps the messages. */
+void batch_drop(struct batch *batch);
+
+#endif

@@ -1,0 +1,64 @@
+/*
+ * --status and --retry: what the journal says of messages that do not come through.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/file.h"
+#include "session/journal.h"
+#include "session/session.h"
+
+static void describe(const struct journal *journal, uint32_t id, char *out, size_t cap) {
+    const struct journal_entry *entry = journal_entry(journal, id);
+    char uidl[LOG_QUOTE_MAX + 4], reason[ERR_TEXT_MAX], shown[LOG_QUOTE_MAX + 4], date[32];
+    time_t since = (time_t)entry->first_seen;
+    struct tm tm;
+    size_t len = 0;
+    struct str words = str_from(entry->words);
+    if (words.len >= sizeof reason || str_unescape(words, reason, sizeof reason, &len) < 0)
+        len = 0;
+    strftime(date, sizeof date, "%Y-%m-%d %H:%M", localtime_r(&since, &tm));
+    snprintf(out, cap, "%s: UIDL %s, seen first %s, %u tries: %s",
+             entry->state == JOURNAL_HELD ? "held" : "failing",
+             log_quote(NULL, journal_uidl(journal, id), uidl), date, entry->tries,
+             log_quote(NULL, str_of(reason, len), shown));
+}
+
+int session_status(const struct account *account, const char *state_dir,
+                   void (*line)(void *ctx, const char *text), void *ctx, struct err *err) {
+    struct journal *journal;
+    char text[ERR_TEXT_MAX];
+    if (journal_open(&journal, state_dir, account->server, account->user, JOURNAL_READ, false, NULL,
+                     err) < 0)
+        return -1;
+    for (uint32_t id = 0; id < journal_count(journal); id++) {
+        unsigned char state = journal_entry(journal, id)->state;
+        if (state != JOURNAL_HELD && state != JOURNAL_FAILED)
+            continue;
+        describe(journal, id, text, sizeof text);
+        line(ctx, text);
+    }
+    journal_close(journal);
+    return 0;
+}
+
+int session_retry(const struct account *account, const char *state_dir, const char *uidl,
+                  unsigned *released, struct err *err) {
+    struct journal *journal;
+    *released = 0;
+    if (file_make_folder(state_dir, account->durable, err) < 0 ||
+        journal_open(&journal, state_dir, account->server, account->user, JOURNAL_WRITE,
+                     account->durable, NULL, err) < 0)
+        return -1;
+    for (uint32_t id = 0; id < journal_count(journal); id++) {
+        if (journal_entry(journal, id)->state != JOURNAL_HELD ||
+            (uidl != NULL && !str_is(journal_uidl(journal, id), uidl)))
+            continue;
+        journal_retry(journal, id);
+        ++*released;
+    }
+    int result = *released > 0 ? journal_sync(journal, err) : 0;
+    journal_close(journal);
+    return result;
+}

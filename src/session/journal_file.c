@@ -1,0 +1,281 @@
+/*
+ * The journal's file: reading it whole, and writing it anew when it has grown too long.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/xalloc.h"
+#include "session/journal_store.h"
+
+#define COMPACT_LINES 64 /* a shorter journal is left as it is */
+#define CHUNK (64 * 1024)
+
+static void apply_message(struct journal *journal, const struct record *record) {
+    char uidl[UINT8_MAX + 1];
+    size_t len = 0;
+    struct journal_entry *entry = store_entry(journal, record->id);
+    if (record->uidl.len <= STR_ESCAPED_MAX(UINT8_MAX) &&
+        str_unescape(record->uidl, uidl, sizeof uidl, &len) == 0)
+        store_uidl(journal, record->id, str_of(uidl, len));
+    entry->size = record->size;
+    entry->print = record->print;
+    entry->first_seen = (uint32_t)record->first_seen;
+}
+
+static void apply_state(struct journal *journal, const struct record *record) {
+    struct journal_entry *entry = store_entry(journal, record->id);
+    switch (record->verb) {
+    case RECORD_TAKE:
+        if (entry->state != JOURNAL_TAKEN)
+            entry->before = entry->state;
+        entry->state = JOURNAL_TAKEN;
+        entry->keep = record->keep;
+        break;
+    case RECORD_DONE:
+        entry->state = JOURNAL_DONE;
+        entry->keep = record->keep;
+        break;
+    case RECORD_GONE:
+        entry->state = JOURNAL_GONE;
+        break;
+    default:
+        entry->state = record->verb == RECORD_HELD ? JOURNAL_HELD : JOURNAL_FAILED;
+        entry->tries = record->number > UINT16_MAX ? UINT16_MAX : (uint16_t)record->number;
+        break;
+    }
+    store_words(entry, record->words);
+}
+
+static void apply(struct journal *journal, const struct record *record) {
+    switch (record->verb) {
+    case RECORD_PLACE:
+        free(journal->place);
+        journal->place = xmemdup0(record->words.ptr, record->words.len);
+        break;
+    case RECORD_DAY:
+        journal->days = (uint32_t)record->number;
+        journal->last_day = record->date;
+        break;
+    case RECORD_MISS:
+        store_entry(journal, record->id)->absent = (uint32_t)record->number;
+        break;
+    case RECORD_BACK:
+        store_entry(journal, record->id)->absent = 0;
+        break;
+    case RECORD_DROP: {
+        struct journal_entry *entry = store_entry(journal, record->id);
+        if (entry->state == JOURNAL_TAKEN)
+            entry->state = entry->before;
+        store_words(entry, str_of("", 0));
+        break;
+    }
+    default:
+        apply_message(journal, record);
+        apply_state(journal, record);
+        break;
+    }
+}
+
+static int apply_line(struct journal *journal, struct str line, struct err *err) {
+    struct record record;
+    journal->lines++;
+    if (line.len > JOURNAL_LINE_MAX || record_read(line, &record) < 0) {
+        journal->damaged++;
+        return 0;
+    }
+    if (record.verb != RECORD_HEAD)
+        apply(journal, &record);
+    else if (record.number > JOURNAL_VERSION)
+        return err_set(err, ERR_IO,
+                       "%s was written by a newer fetchpop; use that version, or give another "
+                       "state_dir",
+                       journal->path);
+    return 0;
+}
+
+static int apply_all(struct journal *journal, struct str text, struct err *err) {
+    const char *end;
+    size_t whole = text.len;
+    while (whole > 0 && text.ptr[whole - 1] != '\n')
+        whole--; /* a torn tail says nothing */
+    journal->length = whole;
+    text.len = whole;
+    while (text.len > 0 && (end = memchr(text.ptr, '\n', text.len)) != NULL) {
+        size_t len = (size_t)(end - text.ptr);
+        if (apply_line(journal, str_of(text.ptr, len), err) < 0)
+            return -1;
+        text = str_of(end + 1, text.len - len - 1);
+    }
+    return 0;
+}
+
+/* A torn tail is cut off before anything is appended; a whole file without a line end is no torn
+ * first line if it is longer than that line could be. */
+static bool is_junk(const struct journal *journal, size_t size) {
+    if (journal->lines > 0)
+        return journal->lines == journal->damaged;
+    return size > strlen(journal->head) + 64;
+}
+
+static int cut_tail(struct journal *journal, size_t size, struct err *err) {
+    if (journal->mode == JOURNAL_READ || journal->length == size)
+        return 0;
+    if (ftruncate(journal->fd, (off_t)journal->length) < 0)
+        return err_errno(err, ERR_IO, errno, "cannot cut the torn end off %s", journal->path);
+    return 0;
+}
+
+/* Not one line is ours: it is kept for a person to look at, and everything starts anew. */
+static int set_aside(struct journal *journal, struct err *err) {
+    char *bad = xasprintf("%s.bad", journal->path);
+    int result = 0;
+    if (journal->mode == JOURNAL_WRITE) {
+        log_line(journal->log, FP_LOG_WARNING,
+                 "the journal %s is damaged beyond reading; it is kept as %s, and everything on "
+                 "the server counts as new",
+                 journal->path, bad);
+        close(journal->fd);
+        journal->fd = -1;
+        if (rename(journal->path, bad) < 0)
+            result = err_errno(err, ERR_IO, errno, "cannot move %s aside", journal->path);
+        else if ((journal->fd = file_open(journal->path, O_RDWR | O_CREAT, 0600)) < 0)
+            result = err_errno(err, ERR_CREATE, errno, "cannot make %s", journal->path);
+    }
+    free(bad);
+    store_clear(journal);
+    journal->length = 0;
+    return result;
+}
+
+int store_load(struct journal *journal, struct err *err) {
+    struct stat status;
+    journal->length = 0;
+    if (journal->fd < 0 || (fstat(journal->fd, &status) == 0 && status.st_size == 0)) {
+        journal->is_new = true;
+        return 0;
+    }
+    if (!S_ISREG(status.st_mode))
+        return err_set(err, ERR_CREATE, "%s is no file; give another state_dir", journal->path);
+    size_t size = (size_t)status.st_size;
+    /* Mapped, not read: its pages are no memory of ours. */
+    void *text = mmap(NULL, size, PROT_READ, MAP_PRIVATE, journal->fd, 0);
+    if (text == MAP_FAILED)
+        return err_errno(err, ERR_IO, errno, "cannot read %s", journal->path);
+    int result = apply_all(journal, str_of(text, size), err);
+    munmap(text, size);
+    if (result < 0)
+        return -1;
+    if (is_junk(journal, size))
+        return set_aside(journal, err);
+    if (journal->damaged > 0)
+        log_line(journal->log, FP_LOG_WARNING, "%llu damaged line(s) in %s were passed over",
+                 (unsigned long long)journal->damaged, journal->path);
+    if (journal->length == 0)
+        journal->is_new = true;
+    return cut_tail(journal, size, err);
+}
+
+static bool is_forgotten(const struct journal *journal, const struct journal_entry *entry) {
+    return entry->state == JOURNAL_FREE ||
+           (entry->state != JOURNAL_TAKEN && entry->absent != 0 &&
+            journal->days >= entry->absent + JOURNAL_FORGET);
+}
+
+/* The lines that bring one entry back; a TAKEN one remembers what it was before. */
+static void write_entry(struct journal *journal, uint32_t id, uint32_t as, struct buf *out) {
+    struct journal_entry *entry = &journal->entries[id];
+    if (entry->state == JOURNAL_TAKEN && entry->before != JOURNAL_FREE) {
+        char *words = entry->words;
+        entry->words = NULL;
+        store_write_entry(journal, id, as, store_verb(entry->before), out);
+        entry->words = words;
+    }
+    store_write_entry(journal, id, as, store_verb(entry->state), out);
+    if (entry->absent != 0)
+        store_write_entry(journal, id, as, RECORD_MISS, out);
+}
+
+static void write_head(const struct journal *journal, struct buf *out) {
+    record_write(&(struct record){.verb = RECORD_HEAD,
+                                  .number = JOURNAL_VERSION,
+                                  .words = str_from(journal->head)},
+                 out);
+    if (journal->place != NULL)
+        record_write(&(struct record){.verb = RECORD_PLACE, .words = str_from(journal->place)}, out);
+    if (journal->days > 0)
+        record_write(&(struct record){.verb = RECORD_DAY,
+                                      .number = journal->days,
+                                      .date = journal->last_day},
+                     out);
+}
+
+static int write_anew(struct journal *journal, int fd, const char *path, struct err *err) {
+    struct buf out;
+    uint32_t as = 0;
+    int result = 0;
+    buf_init(&out, CHUNK + 8 * JOURNAL_LINE_MAX);
+    write_head(journal, &out);
+    for (uint32_t id = 0; id < journal->count && result == 0; id++) {
+        if (is_forgotten(journal, &journal->entries[id]))
+            continue;
+        write_entry(journal, id, as++, &out);
+        if (out.len >= CHUNK) {
+            result = file_write(fd, out.data, out.len, path, err);
+            buf_clear(&out);
+        }
+    }
+    if (result == 0 && out.len > 0)
+        result = file_write(fd, out.data, out.len, path, err);
+    buf_free(&out);
+    if (result == 0 && journal->durable)
+        result = file_sync(fd, path, err);
+    return result;
+}
+
+static bool is_too_long(const struct journal *journal) {
+    uint64_t live = 0;
+    if (journal->damaged > 0)
+        return true;
+    for (uint32_t id = 0; id < journal->count; id++)
+        live += !is_forgotten(journal, &journal->entries[id]);
+    return journal->lines > COMPACT_LINES && journal->lines > 2 * live + 3;
+}
+
+static int replace(struct journal *journal, const char *path, int fd, struct err *err) {
+    if (write_anew(journal, fd, path, err) < 0)
+        return -1;
+    if (rename(path, journal->path) < 0)
+        return err_errno(err, ERR_IO, errno, "cannot rename %s", path);
+    close(journal->fd);
+    journal->fd = fd;
+    return 0;
+}
+
+int store_compact(struct journal *journal, struct err *err) {
+    struct err why;
+    if (journal->length == 0 || !is_too_long(journal))
+        return 0;
+    char *path = xasprintf("%s.new", journal->path);
+    unlink(path); /* of a run that died here */
+    int fd = file_open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
+    bool replaced = fd >= 0 && replace(journal, path, fd, &why) == 0;
+    if (!replaced) {
+        log_line(journal->log, FP_LOG_NOTE, "the journal could not be shortened: %s",
+                 fd < 0 ? strerror(errno) : why.text);
+        if (fd >= 0)
+            close(fd);
+        unlink(path);
+    }
+    free(path);
+    if (!replaced)
+        return 0;
+    store_clear(journal); /* every entry has another number in the new file */
+    return store_load(journal, err);
+}

@@ -1,0 +1,241 @@
+#include "session/listing.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/xalloc.h"
+#include "session/pipe.h"
+
+#define UIDLS_MAX ((size_t)REPLY_MESSAGES_MAX * (REPLY_UIDL_MAX + 2))
+
+void listing_init(struct listing *listing) {
+    *listing = (struct listing){.count = 0};
+    buf_init(&listing->uidls, UIDLS_MAX);
+}
+
+void listing_free(struct listing *listing) {
+    free(listing->messages);
+    free(listing->prints);
+    free(listing->by_print);
+    buf_free(&listing->uidls);
+}
+
+struct str listing_uidl(const struct listing *listing, const struct message *message) {
+    if (message->uidl_len == 0)
+        return str_of("", 0);
+    return str_of(listing->uidls.data + message->uidl_at, message->uidl_len);
+}
+
+const char *listing_uidl_text(const struct listing *listing, const struct message *message) {
+    return message->uidl_len == 0 ? "" : listing->uidls.data + message->uidl_at;
+}
+
+/* Lists come in order from every sane server, so the place is at the end or close to it. */
+static uint32_t place_of(const struct listing *listing, uint32_t number) {
+    uint32_t low = 0, high = listing->count;
+    if (high > 0 && listing->messages[high - 1].number < number)
+        return high;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (listing->messages[middle].number < number)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+struct message *listing_find(struct listing *listing, uint32_t number) {
+    uint32_t at = place_of(listing, number);
+    return at < listing->count && listing->messages[at].number == number ? &listing->messages[at]
+                                                                         : NULL;
+}
+
+/* Appends; order is restored once, when the list is whole. */
+static struct message *append(struct listing *listing, uint32_t number) {
+    if (listing->count == listing->cap) {
+        listing->cap = listing->cap == 0 ? 256 : listing->cap + listing->cap / 2;
+        listing->messages =
+            xreallocarray(listing->messages, listing->cap, sizeof *listing->messages);
+    }
+    struct message *message = &listing->messages[listing->count++];
+    *message = (struct message){.number = number, .entry = JOURNAL_NONE};
+    return message;
+}
+
+static int take_uidl(void *ctx, struct str line, struct err *err) {
+    struct listing *listing = ctx;
+    uint32_t number;
+    struct str uidl;
+    (void)err;
+    if (reply_uidl_line(line, REPLY_MESSAGES_MAX, &number, &uidl) < 0) {
+        listing->uidl_junk++;
+        return 0;
+    }
+    struct message *message = append(listing, number);
+    message->uidl_at = (uint32_t)listing->uidls.len;
+    if (buf_add(&listing->uidls, uidl.ptr, uidl.len) == 0 && buf_add(&listing->uidls, "", 1) == 0)
+        message->uidl_len = (unsigned char)uidl.len;
+    return 0;
+}
+
+static int by_number(const void *a, const void *b) {
+    uint32_t x = ((const struct message *)a)->number, y = ((const struct message *)b)->number;
+    return x < y ? -1 : x > y;
+}
+
+/* Ascending, each number once. A number that was said twice keeps neither UIDL: the server does not
+ * know what it says, so the message has to show its header. */
+static void put_in_order(struct listing *listing) {
+    uint32_t kept = 0;
+    bool sorted = true;
+    for (uint32_t i = 1; i < listing->count && sorted; i++)
+        sorted = listing->messages[i - 1].number < listing->messages[i].number;
+    if (sorted)
+        return;
+    qsort(listing->messages, listing->count, sizeof *listing->messages, by_number);
+    for (uint32_t i = 0; i < listing->count; i++) {
+        if (kept > 0 && listing->messages[kept - 1].number == listing->messages[i].number)
+            listing->messages[kept - 1].uidl_len = 0;
+        else
+            listing->messages[kept++] = listing->messages[i];
+    }
+    listing->count = kept;
+}
+
+/* A number that UIDL did not list is a message all the same, one without a UIDL. */
+static int take_size(void *ctx, struct str line, struct err *err) {
+    struct listing *listing = ctx;
+    uint32_t number;
+    uint64_t size;
+    (void)err;
+    if (reply_list_line(line, REPLY_MESSAGES_MAX, &number, &size) < 0) {
+        listing->list_junk++;
+        return 0;
+    }
+    struct message *message = listing_find(listing, number);
+    if (message == NULL)
+        message = append(listing, number);
+    message->size = size;
+    return 0;
+}
+
+struct fetching {
+    struct listing *listing;
+    struct pop3_taker taker;
+    enum pop3_verb verbs[3];
+    unsigned next, count;
+    struct pop3 *pop3;
+    uint32_t stat;
+};
+
+static int next(void *ctx, enum pop3_verb *verb, uint32_t *number, struct err *err) {
+    struct fetching *fetching = ctx;
+    (void)err;
+    *number = 0;
+    if (fetching->next == fetching->count)
+        return 0;
+    *verb = fetching->verbs[fetching->next++];
+    return 1;
+}
+
+static int take_line(void *ctx, struct str line, struct err *err) {
+    struct fetching *fetching = ctx;
+    enum pop3_verb verb = fetching->verbs[0];
+    return verb == POP3_UIDL ? take_uidl(fetching->listing, line, err)
+                             : take_size(fetching->listing, line, err);
+}
+
+/* Answers come in the order of the commands: verbs[0] is the one whose lines come next. */
+static int answer(void *ctx, const struct pop3_answer *answer, int taken, struct err *err) {
+    struct fetching *fetching = ctx;
+    uint64_t octets;
+    bool ok = taken == 0 && answer->reply.kind == REPLY_OK;
+    (void)err;
+    if (answer->verb == POP3_UIDL) {
+        fetching->listing->has_uidl = ok;
+        put_in_order(fetching->listing);
+    } else if (answer->verb == POP3_LIST) {
+        fetching->listing->has_list = ok;
+        put_in_order(fetching->listing);
+    } else if (answer->verb == POP3_STAT && ok) {
+        if (reply_stat(answer->reply.text, &fetching->stat, &octets) < 0)
+            return err_set(err, ERR_PROTOCOL, "the server's answer to STAT makes no sense");
+    }
+    memmove(fetching->verbs, fetching->verbs + 1, sizeof fetching->verbs[0] * 2);
+    fetching->count--;
+    fetching->next--;
+    return 0;
+}
+
+static int fetch_lists(struct fetching *fetching, struct err *err) {
+    struct pipe pipe = {.pop3 = fetching->pop3,
+                        .ctx = fetching,
+                        .next = next,
+                        .taker = &fetching->taker,
+                        .answer = answer};
+    return pipe_run(&pipe, NULL, err);
+}
+
+/* Neither UIDL nor LIST works: STAT says how many there are, and each is fetched to be known. */
+static int fetch_stat(struct fetching *fetching, struct err *err) {
+    fetching->verbs[0] = POP3_STAT;
+    fetching->next = 0;
+    fetching->count = 1;
+    if (fetch_lists(fetching, err) < 0)
+        return -1;
+    for (uint32_t number = 1; number <= fetching->stat; number++)
+        append(fetching->listing, number);
+    return 0;
+}
+
+int listing_fetch(struct listing *listing, struct pop3 *pop3, bool capa, struct err *err) {
+    struct fetching fetching = {.listing = listing, .pop3 = pop3};
+    fetching.taker = (struct pop3_taker){.line = take_line, .ctx = &fetching};
+    if (capa)
+        fetching.verbs[fetching.count++] = POP3_CAPA;
+    fetching.verbs[fetching.count++] = POP3_UIDL;
+    fetching.verbs[fetching.count++] = POP3_LIST;
+    if (fetch_lists(&fetching, err) < 0)
+        return -1;
+    return listing->has_uidl || listing->has_list ? 0 : fetch_stat(&fetching, err);
+}
+
+const struct journal_print *listing_print(const struct listing *listing,
+                                          const struct message *message) {
+    return message->print == 0 ? NULL : &listing->prints[message->print - 1];
+}
+
+void listing_set_print(struct listing *listing, struct message *message,
+                       const struct journal_print *print) {
+    if (message->print == 0) {
+        if (listing->print_count == listing->print_cap) {
+            listing->print_cap = listing->print_cap == 0 ? 64 : 2 * listing->print_cap;
+            listing->prints = xreallocarray(listing->prints, listing->print_cap, sizeof *print);
+        }
+        message->print = ++listing->print_count;
+    }
+    listing->prints[message->print - 1] = *print;
+}
+
+struct journal_subject listing_subject(const struct listing *listing,
+                                       const struct message *message) {
+    const struct journal_print *print = listing_print(listing, message);
+    struct journal_subject subject = {.uidl = listing_uidl(listing, message),
+                                      .size = message->size};
+    if (print != NULL)
+        subject.print = *print;
+    return subject;
+}
+
+char *listing_name(const struct listing *listing, const struct message *message, char *out,
+                   size_t cap) {
+    char shown[LOG_QUOTE_MAX + 4];
+    if (message->uidl_len == 0)
+        snprintf(out, cap, "message %u", message->number);
+    else
+        snprintf(out, cap, "message %u (UIDL %s)", message->number,
+                 log_quote(NULL, listing_uidl(listing, message), shown));
+    return out;
+}

@@ -1,0 +1,88 @@
+/*
+ * listing: what is on the server, and what of it we know.
+ *
+ * UIDL and LIST are joined by message number into one list; each message is then looked up in the
+ * journal. A UIDL that is unique and was seen with this size is enough. Where it is not (empty,
+ * twice in one listing, another size, or no UIDL at all) the message must show its header: a
+ * fingerprint from TOP n 0, pipelined; where the server has no TOP, when it is fetched. The same
+ * happens to unknown messages when most UIDLs have changed at once (a migrated server), so that
+ * they are recognised instead of fetched again.
+ */
+#ifndef FP_SESSION_LISTING_H
+#define FP_SESSION_LISTING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "pop3/pop3.h"
+#include "session/journal.h"
+
+struct message {
+    uint64_t size;     /* by LIST; 0: unknown */
+    uint32_t number;   /* on the server, in this session */
+    uint32_t entry;    /* in the journal; JOURNAL_NONE: not known */
+    uint32_t uidl_at;  /* private */
+    uint32_t print;    /* private: 1 + index, 0 for none */
+    unsigned char uidl_len;
+    unsigned char action; /* enum plan_action */
+    bool vague;           /* the UIDL does not tell it: it needs a print */
+};
+
+struct listing {
+    struct message *messages; /* in the order of their numbers */
+    uint32_t count, cap;
+    struct buf uidls;
+    struct journal_print *prints;
+    uint32_t print_count, print_cap;
+    bool has_uidl;  /* UIDL worked */
+    bool has_list;  /* LIST worked */
+    uint32_t uidl_junk, list_junk; /* lines that could not be understood */
+    bool any_uidl;  /* most UIDLs have changed: a print is enough to know a message */
+    uint32_t *by_print; /* private: entries of the journal by their print */
+    uint32_t by_print_count;
+};
+
+void listing_init(struct listing *listing);
+void listing_free(struct listing *listing);
+
+/* UIDL and LIST (and CAPA before them with `capa`: RFC 2449 lets it change after login), in one
+ * write where the window allows. */
+int listing_fetch(struct listing *listing, struct pop3 *pop3, bool capa, struct err *err);
+
+/* Looks every message up, asking for prints where needed and possible. */
+int listing_match(struct listing *listing, struct pop3 *pop3, struct journal *journal,
+                  struct log *log, struct err *err);
+
+/* NUL-terminated; lives as long as the listing. */
+const char *listing_uidl_text(const struct listing *listing, const struct message *message);
+struct str listing_uidl(const struct listing *listing, const struct message *message);
+
+/* The message with this number, or NULL. */
+struct message *listing_find(struct listing *listing, uint32_t number);
+
+/* What the journal is told of a message. */
+struct journal_subject listing_subject(const struct listing *listing,
+                                       const struct message *message);
+
+/* Gives a vague message the print of its fetched header and looks once more: the entry of a message
+ * that we have, or JOURNAL_NONE. */
+uint32_t listing_recognise(struct listing *listing, struct journal *journal,
+                           struct message *message, const struct journal_print *print);
+
+/* Replaces a print by a better one. */
+void listing_set_print(struct listing *listing, struct message *message,
+                       const struct journal_print *print);
+
+/* Has the message's print, from TOP? NULL if not. */
+const struct journal_print *listing_print(const struct listing *listing,
+                                          const struct message *message);
+
+/* "UIDL abc" or "message 3": how a message is named to people. out holds LOG_QUOTE_MAX + 32. */
+char *listing_name(const struct listing *listing, const struct message *message, char *out,
+                   size_t cap);
+
+#endif

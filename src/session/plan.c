@@ -1,0 +1,42 @@
+#include "session/plan.h"
+
+static enum plan_action fetch(const struct plan_rules *rules, const struct plan_message *message,
+                              enum plan_action how, uint32_t *fetched) {
+    if (rules->max_size != 0 && message->size > rules->max_size)
+        return PLAN_REFUSE;
+    if (rules->max_messages != 0 && *fetched >= rules->max_messages)
+        return PLAN_LEAVE;
+    ++*fetched;
+    return how;
+}
+
+static bool is_due(const struct plan_rules *rules, const struct plan_message *message) {
+    if (!message->keep || rules->flush)
+        return true;
+    /* A clock that jumped back makes a message younger than it is, never older. */
+    return rules->keep == PLAN_KEEP_FOR && rules->now - message->first_seen >= rules->keep_seconds;
+}
+
+enum plan_action plan_decide(const struct plan_rules *rules, const struct plan_message *message,
+                             uint32_t *fetched) {
+    switch (message->known) {
+    case JOURNAL_FREE:
+    case JOURNAL_TAKEN: /* recovery leaves none; if one is there, it was not delivered */
+        return fetch(rules, message, PLAN_FETCH, fetched);
+    case JOURNAL_FAILED:
+        return fetch(rules, message, PLAN_RETRY, fetched);
+    case JOURNAL_HELD:
+        return PLAN_LEAVE;
+    case JOURNAL_GONE: /* it was deleted, and is back */
+        return PLAN_DELETE;
+    case JOURNAL_DONE:
+        break;
+    }
+    if (rules->fetch_seen)
+        return fetch(rules, message, PLAN_FETCH, fetched);
+    return is_due(rules, message) ? PLAN_DELETE : PLAN_LEAVE;
+}
+
+bool plan_deletes_new(const struct plan_rules *rules) {
+    return rules->keep == PLAN_NOKEEP || (rules->keep == PLAN_KEEP_FOR && rules->keep_seconds == 0);
+}

@@ -1,0 +1,360 @@
+#include "session/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/stop.h"
+#include "base/xalloc.h"
+#include "session/connect.h"
+#include "session/fetch.h"
+#include "session/recover.h"
+#include "session/top.h"
+
+#define RECONNECTS_MAX 5 /* after framing faults, each of a message not suspected before */
+#define SECONDS_A_DAY 86400
+
+/* Everything of one poll. */
+struct session {
+    struct session_run *run;
+    const struct account *account;
+    struct log *log;
+    struct deliver_settings settings;
+    char mailbox[JOURNAL_MAILBOX + 1];
+    struct journal *journal;
+    struct fetch_job job;
+    struct pop3 *pop3;
+    struct listing listing;
+    uint32_t *verified, verified_count; /* may be deleted: delivered by an earlier run, and the same */
+    bool said_no_uidl;
+    bool listing_junk; /* lines in both lists that make no sense: mail may be missing */
+};
+
+static enum deliver_kind kind_of(enum account_target target) {
+    switch (target) {
+    case ACCOUNT_MBOX: return DELIVER_MBOX;
+    case ACCOUNT_MDA: return DELIVER_MDA;
+    default: return DELIVER_MAILDIR;
+    }
+}
+
+static void fill_settings(struct session *session) {
+    const struct account *account = session->account;
+    journal_mailbox(account->server, account->user, session->mailbox);
+    session->settings = (struct deliver_settings){
+        .kind = kind_of(account->target),
+        .where = account->where,
+        .durable = account->durable,
+        .command_timeout = account->mda_timeout * 1000,
+        .lock_timeout = account->timeout * 1000,
+        .state_dir = session->run->state_dir,
+        .mailbox = session->mailbox,
+        .account = account->title,
+        .log = session->log,
+    };
+}
+
+static void fill_rules(struct session *session) {
+    const struct account *account = session->account;
+    struct plan_rules *rules = &session->job.rules;
+    rules->keep = account->keep == ACCOUNT_KEEP     ? PLAN_KEEP
+                  : account->keep == ACCOUNT_NOKEEP ? PLAN_NOKEEP
+                                                    : PLAN_KEEP_FOR;
+    rules->keep_seconds = account->keep_seconds;
+    rules->fetch_seen = account->fetch_seen;
+    rules->flush = account->flush;
+    rules->max_size = account->max_size;
+    rules->max_messages = account->max_messages;
+    rules->max_tries = account->max_tries > UINT16_MAX ? UINT16_MAX : (uint16_t)account->max_tries;
+    rules->now = clock_wall();
+}
+
+/* ---- before the network ---- */
+
+static int open_journal(struct session *session, struct err *err) {
+    const struct account *account = session->account;
+    bool write = session->run->mode == SESSION_POLL;
+    if (write && file_make_folder(session->run->state_dir, account->durable, err) < 0)
+        return err_prefix(err, "state folder");
+    if (journal_open(&session->journal, session->run->state_dir, account->server, account->user,
+                     write ? JOURNAL_WRITE : JOURNAL_READ, account->durable, session->log, err) < 0)
+        return -1;
+    session->job.journal = session->journal;
+    if (write && journal_is_new(session->journal))
+        log_line(session->log, FP_LOG_NOTE,
+                 "a new journal is begun in %s: everything on the server counts as new",
+                 session->run->state_dir);
+    return 0;
+}
+
+/* What can go wrong here goes wrong before a connection is made. */
+static int prepare(struct session *session, struct err *err) {
+    fill_settings(session);
+    fill_rules(session);
+    if (deliver_probe(&session->settings, err) < 0 || open_journal(session, err) < 0)
+        return -1;
+    if (session->run->mode != SESSION_POLL)
+        return 0;
+    if (recover(session->journal, &session->settings, err) < 0)
+        return err_prefix(err, "looking after the last run");
+    if (deliver_open(&session->job.deliver, &session->settings, err) < 0)
+        return -1;
+    return recover_note_place(session->journal, session->job.deliver, err);
+}
+
+/* ---- listing and plan ---- */
+
+static void set_window(struct session *session) {
+    const struct reply_capa *capa = pop3_capabilities(session->pop3);
+    enum account_pipelining wish = session->account->pipelining;
+    bool pipelining = wish == ACCOUNT_PIPELINING_ON ||
+                      (wish == ACCOUNT_PIPELINING_AUTO && capa->known && capa->pipelining);
+    pop3_set_window(session->pop3, pipelining ? POP3_WINDOW : 1);
+}
+
+static int list(struct session *session, struct err *err) {
+    struct listing *listing = &session->listing;
+    set_window(session);
+    if (listing_fetch(listing, session->pop3, pop3_capabilities(session->pop3)->known, err) < 0)
+        return err_prefix(err, "listing");
+    set_window(session);
+    session->run->figures.listed = listing->count;
+    session->listing_junk = listing->uidl_junk > 0 && listing->list_junk > 0;
+    if (!listing->has_uidl && listing->count > 0 && !session->said_no_uidl) {
+        session->said_no_uidl = true;
+        log_line(session->log, FP_LOG_NOTE,
+                 "the server has no UIDL; messages are told by their headers");
+    }
+    if (listing_match(listing, session->pop3, session->journal, session->log, err) < 0)
+        return err_prefix(err, "listing");
+    if (listing->has_uidl || listing->has_list)
+        journal_listed_all(session->journal, clock_wall() / SECONDS_A_DAY);
+    return 0;
+}
+
+static void count_planned(struct session_figures *figures, const struct message *message,
+                          enum journal_state known) {
+    switch (message->action) {
+    case PLAN_FETCH:
+    case PLAN_RETRY:
+        figures->planned++;
+        figures->octets_planned += message->size;
+        figures->fresh += known != JOURNAL_DONE;
+        break;
+    default:
+        figures->seen += known == JOURNAL_DONE || known == JOURNAL_GONE;
+        break;
+    }
+}
+
+static void make_plan(struct session *session) {
+    struct session_figures *figures = &session->run->figures;
+    uint32_t fetched = 0;
+    figures->planned = figures->seen = figures->fresh = 0;
+    figures->octets_planned = 0;
+    for (uint32_t i = 0; i < session->listing.count; i++) {
+        struct message *message = &session->listing.messages[i];
+        struct plan_message known = fetch_plan_message(session->journal, message);
+        message->action = (unsigned char)plan_decide(&session->job.rules, &known, &fetched);
+        count_planned(figures, message, known.known);
+    }
+}
+
+static void refuse_long_ones(struct session *session) {
+    for (uint32_t i = 0; i < session->listing.count; i++)
+        if (session->listing.messages[i].action == PLAN_REFUSE)
+            fetch_refuse(&session->job, &session->listing, &session->listing.messages[i],
+                         "it is longer than max_size");
+}
+
+/* A UIDL alone is no licence to delete: size and header have to be those of the message that was
+ * delivered. What cannot show its header is fetched, to be compared then. */
+static void verify_print(void *ctx, uint32_t number, const struct journal_print *print) {
+    struct session *session = ctx;
+    struct message *message = listing_find(&session->listing, number);
+    const struct journal_entry *entry = journal_entry(session->journal, message->entry);
+    if (print->known && entry->print.known &&
+        memcmp(print->bytes, entry->print.bytes, sizeof print->bytes) == 0) {
+        session->verified[session->verified_count++] = number;
+        return;
+    }
+    journal_list(session->journal, message->entry, 0);
+    message->entry = JOURNAL_NONE;
+    message->action = PLAN_FETCH;
+    message->vague = true;
+    if (print->known)
+        listing_set_print(&session->listing, message, print);
+    log_line(session->log, FP_LOG_NOTE,
+             "message %u has the UIDL of one that was delivered, but not its header; it is fetched",
+             number);
+}
+
+static int verify(struct session *session, struct err *err) {
+    uint32_t *numbers = xcalloc((size_t)session->listing.count + 1, sizeof *numbers);
+    struct top top = {
+        .pop3 = session->pop3, .numbers = numbers, .print = verify_print, .ctx = session};
+    session->verified = xcalloc((size_t)session->listing.count + 1, sizeof *session->verified);
+    session->verified_count = 0;
+    for (uint32_t i = 0; i < session->listing.count; i++)
+        if (session->listing.messages[i].action == PLAN_DELETE)
+            numbers[top.count++] = session->listing.messages[i].number;
+    int result = 0;
+    if (top_is_possible(session->pop3))
+        result = top_run(&top, err);
+    else
+        for (size_t i = 0; i < top.count; i++)
+            verify_print(session, numbers[i], &(struct journal_print){.known = false});
+    free(numbers);
+    return result;
+}
+
+/* ---- one connection ---- */
+
+static int note_deleted(struct session *session, const uint32_t *deleted, uint32_t count,
+                        struct err *err) {
+    for (uint32_t i = 0; i < count; i++) {
+        const struct message *message = listing_find(&session->listing, deleted[i]);
+        journal_gone(session->journal, message->entry);
+    }
+    session->run->figures.deleted += count;
+    return journal_sync(session->journal, err);
+}
+
+/* After QUIT's +OK, and not before, what had its DELE is gone. */
+static int quit(struct session *session, const uint32_t *deleted, uint32_t count,
+                struct err *err) {
+    bool confirmed = false;
+    bool wait = count > 0 || session->run->figures.fetched > 0;
+    if (pop3_quit(session->pop3, wait, &confirmed, err) < 0)
+        return count > 0 ? -1 : 0;
+    if (confirmed)
+        return note_deleted(session, deleted, count, err);
+    if (count == 0)
+        return 0;
+    return err_set(err, ERR_AGAIN, "the server did not confirm that it deleted mail; nothing is "
+                                   "lost, the next run deletes it without fetching it again");
+}
+
+static int fetch_and_quit(struct session *session, struct err *err) {
+    uint32_t *deleted = NULL, deleted_count = 0;
+    int result = fetch_run(&session->job, session->pop3, &session->listing, session->verified,
+                           session->verified_count, &deleted, &deleted_count, err);
+    if (result == 0)
+        result = quit(session, deleted, deleted_count, err);
+    free(deleted);
+    return result;
+}
+
+static int poll_connected(struct session *session, struct err *err) {
+    if (list(session, err) < 0)
+        return -1;
+    make_plan(session);
+    if (session->run->progress != NULL)
+        session->run->progress(session->run->ctx, &session->run->figures);
+    if (session->run->mode != SESSION_POLL) {
+        bool confirmed;
+        struct err ignored; /* nothing was to be deleted */
+        (void)pop3_quit(session->pop3, false, &confirmed, &ignored);
+        return 0;
+    }
+    if (verify(session, err) < 0)
+        return err_prefix(err, "looking at delivered mail");
+    refuse_long_ones(session);
+    if (journal_sync(session->journal, err) < 0)
+        return -1;
+    return fetch_and_quit(session, err);
+}
+
+static int poll_once(struct session *session, struct err *err) {
+    listing_init(&session->listing);
+    int result = connect_open(&session->pop3, session->account, session->log, err);
+    if (result == 0)
+        result = poll_connected(session, err);
+    pop3_free(session->pop3);
+    session->pop3 = NULL;
+    free(session->verified);
+    session->verified = NULL;
+    listing_free(&session->listing);
+    return result;
+}
+
+/* A framing fault costs the connection, and its message comes last on the next one. Another
+ * connection is worth it as long as each fault has a new message to blame. */
+static int poll_server(struct session *session, struct err *err) {
+    for (int round = 0;; round++) {
+        uint32_t suspects = session->job.suspect_count;
+        int result = poll_once(session, err);
+        if (result == 0 || err->kind != ERR_FRAMING)
+            return result;
+        bool blamed = session->job.suspect_count > suspects;
+        if (round == RECONNECTS_MAX || (round > 0 && !blamed) || stop_asked())
+            return session->job.suspect_count > 0 && session->job.local.kind == ERR_NONE ? 0 : -1;
+        log_line(session->log, FP_LOG_NOTE, "%s; connecting anew", err->text);
+        err_clear(err);
+    }
+}
+
+/* ---- the whole ---- */
+
+static void worse(struct err *err, const struct err *other) {
+    int status = err_status(err->kind);
+    if (other->kind == ERR_NONE)
+        return;
+    if (err->kind == ERR_NONE || err_worst(status, err_status(other->kind)) != status)
+        err->kind = other->kind;
+    if (err->text[0] == '\0')
+        memcpy(err->text, other->text, sizeof err->text);
+}
+
+/* The one result of all that happened. A failure that was told with its message has no text. */
+static int conclude(struct session *session, int result, struct err *err) {
+    struct fetch_job *job = &session->job;
+    struct err more = {.kind = ERR_NONE};
+    if (result == 0)
+        err_clear(err);
+    worse(err, &job->local);
+    if (job->cut_short)
+        err_set(&more, stop_asked() ? ERR_STOPPED : ERR_TIMEOUT,
+                stop_asked() ? "interrupted; what was complete is delivered, the rest comes next time"
+                             : "session_timeout is over; the rest comes next time");
+    worse(err, &more);
+    if (session->listing_junk)
+        err_set(&more, ERR_PROTOCOL, "the server's listing has lines that make no sense");
+    else
+        err_clear(&more);
+    worse(err, &more);
+    more.text[0] = '\0';
+    more.kind = job->refused > 0 ? ERR_MESSAGE : job->later > 0 ? ERR_AGAIN : ERR_NONE;
+    worse(err, &more);
+    return err->kind == ERR_NONE ? 0 : -1;
+}
+
+static void finish(struct session *session) {
+    struct err err;
+    fetch_tell_suspects(&session->job);
+    if (session->run->mode == SESSION_POLL && session->journal != NULL &&
+        journal_is_dirty(session->journal) && journal_sync(session->journal, &err) < 0 &&
+        session->job.local.kind == ERR_NONE)
+        session->job.local = err;
+    deliver_close(session->job.deliver);
+    journal_close(session->journal);
+}
+
+int session_poll(struct session_run *run, struct err *err) {
+    struct session *session = xcalloc(1, sizeof *session);
+    session->run = run;
+    session->account = run->account;
+    session->log = run->log;
+    session->job.run = run;
+    session->job.deadline = clock_in(run->account->session_timeout * 1000);
+    log_hide(run->log, &run->account->password);
+    int result = prepare(session, err);
+    if (result == 0)
+        result = poll_server(session, err);
+    finish(session);
+    result = conclude(session, result, err);
+    log_unhide(run->log, &run->account->password);
+    free(session);
+    return result;
+}

@@ -1,0 +1,530 @@
+"""One account (or two), its server, its state and its mail in a folder that can be put back.
+
+A Scenario says what is tried; a Sandbox holds one instance of it and knows how to run fetchpop in
+it, how to play the reader or procmail between two runs, and how to say what is wrong at the end.
+Everything fetchpop may touch is below Sandbox.w; its own messages and reports are beside that.
+"""
+
+import dataclasses
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import stat
+import subprocess
+import tempfile
+from collections import Counter
+
+import minipop
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+RUN_TIMEOUT = 60
+
+
+def fetchpop():
+    return os.path.abspath(os.environ.get("FETCHPOP", "./fetchpop"))
+
+
+def syscut():
+    return os.path.abspath(os.environ.get("SYSCUT", "./syscut"))
+
+
+def base_folder():
+    """Where sandboxes live: memory if there is some, since a kill does not ask for a disk."""
+    if os.environ.get("CRASH_DIR"):
+        return os.environ["CRASH_DIR"]
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir()
+
+
+@dataclasses.dataclass(frozen=True)
+class Scenario:
+    dest: str = "maildir"    # maildir, mbox, mda
+    keep: str = "no"         # no, yes
+    fork: str = "yes"        # no: --no-fork
+    tls: str = "none"        # none, implicit
+    reader: str = "none"     # none; cur: marks a new message seen; folder: files it elsewhere
+    append: str = "none"     # mbox: wait: procmail, patient; steal: takes a dead lock away
+    shared: str = "no"       # yes: two accounts, one destination
+    drop: str = "no"         # yes: the server deletes also when the connection is lost
+    fsync: str = "full"
+    n: int = 12
+
+    CHOICES = {
+        "dest": ("maildir", "mbox", "mda"), "keep": ("no", "yes"), "fork": ("yes", "no"),
+        "tls": ("none", "implicit"), "reader": ("none", "cur", "folder"),
+        "append": ("none", "wait", "steal"), "shared": ("no", "yes"), "drop": ("no", "yes"),
+        "fsync": ("full", "none"),
+    }
+
+    @classmethod
+    def parse(cls, text):
+        """`dest=mbox,keep=yes,n=3`; what is not named keeps its default."""
+        values = {}
+        for pair in filter(None, text.split(",")):
+            key, _, value = pair.partition("=")
+            if key == "n":
+                values[key] = int(value)
+            elif value in cls.CHOICES.get(key, ()):
+                values[key] = value
+            else:
+                raise SystemExit("scenario: %r is not understood" % pair)
+        return cls(**values)
+
+    def __str__(self):
+        plain = Scenario()
+        words = ["dest=" + self.dest, "keep=" + self.keep]
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.name not in ("dest", "keep") and value != getattr(plain, field.name) \
+                    or field.name == "n":
+                words.append("%s=%s" % (field.name, value))
+        return ",".join(words)
+
+
+
+def letters(i):
+    """UIDLs hold no digits, so that texts can be compared with all numbers struck out."""
+    return "".join(chr(97 + i // 26 ** k % 26) for k in (2, 1, 0))
+
+
+def sample(i):
+    """Message i: every kind of content that is easily stored wrongly, small enough for a sweep."""
+    uidl = "uidl-" + letters(i)
+    head = ("Return-Path: <sender-%s@example.org>\r\nFrom: Sender <sender@example.org>\r\n"
+            "To: alice@example.com\r\nSubject: message %s\r\nMessage-ID: <%s@example.org>\r\n\r\n"
+            % (letters(i), uidl, uidl)).encode()
+    bodies = (
+        b"plain\r\n",
+        b".\r\n..\r\n.dot\r\n\r\n.\r\n",
+        b"eight bit \xc3\xa9\xff, NUL \0, bare CR \r inside\r\n",
+        b"From the start\r\n\r\nFrom nobody Thu Jan  1 00:00:00 1970\r\n>From quoted\r\n>>From\r\n",
+        b"",
+        b"0123456789abcdef 0123456789abcdef 0123456789abcdef %s\r\n" % uidl.encode() * 700,
+    )
+    if i == 7:
+        return minipop.Message(uidl, b"")
+    return minipop.Message(uidl, head + bodies[i % len(bodies)])
+
+
+class Result:
+    """One run of fetchpop: exit status (negative: signal), standard error, syscut's report."""
+
+    def __init__(self, status, stderr, stdout, report, command):
+        self.status, self.stderr, self.stdout = status, stderr, stdout
+        self.report, self.command = report, command
+
+    def lines(self):
+        return [line for line in self.stderr.splitlines() if line.strip()]
+
+
+class Sandbox:
+    """`root` may be given (it is emptied) or is made below base_folder()."""
+
+    def __init__(self, scenario, root=None, binary=None):
+        self.scenario = scenario
+        self.binary = binary or fetchpop()
+        self.made = root is None
+        self.root = root or tempfile.mkdtemp(prefix="crash.", dir=base_folder())
+        self.w = os.path.join(self.root, "w")
+        self.home, self.state = self.path("home"), self.path("state")
+        self.mail = self.path("mail")
+        self.maildir, self.mbox = self.path("mail/Maildir"), self.path("mail/inbox")
+        self.other, self.out = self.path("mail/Other"), self.path("mail/out")
+        self.messages = [sample(i) for i in range(scenario.n)]
+        self.by_content = {self.as_found(m.stored()): m.uidl for m in self.messages}
+        assert len(self.by_content) == scenario.n
+        self.cert = self.make_cert() if scenario.tls == "implicit" else None
+        self.servers = [minipop.Server(tls=self.cert, user=user)
+                        for user in ("alice", "bob")[:self.accounts()]]
+        for server in self.servers:
+            server.drop_commits = scenario.drop == "yes"
+        self.foreign = []        # messages that others put into the mbox
+        self.moved = 0
+        self.reference = None    # what a run that nothing disturbed leaves behind
+        self.quiet = set()       # and what it says
+
+    def path(self, name):
+        return os.path.join(self.w, name)
+
+    def accounts(self):
+        return 2 if self.scenario.shared == "yes" else 1
+
+    def close(self):
+        for server in self.servers:
+            server.close()
+        if self.made:
+            shutil.rmtree(self.root, ignore_errors=True)
+
+    def make_cert(self):
+        cert, key = os.path.join(self.root, "cert.pem"), os.path.join(self.root, "key.pem")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key, "-out", cert,
+                        "-days", "2", "-subj", "/CN=localhost", "-addext",
+                        "subjectAltName=IP:127.0.0.1,DNS:localhost"],
+                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return cert, key
+
+    # --- preparing, saving, putting back
+
+    def fresh(self):
+        """An empty destination, no state, a full mailbox."""
+        self.empty(self.w)
+        for folder in (self.home, self.mail, self.path("tmp")):
+            os.makedirs(folder, exist_ok=True)
+        self.foreign, self.moved = [], 0
+        if self.scenario.dest == "mda":
+            self.write_mda()
+        if self.scenario.dest == "mbox":
+            self.append_foreign()
+        self.write_rc()
+        half = (len(self.messages) + 1) // 2
+        parts = [self.messages] if self.accounts() == 1 else \
+            [self.messages[:half], self.messages[half:]]
+        for server, part in zip(self.servers, parts):
+            server.messages = list(part)
+            server.clear()
+
+    def empty(self, folder):
+        """Keeps the folder itself: it may be a mount point, or hold some."""
+        os.makedirs(folder, exist_ok=True)
+        for entry in os.scandir(folder):
+            if not entry.is_dir(follow_symlinks=False):
+                os.unlink(entry.path)
+            elif os.path.ismount(entry.path):
+                self.empty(entry.path)
+            elif entry.name != "lost+found":
+                shutil.rmtree(entry.path)
+
+    def write_rc(self):
+        where = {"maildir": 'maildir = "%s"' % self.maildir, "mbox": 'mbox = "%s"' % self.mbox,
+                 "mda": 'mda = "%s"' % self.path("mda.sh")}[self.scenario.dest]
+        text = ['state_dir = "%s"' % self.state]
+        for name, server in zip("tu", self.servers):
+            text += ['account "%s" {' % name, '    server = "127.0.0.1"',
+                     "    port = %d" % server.port, '    tls = "%s"' % self.scenario.tls,
+                     '    auth = "user"', '    user = "%s"' % server.user, '    password = "secret"',
+                     "    " + where, '    keep = "%s"' % self.scenario.keep]
+            if self.scenario.fsync != "full":
+                text.append('    fsync = "%s"' % self.scenario.fsync)
+            if self.cert:
+                text.append('    tls_ca_file = "%s"' % self.cert[0])
+            text.append("}")
+        with open(self.path("rc"), "w") as f:
+            f.write("\n".join(text) + "\n")
+        os.chmod(self.path("rc"), 0o600)
+
+    def write_mda(self):
+        os.makedirs(self.out)
+        with open(self.path("mda.sh"), "w") as f:
+            f.write('#!/bin/sh\nt=$(mktemp "%s/.XXXXXXXX") && cat >"$t" && mv "$t" "%s/m$(basename '
+                    '"$t")"\n' % (self.out, self.out))
+        os.chmod(self.path("mda.sh"), 0o755)
+
+    def snapshot(self, name):
+        folder = os.path.join(self.root, "snap", name)
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(self.w, folder, symlinks=True)
+        return (folder, [list(s.messages) for s in self.servers], list(self.foreign), self.moved)
+
+    def restore(self, saved):
+        folder, boxes, foreign, self.moved = saved
+        shutil.rmtree(self.w, ignore_errors=True)
+        shutil.copytree(folder, self.w, symlinks=True)
+        self.foreign = list(foreign)
+        for server, box in zip(self.servers, boxes):
+            server.messages = list(box)
+            server.clear()
+
+    # --- running
+
+    def command(self, *extra):
+        line = [self.binary, "-f", self.path("rc"), "--state-dir", self.state]
+        if self.scenario.fork == "no":
+            line.append("--no-fork")
+        return line + list(extra)
+
+    def environment(self):
+        keep = {k: v for k, v in os.environ.items() if k.startswith(("LD_", "FAKE_"))}
+        asan = "detect_leaks=0:" + os.environ.get("ASAN_OPTIONS", "")  # it would want ptrace too
+        return dict(keep, PATH=os.environ.get("PATH", "/usr/bin:/bin"), HOME=self.home, LANG="C",
+                    TMPDIR=self.path("tmp"), TZ="UTC", ASAN_OPTIONS=asan)
+
+    def execute(self, line, report=None):
+        p = subprocess.run(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE, cwd=self.home, env=self.environment(),
+                           timeout=RUN_TIMEOUT)
+        for server in self.servers:
+            server.wait_idle()
+        facts = None
+        if report:
+            with open(report) as f:
+                facts = json.load(f)
+        return Result(p.returncode, p.stderr.decode("utf-8", "replace"),
+                      p.stdout.decode("utf-8", "replace"), facts, line)
+
+    def run(self):
+        return self.execute(self.command())
+
+    def cut(self, *options):
+        """A run under syscut; the result's report says what happened."""
+        report = os.path.join(self.root, "report")
+        return self.execute([syscut(), "--report", report, *options, "--", *self.command()], report)
+
+    def learn(self):
+        """Runs once undisturbed, to know what may be lying about afterwards and what is said."""
+        self.fresh()
+        result = self.run()
+        if result.status != 0:
+            raise RuntimeError("an undisturbed run exits %d: %s" % (result.status, result.stderr))
+        problems = self.problems(check_files=False)
+        self.reference = self.files()
+        self.quiet = {strike(line) for line in result.lines()}
+        result = self.run()
+        self.quiet |= {strike(line) for line in result.lines()}
+        self.reference |= self.files()
+        return problems
+
+    # --- what happens between a kill and the next run
+
+    def between(self):
+        if self.scenario.reader != "none":
+            self.reader_moves()
+        if self.scenario.append == "steal":
+            self.append_foreign()
+        if self.scenario.append == "wait" and not os.path.exists(self.mbox + ".lock"):
+            self.append_foreign()
+
+    def reader_moves(self):
+        """The first message of new/ is marked seen, or filed in a folder of its own."""
+        new = os.path.join(self.maildir, "new")
+        names = sorted(os.listdir(new)) if os.path.isdir(new) else []
+        if not names:
+            return
+        to = self.maildir if self.scenario.reader == "cur" else self.other
+        os.makedirs(os.path.join(to, "cur"), exist_ok=True)
+        os.rename(os.path.join(new, names[0]), os.path.join(to, "cur", names[0] + ":2,S"))
+        self.moved += 1
+
+    def append_foreign(self):
+        """What procmail does: dotlock, fcntl lock, append, unlock."""
+        text = b"Subject: foreign %d\n\nnot of fetchpop\n" % len(self.foreign)
+        lock = self.mbox + ".lock"
+        if os.path.exists(lock):
+            os.unlink(lock)  # whoever made it is dead: it was killed
+        fd = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o444)
+        os.close(fd)
+        with open(self.mbox, "ab") as f:
+            fcntl.lockf(f, fcntl.LOCK_EX)
+            f.write(b"From bob@example.net Thu Jan  1 00:00:00 1970\n" + text + b"\n")
+        os.unlink(lock)
+        self.foreign.append(text)
+
+    # --- what is there
+
+    def as_found(self, content):
+        """An mbox cannot say whether its last line had an end."""
+        if self.scenario.dest == "mbox" and content and not content.endswith(b"\n"):
+            return content + b"\n"
+        return content
+
+    def found(self):
+        """(Counter of UIDLs, list of oddities) of what is delivered by now."""
+        delivered, odd = Counter(), []
+        foreign = Counter(self.foreign)
+        for where, content in self.contents():
+            uidl = self.by_content.get(content)
+            if uidl:
+                delivered[uidl] += 1
+            elif foreign[content]:
+                foreign[content] -= 1
+            else:
+                odd.append("%s holds %d octets that nobody sent: %r" % (where, len(content),
+                                                                       content[:60]))
+        odd += ["a foreign message is gone: %r" % c[:30] for c in foreign.elements()]
+        return delivered, odd
+
+    def contents(self):
+        if self.scenario.dest == "mbox":
+            if os.path.exists(self.mbox):
+                with open(self.mbox, "rb") as f:
+                    yield from read_mbox(f.read())
+            return
+        folders = [self.out] if self.scenario.dest == "mda" else \
+            [os.path.join(d, s) for d in (self.maildir, self.other) for s in ("new", "cur")]
+        for folder in folders:
+            for entry in os.scandir(folder) if os.path.isdir(folder) else ():
+                if entry.is_file() and not entry.name.startswith("."):
+                    with open(entry.path, "rb") as f:
+                        yield entry.path, f.read()
+
+    def on_server(self):
+        return [m.uidl for server in self.servers for m in server.messages]
+
+    def files(self):
+        """Every file below w but the mail itself."""
+        mail = {os.path.join(d, s) for d in (self.maildir, self.other) for s in ("new", "cur")}
+        mail.add(self.out)
+        found = set()
+        for folder, _, names in os.walk(self.w):
+            if folder not in mail:
+                found.update(os.path.relpath(os.path.join(folder, name), self.w) for name in names)
+        return found
+
+    # --- what is wrong
+
+    def mail_problems(self, kills=0):
+        """Lost, twice, torn. A command may get one message twice for each kill."""
+        delivered, problems = self.found()
+        left = set(self.on_server())
+        surplus = 0
+        for message in self.messages:
+            times = delivered[message.uidl]
+            if times == 0 and message.uidl not in left:
+                problems.append("%s is lost" % message.uidl)
+            elif times > 1:
+                surplus += times - 1
+                if self.scenario.dest != "mda":
+                    problems.append("%s was delivered %d times" % (message.uidl, times))
+        if self.scenario.dest == "mda" and surplus > kills:
+            problems.append("%d surplus deliveries after %d kills" % (surplus, kills))
+        return problems
+
+    def problems(self, kills=0, check_files=True):
+        """Everything that must hold once a run has exited 0 behind whatever went before."""
+        problems = self.mail_problems(kills)
+        delivered, _ = self.found()
+        problems += ["%s was not delivered" % m.uidl for m in self.messages
+                     if not delivered[m.uidl]]
+        left = len(self.on_server())
+        if left != (0 if self.scenario.keep == "no" else self.scenario.n):
+            problems.append("%d messages are on the server, keep = %s" % (left, self.scenario.keep))
+        tmp = os.path.join(self.maildir, "tmp")
+        if os.path.isdir(tmp) and os.listdir(tmp):
+            problems.append("left in tmp/: %s" % " ".join(sorted(os.listdir(tmp))))
+        if check_files and self.reference is not None:
+            extra = {f for f in self.files() - self.reference
+                     if not f.startswith("mail/Maildir/tmp")}
+            if extra:
+                problems.append("left behind: %s" % " ".join(sorted(extra)))
+        return problems
+
+    def settle(self, kills):
+        """One clean run, which must be enough, and one more, which must find nothing to do."""
+        result = self.run()
+        if self.scenario.append == "wait" and len(self.foreign) < 1 + kills:
+            self.append_foreign()
+        if result.status != 0:
+            return ["the clean rerun exits %d: %s" % (result.status, result.stderr.strip())]
+        problems = self.problems(kills)
+        for server in self.servers:
+            server.clear()
+        again = self.run()
+        if again.status != 0:
+            problems.append("the run after that exits %d: %s"
+                            % (again.status, again.stderr.strip()))
+        if any(server.retrs() for server in self.servers):
+            problems.append("the run after that fetches again")
+        return problems or self.problems(kills)
+
+    # --- states that are the same but for names and times
+
+    def fingerprint(self):
+        """A digest of w and the mailbox; unique names, numbers, sums and our paths are struck out."""
+        names, entries = {}, []
+        for folder, folders, files in os.walk(self.w):
+            folders.sort()
+            for name in files:
+                path = os.path.join(folder, name)
+                with open(path, "rb") as f:
+                    content = f.read()
+                if os.path.dirname(path).startswith((self.maildir, self.other, self.out)):
+                    uidl = self.by_content.get(content)
+                    names[name.partition(":")[0]] = uidl or "part-%d" % len(content)
+                mode = stat.S_IMODE(os.lstat(path).st_mode)
+                entries.append((os.path.relpath(folder, self.w), name, mode, content))
+            entries.append((os.path.relpath(folder, self.w), "/", 0, b""))
+        lines = []
+        for folder, name, mode, content in entries:
+            head, colon, flags = name.partition(":")
+            shown = names.get(head, strike(head)) + colon + flags
+            text = content if content in self.by_content else self.plain(content, names)
+            lines.append("%s %s %o %s" % (folder, shown, mode, hashlib.sha256(text).hexdigest()))
+        lines.append("%d foreign" % len(self.foreign))
+        boxes = [",".join(m.uidl for m in s.messages) for s in self.servers]
+        return hashlib.sha256("\n".join(sorted(lines) + boxes).encode()).hexdigest()
+
+    def plain(self, content, names):
+        text = content.decode("latin-1").replace(self.root, "ROOT")
+        for server in self.servers:
+            text = text.replace(":%d" % server.port, ":PORT")
+        for name, shown in names.items():
+            text = text.replace(name, "<%s>" % shown)
+        return strike(text).encode("latin-1")
+
+
+def strike(text):
+    """Numbers of four digits and more, and anything that looks like a checksum, made equal."""
+    text = re.sub(r"\b\d\d:\d\d:\d\d\b", "TIME", text)
+    text = re.sub(r"\b(?=[0-9a-f]*[0-9])[0-9a-f]{8,}\b", "H", text)
+    return re.sub(r"\d{4,}", "#", text)
+
+
+FROM_LINE = re.compile(rb"From \S+ [A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}$")
+
+
+def read_mbox(data):
+    """mboxrd, strictly: (place, content) of each message; anything before the first is odd."""
+    starts = [m.start() for m in re.finditer(rb"(?:\A|(?<=\n\n))From ", data)]
+    if data and (not starts or starts[0] != 0):
+        yield "mbox, before the first From_ line", data[:starts[0] if starts else None]
+    for begin, end in zip(starts, starts[1:] + [len(data)]):
+        line, _, content = data[begin:end].partition(b"\n")
+        where = "mbox at %d" % begin
+        if not FROM_LINE.match(line):
+            yield where + ", a wrong From_ line", line
+        if not content.endswith(b"\n"):
+            yield where + ", no blank line behind", content
+            continue
+        yield where, re.sub(rb"(?m)^>(>*From )", rb"\1", content[:-1])
+
+
+def require_tools(tap):
+    """False, with a visible skip, where there is no syscut: it is for Linux alone."""
+    if os.access(syscut(), os.X_OK):
+        return True
+    tap.skip_all("no syscut here (%s): it needs Linux on x86_64 or aarch64" % syscut())
+    return False
+
+
+class Tap:
+    """Test Anything Protocol on standard output."""
+
+    def __init__(self):
+        self.count = self.failed = 0
+
+    def ok(self, good, name, details=()):
+        self.count += 1
+        self.failed += not good
+        print("%sok %d - %s" % ("" if good else "not ", self.count, name.replace("#", "")))
+        for line in () if good else list(details)[:12]:
+            self.note(line)
+        return good
+
+    def skip(self, name, reason):
+        self.count += 1
+        print("ok %d - %s # SKIP %s" % (self.count, name, reason), flush=True)
+
+    def note(self, text):
+        for line in str(text).splitlines():
+            print("# " + line)
+        print(end="", flush=True)
+
+    def done(self):
+        print("1..%d" % self.count, flush=True)
+        return 1 if self.failed else 0
+
+    def skip_all(self, reason):
+        print("1..0 # SKIP " + reason, flush=True)
+        return 0

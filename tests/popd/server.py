@@ -1,0 +1,134 @@
+"""The server: settings, rules, users, the listening socket, and what tests ask it."""
+import os
+import socket
+import ssl
+import threading
+import time
+
+from . import script as language
+from .conn import Conn
+
+DEFAULTS = {
+    "user": "alice", "password": "secret", "tls": "none", "cert": None, "key": None,
+    "greeting": "popd ready", "pipelining": True, "uidl": True, "top": True, "capa": True,
+    "apop": None, "auth": "", "plain-login": True, "caps": "", "hide-caps": "",
+    "lf": False, "terse": False, "lock": False, "accept-any": False, "delete-on-drop": False,
+    "stat": None, "host": "127.0.0.1",
+}
+
+
+def truth(value):
+    return value if isinstance(value, bool) else str(value).lower() in ("yes", "on", "true", "1")
+
+
+class Server:
+    """A server on a free port of loopback. Options are the names in DEFAULTS, `_` for `-`."""
+
+    def __init__(self, mailbox, script=None, log=None, port=0, users=None, **options):
+        self.settings = dict(DEFAULTS)
+        self.uidls, self.sizes = {}, {}
+        self.conns, self.faults, self.unexpected = [], [], []
+        self.busy = set()
+        self.changed = threading.Condition()
+        self.stopping = threading.Event()
+        self._log, self._port, self._context = log, port, None
+        self._files = {}
+        settings, self.rules = language.load(script)
+        for name, value in options.items():
+            self.set(name.replace("_", "-"), [value])
+        for name, values in settings:
+            self.set(name, values)
+        self.users = {self.settings["user"]: (self.settings["password"], str(mailbox))}
+        for name, (secret, folder) in (users or {}).items():
+            self.users[name] = (secret, str(folder))
+
+    def set(self, name, values):
+        if name == "uidl" and len(values) == 2:
+            self.uidls[str(values[0])] = values[1]
+        elif name == "size" and len(values) == 2:
+            self.sizes[str(values[0])] = str(values[1])
+        elif name not in DEFAULTS or len(values) != 1:
+            raise language.ScriptError("unknown setting: %s %s" % (name, values))
+        elif isinstance(DEFAULTS[name], bool):
+            self.settings[name] = truth(values[0])
+        elif name == "apop" and str(values[0]).lower() in ("yes", "true"):
+            self.settings[name] = True
+        else:
+            self.settings[name] = values[0]
+
+    def context(self):
+        if self._context is None:
+            self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._context.load_cert_chain(self.settings["cert"], self.settings["key"])
+        return self._context
+
+    def rules_for(self, number, event, arg):
+        with self.changed:
+            found = [r for r in self.rules if r.matches(number, event, arg)]
+            for r in found:
+                r.use()
+        return found
+
+    def pause(self, ms):
+        self.stopping.wait(ms / 1000)
+
+    def log(self, number, kind, data):
+        if not self._log:
+            return
+        with open(os.path.join(self._log, "%d.%s" % (number, kind)), "ab") as f:
+            f.write(data)
+
+    def start(self):
+        if self._log:
+            os.makedirs(self._log, exist_ok=True)
+        self._listen = socket.create_server((self.settings["host"], self._port), backlog=64)
+        self.port = self._listen.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def _accept(self):
+        while not self.stopping.is_set():
+            try:
+                sock, _ = self._listen.accept()
+            except OSError:
+                return
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with self.changed:
+                conn = Conn(self, sock, len(self.conns) + 1)
+                self.conns.append(conn)
+            conn.start()
+
+    def stop(self):
+        self.stopping.set()
+        for sock in [self._listen] + [c.sock for c in self.conns]:
+            try:
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+            except OSError:
+                pass
+        self._listen.close()
+        for c in self.conns:
+            c.join(5)
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *exc):
+        self.stop()
+
+    # ---- for tests --------------------------------------------------------------------------
+
+    def commands(self, number=None):
+        """All commands so far as text, of one connection or of all."""
+        conns = self.conns if number is None else [self.conns[number - 1]]
+        return [("%s %s" % c).strip() for conn in conns for c in conn.commands]
+
+    def wait_for(self, glob, seconds=10):
+        """Wait until a command matches; False when the time is over."""
+        with self.changed:
+            return self.changed.wait_for(
+                lambda: any(language.matches(c, glob) for c in self.commands()), seconds)
+
+    def settle(self, seconds=5):
+        """Wait until no connection is open."""
+        until = time.monotonic() + seconds
+        return all(c.ended.wait(max(0, until - time.monotonic())) for c in self.conns)

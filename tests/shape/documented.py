@@ -1,0 +1,94 @@
+"""What a person can write is written down: options, run-file keys, exported functions."""
+
+import re
+
+import libtree
+
+OPTIONS_C = "src/app/options.c"
+KEYS_C = "src/app/convert.c"
+MAN_1 = "doc/fetchpop.1"
+MAN_5 = "doc/fetchpoprc.5"
+SAMPLE = "fetchpoprc.sample"
+COMPLETIONS = ("contrib/completions/bash/fetchpop", "contrib/completions/zsh/_fetchpop",
+               "contrib/completions/fish/fetchpop.fish")
+
+LONG_OPTION = re.compile(r'\{\s*"([a-z][a-z-]+)"\s*,\s*(?:no|required|optional)_argument\b')
+KEY = re.compile(r'^\s*\{\s*"([a-z][a-z_]*)"\s*,\s*take_\w+', re.M)
+
+
+def in_man(option, man):
+    """mdoc writes --dry-run as Fl -dry-run."""
+    return re.search(r"\bFl -" + re.escape(option) + r"(?![\w-])", man)
+
+
+def in_help(option, source):
+    """The help text is made of the strings in the same file."""
+    return re.search(r"--" + re.escape(option) + r"(?![\w-])", source)
+
+
+def in_completion(option, path, text):
+    dashes = r"(?:-l |--)" if path.endswith(".fish") else "--"
+    return re.search(dashes + re.escape(option) + r"(?![\w-])", text)
+
+
+def check_options(tap):
+    source = libtree.blank(libtree.read(OPTIONS_C), strings=False)
+    options = sorted(set(LONG_OPTION.findall(source)))
+    man = libtree.read(MAN_1)
+    tap.rule(f"every option is in {MAN_1}", [o for o in options if not in_man(o, man)],
+             len(options))
+    tap.rule("every option is in --help", [o for o in options if not in_help(o, source)],
+             len(options))
+    for path in COMPLETIONS:
+        text = libtree.read(path)
+        tap.rule(f"every option is in {path}",
+                 [o for o in options if not in_completion(o, path, text)], len(options))
+
+
+def check_keys(tap):
+    source = libtree.blank(libtree.read(KEYS_C), strings=False)
+    keys = sorted(set(KEY.findall(source)))
+    man, sample = libtree.read(MAN_5), libtree.read(SAMPLE)
+    tap.rule(f"every key is in {MAN_5}",
+             [k for k in keys if not re.search(r"^\.It Ic " + k + r"\b", man, re.M)], len(keys))
+    tap.rule(f"every key is in {SAMPLE}",
+             [k for k in keys if not re.search(r"^[# ]*" + k + r"\s*=", sample, re.M)], len(keys))
+
+
+def uncommented(path):
+    """(place or None, name) of each function a header declares; the place is given if no comment
+    stands beside it or directly above the unbroken run of declarations it belongs to."""
+    raw = libtree.read(path).split("\n")
+    code = libtree.blank(libtree.read(path)).split("\n")
+    declaration = re.compile(r"^[A-Za-z_][\w \t*]*?\b(\w+)\s*\((?!\s*\*)")
+    for number, line in enumerate(code):
+        match = declaration.match(line)
+        if not match or line.startswith(("static", "typedef", "__attribute__")):
+            continue
+        if "/*" in raw[number]:
+            yield None, match.group(1)
+            continue
+        above = number - 1
+        while above >= 0 and code[above].strip():
+            above -= 1
+        if above < 0 or not raw[above].strip():
+            yield f"{path}:{number + 1}: {match.group(1)}", match.group(1)
+        else:
+            yield None, match.group(1)
+
+
+def check_headers(tap):
+    seen = [found for path in libtree.files("src", ".h") for found in uncommented(path)]
+    tap.rule("every exported function has a comment before it",
+             [place for place, _ in seen if place], len(seen))
+
+
+def main():
+    tap = libtree.Tap()
+    check_options(tap)
+    check_keys(tap)
+    check_headers(tap)
+    tap.done()
+
+
+main()

@@ -1,0 +1,109 @@
+"""A shape test that cannot fail shows nothing: break each rule once, in a copy of the tree, and
+see its test go red, with another output than for the unbroken copy. That one is not judged here;
+the tests themselves do that."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import libtree
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+LONG_FUNCTION = "static int deep(int x)\n{\n" + "    x += 1;\n" * 80 + "    return x;\n}\n"
+
+# test, name of the rule, file, what is appended to it (or (pattern, replacement) for an edit)
+BREAKS = [
+    ("layers", "every source belongs to a layer", "src/util/x.c", "int x;\n"),
+    ("layers", "own headers are named in quotes", "src/base/x.c", '#include "err.h"\n'),
+    ("layers", "includes point down", "src/base/x.c", '#include "net/conn.h"\n'),
+    ("layers", "includes point down", "src/delivery/x.c", '#include "net/conn.h"\n'),
+    ("layers", "includes point down", "src/pop3/x.c", '#  include "session/account.h"\n'),
+    ("layers", "each library is included", "src/app/x.c", "#include <sasl/sasl.h>\n"),
+    ("layers", "each library is included", "src/base/x.c", "#include <openssl/evp.h>\n"),
+    ("layers", "each library is included", "src/main.c", "#include <confuse.h>\n"),
+    ("banned", "banned functions", "src/base/x.c", "void f(void) { system (0); }\n"),
+    ("banned", "banned functions", "src/base/x.c", "int f = atoi(g);\n"),
+    ("banned", "headers have their guard", "src/base/x.h", "#pragma once\n"),
+    ("banned", "no tabs", "src/base/x.c", "\tint x;\n"),
+    ("banned", "no blanks", "src/base/x.c", "int x; \n"),
+    ("banned", "files end", "src/base/x.c", "int x;"),
+    ("banned", "lines of the sources", "src/base/x.c", "int x;" + " " * 100 + "\n"),
+    ("sizes", "files have", "src/base/x.c", "int x;\n" * 601),
+    ("sizes", "functions have", "src/base/x.c", LONG_FUNCTION),
+    ("documented", "every option is in doc", "doc/fetchpop.1", (r"Fl -dry-run", "Fl x")),
+    ("documented", "every option is in --help", "src/app/options.c", (r"--dry-run", "dry")),
+    ("documented", "every option is in contrib/completions/bash",
+     "contrib/completions/bash/fetchpop", (r"--dry-run", "")),
+    ("documented", "every option is in contrib/completions/zsh",
+     "contrib/completions/zsh/_fetchpop", (r"--dry-run", "")),
+    ("documented", "every option is in contrib/completions/fish",
+     "contrib/completions/fish/fetchpop.fish", (r"-l dry-run", "")),
+    ("documented", "every key is in doc", "doc/fetchpoprc.5", (r"It Ic keep\b", "It Ic x")),
+    ("documented", "every key is in fetchpoprc.sample", "fetchpoprc.sample",
+     (r"(?m)^[# ]*session_timeout\s*=", "x")),
+    ("documented", "every exported function", "src/base/x.h", "\nint bare(void);\n"),
+]
+
+
+def copy_tree(to):
+    for name in ("src", "doc", "contrib"):
+        shutil.copytree(os.path.join(libtree.TOP, name), os.path.join(to, name))
+    for name in os.listdir(libtree.TOP):
+        path = os.path.join(libtree.TOP, name)
+        if os.path.isfile(path) and not os.path.islink(path):
+            shutil.copy(path, to)
+    subprocess.run(["chmod", "-R", "u+w", to], check=True)
+
+
+def run_test(test, tree):
+    return subprocess.run([sys.executable, "-B", os.path.join(HERE, test + ".py")],
+                          env={**os.environ, "top_srcdir": tree},
+                          capture_output=True, text=True, check=False)
+
+
+def break_file(path, change):
+    """Makes the change; returns what to write back (None: remove the file)."""
+    before = None
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as file:
+            before = file.read()
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    after = (before or "") + change if isinstance(change, str) else re.sub(*change, before or "")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(after)
+    return before
+
+
+def restore(path, before):
+    if before is None:
+        os.remove(path)
+        return
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(before)
+
+
+def main():
+    tap = libtree.Tap()
+    with tempfile.TemporaryDirectory() as tree:
+        copy_tree(tree)
+        unbroken = {test: run_test(test, tree).stdout for test in {row[0] for row in BREAKS}}
+        for test, rule, name, change in BREAKS:
+            path = os.path.join(tree, name)
+            before = break_file(path, change)
+            run = run_test(test, tree)
+            restore(path, before)
+            red = re.search(rf"(?m)^not ok \d+ - {re.escape(rule)}", run.stdout)
+            label = f"{test}: {rule}: red when {name} breaks it"
+            if re.search(rf"(?m)^ok \d+ - {re.escape(rule)}.*# SKIP", run.stdout):
+                tap.skip(label, "the rule itself was skipped")
+            else:
+                good = red and run.returncode == 1 and run.stdout != unbroken[test]
+                tap.rule(label, [] if good else (run.stdout + run.stderr).splitlines())
+    tap.done()
+
+
+main()

@@ -1,0 +1,400 @@
+/*
+ * child: how commands end, and what does not keep us waiting.
+ */
+#include "base/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/stop.h"
+#include "tap.h"
+
+struct heard {
+    unsigned count;
+    char first[300];
+    char last[300];
+};
+
+static void hear(void *ctx, enum log_level level, const char *line)
+{
+    struct heard *heard = ctx;
+    snprintf(heard->last, sizeof heard->last, "%d %s", (int)level, line);
+    if (heard->count++ == 0) {
+        snprintf(heard->first, sizeof heard->first, "%s", heard->last);
+    }
+}
+
+static struct err err;
+static struct child_result result;
+
+/* A job with ten seconds. */
+static struct child_job job_of(const char *command, struct buf *output)
+{
+    struct child_job job = {
+        .command = command, .input = -1, .output = output, .deadline = clock_in(10000)};
+    return job;
+}
+
+static void ran(const struct child_job *job, enum child_end end, int code, const char *name)
+{
+    err_clear(&err);
+    memset(&result, 0x55, sizeof result);
+    ok(child_run(job, &result, &err) == 0, "started: %s%s", name, err.text);
+    is_int(result.end, end, name);
+    is_int(result.code, code, name);
+}
+
+static void test_ends(void)
+{
+    struct child_job job = job_of("exit 0", NULL);
+    ran(&job, CHILD_EXITED, 0, "exit 0");
+    job.command = "exit 75";
+    ran(&job, CHILD_EXITED, 75, "exit 75");
+    job.command = "kill -9 $$";
+    ran(&job, CHILD_SIGNALLED, SIGKILL, "killed by itself");
+    job.command = "no-such-command-here";
+    ran(&job, CHILD_EXITED, 127, "what sh cannot find");
+    job.command = "exec >&- 2>&-; sleep 0.3; exit 3";
+    ran(&job, CHILD_EXITED, 3, "pipes closed long before the end");
+}
+
+static void test_output(void)
+{
+    struct buf out;
+    buf_init(&out, 20);
+    struct child_job job = job_of("printf 'a\\0b\\n'; printf c", &out);
+    buf_add(&out, ">", 1);
+    ran(&job, CHILD_EXITED, 0, "prints");
+    is_mem(out.data, out.len, ">a\0b\nc", 6, "behind what was there");
+    ok(!result.overflow, "within the maximum");
+    buf_clear(&out);
+    job.command = "printf 01234567890123456789";
+    ran(&job, CHILD_EXITED, 0, "prints as much as fits");
+    ok(out.len == 20 && !result.overflow, "and that is no overflow");
+    buf_clear(&out);
+    job.command = "head -c 300000 /dev/zero; printf done; exit 4";
+    ran(&job, CHILD_EXITED, 4, "prints more, and is not stopped by it");
+    ok(out.len == 20 && result.overflow, "the rest is dropped, and said");
+    buf_free(&out);
+    buf_init(&out, 3000000);
+    job.command = "head -c 2500000 /dev/zero";
+    ran(&job, CHILD_EXITED, 0, "prints a lot");
+    ok(out.len == 2500000 && !result.overflow, "all is there");
+    buf_free(&out);
+}
+
+static int input_of(const char *text)
+{
+    int ends[2];
+    if (pipe(ends) != 0 || write(ends[1], text, strlen(text)) < 0) {
+        return -1;
+    }
+    close(ends[1]);
+    return ends[0];
+}
+
+static void test_input(void)
+{
+    struct buf out;
+    buf_init(&out, 100);
+    struct child_job job = job_of("cat; printf .", &out);
+    ran(&job, CHILD_EXITED, 0, "no input");
+    is_mem(out.data, out.len, ".", 1, "is empty input");
+    buf_clear(&out);
+    job.input = input_of("mail");
+    ran(&job, CHILD_EXITED, 0, "some input");
+    is_mem(out.data, out.len, "mail.", 5, "arrives");
+    ok(fcntl(job.input, F_GETFD) >= 0, "and the descriptor is still ours");
+    close(job.input);
+    job.input = input_of("mail");
+    job.command = "exit 5";
+    ran(&job, CHILD_EXITED, 5, "input that nobody reads");
+    close(job.input);
+    buf_free(&out);
+}
+
+static void test_env(void)
+{
+    static const char *const env[] = {"FP_NEW=1 2", "FP_OLD=new", NULL};
+    struct buf out;
+    buf_init(&out, 100);
+    setenv("FP_OLD", "old", 1);
+    setenv("FP_OLDER", "older", 1);
+    struct child_job job = job_of("printf '%s,%s,%s' \"$FP_NEW\" \"$FP_OLD\" \"$FP_OLDER\"; "
+                                  "if test -r /proc/$$/environ; then "
+                                  "tr '\\0' '\\n' </proc/$$/environ; else env; fi "
+                                  "| grep -c ^FP_OLD=",
+                                  &out);
+    job.env = env;
+    ran(&job, CHILD_EXITED, 0, "an environment");
+    is_mem(out.data, out.len, "1 2,new,older1\n", 15, "added to ours, and instead of ours");
+    is_str(getenv("FP_OLD"), "old", "ours is as it was");
+    buf_free(&out);
+}
+
+static void test_complaints(void)
+{
+    struct heard heard = {0};
+    struct log log = {.level = FP_LOG_TRACE, .write = hear, .ctx = &heard};
+    struct secret secret = {NULL, 0};
+    secret_set(&secret, str_from("hunter22"));
+    log_hide(&log, &secret);
+    struct child_job job = job_of("printf 'bad\\033 hunter22\\r\\n\\n\\nlast' >&2", NULL);
+    job.log = &log;
+    ran(&job, CHILD_EXITED, 0, "complains");
+    is_int(heard.count, 2, "two lines say something");
+    is_str(heard.first, "1 command: bad? ***", "cleaned, as a warning");
+    is_str(heard.last, "1 command: last", "the last needs no line end");
+    memset(&heard, 0, sizeof heard);
+    job.command = "i=0; while [ $i -lt 100 ]; do echo $i; i=$((i+1)); done >&2";
+    ran(&job, CHILD_EXITED, 0, "complains a lot");
+    is_int(heard.count, 21, "twenty lines and one");
+    is_str(heard.last, "1 command: ... and 80 more lines", "the others are counted");
+    memset(&heard, 0, sizeof heard);
+    job.command = "head -c 100000 /dev/zero | tr '\\0' x >&2";
+    ran(&job, CHILD_EXITED, 0, "a line without end");
+    is_int(heard.count, 1, "is one line");
+    is_int((long long)strlen(heard.first), 2 + 9 + LOG_QUOTE_MAX + 3, "and cut");
+    job.log = NULL;
+    ran(&job, CHILD_EXITED, 0, "nobody listens");
+    secret_wipe(&secret);
+}
+
+static void test_fds_and_signals(void)
+{
+    struct buf out;
+    buf_init(&out, 1000);
+    int low = open("/dev/null", O_RDONLY);
+    int high = dup2(low, 8); /* without close-on-exec; sh knows one digit only */
+    struct child_job job = job_of("for f in 3 4 5 6 7 8 9; do "
+                                  "if (: <&$f) 2>/dev/null; then echo open $f; fi; done",
+                                  &out);
+    job.input = high;
+    ran(&job, CHILD_EXITED, 0, "looks for descriptors");
+    is_mem(out.data, out.len, "", 0, "and finds none of ours");
+    close(high);
+    close(low);
+    job = job_of("kill -PIPE $$; echo ignored", &out);
+    ran(&job, CHILD_SIGNALLED, SIGPIPE, "PIPE is not ignored there");
+    job.command = "kill -TERM $$; echo ignored";
+    ran(&job, CHILD_SIGNALLED, SIGTERM, "nor is TERM noted");
+    signal(SIGHUP, SIG_IGN);
+    job.command = "kill -HUP $$; exit 6";
+    ran(&job, CHILD_EXITED, 6, "what was ignored at birth still is");
+    signal(SIGHUP, SIG_DFL);
+    sigset_t mask;
+    sigprocmask(SIG_SETMASK, NULL, &mask);
+    ok(sigismember(&mask, SIGTERM) == 0, "our mask is as it was");
+    /* A group of its own: the group's number is its own pid. */
+    buf_clear(&out);
+    job.command = "ps -o pgid= -p $$ | tr -d ' \\n'; printf ' %s' $$";
+    ran(&job, CHILD_EXITED, 0, "has a group");
+    struct str rest = buf_str(&out);
+    struct str group = str_until(&rest, ' ');
+    ok(group.len > 0 && str_equal(group, rest), "of its own");
+    buf_free(&out);
+}
+
+/* With 0, 1 and 2 closed, the pipes get just these numbers. */
+static void test_low_fds(void)
+{
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct buf out;
+        buf_init(&out, 100);
+        close(0);
+        close(1);
+        close(2);
+        struct child_job job = job_of("cat; echo out; echo err >&2; exit 7", &out);
+        int failed = child_run(&job, &result, &err);
+        bool good = failed == 0 && result.code == 7 && str_is(buf_str(&out), "out\n");
+        buf_free(&out);
+        _exit(good ? 0 : 1);
+    }
+    int status = -1;
+    waitpid(pid, &status, 0);
+    is_int(status, 0, "runs with 0, 1 and 2 closed");
+}
+
+static bool within(int64_t start, int64_t least, int64_t most)
+{
+    int64_t took = clock_ms() - start;
+    if (took < least || took > most) {
+        printf("# took %lld ms\n", (long long)took);
+    }
+    return took >= least && took <= most;
+}
+
+static void test_deadline(void)
+{
+    struct child_job job = job_of("sleep 60; echo", NULL);
+    int64_t start = clock_ms();
+    job.deadline = clock_in(300);
+    ran(&job, CHILD_TIMEOUT, SIGTERM, "too slow");
+    ok(within(start, 300, 4500), "TERM is enough");
+    job.command = "trap '' TERM; while :; do sleep 1; done";
+    start = clock_ms();
+    job.deadline = clock_in(300);
+    ran(&job, CHILD_TIMEOUT, SIGKILL, "and deaf");
+    ok(within(start, 2300, 4500), "KILL comes two seconds later");
+    job.command = "kill -STOP $$";
+    start = clock_ms();
+    job.deadline = clock_in(300);
+    ran(&job, CHILD_TIMEOUT, SIGTERM, "and stopped");
+    ok(within(start, 300, 4500), "hears TERM all the same");
+    job.command = "exit 0";
+    job.deadline = CLOCK_NEVER;
+    ran(&job, CHILD_EXITED, 0, "no deadline");
+}
+
+/* The command itself dies of TERM; a deaf one that it started must not live on. */
+static void test_group(void)
+{
+    struct buf out;
+    buf_init(&out, 100);
+    struct child_job job =
+        job_of("(trap '' TERM; exec sleep 60) >/dev/null 2>&1 & echo $!; sleep 60; echo", &out);
+    job.deadline = clock_in(500);
+    ran(&job, CHILD_TIMEOUT, SIGTERM, "leaves a deaf one behind");
+    uint64_t pid = 0;
+    is_int(str_number(str_trim(buf_str(&out)), 1 << 30, &pid), 0, "whose number is known");
+    bool alive = true;
+    for (int i = 0; i < 100 && alive; i++) {
+        char text[64];
+        char state = 'Z';
+        snprintf(text, sizeof text, "/proc/%d/stat", (int)pid);
+        FILE *file = fopen(text, "r");
+        if (file != NULL) {
+            if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1) {
+                state = 'Z';
+            }
+            fclose(file);
+        }
+        alive = kill((pid_t)pid, 0) == 0 && state != 'Z';
+        usleep(10000);
+    }
+    ok(pid > 0 && !alive, "and which is gone");
+    buf_free(&out);
+}
+
+static void test_background(void)
+{
+    struct buf out;
+    buf_init(&out, 100);
+    struct child_job job = job_of("sleep 3 & echo done; exit 8", &out);
+    int64_t start = clock_ms();
+    ran(&job, CHILD_EXITED, 8, "something holds the pipes open");
+    ok(within(start, 0, 1500), "and does not keep us waiting");
+    is_mem(out.data, out.len, "done\n", 5, "what was printed is there");
+    job.command = "yes 2>/dev/null & exit 9";
+    start = clock_ms();
+    ran(&job, CHILD_EXITED, 9, "something prints on and on");
+    ok(within(start, 0, 1500), "and does not keep us waiting either");
+    buf_free(&out);
+}
+
+static void nap(void *ctx)
+{
+    (void)ctx;
+    usleep(900000);
+}
+
+/* It prints and ends while we are busy elsewhere. */
+static void test_late(void)
+{
+    struct buf out;
+    buf_init(&out, 100000);
+    struct child_job job = job_of("sleep 0.7; head -c 60000 /dev/zero", &out);
+    job.idle = nap;
+    ran(&job, CHILD_EXITED, 0, "ends while we do not look");
+    is_int((long long)out.len, 60000, "all that it printed is still there");
+    buf_free(&out);
+}
+
+static void count_idle(void *ctx)
+{
+    ++*(int *)ctx;
+}
+
+static void test_idle(void)
+{
+    int calls = 0;
+    struct child_job job = job_of("sleep 1.6", NULL);
+    job.idle = count_idle;
+    job.idle_ctx = &calls;
+    ran(&job, CHILD_EXITED, 0, "takes its time");
+    ok(calls >= 1 && calls <= 4, "we are called meanwhile, and not all the time");
+}
+
+static void test_many(void)
+{
+    struct child_job job = job_of(":", NULL);
+    int64_t start = clock_ms();
+    bool good = true;
+    for (int i = 0; i < 50; i++) {
+        good = good && child_run(&job, &result, &err) == 0 && result.end == CHILD_EXITED;
+    }
+    ok(good && within(start, 0, 5000), "short commands are seen to end at once");
+    job.command = "exec 2>&-; sleep 0.02";
+    start = clock_ms();
+    for (int i = 0; i < 10; i++) {
+        good = good && child_run(&job, &result, &err) == 0 && result.end == CHILD_EXITED;
+    }
+    ok(good && within(start, 0, 2000), "also where no pipe tells of it");
+    ok(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD, "all were waited for");
+    int fd = open("/dev/null", O_RDONLY);
+    ok(fd >= 0 && fd < 10, "no descriptor is left open");
+    close(fd);
+}
+
+/* Last, since stop cannot be taken back. */
+static void test_stop(void)
+{
+    stop_install();
+    ok(!stop_asked() && stop_cap(1000, 5) == 1000, "nobody asked");
+    struct child_job job = job_of("kill -TERM $PPID; sleep 0.4; exit 3", NULL);
+    int64_t start = clock_ms();
+    ran(&job, CHILD_EXITED, 3, "one that is not stoppable goes on");
+    is_int(stop_count(), 1, "the word was heard");
+    int64_t cap = stop_cap(CLOCK_NEVER, 5000);
+    ok(cap >= start + 5000 && cap <= clock_in(4700), "grace counts from the signal");
+    is_int(stop_cap(17, 5000), 17, "an earlier deadline stays");
+    job.command = "sleep 60; echo";
+    job.stoppable = true;
+    start = clock_ms();
+    ran(&job, CHILD_STOPPED, SIGTERM, "one that is stoppable ends");
+    ok(within(start, 0, 4500), "soon");
+    raise(SIGINT);
+    is_int(stop_count(), 2, "a second word");
+    ok(stop_cap(CLOCK_NEVER, 5000) == cap, "moves nothing");
+    raise(SIGPIPE);
+    ok(true, "PIPE is ignored");
+    job = job_of("kill -PIPE $$; exit 1", NULL);
+    ran(&job, CHILD_SIGNALLED, SIGPIPE, "by us, not by the command");
+}
+
+int main(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+    test_ends();
+    test_output();
+    test_input();
+    test_env();
+    test_complaints();
+    test_fds_and_signals();
+    test_low_fds();
+    test_deadline();
+    test_group();
+    test_background();
+    test_idle();
+    test_late();
+    test_many();
+    test_stop();
+    return tap_done();
+}

@@ -1,0 +1,552 @@
+/* The run file: every rule with its line, and every trap that libconfuse has laid. */
+#include "app/config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "app/rctext.h"
+#include "app/settings.h"
+#include "tap.h"
+
+/* Bytes that make an account whole, but for what a test adds. */
+#define WHOLE "server = \"s\" user = \"u\" maildir = \"/m\" "
+
+static int parse_bytes(struct config *config, const char *text, size_t len, struct err *err)
+{
+    err_clear(err);
+    return config_parse(config, "rc", text, len, err);
+}
+
+static int parse(struct config *config, const char *text, struct err *err)
+{
+    return parse_bytes(config, text, strlen(text), err);
+}
+
+/* The text is refused with 78, in this line, with these words. */
+static void refused(const char *name, const char *text, unsigned line, const char *words)
+{
+    struct config config;
+    struct err err;
+    char place[40];
+    int result = parse(&config, text, &err);
+    snprintf(place, sizeof place, "rc:%u: ", line);
+    bool good = result == -1 && err_status(err.kind) == 78 &&
+                strncmp(err.text, place, strlen(place)) == 0 && strstr(err.text, words) != NULL;
+    if (!ok(good, "refused: %s", name)) {
+        printf("#      got: %d, %s\n# expected: %s ... %s\n", result, err.text, place, words);
+    }
+    if (result == 0) {
+        config_free(&config);
+    }
+}
+
+/* An account of WHOLE and these settings is refused in line 2. */
+static void refused_setting(const char *setting, const char *words)
+{
+    char text[1000];
+    snprintf(text, sizeof text, "account a { " WHOLE "\n%s\n}\n", setting);
+    refused(setting, text, 2, words);
+}
+
+static struct account *one(struct config *config, const char *text)
+{
+    struct err err;
+    if (parse(config, text, &err) != 0) {
+        ok(false, "taken: %s", text);
+        printf("# %s\n", err.text);
+        return NULL;
+    }
+    return config->accounts[0];
+}
+
+static void test_builtin(void)
+{
+    struct config config;
+    struct account *a = one(&config, "account \"a b\" { " WHOLE "}");
+    is_int((long long)config.count, 1, "one account");
+    is_int(config.jobs, 16, "jobs");
+    is_int(config.max_per_server, 4, "max_per_server");
+    is_str(config.state_dir, NULL, "state_dir");
+    is_str(a->title, "a b", "title");
+    is_int(a->port, 995, "port");
+    ok(a->tls == ACCOUNT_TLS_IMPLICIT && a->trust == ACCOUNT_TRUST_CA, "tls");
+    ok(a->keep == ACCOUNT_KEEP && a->enabled && a->durable, "keep, enabled, fsync");
+    ok(a->target == ACCOUNT_MAILDIR, "target");
+    is_str(a->where, "/m", "where");
+    is_int(a->timeout, 60, "timeout");
+    is_int(a->session_timeout, 1800, "session_timeout");
+    is_int(a->mda_timeout, 300, "mda_timeout");
+    is_int(a->max_tries, 5, "max_tries");
+    ok(a->max_size == 0 && a->max_messages == 0 && a->interval == 0, "no limits");
+    ok(a->pipelining == ACCOUNT_PIPELINING_AUTO, "pipelining");
+    is_str(a->auth[0], "auto", "auth");
+    ok(a->auth[1] == NULL && a->tls_pins == NULL && a->password.len == 0, "nothing else");
+    config_free(&config);
+}
+
+static void test_all_keys(void)
+{
+    struct config config;
+    setenv("HOME", "/home/alice", 1);
+    struct account *a = one(&config,
+        "jobs = 3 max_per_server = 2 state_dir = \"~/state\"\n"
+        "account a {\n server = \"[::1]\" port = 010 tls = stls tls_trust = both\n"
+        "tls_ca_file = \"~/ca\" tls_ca_dir = \"/d\" tls_cert_file = \"c\" tls_key_file = \"/k\"\n"
+        "tls_pin = { \"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\",\n"
+        "  # the old one\n"
+        "  \"E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855\" }\n"
+        "tls_min_version = \"1.3\" tls_server_name = \"n\" tls_crl_file = \"/r\"\n"
+        "user = \"u\" password_file = \"~/p\" auth = { \"user\", \"SCRAM-SHA-256\" }\n"
+        "keep = 30d mbox = \"~/inbox\" mda_timeout = 90 timeout = 5m session_timeout = 2h\n"
+        "max_size = 20M max_messages = 7 max_tries = 1 pipelining = off fsync = none\n"
+        "enabled = no }");
+    is_int(config.jobs, 3, "jobs");
+    is_int(config.max_per_server, 2, "max_per_server");
+    is_str(config.state_dir, "/home/alice/state", "state_dir");
+    is_str(a->server, "::1", "server: the address without brackets");
+    is_int(a->port, 10, "port: 010 is ten");
+    ok(a->tls == ACCOUNT_TLS_STLS && a->trust == ACCOUNT_TRUST_BOTH, "tls, tls_trust");
+    is_str(a->tls_ca_file, "/home/alice/ca", "tls_ca_file");
+    is_str(a->tls_ca_dir, "/d", "tls_ca_dir");
+    is_str(a->tls_cert_file, "/home/alice/c", "a relative path is relative to the home folder");
+    is_str(a->tls_key_file, "/k", "tls_key_file");
+    is_str(a->tls_crl_file, "/r", "tls_crl_file");
+    is_str(a->tls_min_version, "1.3", "tls_min_version");
+    is_str(a->tls_server_name, "n", "tls_server_name");
+    ok(a->tls_pins[0] != NULL && a->tls_pins[1] != NULL && a->tls_pins[2] == NULL, "two pins");
+    is_str(a->password_file, "/home/alice/p", "password_file");
+    is_str(a->auth[1], "SCRAM-SHA-256", "auth");
+    ok(a->auth[2] == NULL, "auth ends");
+    ok(a->keep == ACCOUNT_KEEP_FOR && a->keep_seconds == 30 * 86400, "keep");
+    ok(a->target == ACCOUNT_MBOX && strcmp(a->where, "/home/alice/inbox") == 0, "mbox");
+    ok(a->mda_timeout == 90 && a->timeout == 300 && a->session_timeout == 7200, "times");
+    ok(a->max_size == 20u << 20 && a->max_messages == 7 && a->max_tries == 1, "limits");
+    ok(a->pipelining == ACCOUNT_PIPELINING_OFF && !a->durable && !a->enabled, "flags");
+    config_free(&config);
+}
+
+static void test_secrets_and_commands(void)
+{
+    struct config config;
+    struct account *a = one(&config, "account a { server = s user = u mda = 'a \"b\" %% \\n'\n"
+                                     "password = 'a\"b#c*${d}\\'e' }");
+    is_mem(a->password.data, a->password.len, "a\"b#c*${d}'e", 12, "single quotes take it all");
+    is_str(a->where, "a \"b\" %% \\n", "a command as it stands");
+    config_free(&config);
+
+    setenv("FP_WORD", "in it", 1);
+    a = one(&config, "account a { server = s user = \"${FP_WORD}${NO_SUCH:-!}\" mda = x\n"
+                     "password = \"a\\\"b\\\\c\\$\\x41\\101#\" }");
+    is_str(a->user, "in it!", "variables in double quotes");
+    is_mem(a->password.data, a->password.len, "a\"b\\c$AA#", 9, "escapes in double quotes");
+    config_free(&config);
+
+    a = one(&config, "account a { server = s user = u mda = x token_command = \"a \\\n b\" }");
+    is_str(a->token_command, "a  b", "a text over two lines");
+    config_free(&config);
+}
+
+static void test_defaults(void)
+{
+    struct config config;
+    struct account *a = one(&config,
+        "account a { server = s user = u keep = yes mda = cat password_file = /x }\n"
+        "account b { server = s user = v max_size = none }\n"
+        "defaults { keep = no tls = none mbox = /box password_command = p max_size = 1K }\n");
+    struct account *b = config.accounts[1];
+    ok(a->keep == ACCOUNT_KEEP && b->keep == ACCOUNT_NOKEEP, "the account wins over defaults");
+    ok(a->tls == ACCOUNT_TLS_NONE && a->port == 110, "defaults win over what is built in");
+    ok(a->target == ACCOUNT_MDA && b->target == ACCOUNT_MBOX, "one destination hides the others");
+    ok(a->password_command == NULL && a->password_file != NULL, "one secret hides the others");
+    is_str(b->password_command, "p", "else the one of defaults holds");
+    ok(a->max_size == 1024 && b->max_size == 0, "none takes a limit away");
+    config_free(&config);
+}
+
+static void test_lines(void)
+{
+    refused("after three comments", "# 1\n# 2\n# 3\nfoo = 1\n", 4, "no such key: \"foo\"");
+    refused("after a comment in a list",
+            "account a { auth = { # one\n # two\n\"user\" }\n foo = 1 }", 4, "\"foo\"");
+    refused("after a text over two lines", "account a { user = \"a\\\nb\"\n foo = 1 }", 3, "foo");
+    refused("in a value, not at the brace", "account a {\n port = 1\n tls = off\n\n}\n", 3,
+            "tls is implicit, stls or none");
+    refused("in defaults", "account a { " WHOLE "}\ndefaults {\n\n timeout = never }\n", 4,
+            "timeout is a duration");
+    refused("what is missing, at the section", "\n\naccount a {\n user = u\n}\n", 3, "no server");
+    refused("no user", "account a {\n server = s\n}", 1, "no user");
+    refused("no place", "account a {\n server = s user = u }", 1, "no place for its mail");
+    refused("with DOS line ends", "# x\r\naccount a {\r\n foo = 1\r\n}\r\n", 3, "\"foo\"");
+}
+
+static void test_grammar(void)
+{
+    refused("a key twice", "account a {\nport = 1\nport = 1\n}", 3, "port is there already (line 2)");
+    refused("a list twice", "account a {\nauth = a\nauth = { b, c }\n}", 3, "auth is there already");
+    refused("a top key twice", "jobs = 1\njobs = 2\n", 2, "jobs is there already (line 1)");
+    refused("a title twice", "account a {" WHOLE "}\naccount a {" WHOLE "}", 2, "second account");
+    refused("defaults twice", "defaults { keep = no }\ndefaults { }\n", 2, "second defaults");
+    refused("a near key", "account a {\n serve = s }", 2, "did you mean server?");
+    refused("a key from elsewhere", "account a {\n passwordeval = s }", 2, "password_command");
+    refused("a key outside", "user = u\n", 1, "belongs inside an account");
+    refused("a key inside", "account a { jobs = 1 }\n", 1, "belongs at the top level");
+    refused("a section misspelt", "acount a { }\n", 1, "did you mean account?");
+    refused("no title", "account {\n}\n", 1, "needs a title");
+    refused("no =", "account a {\n port 3\n}", 2, "= is missing behind port");
+    refused("a path as name", "account a { }\n\"account=a|port\" = 3\n", 2, "|");
+    refused("a path as name, no such section", "\"account=a|port\" = 3\n", 1, "|");
+    refused("a bare path as name", "defaults { }\ndefaults|port = 3\n", 2, "|");
+    refused("include inside", "account a {\n include(\"x\") }\n", 2, "at the top level");
+    refused("include of two", "include(\"x\", \"y\")\n", 1, "one path");
+    refused("a section in a section", "account a {\n account b { port = 1 } }", 2, "account");
+    refused("many braces", "account a {\n x = {{{{{{ }", 2, "too many braces");
+    refused("no }", "# x\naccount a {\n port = 1\n", 2, "has no }");
+    refused("a } too many", "account a { " WHOLE "}\n}\n", 2, "} too many");
+    refused("an empty list", "account a {\n auth = { # x\n }\n}", 3, "empty list");
+    struct config config;
+    struct err err;
+    is_int(parse(&config, "# nothing\n", &err), -1, "no account");
+    is_str(err.text, "rc: has no account; fetchpoprc(5) begins with an example", "its words");
+    is_int(parse(&config, "", &err), -1, "an empty file");
+}
+
+static void test_scan(void)
+{
+    refused_setting("password = abc#def", "right behind a word");
+    refused_setting("password = abc*def", "* outside quotes");
+    refused_setting("password = abc+def", "+ outside quotes");
+    refused_setting("password = abc\\def", "outside quotes");
+    refused_setting("password = ${HOME}", "outside quotes");
+    refused_setting("password = \"abc", "without its end");
+    refused_setting("password = 'abc", "without its end");
+    refused_setting("password = \"ab\"cd\"", "right behind a quote");
+    refused_setting("password = ab\"cd", "inside a word");
+    refused_setting("password = 'it''s'", "inside a word");
+    refused_setting("password = \"a\\d\"", "\\d means nothing");
+    refused_setting("password = \"a\\0b\"", "NUL");
+    refused_setting("password = \"a\\x00b\"", "NUL");
+    refused_setting("password = \"${FP_NOT_SET}\"", "no FP_NOT_SET");
+    refused_setting("password = \"a${b\"", "single quotes");
+    refused_setting("password = \"a${\"", "single quotes");
+    refused_setting("password = \"a\\nb\"", "line end");
+    refused_setting("// x", "comments begin with #");
+    refused_setting("/* x */", "comments begin with #");
+    refused_setting("port = 1\x01", "control character (0x01)");
+    refused("a byte order mark", "\xef\xbb\xbf# x\n", 1, "byte order mark");
+    struct config config;
+    struct err err;
+    is_int(parse_bytes(&config, "# a\nb\0c", 7, &err), -1, "a NUL");
+    ok(strncmp(err.text, "rc:2: a NUL", 11) == 0, "in line 2");
+}
+
+static void test_values(void)
+{
+    refused_setting("port = 0", "from 1 to 65535");
+    refused_setting("port = 65536", "from 1 to 65535");
+    refused_setting("port = 0x3e3", "port");
+    refused_setting("port = -1", "port");
+    refused_setting("port = \"\"", "port");
+    refused_setting("timeout = 0", "timeout");
+    refused_setting("timeout = 2d", "timeout");
+    refused_setting("timeout = \"1 m\"", "timeout");
+    refused_setting("session_timeout = 8d", "session_timeout");
+    refused_setting("max_size = 0", "max_size");
+    refused_setting("max_size = 20MB", "max_size");
+    refused_setting("max_size = 99999999999G", "max_size");
+    refused_setting("max_messages = 0", "or none");
+    refused_setting("max_tries = 0", "max_tries");
+    refused_setting("keep = maybe", "yes, no or a duration");
+    refused_setting("keep = 0", "yes, no or a duration");
+    refused_setting("enabled = true", "no or yes");
+    refused_setting("fsync = yes", "none or full");
+    refused_setting("pipelining = yes", "auto, on or off");
+    refused_setting("tls_trust = yes", "ca, pin or both");
+    refused_setting("tls_min_version = 1.1", "1.2 or 1.3");
+    refused_setting("tls_pin = abc", "SHA-256");
+    refused_setting("auth = { auto, plain }", "auto alone");
+    refused_setting("auth = \"plain login\"", "SASL mechanism");
+    refused_setting("tls_ca_file = \"\"", "empty");
+    refused_setting("tls_ca_file = \"~bob/x\"", "~ stands for your own");
+    refused_setting("password = ''", "empty");
+    refused_setting("tls_pin = 47DEQpj8HBSa", "tls_pin");
+    refused_setting("tls_server_name = \"a b\"", "host name");
+    refused("host:port", "account a {\n server = \"s:995\" }", 2, "port = 995");
+    refused("user with a line end", "account a {\n user = \"u\\nQUIT\" }", 2, "line end");
+    refused("jobs", "jobs = 0\n", 1, "jobs");
+    refused("max_per_server", "max_per_server = many\n", 1, "max_per_server");
+}
+
+static void test_whole_accounts(void)
+{
+    refused("two places", "account a {\n maildir = /a\n mbox = /b }", 3, "mbox beside maildir");
+    refused("two places, other order", "account a {\n mda = a\n mbox = /b }", 3, "mbox beside mda");
+    refused("two secrets", "account a {\n password_file = /a\n password = b }", 3,
+            "password beside password_file (line 2)");
+    refused("a token beside a password", "account a {\n token_command = a\n password = b }", 3,
+            "password beside token_command");
+    refused("two places in defaults", "account a {" WHOLE "}\ndefaults {\n mda = a\n mbox = b }", 4,
+            "mbox beside mda");
+    refused("%F", "account a { server = s user = u\n mda = 'x -f %F' }", 2, "FETCHPOP_SENDER");
+    refused("%T", "account a { server = s user = u\n mda = 'x -d %T' }", 2, "FETCHPOP_RECIPIENT");
+    refused("an mbox that ends in /", "account a {\n mbox = '/x/' }", 2, "maildir");
+    refused("one mailbox twice",
+            "account a { server = POP.example.com user = u mda = x }\n\n"
+            "account b { server = \"pop.EXAMPLE.com.\" user = u mda = y port = 110 }\n",
+            3, "the same mailbox as \"a\" (rc:1)");
+    refused("a pin for nothing", "account a { " WHOLE "\n tls_pin = "
+            "\"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\" }", 2, "tls_trust");
+    refused("no pin", "account a { " WHOLE "\n tls_trust = pin }", 1, "no");
+    refused("a key without certificate", "account a { " WHOLE "\n tls_key_file = /k }", 1,
+            "without tls_cert_file");
+    refused("a title with /", "account \"a/b\" { " WHOLE "}", 1, "title");
+    refused("a title with -", "account \"-a\" { " WHOLE "}", 1, "title");
+    refused("an empty title", "account \"\" { " WHOLE "}", 1, "title");
+    struct config config;
+    struct account *a = one(&config, "account a { server = s user = U maildir = \"/m/box//\" }\n"
+                                     "account b { server = s user = u mda = x }\n");
+    is_int((long long)config.count, 2, "user names that differ in case are two");
+    is_str(a->where, "/m/box", "no slash at the end");
+    config_free(&config);
+}
+
+/* --- files -------------------------------------------------------------------------------------- */
+
+static char folder[150];
+
+static const char *path_of(const char *name)
+{
+    static char path[250];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return path;
+}
+
+static void write_file(const char *name, mode_t mode, const char *text)
+{
+    int fd = open(path_of(name), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text) || fchmod(fd, mode) != 0) {
+        printf("Bail out! %s: %s\n", path_of(name), strerror(errno));
+        exit(1);
+    }
+    close(fd);
+}
+
+/* The file is refused with these words; "@" in them is the test's folder. */
+static void refused_file(const char *name, const char *words)
+{
+    char want[600];
+    const char *at = strchr(words, '@');
+    int before = at != NULL ? (int)(at - words) : (int)strlen(words);
+    snprintf(want, sizeof want, "%.*s%s%s", before, words, at != NULL ? folder : "",
+             at != NULL ? at + 1 : "");
+    struct config config;
+    struct err err;
+    err_clear(&err);
+    int result = config_read(&config, path_of(name), &err);
+    if (!ok(result == -1 && err.kind == ERR_CONFIG && strstr(err.text, want) != NULL, "file: %s",
+            words)) {
+        printf("#      got: %d, %s\n", result, err.text);
+    }
+    if (result == 0) {
+        config_free(&config);
+    }
+}
+
+static void taken_file(const char *name, size_t accounts)
+{
+    struct config config;
+    struct err err;
+    err_clear(&err);
+    int result = config_read(&config, path_of(name), &err);
+    if (!ok(result == 0 && config.count == accounts, "file taken: %s", name)) {
+        printf("# %s\n", err.text);
+    }
+    if (result == 0) {
+        config_free(&config);
+    }
+}
+
+static void test_files(void)
+{
+    write_file("open", 0644, "account a { " WHOLE "}");
+    write_file("secret", 0600, "account a { " WHOLE "\n password = x }");
+    write_file("shown", 0644, "account a { " WHOLE "\n password = x }");
+    write_file("group", 0640, "account a { " WHOLE "\n password = x }");
+    write_file("writable", 0666, "account a { " WHOLE "}");
+    taken_file("open", 1);
+    taken_file("secret", 1);
+    refused_file("shown", "@/shown:2: a password in a file that others can read; chmod 600");
+    refused_file("group", "/group:2: a password");
+    refused_file("writable", "chmod go-w");
+    refused_file("missing", "missing: No such file");
+    refused_file("", "is a folder");
+    if (mkfifo(path_of("fifo"), 0600) == 0) {
+        refused_file("fifo", "is no regular file");
+    }
+    if (geteuid() == 0 && chown(path_of("open"), 12345, 12345) == 0) {
+        refused_file("open", "belongs to somebody else");
+    }
+    char *large = malloc(RCTEXT_MAX + 2);
+    memset(large, '\n', RCTEXT_MAX + 1);
+    large[RCTEXT_MAX + 1] = '\0';
+    write_file("large", 0600, large);
+    refused_file("large", "larger than 1 MB");
+    static const char TEXT[] = "account a { " WHOLE "}";
+    large[RCTEXT_MAX] = '\0';
+    memcpy(large + RCTEXT_MAX - (sizeof TEXT - 1), TEXT, sizeof TEXT - 1);
+    write_file("large", 0600, large);
+    taken_file("large", 1);
+    free(large);
+}
+
+static void test_include(void)
+{
+    if (mkdir(path_of("sub"), 0700) != 0) {
+        printf("Bail out! mkdir\n");
+        exit(1);
+    }
+    write_file("sub/more", 0600, "# x\naccount b { server = t user = u mda = x }\n"
+                                 "include(\"even-more\")\n");
+    write_file("sub/even-more", 0600, "account c { server = v user = u mda = x }\n");
+    write_file("main", 0600, "account a { " WHOLE "}\ninclude(\"sub/more\")\naccount d {\n"
+                             "server = w user = u mda = x }\n");
+    taken_file("main", 4);
+    write_file("after", 0600, "# 1\ninclude('sub/more')\n# 3\nfoo = 1\n");
+    refused_file("after", "@/after:4: no such key");
+    write_file("inner", 0600, "\ninclude('sub/bad')\n");
+    write_file("sub/bad", 0600, "# 1\n\naccount x { port = no }");
+    refused_file("inner", "@/sub/bad:3: port is a number");
+    write_file("sub/bad", 0600, "# 1\naccount x { server = 'a\n}");
+    refused_file("inner", "@/sub/bad:2: a ' without its end");
+    write_file("sub/bad", 0644, "account x {\n password = x }");
+    refused_file("inner", "@/sub/bad:2: a password in a file that others can read");
+    write_file("none", 0600, "\n\ninclude(\"nope\")\n");
+    refused_file("none", "/none:3: include: ");
+    write_file("loop", 0600, "include(\"loop\")\n");
+    refused_file("loop", "/loop:1: ");
+    write_file("loop", 0600, "include(\"sub/loop\")\n");
+    write_file("sub/loop", 0600, "\ninclude(\"../loop\")\n");
+    refused_file("loop", "includes itself");
+    write_file("double", 0600, "include(\"sub/even-more\")\ninclude(\"sub/even-more\")\n");
+    refused_file("double", "@/sub/even-more:1: a second account \"c\"");
+    for (int i = 0; i < CONFIG_INCLUDES + 1; i++) {
+        char name[20], text[60];
+        snprintf(name, sizeof name, "deep%d", i);
+        snprintf(text, sizeof text, "include(\"deep%d\")\n", i + 1);
+        write_file(name, 0600, text);
+    }
+    refused_file("deep0", "more than 10 files");
+    write_file("keys", 0600, "include(\"sub/keys\")\njobs = 2\n");
+    write_file("sub/keys", 0600, "jobs = 1\n");
+    refused_file("keys", "/keys:2: jobs is there already");
+}
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+
+/* What is left in freed memory; only where memory is as the system gives it. */
+static void test_wiped(void)
+{
+#if defined(__linux__) && defined(__GLIBC__) && !defined(SANITIZED)
+    /* Written backwards here, so that the test's own text is not found. */
+    static const char BACKWARDS[] = "0981-yreve-nekorb-5-sdeewaes-4-edoc-3";
+    char word[sizeof BACKWARDS];
+    size_t len = sizeof BACKWARDS - 1;
+    for (size_t i = 0; i < len; i++) {
+        word[i] = BACKWARDS[len - 1 - i];
+    }
+    word[len] = '\0';
+    write_file("wiped", 0600, "");
+    FILE *file = fopen(path_of("wiped"), "w");
+    setvbuf(file, NULL, _IONBF, 0);
+    fprintf(file, "account a { " WHOLE " password = \"%s\" }", word);
+    fclose(file);
+    struct config config;
+    struct err err;
+    if (config_read(&config, path_of("wiped"), &err) != 0) {
+        ok(false, "wiped: %s", err.text);
+        return;
+    }
+    is_mem(config.accounts[0]->password.data, config.accounts[0]->password.len, word, len,
+           "the password is read");
+    config_free(&config);
+    char want[sizeof word];
+    memcpy(want, word, sizeof word);
+    int found = 0;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    char line[400];
+    while (maps != NULL && fgets(line, sizeof line, maps) != NULL) {
+        char *end;
+        if (strstr(line, "[heap]") == NULL) {
+            continue;
+        }
+        const char *from = (const char *)strtoul(line, &end, 16);
+        const char *to = (const char *)strtoul(end + 1, NULL, 16);
+        for (const char *p = from; p + 16 <= to; p++) {
+            found += memcmp(p, want, 16) == 0;
+        }
+    }
+    if (maps != NULL) {
+        fclose(maps);
+    }
+    is_int(found, 0, "no copy of its first half is left on the heap");
+#endif
+}
+
+static int remove_one(const char *path, const struct stat *info, int type, struct FTW *where)
+{
+    (void)info;
+    (void)type;
+    (void)where;
+    return remove(path);
+}
+
+static void test_paths(void)
+{
+    struct err err;
+    setenv("HOME", "/h", 1);
+    char *path = settings_path("~", &err);
+    is_str(path, "/h", "~");
+    free(path);
+    path = settings_path("Mail/x", &err);
+    is_str(path, "/h/Mail/x", "relative to the home folder");
+    free(path);
+    path = settings_path("/x", &err);
+    is_str(path, "/x", "absolute");
+    free(path);
+    is_str(settings_path("~bob", &err), NULL, "~bob");
+}
+
+int main(void)
+{
+    test_builtin();
+    test_all_keys();
+    test_secrets_and_commands();
+    test_defaults();
+    test_lines();
+    test_grammar();
+    test_scan();
+    test_values();
+    test_whole_accounts();
+    test_paths();
+    const char *tmp = getenv("TMPDIR");
+    snprintf(folder, sizeof folder, "%s/test_config.XXXXXX", tmp != NULL ? tmp : "/tmp");
+    if (mkdtemp(folder) == NULL) {
+        printf("Bail out! mkdtemp\n");
+        return 1;
+    }
+    test_files();
+    test_include();
+    test_wiped();
+    nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    return tap_done();
+}

@@ -1,0 +1,264 @@
+/* dial on loopback. The resolver is the test's own: getaddrinfo is replaced, no question leaves. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/stop.h"
+#include "net/dial.h"
+#include "tap.h"
+
+#define MAX_FOUND 40
+
+static struct sockaddr_storage addresses[MAX_FOUND];
+static struct addrinfo found[MAX_FOUND];
+static int count, answer;
+
+int getaddrinfo(const char *restrict host, const char *restrict port,
+                const struct addrinfo *restrict hints, struct addrinfo **restrict list)
+{
+    (void)host;
+    (void)port;
+    (void)hints;
+    *list = found;
+    return answer;
+}
+
+void freeaddrinfo(struct addrinfo *list)
+{
+    (void)list;
+}
+
+static void forget(void)
+{
+    count = 0;
+}
+
+static void add(const struct sockaddr *to, socklen_t len)
+{
+    memcpy(&addresses[count], to, len);
+    found[count] = (struct addrinfo){ .ai_family = to->sa_family,
+                                      .ai_socktype = SOCK_STREAM,
+                                      .ai_addr = (struct sockaddr *)&addresses[count],
+                                      .ai_addrlen = len };
+    if (count > 0)
+        found[count - 1].ai_next = &found[count];
+    count++;
+}
+
+static void add_v4(const char *address, unsigned port)
+{
+    struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+
+    inet_pton(AF_INET, address, &to.sin_addr);
+    add((struct sockaddr *)&to, sizeof to);
+}
+
+static void add_v6(const char *address, unsigned port)
+{
+    struct sockaddr_in6 to = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port) };
+
+    inet_pton(AF_INET6, address, &to.sin6_addr);
+    add((struct sockaddr *)&to, sizeof to);
+}
+
+static int listen_at(const char *address, int backlog, unsigned *port)
+{
+    struct sockaddr_in at = { .sin_family = AF_INET };
+    socklen_t len = sizeof at;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    inet_pton(AF_INET, address, &at.sin_addr);
+    if (bind(fd, (struct sockaddr *)&at, sizeof at) < 0 || listen(fd, backlog) < 0 ||
+        getsockname(fd, (struct sockaddr *)&at, &len) < 0)
+        abort();
+    *port = ntohs(at.sin_port);
+    return fd;
+}
+
+/* A port that answers nothing: its queue is full. */
+static int listen_deaf(unsigned *port)
+{
+    int fd = listen_at("127.0.0.1", 0, port);
+
+    for (int i = 0; i < 8; i++) {
+        struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)*port) };
+        int client = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+        to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        if (connect(client, (struct sockaddr *)&to, sizeof to) < 0 && errno != EINPROGRESS)
+            abort();
+    }
+    return fd;
+}
+
+static unsigned closed_port(void)
+{
+    unsigned port;
+
+    close(listen_at("127.0.0.1", 1, &port));
+    return port;
+}
+
+static int dial(int64_t ms, int *fd, struct err *err)
+{
+    struct dial_options options = {
+        .host = "pop.test", .port = 995, .family = AF_UNSPEC, .deadline = clock_in(ms)
+    };
+
+    *fd = -1;
+    err_clear(err);
+    return dial_tcp(&options, fd, err);
+}
+
+static unsigned port_of(int fd)
+{
+    struct sockaddr_in peer = { .sin_family = AF_INET };
+    socklen_t len = sizeof peer;
+
+    if (getpeername(fd, (struct sockaddr *)&peer, &len) < 0)
+        return 0;
+    return ntohs(peer.sin_port);
+}
+
+static void test_plain(unsigned good)
+{
+    int fd, on = 0;
+    socklen_t len = sizeof on;
+    struct err err;
+
+    forget();
+    add_v4("127.0.0.1", good);
+    is_int(dial(5000, &fd, &err), 0, "a server that is there");
+    is_int(port_of(fd), good, "is the one");
+    ok(fcntl(fd, F_GETFL) & O_NONBLOCK, "non-blocking");
+    ok(fcntl(fd, F_GETFD) & FD_CLOEXEC, "close-on-exec");
+    getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, &len);
+    ok(on != 0, "TCP_NODELAY");
+    close(fd);
+}
+
+static void test_refused(unsigned good)
+{
+    int64_t begun = clock_ms();
+    struct err err;
+    int fd;
+
+    forget();
+    add_v4("127.0.0.1", closed_port());
+    is_int(dial(5000, &fd, &err), -1, "nobody there");
+    is_int(err.kind, ERR_AGAIN, "is ERR_AGAIN");
+    ok(strstr(err.text, "pop.test: port 995 refuses connections") != NULL, "%s", err.text);
+    add_v6("::1", closed_port());
+    add_v4("127.0.0.1", closed_port());
+    add_v4("127.0.0.1", good);
+    is_int(dial(5000, &fd, &err), 0, "the fourth address");
+    is_int(port_of(fd), good, "is the one");
+    close(fd);
+    ok(clock_ms() - begun < 1000, "refusals cost no waiting");
+}
+
+static void test_race(unsigned good)
+{
+    unsigned dead;
+    int deaf = listen_deaf(&dead), fd;
+    int64_t begun = clock_ms(), took;
+    struct err err;
+
+    forget();
+    add_v4("127.0.0.1", dead);
+    add_v4("127.0.0.1", good);
+    is_int(dial(5000, &fd, &err), 0, "behind a dead address");
+    took = clock_ms() - begun;
+    is_int(port_of(fd), good, "is the live one");
+    ok(took >= 240 && took < 900, "a dead address costs 250 ms (%lld)", (long long)took);
+    close(fd);
+
+    forget();
+    add_v4("127.0.0.1", dead);
+    begun = clock_ms();
+    is_int(dial(400, &fd, &err), -1, "nothing but a dead address");
+    took = clock_ms() - begun;
+    is_int(err.kind, ERR_TIMEOUT, "is a timeout");
+    ok(took >= 395 && took < 1500, "at the deadline");
+    ok(strstr(err.text, "pop.test: port 995 does not answer") != NULL, "%s", err.text);
+    close(deaf);
+}
+
+/* Families take turns: 20 dead addresses of the first do not keep the second waiting. */
+static void test_turns(unsigned good)
+{
+    int64_t begun = clock_ms();
+    struct err err;
+    unsigned dead;
+    int deaf = listen_deaf(&dead), fd;
+
+    forget();
+    for (int i = 0; i < MAX_FOUND - 1; i++)
+        add_v6("::ffff:127.0.0.1", dead);
+    add_v4("127.0.0.1", good);
+    is_int(dial(5000, &fd, &err), 0, "one IPv4 behind 39 dead IPv6");
+    is_int(port_of(fd), good, "is reached");
+    ok(clock_ms() - begun < 900, "after the first");
+    close(fd);
+    close(deaf);
+}
+
+static void test_names(void)
+{
+    static const struct {
+        int code;
+        enum err_kind want;
+    } rows[] = { { EAI_NONAME, ERR_HOST }, { EAI_AGAIN, ERR_AGAIN }, { EAI_FAIL, ERR_AGAIN },
+                 { EAI_MEMORY, ERR_SYSTEM } };
+    struct err err;
+    int fd;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        answer = rows[i].code;
+        is_int(dial(5000, &fd, &err), -1, "a name that cannot be had");
+        is_int(err.kind, rows[i].want, gai_strerror(answer));
+        ok(strncmp(err.text, "pop.test: ", 10) == 0, "%s", err.text);
+    }
+    answer = 0;
+}
+
+/* The last: after it stop was asked for good. */
+static void test_stop(void)
+{
+    unsigned dead;
+    int deaf = listen_deaf(&dead), fd;
+    int64_t begun = clock_ms();
+    struct err err;
+
+    stop_install();
+    raise(SIGTERM);
+    forget();
+    add_v4("127.0.0.1", dead);
+    is_int(dial(5000, &fd, &err), -1, "TERM");
+    is_int(err.kind, ERR_STOPPED, "is ERR_STOPPED");
+    ok(clock_ms() - begun < 400, "at once");
+    close(deaf);
+}
+
+int main(void)
+{
+    unsigned good;
+    int server = listen_at("127.0.0.1", 16, &good);
+
+    test_plain(good);
+    test_refused(good);
+    test_race(good);
+    test_turns(good);
+    test_names();
+    test_stop();
+    close(server);
+    return tap_done();
+}

@@ -1,0 +1,114 @@
+/*
+ * digest: published vectors, and every split.
+ */
+#include "base/digest.h"
+
+#include <stdlib.h>
+
+#include "tap.h"
+
+static void test_sha256(void)
+{
+    /* FIPS 180-4 examples. */
+    static const char *const table[][2] = {
+        {"", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+        {"abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+        {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+         "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
+    };
+    unsigned char out[DIGEST_SIZE];
+    char hex[DIGEST_HEX];
+    for (size_t i = 0; i < 3; i++) {
+        struct str text = str_from(table[i][0]);
+        digest_bytes(text, out);
+        digest_hex(out, DIGEST_SIZE, hex);
+        is_str(hex, table[i][1], "SHA-256 at once");
+        for (size_t split = 0; split <= text.len; split++) {
+            struct digest *digest = digest_new();
+            digest_add(digest, text.ptr, split);
+            digest_add(digest, text.ptr + split, text.len - split);
+            digest_end(digest, out);
+            digest_hex(out, DIGEST_SIZE, hex);
+            if (strcmp(hex, table[i][1]) != 0) {
+                ok(false, "SHA-256 split at %zu", split);
+            }
+        }
+    }
+    digest_hex(out, 2, hex);
+    is_str(hex, "248d", "the first bytes alone");
+    digest_free(digest_new());
+    digest_free(NULL);
+}
+
+static void test_crc32(void)
+{
+    const char *text = "123456789";
+    ok(digest_crc32(0, text, 9) == UINT32_C(0xcbf43926), "the check value of CRC-32");
+    ok(digest_crc32(0, text, 0) == 0, "of nothing");
+    for (size_t split = 0; split <= 9; split++) {
+        uint32_t crc = digest_crc32(0, text, split);
+        ok(digest_crc32(crc, text + split, 9 - split) == UINT32_C(0xcbf43926), "in two parts");
+    }
+    unsigned char all[256];
+    for (int i = 0; i < 256; i++) {
+        all[i] = (unsigned char)i;
+    }
+    /* As Python's zlib.crc32(bytes(range(256))) says. */
+    ok(digest_crc32(0, all, 256) == UINT32_C(0x29058c73), "of every byte");
+}
+
+static void test_base64(void)
+{
+    /* RFC 4648, section 10. */
+    static const char *const table[][2] = {
+        {"", ""},             {"f", "Zg=="},        {"fo", "Zm8="},          {"foo", "Zm9v"},
+        {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"},
+    };
+    static const char *const bad[] = {"Z", "Zg", "Zg=", "Zg==\n", "Zg== ", "Zh==", "Zm9=", "Z===",
+                                      "====", "Zg==Zg==", "Zm=v", "Zm8-", "Zm8_", "=Zm9", " Zm9"};
+    char text[20];
+    unsigned char back[20];
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        size_t len = digest_base64(str_from(table[i][0]), text);
+        is_str(text, table[i][1], "base64");
+        is_int((long long)len, (long long)strlen(text), "its length");
+        size_t want = strlen(table[i][0]);
+        long got = digest_unbase64(str_from(text), back, want);
+        is_mem(back, (size_t)got, table[i][0], want, "and back");
+        if (want > 0) {
+            is_int(digest_unbase64(str_from(text), back, want - 1), -1, "no room");
+        }
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        ok(digest_unbase64(str_from(bad[i]), back, sizeof back) == -1, "refused: no. %zu", i);
+    }
+    is_int(digest_unbase64(str_of("Zg\0=", 4), back, sizeof back), -1, "a NUL is no digit");
+}
+
+static void test_base64_all(void)
+{
+    unsigned char all[256];
+    unsigned char back[256];
+    char text[400];
+    bool good = true;
+    for (int i = 0; i < 256; i++) {
+        all[i] = (unsigned char)(i * 7 + 3);
+    }
+    for (size_t len = 0; len <= 256; len++) {
+        size_t n = digest_base64(str_of(all, len), text);
+        good = good && digest_unbase64(str_of(text, n), back, 256) == (long)len &&
+               memcmp(all, back, len) == 0;
+    }
+    ok(good, "all bytes in all lengths come back");
+    is_int(digest_base64_digit(63), '/', "the last digit");
+    is_int(digest_base64_digit(64), 'A', "only six bits count");
+}
+
+int main(void)
+{
+    test_sha256();
+    test_crc32();
+    test_base64();
+    test_base64_all();
+    return tap_done();
+}

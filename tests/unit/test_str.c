@@ -1,0 +1,169 @@
+/*
+ * str: views and the checked readers over them.
+ */
+#include "base/str.h"
+
+#include <stdlib.h>
+
+#include "tap.h"
+
+static void test_compare(void)
+{
+    struct str nul = str_of("a\0b", 3);
+    ok(str_equal(nul, str_of("a\0b", 3)), "a NUL is a byte");
+    ok(!str_equal(nul, str_of("a\0c", 3)), "and what is behind it counts");
+    ok(!str_is(nul, "a"), "a NUL ends nothing");
+    ok(str_equal(str_from(NULL), str_from("")), "NULL is empty");
+    ok(str_is_nocase(str_from("UiDl"), "uidl"), "case is ignored");
+    ok(!str_is(str_from("UiDl"), "uidl"), "or not");
+    ok(!str_is_nocase(str_from("@"), "`"), "only that of letters");
+    ok(!str_is_nocase(str_from("\xc4"), "\xe4"), "and of ASCII");
+    ok(str_has_prefix(str_from("+OK x"), "+OK"), "a prefix");
+    ok(!str_has_prefix(str_from("+O"), "+OK"), "longer than the text");
+    ok(str_has_prefix_nocase(str_from("+ok"), "+OK"), "in any case");
+    ok(!str_has_prefix(str_from("+ok"), "+OK"), "or not");
+    ok(str_contains_nocase(str_from("maildrop IN USE"), "in use"), "found at the end");
+    ok(str_contains_nocase(str_from("x"), ""), "nothing is in everything");
+    ok(str_contains_nocase(str_from(""), ""), "even in nothing");
+    ok(!str_contains_nocase(str_from("in us"), "in use"), "cut short");
+}
+
+static void is_view(struct str got, const char *want, const char *name)
+{
+    is_mem(got.ptr, got.len, want, strlen(want), name);
+}
+
+static void test_split(void)
+{
+    struct str rest = str_from(" \t1  abc\tlast");
+    is_view(str_word(&rest), "1", "first word");
+    is_view(str_word(&rest), "abc", "second");
+    is_view(rest, "\tlast", "what is left");
+    is_view(str_word(&rest), "last", "third");
+    is_view(str_word(&rest), "", "no more");
+    is_view(str_word(&rest), "", "still none");
+    rest = str_from("   ");
+    is_view(str_word(&rest), "", "blanks alone");
+    rest = str_from("a::b");
+    is_view(str_until(&rest, ':'), "a", "up to the stop");
+    is_view(str_until(&rest, ':'), "", "an empty part");
+    is_view(str_until(&rest, ':'), "b", "all, where no stop comes");
+    is_view(rest, "", "and nothing is left");
+    struct str none = {NULL, 0};
+    is_view(str_until(&none, ':'), "", "of no view");
+    is_view(str_word(&none), "", "no word of no view");
+    is_view(str_trim(str_from(" \r\n\t x y\t\r\n")), "x y", "trim");
+    is_view(str_trim(str_from(" \r\n")), "", "trim of blanks");
+}
+
+static void test_number(void)
+{
+    static const struct {
+        const char *text;
+        uint64_t max;
+        int want;
+        uint64_t value;
+    } table[] = {
+        {"0", 10, 0, 0},
+        {"10", 10, 0, 10},
+        {"0000000000000000000000000000010", 10, 0, 10},
+        {"11", 10, -1, 0},
+        {"18446744073709551615", UINT64_MAX, 0, UINT64_MAX},
+        {"18446744073709551616", UINT64_MAX, -1, 0},
+        {"99999999999999999999999", UINT64_MAX, -1, 0},
+        {"", 10, -1, 0},
+        {"+1", 10, -1, 0},
+        {"-1", 10, -1, 0},
+        {" 1", 10, -1, 0},
+        {"1 ", 10, -1, 0},
+        {"1x", 10, -1, 0},
+        {"0x1", 10, -1, 0},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        uint64_t value = 77;
+        int got = str_number(str_from(table[i].text), table[i].max, &value);
+        uint64_t want = table[i].want == 0 ? table[i].value : 77;
+        ok(got == table[i].want && value == want, "number \"%s\"", table[i].text);
+    }
+    uint64_t value;
+    is_int(str_number(str_of("1\0002", 3), 1000, &value), -1, "a NUL is no digit");
+}
+
+static void test_units(void)
+{
+    static const struct {
+        const char *text;
+        int64_t seconds; /* -1: no duration */
+        int64_t octets;  /* -1: no size */
+    } table[] = {
+        {"90", 90, 90},        {"30s", 30, -1},        {"5m", 300, 5 << 20},
+        {"2h", 7200, -1},      {"30d", 2592000, -1},   {"20K", -1, 20480},
+        {"20k", -1, 20480},    {"5M", -1, 5 << 20},    {"2G", -1, INT64_C(2) << 30},
+        {"0", 0, 0},           {"", -1, -1},           {"s", -1, -1},
+        {"K", -1, -1},         {"-5", -1, -1},         {"5 m", -1, -1},
+        {"5mm", -1, -1},       {"1.5h", -1, -1},       {"36525d", STR_DURATION_MAX, -1},
+        {"36526d", -1, -1},    {"99999999999999999999h", -1, -1}, {"5T", -1, -1},
+        {"17179869184G", -1, -1}, {"18446744073709551616", -1, -1},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        int64_t seconds = -1;
+        uint64_t octets = UINT64_MAX;
+        int got = str_duration(str_from(table[i].text), &seconds);
+        ok(seconds == table[i].seconds && got == (table[i].seconds < 0 ? -1 : 0),
+           "duration \"%s\"", table[i].text);
+        got = str_size(str_from(table[i].text), &octets);
+        ok(octets == (uint64_t)table[i].octets && got == (table[i].octets < 0 ? -1 : 0),
+           "size \"%s\"", table[i].text);
+    }
+}
+
+static void is_escaped(struct str in, const char *want)
+{
+    char out[STR_ESCAPED_MAX(300)];
+    char back[300];
+    size_t len = str_escape(in, out, sizeof out);
+    is_mem(out, len, want, strlen(want), "escaped");
+    is_int(out[len], 0, "and ends in NUL");
+    len = 999;
+    is_int(str_unescape(str_from(want), back, sizeof back, &len), 0, "is an escape");
+    is_mem(back, len, in.ptr, in.len, "and comes back");
+}
+
+static void test_escape(void)
+{
+    static const char *const bad[] = {"", "%", "%4", "%zz", "%2f", "%41", "a b", "a\n", "\x80",
+                                      "%-x", "x%-", "%-%-", "%%"};
+    is_escaped(str_from(""), "%-");
+    is_escaped(str_from("%-"), "%25-");
+    is_escaped(str_from("a b~!"), "a%20b~!");
+    is_escaped(str_of("\0\n\x7f\xff", 4), "%00%0A%7F%FF");
+    char all[256];
+    char out[STR_ESCAPED_MAX(256)];
+    char back[256];
+    size_t len;
+    for (int i = 0; i < 256; i++) {
+        all[i] = (char)i;
+    }
+    size_t escaped = str_escape(str_of(all, 256), out, sizeof out);
+    ok(memchr(out, ' ', escaped) == NULL && strlen(out) == escaped, "one word, no NUL");
+    is_int(str_unescape(str_of(out, escaped), back, 256, &len), 0, "all bytes");
+    is_mem(back, len, all, 256, "come back");
+    is_int(str_unescape(str_of(out, escaped), back, 255, &len), -1, "unless there is no room");
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        ok(str_unescape(str_from(bad[i]), back, sizeof back, &len) == -1,
+           "\"%s\" is no escape of ours", bad[i][0] < 0 || bad[i][0] == 'a' ? "..." : bad[i]);
+    }
+}
+
+int main(void)
+{
+    test_compare();
+    test_split();
+    test_number();
+    test_units();
+    test_escape();
+    /* The published check values of 64-bit FNV-1a. */
+    ok(str_hash(str_from("")) == UINT64_C(0xcbf29ce484222325), "hash of nothing");
+    ok(str_hash(str_from("foobar")) == UINT64_C(0x85944171f73967e8), "hash of foobar");
+    return tap_done();
+}
