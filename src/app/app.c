@@ -38,7 +38,7 @@ static void fill_standard(void)
     }
 }
 
-/* --- which accounts ----------------------------------------------------------------------------- */
+/* --- which accounts --------------------------------------------------------------------------- */
 
 static struct account *find(const struct config *config, const char *title)
 {
@@ -131,7 +131,7 @@ static int prepare(struct app *app, struct err *err)
     return app->state_dir != NULL ? 0 : -1;
 }
 
-/* --- polling ------------------------------------------------------------------------------------ */
+/* --- polling ---------------------------------------------------------------------------------- */
 
 struct titled {
     struct report *report;
@@ -189,7 +189,7 @@ static void poll_all(struct app *app)
     pool_run(&job, &app->report);
 }
 
-/* --- held messages ------------------------------------------------------------------------------ */
+/* --- held messages ---------------------------------------------------------------------------- */
 
 struct listing {
     struct titled to;
@@ -239,7 +239,7 @@ static void retry(struct app *app)
     }
 }
 
-/* --- the whole ---------------------------------------------------------------------------------- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 static void act(struct app *app)
 {

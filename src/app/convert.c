@@ -56,7 +56,7 @@ static int put(const struct take *take, char *owned)
     return 0;
 }
 
-/* --- kinds of value ----------------------------------------------------------------------------- */
+/* --- kinds of value --------------------------------------------------------------------------- */
 
 static int take_text(const struct take *take, const char *text)
 {
@@ -179,7 +179,7 @@ static int take_duration(const struct take *take, const char *text)
     return 0;
 }
 
-/* --- keys of their own kind --------------------------------------------------------------------- */
+/* --- keys of their own kind ------------------------------------------------------------------- */
 
 /* A name or an address; [::1] is taken as ::1. */
 static int take_host(const struct take *take, const char *text)
@@ -190,7 +190,8 @@ static int take_host(const struct take *take, const char *text)
         host = str_of(text + 1, host.len - 2);
     }
     const char *colon = memchr(host.ptr, ':', host.len);
-    if (colon != NULL && memchr(colon + 1, ':', host.len - (size_t)(colon + 1 - host.ptr)) == NULL) {
+    size_t behind = colon != NULL ? host.len - (size_t)(colon + 1 - host.ptr) : 0;
+    if (colon != NULL && memchr(colon + 1, ':', behind) == NULL) {
         return refuse(take, "is a name alone; write port = %.10s on a line of its own", colon + 1);
     }
     for (size_t i = 0; i < host.len; i++) {
@@ -282,12 +283,12 @@ static int take_list(const struct take *take, bool (*good)(const char *item), co
     return 0;
 }
 
+#define ALPHANUMERIC "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
 static bool is_method(const char *item)
 {
-    static const char LETTERS[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     size_t len = strlen(item);
-    return len >= 1 && len <= 20 && strspn(item, LETTERS) == len;
+    return len >= 1 && len <= 20 && strspn(item, ALPHANUMERIC "-_") == len;
 }
 
 static int take_auth(const struct take *take, const char *text)
@@ -308,7 +309,7 @@ static bool is_pin(const char *item)
 {
     size_t len = strlen(item);
     if (len == 44 && item[43] == '=') {
-        return strspn(item, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") == 43;
+        return strspn(item, ALPHANUMERIC "+/") == 43;
     }
     size_t digits = 0;
     for (size_t i = 0; i < len; i++) {
@@ -335,7 +336,7 @@ static int take_version(const struct take *take, const char *text)
     return choose(take, text, &value) == 0 ? put(take, xstrdup(text)) : -1;
 }
 
-/* --- the tables --------------------------------------------------------------------------------- */
+/* --- the tables ------------------------------------------------------------------------------- */
 
 #define AT(name) offsetof(struct account, name)
 #define TOP(name) offsetof(struct settings_top, name)
@@ -397,7 +398,7 @@ int convert_take(const struct key *key, const struct setting *setting, void *tar
     return key->take(&take, setting->items[0]);
 }
 
-/* --- what the command line shares --------------------------------------------------------------- */
+/* --- what the command line shares ------------------------------------------------------------- */
 
 char *settings_path(const char *path, struct err *err)
 {

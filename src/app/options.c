@@ -33,10 +33,10 @@ static const struct option_row ROWS[] = {
     {"mda", required_argument, 'm', "-m, --mda COMMAND", "deliver to this command"},
     {"timeout", required_argument, 't', "-t, --timeout TIME", "give up a server silent that long"},
     {"jobs", required_argument, 'j', "-j, --jobs N", "poll at most N accounts at once"},
-    {"rcfile", required_argument, 'f', "-f, --rcfile FILE", "read this run file (-: standard input)"},
+    {"rcfile", required_argument, 'f', "-f, --rcfile FILE", "read this run file (-: from input)"},
     {"state-dir", required_argument, STATE_DIR, "    --state-dir DIR", "keep the journals here"},
     {"status", no_argument, STATUS, "    --status", "list messages that failed or are held"},
-    {"retry", required_argument, RETRY, "    --retry UIDL", "release a held message (all: each one)"},
+    {"retry", required_argument, RETRY, "    --retry UIDL", "release a held message, or all"},
     {"silent", no_argument, 's', "-s, --silent", "print errors only"},
     {"verbose", no_argument, 'v', "-v, --verbose", "show the conversation with the server"},
     {"no-fork", no_argument, NO_FORK, "    --no-fork", "work in this process, for a debugger"},
@@ -91,7 +91,7 @@ static void fill_long(struct option *longs)
     longs[n] = (struct option){0};
 }
 
-/* --- values ------------------------------------------------------------------------------------- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 static int read_count(const char *name, const char *text, unsigned max, unsigned *value,
                       struct err *err)
@@ -110,7 +110,8 @@ static int read_timeout(struct options *options, const char *text, struct err *e
     if (str_duration(str_from(text), &options->timeout) != 0 || options->timeout < 1 ||
         options->timeout > DAY) {
         return err_set(err, ERR_USAGE,
-                       "--timeout takes a duration from 1s to 1d, such as 60s, not \"%.60s\"", text);
+                       "--timeout takes a duration from 1s to 1d, such as 60s, not \"%.60s\"",
+                       text);
     }
     return 0;
 }
@@ -224,7 +225,7 @@ static int take_option(struct options *options, int letter, const char *value, s
     }
 }
 
-/* --- the whole ---------------------------------------------------------------------------------- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 /* getopt_long has said no; `word` is the argument that it was at. */
 static int refuse(int letter, const char *word, struct err *err)
@@ -255,10 +256,10 @@ static const char *name_of(int letter)
 static int check_together(const struct options *options, struct err *err)
 {
     if (options->keep && options->no_keep) {
-        return err_set(err, ERR_USAGE, "--keep and --nokeep together");
+        return err_set(err, ERR_USAGE, "--keep and --nokeep contradict each other; give one");
     }
     if (options->silent && options->verbose) {
-        return err_set(err, ERR_USAGE, "--silent and --verbose together");
+        return err_set(err, ERR_USAGE, "--silent and --verbose contradict each other; give one");
     }
     return 0;
 }

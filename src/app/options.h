@@ -45,6 +45,7 @@ int options_parse(struct options *options, int argc, char **argv, struct err *er
 /* What the command line says about every account, over the run file. */
 void options_apply(const struct options *options, struct account *account);
 
+/* Prints for --help and --version. */
 void options_print_help(FILE *to);
 void options_print_version(FILE *to);
 

@@ -95,7 +95,7 @@ static void take_event(struct pool *pool, struct slot *slot, struct event *event
     }
 }
 
-/* --- in the worker ------------------------------------------------------------------------------ */
+/* --- in the worker ---------------------------------------------------------------------------- */
 
 struct pipe_end {
     int fd;
@@ -165,7 +165,7 @@ static void run_child(const struct pool *pool, const struct slot *slot, size_t i
     _exit(0);
 }
 
-/* --- starting ----------------------------------------------------------------------------------- */
+/* --- starting --------------------------------------------------------------------------------- */
 
 static int make_pipe(int fds[2])
 {
@@ -273,7 +273,7 @@ static void start_more(struct pool *pool)
     }
 }
 
-/* --- ending ------------------------------------------------------------------------------------- */
+/* --- ending ----------------------------------------------------------------------------------- */
 
 /* The group may not be there yet, or no more; the leader always is until it was waited for. */
 static void kill_worker(const struct slot *slot)
@@ -298,7 +298,7 @@ static void report_death(struct pool *pool, const struct slot *slot, int status)
     } else if (WEXITSTATUS(status) == err_status(ERR_SYSTEM)) {
         err_set(&err, ERR_SYSTEM, "worker ran out of memory; the next run goes on");
     } else {
-        err_set(&err, ERR_WORKER, "worker ended without a result (status %d)",
+        err_set(&err, ERR_WORKER, "worker ended without a result (status %d); the next run goes on",
                 WEXITSTATUS(status));
     }
     report_result(pool->report, title, &(struct session_figures){0}, err.kind, err.text);
@@ -386,7 +386,7 @@ static void pass_on_stop(struct pool *pool)
     }
 }
 
-/* --- the loop ----------------------------------------------------------------------------------- */
+/* --- the loop --------------------------------------------------------------------------------- */
 
 static int wait_ms(const struct pool *pool)
 {
@@ -443,7 +443,7 @@ static void report_rest(struct pool *pool)
     report_error(pool->report, NULL, &err);
 }
 
-/* --- in place ----------------------------------------------------------------------------------- */
+/* --- in place --------------------------------------------------------------------------------- */
 
 struct in_place {
     struct pool *pool;

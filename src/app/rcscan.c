@@ -56,7 +56,7 @@ static int scan_comment(struct scan *scan)
 static int open_brace(struct scan *scan)
 {
     if (scan->depth == DEPTH_MAX) {
-        return refuse(scan, scan->line, "too many braces inside each other");
+        return refuse(scan, scan->line, "too many braces inside each other; sections do not nest");
     }
     struct rctext *text = scan->text;
     if (scan->depth == 0) {
@@ -71,7 +71,7 @@ static int open_brace(struct scan *scan)
 static int close_brace(struct scan *scan)
 {
     if (scan->depth == 0) {
-        return refuse(scan, scan->line, "a } too many");
+        return refuse(scan, scan->line, "a } too many; remove it, or add its {");
     }
     if (scan->fresh && scan->depth > 1) {
         return refuse(scan, scan->line, "an empty list; leave the key out instead");
@@ -105,7 +105,7 @@ static int check_variable(struct scan *scan)
     variable[len] = '\0';
     if (!has_default && getenv(variable) == NULL) {
         return refuse(scan, scan->line,
-                      "the environment has no %s; set it, or write single quotes if ${ means itself",
+                      "the environment has no %s; set it, or use single quotes if ${ means itself",
                       variable);
     }
     scan->at = stop + 1;
@@ -137,7 +137,7 @@ static int scan_escape(struct scan *scan)
                       "\\%c means nothing in double quotes; write \\\\ or use single quotes",
                       c > 0x20 && c < 0x7f ? c : '?');
     } else if (is_nul(scan->at + 1, scan->end)) {
-        return refuse(scan, scan->line, "a text cannot hold a NUL");
+        return refuse(scan, scan->line, "a text cannot hold a NUL; remove the escape");
     }
     scan->at += 2;
     return 0;
@@ -161,7 +161,7 @@ static int scan_double(struct scan *scan, unsigned first)
         }
     }
     if (scan->at >= scan->end || *scan->at != '"') {
-        return refuse(scan, first, "a \" without its end on this line");
+        return refuse(scan, first, "a \" without its end on this line; add it");
     }
     return 0;
 }
@@ -179,7 +179,7 @@ static int scan_single(struct scan *scan, unsigned first)
         scan->at += scan->at < scan->end;
     }
     if (scan->at >= scan->end || *scan->at != '\'') {
-        return refuse(scan, first, "a ' without its end on this line");
+        return refuse(scan, first, "a ' without its end on this line; add it");
     }
     return 0;
 }
@@ -188,7 +188,7 @@ static int scan_string(struct scan *scan)
 {
     if (scan->behind != BEHIND_GAP) {
         return refuse(scan, scan->line,
-                      "a quote inside a word; quote the whole of it, with \\ before a quote inside");
+                      "a quote inside a word; quote the whole, with \\ before a quote inside");
     }
     char quote = *scan->at++;
     int result = quote == '"' ? scan_double(scan, scan->line) : scan_single(scan, scan->line);
@@ -202,7 +202,7 @@ static int scan_word(struct scan *scan)
     char c = *scan->at;
     if (scan->behind == BEHIND_STRING) {
         return refuse(scan, scan->line,
-                      "a word right behind a quote; quote the whole, with \\ before a quote inside");
+                      "a word right behind a quote; quote it all, with \\ before a quote inside");
     }
     if (c == '/' && (next(scan) == '/' || next(scan) == '*')) {
         return refuse(scan, scan->line,
@@ -212,7 +212,7 @@ static int scan_word(struct scan *scan)
         return refuse(scan, scan->line, "%c outside quotes; put the text in quotes", c);
     }
     if ((unsigned char)c < 0x20 || c == 0x7f) {
-        return refuse(scan, scan->line, "a control character (0x%02x) outside quotes",
+        return refuse(scan, scan->line, "a control character (0x%02x) outside quotes; remove it",
                       (unsigned char)c);
     }
     scan->behind = BEHIND_WORD;
@@ -285,7 +285,7 @@ int rcscan_text(struct rctext *text, struct err *err)
         }
     }
     if (scan.depth > 0) {
-        return refuse(&scan, scan.opened[scan.depth - 1], "this { has no }");
+        return refuse(&scan, scan.opened[scan.depth - 1], "this { has no }; add it");
     }
     return 0;
 }

@@ -17,10 +17,11 @@
 static int check_kind(const char *name, const struct stat *info, struct err *err)
 {
     if (S_ISDIR(info->st_mode)) {
-        return err_set(err, ERR_CONFIG, "%s: is a folder, not a run file", name);
+        return err_set(err, ERR_CONFIG, "%s: is a folder, not a run file; name a file", name);
     }
     if (!S_ISREG(info->st_mode)) {
-        return err_set(err, ERR_CONFIG, "%s: is no regular file; `-f -` reads standard input", name);
+        return err_set(err, ERR_CONFIG, "%s: is no regular file; `-f -` reads standard input",
+                       name);
     }
     if (info->st_uid != geteuid() && info->st_uid != 0) {
         return err_set(err, ERR_CONFIG,
@@ -46,7 +47,7 @@ static int check_file(struct rctext *text, int fd, struct err *err)
         return -1;
     }
     if (text->is_input && S_ISDIR(info.st_mode)) {
-        return err_set(err, ERR_CONFIG, "%s: is a folder, not a run file", text->name);
+        return err_set(err, ERR_CONFIG, "%s: is a folder, not a run file; name a file", text->name);
     }
     text->device = info.st_dev;
     text->inode = info.st_ino;
@@ -101,9 +102,8 @@ int rctext_read(struct rctext *text, const char *path, struct err *err)
         /* O_NONBLOCK: a FIFO must not hold us before we could see that it is one. */
         fd = file_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
         if (fd < 0) {
-            err_errno(err, ERR_CONFIG, errno, "%s", path);
-            /* A run file that cannot be opened is wrong, whatever the reason. */
-            err->kind = errno == ENOENT || errno == EACCES ? ERR_CONFIG : err->kind;
+            err_set(err, ERR_CONFIG, "%s: %s; check the path of the run file", path,
+                    strerror(errno));
             rctext_free(text);
             return -1;
         }

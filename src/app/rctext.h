@@ -18,7 +18,7 @@
 
 /* That many line ends stand behind the text, so that the parser's buffers end up holding them
  * instead of a password. */
-#define RCTEXT_PADDING (48 * 1024)
+#define RCTEXT_PADDING (20 * 1024)
 
 struct rctext {
     char *name;         /* for errors */

@@ -16,7 +16,7 @@
 #define REDRAW_MS 100
 #define WIDTH_MAX 200
 
-/* --- writing ------------------------------------------------------------------------------------ */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 /* In one write(2) where the system lets us, so that lines of several processes stay whole. */
 static int put(int fd, const char *bytes, size_t len)
@@ -55,7 +55,7 @@ __attribute__((format(printf, 3, 4))) static void say(struct report *report, int
     }
 }
 
-/* --- words -------------------------------------------------------------------------------------- */
+/* --- words ------------------------------------------------------------------------------------ */
 
 char *report_size(uint64_t octets, char out[24])
 {
@@ -130,7 +130,7 @@ static void spell(const struct report *report, const struct session_figures *fig
     }
 }
 
-/* --- the status line ---------------------------------------------------------------------------- */
+/* --- the status line -------------------------------------------------------------------------- */
 
 static void sum(struct session_figures *to, const struct session_figures *more)
 {
@@ -190,7 +190,7 @@ void report_progress(struct report *report, const struct session_figures *runnin
     report->drawn = now;
 }
 
-/* --- the rest ----------------------------------------------------------------------------------- */
+/* --- the rest --------------------------------------------------------------------------------- */
 
 void report_begin(struct report *report, enum session_mode mode, bool silent, bool verbose,
                   size_t total)
@@ -241,7 +241,7 @@ void report_result(struct report *report, const char *title, const struct sessio
     report->ended.octets_planned = report->ended.octets;
     report->status = err_worst(report->status, err_status(kind));
     report->any_fresh = report->any_fresh || figures->fresh > 0;
-    if (kind != ERR_NONE) {
+    if (kind != ERR_NONE && text[0] != '\0') { /* without words: they were said where it happened */
         report_line(report, title, FP_LOG_ERROR, text);
     }
     bool something = figures->fetched > 0 || figures->deleted > 0;

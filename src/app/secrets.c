@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -20,7 +21,9 @@
 #include "base/file.h"
 #include "base/xalloc.h"
 
-/* --- files -------------------------------------------------------------------------------------- */
+#define SAID_MAX 200 /* of one line of a command */
+
+/* --- files ------------------------------------------------------------------------------------ */
 
 /* A buffer for secrets has all its memory from the start: growing would leave copies behind. */
 static void start(struct buf *buf, size_t max)
@@ -43,14 +46,17 @@ static int slurp(const char *path, struct buf *buf, bool *shared, struct err *er
     int fd = file_open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0);
     if (fd < 0) {
         int why = errno;
-        return why == ENOENT || why == ENOTDIR ? 0 : err_errno(err, ERR_CONFIG, why, "%s", path);
+        return why == ENOENT || why == ENOTDIR
+                   ? 0
+                   : err_set(err, ERR_CONFIG, "%s: %s; check its mode and owner", path,
+                             strerror(why));
     }
     struct stat info;
     int result = 1;
     if (fstat(fd, &info) != 0) {
         result = err_errno(err, ERR_CONFIG, errno, "%s", path);
     } else if (S_ISDIR(info.st_mode)) {
-        result = err_set(err, ERR_CONFIG, "%s: is a folder", path);
+        result = err_set(err, ERR_CONFIG, "%s: is a folder; a file is needed", path);
     } else if (file_read(fd, buf, path, err) != 0) {
         result = -1;
     } else {
@@ -73,7 +79,8 @@ static int take_line(struct account *account, const struct buf *buf, const char 
         return err_set(err, ERR_LOGIN, "%s: the first line is empty; it is the password", what);
     }
     if (memchr(line.ptr, '\0', line.len) != NULL || secret_set(&account->password, line) != 0) {
-        return err_set(err, ERR_LOGIN, "%s: the first line is no password", what);
+        return err_set(err, ERR_LOGIN,
+                       "%s: the first line is no password; it is too long or holds a NUL", what);
     }
     return 0;
 }
@@ -97,7 +104,30 @@ static int from_file(struct account *account, const char *path, const struct log
     return result;
 }
 
-/* --- commands ----------------------------------------------------------------------------------- */
+/* --- commands --------------------------------------------------------------------------------- */
+
+/* What the command says on standard error: the last line is kept back, to become part of the error
+ * if it fails; the others, and that one if it does not, are warnings. */
+struct said {
+    const struct log *log;
+    char last[SAID_MAX];
+};
+
+static void pass_on(struct said *said)
+{
+    if (said->last[0] != '\0') {
+        log_line(said->log, FP_LOG_WARNING, "%s", said->last);
+        said->last[0] = '\0';
+    }
+}
+
+static void hear(void *ctx, enum log_level level, const char *line)
+{
+    struct said *said = ctx;
+    (void)level;
+    pass_on(said);
+    snprintf(said->last, sizeof said->last, "%s", line);
+}
 
 static int judge(const struct account *account, const char *key, const struct child_result *result,
                  struct err *err)
@@ -114,16 +144,18 @@ static int judge(const struct account *account, const char *key, const struct ch
                        result->code);
     }
     if (result->code == 127 || result->code == 126) {
-        return err_set(err, ERR_CONFIG, "%s cannot be run (status %d); check its path in the run "
-                       "file", key, result->code);
+        return err_set(err, ERR_CONFIG,
+                       "%s cannot be run (status %d); check its path in the run file", key,
+                       result->code);
     }
     if (result->code != 0) {
         return err_set(err, ERR_LOGIN, "%s failed with status %d; run it by hand", key,
                        result->code);
     }
     if (result->overflow) {
-        return err_set(err, ERR_CONFIG, "%s printed more than %d octets; it is to print the "
-                       "password alone", key, SECRET_MAX);
+        return err_set(err, ERR_CONFIG,
+                       "%s printed more than %d octets; it is to print the password alone", key,
+                       SECRET_MAX);
     }
     return 0;
 }
@@ -131,6 +163,8 @@ static int judge(const struct account *account, const char *key, const struct ch
 static int from_command(struct account *account, const char *key, const char *command,
                         const struct log *log, struct err *err)
 {
+    struct said said = {.log = log};
+    struct log keeper = {.level = FP_LOG_WARNING, .write = hear, .ctx = &said};
     struct buf output;
     start(&output, SECRET_MAX);
     struct child_job job = {
@@ -139,7 +173,7 @@ static int from_command(struct account *account, const char *key, const char *co
         .output = &output,
         .deadline = clock_in(account->timeout * 1000),
         .stoppable = true,
-        .log = log,
+        .log = &keeper,
     };
     struct child_result ended;
     int result = child_run(&job, &ended, err);
@@ -150,6 +184,12 @@ static int from_command(struct account *account, const char *key, const char *co
         result = take_line(account, &output, key, err);
     }
     finish(&output);
+    if (result == 0) {
+        pass_on(&said);
+    } else if (said.last[0] != '\0') {
+        size_t len = strlen(err->text);
+        snprintf(err->text + len, sizeof err->text - len, " (%s)", said.last);
+    }
     return result;
 }
 
@@ -166,14 +206,18 @@ int secrets_fetch(struct account *account, const struct log *log, struct err *er
     }
     if (account->password_file != NULL) {
         int result = from_file(account, account->password_file, log, err);
-        return result == 0 ? err_set(err, ERR_CONFIG, "%s: this password_file is not there",
-                                     account->password_file)
-                           : result < 0 ? -1 : 0;
+        if (result == 0) {
+            return err_set(err, ERR_CONFIG,
+                           "%s: this password_file is not there; write the password into it, or "
+                           "correct the path",
+                           account->password_file);
+        }
+        return result < 0 ? -1 : 0;
     }
     return 0;
 }
 
-/* --- what the run file does not say -------------------------------------------------------------- */
+/* --- what the run file does not say ----------------------------------------------------------- */
 
 static bool needs_no_password(const char *method)
 {
@@ -264,7 +308,7 @@ int secrets_find(struct account *account, const struct log *log, struct err *err
     return result < 0 ? -1 : 0;
 }
 
-/* --- keeping them in ----------------------------------------------------------------------------- */
+/* --- keeping them in -------------------------------------------------------------------------- */
 
 #if defined(__SANITIZE_ADDRESS__)
 #define WATCHED 1

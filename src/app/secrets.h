@@ -18,7 +18,8 @@
 bool secrets_are_given(const struct account *account);
 
 /* The parent's part: fills account->password from credentials, netrc or the terminal, if nothing is
- * given. ERR_CONFIG: there is none, or a source is broken; ERR_STOPPED; ERR_LOGIN: nothing typed. */
+ * given. ERR_CONFIG: there is none, or a source is broken; ERR_STOPPED; ERR_LOGIN: nothing was
+ * typed. */
 int secrets_find(struct account *account, const struct log *log, struct err *err);
 
 /* The worker's part: fills account->password from the command or file. ERR_LOGIN, ERR_CONFIG,

@@ -31,7 +31,7 @@ static int read_line(int fd, char *line, size_t *len, struct err *err)
             continue;
         }
         if (n <= 0) {
-            return err_set(err, ERR_LOGIN, "no password was typed");
+            return err_set(err, ERR_LOGIN, "no password was typed; run it again");
         }
         char *stop = memchr(line + *len, '\n', (size_t)n);
         *len += stop != NULL ? (size_t)(stop - (line + *len)) : (size_t)n;
@@ -50,7 +50,7 @@ static int ask(int fd, const char *prompt, struct secret *secret, struct err *er
     }
     int result = read_line(fd, line, &len, err);
     if (result == 1 && len == 0) {
-        result = err_set(err, ERR_LOGIN, "no password was typed");
+        result = err_set(err, ERR_LOGIN, "no password was typed; run it again");
     }
     if (result == 1) {
         secret_set(secret, str_of(line, len));

@@ -22,11 +22,11 @@ extern char **environ;
 #define IDLE_EVERY_MS 500
 #define CHUNK 4096
 #define AT_ONCE (2 * SECRET_MAX) /* of output, had in memory from the start */
-#define DRAIN_MAX (1024 * 1024) /* what a pipe may still hold when its writer has ended */
-#define COMPLAINT_MAX 1024      /* of one line of standard error */
-#define COMPLAINTS 20           /* lines that are logged */
-#define REPORT_FD 3             /* tells the parent why exec failed, and closes if it did not */
-#define FD_BOUND 65536          /* where closing one by one ends */
+#define DRAIN_MAX (1024 * 1024)  /* what a pipe may still hold when its writer has ended */
+#define COMPLAINT_MAX 1024       /* of one line of standard error */
+#define COMPLAINTS 20            /* lines that are logged */
+#define REPORT_FD 3              /* tells the parent why exec failed, and closes if it did not */
+#define FD_BOUND 65536           /* where closing one by one ends */
 
 enum phase { PHASE_RUNNING, PHASE_TERMED, PHASE_KILLED };
 
@@ -252,8 +252,8 @@ static int start(struct run *run, struct err *err)
     int report[2] = {-1, -1};
     int null = file_open("/dev/null", O_RDWR, 0);
     int number = 0;
-    if (null < 0 || (job->output != NULL && make_pipe(out) != 0) ||
-        make_pipe(complaints) != 0 || make_pipe(report) != 0) {
+    if (null < 0 || (job->output != NULL && make_pipe(out) != 0) || make_pipe(complaints) != 0 ||
+        make_pipe(report) != 0) {
         number = errno;
     } else {
         struct birth birth = {

@@ -11,24 +11,15 @@ static const struct {
     bool temporary;
     bool keeps_connection;
 } traits[ERR_KINDS] = {
-    [ERR_NONE] = {0, false, true},
-    [ERR_USAGE] = {64, false, true},
-    [ERR_MESSAGE] = {65, true, true},
-    [ERR_HOST] = {68, false, false},
-    [ERR_REFUSED] = {69, false, true},
-    [ERR_WORKER] = {70, false, false},
-    [ERR_SYSTEM] = {71, true, true},
-    [ERR_CREATE] = {73, false, true},
-    [ERR_IO] = {74, false, true},
-    [ERR_AGAIN] = {75, true, true},
-    [ERR_TIMEOUT] = {75, true, false},
-    [ERR_CLOSED] = {75, true, false},
-    [ERR_LOCKED] = {75, true, true},
-    [ERR_STOPPED] = {75, true, false},
-    [ERR_PROTOCOL] = {76, false, false},
-    [ERR_FRAMING] = {76, true, false},
-    [ERR_LOGIN] = {77, false, true},
-    [ERR_TRUST] = {77, false, false},
+    [ERR_NONE] = {0, false, true},       [ERR_USAGE] = {64, false, true},
+    [ERR_MESSAGE] = {65, true, true},    [ERR_HOST] = {68, false, false},
+    [ERR_REFUSED] = {69, false, true},   [ERR_WORKER] = {70, false, false},
+    [ERR_SYSTEM] = {71, true, true},     [ERR_CREATE] = {73, false, true},
+    [ERR_IO] = {74, false, true},        [ERR_AGAIN] = {75, true, true},
+    [ERR_TIMEOUT] = {75, true, false},   [ERR_CLOSED] = {75, true, false},
+    [ERR_LOCKED] = {75, true, true},     [ERR_STOPPED] = {75, true, false},
+    [ERR_PROTOCOL] = {76, false, false}, [ERR_FRAMING] = {76, true, false},
+    [ERR_LOGIN] = {77, false, true},     [ERR_TRUST] = {77, false, false},
     [ERR_CONFIG] = {78, false, true},
 };
 
@@ -89,6 +80,35 @@ static enum err_kind kind_of(int number, enum err_kind kind)
     }
 }
 
+/* What a person can do about it; "" where nothing can be said that holds. */
+static const char *remedy(int number)
+{
+    switch (number) {
+    case ENOSPC:
+    case EDQUOT:
+        return "; make room there";
+    case EACCES:
+    case EPERM:
+        return "; check who owns it and its permissions";
+    case ENOENT:
+    case ENOTDIR:
+    case ELOOP:
+    case ENAMETOOLONG:
+        return "; check the path";
+    case EROFS:
+        return "; it is on a read-only file system";
+    case EIO:
+        return "; check the disk";
+    case ENOMEM:
+    case EMFILE:
+    case ENFILE:
+    case EAGAIN:
+        return "; try again when the machine has more to give";
+    default:
+        return "; try again later";
+    }
+}
+
 int err_errno(struct err *err, enum err_kind kind, int number, const char *fmt, ...)
 {
     if (err == NULL) {
@@ -102,7 +122,10 @@ int err_errno(struct err *err, enum err_kind kind, int number, const char *fmt, 
     err->kind = kind_of(number, kind);
     size_t at = append(err->text, 0, text);
     at = append(err->text, at, ": ");
-    append(err->text, at, strerror(number));
+    at = append(err->text, at, strerror(number));
+    if (strchr(text, ';') == NULL) { /* the caller knows better */
+        append(err->text, at, remedy(number));
+    }
     return -1;
 }
 

@@ -47,7 +47,8 @@ struct err {
 int err_set(struct err *err, enum err_kind kind, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* As err_set, with ": " and strerror(number) behind the text; the kind is ERR_AGAIN for a full
+/* As err_set, with ": ", strerror(number) and what to do about it behind the text (the last only
+ * if the text has no ";" of its own); the kind is ERR_AGAIN for a full
  * disk or quota (ENOSPC, EDQUOT), ERR_SYSTEM for ENOMEM, EMFILE, ENFILE and EAGAIN, else `kind`. */
 int err_errno(struct err *err, enum err_kind kind, int number, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));

@@ -21,13 +21,13 @@ enum field {
 };
 
 static const char *const kept[FIELDS] = {
-    [FIELD_RETURN_PATH] = "Return-Path",     [FIELD_FROM] = "From",
-    [FIELD_DELIVERED_TO] = "Delivered-To",   [FIELD_X_ORIGINAL_TO] = "X-Original-To",
-    [FIELD_ENVELOPE_TO] = "Envelope-To",     [FIELD_TO] = "To",
+    [FIELD_RETURN_PATH] = "Return-Path",   [FIELD_FROM] = "From",
+    [FIELD_DELIVERED_TO] = "Delivered-To", [FIELD_X_ORIGINAL_TO] = "X-Original-To",
+    [FIELD_ENVELOPE_TO] = "Envelope-To",   [FIELD_TO] = "To",
 };
 
 static const char *const changing[] = {
-    "Status", "X-Status", "X-Keywords",     "X-UID", "X-UIDL",
+    "Status", "X-Status",   "X-Keywords",     "X-UID", "X-UIDL",
     "X-IMAP", "X-IMAPbase", "Content-Length", "Lines",
 };
 
@@ -337,7 +337,7 @@ const char *header_sender(const struct header *header)
 
 const char *header_recipient(const struct header *header)
 {
-    static const enum field fields[] = {FIELD_DELIVERED_TO, FIELD_X_ORIGINAL_TO,
-                                        FIELD_ENVELOPE_TO, FIELD_TO};
+    static const enum field fields[] = {FIELD_DELIVERED_TO, FIELD_X_ORIGINAL_TO, FIELD_ENVELOPE_TO,
+                                        FIELD_TO};
     return address(header, fields, 4, header->recipient);
 }

@@ -18,7 +18,7 @@
  * (one that was ignored at birth would take our children's ends from us); no SA_RESTART. */
 void stop_install(void);
 bool stop_asked(void);
-int stop_count(void);     /* how many times */
+int stop_count(void); /* how many times */
 
 /* The earlier of deadline and, once stop was asked, the moment of the first signal + grace_ms. */
 int64_t stop_cap(int64_t deadline, int64_t grace_ms);

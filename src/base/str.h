@@ -18,9 +18,9 @@ struct str {
 struct str str_from(const char *text); /* of a NUL-terminated text of our own; NULL is empty */
 struct str str_of(const void *ptr, size_t len);
 bool str_equal(struct str a, struct str b);
-bool str_equal_nocase(struct str a, struct str b);       /* ASCII */
-bool str_is(struct str a, const char *text);             /* exactly these bytes */
-bool str_is_nocase(struct str a, const char *text);      /* ASCII */
+bool str_equal_nocase(struct str a, struct str b);  /* ASCII */
+bool str_is(struct str a, const char *text);        /* exactly these bytes */
+bool str_is_nocase(struct str a, const char *text); /* ASCII */
 bool str_has_prefix(struct str a, const char *prefix);
 bool str_has_prefix_nocase(struct str a, const char *prefix);
 /* True if the needle occurs anywhere in a, ASCII case ignored; an empty one always does. */

@@ -13,11 +13,11 @@
  * else to do. */
 _Noreturn void xdie(const char *why);
 
-void *xmalloc(size_t size);                        /* size 0 is 1 */
-void *xcalloc(size_t count, size_t size);          /* zeroed; overflow ends the process */
+void *xmalloc(size_t size);                                /* size 0 is 1 */
+void *xcalloc(size_t count, size_t size);                  /* zeroed; overflow ends the process */
 void *xreallocarray(void *old, size_t count, size_t size); /* overflow ends the process */
-char *xstrdup(const char *text);                   /* NULL gives NULL */
-char *xmemdup0(const void *bytes, size_t length);  /* a copy with a NUL behind it */
+char *xstrdup(const char *text);                           /* NULL gives NULL */
+char *xmemdup0(const void *bytes, size_t length);          /* a copy with a NUL behind it */
 char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -154,20 +154,31 @@ void appends_close(struct appends *appends)
 
 void appends_add(struct appends *appends, const struct append *entry)
 {
-    size_t count = appends->count;
-    if ((count & (count - 1)) == 0) /* a power of two, so full */
-        appends->entries = xreallocarray(appends->entries, count == 0 ? 1 : 2 * count,
-                                         sizeof *appends->entries);
+    if (appends->count == appends->room) {
+        appends->room = appends->room == 0 ? 16 : 2 * appends->room;
+        appends->entries = xreallocarray(appends->entries, appends->room, sizeof *appends->entries);
+    }
     appends->entries[appends->count++] = *entry;
 }
 
-void appends_forget(struct appends *appends, const char *mailbox)
+static bool has_twin(const struct appends *appends, size_t i, size_t from)
+{
+    for (size_t k = from; k < appends->count; k++)
+        if (memcmp(appends->entries[i].digest, appends->entries[k].digest, DIGEST_SIZE) == 0)
+            return true;
+    return false;
+}
+
+void appends_forget(struct appends *appends, const char *mailbox, size_t fresh)
 {
     size_t kept = 0;
-    for (size_t i = 0; i < appends->count; i++)
-        if (strncmp(appends->entries[i].mailbox, mailbox, SPOOL_MAILBOX) != 0)
+    for (size_t i = 0; i < fresh; i++)
+        if (strncmp(appends->entries[i].mailbox, mailbox, SPOOL_MAILBOX) != 0 ||
+            has_twin(appends, i, fresh))
             appends->entries[kept++] = appends->entries[i];
-    appends->count = kept;
+    memmove(appends->entries + kept, appends->entries + fresh,
+            (appends->count - fresh) * sizeof *appends->entries);
+    appends->count -= fresh - kept;
 }
 
 const struct append *appends_find(const struct appends *appends, const char *mailbox,
@@ -216,8 +227,8 @@ int appends_write(struct appends *appends, bool durable, struct err *err)
     char *rest = buf_reserve(&text, more);
     if (more > 0 && rest != NULL)
         memset(rest, '\n', more);
-    int result = span_write(appends->fd, appends->path, 0, text.data,
-                            rest != NULL ? len + more : len, err);
+    int result =
+        span_write(appends->fd, appends->path, 0, text.data, rest != NULL ? len + more : len, err);
     if (result == 0 && more > 0 && ftruncate(appends->fd, (off_t)len) < 0)
         result = err_errno(err, ERR_IO, errno, "cannot shorten %s", appends->path);
     if (result == 0 && durable)

@@ -7,8 +7,8 @@
  *
  *   CRC MAILBOX NAME START BEFORE OFFSET LENGTH DIGEST PATH STATE
  *
- * The state is one letter and stands outside the CRC, so that it can be changed in place. The file is
- * overwritten, not replaced: by then a repair has settled whatever was open, durably, so the old
+ * The state is one letter and stands outside the CRC, so that it can be changed in place. The file
+ * is overwritten, not replaced: by then a repair has settled whatever was open, durably, so the old
  * lines are but hints where to look, and a torn line costs itself.
  */
 #ifndef FP_DELIVERY_APPENDS_H
@@ -44,19 +44,23 @@ struct appends {
     char *path;
     char *mbox; /* its real path, escaped */
     struct append *entries;
-    size_t count;
+    size_t count, room;
     bool sure; /* no line of it is bad: what it does not tell of was never begun */
 };
 
-/* Opens (`make`: and makes, its folder fsynced) and reads the file of the mbox `real`. Without make,
- * a missing one is fine: no entries, and not sure. appends_close is right also after a failure. */
+/* Opens (`make`: and makes, its folder fsynced) and reads the file of the mbox `real`. Without
+ * make, a missing one is fine: no entries, and not sure. appends_close is right also after a
+ * failure. */
 int appends_open(struct appends *appends, const struct deliver_settings *settings, const char *real,
                  bool make, struct err *err);
 void appends_close(struct appends *appends);
 
-/* Adds an entry; drops all of one mailbox. In memory. */
+/* In memory. */
 void appends_add(struct appends *appends, const struct append *entry);
-void appends_forget(struct appends *appends, const char *mailbox);
+
+/* Drops all of a mailbox's entries from before `fresh` (an index), but for those whose message is
+ * equal to one from there on: so that the old one will not be taken for the new one. */
+void appends_forget(struct appends *appends, const char *mailbox, size_t fresh);
 
 const struct append *appends_find(const struct appends *appends, const char *mailbox,
                                   const char *name);
@@ -67,8 +71,8 @@ int appends_write(struct appends *appends, bool durable, struct err *err);
 /* Exactly n bytes written in lower-case hex: 0, or -1. */
 int appends_read_hex(struct str word, unsigned char *out, size_t n);
 
-/* CRC-32 of the last bytes (up to 4096) before `start`: unchanged means that nobody has moved what is
- * there. -1: unreadable, or the file ends before start. */
+/* CRC-32 of the last bytes (up to 4096) before `start`: unchanged means that nobody has moved what
+ * is there. -1: unreadable, or the file ends before start. */
 int appends_before(int mbox, uint64_t start, uint32_t *crc);
 
 #endif

@@ -12,18 +12,21 @@ static const struct kind *const kinds[DELIVER_KINDS] = {
     [DELIVER_MDA] = &mda_kind,
 };
 
-static const struct kind *find_kind(struct str name) {
+static const struct kind *find_kind(struct str name)
+{
     for (size_t i = 0; i < DELIVER_KINDS; i++)
         if (str_is(name, kinds[i]->name))
             return kinds[i];
     return NULL;
 }
 
-int deliver_probe(const struct deliver_settings *settings, struct err *err) {
+int deliver_probe(const struct deliver_settings *settings, struct err *err)
+{
     return kinds[settings->kind]->probe(settings, err);
 }
 
-int deliver_open(struct deliver **out, const struct deliver_settings *settings, struct err *err) {
+int deliver_open(struct deliver **out, const struct deliver_settings *settings, struct err *err)
+{
     struct deliver *deliver = xcalloc(1, sizeof *deliver);
     deliver->settings = settings;
     deliver->kind = kinds[settings->kind];
@@ -35,75 +38,89 @@ int deliver_open(struct deliver **out, const struct deliver_settings *settings, 
     return 0;
 }
 
-void deliver_close(struct deliver *deliver) {
+void deliver_close(struct deliver *deliver)
+{
     if (deliver == NULL)
         return;
     deliver->kind->close(deliver);
     free(deliver);
 }
 
-void deliver_place(const struct deliver *deliver, struct buf *out) {
+void deliver_place(const struct deliver *deliver, struct buf *out)
+{
     deliver->kind->place(deliver, out);
 }
 
-size_t deliver_unit(const struct deliver *deliver) {
+size_t deliver_unit(const struct deliver *deliver)
+{
     return deliver->kind->unit;
 }
 
-uint64_t deliver_room(const struct deliver *deliver) {
+uint64_t deliver_room(const struct deliver *deliver)
+{
     return file_room(deliver->kind->folder(deliver));
 }
 
-int deliver_begin(struct deliver *deliver, struct parcel **parcel, struct err *err) {
+int deliver_begin(struct deliver *deliver, struct parcel **parcel, struct err *err)
+{
     return deliver->kind->begin(deliver, parcel, err);
 }
 
-int deliver_finish(struct deliver *deliver, struct parcel *parcel, struct err *err) {
+int deliver_finish(struct deliver *deliver, struct parcel *parcel, struct err *err)
+{
     return deliver->kind->finish == NULL ? 0 : deliver->kind->finish(deliver, parcel, err);
 }
 
-void deliver_drop(struct deliver *deliver, struct parcel *parcel) {
+void deliver_drop(struct deliver *deliver, struct parcel *parcel)
+{
     deliver->kind->drop(deliver, parcel);
 }
 
-int deliver_secure(struct deliver *deliver, struct parcel *const *batch, size_t n, struct err *err) {
+int deliver_secure(struct deliver *deliver, struct parcel *const *batch, size_t n, struct err *err)
+{
     return deliver->kind->secure(deliver, batch, n, err);
 }
 
-void deliver_receipt(const struct deliver *deliver, const struct parcel *parcel, struct buf *out) {
+void deliver_receipt(const struct deliver *deliver, const struct parcel *parcel, struct buf *out)
+{
     deliver->kind->receipt(deliver, parcel, out);
 }
 
-int deliver_publish(struct deliver *deliver, struct parcel *const *batch, size_t n,
-                    struct err *err) {
+int deliver_publish(struct deliver *deliver, struct parcel *const *batch, size_t n, struct err *err)
+{
     return deliver->kind->publish(deliver, batch, n, err);
 }
 
-void deliver_release(struct deliver *deliver, struct parcel **batch, size_t n) {
+void deliver_release(struct deliver *deliver, struct parcel **batch, size_t n)
+{
     deliver->kind->release(deliver, batch, n);
 }
 
-void deliver_abandon(struct deliver *deliver, struct parcel **batch, size_t n) {
+void deliver_abandon(struct deliver *deliver, struct parcel **batch, size_t n)
+{
     deliver->abandoned = true;
     for (size_t i = 0; i < n; i++)
         spool_free(batch[i]);
 }
 
 /* The path is the last word of each receipt and place. */
-static struct str last_word(struct str words) {
+static struct str last_word(struct str words)
+{
     struct str last = {"", 0};
     for (struct str word = str_word(&words); word.len > 0; word = str_word(&words))
         last = word;
     return last;
 }
 
-static bool same_place(struct str a, struct str b) {
+static bool same_place(struct str a, struct str b)
+{
     struct str rest_a = a, rest_b = b;
     return str_equal(str_word(&rest_a), str_word(&rest_b)) && str_equal(last_word(a), last_word(b));
 }
 
 int deliver_check(const struct deliver_settings *settings, struct deliver_claim *claims, size_t n,
-                  struct err *err) {
+                  struct err *err)
+{
     for (size_t from = 0, to; from < n; from = to) {
         for (to = from + 1; to < n && same_place(claims[from].receipt, claims[to].receipt); to++)
             ;
@@ -119,7 +136,8 @@ int deliver_check(const struct deliver_settings *settings, struct deliver_claim 
     return 0;
 }
 
-int deliver_sweep(const struct deliver_settings *settings, struct str place, struct err *err) {
+int deliver_sweep(const struct deliver_settings *settings, struct str place, struct err *err)
+{
     const struct kind *kind = find_kind(str_word(&place));
     return kind == NULL ? 0 : kind->sweep(settings, place, err);
 }

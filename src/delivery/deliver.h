@@ -50,7 +50,8 @@ struct deliver;
 int deliver_probe(const struct deliver_settings *settings, struct err *err);
 
 /* Opens, making folders that are missing (durably). */
-int deliver_open(struct deliver **deliver, const struct deliver_settings *settings, struct err *err);
+int deliver_open(struct deliver **deliver, const struct deliver_settings *settings,
+                 struct err *err);
 void deliver_close(struct deliver *deliver); /* NULL is fine */
 
 /* "kind path": where messages of this deliver are spooled, to be remembered before the first one,
@@ -77,10 +78,11 @@ int deliver_secure(struct deliver *deliver, struct parcel *const *batch, size_t 
  * (kind first), appended to out. After secure. */
 void deliver_receipt(const struct deliver *deliver, const struct parcel *parcel, struct buf *out);
 
-/* Makes the batch visible and durable; each parcel's outcome is set. -1: the destination failed as a
- * whole; parcels whose outcome is still WAITING may or may not be there: their take stays open and
+/* Makes the batch visible and durable; each parcel's outcome is set. -1: the destination failed as
+ * a whole; parcels whose outcome is still WAITING may or may not be there: their take stays open and
  * the next run looks. */
-int deliver_publish(struct deliver *deliver, struct parcel *const *batch, size_t n, struct err *err);
+int deliver_publish(struct deliver *deliver, struct parcel *const *batch, size_t n,
+                    struct err *err);
 
 /* After done: spool files and the batch's marker go, the parcels are freed. */
 void deliver_release(struct deliver *deliver, struct parcel **batch, size_t n);
@@ -92,7 +94,7 @@ void deliver_abandon(struct deliver *deliver, struct parcel **batch, size_t n);
 enum deliver_found {
     DELIVER_AGAIN,     /* not there: fetch it again */
     DELIVER_PUBLISHED, /* there, and durable now */
-    DELIVER_LOST       /* as AGAIN, but traces of it were cleaned away by somebody: worth a warning */
+    DELIVER_LOST /* as AGAIN, but traces of it were cleaned away by somebody: worth a warning */
 };
 struct deliver_claim {
     struct str receipt;

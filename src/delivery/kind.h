@@ -29,7 +29,7 @@ struct kind {
     void (*receipt)(const struct deliver *deliver, const struct parcel *parcel, struct buf *out);
     int (*publish)(struct deliver *deliver, struct parcel *const *batch, size_t n, struct err *err);
     void (*release)(struct deliver *deliver, struct parcel **batch, size_t n);
-    /* Claims of this kind, all with the same last word (the path). `words`: receipts without kind. */
+    /* Claims of this kind, all with the same last word (the path). */
     int (*check)(const struct deliver_settings *settings, struct deliver_claim *claims, size_t n,
                  struct err *err);
     int (*sweep)(const struct deliver_settings *settings, struct str words, struct err *err);

@@ -30,7 +30,8 @@ struct maildir {
     char marker[SPOOL_NAME_MAX]; /* "" until the first message */
 };
 
-static void close_maildir(struct maildir *maildir) {
+static void close_maildir(struct maildir *maildir)
+{
     for (int i = 0; i < FOLDERS; i++) {
         if (maildir->fd[i] >= 0)
             close(maildir->fd[i]);
@@ -43,7 +44,8 @@ static void close_maildir(struct maildir *maildir) {
 }
 
 /* Opens what is there. 0, or -1 with errno's ENOENT if a part of it is missing. */
-static int open_folders(struct maildir *maildir) {
+static int open_folders(struct maildir *maildir)
+{
     maildir->root = file_open(maildir->where, O_RDONLY | O_DIRECTORY, 0);
     for (int i = 0; i < FOLDERS && maildir->root >= 0; i++) {
         maildir->fd[i] = file_open(maildir->path[i], O_RDONLY | O_DIRECTORY, 0);
@@ -53,7 +55,8 @@ static int open_folders(struct maildir *maildir) {
     return maildir->root < 0 ? -1 : 0;
 }
 
-static struct maildir *new_maildir(const char *where) {
+static struct maildir *new_maildir(const char *where)
+{
     struct maildir *maildir = xcalloc(1, sizeof *maildir);
     maildir->root = -1;
     maildir->where = xstrdup(where);
@@ -65,7 +68,8 @@ static struct maildir *new_maildir(const char *where) {
 }
 
 /* The fsync that makes names durable. */
-static int sync_folder(const struct deliver_settings *settings, const char *path, struct err *err) {
+static int sync_folder(const struct deliver_settings *settings, const char *path, struct err *err)
+{
 #ifdef FP_CONTROL_NO_DIRSYNC
     (void)settings, (void)path, (void)err;
     return 0;
@@ -83,7 +87,8 @@ static int sync_folder(const struct deliver_settings *settings, const char *path
 #endif
 }
 
-static int check_folder(const char *path, struct err *err) {
+static int check_folder(const char *path, struct err *err)
+{
     struct stat status;
     if (stat(path, &status) < 0) {
         if (errno == ENOENT)
@@ -91,15 +96,16 @@ static int check_folder(const char *path, struct err *err) {
         return err_errno(err, ERR_CREATE, errno, "cannot use the Maildir %s", path);
     }
     if (!S_ISDIR(status.st_mode))
-        return err_set(err, ERR_CREATE,
-                       "%s is not a folder, so it cannot be a Maildir; give another path for maildir",
-                       path);
+        return err_set(
+            err, ERR_CREATE,
+            "%s is not a folder, so it cannot be a Maildir; give another path for maildir", path);
     if (access(path, W_OK | X_OK) < 0)
         return err_errno(err, ERR_CREATE, errno, "cannot write to the Maildir %s", path);
     return 0;
 }
 
-static int probe(const struct deliver_settings *settings, struct err *err) {
+static int probe(const struct deliver_settings *settings, struct err *err)
+{
     char *path = xstrdup(settings->where);
     int state = check_folder(path, err);
     while (state == 1) { /* missing: may it be made in what is there above it? */
@@ -118,7 +124,8 @@ static int probe(const struct deliver_settings *settings, struct err *err) {
     return state;
 }
 
-static int open_kind(struct deliver *deliver, struct err *err) {
+static int open_kind(struct deliver *deliver, struct err *err)
+{
     const struct deliver_settings *settings = deliver->settings;
     struct maildir *maildir = new_maildir(settings->where);
     deliver->state = maildir;
@@ -135,7 +142,8 @@ static int open_kind(struct deliver *deliver, struct err *err) {
     return 0;
 }
 
-static void close_kind(struct deliver *deliver) {
+static void close_kind(struct deliver *deliver)
+{
     struct maildir *maildir = deliver->state;
     if (maildir == NULL)
         return;
@@ -144,12 +152,14 @@ static void close_kind(struct deliver *deliver) {
     close_maildir(maildir);
 }
 
-static const char *folder(const struct deliver *deliver) {
+static const char *folder(const struct deliver *deliver)
+{
     const struct maildir *maildir = deliver->state;
     return maildir->path[TMP];
 }
 
-static void add_escaped(struct buf *out, const char *text) {
+static void add_escaped(struct buf *out, const char *text)
+{
     size_t cap = STR_ESCAPED_MAX(strlen(text));
     char *escaped = xmalloc(cap);
     str_escape(str_from(text), escaped, cap);
@@ -157,12 +167,14 @@ static void add_escaped(struct buf *out, const char *text) {
     free(escaped);
 }
 
-static void place(const struct deliver *deliver, struct buf *out) {
+static void place(const struct deliver *deliver, struct buf *out)
+{
     buf_addf(out, "maildir ");
     add_escaped(out, deliver->settings->where);
 }
 
-static int make_marker(struct deliver *deliver, struct err *err) {
+static int make_marker(struct deliver *deliver, struct err *err)
+{
     struct maildir *maildir = deliver->state;
     char name[SPOOL_NAME_MAX];
     spool_name(deliver->settings->mailbox, 'B', name);
@@ -174,7 +186,8 @@ static int make_marker(struct deliver *deliver, struct err *err) {
     return 0;
 }
 
-static int begin(struct deliver *deliver, struct parcel **parcel, struct err *err) {
+static int begin(struct deliver *deliver, struct parcel **parcel, struct err *err)
+{
     struct maildir *maildir = deliver->state;
     if (maildir->marker[0] == '\0' && make_marker(deliver, err) < 0)
         return -1;
@@ -182,12 +195,14 @@ static int begin(struct deliver *deliver, struct parcel **parcel, struct err *er
                        err);
 }
 
-static void drop(struct deliver *deliver, struct parcel *parcel) {
+static void drop(struct deliver *deliver, struct parcel *parcel)
+{
     (void)deliver;
     spool_drop(parcel);
 }
 
-static int secure(struct deliver *deliver, struct parcel *const *batch, size_t n, struct err *err) {
+static int secure(struct deliver *deliver, struct parcel *const *batch, size_t n, struct err *err)
+{
     struct maildir *maildir = deliver->state;
     if (!deliver->settings->durable)
         return 0;
@@ -197,7 +212,8 @@ static int secure(struct deliver *deliver, struct parcel *const *batch, size_t n
 }
 
 /* maildir OCTETS NAME MARKER PATH */
-static void receipt(const struct deliver *deliver, const struct parcel *parcel, struct buf *out) {
+static void receipt(const struct deliver *deliver, const struct parcel *parcel, struct buf *out)
+{
     const struct maildir *maildir = deliver->state;
     buf_addf(out, "maildir %llu ", (unsigned long long)parcel->octets);
     add_escaped(out, parcel->name);
@@ -207,14 +223,15 @@ static void receipt(const struct deliver *deliver, const struct parcel *parcel, 
     add_escaped(out, maildir->where);
 }
 
-static int publish_one(struct maildir *maildir, const char *name, struct err *err) {
+static int publish_one(struct maildir *maildir, const char *name, struct err *err)
+{
     if (renameat(maildir->fd[TMP], name, maildir->fd[NEW], name) == 0)
         return 0;
     return err_errno(err, ERR_IO, errno, "cannot move %s to %s", name, maildir->path[NEW]);
 }
 
-static int publish(struct deliver *deliver, struct parcel *const *batch, size_t n,
-                   struct err *err) {
+static int publish(struct deliver *deliver, struct parcel *const *batch, size_t n, struct err *err)
+{
     struct maildir *maildir = deliver->state;
     size_t moved = 0;
     int result = 0;
@@ -240,7 +257,8 @@ static int publish(struct deliver *deliver, struct parcel *const *batch, size_t 
     return result;
 }
 
-static void release(struct deliver *deliver, struct parcel **batch, size_t n) {
+static void release(struct deliver *deliver, struct parcel **batch, size_t n)
+{
     (void)deliver;
     for (size_t i = 0; i < n; i++) {
         if (batch[i]->outcome == PARCEL_DELIVERED)
@@ -257,11 +275,13 @@ struct sought {
     bool found;
 };
 
-static int by_name(const void *a, const void *b) {
+static int by_name(const void *a, const void *b)
+{
     return strcmp(((const struct sought *)a)->name, ((const struct sought *)b)->name);
 }
 
-static int read_name(struct str word, char out[SPOOL_NAME_MAX]) {
+static int read_name(struct str word, char out[SPOOL_NAME_MAX])
+{
     size_t len;
     if (str_unescape(word, out, SPOOL_NAME_MAX - 1, &len) < 0 || memchr(out, '/', len) != NULL ||
         memchr(out, '\0', len) != NULL || len == 0)
@@ -271,7 +291,8 @@ static int read_name(struct str word, char out[SPOOL_NAME_MAX]) {
 }
 
 static int read_receipt(struct deliver_claim *claim, struct sought *sought, struct str *path,
-                        struct err *err) {
+                        struct err *err)
+{
     struct str words = claim->receipt;
     str_word(&words); /* kind */
     str_word(&words); /* octets: for people */
@@ -285,7 +306,8 @@ static int read_receipt(struct deliver_claim *claim, struct sought *sought, stru
 
 /* Looks through a folder once for all of them; a reader may have added flags behind ':'. */
 static int scan_folder(const struct maildir *maildir, int which, struct sought *sought, size_t n,
-                       struct err *err) {
+                       struct err *err)
+{
     DIR *dir = opendir(maildir->path[which]);
     if (dir == NULL)
         return err_errno(err, ERR_IO, errno, "cannot read %s", maildir->path[which]);
@@ -317,7 +339,8 @@ static int scan_folder(const struct maildir *maildir, int which, struct sought *
 }
 
 /* Not in new/ or cur/: complete in tmp/ (its take says so), or moved on, or cleaned away. */
-static int settle_missing(const struct maildir *maildir, struct sought *sought, struct err *err) {
+static int settle_missing(const struct maildir *maildir, struct sought *sought, struct err *err)
+{
     int fd = openat(maildir->fd[TMP], sought->name, O_RDONLY | O_CLOEXEC);
     if (fd >= 0) {
         int synced = file_sync(fd, sought->name, err);
@@ -329,8 +352,7 @@ static int settle_missing(const struct maildir *maildir, struct sought *sought, 
                              maildir->path[NEW]);
         sought->found = true;
     } else if (errno != ENOENT) {
-        return err_errno(err, ERR_IO, errno, "cannot open %s/%s", maildir->path[TMP],
-                         sought->name);
+        return err_errno(err, ERR_IO, errno, "cannot open %s/%s", maildir->path[TMP], sought->name);
     } else if (faccessat(maildir->fd[TMP], sought->marker, F_OK, 0) == 0) {
         sought->found = true;
     }
@@ -338,7 +360,8 @@ static int settle_missing(const struct maildir *maildir, struct sought *sought, 
 }
 
 static int settle(const struct deliver_settings *settings, const struct maildir *maildir,
-                  struct sought *sought, size_t n, struct err *err) {
+                  struct sought *sought, size_t n, struct err *err)
+{
     qsort(sought, n, sizeof *sought, by_name);
     /* A reader moves mail from new/ to cur/ and renames within cur/, so look in that order, and
      * once more in cur/. */
@@ -359,7 +382,8 @@ static int settle(const struct deliver_settings *settings, const struct maildir 
     return 0;
 }
 
-static char *path_of(struct str escaped) {
+static char *path_of(struct str escaped)
+{
     char *path = xmalloc(escaped.len + 1);
     size_t len = 0;
     if (str_unescape(escaped, path, escaped.len, &len) < 0)
@@ -369,7 +393,8 @@ static char *path_of(struct str escaped) {
 }
 
 static int check(const struct deliver_settings *settings, struct deliver_claim *claims, size_t n,
-                 struct err *err) {
+                 struct err *err)
+{
     struct sought *sought = xcalloc(n, sizeof *sought);
     struct str path = {"", 0};
     int result = 0;
@@ -383,8 +408,8 @@ static int check(const struct deliver_settings *settings, struct deliver_claim *
         for (size_t i = 0; i < n; i++)
             claims[i].found = DELIVER_LOST;
     } else if (result == 0) {
-        result = err_errno(err, ERR_CREATE, errno, "cannot look for mail of the last run in %s",
-                           where);
+        result =
+            err_errno(err, ERR_CREATE, errno, "cannot look for mail of the last run in %s", where);
     }
     close_maildir(maildir);
     free(where);
@@ -392,7 +417,8 @@ static int check(const struct deliver_settings *settings, struct deliver_claim *
     return result;
 }
 
-static int sweep(const struct deliver_settings *settings, struct str words, struct err *err) {
+static int sweep(const struct deliver_settings *settings, struct str words, struct err *err)
+{
     char *where = path_of(str_word(&words));
     struct maildir *maildir = new_maildir(where);
     size_t removed = 0;

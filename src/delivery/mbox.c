@@ -1,6 +1,6 @@
 /*
- * mbox(5), mboxrd: messages are spooled in the state folder, in the form in which the mbox will hold
- * them, and a whole batch is appended under the locks of the mbox with one fsync.
+ * mbox(5), mboxrd: messages are spooled in the state folder, in the form in which the mbox will
+ * hold them, and a whole batch is appended under the locks of the mbox with one fsync.
  *
  * The order of an append: what will be where is written down durably (appends.h); the file is made
  * longer by the whole batch; the range is filled; fsync; and then it is noted that it is whole. The
@@ -39,8 +39,9 @@ struct mbox {
 static int probe_file(const char *path, const struct stat *status, struct err *err)
 {
     if (!S_ISREG(status->st_mode))
-        return err_set(err, ERR_CREATE, "%s is %s, so it cannot be an mbox; give another path for mbox",
-                       path, S_ISDIR(status->st_mode) ? "a folder" : "no plain file");
+        return err_set(err, ERR_CREATE,
+                       "%s is %s, so it cannot be an mbox; give another path for mbox", path,
+                       S_ISDIR(status->st_mode) ? "a folder" : "no plain file");
     if (access(path, R_OK | W_OK) < 0)
         return err_errno(err, ERR_CREATE, errno, "cannot write to the mbox %s", path);
     return 0;
@@ -182,8 +183,6 @@ static int look_at_end(struct append_job *job, struct err *err)
     if (span_read(job->lock->fd, job->start - len, last + 2 - len, len) != (ssize_t)len)
         return err_errno(err, ERR_IO, errno, "cannot read %s", job->lock->path);
     job->lfs = last[1] != '\n' ? 2 : last[0] != '\n' ? 1 : 0;
-    if (job->start == 1 && last[1] == '\n')
-        job->lfs = 0;
     return 0;
 }
 
@@ -193,9 +192,7 @@ static int announce(struct append_job *job, bool keep_ours, struct err *err)
     struct append entry = {.state = APPEND_OPEN, .start = job->start};
     if (appends_before(job->lock->fd, job->start, &entry.before) < 0)
         return err_errno(err, ERR_IO, errno, "cannot read %s", job->lock->path);
-    if (!keep_ours)
-        appends_forget(job->appends, job->settings->mailbox);
-    job->first = job->appends->count;
+    size_t fresh = job->appends->count;
     job->end = job->start + job->lfs;
     snprintf(entry.mailbox, sizeof entry.mailbox, "%.*s", SPOOL_MAILBOX, job->settings->mailbox);
     for (size_t i = 0; i < job->n; i++) {
@@ -207,6 +204,9 @@ static int announce(struct append_job *job, bool keep_ours, struct err *err)
         job->end += form->length;
         appends_add(job->appends, &entry);
     }
+    if (!keep_ours)
+        appends_forget(job->appends, job->settings->mailbox, fresh);
+    job->first = job->appends->count - job->n;
     return appends_write(job->appends, job->settings->durable, err);
 }
 
@@ -226,7 +226,8 @@ static int fill(const struct append_job *job, struct err *err)
     if (job->settings->durable && file_sync(lock->fd, lock->path, err) < 0)
         return -1;
     if (!mboxlock_is_current(lock))
-        return err_set(err, ERR_AGAIN, "%s was replaced by another program while mail was written to it",
+        return err_set(err, ERR_AGAIN,
+                       "%s was replaced by another program while mail was written to it",
                        lock->path);
     return 0;
 }
@@ -257,7 +258,8 @@ static void undo(const struct append_job *job)
 
 static int append(struct append_job *job, struct mbox *mbox, struct err *err)
 {
-    if (mboxrepair_run(job->settings, job->lock, job->appends, err) < 0 || look_at_end(job, err) < 0)
+    if (mboxrepair_run(job->settings, job->lock, job->appends, err) < 0 ||
+        look_at_end(job, err) < 0)
         return -1;
     /* An empty one may have been made just now. */
     if (job->settings->durable && (!mbox->synced || job->start == 0) &&
@@ -286,11 +288,8 @@ static int publish(struct deliver *deliver, struct parcel *const *batch, size_t 
         return 0;
     if (mboxlock_take(&lock, settings, settings->where, true, &mbox->noted, err) < 0)
         return -1;
-    struct append_job job = {.settings = settings,
-                             .lock = &lock,
-                             .appends = &appends,
-                             .batch = batch,
-                             .n = n};
+    struct append_job job = {
+        .settings = settings, .lock = &lock, .appends = &appends, .batch = batch, .n = n};
     int result = appends_open(&appends, settings, lock.real, true, err);
     if (result == 0)
         result = append(&job, mbox, err);
@@ -355,7 +354,7 @@ static int look(const struct deliver_settings *settings, const struct mboxlock *
     for (size_t i = 0; i < n && result == 0; i++)
         aim(settings, &appends, &finds[i]);
     if (result == 0)
-        result = mboxfind_run(settings, lock, finds, n, err);
+        result = mboxfind_run(settings, lock, &appends, finds, n, err);
     /* No done without a barrier made by this very process. */
     if (result == 0 && settings->durable &&
         (file_sync(lock->fd, lock->path, err) < 0 || mboxlock_sync_folder(lock, err) < 0))

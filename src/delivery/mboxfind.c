@@ -14,7 +14,7 @@ static const char from_mark[] = "From ";
 
 /* ---- comparing without what readers add ---- */
 
-static const char *const changing[] = {"Status", "X-Status", "X-Keywords",     "X-UID",
+static const char *const changing[] = {"Status", "X-Status",   "X-Keywords",     "X-UID",
                                        "X-IMAP", "X-IMAPbase", "Content-Length", "Lines"};
 
 /* A message read byte by byte, those header fields left out. */
@@ -48,8 +48,8 @@ static size_t fill(struct side *side, size_t want)
     uint64_t left = side->span.length - side->next;
     size_t room = sizeof side->bytes - side->len;
     size_t ask = left < room ? (size_t)left : room;
-    ssize_t n = span_read(side->span.fd, side->span.offset + side->next, side->bytes + side->len,
-                          ask);
+    ssize_t n =
+        span_read(side->span.fd, side->span.offset + side->next, side->bytes + side->len, ask);
     side->failed = n < 0;
     side->len += n > 0 ? (size_t)n : 0;
     side->next += n > 0 ? (uint64_t)n : 0;
@@ -116,6 +116,7 @@ static int compare_loosely(const struct span *there, const struct span *spool, b
 struct search {
     const struct deliver_settings *settings;
     const struct mboxlock *lock;
+    const struct appends *known;
     struct mboxfind *finds;
     size_t n;
     size_t missing; /* of those that are searched for */
@@ -135,8 +136,8 @@ static int is_at(const struct search *search, const struct mboxfind *find, uint6
     struct span spool;
     struct span there = {.fd = search->lock->fd, .path = search->lock->path, .offset = at};
     *found = false;
-    if (find->kept && mboxrepair_open_spool(search->settings, find->name, find->length,
-                                            find->digest, &spool)) {
+    if (find->kept &&
+        mboxrepair_open_spool(search->settings, find->name, find->length, find->digest, &spool)) {
         there.length = INT64_MAX - at; /* up to the end of the file: fields may have been added */
         int result = compare_loosely(&there, &spool, found, err);
         mboxrepair_close_spool(&spool);
@@ -171,10 +172,26 @@ static uint64_t head_hash(struct span span)
 
 /* ---- everywhere ---- */
 
+/* True if that entry is of one of those that we look for. */
+static bool is_sought(const struct search *search, size_t entry)
+{
+    const struct append *known = &search->known->entries[entry];
+    if (strncmp(known->mailbox, search->settings->mailbox, SPOOL_MAILBOX) != 0)
+        return false;
+    for (size_t i = 0; i < search->n; i++)
+        if (strcmp(search->finds[i].name, known->name) == 0)
+            return true;
+    return false;
+}
+
 static bool is_taken(const struct search *search, uint64_t at)
 {
     for (size_t i = 0; i < search->n; i++)
         if (search->finds[i].found && search->finds[i].at == at)
+            return true;
+    for (size_t i = 0; i < search->known->count; i++)
+        if (search->known->entries[i].state == APPEND_WHOLE &&
+            search->known->entries[i].offset == at && !is_sought(search, i))
             return true;
     return false;
 }
@@ -231,8 +248,8 @@ static int scan(struct search *search, struct err *err)
 static int look_first(struct search *search, struct mboxfind *find, struct err *err)
 {
     struct span spool;
-    find->kept = mboxrepair_open_spool(search->settings, find->name, find->length, find->digest,
-                                       &spool);
+    find->kept =
+        mboxrepair_open_spool(search->settings, find->name, find->length, find->digest, &spool);
     if (find->kept) {
         find->head_hash = head_hash(spool);
         mboxrepair_close_spool(&spool);
@@ -244,9 +261,10 @@ static int look_first(struct search *search, struct mboxfind *find, struct err *
 }
 
 int mboxfind_run(const struct deliver_settings *settings, const struct mboxlock *lock,
-                 struct mboxfind *finds, size_t n, struct err *err)
+                 const struct appends *known, struct mboxfind *finds, size_t n, struct err *err)
 {
-    struct search search = {.settings = settings, .lock = lock, .finds = finds, .n = n};
+    struct search search = {
+        .settings = settings, .lock = lock, .known = known, .finds = finds, .n = n};
     for (size_t i = 0; i < n; i++)
         if (look_first(&search, &finds[i], err) < 0)
             return -1;

@@ -1,10 +1,11 @@
 /*
  * mboxfind: is this message in the mbox, and where?
  *
- * At the place where it was written, or, since a reader may have removed mail before it, behind some
- * From_ line anywhere. Readers also add lines such as Status: to the header, so where the spool file
- * is there to compare with, those lines are left out on both sides; without it, only length and
- * digest tell. Two equal messages need two places.
+ * At the place where it was written, or, since a reader may have removed mail before it, behind
+ * some From_ line anywhere. Readers also add lines such as Status: to the header, so where the
+ * spool file is there to compare with, those lines are left out on both sides; without it, only
+ * length and digest tell. Two equal messages need two places, and a place where we know another
+ * message of ours to be is none.
  */
 #ifndef FP_DELIVERY_MBOXFIND_H
 #define FP_DELIVERY_MBOXFIND_H
@@ -12,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "delivery/appends.h"
 #include "delivery/deliver.h"
 #include "delivery/mboxlock.h"
 #include "delivery/mboxrepair.h"
@@ -31,9 +33,9 @@ struct mboxfind {
     uint64_t head_hash; /* of its From_ line and header */
 };
 
-/* Looks for all of them; reads the mbox at most once from end to end (and a spool file where the
- * header fits). -1: ERR_IO. */
+/* Looks for all of them; `known` says where other messages are. Reads the mbox at most once from
+ * end to end (and a spool file where the header fits). -1: ERR_IO. */
 int mboxfind_run(const struct deliver_settings *settings, const struct mboxlock *lock,
-                 struct mboxfind *finds, size_t n, struct err *err);
+                 const struct appends *known, struct mboxfind *finds, size_t n, struct err *err);
 
 #endif

@@ -150,10 +150,8 @@ int mboxform_finish(struct parcel *parcel, int64_t now, struct err *err)
 struct span mboxform_span(const struct parcel *parcel)
 {
     const struct mboxform *form = parcel->extra;
-    return (struct span){.fd = parcel->fd,
-                         .path = parcel->path,
-                         .offset = form->first,
-                         .length = form->length};
+    return (struct span){
+        .fd = parcel->fd, .path = parcel->path, .offset = form->first, .length = form->length};
 }
 
 int mboxform_digest(struct parcel *parcel, struct err *err)

@@ -244,6 +244,12 @@ static int refuse(const char *path, const struct stat *status, struct err *err)
                    path, S_ISDIR(status->st_mode) ? "a folder" : "no plain file");
 }
 
+static enum attempt replaced(const struct mboxlock *lock, struct err *err)
+{
+    err_set(err, ERR_LOCKED, "another program replaces %s again and again", lock->path);
+    return BUSY;
+}
+
 /* Opens the mbox; looks first, since merely opening some devices does something. */
 static enum attempt open_mbox(struct mboxlock *lock, bool make, struct err *err)
 {
@@ -259,7 +265,7 @@ static enum attempt open_mbox(struct mboxlock *lock, bool make, struct err *err)
         return err_errno(err, ERR_CREATE, errno, "cannot open the mbox %s", lock->path);
     lock->real = realpath(lock->path, NULL);
     if (lock->real == NULL)
-        return BUSY; /* somebody took it away at once */
+        return replaced(lock, err);
     if (fstat(lock->fd, &status) < 0 || !S_ISREG(status.st_mode))
         return refuse(lock->path, &status, err);
     return LOCKED;
@@ -275,7 +281,6 @@ bool mboxlock_is_current(const struct mboxlock *lock)
 static enum attempt attempt(struct mboxlock *lock, const struct deliver_settings *settings,
                             bool make, bool *noted, struct err *err)
 {
-    err_set(err, ERR_LOCKED, "%s is replaced again and again", lock->path);
     enum attempt result = open_mbox(lock, make, err);
     if (result != LOCKED)
         return result;
@@ -286,7 +291,7 @@ static enum attempt attempt(struct mboxlock *lock, const struct deliver_settings
         return why.kind == ERR_LOCKED ? BUSY : FAILED;
     }
     result = try_dotlock(lock, settings, noted, err);
-    return result == LOCKED && !mboxlock_is_current(lock) ? BUSY : result;
+    return result == LOCKED && !mboxlock_is_current(lock) ? replaced(lock, err) : result;
 }
 
 /* Lets go of everything but the names. */

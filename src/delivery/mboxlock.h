@@ -7,8 +7,8 @@
  * A dotlock of ours holds "PID fetchpop BOOT HOST" and appears with its contents (link(2)), so one
  * that a killed run left is known: same host and another boot, or a process that is no more; it is
  * removed at once. Any other one is stale once it is MBOXLOCK_STALE seconds older than a file made
- * just now in the same folder (so no two clocks are compared). Stale ones are removed under the fcntl lock only, so no two of
- * us do it at the same time.
+ * just now in the same folder (so no two clocks are compared). Stale ones are removed under the
+ * fcntl lock only, so no two of us do it at the same time.
  *
  * Where the folder is closed to us (/var/mail), or the name is too long, fcntl alone has to do.
  */
@@ -33,10 +33,10 @@ struct mboxlock {
     ino_t dot_ino;
 };
 
-/* Waits up to settings->lock_timeout (less once INT or TERM came), calling settings->idle. `make`: a
- * missing mbox is made (0600; its folder is yet to be fsynced), else the result is 1 and nothing is locked. 0 once
- * locked. -1: ERR_LOCKED, ERR_CREATE, ERR_IO, ERR_AGAIN. *noted (may be NULL) keeps the note about a
- * dotlock that cannot be made from being said twice. */
+/* Waits up to settings->lock_timeout (less once INT or TERM came), calling settings->idle. `make`:
+ * a missing mbox is made (0600; its folder is yet to be fsynced), else the result is 1 and nothing
+ * is locked. 0 once locked. -1: ERR_LOCKED, ERR_CREATE, ERR_IO, ERR_AGAIN. *noted (may be NULL)
+ * keeps the note about a dotlock that cannot be made from being said twice. */
 int mboxlock_take(struct mboxlock *lock, const struct deliver_settings *settings, const char *path,
                   bool make, bool *noted, struct err *err);
 void mboxlock_drop(struct mboxlock *lock);

@@ -56,13 +56,12 @@ static bool open_spool(const struct repair *repair, const struct append *entry, 
 
 static struct span there(const struct repair *repair, uint64_t from, uint64_t to)
 {
-    return (struct span){.fd = repair->lock->fd,
-                         .path = repair->lock->path,
-                         .offset = from,
-                         .length = to - from};
+    return (struct span){
+        .fd = repair->lock->fd, .path = repair->lock->path, .offset = from, .length = to - from};
 }
 
-/* Where the range of an entry begins: LFs that end other people's last line count as the first's. */
+/* Where the range of an entry begins: LFs that end other people's last line count as the
+ * first's. */
 static uint64_t begin_of(const struct repair *repair, size_t i)
 {
     return i == 0 ? repair->entries[0].start : repair->entries[i].offset;
@@ -166,8 +165,8 @@ static int is_our_tail(struct repair *repair, size_t i, bool *ours, struct err *
     return 0;
 }
 
-/* Entry i is the first that is not whole. Those from there on are gone for sure only if the file ends
- * here, and if nobody has moved what is before. */
+/* Entry i is the first that is not whole. Those from there on are gone for sure only if the file
+ * ends here, and if nobody has moved what is before. */
 static int cut(struct repair *repair, size_t i, struct err *err)
 {
     uint64_t begin = begin_of(repair, i);
@@ -235,10 +234,8 @@ int mboxrepair_run(const struct deliver_settings *settings, const struct mboxloc
     for (size_t from = 0, to; from < appends->count; from = to) {
         bool open;
         to = batch_end(appends, from, &open);
-        struct repair repair = {.settings = settings,
-                                .lock = lock,
-                                .entries = appends->entries + from,
-                                .n = to - from};
+        struct repair repair = {
+            .settings = settings, .lock = lock, .entries = appends->entries + from, .n = to - from};
         any = any || open;
         if (open && repair_batch(&repair, err) < 0)
             return -1;

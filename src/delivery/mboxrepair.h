@@ -2,12 +2,12 @@
  * mboxrepair: what becomes of an append to an mbox that somebody of ours has begun and not ended.
  *
  * An append reserves its whole range first (the file is made longer), and then fills it. So what a
- * killed run, or a power cut, leaves is: nothing; or a range in which each byte is ours or NUL, with
- * other programs' mail perhaps behind it. Such a range is completed in place from the spool file,
- * byte by byte where it was meant to be. If that cannot be (the range is cut short, or the spool file
- * is gone), and from the first message that is not whole to the end of the file there are only bytes
- * of ours or NULs, the file is cut there. Without a spool file only NULs count as ours. Nothing else
- * is ever cut or written.
+ * killed run, or a power cut, leaves is: nothing; or a range in which each byte is ours or NUL,
+ * with other programs' mail perhaps behind it. Such a range is completed in place from the spool
+ * file, byte by byte where it was meant to be. If that cannot be (the range is cut short, or the
+ * spool file is gone), and from the first message that is not whole to the end of the file there
+ * are only bytes of ours or NULs, the file is cut there. Without a spool file only NULs count as
+ * ours. Nothing else is ever cut or written.
  */
 #ifndef FP_DELIVERY_MBOXREPAIR_H
 #define FP_DELIVERY_MBOXREPAIR_H

@@ -13,7 +13,8 @@
 #include "base/xalloc.h"
 
 /* The host's part of a name, with the bytes that maildir(5) forbids written in octal. */
-static void host_part(char *out, size_t cap) {
+static void host_part(char *out, size_t cap)
+{
     char host[65] = "";
     size_t len = 0;
     if (gethostname(host, sizeof host - 1) < 0 || host[0] == '\0')
@@ -27,7 +28,8 @@ static void host_part(char *out, size_t cap) {
     out[len] = '\0';
 }
 
-void spool_name(const char *mailbox, char mark, char out[SPOOL_NAME_MAX]) {
+void spool_name(const char *mailbox, char mark, char out[SPOOL_NAME_MAX])
+{
     static unsigned long count; /* makes names of one process differ; says nothing else */
     char host[100];
     struct timespec now;
@@ -37,7 +39,8 @@ void spool_name(const char *mailbox, char mark, char out[SPOOL_NAME_MAX]) {
              now.tv_nsec / 1000, (long)getpid(), mark, ++count, SPOOL_MAILBOX, mailbox, host);
 }
 
-bool spool_is_own(const char *name, const char *mailbox) {
+bool spool_is_own(const char *name, const char *mailbox)
+{
     const char *dot = strchr(name, '.');
     if (dot == NULL || dot == name || strspn(name, "0123456789") != (size_t)(dot - name))
         return false;
@@ -56,7 +59,8 @@ bool spool_is_own(const char *name, const char *mailbox) {
 }
 
 int spool_begin(struct parcel **out, int folder, const char *folder_path, const char *mailbox,
-                struct err *err) {
+                struct err *err)
+{
     struct parcel *parcel = xcalloc(1, sizeof *parcel);
     spool_name(mailbox, 'Q', parcel->name);
     parcel->path = xasprintf("%s/%s", folder_path, parcel->name);
@@ -75,11 +79,13 @@ int spool_begin(struct parcel **out, int folder, const char *folder_path, const 
     return 0;
 }
 
-int spool_write(struct parcel *parcel, const char *bytes, size_t len, struct err *err) {
+int spool_write(struct parcel *parcel, const char *bytes, size_t len, struct err *err)
+{
     return file_write(parcel->fd, bytes, len, parcel->path, err);
 }
 
-static int take_bytes(void *ctx, const char *bytes, size_t len, struct err *err) {
+static int take_bytes(void *ctx, const char *bytes, size_t len, struct err *err)
+{
     struct parcel *parcel = ctx;
     if (!header_is_done(parcel->header))
         header_feed(parcel->header, bytes, len);
@@ -89,11 +95,13 @@ static int take_bytes(void *ctx, const char *bytes, size_t len, struct err *err)
     return spool_write(parcel, bytes, len, err);
 }
 
-struct sink spool_sink(struct parcel *parcel) {
+struct sink spool_sink(struct parcel *parcel)
+{
     return (struct sink){.write = take_bytes, .ctx = parcel};
 }
 
-void spool_free(struct parcel *parcel) {
+void spool_free(struct parcel *parcel)
+{
     if (parcel == NULL)
         return;
     if (parcel->fd >= 0)
@@ -104,7 +112,8 @@ void spool_free(struct parcel *parcel) {
     free(parcel);
 }
 
-void spool_drop(struct parcel *parcel) {
+void spool_drop(struct parcel *parcel)
+{
     if (parcel == NULL)
         return;
     unlinkat(parcel->folder, parcel->name, 0);
@@ -114,7 +123,8 @@ void spool_drop(struct parcel *parcel) {
 #if defined(HAVE_SYNCFS) && defined(HAVE_SYNC_FILE_RANGE)
 /* fsync after fsync sends one flush a message to the disk; this way it is two for a batch. The
  * wait for each file comes first because syncfs(2) before Linux 5.8 reports no error. */
-static int secure_many(struct parcel *const *parcels, size_t n, int folder, struct err *err) {
+static int secure_many(struct parcel *const *parcels, size_t n, int folder, struct err *err)
+{
     for (size_t i = 0; i < n; i++)
         sync_file_range(parcels[i]->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
     for (size_t i = 0; i < n; i++) {
@@ -130,7 +140,8 @@ static int secure_many(struct parcel *const *parcels, size_t n, int folder, stru
     return 0;
 }
 #else
-static int secure_many(struct parcel *const *parcels, size_t n, int folder, struct err *err) {
+static int secure_many(struct parcel *const *parcels, size_t n, int folder, struct err *err)
+{
     (void)folder;
     for (size_t i = 0; i < n; i++)
         if (file_sync(parcels[i]->fd, parcels[i]->path, err) < 0)
@@ -139,7 +150,8 @@ static int secure_many(struct parcel *const *parcels, size_t n, int folder, stru
 }
 #endif
 
-int spool_secure(struct parcel *const *parcels, size_t n, int folder, struct err *err) {
+int spool_secure(struct parcel *const *parcels, size_t n, int folder, struct err *err)
+{
     if (n > SPOOL_FSYNC_EACH)
         return secure_many(parcels, n, folder, err);
     for (size_t i = 0; i < n; i++)
@@ -150,7 +162,8 @@ int spool_secure(struct parcel *const *parcels, size_t n, int folder, struct err
 
 int spool_sweep(int folder, const char *folder_path, const char *mailbox,
                 bool (*keep)(void *ctx, const char *name), void *ctx, size_t *removed,
-                struct err *err) {
+                struct err *err)
+{
     int copy = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = copy < 0 ? NULL : fdopendir(copy);
     int result = 0;
@@ -167,8 +180,8 @@ int spool_sweep(int folder, const char *folder_path, const char *mailbox,
         if (unlinkat(folder, entry->d_name, 0) == 0)
             ++*removed;
         else if (errno != ENOENT)
-            result = err_errno(err, ERR_IO, errno, "cannot remove %s/%s", folder_path,
-                               entry->d_name);
+            result =
+                err_errno(err, ERR_IO, errno, "cannot remove %s/%s", folder_path, entry->d_name);
     }
     closedir(dir);
     return result;

@@ -21,25 +21,25 @@
 #define SPOOL_NAME_MAX 200 /* octets of a name, NUL included */
 
 enum parcel_outcome {
-    PARCEL_WAITING,   /* not published yet */
+    PARCEL_WAITING, /* not published yet */
     PARCEL_DELIVERED,
-    PARCEL_LATER,     /* the destination says: not now (75, a signal, its time limit) */
-    PARCEL_REFUSED    /* the destination refuses this message for good */
+    PARCEL_LATER,  /* the destination says: not now (75, a signal, its time limit) */
+    PARCEL_REFUSED /* the destination refuses this message for good */
 };
 
 struct parcel {
     char name[SPOOL_NAME_MAX];
-    int folder;              /* borrowed descriptor of the folder the file is in */
+    int folder; /* borrowed descriptor of the folder the file is in */
     int fd;
-    char *path;              /* for error texts and receipts */
-    uint64_t octets;         /* of the message as stored, so far */
-    struct header *header;   /* fed as it streams past */
+    char *path;            /* for error texts and receipts */
+    uint64_t octets;       /* of the message as stored, so far */
+    struct header *header; /* fed as it streams past */
     enum parcel_outcome outcome;
-    char why[256];           /* for LATER and REFUSED: one clean line */
-    const char *uidl;        /* what the command is told; borrowed, may be NULL */
+    char why[256];    /* for LATER and REFUSED: one clean line */
+    const char *uidl; /* what the command is told; borrowed, may be NULL */
     /* for kinds that store something else than the plain message: */
     int (*transform)(struct parcel *parcel, const char *bytes, size_t len, struct err *err);
-    void *extra;             /* the kind's own, one malloced piece; freed with the parcel */
+    void *extra; /* the kind's own, one malloced piece; freed with the parcel */
 };
 
 /* Makes a new name: seconds.M<µs>P<pid><mark><count>F<mailbox>.<host>. mark is 'Q' for a message,

@@ -17,7 +17,8 @@ struct spooldir {
 /* STATE_DIR/spool, malloced. */
 char *spooldir_path(const struct deliver_settings *settings);
 
-/* Makes it if missing (0700, durably) and opens it. spooldir_close is right also after a failure. */
+/* Makes it if missing (0700, durably) and opens it. spooldir_close is right also after a
+ * failure. */
 int spooldir_open(struct spooldir *dir, const struct deliver_settings *settings, struct err *err);
 void spooldir_close(struct spooldir *dir);
 

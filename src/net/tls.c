@@ -280,13 +280,15 @@ static bool is_plain_text(const struct tls *tls)
 static int explain_handshake(const struct tls *tls, int reason, struct err *err)
 {
     if (is_plain_text(tls) && tls->options.upgraded)
-        return err_set(err, ERR_TRUST, "%s: the server agreed to STLS and goes on without TLS",
+        return err_set(err, ERR_TRUST,
+                       "%s: the server agreed to STLS and goes on without TLS; nothing was sent in "
+                       "the clear, ask who runs it",
                        tls->host);
     if (is_plain_text(tls))
         return err_set(err, ERR_PROTOCOL,
                        "%s: no TLS on this port; for STLS write tls = \"stls\"", tls->host);
     if (tls->lost != 0)
-        return err_set(err, ERR_CLOSED, "%s: connection lost in the TLS handshake: %s", tls->host,
+        return err_set(err, ERR_CLOSED, "%s: connection lost in the TLS handshake: %s; try again later", tls->host,
                        strerror(tls->lost));
     if (tls->eof)
         return err_set(err, ERR_CLOSED, "%s: the server hung up in the TLS handshake%s", tls->host,
@@ -303,7 +305,7 @@ static int explain_handshake(const struct tls *tls, int reason, struct err *err)
 static int explain_line(const struct tls *tls, struct err *err)
 {
     if (tls->lost != 0)
-        return err_set(err, ERR_CLOSED, "%s: connection lost: %s", tls->host, strerror(tls->lost));
+        return err_set(err, ERR_CLOSED, "%s: connection lost: %s; try again later", tls->host, strerror(tls->lost));
     if (tls->eof)
         return err_set(err, ERR_CLOSED,
                        "%s: the TLS connection was cut off (no close_notify)", tls->host);

@@ -8,8 +8,8 @@
 #include "base/xalloc.h"
 #include "pop3/dot.h"
 
-#define OUT_SIZE (64 * 1024)               /* decoded octets handed to a sink at once */
-#define DRAIN_MAX (16u * 1024 * 1024)      /* of a body nobody wants, before the line is given up */
+#define OUT_SIZE (64 * 1024)          /* decoded octets handed to a sink at once */
+#define DRAIN_MAX (16u * 1024 * 1024) /* of a body nobody wants, before the line is given up */
 #define CAPA_LINES_MAX 500
 
 struct command {
@@ -23,6 +23,7 @@ struct pop3 {
     struct reply_capa capa;
     unsigned window, head, count;
     struct command queue[POP3_WINDOW]; /* a ring: sent, not answered yet */
+    bool bare_lf;                      /* the last status line ended in LF alone */
     size_t stamp_len;
     char stamp[REPLY_LINE_MAX];
     char text[REPLY_LINE_MAX]; /* what the reply given out last points into */
@@ -33,12 +34,16 @@ static const struct verb {
     const char *name;
     bool has_body;
 } verbs[] = {
-    [POP3_UIDL] = {"UIDL", true},  [POP3_LIST] = {"LIST", true},  [POP3_TOP] = {"TOP", true},
-    [POP3_RETR] = {"RETR", true},  [POP3_DELE] = {"DELE", false}, [POP3_NOOP] = {"NOOP", false},
-    [POP3_STAT] = {"STAT", false}, [POP3_RSET] = {"RSET", false}, [POP3_CAPA] = {"CAPA", true},
+    [POP3_UIDL] = {"UIDL", true},      [POP3_LIST] = {"LIST", true},
+    [POP3_TOP] = {"TOP", true},        [POP3_RETR] = {"RETR", true},
+    [POP3_DELE] = {"DELE", false},     [POP3_NOOP] = {"NOOP", false},
+    [POP3_STAT] = {"STAT", false},     [POP3_RSET] = {"RSET", false},
+    [POP3_CAPA] = {"CAPA", true},      [POP3_UIDL_ONE] = {"UIDL", false},
+    [POP3_LIST_ONE] = {"LIST", false},
 };
 
-struct pop3 *pop3_new(struct conn *conn, struct log *log) {
+struct pop3 *pop3_new(struct conn *conn, struct log *log)
+{
     struct pop3 *pop3 = xcalloc(1, sizeof *pop3);
     pop3->conn = conn;
     pop3->log = log;
@@ -46,46 +51,55 @@ struct pop3 *pop3_new(struct conn *conn, struct log *log) {
     return pop3;
 }
 
-void pop3_free(struct pop3 *pop3) {
+void pop3_free(struct pop3 *pop3)
+{
     if (pop3 == NULL)
         return;
     conn_free(pop3->conn);
     free(pop3);
 }
 
-struct str pop3_stamp(const struct pop3 *pop3) {
+struct str pop3_stamp(const struct pop3 *pop3)
+{
     return str_of(pop3->stamp, pop3->stamp_len);
 }
 
-const struct reply_capa *pop3_capabilities(const struct pop3 *pop3) {
+const struct reply_capa *pop3_capabilities(const struct pop3 *pop3)
+{
     return &pop3->capa;
 }
 
-bool pop3_is_secure(const struct pop3 *pop3) {
+bool pop3_is_secure(const struct pop3 *pop3)
+{
     return conn_is_secure(pop3->conn);
 }
 
-struct conn *pop3_conn(struct pop3 *pop3) {
+struct conn *pop3_conn(struct pop3 *pop3)
+{
     return pop3->conn;
 }
 
-struct log *pop3_log(struct pop3 *pop3) {
+struct log *pop3_log(struct pop3 *pop3)
+{
     return pop3->log;
 }
 
-static void trace(struct pop3 *pop3, const char *way, struct str text) {
+static void trace(struct pop3 *pop3, const char *way, struct str text)
+{
     char shown[LOG_QUOTE_MAX + 4];
     if (log_wants(pop3->log, FP_LOG_TRACE))
         log_line(pop3->log, FP_LOG_TRACE, "%s %s", way, log_quote(pop3->log, text, shown));
 }
 
 /* Takes one line off the connection, waiting for it. The view lives until the next conn_ call. */
-static int take_line(struct pop3 *pop3, struct str *line, bool *bare_lf, struct err *err) {
+static int take_line(struct pop3 *pop3, struct str *line, bool *bare_lf, struct err *err)
+{
     for (;;) {
         size_t used = 0;
         int found = reply_line(conn_view(pop3->conn), REPLY_LINE_MAX, line, &used, bare_lf);
         if (found < 0)
-            return err_set(err, ERR_FRAMING, "the server sent a line of more than %d octets",
+            return err_set(err, ERR_FRAMING,
+                           "the server sent a line of more than %d octets; ask who runs it",
                            REPLY_LINE_MAX);
         if (found > 0) {
             conn_consume(pop3->conn, used);
@@ -93,21 +107,23 @@ static int take_line(struct pop3 *pop3, struct str *line, bool *bare_lf, struct 
         }
         int filled = conn_fill(pop3->conn, err);
         if (filled == 0)
-            return err_set(err, ERR_CLOSED, "the server closed the connection");
+            return err_set(err, ERR_CLOSED, "the server closed the connection; try again later");
         if (filled < 0)
             return -1;
     }
 }
 
 /* Keeps a line beyond the next conn_ call. */
-static struct str keep_text(struct pop3 *pop3, struct str line) {
+static struct str keep_text(struct pop3 *pop3, struct str line)
+{
     memcpy(pop3->text, line.ptr, line.len);
     return str_of(pop3->text, line.len);
 }
 
 /* Reads one status line; up to REPLY_BLANKS_MAX empty lines before it are passed over (Microsoft
  * 365 sends one before the answer to DELE). */
-static int take_status(struct pop3 *pop3, struct reply *reply, bool *bare_lf, struct err *err) {
+static int take_status(struct pop3 *pop3, struct reply *reply, bool *bare_lf, struct err *err)
+{
     struct str line;
     conn_mark(pop3->conn);
     for (int blanks = 0;; blanks++) {
@@ -116,20 +132,23 @@ static int take_status(struct pop3 *pop3, struct reply *reply, bool *bare_lf, st
         if (line.len > 0)
             break;
         if (blanks == REPLY_BLANKS_MAX)
-            return err_set(err, ERR_FRAMING, "the server sends empty lines instead of an answer");
+            return err_set(err, ERR_FRAMING,
+                           "the server sends empty lines instead of an answer; ask who runs it");
     }
     trace(pop3, "<", line);
     *reply = reply_parse(keep_text(pop3, line));
     if (reply->kind == REPLY_JUNK) {
         char shown[LOG_QUOTE_MAX + 4];
-        return err_set(err, ERR_FRAMING, "the server's answer is neither +OK nor -ERR: \"%s\"",
+        return err_set(err, ERR_FRAMING,
+                       "the server's answer is neither +OK nor -ERR: \"%s\"; ask who runs it",
                        log_quote(pop3->log, line, shown));
     }
     return 0;
 }
 
 int pop3_refused(struct pop3 *pop3, const struct reply *reply, enum err_kind plain,
-                 const char *what, struct err *err) {
+                 const char *what, struct err *err)
+{
     char shown[LOG_QUOTE_MAX + 4];
     log_quote(pop3->log, reply->text, shown);
     switch (reply->code) {
@@ -152,7 +171,8 @@ int pop3_refused(struct pop3 *pop3, const struct reply *reply, enum err_kind pla
     return err_set(err, plain, "%s: the server says \"%s\"", what, shown);
 }
 
-int pop3_greeting(struct pop3 *pop3, struct err *err) {
+int pop3_greeting(struct pop3 *pop3, struct err *err)
+{
     struct reply reply;
     bool bare_lf;
     if (take_status(pop3, &reply, &bare_lf, err) < 0) {
@@ -163,7 +183,8 @@ int pop3_greeting(struct pop3 *pop3, struct err *err) {
     if (reply.kind == REPLY_ERR)
         return pop3_refused(pop3, &reply, ERR_AGAIN, "greeting", err);
     if (reply.kind != REPLY_OK)
-        return err_set(err, ERR_PROTOCOL, "greeting: this is no POP3 server; check server and port");
+        return err_set(err, ERR_PROTOCOL,
+                       "greeting: this is no POP3 server; check server and port");
     struct str stamp = reply_stamp(reply.text);
     memcpy(pop3->stamp, stamp.ptr, stamp.len);
     pop3->stamp_len = stamp.len;
@@ -172,7 +193,8 @@ int pop3_greeting(struct pop3 *pop3, struct err *err) {
 
 /* The server's own timeout is one -ERR line and the end; everything else that comes unasked means
  * that we no longer know which answer is which. */
-static int out_of_step(struct pop3 *pop3, struct err *err) {
+static int out_of_step(struct pop3 *pop3, struct err *err)
+{
     struct str line;
     struct err later;
     bool bare_lf;
@@ -180,19 +202,23 @@ static int out_of_step(struct pop3 *pop3, struct err *err) {
     if (take_line(pop3, &line, &bare_lf, err) < 0)
         return err->kind == ERR_CLOSED
                    ? -1
-                   : err_set(err, ERR_FRAMING, "the server sends bytes that nobody asked for");
+                   : err_set(err, ERR_FRAMING,
+                             "the server sends bytes that nobody asked for; ask who runs it");
     struct reply reply = reply_parse(keep_text(pop3, line));
     trace(pop3, "<", str_of(pop3->text, line.len));
     log_quote(pop3->log, str_of(pop3->text, line.len), shown);
     if (reply.kind == REPLY_ERR && conn_view(pop3->conn).len == 0) {
         int filled = conn_fill(pop3->conn, &later);
         if (filled == 0 || (filled < 0 && later.kind == ERR_CLOSED))
-            return err_set(err, ERR_CLOSED, "the server ended the session: \"%s\"", shown);
+            return err_set(err, ERR_CLOSED, "the server ended the session: \"%s\"; try again later",
+                           shown);
     }
-    return err_set(err, ERR_FRAMING, "the server sends what nobody asked for: \"%s\"", shown);
+    return err_set(err, ERR_FRAMING,
+                   "the server sends what nobody asked for: \"%s\"; ask who runs it", shown);
 }
 
-int pop3_check_silence(struct pop3 *pop3, struct err *err) {
+int pop3_check_silence(struct pop3 *pop3, struct err *err)
+{
     assert(pop3->count == 0);
     int peeked = conn_peek(pop3->conn, err);
     if (peeked < 0)
@@ -200,7 +226,8 @@ int pop3_check_silence(struct pop3 *pop3, struct err *err) {
     return peeked == 0 ? 0 : out_of_step(pop3, err);
 }
 
-static int send_line(struct pop3 *pop3, struct str line, const char *shown, struct err *err) {
+static int send_line(struct pop3 *pop3, struct str line, const char *shown, struct err *err)
+{
     trace(pop3, ">", shown != NULL ? str_from(shown) : line);
     if (conn_put(pop3->conn, line.ptr, line.len, err) < 0)
         return -1;
@@ -208,7 +235,8 @@ static int send_line(struct pop3 *pop3, struct str line, const char *shown, stru
 }
 
 int pop3_call(struct pop3 *pop3, struct str line, const char *shown, struct reply *reply,
-              struct err *err) {
+              struct err *err)
+{
     bool bare_lf;
     if (pop3_check_silence(pop3, err) < 0 || send_line(pop3, line, shown, err) < 0 ||
         conn_flush(pop3->conn, err) < 0)
@@ -216,33 +244,38 @@ int pop3_call(struct pop3 *pop3, struct str line, const char *shown, struct repl
     return take_status(pop3, reply, &bare_lf, err);
 }
 
-void pop3_set_window(struct pop3 *pop3, unsigned window) {
+void pop3_set_window(struct pop3 *pop3, unsigned window)
+{
     assert(window >= 1 && window <= POP3_WINDOW);
     pop3->window = window;
 }
 
-bool pop3_has_room(const struct pop3 *pop3) {
+bool pop3_has_room(const struct pop3 *pop3)
+{
     return pop3->count < pop3->window;
 }
 
-unsigned pop3_outstanding(const struct pop3 *pop3) {
+unsigned pop3_outstanding(const struct pop3 *pop3)
+{
     return pop3->count;
 }
 
-void pop3_expect(const struct pop3 *pop3, enum pop3_verb *verb, uint32_t *number) {
+void pop3_expect(const struct pop3 *pop3, enum pop3_verb *verb, uint32_t *number)
+{
     assert(pop3->count > 0);
     *verb = pop3->queue[pop3->head].verb;
     *number = pop3->queue[pop3->head].number;
 }
 
-int pop3_put(struct pop3 *pop3, enum pop3_verb verb, uint32_t number, struct err *err) {
+int pop3_put(struct pop3 *pop3, enum pop3_verb verb, uint32_t number, struct err *err)
+{
     char line[64];
     assert(pop3_has_room(pop3));
     if (pop3->count == 0 && pop3_check_silence(pop3, err) < 0)
         return -1;
-    int len = number == 0         ? snprintf(line, sizeof line, "%s", verbs[verb].name)
+    int len = number == 0        ? snprintf(line, sizeof line, "%s", verbs[verb].name)
               : verb == POP3_TOP ? snprintf(line, sizeof line, "TOP %u 0", number)
-                                  : snprintf(line, sizeof line, "%s %u", verbs[verb].name, number);
+                                 : snprintf(line, sizeof line, "%s %u", verbs[verb].name, number);
     pop3->queue[(pop3->head + pop3->count++) % POP3_WINDOW] =
         (struct command){.verb = verb, .number = number};
     return send_line(pop3, str_of(line, (size_t)len), NULL, err);
@@ -255,7 +288,8 @@ struct refusal {
     struct err err;
 };
 
-static int refuse(struct refusal *refusal, size_t octets, struct err *err) {
+static int refuse(struct refusal *refusal, size_t octets, struct err *err)
+{
     refusal->since += octets;
     if (refusal->since <= DRAIN_MAX && err_keeps_connection(refusal->err.kind))
         return 0;
@@ -266,7 +300,8 @@ static int refuse(struct refusal *refusal, size_t octets, struct err *err) {
 }
 
 static int give(const struct sink *sink, void *ctx, const char *bytes, size_t len,
-                struct refusal *refusal, struct err *err) {
+                struct refusal *refusal, struct err *err)
+{
     if (len == 0)
         return 0;
     if (!refusal->there && sink->write(ctx, bytes, len, &refusal->err) == 0)
@@ -276,7 +311,8 @@ static int give(const struct sink *sink, void *ctx, const char *bytes, size_t le
 }
 
 static int take_body(struct pop3 *pop3, const struct pop3_taker *taker, bool lf_only,
-                     uint64_t *octets, struct refusal *refusal, struct err *err) {
+                     uint64_t *octets, struct refusal *refusal, struct err *err)
+{
     struct dot dot;
     dot_init(&dot, lf_only);
     while (!dot.ended) {
@@ -286,7 +322,9 @@ static int take_body(struct pop3 *pop3, const struct pop3_taker *taker, bool lf_
             if (filled < 0)
                 return -1;
             if (filled == 0)
-                return err_set(err, ERR_CLOSED, "the server closed the connection in mid-message");
+                return err_set(
+                    err, ERR_CLOSED,
+                    "the server closed the connection in mid-message; the next run goes on");
             continue;
         }
         size_t written = 0;
@@ -301,7 +339,8 @@ static int take_body(struct pop3 *pop3, const struct pop3_taker *taker, bool lf_
 
 /* A "." ends the lines only between two CRLF, unless the answer began with a bare LF. */
 static int take_lines(struct pop3 *pop3, const struct pop3_taker *taker, bool lf_only,
-                      size_t lines_max, struct refusal *refusal, struct err *err) {
+                      size_t lines_max, struct refusal *refusal, struct err *err)
+{
     bool whole = true; /* the line before ended in CRLF */
     for (size_t lines = 0;; lines++) {
         struct str line;
@@ -311,7 +350,8 @@ static int take_lines(struct pop3 *pop3, const struct pop3_taker *taker, bool lf
         if (str_is(line, ".") && (lf_only || (whole && !bare_lf)))
             return 0;
         if (lines == lines_max)
-            return err_set(err, ERR_FRAMING, "the server's list has no end (%zu lines)", lines);
+            return err_set(err, ERR_FRAMING,
+                           "the server's list has no end (%zu lines); ask who runs it", lines);
         whole = !bare_lf;
         if (line.len > 1 && line.ptr[0] == '.')
             line = str_of(line.ptr + 1, line.len - 1);
@@ -322,7 +362,8 @@ static int take_lines(struct pop3 *pop3, const struct pop3_taker *taker, bool lf
     }
 }
 
-static int add_capability(void *ctx, struct str line, struct err *err) {
+static int add_capability(void *ctx, struct str line, struct err *err)
+{
     struct pop3 *pop3 = ctx;
     (void)err;
     trace(pop3, "<", line);
@@ -330,7 +371,8 @@ static int add_capability(void *ctx, struct str line, struct err *err) {
     return 0;
 }
 
-static int take_capa(struct pop3 *pop3, bool lf_only, struct err *err) {
+static int take_capa(struct pop3 *pop3, bool lf_only, struct err *err)
+{
     struct pop3_taker taker = {.line = add_capability, .ctx = pop3};
     struct refusal refusal = {.there = false};
     pop3->capa = (struct reply_capa){.known = true, .expire_days = -1, .login_delay = -1};
@@ -338,7 +380,8 @@ static int take_capa(struct pop3 *pop3, bool lf_only, struct err *err) {
 }
 
 static int take_rest(struct pop3 *pop3, const struct pop3_taker *taker, bool lf_only,
-                     struct pop3_answer *answer, struct err *err) {
+                     struct pop3_answer *answer, struct err *err)
+{
     struct refusal refusal = {.there = false};
     int taken;
     if (answer->verb == POP3_CAPA)
@@ -355,7 +398,8 @@ static int take_rest(struct pop3 *pop3, const struct pop3_taker *taker, bool lf_
 }
 
 int pop3_take(struct pop3 *pop3, const struct pop3_taker *taker, struct pop3_answer *answer,
-              struct err *err) {
+              struct err *err)
+{
     bool bare_lf;
     assert(pop3->count > 0);
     *answer = (struct pop3_answer){.verb = pop3->queue[pop3->head].verb,
@@ -363,8 +407,10 @@ int pop3_take(struct pop3 *pop3, const struct pop3_taker *taker, struct pop3_ans
                                    .reply.kind = REPLY_JUNK};
     if (take_status(pop3, &answer->reply, &bare_lf, err) < 0)
         return -1;
+    pop3->bare_lf = bare_lf;
     if (answer->reply.kind == REPLY_CONTINUE)
-        return err_set(err, ERR_FRAMING, "the server asks to go on where nothing is to be said");
+        return err_set(err, ERR_FRAMING,
+                       "the server asks to go on where nothing is to be said; ask who runs it");
     pop3->head = (pop3->head + 1) % POP3_WINDOW;
     pop3->count--;
     if (answer->reply.kind != REPLY_OK || !verbs[answer->verb].has_body)
@@ -372,7 +418,14 @@ int pop3_take(struct pop3 *pop3, const struct pop3_taker *taker, struct pop3_ans
     return take_rest(pop3, taker, bare_lf, answer, err);
 }
 
-int pop3_capa(struct pop3 *pop3, struct err *err) {
+int pop3_take_list(struct pop3 *pop3, const struct pop3_taker *taker, struct err *err)
+{
+    struct refusal refusal = {.there = false};
+    return take_lines(pop3, taker, pop3->bare_lf, REPLY_MESSAGES_MAX, &refusal, err);
+}
+
+int pop3_capa(struct pop3 *pop3, struct err *err)
+{
     struct pop3_answer answer;
     pop3->capa = (struct reply_capa){.expire_days = -1, .login_delay = -1};
     if (pop3_put(pop3, POP3_CAPA, 0, err) < 0 || conn_flush(pop3->conn, err) < 0)
@@ -380,7 +433,8 @@ int pop3_capa(struct pop3 *pop3, struct err *err) {
     return pop3_take(pop3, NULL, &answer, err);
 }
 
-int pop3_stls(struct pop3 *pop3, const struct tls_options *options, struct err *err) {
+int pop3_stls(struct pop3 *pop3, const struct tls_options *options, struct err *err)
+{
     struct reply reply;
     char shown[LOG_QUOTE_MAX + 4];
     bool ask_again = pop3->capa.known;
@@ -391,8 +445,10 @@ int pop3_stls(struct pop3 *pop3, const struct tls_options *options, struct err *
     if (pop3_call(pop3, str_from("STLS"), NULL, &reply, err) < 0)
         return err_prefix(err, "STLS");
     if (reply.kind != REPLY_OK)
-        return err_set(err, ERR_TRUST, "STLS refused, and nothing is sent in the clear: \"%s\"",
-                       log_quote(pop3->log, reply.text, shown));
+        return err_set(
+            err, ERR_TRUST,
+            "STLS refused, and nothing is sent in the clear: \"%s\"; try tls = \"implicit\"",
+            log_quote(pop3->log, reply.text, shown));
     pop3->capa = (struct reply_capa){.expire_days = -1, .login_delay = -1};
     pop3->stamp_len = 0; /* it came in the clear, so anybody may have made it */
     if (conn_start_tls(pop3->conn, options, err) < 0)
@@ -400,7 +456,8 @@ int pop3_stls(struct pop3 *pop3, const struct tls_options *options, struct err *
     return ask_again ? pop3_capa(pop3, err) : 0;
 }
 
-int pop3_quit(struct pop3 *pop3, bool wait, bool *confirmed, struct err *err) {
+int pop3_quit(struct pop3 *pop3, bool wait, bool *confirmed, struct err *err)
+{
     struct reply reply;
     bool bare_lf;
     char shown[LOG_QUOTE_MAX + 4];

@@ -25,17 +25,28 @@
 
 #define POP3_WINDOW 200 /* commands on their way at most */
 
-enum pop3_verb { POP3_UIDL, POP3_LIST, POP3_TOP, POP3_RETR, POP3_DELE, POP3_NOOP, POP3_STAT,
-                 POP3_RSET, POP3_CAPA };
+enum pop3_verb {
+    POP3_UIDL,
+    POP3_LIST,
+    POP3_TOP,
+    POP3_RETR,
+    POP3_DELE,
+    POP3_NOOP,
+    POP3_STAT,
+    POP3_RSET,
+    POP3_CAPA,
+    POP3_UIDL_ONE, /* UIDL n and LIST n: one line */
+    POP3_LIST_ONE
+};
 
 struct pop3; /* owns its conn */
 
 /* The answer to one piped command. For RETR and TOP the body went to the sink. */
 struct pop3_answer {
     enum pop3_verb verb;
-    uint32_t number;        /* the message it was about, 0 if none */
-    struct reply reply;     /* text lives until the next pop3_ call */
-    uint64_t octets;        /* of the body, as the server counts (RETR, TOP) */
+    uint32_t number;    /* the message it was about, 0 if none */
+    struct reply reply; /* text lives until the next pop3_ call */
+    uint64_t octets;    /* of the body, as the server counts (RETR, TOP) */
 };
 
 /* Takes conn as its own, reads nothing. log is borrowed. */
@@ -94,6 +105,10 @@ struct pop3_taker {
  * the answer has to be waited for. */
 int pop3_take(struct pop3 *pop3, const struct pop3_taker *taker, struct pop3_answer *answer,
               struct err *err);
+
+/* After a +OK to UIDL n or LIST n that is not one line: some servers give the whole list. Its lines
+ * go to the taker, up to the end. */
+int pop3_take_list(struct pop3 *pop3, const struct pop3_taker *taker, struct err *err);
 
 /* With nothing outstanding: is there silence? ERR_FRAMING or ERR_CLOSED if not. */
 int pop3_check_silence(struct pop3 *pop3, struct err *err);

@@ -151,19 +151,13 @@ static enum reply_code find_code(struct str text)
     return words != REPLY_CODE_NONE ? words : code;
 }
 
-static bool is_token(struct str line, const char *token)
-{
-    size_t len = strlen(token);
-    return str_has_prefix_nocase(line, token) && (line.len == len || is_blank(line.ptr[len]));
-}
-
 struct reply reply_parse(struct str line)
 {
     struct reply reply = {.kind = REPLY_JUNK, .code = REPLY_CODE_NONE, .text = line};
-    if (is_token(line, "+OK")) {
+    if (str_has_prefix(line, "+OK")) {
         reply.kind = REPLY_OK;
         reply.text = skip_blanks(tail(line, 3));
-    } else if (is_token(line, "-ERR")) {
+    } else if (str_has_prefix(line, "-ERR")) {
         reply.kind = REPLY_ERR;
         reply.text = skip_blanks(tail(line, 4));
         reply.code = find_code(reply.text);

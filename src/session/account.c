@@ -15,13 +15,20 @@ void account_free(struct account *account)
     if (account == NULL) {
         return;
     }
-    char *texts[] = {account->title,           account->server,
-                     account->tls_ca_file,     account->tls_ca_dir,
-                     account->tls_cert_file,   account->tls_key_file,
-                     account->tls_crl_file,    account->tls_server_name,
-                     account->tls_min_version, account->user,
-                     account->password_command, account->password_file,
-                     account->token_command,   account->where};
+    char *texts[] = {account->title,
+                     account->server,
+                     account->tls_ca_file,
+                     account->tls_ca_dir,
+                     account->tls_cert_file,
+                     account->tls_key_file,
+                     account->tls_crl_file,
+                     account->tls_server_name,
+                     account->tls_min_version,
+                     account->user,
+                     account->password_command,
+                     account->password_file,
+                     account->token_command,
+                     account->where};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         free(texts[i]);
     }

@@ -31,25 +31,25 @@ struct account {
     char **tls_pins; /* NULL-terminated, or NULL */
 
     char *user;
-    struct secret password;  /* of the run file or the terminal; empty: none (yet) */
+    struct secret password; /* of the run file or the terminal; empty: none (yet) */
     char *password_command, *password_file, *token_command;
-    char **auth;             /* methods, NULL-terminated; {"auto", NULL} by default */
+    char **auth; /* methods, NULL-terminated; {"auto", NULL} by default */
 
     enum account_keep keep;
-    int64_t keep_seconds;    /* with ACCOUNT_KEEP_FOR */
-    bool fetch_seen;         /* --all */
-    bool flush;              /* --flush */
+    int64_t keep_seconds; /* with ACCOUNT_KEEP_FOR */
+    bool fetch_seen;      /* --all */
+    bool flush;           /* --flush */
 
     enum account_target target;
-    char *where;             /* absolute path of the folder or file, or the command */
+    char *where; /* absolute path of the folder or file, or the command */
     int64_t mda_timeout;
 
     int64_t timeout, session_timeout, interval; /* interval 0: none */
-    uint64_t max_size;       /* 0: none */
-    unsigned max_messages;   /* 0: none */
+    uint64_t max_size;                          /* 0: none */
+    unsigned max_messages;                      /* 0: none */
     unsigned max_tries;
     enum account_pipelining pipelining;
-    bool durable;            /* fsync = full */
+    bool durable; /* fsync = full */
 };
 
 /* Wipes and frees the account and all it owns. NULL is fine. */

@@ -4,8 +4,9 @@
 
 #include "base/clock.h"
 
-void batch_add(struct batch *batch, struct parcel *parcel, uint32_t number, uint32_t entry) {
-    assert(batch->count < BATCH_FILES);
+void batch_add(struct batch *batch, struct parcel *parcel, uint32_t number, uint32_t entry)
+{
+    assert(batch->count < BATCH_ROOM);
     if (batch->count == 0)
         batch->since = clock_ms();
     batch->items[batch->count++] =
@@ -13,35 +14,40 @@ void batch_add(struct batch *batch, struct parcel *parcel, uint32_t number, uint
     batch->octets += parcel->octets;
 }
 
-bool batch_is_full(const struct batch *batch) {
+bool batch_is_full(const struct batch *batch)
+{
     if (batch->count == 0)
         return false;
     if (deliver_unit(batch->deliver) == 1 && batch->count >= BATCH_COMMANDS)
         return true;
-    return batch->count == BATCH_FILES || batch->octets >= BATCH_OCTETS ||
+    return batch->count >= BATCH_FILES || batch->octets >= BATCH_OCTETS ||
            clock_ms() - batch->since >= BATCH_MS;
 }
 
-static void forget(struct batch *batch) {
+static void forget(struct batch *batch)
+{
     batch->count = 0;
     batch->octets = 0;
 }
 
 static size_t list_parcels(const struct batch *batch, size_t from, size_t n,
-                           struct parcel *parcels[BATCH_FILES]) {
+                           struct parcel *parcels[BATCH_ROOM])
+{
     for (size_t i = 0; i < n; i++)
         parcels[i] = batch->items[from + i].parcel;
     return n;
 }
 
-void batch_drop(struct batch *batch) {
+void batch_drop(struct batch *batch)
+{
     for (size_t i = 0; i < batch->count; i++)
         deliver_drop(batch->deliver, batch->items[i].parcel);
     forget(batch);
 }
 
 /* Journal: these messages, with these receipts, are about to become visible. */
-static int take(struct batch *batch, struct err *err) {
+static int take(struct batch *batch, struct err *err)
+{
     for (size_t i = 0; i < batch->count; i++) {
         struct buf receipt;
         buf_init(&receipt, JOURNAL_WORDS_MAX);
@@ -52,7 +58,8 @@ static int take(struct batch *batch, struct err *err) {
     return journal_sync(batch->journal, err);
 }
 
-static void note_outcome(struct batch *batch, const struct batch_item *item) {
+static void note_outcome(struct batch *batch, const struct batch_item *item)
+{
     switch (item->parcel->outcome) {
     case PARCEL_DELIVERED:
         journal_done(batch->journal, item->entry);
@@ -66,7 +73,8 @@ static void note_outcome(struct batch *batch, const struct batch_item *item) {
     }
 }
 
-static void tell(struct batch *batch, size_t from, size_t n) {
+static void tell(struct batch *batch, size_t from, size_t n)
+{
     for (size_t i = from; i < from + n; i++) {
         const struct batch_item *item = &batch->items[i];
         if (item->parcel->outcome != PARCEL_WAITING)
@@ -75,8 +83,9 @@ static void tell(struct batch *batch, size_t from, size_t n) {
 }
 
 /* Publishes some of the batch and journals what became of them. */
-static int publish(struct batch *batch, size_t from, size_t n, struct err *err) {
-    struct parcel *parcels[BATCH_FILES];
+static int publish(struct batch *batch, size_t from, size_t n, struct err *err)
+{
+    struct parcel *parcels[BATCH_ROOM];
     struct err later;
     list_parcels(batch, from, n, parcels);
     int published = deliver_publish(batch->deliver, parcels, n, err);
@@ -88,7 +97,8 @@ static int publish(struct batch *batch, size_t from, size_t n, struct err *err) 
     return published;
 }
 
-static int publish_all(struct batch *batch, struct err *err) {
+static int publish_all(struct batch *batch, struct err *err)
+{
     size_t unit = deliver_unit(batch->deliver);
     for (size_t from = 0, n; from < batch->count; from += n) {
         n = unit < batch->count - from ? unit : batch->count - from;
@@ -98,8 +108,9 @@ static int publish_all(struct batch *batch, struct err *err) {
     return 0;
 }
 
-static void release(struct batch *batch, bool settled) {
-    struct parcel *parcels[BATCH_FILES];
+static void release(struct batch *batch, bool settled)
+{
+    struct parcel *parcels[BATCH_ROOM];
     size_t n = list_parcels(batch, 0, batch->count, parcels);
     if (settled)
         deliver_release(batch->deliver, parcels, n);
@@ -108,8 +119,9 @@ static void release(struct batch *batch, bool settled) {
     forget(batch);
 }
 
-int batch_commit(struct batch *batch, struct err *err) {
-    struct parcel *parcels[BATCH_FILES];
+int batch_commit(struct batch *batch, struct err *err)
+{
+    struct parcel *parcels[BATCH_ROOM];
     if (batch->count == 0)
         return 0;
 #ifdef FP_CONTROL_PUBLISH_EARLY

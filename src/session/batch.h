@@ -19,6 +19,7 @@
 #define BATCH_OCTETS ((uint64_t)64 * 1024 * 1024)
 #define BATCH_MS 5000
 #define BATCH_COMMANDS 16
+#define BATCH_ROOM (BATCH_FILES + 200) /* what is on its way when it is full may still come in */
 
 /* One complete message that waits to be committed. */
 struct batch_item {
@@ -30,11 +31,11 @@ struct batch_item {
 struct batch {
     struct deliver *deliver; /* borrowed, as all pointers here */
     struct journal *journal;
-    bool keep;               /* the policy of this run */
+    bool keep; /* the policy of this run */
     size_t count;
     uint64_t octets;
-    int64_t since;           /* clock_ms() of the first item */
-    struct batch_item items[BATCH_FILES];
+    int64_t since; /* clock_ms() of the first item */
+    struct batch_item items[BATCH_ROOM];
     /* Told once for each message that was settled, after its record is durable; outcome is never
      * WAITING. */
     void (*settled)(void *ctx, const struct batch_item *item, enum parcel_outcome outcome,

@@ -9,7 +9,8 @@
 
 #define GRACE_MS ((int64_t)60 * 1000)
 
-static struct tls_options tls_options(const struct account *account, const struct log *log) {
+static struct tls_options tls_options(const struct account *account, const struct log *log)
+{
     static const enum tls_trust trusts[] = {
         [ACCOUNT_TRUST_CA] = TLS_TRUST_CA,
         [ACCOUNT_TRUST_PIN] = TLS_TRUST_PIN,
@@ -29,7 +30,8 @@ static struct tls_options tls_options(const struct account *account, const struc
     };
 }
 
-static int log_in(struct pop3 *pop3, const struct account *account, struct err *err) {
+static int log_in(struct pop3 *pop3, const struct account *account, struct err *err)
+{
     const struct auth_options options = {
         .server = account->server,
         .port = account->port,
@@ -43,7 +45,8 @@ static int log_in(struct pop3 *pop3, const struct account *account, struct err *
 }
 
 static int greet(struct pop3 *pop3, const struct account *account, const struct tls_options *tls,
-                 struct err *err) {
+                 struct err *err)
+{
     if (account->tls == ACCOUNT_TLS_IMPLICIT && conn_start_tls(pop3_conn(pop3), tls, err) < 0)
         return -1;
     if (pop3_greeting(pop3, err) < 0 || pop3_capa(pop3, err) < 0)
@@ -51,8 +54,8 @@ static int greet(struct pop3 *pop3, const struct account *account, const struct 
     return account->tls == ACCOUNT_TLS_STLS ? pop3_stls(pop3, tls, err) : 0;
 }
 
-int connect_open(struct pop3 **out, const struct account *account, struct log *log,
-                 struct err *err) {
+int connect_open(struct pop3 **out, const struct account *account, struct log *log, struct err *err)
+{
     /* The hard end of everything: twice the time after which no message is begun. */
     int64_t deadline = clock_in(account->session_timeout * 2000 + GRACE_MS);
     struct dial_options dial = {.host = account->server,

@@ -8,12 +8,11 @@
 #include "base/clock.h"
 #include "base/stop.h"
 #include "base/xalloc.h"
+#include "session/batch.h"
+#include "session/blame.h"
 #include "session/pipe.h"
 
 #define ROOM_SPARE ((uint64_t)1024 * 1024) /* left free on the file system, for names and journal */
-#define NAME_MAX_SHOWN (LOG_QUOTE_MAX + 40)
-#define HELD_HINT "it is held after so many tries; --retry UIDL releases it"
-#define LEFT_HINT "it stays on the server"
 
 struct numbers {
     uint32_t *at, count, next;
@@ -38,25 +37,29 @@ struct fetch {
     struct numbers deleted; /* DELE was taken */
     uint32_t retrieving;    /* RETRs outstanding */
     bool winding_down;      /* no new message is begun */
+    bool odd;               /* the batch has a message whose length is not what LIST said */
     struct parcel *parcel;  /* being written */
     uint64_t budget;        /* octets there is room for */
     struct pending pending;
-    int64_t told;           /* clock_ms() of the last progress */
+    int64_t told; /* clock_ms() of the last progress */
     struct batch batch;
 };
 
-static void push_number(struct numbers *numbers, uint32_t number) {
+static void push_number(struct numbers *numbers, uint32_t number)
+{
     if ((numbers->count & (numbers->count - 1)) == 0) /* full at each power of two */
-        numbers->at = xreallocarray(numbers->at, numbers->count == 0 ? 1 : 2 * (size_t)numbers->count,
-                                    sizeof *numbers->at);
+        numbers->at = xreallocarray(
+            numbers->at, numbers->count == 0 ? 1 : 2 * (size_t)numbers->count, sizeof *numbers->at);
     numbers->at[numbers->count++] = number;
 }
 
-static bool has_next(const struct numbers *numbers) {
+static bool has_next(const struct numbers *numbers)
+{
     return numbers->next < numbers->count;
 }
 
-static void tell_progress(struct fetch *fetch) {
+static void tell_progress(struct fetch *fetch)
+{
     struct session_run *run = fetch->job->run;
     int64_t now = clock_ms();
     if (run->progress == NULL || now - fetch->told < 100)
@@ -67,50 +70,9 @@ static void tell_progress(struct fetch *fetch) {
 
 /* ---- what becomes of messages ---- */
 
-static uint32_t entry_of(struct fetch_job *job, struct listing *listing, struct message *message) {
-    struct journal_subject subject = listing_subject(listing, message);
-    if (message->entry == JOURNAL_NONE) {
-        message->entry = journal_add(job->journal, &subject, clock_wall());
-        journal_list(job->journal, message->entry, message->number);
-    }
-    return message->entry;
-}
-
-static void count_failure(struct fetch_job *job, struct listing *listing, struct message *message,
-                          const char *why, bool *held) {
-    uint32_t entry = entry_of(job, listing, message);
-    *held = journal_entry(job->journal, entry)->tries + 1 >= job->rules.max_tries;
-    if (*held)
-        journal_hold(job->journal, entry, why);
-    else
-        journal_fail(job->journal, entry, why);
-}
-
-void fetch_refuse(struct fetch_job *job, struct listing *listing, struct message *message,
-                  const char *why) {
-    char name[NAME_MAX_SHOWN];
-    bool held = false;
-    listing_name(listing, message, name, sizeof name);
-    job->refused++;
-    job->run->figures.failed++;
-    /* A message with neither UIDL nor print could not be found again in the journal. */
-    if (message->uidl_len > 0 || listing_print(listing, message) != NULL)
-        count_failure(job, listing, message, why, &held);
-    job->run->figures.held += held;
-    log_line(job->run->log, FP_LOG_ERROR, "%s: %s; %s", name, why,
-             held ? HELD_HINT : LEFT_HINT);
-}
-
-static void put_off(struct fetch *fetch, const struct message *message, const char *why) {
-    char name[NAME_MAX_SHOWN];
-    listing_name(fetch->listing, message, name, sizeof name);
-    fetch->job->later++;
-    fetch->job->run->figures.failed++;
-    log_line(fetch->job->run->log, FP_LOG_ERROR, "%s: %s; the next run tries again", name, why);
-}
-
 static void on_settled(void *ctx, const struct batch_item *item, enum parcel_outcome outcome,
-                       const char *why) {
+                       const char *why)
+{
     struct fetch *fetch = ctx;
     struct session_figures *figures = &fetch->job->run->figures;
     struct message *message = listing_find(fetch->listing, item->number);
@@ -120,22 +82,24 @@ static void on_settled(void *ctx, const struct batch_item *item, enum parcel_out
         if (plan_deletes_new(&fetch->job->rules))
             push_number(&fetch->dele, item->number);
     } else if (outcome == PARCEL_REFUSED) {
-        fetch_refuse(fetch->job, fetch->listing, message, why);
+        blame_refuse(fetch->job, fetch->listing, message, why);
     } else {
-        put_off(fetch, message, why);
+        blame_put_off(fetch->job, fetch->listing, message, why);
     }
     tell_progress(fetch);
 }
 
 /* Trouble on our side is trouble for every message: no new one is begun. */
-static void local_trouble(struct fetch *fetch, const struct err *err) {
+static void local_trouble(struct fetch *fetch, const struct err *err)
+{
     if (fetch->job->local.kind == ERR_NONE)
         fetch->job->local = *err;
     fetch->winding_down = true;
     conn_set_deadline(pop3_conn(fetch->pop3), clock_in(STOP_GRACE_MS));
 }
 
-static void commit(struct fetch *fetch) {
+static void commit(struct fetch *fetch)
+{
     struct err err;
     /* What waits to be sent goes out now, so that the server works while the disk does. */
     if (conn_push(pop3_conn(fetch->pop3), &err) < 0)
@@ -146,8 +110,26 @@ static void commit(struct fetch *fetch) {
     fetch->budget = 0;
 }
 
+static bool one_at_a_time(const struct fetch *fetch)
+{
+    return fetch->job->careful || fetch->job->alone;
+}
+
+static bool is_due(const struct fetch *fetch)
+{
+    return batch_is_full(&fetch->batch) || (fetch->batch.count > 0 && (one_at_a_time(fetch)));
+}
+
+/* An odd batch waits for its proof; what goes to a command waits until the pipe is empty. */
+static void commit_if_due(struct fetch *fetch)
+{
+    if (is_due(fetch) && !fetch->odd && deliver_unit(fetch->job->deliver) != 1)
+        commit(fetch);
+}
+
 /* A message that had to be fetched to be known, and turns out to be one that we have. */
-static bool is_known(struct fetch *fetch, struct message *message, struct parcel *parcel) {
+static bool is_known(struct fetch *fetch, struct message *message, struct parcel *parcel)
+{
     struct journal_print print = {.known = true};
     print.has_message_id = header_has_message_id(parcel->header);
     header_fingerprint(parcel->header, print.bytes);
@@ -162,8 +144,8 @@ static bool is_known(struct fetch *fetch, struct message *message, struct parcel
     return entry->state == JOURNAL_DONE || entry->state == JOURNAL_GONE;
 }
 
-struct plan_message fetch_plan_message(const struct journal *journal,
-                                       const struct message *message) {
+struct plan_message fetch_plan_message(const struct journal *journal, const struct message *message)
+{
     struct plan_message plan = {.size = message->size, .known = JOURNAL_FREE};
     if (message->entry == JOURNAL_NONE)
         return plan;
@@ -174,7 +156,8 @@ struct plan_message fetch_plan_message(const struct journal *journal,
     return plan;
 }
 
-static void forget_copy(struct fetch *fetch, struct message *message, struct parcel *parcel) {
+static void forget_copy(struct fetch *fetch, struct message *message, struct parcel *parcel)
+{
     struct plan_rules rules = fetch->job->rules;
     uint32_t fetched = 0;
     rules.fetch_seen = false;
@@ -185,12 +168,13 @@ static void forget_copy(struct fetch *fetch, struct message *message, struct par
     deliver_drop(fetch->job->deliver, parcel);
 }
 
-static void accept_parcel(struct fetch *fetch, struct message *message, struct parcel *parcel) {
+static void accept_parcel(struct fetch *fetch, struct message *message, struct parcel *parcel)
+{
     if (is_known(fetch, message, parcel)) {
         forget_copy(fetch, message, parcel);
         return;
     }
-    uint32_t entry = entry_of(fetch->job, fetch->listing, message);
+    uint32_t entry = blame_entry(fetch->job, fetch->listing, message);
     struct journal_subject subject = listing_subject(fetch->listing, message);
     journal_learn(fetch->job->journal, entry, &subject);
     batch_add(&fetch->batch, parcel, message->number, entry);
@@ -198,12 +182,12 @@ static void accept_parcel(struct fetch *fetch, struct message *message, struct p
     if (plan_deletes_new(&fetch->job->rules))
         push_number(&fetch->dele, message->number);
 #endif
-    if (batch_is_full(&fetch->batch) && deliver_unit(fetch->job->deliver) != 1)
-        commit(fetch);
+    commit_if_due(fetch);
 }
 
 /* What follows is in step: the pending answer is what it seems to be. */
-static void confirm(struct fetch *fetch) {
+static void confirm(struct fetch *fetch)
+{
     struct pending pending = fetch->pending;
     fetch->pending.there = false;
     if (!pending.there)
@@ -212,26 +196,28 @@ static void confirm(struct fetch *fetch) {
     if (pending.parcel != NULL)
         accept_parcel(fetch, message, pending.parcel);
     else if (pending.later)
-        put_off(fetch, message, pending.why);
+        blame_put_off(fetch->job, fetch->listing, message, pending.why);
     else
-        fetch_refuse(fetch->job, fetch->listing, message, pending.why);
+        blame_refuse(fetch->job, fetch->listing, message, pending.why);
 }
 
 /* ---- the pipe ---- */
 
 /* No message is asked for that there is no room for. */
-static bool has_room(struct fetch *fetch, struct message *message) {
+static bool has_room(struct fetch *fetch, struct message *message)
+{
     if (message->size + ROOM_SPARE > fetch->budget)
         fetch->budget = deliver_room(fetch->job->deliver);
     if (message->size + ROOM_SPARE > fetch->budget) {
-        put_off(fetch, message, "there is no room for it on the disk");
+        blame_put_off(fetch->job, fetch->listing, message, "there is no room for it on the disk");
         return false;
     }
     fetch->budget -= message->size;
     return true;
 }
 
-static bool may_begin(struct fetch *fetch) {
+static bool may_begin(struct fetch *fetch)
+{
     if (fetch->winding_down)
         return false;
     if (stop_asked() || clock_left(fetch->job->deadline) == 0) {
@@ -239,12 +225,15 @@ static bool may_begin(struct fetch *fetch) {
         fetch->job->cut_short = has_next(&fetch->wanted) || has_next(&fetch->retries);
         return false;
     }
+    if (one_at_a_time(fetch) && (pop3_outstanding(fetch->pop3) > 0 || fetch->batch.count > 0))
+        return false;
     /* A command may take long, and the server must not be kept waiting in mid-answer. */
     return deliver_unit(fetch->job->deliver) != 1 ||
            fetch->batch.count + fetch->retrieving < BATCH_COMMANDS;
 }
 
-static bool next_message(struct fetch *fetch, uint32_t *number) {
+static bool next_message(struct fetch *fetch, uint32_t *number)
+{
     for (;;) {
         struct numbers *from = has_next(&fetch->wanted) ? &fetch->wanted : &fetch->retries;
         if (!has_next(from))
@@ -258,7 +247,78 @@ static bool next_message(struct fetch *fetch, uint32_t *number) {
     }
 }
 
-static int next(void *ctx, enum pop3_verb *verb, uint32_t *number, struct err *err) {
+/* The question whose answer shows that the server and we speak of the same message. */
+static bool ask_proof(struct fetch *fetch, enum pop3_verb *verb, uint32_t *number)
+{
+    *number = fetch->batch.items[fetch->batch.count - 1].number;
+    const struct message *message = listing_find(fetch->listing, *number);
+    *verb = message->uidl_len > 0 ? POP3_UIDL_ONE : POP3_LIST_ONE;
+    if (message->uidl_len > 0 || message->size > 0)
+        return true;
+    fetch->odd = false; /* nothing to compare with: silence has to do */
+    return false;
+}
+
+struct proof {
+    const struct fetch *fetch;
+    const struct pop3_answer *answer;
+    bool there;
+};
+
+/* "n uidl" or "n size"; some servers leave the number out (Twisted). */
+static bool is_proof(const struct proof *proof, struct str text)
+{
+    const struct message *message = listing_find(proof->fetch->listing, proof->answer->number);
+    struct str uidl = listing_uidl(proof->fetch->listing, message), told;
+    uint32_t number;
+    uint64_t size;
+    if (proof->answer->verb == POP3_UIDL_ONE)
+        return str_equal(text, uidl) ||
+               (reply_uidl_line(text, REPLY_MESSAGES_MAX, &number, &told) == 0 &&
+                number == message->number && str_equal(told, uidl));
+    return (str_number(text, UINT64_MAX, &size) == 0 && size == message->size) ||
+           (reply_list_line(text, REPLY_MESSAGES_MAX, &number, &size) == 0 &&
+            number == message->number && size == message->size);
+}
+
+static int look_for_proof(void *ctx, struct str line, struct err *err)
+{
+    struct proof *proof = ctx;
+    (void)err;
+    proof->there = proof->there || is_proof(proof, str_trim(line));
+    return 0;
+}
+
+/* A refusal proves nothing, and silence has to do. */
+static int check_proof(struct fetch *fetch, const struct pop3_answer *answer, struct err *err)
+{
+    struct proof proof = {.fetch = fetch, .answer = answer};
+    struct pop3_taker taker = {.line = look_for_proof, .ctx = &proof};
+    proof.there = answer->reply.kind != REPLY_OK || is_proof(&proof, str_trim(answer->reply.text));
+    if (!proof.there && conn_peek(pop3_conn(fetch->pop3), err) > 0 &&
+        pop3_take_list(fetch->pop3, &taker, err) < 0)
+        return -1;
+    if (!proof.there)
+        return err_set(err, ERR_FRAMING,
+                       "the server's answers do not belong to what was asked; ask who runs it");
+    fetch->odd = false;
+    return 0;
+}
+
+static int next_of_mail(struct fetch *fetch, enum pop3_verb *verb, uint32_t *number)
+{
+    bool waits = fetch->odd && is_due(fetch); /* for its proof, with the pipe empty */
+    if (!waits && may_begin(fetch) && next_message(fetch, number)) {
+        *verb = POP3_RETR;
+        fetch->retrieving++;
+        return 1;
+    }
+    return fetch->odd && fetch->batch.count > 0 && pop3_outstanding(fetch->pop3) == 0 &&
+           ask_proof(fetch, verb, number);
+}
+
+static int next(void *ctx, enum pop3_verb *verb, uint32_t *number, struct err *err)
+{
     struct fetch *fetch = ctx;
     if (pop3_outstanding(fetch->pop3) == 0 && fetch->pending.there) {
         if (pop3_check_silence(fetch->pop3, err) < 0)
@@ -270,18 +330,16 @@ static int next(void *ctx, enum pop3_verb *verb, uint32_t *number, struct err *e
         *number = fetch->dele.at[fetch->dele.next++];
         return 1;
     }
-    *verb = POP3_RETR;
-    if (!may_begin(fetch) || !next_message(fetch, number))
-        return 0;
-    fetch->retrieving++;
-    return 1;
+    return next_of_mail(fetch, verb, number);
 }
 
-static int begin(struct fetch *fetch, struct err *err) {
+static int begin(struct fetch *fetch, struct err *err)
+{
     return fetch->parcel != NULL ? 0 : deliver_begin(fetch->job->deliver, &fetch->parcel, err);
 }
 
-static int write_body(void *ctx, const char *bytes, size_t len, struct err *err) {
+static int write_body(void *ctx, const char *bytes, size_t len, struct err *err)
+{
     struct fetch *fetch = ctx;
     uint64_t max = fetch->job->rules.max_size;
     if (fetch->job->local.kind != ERR_NONE) {
@@ -297,14 +355,16 @@ static int write_body(void *ctx, const char *bytes, size_t len, struct err *err)
     return sink.write(sink.ctx, bytes, len, err);
 }
 
-static void drop_parcel(struct fetch *fetch) {
+static void drop_parcel(struct fetch *fetch)
+{
     if (fetch->parcel != NULL)
         deliver_drop(fetch->job->deliver, fetch->parcel);
     fetch->parcel = NULL;
 }
 
 /* A body that we could not take: the message's own fault, or ours. */
-static void body_failed(struct fetch *fetch, uint32_t number, const struct err *why) {
+static void body_failed(struct fetch *fetch, uint32_t number, const struct err *why)
+{
     drop_parcel(fetch);
     if (why->kind != ERR_MESSAGE) {
         local_trouble(fetch, why);
@@ -315,7 +375,8 @@ static void body_failed(struct fetch *fetch, uint32_t number, const struct err *
              (int)sizeof fetch->pending.why - 1, why->text);
 }
 
-static void message_refused(struct fetch *fetch, const struct pop3_answer *answer) {
+static void message_refused(struct fetch *fetch, const struct pop3_answer *answer)
+{
     char shown[LOG_QUOTE_MAX + 4];
     const struct reply *reply = &answer->reply;
     fetch->pending = (struct pending){.there = true, .number = answer->number};
@@ -324,8 +385,16 @@ static void message_refused(struct fetch *fetch, const struct pop3_answer *answe
              log_quote(fetch->job->run->log, reply->text, shown));
 }
 
+/* Some servers count a line end as one octet. */
+static bool is_odd(const struct fetch *fetch, const struct message *message, uint64_t octets)
+{
+    return one_at_a_time(fetch) ||
+           (message->size != octets && message->size != fetch->parcel->octets);
+}
+
 static void retrieved(struct fetch *fetch, const struct pop3_answer *answer, int taken,
-                      struct err *err) {
+                      struct err *err)
+{
     fetch->retrieving--;
     if (taken == 0 && answer->reply.kind != REPLY_OK) {
         message_refused(fetch, answer);
@@ -342,12 +411,14 @@ static void retrieved(struct fetch *fetch, const struct pop3_answer *answer, int
     }
     struct message *message = listing_find(fetch->listing, answer->number);
     fetch->parcel->uidl = listing_uidl_text(fetch->listing, message);
-    fetch->pending = (struct pending){
-        .there = true, .number = answer->number, .parcel = fetch->parcel};
+    fetch->odd = fetch->odd || is_odd(fetch, message, answer->octets);
+    fetch->pending =
+        (struct pending){.there = true, .number = answer->number, .parcel = fetch->parcel};
     fetch->parcel = NULL;
 }
 
-static void dele_answered(struct fetch *fetch, const struct pop3_answer *answer) {
+static void dele_answered(struct fetch *fetch, const struct pop3_answer *answer)
+{
     char shown[LOG_QUOTE_MAX + 4];
     if (answer->reply.kind == REPLY_OK) {
         push_number(&fetch->deleted, answer->number);
@@ -359,111 +430,88 @@ static void dele_answered(struct fetch *fetch, const struct pop3_answer *answer)
              log_quote(fetch->job->run->log, answer->reply.text, shown));
 }
 
-static int on_answer(void *ctx, const struct pop3_answer *answer, int taken, struct err *err) {
+static int on_answer(void *ctx, const struct pop3_answer *answer, int taken, struct err *err)
+{
     struct fetch *fetch = ctx;
     confirm(fetch);
-    if (answer->verb == POP3_RETR)
+    if (answer->verb == POP3_UIDL_ONE || answer->verb == POP3_LIST_ONE) {
+        if (check_proof(fetch, answer, err) < 0)
+            return -1;
+        commit_if_due(fetch);
+    } else if (answer->verb == POP3_RETR) {
         retrieved(fetch, answer, taken, err);
-    else
+    } else {
         dele_answered(fetch, answer);
+    }
     return 0;
 }
 
 /* ---- the whole ---- */
 
-static void plan_numbers(struct fetch *fetch, const uint32_t *verified, uint32_t count) {
+static void plan_numbers(struct fetch *fetch, const uint32_t *verified, uint32_t count)
+{
     for (uint32_t i = 0; i < fetch->listing->count; i++) {
         const struct message *message = &fetch->listing->messages[i];
-        if (message->action == PLAN_FETCH)
+        bool first = message->action == (fetch->job->alone ? PLAN_ALONE : PLAN_FETCH);
+        if (first)
             push_number(&fetch->wanted, message->number);
-        else if (message->action == PLAN_RETRY)
+        else if (message->action == PLAN_RETRY && !fetch->job->alone)
             push_number(&fetch->retries, message->number);
     }
     for (uint32_t i = 0; i < count; i++)
         push_number(&fetch->dele, verified[i]);
 }
 
-static bool is_done(const struct fetch *fetch) {
+static bool is_done(const struct fetch *fetch)
+{
     if (has_next(&fetch->dele) || fetch->pending.there)
         return false;
     return fetch->winding_down || (!has_next(&fetch->wanted) && !has_next(&fetch->retries));
 }
 
-/* The message is asked for last and alone by the next connection; what it counts as is seen when
- * there is no next connection any more. */
-static void suspect(struct fetch *fetch, uint32_t number, const struct err *why) {
-    struct fetch_job *job = fetch->job;
-    struct message *message = listing_find(fetch->listing, number);
-    struct fetch_suspect suspect = {.entry = JOURNAL_NONE};
-    if (job->suspect_count == FETCH_SUSPECTS)
-        return;
-    if (message->uidl_len > 0 || listing_print(fetch->listing, message) != NULL)
-        suspect.entry = entry_of(job, fetch->listing, message);
-    listing_name(fetch->listing, message, suspect.name, sizeof suspect.name);
-    snprintf(suspect.why, sizeof suspect.why, "%.*s", (int)sizeof suspect.why - 1, why->text);
-    log_line(job->run->log, FP_LOG_NOTE, "%s: %s", suspect.name, suspect.why);
-    for (uint32_t i = 0; i < job->suspect_count; i++)
-        if (suspect.entry != JOURNAL_NONE && job->suspects[i].entry == suspect.entry)
-            return; /* one try for each poll */
-    if (suspect.entry != JOURNAL_NONE)
-        journal_doubt(job->journal, suspect.entry, suspect.why);
-    job->suspects[job->suspect_count++] = suspect;
-}
-
-void fetch_tell_suspects(struct fetch_job *job) {
-    for (uint32_t i = 0; i < job->suspect_count; i++) {
-        const struct fetch_suspect *suspect = &job->suspects[i];
-        bool held = false;
-        if (suspect->entry != JOURNAL_NONE) {
-            const struct journal_entry *entry = journal_entry(job->journal, suspect->entry);
-            if (entry->state != JOURNAL_FAILED)
-                continue;
-            held = entry->tries + 1 >= job->rules.max_tries;
-            (held ? journal_hold : journal_fail)(job->journal, suspect->entry, suspect->why);
-        }
-        job->refused++;
-        job->run->figures.failed++;
-        job->run->figures.held += held;
-        log_line(job->run->log, FP_LOG_ERROR, "%s: %s; %s", suspect->name, suspect->why,
-                 held ? HELD_HINT : LEFT_HINT);
-    }
-}
-
-/* It broke off in this message's answer, which may be the network's fault: no try is counted. */
-static void doubt(struct fetch *fetch, uint32_t number, const struct err *why) {
-    struct message *message = listing_find(fetch->listing, number);
-    if (message->uidl_len > 0 || listing_print(fetch->listing, message) != NULL)
-        journal_doubt(fetch->job->journal, entry_of(fetch->job, fetch->listing, message),
-                      why->text);
-}
-
-/* The connection is lost. What was complete and followed by something sensible is kept; if it broke
- * for a reason that a message may have, that message comes last from now on. */
-static void broken(struct fetch *fetch, const struct pop3_answer *answer, const struct err *why) {
-    bool framing = why->kind == ERR_FRAMING;
-    bool in_step = answer->reply.kind != REPLY_JUNK;
+/* Out of step: what is not committed yet may be anybody's words. It is thrown away and fetched
+ * again by the next connection: one by one, if nobody can tell which message it was. */
+static void out_of_step(struct fetch *fetch, const struct pop3_answer *answer,
+                        const struct err *why)
+{
     bool retrieving = answer->number != 0 && answer->verb == POP3_RETR;
-    drop_parcel(fetch);
-    if (in_step || (!framing && fetch->pending.parcel != NULL))
-        confirm(fetch);
-    if (fetch->pending.there && framing)
-        suspect(fetch, fetch->pending.number, why);
+    uint32_t only = fetch->batch.count == 1 ? fetch->batch.items[0].number : 0;
+    if (fetch->pending.there)
+        blame_break(fetch->job, fetch->listing, fetch->pending.number, why);
+    if (retrieving)
+        blame_break(fetch->job, fetch->listing, answer->number, why);
+    else if (!fetch->pending.there && only != 0)
+        blame_break(fetch->job, fetch->listing, only, why);
+    else if (!fetch->pending.there)
+        fetch->job->careful = true;
     if (fetch->pending.there && fetch->pending.parcel != NULL)
         deliver_drop(fetch->job->deliver, fetch->pending.parcel);
-    fetch->pending.there = false;
-    if (retrieving && framing)
-        suspect(fetch, answer->number, why);
-    else if (retrieving && (why->kind == ERR_TIMEOUT || why->kind == ERR_CLOSED))
-        doubt(fetch, answer->number, why);
+    batch_drop(&fetch->batch);
 }
 
-static int run(struct fetch *fetch, struct err *err) {
+/* The connection is lost. What was complete is kept; a message in mid-answer comes last from now
+ * on, since it may be the reason. */
+static void broken(struct fetch *fetch, const struct pop3_answer *answer, const struct err *why)
+{
+    bool in_step = answer->reply.kind != REPLY_JUNK;
+    drop_parcel(fetch);
+    if (in_step || (why->kind != ERR_FRAMING && fetch->pending.parcel != NULL))
+        confirm(fetch);
+    if (why->kind == ERR_FRAMING)
+        out_of_step(fetch, answer, why);
+    else if (answer->number != 0 && answer->verb == POP3_RETR &&
+             (why->kind == ERR_TIMEOUT || why->kind == ERR_CLOSED))
+        blame_break(fetch->job, fetch->listing, answer->number, why);
+    fetch->pending.there = false;
+    if (fetch->odd)
+        batch_drop(&fetch->batch);
+}
+
+static int run(struct fetch *fetch, struct err *err)
+{
     struct pop3_taker taker = {.sink = {.write = write_body, .ctx = fetch}};
-    struct pipe pipe = {.pop3 = fetch->pop3,
-                        .ctx = fetch,
-                        .next = next,
-                        .taker = &taker,
-                        .answer = on_answer};
+    struct pipe pipe = {
+        .pop3 = fetch->pop3, .ctx = fetch, .next = next, .taker = &taker, .answer = on_answer};
     struct pop3_answer answer;
     do {
         int ran = pipe_run(&pipe, &answer, err);
@@ -478,7 +526,8 @@ static int run(struct fetch *fetch, struct err *err) {
 
 int fetch_run(struct fetch_job *job, struct pop3 *pop3, struct listing *listing,
               const uint32_t *verified, uint32_t verified_count, uint32_t **deleted,
-              uint32_t *deleted_count, struct err *err) {
+              uint32_t *deleted_count, struct err *err)
+{
     struct fetch *fetch = xcalloc(1, sizeof *fetch);
     fetch->job = job;
     fetch->pop3 = pop3;

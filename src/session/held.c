@@ -9,7 +9,8 @@
 #include "session/journal.h"
 #include "session/session.h"
 
-static void describe(const struct journal *journal, uint32_t id, char *out, size_t cap) {
+static void describe(const struct journal *journal, uint32_t id, char *out, size_t cap)
+{
     const struct journal_entry *entry = journal_entry(journal, id);
     char uidl[LOG_QUOTE_MAX + 4], reason[ERR_TEXT_MAX], shown[LOG_QUOTE_MAX + 4], date[32];
     time_t since = (time_t)entry->first_seen;
@@ -26,7 +27,8 @@ static void describe(const struct journal *journal, uint32_t id, char *out, size
 }
 
 int session_status(const struct account *account, const char *state_dir,
-                   void (*line)(void *ctx, const char *text), void *ctx, struct err *err) {
+                   void (*line)(void *ctx, const char *text), void *ctx, struct err *err)
+{
     struct journal *journal;
     char text[ERR_TEXT_MAX];
     if (journal_open(&journal, state_dir, account->server, account->user, JOURNAL_READ, false, NULL,
@@ -34,7 +36,7 @@ int session_status(const struct account *account, const char *state_dir,
         return -1;
     for (uint32_t id = 0; id < journal_count(journal); id++) {
         unsigned char state = journal_entry(journal, id)->state;
-        if (state != JOURNAL_HELD && state != JOURNAL_FAILED)
+        if (state != JOURNAL_HELD && state != JOURNAL_FAILED && state != JOURNAL_DOUBTED)
             continue;
         describe(journal, id, text, sizeof text);
         line(ctx, text);
@@ -44,7 +46,8 @@ int session_status(const struct account *account, const char *state_dir,
 }
 
 int session_retry(const struct account *account, const char *state_dir, const char *uidl,
-                  unsigned *released, struct err *err) {
+                  unsigned *released, struct err *err)
+{
     struct journal *journal;
     *released = 0;
     if (file_make_folder(state_dir, account->durable, err) < 0 ||

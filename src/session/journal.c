@@ -19,18 +19,21 @@
 
 /* ---- the store: entries and their UIDLs in memory ---- */
 
-static uint32_t slot_of(const struct journal *journal, struct str uidl) {
+static uint32_t slot_of(const struct journal *journal, struct str uidl)
+{
     return (uint32_t)(str_hash(uidl) & (journal->slot_count - 1));
 }
 
-static void put_slot(struct journal *journal, uint32_t id) {
+static void put_slot(struct journal *journal, uint32_t id)
+{
     uint32_t at = slot_of(journal, journal_uidl(journal, id));
     while (journal->slots[at] != 0 && journal->slots[at] != id + 1)
         at = (at + 1) & (journal->slot_count - 1);
     journal->slots[at] = id + 1;
 }
 
-static void grow_slots(struct journal *journal) {
+static void grow_slots(struct journal *journal)
+{
     if (journal->slot_count > 2 * journal->count)
         return;
     journal->slot_count = journal->slot_count == 0 ? 256 : 2 * journal->slot_count;
@@ -40,12 +43,12 @@ static void grow_slots(struct journal *journal) {
         put_slot(journal, id);
 }
 
-struct journal_entry *store_entry(struct journal *journal, uint32_t id) {
+struct journal_entry *store_entry(struct journal *journal, uint32_t id)
+{
     while (journal->cap <= id) {
         uint32_t cap = journal->cap == 0 ? 64 : journal->cap + journal->cap / 2;
         journal->entries = xreallocarray(journal->entries, cap, sizeof *journal->entries);
-        memset(journal->entries + journal->cap, 0,
-               (cap - journal->cap) * sizeof *journal->entries);
+        memset(journal->entries + journal->cap, 0, (cap - journal->cap) * sizeof *journal->entries);
         journal->cap = cap;
     }
     while (journal->count <= id) {
@@ -56,7 +59,8 @@ struct journal_entry *store_entry(struct journal *journal, uint32_t id) {
     return &journal->entries[id];
 }
 
-void store_uidl(struct journal *journal, uint32_t id, struct str uidl) {
+void store_uidl(struct journal *journal, uint32_t id, struct str uidl)
+{
     struct journal_entry *entry = &journal->entries[id];
     if (str_equal(journal_uidl(journal, id), uidl))
         return;
@@ -67,12 +71,14 @@ void store_uidl(struct journal *journal, uint32_t id, struct str uidl) {
     put_slot(journal, id);
 }
 
-void store_words(struct journal_entry *entry, struct str words) {
+void store_words(struct journal_entry *entry, struct str words)
+{
     free(entry->words);
     entry->words = words.len == 0 ? NULL : xmemdup0(words.ptr, words.len);
 }
 
-void store_clear(struct journal *journal) {
+void store_clear(struct journal *journal)
+{
     for (uint32_t id = 0; id < journal->count; id++)
         free(journal->entries[id].words);
     free(journal->entries);
@@ -87,22 +93,26 @@ void store_clear(struct journal *journal) {
     journal->last_day = journal->lines = journal->damaged = 0;
 }
 
-uint32_t journal_count(const struct journal *journal) {
+uint32_t journal_count(const struct journal *journal)
+{
     return journal->count;
 }
 
-const struct journal_entry *journal_entry(const struct journal *journal, uint32_t id) {
+const struct journal_entry *journal_entry(const struct journal *journal, uint32_t id)
+{
     return &journal->entries[id];
 }
 
-struct str journal_uidl(const struct journal *journal, uint32_t id) {
+struct str journal_uidl(const struct journal *journal, uint32_t id)
+{
     const struct journal_entry *entry = &journal->entries[id];
     if (entry->uidl_len == 0)
         return str_of("", 0);
     return str_of(journal->uidls.data + entry->uidl_at, entry->uidl_len);
 }
 
-uint32_t journal_next(const struct journal *journal, struct str uidl, uint32_t after) {
+uint32_t journal_next(const struct journal *journal, struct str uidl, uint32_t after)
+{
     if (journal->slot_count == 0)
         return JOURNAL_NONE;
     bool passed = after == JOURNAL_NONE;
@@ -117,13 +127,20 @@ uint32_t journal_next(const struct journal *journal, struct str uidl, uint32_t a
     return JOURNAL_NONE;
 }
 
-void journal_list(struct journal *journal, uint32_t id, uint32_t number) {
+void journal_mark_tried(struct journal *journal, uint32_t id)
+{
+    journal->entries[id].tried = true;
+}
+
+void journal_list(struct journal *journal, uint32_t id, uint32_t number)
+{
     journal->entries[id].listed = number;
 }
 
 /* ---- opening and closing ---- */
 
-void journal_mailbox(const char *server, const char *user, char out[JOURNAL_MAILBOX + 1]) {
+void journal_mailbox(const char *server, const char *user, char out[JOURNAL_MAILBOX + 1])
+{
     unsigned char sum[DIGEST_SIZE];
     struct digest *digest = digest_new();
     for (const char *p = server; *p != '\0'; p++) {
@@ -137,9 +154,12 @@ void journal_mailbox(const char *server, const char *user, char out[JOURNAL_MAIL
 }
 
 /* "user@server-id": the first part for people, the last for us. */
-static char *file_stem(const char *server, const char *user) {
+static char *file_stem(const char *server, const char *user)
+{
     char mailbox[JOURNAL_MAILBOX + 1];
     char *stem = xasprintf("%.*s@%.*s-", NAME_PART, user, NAME_PART, server);
+    for (char *p = strrchr(stem, '@'); *p != '\0'; p++)
+        *p = (char)tolower((unsigned char)*p);
     for (char *p = stem; *p != '\0'; p++)
         if (!isalnum((unsigned char)*p) && strchr("@._+-", *p) == NULL)
             *p = '_';
@@ -151,7 +171,8 @@ static char *file_stem(const char *server, const char *user) {
     return whole;
 }
 
-static int check_owner(int fd, const char *path, struct err *err) {
+static int check_owner(int fd, const char *path, struct err *err)
+{
     struct stat status;
     if (fstat(fd, &status) < 0)
         return err_errno(err, ERR_IO, errno, "cannot look at %s", path);
@@ -161,7 +182,8 @@ static int check_owner(int fd, const char *path, struct err *err) {
     return 0;
 }
 
-static int take_lock(struct journal *journal, const char *stem, struct err *err) {
+static int take_lock(struct journal *journal, const char *stem, struct err *err)
+{
     char *path = xasprintf("%s/%s.lock", journal->dir, stem);
     journal->lock = file_open(path, O_RDWR | O_CREAT, 0600);
     int result = 0;
@@ -178,7 +200,8 @@ static int take_lock(struct journal *journal, const char *stem, struct err *err)
     return result;
 }
 
-static int open_file(struct journal *journal, struct err *err) {
+static int open_file(struct journal *journal, struct err *err)
+{
     int flags = journal->mode == JOURNAL_READ ? O_RDONLY : O_RDWR | O_CREAT;
     journal->fd = file_open(journal->path, flags, 0600);
     if (journal->fd < 0 && errno == ENOENT && journal->mode == JOURNAL_READ)
@@ -188,14 +211,16 @@ static int open_file(struct journal *journal, struct err *err) {
     return check_owner(journal->fd, journal->path, err);
 }
 
-static void write_head(struct journal *journal, struct buf *out) {
+static void write_head(struct journal *journal, struct buf *out)
+{
     record_write(&(struct record){.verb = RECORD_HEAD,
                                   .number = JOURNAL_VERSION,
                                   .words = str_from(journal->head)},
                  out);
 }
 
-static int open_and_load(struct journal *journal, const char *stem, struct err *err) {
+static int open_and_load(struct journal *journal, const char *stem, struct err *err)
+{
     if (journal->mode == JOURNAL_WRITE && take_lock(journal, stem, err) < 0)
         return -1;
     if (open_file(journal, err) < 0 || store_load(journal, err) < 0)
@@ -210,7 +235,8 @@ static int open_and_load(struct journal *journal, const char *stem, struct err *
 }
 
 int journal_open(struct journal **out, const char *state_dir, const char *server, const char *user,
-                 enum journal_mode mode, bool durable, struct log *log, struct err *err) {
+                 enum journal_mode mode, bool durable, struct log *log, struct err *err)
+{
     struct journal *journal = xcalloc(1, sizeof *journal);
     char *stem = file_stem(server, user);
     char words[2][STR_ESCAPED_MAX(1024)];
@@ -235,7 +261,8 @@ int journal_open(struct journal **out, const char *state_dir, const char *server
     return 0;
 }
 
-void journal_close(struct journal *journal) {
+void journal_close(struct journal *journal)
+{
     if (journal == NULL)
         return;
     if (journal->fd >= 0)
@@ -251,24 +278,34 @@ void journal_close(struct journal *journal) {
     free(journal);
 }
 
-bool journal_is_new(const struct journal *journal) {
+bool journal_is_new(const struct journal *journal)
+{
     return journal->is_new;
 }
 
 /* ---- what happens to messages ---- */
 
-enum record_verb store_verb(unsigned char state) {
+enum record_verb store_verb(unsigned char state)
+{
     switch (state) {
-    case JOURNAL_FAILED: return RECORD_FAIL;
-    case JOURNAL_HELD: return RECORD_HELD;
-    case JOURNAL_TAKEN: return RECORD_TAKE;
-    case JOURNAL_DONE: return RECORD_DONE;
-    default: return RECORD_GONE;
+    case JOURNAL_FAILED:
+        return RECORD_FAIL;
+    case JOURNAL_DOUBTED:
+        return RECORD_DOUBT;
+    case JOURNAL_HELD:
+        return RECORD_HELD;
+    case JOURNAL_TAKEN:
+        return RECORD_TAKE;
+    case JOURNAL_DONE:
+        return RECORD_DONE;
+    default:
+        return RECORD_GONE;
     }
 }
 
 void store_write_entry(const struct journal *journal, uint32_t id, uint32_t as,
-                       enum record_verb verb, struct buf *out) {
+                       enum record_verb verb, struct buf *out)
+{
     const struct journal_entry *entry = &journal->entries[id];
     char uidl[STR_ESCAPED_MAX(UINT8_MAX + 1)];
     str_escape(journal_uidl(journal, id), uidl, sizeof uidl);
@@ -286,12 +323,14 @@ void store_write_entry(const struct journal *journal, uint32_t id, uint32_t as,
     record_write(&record, out);
 }
 
-static void note(struct journal *journal, uint32_t id, enum record_verb verb) {
+static void note(struct journal *journal, uint32_t id, enum record_verb verb)
+{
     store_write_entry(journal, id, id, verb, &journal->out);
     journal->lines++;
 }
 
-uint32_t journal_add(struct journal *journal, const struct journal_subject *subject, int64_t now) {
+uint32_t journal_add(struct journal *journal, const struct journal_subject *subject, int64_t now)
+{
     uint32_t id = journal->count;
     struct journal_entry *entry = store_entry(journal, id);
     entry->first_seen = now < 0 ? 0 : now > UINT32_MAX ? UINT32_MAX : (uint32_t)now;
@@ -301,7 +340,8 @@ uint32_t journal_add(struct journal *journal, const struct journal_subject *subj
     return id;
 }
 
-void journal_learn(struct journal *journal, uint32_t id, const struct journal_subject *subject) {
+void journal_learn(struct journal *journal, uint32_t id, const struct journal_subject *subject)
+{
     struct journal_entry *entry = &journal->entries[id];
     entry->size = subject->size;
     if (subject->print.known)
@@ -311,7 +351,8 @@ void journal_learn(struct journal *journal, uint32_t id, const struct journal_su
         note(journal, id, store_verb(entry->state));
 }
 
-void journal_take(struct journal *journal, uint32_t id, bool keep, struct str receipt) {
+void journal_take(struct journal *journal, uint32_t id, bool keep, struct str receipt)
+{
     struct journal_entry *entry = &journal->entries[id];
     entry->before = entry->state;
     entry->state = JOURNAL_TAKEN;
@@ -320,7 +361,8 @@ void journal_take(struct journal *journal, uint32_t id, bool keep, struct str re
     note(journal, id, RECORD_TAKE);
 }
 
-void journal_drop(struct journal *journal, uint32_t id) {
+void journal_drop(struct journal *journal, uint32_t id)
+{
     struct journal_entry *entry = &journal->entries[id];
     entry->state = entry->before;
     store_words(entry, str_of("", 0));
@@ -328,7 +370,8 @@ void journal_drop(struct journal *journal, uint32_t id) {
 }
 
 static void settle(struct journal *journal, uint32_t id, enum journal_state state,
-                   const char *reason) {
+                   const char *reason)
+{
     struct journal_entry *entry = &journal->entries[id];
     char words[STR_ESCAPED_MAX(ERR_TEXT_MAX)];
     entry->state = (unsigned char)state;
@@ -339,36 +382,44 @@ static void settle(struct journal *journal, uint32_t id, enum journal_state stat
     note(journal, id, store_verb(entry->state));
 }
 
-void journal_done(struct journal *journal, uint32_t id) {
+void journal_done(struct journal *journal, uint32_t id)
+{
     settle(journal, id, JOURNAL_DONE, NULL);
 }
 
-void journal_gone(struct journal *journal, uint32_t id) {
+void journal_gone(struct journal *journal, uint32_t id)
+{
     settle(journal, id, JOURNAL_GONE, NULL);
 }
 
-void journal_fail(struct journal *journal, uint32_t id, const char *reason) {
+void journal_fail(struct journal *journal, uint32_t id, const char *reason)
+{
     if (journal->entries[id].tries < UINT16_MAX)
         journal->entries[id].tries++;
-    settle(journal, id, JOURNAL_FAILED, reason);
+    bool doubted = journal->entries[id].state == JOURNAL_DOUBTED;
+    settle(journal, id, doubted ? JOURNAL_DOUBTED : JOURNAL_FAILED, reason);
 }
 
-void journal_doubt(struct journal *journal, uint32_t id, const char *reason) {
-    settle(journal, id, JOURNAL_FAILED, reason);
+void journal_doubt(struct journal *journal, uint32_t id, const char *reason)
+{
+    settle(journal, id, JOURNAL_DOUBTED, reason);
 }
 
-void journal_hold(struct journal *journal, uint32_t id, const char *reason) {
+void journal_hold(struct journal *journal, uint32_t id, const char *reason)
+{
     if (journal->entries[id].tries < UINT16_MAX)
         journal->entries[id].tries++;
     settle(journal, id, JOURNAL_HELD, reason);
 }
 
-void journal_retry(struct journal *journal, uint32_t id) {
+void journal_retry(struct journal *journal, uint32_t id)
+{
     journal->entries[id].tries = 0;
     settle(journal, id, JOURNAL_FAILED, "released");
 }
 
-void journal_listed_all(struct journal *journal, int64_t day) {
+void journal_listed_all(struct journal *journal, int64_t day)
+{
     bool new_day = day > 0 && (uint64_t)day > journal->last_day;
     if (new_day) {
         journal->days++;
@@ -392,28 +443,33 @@ void journal_listed_all(struct journal *journal, int64_t day) {
     }
 }
 
-struct str journal_place(const struct journal *journal) {
+struct str journal_place(const struct journal *journal)
+{
     return str_from(journal->place);
 }
 
-void journal_set_place(struct journal *journal, struct str place) {
+void journal_set_place(struct journal *journal, struct str place)
+{
     free(journal->place);
     journal->place = xmemdup0(place.ptr, place.len);
     record_write(&(struct record){.verb = RECORD_PLACE, .words = place}, &journal->out);
     journal->lines++;
 }
 
-bool journal_is_dirty(const struct journal *journal) {
+bool journal_is_dirty(const struct journal *journal)
+{
     return journal->out.len > 0;
 }
 
-static int append(struct journal *journal, struct err *err) {
+static int append(struct journal *journal, struct err *err)
+{
     if (file_write(journal->fd, journal->out.data, journal->out.len, journal->path, err) < 0)
         return -1;
     return journal->durable ? file_datasync(journal->fd, journal->path, err) : 0;
 }
 
-int journal_sync(struct journal *journal, struct err *err) {
+int journal_sync(struct journal *journal, struct err *err)
+{
     if (journal->out.len == 0)
         return 0;
     if (journal->broken || journal->mode == JOURNAL_READ)

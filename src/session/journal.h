@@ -4,8 +4,8 @@
  * It is opened under a lock that dies with the process; the lock is on a file of its own, never on
  * the one that is replaced. Each record is a line with its own CRC-32 in front; a bad line costs
  * itself; a torn tail is cut off before the first append. Records are gathered in memory and
- * written by journal_sync, in one write and one fdatasync. When it has grown to more than twice what
- * it says, it is written anew beside itself and renamed; a failed rewrite is no error.
+ * written by journal_sync, in one write and one fdatasync. When it has grown to more than twice
+ * what it says, it is written anew beside itself and renamed; a failed rewrite is no error.
  *
  * An entry is one message. It is forgotten only after its absence from JOURNAL_FORGET complete
  * listings on as many different days, since servers hide messages and bring them back.
@@ -24,16 +24,17 @@
 
 #define JOURNAL_FORGET 30
 #define JOURNAL_NONE UINT32_MAX
-#define JOURNAL_MAILBOX 16 /* hex digits of a mailbox id */
+#define JOURNAL_MAILBOX 16      /* hex digits of a mailbox id */
 #define JOURNAL_WORDS_MAX 32768 /* octets of a receipt or a reason, escaped */
 
 enum journal_state {
-    JOURNAL_FREE,   /* no such entry */
-    JOURNAL_FAILED, /* could not be had or delivered so far: tries times */
-    JOURNAL_HELD,   /* given up; left on the server until --retry */
-    JOURNAL_TAKEN,  /* being delivered; only recovery sees one of an earlier run */
-    JOURNAL_DONE,   /* delivered, durably */
-    JOURNAL_GONE    /* delivered, and QUIT after its DELE was answered with +OK */
+    JOURNAL_FREE,    /* no such entry */
+    JOURNAL_FAILED,  /* could not be had or delivered so far: tries times */
+    JOURNAL_DOUBTED, /* the connection broke over it: asked for alone, after all others */
+    JOURNAL_HELD,    /* given up; left on the server until --retry */
+    JOURNAL_TAKEN,   /* being delivered; only recovery sees one of an earlier run */
+    JOURNAL_DONE,    /* delivered, durably */
+    JOURNAL_GONE     /* delivered, and QUIT after its DELE was answered with +OK */
 };
 
 /* How a message is known again beside its UIDL. */
@@ -51,11 +52,12 @@ struct journal_entry {
     uint32_t listed;     /* message number of the present listing, 0: not listed */
     uint16_t tries;
     uint16_t uidl_len;
-    unsigned char state;    /* enum journal_state */
-    unsigned char before;   /* of a TAKEN entry: what it was */
-    bool keep;              /* policy of TAKEN and DONE: stay on the server */
+    unsigned char state;  /* enum journal_state */
+    unsigned char before; /* of a TAKEN entry: what it was */
+    bool tried;           /* its failure was told in this run; not on disk */
+    bool keep;            /* policy of TAKEN and DONE: stay on the server */
     struct journal_print print;
-    char *words;            /* TAKEN: the receipt; FAILED, HELD: the reason; else NULL */
+    char *words; /* TAKEN: the receipt; FAILED, HELD: the reason; else NULL */
 };
 
 struct journal;
@@ -85,8 +87,11 @@ uint32_t journal_count(const struct journal *journal);
 const struct journal_entry *journal_entry(const struct journal *journal, uint32_t id);
 struct str journal_uidl(const struct journal *journal, uint32_t id);
 
-/* Entries of one UIDL: start with JOURNAL_NONE, go on with the last one; JOURNAL_NONE at the end. */
+/* Entries of one UIDL: start with JOURNAL_NONE, go on with the last one; JOURNAL_NONE ends them. */
 uint32_t journal_next(const struct journal *journal, struct str uidl, uint32_t after);
+
+/* Its failure was told: not again in this run. Not written to disk. */
+void journal_mark_tried(struct journal *journal, uint32_t id);
 
 /* Remembers which message of the present listing an entry is (0: none). Not written to disk. */
 void journal_list(struct journal *journal, uint32_t id, uint32_t number);
@@ -109,7 +114,7 @@ void journal_drop(struct journal *journal, uint32_t id); /* a TAKEN one is what 
 void journal_done(struct journal *journal, uint32_t id);
 void journal_gone(struct journal *journal, uint32_t id);
 void journal_fail(struct journal *journal, uint32_t id, const char *reason); /* tries + 1 */
-/* The connection broke over it: asked for last by the next run, but no try is counted. */
+/* The connection broke over it, which may be the network's fault: no try is counted. */
 void journal_doubt(struct journal *journal, uint32_t id, const char *reason);
 void journal_hold(struct journal *journal, uint32_t id, const char *reason);
 void journal_retry(struct journal *journal, uint32_t id); /* HELD: FAILED with no try counted */

@@ -17,7 +17,8 @@
 #define COMPACT_LINES 64 /* a shorter journal is left as it is */
 #define CHUNK (64 * 1024)
 
-static void apply_message(struct journal *journal, const struct record *record) {
+static void apply_message(struct journal *journal, const struct record *record)
+{
     char uidl[UINT8_MAX + 1];
     size_t len = 0;
     struct journal_entry *entry = store_entry(journal, record->id);
@@ -29,7 +30,8 @@ static void apply_message(struct journal *journal, const struct record *record) 
     entry->first_seen = (uint32_t)record->first_seen;
 }
 
-static void apply_state(struct journal *journal, const struct record *record) {
+static void apply_state(struct journal *journal, const struct record *record)
+{
     struct journal_entry *entry = store_entry(journal, record->id);
     switch (record->verb) {
     case RECORD_TAKE:
@@ -46,14 +48,17 @@ static void apply_state(struct journal *journal, const struct record *record) {
         entry->state = JOURNAL_GONE;
         break;
     default:
-        entry->state = record->verb == RECORD_HELD ? JOURNAL_HELD : JOURNAL_FAILED;
+        entry->state = record->verb == RECORD_HELD    ? JOURNAL_HELD
+                       : record->verb == RECORD_DOUBT ? JOURNAL_DOUBTED
+                                                      : JOURNAL_FAILED;
         entry->tries = record->number > UINT16_MAX ? UINT16_MAX : (uint16_t)record->number;
         break;
     }
     store_words(entry, record->words);
 }
 
-static void apply(struct journal *journal, const struct record *record) {
+static void apply(struct journal *journal, const struct record *record)
+{
     switch (record->verb) {
     case RECORD_PLACE:
         free(journal->place);
@@ -83,7 +88,8 @@ static void apply(struct journal *journal, const struct record *record) {
     }
 }
 
-static int apply_line(struct journal *journal, struct str line, struct err *err) {
+static int apply_line(struct journal *journal, struct str line, struct err *err)
+{
     struct record record;
     journal->lines++;
     if (line.len > JOURNAL_LINE_MAX || record_read(line, &record) < 0) {
@@ -100,7 +106,8 @@ static int apply_line(struct journal *journal, struct str line, struct err *err)
     return 0;
 }
 
-static int apply_all(struct journal *journal, struct str text, struct err *err) {
+static int apply_all(struct journal *journal, struct str text, struct err *err)
+{
     const char *end;
     size_t whole = text.len;
     while (whole > 0 && text.ptr[whole - 1] != '\n')
@@ -118,13 +125,15 @@ static int apply_all(struct journal *journal, struct str text, struct err *err) 
 
 /* A torn tail is cut off before anything is appended; a whole file without a line end is no torn
  * first line if it is longer than that line could be. */
-static bool is_junk(const struct journal *journal, size_t size) {
+static bool is_junk(const struct journal *journal, size_t size)
+{
     if (journal->lines > 0)
         return journal->lines == journal->damaged;
     return size > strlen(journal->head) + 64;
 }
 
-static int cut_tail(struct journal *journal, size_t size, struct err *err) {
+static int cut_tail(struct journal *journal, size_t size, struct err *err)
+{
     if (journal->mode == JOURNAL_READ || journal->length == size)
         return 0;
     if (ftruncate(journal->fd, (off_t)journal->length) < 0)
@@ -133,7 +142,8 @@ static int cut_tail(struct journal *journal, size_t size, struct err *err) {
 }
 
 /* Not one line is ours: it is kept for a person to look at, and everything starts anew. */
-static int set_aside(struct journal *journal, struct err *err) {
+static int set_aside(struct journal *journal, struct err *err)
+{
     char *bad = xasprintf("%s.bad", journal->path);
     int result = 0;
     if (journal->mode == JOURNAL_WRITE) {
@@ -154,7 +164,8 @@ static int set_aside(struct journal *journal, struct err *err) {
     return result;
 }
 
-int store_load(struct journal *journal, struct err *err) {
+int store_load(struct journal *journal, struct err *err)
+{
     struct stat status;
     journal->length = 0;
     if (journal->fd < 0 || (fstat(journal->fd, &status) == 0 && status.st_size == 0)) {
@@ -182,14 +193,15 @@ int store_load(struct journal *journal, struct err *err) {
     return cut_tail(journal, size, err);
 }
 
-static bool is_forgotten(const struct journal *journal, const struct journal_entry *entry) {
-    return entry->state == JOURNAL_FREE ||
-           (entry->state != JOURNAL_TAKEN && entry->absent != 0 &&
-            journal->days >= entry->absent + JOURNAL_FORGET);
+static bool is_forgotten(const struct journal *journal, const struct journal_entry *entry)
+{
+    return entry->state == JOURNAL_FREE || (entry->state != JOURNAL_TAKEN && entry->absent != 0 &&
+                                            journal->days >= entry->absent + JOURNAL_FORGET);
 }
 
 /* The lines that bring one entry back; a TAKEN one remembers what it was before. */
-static void write_entry(struct journal *journal, uint32_t id, uint32_t as, struct buf *out) {
+static void write_entry(struct journal *journal, uint32_t id, uint32_t as, struct buf *out)
+{
     struct journal_entry *entry = &journal->entries[id];
     if (entry->state == JOURNAL_TAKEN && entry->before != JOURNAL_FREE) {
         char *words = entry->words;
@@ -202,13 +214,15 @@ static void write_entry(struct journal *journal, uint32_t id, uint32_t as, struc
         store_write_entry(journal, id, as, RECORD_MISS, out);
 }
 
-static void write_head(const struct journal *journal, struct buf *out) {
+static void write_head(const struct journal *journal, struct buf *out)
+{
     record_write(&(struct record){.verb = RECORD_HEAD,
                                   .number = JOURNAL_VERSION,
                                   .words = str_from(journal->head)},
                  out);
     if (journal->place != NULL)
-        record_write(&(struct record){.verb = RECORD_PLACE, .words = str_from(journal->place)}, out);
+        record_write(&(struct record){.verb = RECORD_PLACE, .words = str_from(journal->place)},
+                     out);
     if (journal->days > 0)
         record_write(&(struct record){.verb = RECORD_DAY,
                                       .number = journal->days,
@@ -216,7 +230,8 @@ static void write_head(const struct journal *journal, struct buf *out) {
                      out);
 }
 
-static int write_anew(struct journal *journal, int fd, const char *path, struct err *err) {
+static int write_anew(struct journal *journal, int fd, const char *path, struct err *err)
+{
     struct buf out;
     uint32_t as = 0;
     int result = 0;
@@ -239,7 +254,8 @@ static int write_anew(struct journal *journal, int fd, const char *path, struct 
     return result;
 }
 
-static bool is_too_long(const struct journal *journal) {
+static bool is_too_long(const struct journal *journal)
+{
     uint64_t live = 0;
     if (journal->damaged > 0)
         return true;
@@ -248,7 +264,8 @@ static bool is_too_long(const struct journal *journal) {
     return journal->lines > COMPACT_LINES && journal->lines > 2 * live + 3;
 }
 
-static int replace(struct journal *journal, const char *path, int fd, struct err *err) {
+static int replace(struct journal *journal, const char *path, int fd, struct err *err)
+{
     if (write_anew(journal, fd, path, err) < 0)
         return -1;
     if (rename(path, journal->path) < 0)
@@ -258,7 +275,8 @@ static int replace(struct journal *journal, const char *path, int fd, struct err
     return 0;
 }
 
-int store_compact(struct journal *journal, struct err *err) {
+int store_compact(struct journal *journal, struct err *err)
+{
     struct err why;
     if (journal->length == 0 || !is_too_long(journal))
         return 0;

@@ -20,6 +20,7 @@ static const struct shape {
     [RECORD_DONE] = {"done", ID | MESSAGE | KEEP},
     [RECORD_GONE] = {"gone", ID | MESSAGE},
     [RECORD_FAIL] = {"fail", ID | MESSAGE | NUMBER | WORDS},
+    [RECORD_DOUBT] = {"doubt", ID | MESSAGE | NUMBER | WORDS},
     [RECORD_HELD] = {"held", ID | MESSAGE | NUMBER | WORDS},
     [RECORD_PLACE] = {"place", WORDS},
     [RECORD_DAY] = {"day", NUMBER | DATE},
@@ -27,7 +28,8 @@ static const struct shape {
     [RECORD_BACK] = {"back", ID},
 };
 
-static void write_message(const struct record *record, struct buf *out) {
+static void write_message(const struct record *record, struct buf *out)
+{
     char hex[2 * HEADER_FINGERPRINT + 1] = "-";
     if (record->print.known)
         digest_hex(record->print.bytes, HEADER_FINGERPRINT, hex);
@@ -36,7 +38,8 @@ static void write_message(const struct record *record, struct buf *out) {
     buf_add(out, record->uidl.ptr, record->uidl.len);
 }
 
-void record_write(const struct record *record, struct buf *out) {
+void record_write(const struct record *record, struct buf *out)
+{
     const struct shape *shape = &shapes[record->verb];
     size_t from = out->len;
     char crc[CRC_LEN + 1];
@@ -64,13 +67,15 @@ void record_write(const struct record *record, struct buf *out) {
     buf_add(out, "\n", 1);
 }
 
-static int hex_digit(char c) {
+static int hex_digit(char c)
+{
     if (c >= '0' && c <= '9')
         return c - '0';
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static int check_crc(struct str *line) {
+static int check_crc(struct str *line)
+{
     uint32_t told = 0;
     if (line->len < CRC_LEN + 2 || line->ptr[CRC_LEN] != ' ')
         return -1;
@@ -84,7 +89,8 @@ static int check_crc(struct str *line) {
     return digest_crc32(0, line->ptr, line->len) == told ? 0 : -1;
 }
 
-static int read_print(struct str word, struct journal_print *print) {
+static int read_print(struct str word, struct journal_print *print)
+{
     if (word.len < 2 || (word.ptr[0] != 'm' && word.ptr[0] != 'n'))
         return -1;
     print->has_message_id = word.ptr[0] == 'm';
@@ -102,7 +108,8 @@ static int read_print(struct str word, struct journal_print *print) {
     return 0;
 }
 
-static int read_message(struct str *rest, struct record *record) {
+static int read_message(struct str *rest, struct record *record)
+{
     if (str_number(str_word(rest), UINT64_MAX, &record->size) < 0 ||
         read_print(str_word(rest), &record->print) < 0 ||
         str_number(str_word(rest), UINT32_MAX, &record->first_seen) < 0)
@@ -111,19 +118,22 @@ static int read_message(struct str *rest, struct record *record) {
     return record->uidl.len > 0 ? 0 : -1;
 }
 
-static int read_keep(struct str word, bool *keep) {
+static int read_keep(struct str word, bool *keep)
+{
     *keep = str_is(word, "keep");
     return *keep || str_is(word, "delete") ? 0 : -1;
 }
 
-static int find_verb(struct str name) {
+static int find_verb(struct str name)
+{
     for (int verb = 0; verb < RECORD_VERBS; verb++)
         if (str_is(name, shapes[verb].name))
             return verb;
     return -1;
 }
 
-int record_read(struct str line, struct record *record) {
+int record_read(struct str line, struct record *record)
+{
     uint64_t id = 0;
     *record = (struct record){.id = JOURNAL_NONE};
     if (check_crc(&line) < 0)

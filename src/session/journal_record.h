@@ -21,12 +21,13 @@
 #define JOURNAL_LINE_MAX (64 * 1024)
 
 enum record_verb {
-    RECORD_HEAD,  /* version, server, user */
+    RECORD_HEAD, /* version, server, user */
     RECORD_TAKE,
     RECORD_DROP,
     RECORD_DONE,
     RECORD_GONE,
     RECORD_FAIL,
+    RECORD_DOUBT,
     RECORD_HELD,
     RECORD_PLACE, /* where messages are spooled */
     RECORD_DAY,   /* number of listing days so far, and the last one's date */
@@ -42,10 +43,10 @@ struct record {
     struct journal_print print;
     uint64_t first_seen;
     bool keep;
-    uint64_t number;    /* version, tries, or the day count */
-    uint64_t date;      /* DAY: days since 1970 */
-    struct str uidl;    /* escaped, as it stands in the line */
-    struct str words;   /* receipt (unescaped words), reason or place, as it stands in the line */
+    uint64_t number;  /* version, tries, or the day count */
+    uint64_t date;    /* DAY: days since 1970 */
+    struct str uidl;  /* escaped, as it stands in the line */
+    struct str words; /* receipt (unescaped words), reason or place, as it stands in the line */
 };
 
 /* Appends the line, line end included. uidl and words are put in as they are. */

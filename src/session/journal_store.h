@@ -15,13 +15,13 @@ struct journal {
     char *dir, *path; /* state folder; journal file */
     char *head;       /* "SERVER USER", escaped: for people who open the file */
     int lock, fd;
-    uint64_t length;  /* of the file up to its last whole line */
-    struct buf out;   /* gathered lines */
+    uint64_t length; /* of the file up to its last whole line */
+    struct buf out;  /* gathered lines */
 
     struct journal_entry *entries;
     uint32_t count, cap;
-    struct buf uidls;  /* the octets of all UIDLs */
-    uint32_t *slots;   /* open addressing over UIDLs: id + 1, 0 is free */
+    struct buf uidls; /* the octets of all UIDLs */
+    uint32_t *slots;  /* open addressing over UIDLs: id + 1, 0 is free */
     uint32_t slot_count;
 
     char *place;
@@ -47,8 +47,8 @@ enum record_verb store_verb(unsigned char state);
 /* Reads the file into the store. */
 int store_load(struct journal *journal, struct err *err);
 
-/* Writes it anew if it has grown too long, and reads that. A rewrite that fails is noted and changes
- * nothing; -1 only if what was written cannot be read. */
+/* Writes it anew if it has grown too long, and reads that. A rewrite that fails is noted and
+ * changes nothing; -1 only if what was written cannot be read. */
 int store_compact(struct journal *journal, struct err *err);
 
 #endif

@@ -9,30 +9,35 @@
 
 #define UIDLS_MAX ((size_t)REPLY_MESSAGES_MAX * (REPLY_UIDL_MAX + 2))
 
-void listing_init(struct listing *listing) {
+void listing_init(struct listing *listing)
+{
     *listing = (struct listing){.count = 0};
     buf_init(&listing->uidls, UIDLS_MAX);
 }
 
-void listing_free(struct listing *listing) {
+void listing_free(struct listing *listing)
+{
     free(listing->messages);
     free(listing->prints);
     free(listing->by_print);
     buf_free(&listing->uidls);
 }
 
-struct str listing_uidl(const struct listing *listing, const struct message *message) {
+struct str listing_uidl(const struct listing *listing, const struct message *message)
+{
     if (message->uidl_len == 0)
         return str_of("", 0);
     return str_of(listing->uidls.data + message->uidl_at, message->uidl_len);
 }
 
-const char *listing_uidl_text(const struct listing *listing, const struct message *message) {
+const char *listing_uidl_text(const struct listing *listing, const struct message *message)
+{
     return message->uidl_len == 0 ? "" : listing->uidls.data + message->uidl_at;
 }
 
 /* Lists come in order from every sane server, so the place is at the end or close to it. */
-static uint32_t place_of(const struct listing *listing, uint32_t number) {
+static uint32_t place_of(const struct listing *listing, uint32_t number)
+{
     uint32_t low = 0, high = listing->count;
     if (high > 0 && listing->messages[high - 1].number < number)
         return high;
@@ -46,14 +51,16 @@ static uint32_t place_of(const struct listing *listing, uint32_t number) {
     return low;
 }
 
-struct message *listing_find(struct listing *listing, uint32_t number) {
+struct message *listing_find(struct listing *listing, uint32_t number)
+{
     uint32_t at = place_of(listing, number);
     return at < listing->count && listing->messages[at].number == number ? &listing->messages[at]
                                                                          : NULL;
 }
 
 /* Appends; order is restored once, when the list is whole. */
-static struct message *append(struct listing *listing, uint32_t number) {
+static struct message *append(struct listing *listing, uint32_t number)
+{
     if (listing->count == listing->cap) {
         listing->cap = listing->cap == 0 ? 256 : listing->cap + listing->cap / 2;
         listing->messages =
@@ -64,7 +71,8 @@ static struct message *append(struct listing *listing, uint32_t number) {
     return message;
 }
 
-static int take_uidl(void *ctx, struct str line, struct err *err) {
+static int take_uidl(void *ctx, struct str line, struct err *err)
+{
     struct listing *listing = ctx;
     uint32_t number;
     struct str uidl;
@@ -80,14 +88,16 @@ static int take_uidl(void *ctx, struct str line, struct err *err) {
     return 0;
 }
 
-static int by_number(const void *a, const void *b) {
+static int by_number(const void *a, const void *b)
+{
     uint32_t x = ((const struct message *)a)->number, y = ((const struct message *)b)->number;
     return x < y ? -1 : x > y;
 }
 
 /* Ascending, each number once. A number that was said twice keeps neither UIDL: the server does not
  * know what it says, so the message has to show its header. */
-static void put_in_order(struct listing *listing) {
+static void put_in_order(struct listing *listing)
+{
     uint32_t kept = 0;
     bool sorted = true;
     for (uint32_t i = 1; i < listing->count && sorted; i++)
@@ -105,7 +115,8 @@ static void put_in_order(struct listing *listing) {
 }
 
 /* A number that UIDL did not list is a message all the same, one without a UIDL. */
-static int take_size(void *ctx, struct str line, struct err *err) {
+static int take_size(void *ctx, struct str line, struct err *err)
+{
     struct listing *listing = ctx;
     uint32_t number;
     uint64_t size;
@@ -130,7 +141,8 @@ struct fetching {
     uint32_t stat;
 };
 
-static int next(void *ctx, enum pop3_verb *verb, uint32_t *number, struct err *err) {
+static int next(void *ctx, enum pop3_verb *verb, uint32_t *number, struct err *err)
+{
     struct fetching *fetching = ctx;
     (void)err;
     *number = 0;
@@ -140,7 +152,8 @@ static int next(void *ctx, enum pop3_verb *verb, uint32_t *number, struct err *e
     return 1;
 }
 
-static int take_line(void *ctx, struct str line, struct err *err) {
+static int take_line(void *ctx, struct str line, struct err *err)
+{
     struct fetching *fetching = ctx;
     enum pop3_verb verb = fetching->verbs[0];
     return verb == POP3_UIDL ? take_uidl(fetching->listing, line, err)
@@ -148,7 +161,8 @@ static int take_line(void *ctx, struct str line, struct err *err) {
 }
 
 /* Answers come in the order of the commands: verbs[0] is the one whose lines come next. */
-static int answer(void *ctx, const struct pop3_answer *answer, int taken, struct err *err) {
+static int answer(void *ctx, const struct pop3_answer *answer, int taken, struct err *err)
+{
     struct fetching *fetching = ctx;
     uint64_t octets;
     bool ok = taken == 0 && answer->reply.kind == REPLY_OK;
@@ -169,7 +183,8 @@ static int answer(void *ctx, const struct pop3_answer *answer, int taken, struct
     return 0;
 }
 
-static int fetch_lists(struct fetching *fetching, struct err *err) {
+static int fetch_lists(struct fetching *fetching, struct err *err)
+{
     struct pipe pipe = {.pop3 = fetching->pop3,
                         .ctx = fetching,
                         .next = next,
@@ -179,7 +194,8 @@ static int fetch_lists(struct fetching *fetching, struct err *err) {
 }
 
 /* Neither UIDL nor LIST works: STAT says how many there are, and each is fetched to be known. */
-static int fetch_stat(struct fetching *fetching, struct err *err) {
+static int fetch_stat(struct fetching *fetching, struct err *err)
+{
     fetching->verbs[0] = POP3_STAT;
     fetching->next = 0;
     fetching->count = 1;
@@ -190,7 +206,8 @@ static int fetch_stat(struct fetching *fetching, struct err *err) {
     return 0;
 }
 
-int listing_fetch(struct listing *listing, struct pop3 *pop3, bool capa, struct err *err) {
+int listing_fetch(struct listing *listing, struct pop3 *pop3, bool capa, struct err *err)
+{
     struct fetching fetching = {.listing = listing, .pop3 = pop3};
     fetching.taker = (struct pop3_taker){.line = take_line, .ctx = &fetching};
     if (capa)
@@ -203,12 +220,14 @@ int listing_fetch(struct listing *listing, struct pop3 *pop3, bool capa, struct 
 }
 
 const struct journal_print *listing_print(const struct listing *listing,
-                                          const struct message *message) {
+                                          const struct message *message)
+{
     return message->print == 0 ? NULL : &listing->prints[message->print - 1];
 }
 
 void listing_set_print(struct listing *listing, struct message *message,
-                       const struct journal_print *print) {
+                       const struct journal_print *print)
+{
     if (message->print == 0) {
         if (listing->print_count == listing->print_cap) {
             listing->print_cap = listing->print_cap == 0 ? 64 : 2 * listing->print_cap;
@@ -219,8 +238,8 @@ void listing_set_print(struct listing *listing, struct message *message,
     listing->prints[message->print - 1] = *print;
 }
 
-struct journal_subject listing_subject(const struct listing *listing,
-                                       const struct message *message) {
+struct journal_subject listing_subject(const struct listing *listing, const struct message *message)
+{
     const struct journal_print *print = listing_print(listing, message);
     struct journal_subject subject = {.uidl = listing_uidl(listing, message),
                                       .size = message->size};
@@ -230,7 +249,8 @@ struct journal_subject listing_subject(const struct listing *listing,
 }
 
 char *listing_name(const struct listing *listing, const struct message *message, char *out,
-                   size_t cap) {
+                   size_t cap)
+{
     char shown[LOG_QUOTE_MAX + 4];
     if (message->uidl_len == 0)
         snprintf(out, cap, "message %u", message->number);

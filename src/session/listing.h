@@ -22,11 +22,11 @@
 #include "session/journal.h"
 
 struct message {
-    uint64_t size;     /* by LIST; 0: unknown */
-    uint32_t number;   /* on the server, in this session */
-    uint32_t entry;    /* in the journal; JOURNAL_NONE: not known */
-    uint32_t uidl_at;  /* private */
-    uint32_t print;    /* private: 1 + index, 0 for none */
+    uint64_t size;    /* by LIST; 0: unknown */
+    uint32_t number;  /* on the server, in this session */
+    uint32_t entry;   /* in the journal; JOURNAL_NONE: not known */
+    uint32_t uidl_at; /* private */
+    uint32_t print;   /* private: 1 + index, 0 for none */
     unsigned char uidl_len;
     unsigned char action; /* enum plan_action */
     bool vague;           /* the UIDL does not tell it: it needs a print */
@@ -38,10 +38,10 @@ struct listing {
     struct buf uidls;
     struct journal_print *prints;
     uint32_t print_count, print_cap;
-    bool has_uidl;  /* UIDL worked */
-    bool has_list;  /* LIST worked */
+    bool has_uidl;                 /* UIDL worked */
+    bool has_list;                 /* LIST worked */
     uint32_t uidl_junk, list_junk; /* lines that could not be understood */
-    bool any_uidl;  /* most UIDLs have changed: a print is enough to know a message */
+    bool any_uidl;      /* most UIDLs have changed: a print is enough to know a message */
     uint32_t *by_print; /* private: entries of the journal by their print */
     uint32_t by_print_count;
 };

@@ -13,25 +13,29 @@ struct matching {
     struct journal *journal;
 };
 
-static bool same_print(const struct journal_print *a, const struct journal_print *b) {
+static bool same_print(const struct journal_print *a, const struct journal_print *b)
+{
     return a->known && b->known && memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
 }
 
 /* The same header and the same size; or another size, which some servers tell differently each
  * time, and a Message-ID in that header, which nobody uses twice. */
 static bool is_same(const struct journal_entry *entry, const struct journal_print *print,
-                    uint64_t size) {
+                    uint64_t size)
+{
     return same_print(&entry->print, print) && (entry->size == size || print->has_message_id);
 }
 
-static void claim(struct matching *matching, struct message *message, uint32_t id) {
+static void claim(struct matching *matching, struct message *message, uint32_t id)
+{
     message->entry = id;
     journal_list(matching->journal, id, message->number);
 }
 
 /* By UIDL alone: exactly one entry has it, with this size, and it was not deleted before (a UIDL
  * that comes back after its message is gone may well be another message's). */
-static void match_uidl(struct matching *matching, struct message *message) {
+static void match_uidl(struct matching *matching, struct message *message)
+{
     struct str uidl = listing_uidl(matching->listing, message);
     uint32_t found = JOURNAL_NONE;
     if (message->vague || uidl.len == 0) {
@@ -57,7 +61,8 @@ static void match_uidl(struct matching *matching, struct message *message) {
 }
 
 /* A UIDL that stands twice in one listing tells neither message. */
-static void mark_twins(struct listing *listing) {
+static void mark_twins(struct listing *listing)
+{
     uint32_t size = 64;
     while (size < 2 * listing->count)
         size *= 2;
@@ -77,14 +82,16 @@ static void mark_twins(struct listing *listing) {
     free(slots);
 }
 
-static uint32_t slot_of(const struct journal_print *print) {
+static uint32_t slot_of(const struct journal_print *print)
+{
     uint32_t slot;
     memcpy(&slot, print->bytes, sizeof slot); /* a digest: as good as random */
     return slot;
 }
 
 /* Made once; entries that are added later belong to messages that have theirs already. */
-static void index_prints(struct listing *listing, const struct journal *journal) {
+static void index_prints(struct listing *listing, const struct journal *journal)
+{
     uint32_t count = journal_count(journal), size = 64;
     if (listing->by_print != NULL)
         return;
@@ -106,7 +113,8 @@ static void index_prints(struct listing *listing, const struct journal *journal)
 /* May this entry be this message? An entry of another UIDL only if UIDLs tell nothing here; what
  * was deleted under another UIDL is no reason to pass over a message. */
 static bool may_be(const struct matching *matching, uint32_t id, const struct message *message,
-                   const struct journal_print *print) {
+                   const struct journal_print *print)
+{
     const struct journal_entry *entry = journal_entry(matching->journal, id);
     struct str uidl = listing_uidl(matching->listing, message);
     if (entry->listed != 0 || !is_same(entry, print, message->size))
@@ -118,7 +126,8 @@ static bool may_be(const struct matching *matching, uint32_t id, const struct me
 
 /* The i-th of several equal copies takes the i-th entry: n copies listed, n delivered. */
 static uint32_t find_by_print(struct matching *matching, const struct message *message,
-                              const struct journal_print *print) {
+                              const struct journal_print *print)
+{
     struct listing *listing = matching->listing;
     index_prints(listing, matching->journal);
     uint32_t mask = listing->by_print_count - 1;
@@ -128,7 +137,8 @@ static uint32_t find_by_print(struct matching *matching, const struct message *m
     return JOURNAL_NONE;
 }
 
-static void match_print(struct matching *matching, struct message *message) {
+static void match_print(struct matching *matching, struct message *message)
+{
     const struct journal_print *print = listing_print(matching->listing, message);
     uint32_t id = find_by_print(matching, message, print);
     if (id == JOURNAL_NONE)
@@ -141,7 +151,8 @@ static void match_print(struct matching *matching, struct message *message) {
         journal_learn(matching->journal, id, &subject);
 }
 
-static void take_print(void *ctx, uint32_t number, const struct journal_print *print) {
+static void take_print(void *ctx, uint32_t number, const struct journal_print *print)
+{
     struct matching *matching = ctx;
     struct message *message = listing_find(matching->listing, number);
     if (message == NULL || !print->known)
@@ -151,7 +162,8 @@ static void take_print(void *ctx, uint32_t number, const struct journal_print *p
 }
 
 /* Those whose print is there already are only looked up again: by now it may count for more. */
-static int ask_prints(struct matching *matching, struct pop3 *pop3, struct err *err) {
+static int ask_prints(struct matching *matching, struct pop3 *pop3, struct err *err)
+{
     struct listing *listing = matching->listing;
     uint32_t *numbers = xcalloc(listing->count + 1, sizeof *numbers);
     struct top top = {.pop3 = pop3, .numbers = numbers, .print = take_print, .ctx = matching};
@@ -172,7 +184,8 @@ static int ask_prints(struct matching *matching, struct pop3 *pop3, struct err *
 
 /* More than half of what should be there is not there under its UIDL, and there are messages that
  * nobody knows: the server changed its UIDLs (a migration, a rebuild). */
-static bool is_reset(const struct matching *matching) {
+static bool is_reset(const struct matching *matching)
+{
     uint32_t expected = 0, missing = 0, unknown = 0;
     for (uint32_t id = 0; id < journal_count(matching->journal); id++) {
         const struct journal_entry *entry = journal_entry(matching->journal, id);
@@ -188,7 +201,8 @@ static bool is_reset(const struct matching *matching) {
 }
 
 int listing_match(struct listing *listing, struct pop3 *pop3, struct journal *journal,
-                  struct log *log, struct err *err) {
+                  struct log *log, struct err *err)
+{
     struct matching matching = {.listing = listing, .journal = journal};
     for (uint32_t id = 0; id < journal_count(journal); id++)
         journal_list(journal, id, 0);
@@ -206,7 +220,8 @@ int listing_match(struct listing *listing, struct pop3 *pop3, struct journal *jo
 }
 
 uint32_t listing_recognise(struct listing *listing, struct journal *journal,
-                           struct message *message, const struct journal_print *print) {
+                           struct message *message, const struct journal_print *print)
+{
     struct matching matching = {.listing = listing, .journal = journal};
     uint32_t id = JOURNAL_NONE;
     listing_set_print(listing, message, print);

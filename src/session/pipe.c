@@ -1,6 +1,7 @@
 #include "session/pipe.h"
 
-static int top_up(const struct pipe *pipe, struct err *err) {
+static int top_up(const struct pipe *pipe, struct err *err)
+{
     while (pop3_has_room(pipe->pop3)) {
         enum pop3_verb verb;
         uint32_t number = 0;
@@ -13,7 +14,8 @@ static int top_up(const struct pipe *pipe, struct err *err) {
     return 0;
 }
 
-int pipe_run(const struct pipe *pipe, struct pop3_answer *broken, struct err *err) {
+int pipe_run(const struct pipe *pipe, struct pop3_answer *broken, struct err *err)
+{
     struct pop3_answer unused;
     if (broken == NULL)
         broken = &unused;

@@ -16,7 +16,7 @@
 struct pipe {
     struct pop3 *pop3;
     void *ctx;
-    /* The next command to send: 1; none now: 0 (asked again after each answer); -1 ends the pipe. */
+    /* The next command to send: 1; none now: 0 (asked again after each answer); -1 ends it all. */
     int (*next)(void *ctx, enum pop3_verb *verb, uint32_t *number, struct err *err);
     /* Where lines and bodies of the answer about to be read go; NULL: nowhere. */
     const struct pop3_taker *taker;

@@ -1,7 +1,8 @@
 #include "session/plan.h"
 
 static enum plan_action fetch(const struct plan_rules *rules, const struct plan_message *message,
-                              enum plan_action how, uint32_t *fetched) {
+                              enum plan_action how, uint32_t *fetched)
+{
     if (rules->max_size != 0 && message->size > rules->max_size)
         return PLAN_REFUSE;
     if (rules->max_messages != 0 && *fetched >= rules->max_messages)
@@ -10,7 +11,8 @@ static enum plan_action fetch(const struct plan_rules *rules, const struct plan_
     return how;
 }
 
-static bool is_due(const struct plan_rules *rules, const struct plan_message *message) {
+static bool is_due(const struct plan_rules *rules, const struct plan_message *message)
+{
     if (!message->keep || rules->flush)
         return true;
     /* A clock that jumped back makes a message younger than it is, never older. */
@@ -18,13 +20,16 @@ static bool is_due(const struct plan_rules *rules, const struct plan_message *me
 }
 
 enum plan_action plan_decide(const struct plan_rules *rules, const struct plan_message *message,
-                             uint32_t *fetched) {
+                             uint32_t *fetched)
+{
     switch (message->known) {
     case JOURNAL_FREE:
     case JOURNAL_TAKEN: /* recovery leaves none; if one is there, it was not delivered */
         return fetch(rules, message, PLAN_FETCH, fetched);
     case JOURNAL_FAILED:
         return fetch(rules, message, PLAN_RETRY, fetched);
+    case JOURNAL_DOUBTED:
+        return fetch(rules, message, PLAN_ALONE, fetched);
     case JOURNAL_HELD:
         return PLAN_LEAVE;
     case JOURNAL_GONE: /* it was deleted, and is back */
@@ -37,6 +42,7 @@ enum plan_action plan_decide(const struct plan_rules *rules, const struct plan_m
     return is_due(rules, message) ? PLAN_DELETE : PLAN_LEAVE;
 }
 
-bool plan_deletes_new(const struct plan_rules *rules) {
+bool plan_deletes_new(const struct plan_rules *rules)
+{
     return rules->keep == PLAN_NOKEEP || (rules->keep == PLAN_KEEP_FOR && rules->keep_seconds == 0);
 }

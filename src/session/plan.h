@@ -14,6 +14,7 @@ enum plan_action {
     PLAN_LEAVE,  /* stays as it is */
     PLAN_FETCH,  /* RETR and deliver */
     PLAN_RETRY,  /* the same, but after all others: it failed before */
+    PLAN_ALONE,  /* the same, on a connection where nothing else is at stake: one broke over it */
     PLAN_DELETE, /* delivered by an earlier run: DELE once size and header are seen to match */
     PLAN_REFUSE  /* longer than max_size: not asked for, counted as a failure */
 };
@@ -36,8 +37,8 @@ struct plan_message {
     int64_t first_seen;       /* wall clock, seconds */
 };
 
-/* Decides about one message. *fetched counts what was given PLAN_FETCH or PLAN_RETRY so far, for
- * max_messages; start with 0. */
+/* Decides about one message. *fetched counts what was given PLAN_FETCH, PLAN_RETRY or PLAN_ALONE so
+ * far, for max_messages; start with 0. */
 enum plan_action plan_decide(const struct plan_rules *rules, const struct plan_message *message,
                              uint32_t *fetched);
 

@@ -4,7 +4,8 @@
 
 #include "base/xalloc.h"
 
-static size_t count_open(const struct journal *journal) {
+static size_t count_open(const struct journal *journal)
+{
     size_t n = 0;
     for (uint32_t id = 0; id < journal_count(journal); id++)
         n += journal_entry(journal, id)->state == JOURNAL_TAKEN;
@@ -12,7 +13,8 @@ static size_t count_open(const struct journal *journal) {
 }
 
 static void settle(struct journal *journal, const struct deliver_settings *settings, uint32_t id,
-                   enum deliver_found found) {
+                   enum deliver_found found)
+{
     char shown[LOG_QUOTE_MAX + 4];
     if (found == DELIVER_PUBLISHED) {
         journal_done(journal, id);
@@ -27,7 +29,8 @@ static void settle(struct journal *journal, const struct deliver_settings *setti
 }
 
 static int settle_open(struct journal *journal, const struct deliver_settings *settings,
-                       struct err *err) {
+                       struct err *err)
+{
     size_t n = count_open(journal), filled = 0;
     if (n == 0)
         return 0;
@@ -48,14 +51,16 @@ static int settle_open(struct journal *journal, const struct deliver_settings *s
     return result < 0 ? -1 : journal_sync(journal, err);
 }
 
-int recover(struct journal *journal, const struct deliver_settings *settings, struct err *err) {
+int recover(struct journal *journal, const struct deliver_settings *settings, struct err *err)
+{
     if (settle_open(journal, settings, err) < 0)
         return -1;
     struct str place = journal_place(journal);
     return place.len == 0 ? 0 : deliver_sweep(settings, place, err);
 }
 
-int recover_note_place(struct journal *journal, const struct deliver *deliver, struct err *err) {
+int recover_note_place(struct journal *journal, const struct deliver *deliver, struct err *err)
+{
     struct buf place;
     int result = 0;
     buf_init(&place, JOURNAL_WORDS_MAX);

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/stop.h"
 #include "base/xalloc.h"
+#include "session/blame.h"
 #include "session/connect.h"
 #include "session/fetch.h"
 #include "session/recover.h"
@@ -26,20 +27,26 @@ struct session {
     struct fetch_job job;
     struct pop3 *pop3;
     struct listing listing;
-    uint32_t *verified, verified_count; /* may be deleted: delivered by an earlier run, and the same */
-    bool said_no_uidl;
-    bool listing_junk; /* lines in both lists that make no sense: mail may be missing */
+    uint32_t *verified,
+        verified_count; /* may be deleted: delivered by an earlier run, and the same */
+    bool counted;       /* figures of the listing are there: later connections see less */
+    bool listing_junk;  /* lines in both lists that make no sense: mail may be missing */
 };
 
-static enum deliver_kind kind_of(enum account_target target) {
+static enum deliver_kind kind_of(enum account_target target)
+{
     switch (target) {
-    case ACCOUNT_MBOX: return DELIVER_MBOX;
-    case ACCOUNT_MDA: return DELIVER_MDA;
-    default: return DELIVER_MAILDIR;
+    case ACCOUNT_MBOX:
+        return DELIVER_MBOX;
+    case ACCOUNT_MDA:
+        return DELIVER_MDA;
+    default:
+        return DELIVER_MAILDIR;
     }
 }
 
-static void fill_settings(struct session *session) {
+static void fill_settings(struct session *session)
+{
     const struct account *account = session->account;
     journal_mailbox(account->server, account->user, session->mailbox);
     session->settings = (struct deliver_settings){
@@ -55,7 +62,8 @@ static void fill_settings(struct session *session) {
     };
 }
 
-static void fill_rules(struct session *session) {
+static void fill_rules(struct session *session)
+{
     const struct account *account = session->account;
     struct plan_rules *rules = &session->job.rules;
     rules->keep = account->keep == ACCOUNT_KEEP     ? PLAN_KEEP
@@ -72,7 +80,8 @@ static void fill_rules(struct session *session) {
 
 /* ---- before the network ---- */
 
-static int open_journal(struct session *session, struct err *err) {
+static int open_journal(struct session *session, struct err *err)
+{
     const struct account *account = session->account;
     bool write = session->run->mode == SESSION_POLL;
     if (write && file_make_folder(session->run->state_dir, account->durable, err) < 0)
@@ -89,7 +98,8 @@ static int open_journal(struct session *session, struct err *err) {
 }
 
 /* What can go wrong here goes wrong before a connection is made. */
-static int prepare(struct session *session, struct err *err) {
+static int prepare(struct session *session, struct err *err)
+{
     fill_settings(session);
     fill_rules(session);
     if (deliver_probe(&session->settings, err) < 0 || open_journal(session, err) < 0)
@@ -105,7 +115,8 @@ static int prepare(struct session *session, struct err *err) {
 
 /* ---- listing and plan ---- */
 
-static void set_window(struct session *session) {
+static void set_window(struct session *session)
+{
     const struct reply_capa *capa = pop3_capabilities(session->pop3);
     enum account_pipelining wish = session->account->pipelining;
     bool pipelining = wish == ACCOUNT_PIPELINING_ON ||
@@ -113,16 +124,28 @@ static void set_window(struct session *session) {
     pop3_set_window(session->pop3, pipelining ? POP3_WINDOW : 1);
 }
 
-static int list(struct session *session, struct err *err) {
+/* That there are no UIDLs is said once: when the first message without one is met. */
+static bool was_said(const struct session *session)
+{
+    for (uint32_t id = 0; id < journal_count(session->journal); id++) {
+        const struct journal_entry *entry = journal_entry(session->journal, id);
+        if (entry->state != JOURNAL_FREE && entry->uidl_len == 0)
+            return true;
+    }
+    return false;
+}
+
+static int list(struct session *session, struct err *err)
+{
     struct listing *listing = &session->listing;
     set_window(session);
     if (listing_fetch(listing, session->pop3, pop3_capabilities(session->pop3)->known, err) < 0)
         return err_prefix(err, "listing");
     set_window(session);
-    session->run->figures.listed = listing->count;
+    if (!session->counted)
+        session->run->figures.listed = listing->count;
     session->listing_junk = listing->uidl_junk > 0 && listing->list_junk > 0;
-    if (!listing->has_uidl && listing->count > 0 && !session->said_no_uidl) {
-        session->said_no_uidl = true;
+    if (!listing->has_uidl && listing->count > 0 && !was_said(session)) {
         log_line(session->log, FP_LOG_NOTE,
                  "the server has no UIDL; messages are told by their headers");
     }
@@ -134,10 +157,12 @@ static int list(struct session *session, struct err *err) {
 }
 
 static void count_planned(struct session_figures *figures, const struct message *message,
-                          enum journal_state known) {
+                          enum journal_state known)
+{
     switch (message->action) {
     case PLAN_FETCH:
     case PLAN_RETRY:
+    case PLAN_ALONE:
         figures->planned++;
         figures->octets_planned += message->size;
         figures->fresh += known != JOURNAL_DONE;
@@ -148,29 +173,40 @@ static void count_planned(struct session_figures *figures, const struct message 
     }
 }
 
-static void make_plan(struct session *session) {
+/* What was told as a failure in this poll is not asked for again on its next connection. */
+static bool was_tried(const struct session *session, const struct message *message)
+{
+    return message->entry != JOURNAL_NONE && journal_entry(session->journal, message->entry)->tried;
+}
+
+static void make_plan(struct session *session)
+{
     struct session_figures *figures = &session->run->figures;
     uint32_t fetched = 0;
-    figures->planned = figures->seen = figures->fresh = 0;
-    figures->octets_planned = 0;
     for (uint32_t i = 0; i < session->listing.count; i++) {
         struct message *message = &session->listing.messages[i];
         struct plan_message known = fetch_plan_message(session->journal, message);
         message->action = (unsigned char)plan_decide(&session->job.rules, &known, &fetched);
-        count_planned(figures, message, known.known);
+        if (was_tried(session, message))
+            message->action = PLAN_LEAVE;
+        if (!session->counted)
+            count_planned(figures, message, known.known);
     }
+    session->counted = true;
 }
 
-static void refuse_long_ones(struct session *session) {
+static void refuse_long_ones(struct session *session)
+{
     for (uint32_t i = 0; i < session->listing.count; i++)
         if (session->listing.messages[i].action == PLAN_REFUSE)
-            fetch_refuse(&session->job, &session->listing, &session->listing.messages[i],
+            blame_refuse(&session->job, &session->listing, &session->listing.messages[i],
                          "it is longer than max_size");
 }
 
 /* A UIDL alone is no licence to delete: size and header have to be those of the message that was
  * delivered. What cannot show its header is fetched, to be compared then. */
-static void verify_print(void *ctx, uint32_t number, const struct journal_print *print) {
+static void verify_print(void *ctx, uint32_t number, const struct journal_print *print)
+{
     struct session *session = ctx;
     struct message *message = listing_find(&session->listing, number);
     const struct journal_entry *entry = journal_entry(session->journal, message->entry);
@@ -190,7 +226,8 @@ static void verify_print(void *ctx, uint32_t number, const struct journal_print 
              number);
 }
 
-static int verify(struct session *session, struct err *err) {
+static int verify(struct session *session, struct err *err)
+{
     uint32_t *numbers = xcalloc((size_t)session->listing.count + 1, sizeof *numbers);
     struct top top = {
         .pop3 = session->pop3, .numbers = numbers, .print = verify_print, .ctx = session};
@@ -212,7 +249,8 @@ static int verify(struct session *session, struct err *err) {
 /* ---- one connection ---- */
 
 static int note_deleted(struct session *session, const uint32_t *deleted, uint32_t count,
-                        struct err *err) {
+                        struct err *err)
+{
     for (uint32_t i = 0; i < count; i++) {
         const struct message *message = listing_find(&session->listing, deleted[i]);
         journal_gone(session->journal, message->entry);
@@ -222,8 +260,8 @@ static int note_deleted(struct session *session, const uint32_t *deleted, uint32
 }
 
 /* After QUIT's +OK, and not before, what had its DELE is gone. */
-static int quit(struct session *session, const uint32_t *deleted, uint32_t count,
-                struct err *err) {
+static int quit(struct session *session, const uint32_t *deleted, uint32_t count, struct err *err)
+{
     bool confirmed = false;
     bool wait = count > 0 || session->run->figures.fetched > 0;
     if (pop3_quit(session->pop3, wait, &confirmed, err) < 0)
@@ -232,11 +270,13 @@ static int quit(struct session *session, const uint32_t *deleted, uint32_t count
         return note_deleted(session, deleted, count, err);
     if (count == 0)
         return 0;
-    return err_set(err, ERR_AGAIN, "the server did not confirm that it deleted mail; nothing is "
-                                   "lost, the next run deletes it without fetching it again");
+    return err_set(err, ERR_AGAIN,
+                   "the server did not confirm that it deleted mail; nothing is "
+                   "lost, the next run deletes it without fetching it again");
 }
 
-static int fetch_and_quit(struct session *session, struct err *err) {
+static int fetch_and_quit(struct session *session, struct err *err)
+{
     uint32_t *deleted = NULL, deleted_count = 0;
     int result = fetch_run(&session->job, session->pop3, &session->listing, session->verified,
                            session->verified_count, &deleted, &deleted_count, err);
@@ -246,7 +286,8 @@ static int fetch_and_quit(struct session *session, struct err *err) {
     return result;
 }
 
-static int poll_connected(struct session *session, struct err *err) {
+static int poll_connected(struct session *session, struct err *err)
+{
     if (list(session, err) < 0)
         return -1;
     make_plan(session);
@@ -266,7 +307,8 @@ static int poll_connected(struct session *session, struct err *err) {
     return fetch_and_quit(session, err);
 }
 
-static int poll_once(struct session *session, struct err *err) {
+static int poll_once(struct session *session, struct err *err)
+{
     listing_init(&session->listing);
     int result = connect_open(&session->pop3, session->account, session->log, err);
     if (result == 0)
@@ -279,25 +321,61 @@ static int poll_once(struct session *session, struct err *err) {
     return result;
 }
 
-/* A framing fault costs the connection, and its message comes last on the next one. Another
- * connection is worth it as long as each fault has a new message to blame. */
-static int poll_server(struct session *session, struct err *err) {
+/* Every message but those that a connection broke over. A framing fault costs the connection;
+ * another one is worth it as long as each fault teaches us something. */
+static int poll_most(struct session *session, struct err *err)
+{
     for (int round = 0;; round++) {
-        uint32_t suspects = session->job.suspect_count;
+        uint32_t blamed = session->job.blamed;
+        bool careful = session->job.careful;
         int result = poll_once(session, err);
-        if (result == 0 || err->kind != ERR_FRAMING)
+        if (result == 0 || err->kind != ERR_FRAMING || round == RECONNECTS_MAX || stop_asked() ||
+            (session->job.blamed == blamed && session->job.careful == careful))
             return result;
-        bool blamed = session->job.suspect_count > suspects;
-        if (round == RECONNECTS_MAX || (round > 0 && !blamed) || stop_asked())
-            return session->job.suspect_count > 0 && session->job.local.kind == ERR_NONE ? 0 : -1;
         log_line(session->log, FP_LOG_NOTE, "%s; connecting anew", err->text);
         err_clear(err);
     }
 }
 
+static uint32_t count_doubted(const struct session *session)
+{
+    uint32_t count = 0;
+    for (uint32_t id = 0; id < journal_count(session->journal); id++) {
+        const struct journal_entry *entry = journal_entry(session->journal, id);
+        count += entry->state == JOURNAL_DOUBTED && entry->listed != 0 && !entry->tried;
+    }
+    return count;
+}
+
+/* Then those, on connections where nothing else is at stake. What breaks one is told by name. */
+static int poll_doubted(struct session *session, struct err *err)
+{
+    session->job.alone = true;
+    for (int round = 0; count_doubted(session) > 0 && round < RECONNECTS_MAX; round++) {
+        uint32_t blamed = session->job.blamed;
+        if (stop_asked() || clock_left(session->job.deadline) == 0)
+            break;
+        if (poll_once(session, err) == 0)
+            return 0;
+        if (session->job.blamed == blamed)
+            return -1;
+        err_clear(err);
+    }
+    session->job.later += count_doubted(session);
+    return 0;
+}
+
+static int poll_server(struct session *session, struct err *err)
+{
+    if (poll_most(session, err) < 0)
+        return -1;
+    return session->run->mode == SESSION_POLL ? poll_doubted(session, err) : 0;
+}
+
 /* ---- the whole ---- */
 
-static void worse(struct err *err, const struct err *other) {
+static void worse(struct err *err, const struct err *other)
+{
     int status = err_status(err->kind);
     if (other->kind == ERR_NONE)
         return;
@@ -308,7 +386,8 @@ static void worse(struct err *err, const struct err *other) {
 }
 
 /* The one result of all that happened. A failure that was told with its message has no text. */
-static int conclude(struct session *session, int result, struct err *err) {
+static int conclude(struct session *session, int result, struct err *err)
+{
     struct fetch_job *job = &session->job;
     struct err more = {.kind = ERR_NONE};
     if (result == 0)
@@ -316,8 +395,9 @@ static int conclude(struct session *session, int result, struct err *err) {
     worse(err, &job->local);
     if (job->cut_short)
         err_set(&more, stop_asked() ? ERR_STOPPED : ERR_TIMEOUT,
-                stop_asked() ? "interrupted; what was complete is delivered, the rest comes next time"
-                             : "session_timeout is over; the rest comes next time");
+                stop_asked()
+                    ? "interrupted; what was complete is delivered, the rest comes next time"
+                    : "session_timeout is over; the rest comes next time");
     worse(err, &more);
     if (session->listing_junk)
         err_set(&more, ERR_PROTOCOL, "the server's listing has lines that make no sense");
@@ -330,9 +410,9 @@ static int conclude(struct session *session, int result, struct err *err) {
     return err->kind == ERR_NONE ? 0 : -1;
 }
 
-static void finish(struct session *session) {
+static void finish(struct session *session)
+{
     struct err err;
-    fetch_tell_suspects(&session->job);
     if (session->run->mode == SESSION_POLL && session->journal != NULL &&
         journal_is_dirty(session->journal) && journal_sync(session->journal, &err) < 0 &&
         session->job.local.kind == ERR_NONE)
@@ -341,7 +421,8 @@ static void finish(struct session *session) {
     journal_close(session->journal);
 }
 
-int session_poll(struct session_run *run, struct err *err) {
+int session_poll(struct session_run *run, struct err *err)
+{
     struct session *session = xcalloc(1, sizeof *session);
     session->run = run;
     session->account = run->account;

@@ -16,15 +16,15 @@
 
 /* What is told while it runs and at its end. Plain numbers: it crosses a pipe as it is. */
 struct session_figures {
-    uint32_t listed;    /* messages on the server */
-    uint32_t planned;   /* to be fetched in this run */
-    uint32_t fetched;   /* delivered, and journalled as done */
-    uint32_t seen;      /* known from earlier runs */
-    uint32_t deleted;   /* gone from the server: QUIT was answered with +OK */
-    uint32_t failed;    /* could not be had or delivered in this run */
-    uint32_t held;      /* given up after max_tries, and left on the server */
-    uint32_t fresh;     /* with --check: new ones on the server */
-    uint64_t octets;    /* delivered */
+    uint32_t listed;         /* messages on the server */
+    uint32_t planned;        /* to be fetched in this run */
+    uint32_t fetched;        /* delivered, and journalled as done */
+    uint32_t seen;           /* known from earlier runs */
+    uint32_t deleted;        /* gone from the server: QUIT was answered with +OK */
+    uint32_t failed;         /* could not be had or delivered in this run */
+    uint32_t held;           /* given up after max_tries, and left on the server */
+    uint32_t fresh;          /* with --check: new ones on the server */
+    uint64_t octets;         /* delivered */
     uint64_t octets_planned; /* by LIST, of what was to be fetched */
 };
 

@@ -9,12 +9,14 @@ struct run {
     uint64_t octets;
 };
 
-bool top_is_possible(struct pop3 *pop3) {
+bool top_is_possible(struct pop3 *pop3)
+{
     const struct reply_capa *capa = pop3_capabilities(pop3);
     return !capa->known || capa->top;
 }
 
-static int next(void *ctx, enum pop3_verb *verb, uint32_t *number, struct err *err) {
+static int next(void *ctx, enum pop3_verb *verb, uint32_t *number, struct err *err)
+{
     struct run *run = ctx;
     (void)err;
     if (run->next == run->top->count)
@@ -24,7 +26,8 @@ static int next(void *ctx, enum pop3_verb *verb, uint32_t *number, struct err *e
     return 1;
 }
 
-static int write_header(void *ctx, const char *bytes, size_t len, struct err *err) {
+static int write_header(void *ctx, const char *bytes, size_t len, struct err *err)
+{
     struct run *run = ctx;
     run->octets += len;
     if (run->octets > TOP_HEADER_MAX)
@@ -33,7 +36,8 @@ static int write_header(void *ctx, const char *bytes, size_t len, struct err *er
     return 0;
 }
 
-static int answer(void *ctx, const struct pop3_answer *answer, int taken, struct err *err) {
+static int answer(void *ctx, const struct pop3_answer *answer, int taken, struct err *err)
+{
     struct run *run = ctx;
     struct journal_print print = {.known = taken == 0 && answer->reply.kind == REPLY_OK};
     (void)err;
@@ -48,7 +52,8 @@ static int answer(void *ctx, const struct pop3_answer *answer, int taken, struct
     return 0;
 }
 
-int top_run(const struct top *top, struct err *err) {
+int top_run(const struct top *top, struct err *err)
+{
     struct run run = {.top = top, .header = header_new()};
     struct pop3_taker taker = {.sink = {.write = write_header, .ctx = &run}};
     struct pipe pipe = {

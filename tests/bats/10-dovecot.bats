@@ -91,6 +91,7 @@ everything() {
     sed "s|^}|    password_file = \"$T/secret\"\n}|" "$T/base" | rc
     want 0
     sed "s|^}|    password = \"pw plain\"\n}|" "$T/base" >"$T/rc"
+    chmod 600 "$T/rc"
     rm "$RC"
     run --separate-stderr fp -f - <"$T/rc"
     [ "$status" -eq 0 ]

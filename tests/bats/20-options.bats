@@ -72,15 +72,17 @@ load lib/common
     same "$T/want"
 }
 
-@test "a new journal is announced once, in one line" {
+@test "a new journal is announced once, in one line, on a terminal and with -v" {
     tell m1
     popd_start
     popd_rc
-    want 0
-    [ -z "$output" ]
-    [ "$(printf '%s\n' "$stderr" | grep -c -i journal)" -eq 1 ] || fail "not announced"
-    want 0
-    [ -z "$stderr" ] || fail "announced again"
+    on_tty
+    [ "$status" -eq 0 ]
+    [ "$(printf '%s\n' "$output" | grep -c -i journal)" -eq 1 ] || fail "not announced"
+    on_tty
+    [[ $output != *journal* ]] || fail "announced again"
+    want 0 -v --state-dir "$T/other"
+    [ "$(printf '%s\n' "$stderr" | grep -c -i journal)" -eq 1 ] || fail "not announced with -v"
 }
 
 @test "-c: 0 with new mail, 1 without, and nothing is changed at all" {
@@ -281,9 +283,8 @@ m002" ] || fail "left on the server: $(ls "$MB")"
     popd_rc
     want 0
     tell m2
-    FP_ENV=(TERM=xterm)
-    run env HOME="$H" "$TOOL" pty "$T/st" "$FETCHPOP" -s
-    [ "$(cat "$T/st")" -eq 0 ]
+    on_tty -s
+    [ "$status" -eq 0 ]
     [ -z "$output" ] || fail "-s is not silent"
     stop_pid "$POPD_PID"
     want 75 -s
@@ -294,12 +295,12 @@ m002" ] || fail "left on the server: $(ls "$MB")"
     tell_many 3
     popd_start
     popd_rc
-    run env HOME="$H" TERM=dumb "$TOOL" pty "$T/st" "$FETCHPOP"
-    [ "$(cat "$T/st")" -eq 0 ]
-    [ "$(printf '%s\n' "$output" | tr -d '\r' | grep -c -E '(^|[^a-z])a: 3 new \(.+\)')" -eq 1 ] ||
+    on_tty
+    [ "$status" -eq 0 ]
+    [ "$(printf '%s\n' "$output" | grep -c -E '(^|[^a-z])a: 3 new \(.+\)')" -eq 1 ] ||
         fail "no summary"
     tell m9
-    run env HOME="$H" TERM=dumb "$TOOL" pty "$T/st" "$FETCHPOP" -K
+    on_tty -K
     [[ $output =~ a:\ 1\ new.*3\ seen.*1\ deleted ]] || fail "not 1 new, 3 seen, 1 deleted"
 }
 

@@ -86,6 +86,12 @@ tls_lines() {
     all_once
 }
 
+@test "UIDL n and LIST n answer without the number" {
+    tell_many 3
+    popd_start 'on UIDL 1: ok m001' 'on UIDL 2: ok m002' 'on UIDL 3: ok m003' 'on LIST [0-9]*: ok 58'
+    all_gone
+}
+
 @test "nothing is sent that CAPA does not list, but what is tried on purpose" {
     tell_many 2
     popd_start
@@ -101,14 +107,15 @@ tls_lines() {
     popd_start 'set uidl no'
     popd_rc
     box_digests
-    want 0
+    on_tty
+    [ "$status" -eq 0 ]
     same "$T/want"
-    [ "$(printf '%s\n' "$stderr" | grep -c UIDL)" -eq 1 ] || fail "not said in one line"
+    [ "$(printf '%s\n' "$output" | grep -c UIDL)" -eq 1 ] || fail "not said in one line"
     tell m9
     box_digests
     want 0
     same "$T/want"
-    [[ $stderr != *UIDL* ]] || fail "said again"
+    [[ $stderr != *UIDL* ]] || fail "said though not on a terminal"
     popd_rc 'keep = "no"'
     want 0 -F
     same "$T/want"
@@ -209,8 +216,8 @@ tls_lines() {
 
 @test "several blanks in UIDL and LIST lines" {
     tell_many 2
-    popd_start 'on UIDL: text "+OK\r\n1   m001\r\n2   m002\r\n.\r\n"' \
-        'on LIST: text "+OK\r\n1   40 octets\r\n2   40 octets\r\n.\r\n"'
+    popd_start 'on UIDL "": text "+OK\r\n1   m001\r\n2   m002\r\n.\r\n"' \
+        'on LIST "": text "+OK\r\n1   40 octets\r\n2   40 octets\r\n.\r\n"'
     all_once
 }
 
@@ -372,15 +379,21 @@ tls_lines() {
     all_gone
 }
 
-@test "a body in LF from a server that greeted in CRLF: no end is guessed" {
+@test "one answer in LF only, its status line too" {
+    tell_many 3
+    popd_start 'on RETR 2: lf'
+    all_gone
+}
+
+@test "a body in LF behind a status line in CRLF: no end is guessed" {
     tell_many 2
-    popd_start 'on RETR 1: lf'
+    popd_start 'on RETR 1: text "+OK\r\nA: b\n\nx\n.\n+OK\n"; hang'
     popd_rc 'keep = "no"' 'timeout = "1s"'
     want '65|75|76'
     [ -e "$MB/m001" ] || fail "deleted"
     tmp_empty
+    [ "$(count)" -le 1 ]
     popd_again
-    popd_rc 'keep = "no"'
     want 0
     [ "$(count)" -eq 2 ]
 }
@@ -464,7 +477,8 @@ tls_lines() {
     tell m2 'Subject: bbbb\n\nsecond, and longer\n'
     box_digests
     want 0
-    comm -13 <("$TOOL" maildir "$MD") "$T/want" | grep -q . && fail "a message was deleted unread"
+    [ "$(comm -13 <("$TOOL" maildir "$MD") "$T/want" | wc -l)" -eq 0 ] ||
+        fail "a message was deleted unread"
     tmp_empty
 }
 
@@ -486,19 +500,16 @@ tls_lines() {
 
 @test "bytes that nobody asked for, before login" {
     tell m1
-    popd_start 'on greeting: answer; send "+OK and more\r\n"'
+    popd_start 'on greeting: text "+OK hello\r\n+OK and more\r\n"'
     popd_rc 'timeout = "3s"'
     want '75|76'
     account_line
     no_secret_sent
 }
 
-@test "bytes that nobody asked for, between messages: nothing wrong stored or deleted" {
-    tell_many 4
-    popd_start 'on @1 RETR 2: answer; send "+OK more\r\nA: forged\r\n\r\nforged\r\n.\r\n"'
-    popd_rc 'keep = "no"' 'pipelining = "off"'
-    box_digests
-    want '0|65|75|76'
+# in_step: what the first, lying connection left behind is neither forged nor altered, and the
+# second one brings the rest
+in_step() {
     ! grep -r -q forged "$MD" || fail "stored what nobody asked for"
     [ "$("$TOOL" maildir "$MD" | comm -23 - "$T/want" | wc -l)" -eq 0 ] || fail "altered"
     popd_again
@@ -507,10 +518,48 @@ tls_lines() {
     [ "$(box_count)" -eq 0 ]
 }
 
+FORGED='+OK more\r\nA: forged\r\n\r\nforged\r\n.\r\n'
+
+@test "bytes that nobody asked for, right behind a message: nothing wrong stored or deleted" {
+    local body='Subject: m002\r\nMessage-ID: <m002@example.org>\r\n\r\nbody of m002\r\n.\r\n'
+    tell_many 4
+    popd_start "on @1 RETR 2: text \"+OK\r\n$body$FORGED\""
+    popd_rc 'keep = "no"' 'pipelining = "off"'
+    box_digests
+    want '0|65|75|76'
+    in_step
+}
+
+@test "bytes that nobody asked for, before the answer to the next command: the same" {
+    tell_many 4
+    popd_start "on @1 RETR 3: send \"$FORGED\""
+    popd_rc 'keep = "no"' 'pipelining = "off"'
+    box_digests
+    want '0|65|75|76'
+    in_step
+}
+
+@test "bytes that nobody asked for, pipelined: the same" {
+    tell_many 4
+    popd_start "on @1 RETR 3: send \"$FORGED\""
+    popd_rc 'keep = "no"'
+    box_digests
+    want '0|65|75|76'
+    in_step
+}
+
+@test "bytes that nobody asked for, before the answer to the last message: the same" {
+    tell_many 4
+    popd_start "on @1 RETR 4: send \"$FORGED\""
+    popd_rc 'keep = "no"'
+    box_digests
+    want '0|65|75|76'
+    in_step
+}
+
 @test "the server's timeout, one -ERR line and the end: 75 with its words" {
     tell_many 2
-    popd_start 'on LIST: answer; send "-ERR autologout, idle for too long\r\n"; close' \
-        'on UIDL: answer'
+    popd_start 'on LIST "": text "+OK\r\n1 58\r\n2 58\r\n.\r\n-ERR autologout, idle for too long\r\n"; close'
     popd_rc 'pipelining = "off"'
     want 75
     account_line 'autologout'
@@ -594,7 +643,7 @@ tls_lines() {
     account_line
     no_secret_sent
     want '75|76|77'
-    account_line
+    certificate_lines .
     no_secret_sent
 }
 

@@ -167,14 +167,16 @@ stored() {
 
 @test "a slow command is not hurried by a signal" {
     tell_many 2
-    popd_start
-    mda_rc "touch $T/begun; sleep 2; $T/store" 'keep = "no"'
+    popd_start 'on RETR 2: sleep 1000'
+    mda_rc "touch $T/begun; sleep 2; $T/store" 'keep = "no"' 'pipelining = "off"'
     start_fp
     wait_until 10 test -e "$T/begun"
     kill -TERM "$FP_PID"
     end_fp 15
-    [ "$status" -eq 75 ] || fail "exit status $status"
-    [ "$(stored | wc -l)" -eq 1 ] || fail "the command was not left to finish, or another was begun"
+    # 0 only if both were complete already, and so were delivered and deleted
+    [ "$status" -eq 75 ] || [ "$status$(stored | wc -l)$(box_count)" = 020 ] ||
+        fail "exit status $status"
+    [ "$(stored | wc -l)" -ge 1 ] || fail "the command was not left to finish"
     want 0
     [ "$(stored | wc -l)" -eq 2 ]
     [ "$(box_count)" -eq 0 ]

@@ -21,6 +21,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -348,6 +349,8 @@ static void start(struct run *run, char **argv)
     if (pipe2(gate, O_CLOEXEC) != 0) {
         die("pipe");
     }
+    /* Orphans of the tree come to us: none is left as a zombie that looks alive to the next run. */
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
     run->root = fork();
     if (run->root < 0) {
         die("fork");

@@ -2,8 +2,8 @@
 """Lets every call on a file or folder fail once with ENOSPC, EIO, EDQUOT, EROFS, and from there on.
 
 Also short writes and EINTR. Behind each fault: nothing lost, twice or torn, the server keeps what
-was not delivered, the exit status is one of those that say so, one clear line is on standard error; and
-the next run, on a healthy disk, needs no help.
+was not delivered, the exit status is one of those that say so, one clear line is on standard
+error; and the next run, on a healthy disk, needs no help.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from sandbox import Sandbox, Scenario, Tap, fetchpop, require_tools, strike, sys
 
 ERRORS = ("ENOSPC", "EIO", "EDQUOT", "EROFS")
 CHECK = ["dest=maildir,keep=no,n=3", "dest=mbox,keep=no,n=3", "dest=mda,keep=no,n=2"]
-LONG = ["dest=maildir,keep=no,n=12", "dest=maildir,keep=yes,n=12", 
+LONG = ["dest=maildir,keep=no,n=12", "dest=maildir,keep=yes,n=12",
         "dest=maildir,keep=no,fork=no,n=3",
         "dest=mbox,keep=no,n=12", "dest=mbox,keep=yes,n=12", "dest=mda,keep=no,n=6",
         "dest=mda,keep=yes,n=6", "dest=mbox,keep=no,shared=yes,n=6"]
@@ -51,7 +51,8 @@ class Faults:
         if not result.report["hit"]:
             return "", []
         harmless = option == "--short" or error == "EINTR"
-        problems = self.after_fault(result, harmless and at.split()[1] in WRITES)
+        problems = self.after_fault(result, harmless and at.split()[1] in WRITES,
+                                    stuck=option == "--fail-from" and error == "EROFS")
         problems += ["later: " + p for p in self.box.settle(1 if self.by_command(at) else 0)]
         return at, problems
 
@@ -59,8 +60,10 @@ class Faults:
         """A command that was served a fault may have delivered and then refused."""
         return self.box.scenario.dest == "mda"
 
-    def after_fault(self, result, harmless):
-        problems = self.box.mail_problems(kills=1)
+    def after_fault(self, result, harmless, stuck):
+        """stuck: not even a torn tail of an mbox can be cut off before the disk is well again."""
+        problems = self.box.mail_problems(kills=1, torn=not (stuck and
+                                                             self.box.scenario.dest == "mbox"))
         delivered, _ = self.box.found()
         missing = [m.uidl for m in self.box.messages if not delivered[m.uidl]]
         allowed = (0,) if harmless else (0,) + TROUBLE[self.box.scenario.dest]

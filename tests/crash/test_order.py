@@ -183,7 +183,8 @@ class Story:
             if c.call in ("mkdir", "mkdirat") or path in kept and (
                     c.to or path not in self.box.before and c.call in ("openat", "open")):
                 self.need(self.synced({os.path.dirname(path)}, c.end, first),
-                          os.path.basename(path), "is new, and the folder it is in was not flushed before the first DELE")
+                          os.path.basename(path),
+                          "is new, and its folder was not flushed before the first DELE")
                 self.box.before.add(path)
         self.problems = list(dict.fromkeys(self.problems))
 
@@ -208,11 +209,12 @@ def tell(scenario, fresh_mbox=False):
         box.before = {os.path.join(box.w, f) for f in box.files()}
         trace = os.path.join(box.root, "trace")
         result = box.cut("--trace", trace, "--octets", "100000000")
-        if result.status != 0:
-            return ["exit %d: %s" % (result.status, result.stderr.strip())]
         with open(trace) as f:
             story = Story(box, [Call(json.loads(line)) for line in f])
-        return story.judge() + box.problems()
+        problems = story.judge() + box.problems()
+        if result.status != 0:
+            problems.append("exit %d: %s" % (result.status, result.stderr.strip()))
+        return problems
     finally:
         box.close()
 

@@ -175,12 +175,47 @@ def in_rerun(box):
                          for p in box.missing(uidls) or box.settle(1)]
 
 
-STORIES = {"deletes": at_deletes, "points": at_points, "rerun": in_rerun}
+def in_rerun_points(box):
+    """A kill at each point, and the power fails before each call of the rerun.
+
+    First kills that left the same are merged, and so are the states after the power cut."""
+    problems, hits, firsts, settled = [], 0, set(), set()
+    for n in itertools.count(1):
+        box.fresh()
+        first = box.cut("--kill", str(n)).report
+        if not first["killed"]:
+            return hits, problems
+        mark = box.fingerprint()
+        if mark in firsts:
+            continue
+        firsts.add(mark)
+        for m in itertools.count(1):
+            if m > 1:
+                box.fresh()
+                if box.cut("--kill", str(n)).report["at"].split()[1:2] != first["at"].split()[1:2]:
+                    problems.append("point %d is not the same each time" % n)
+            second = box.cut("--kill", str(m)).report
+            if not second["killed"]:
+                break
+            hits += 1
+            box.copy("cut")
+            box.come_back("cut")
+            mark = box.fingerprint()
+            if mark not in settled:
+                settled.add(mark)
+                problems += ["kill at %d (%s), power at %d (%s) of the rerun: %s" %
+                             (n, first["at"], m, second["at"], p)
+                             for p in box.mail_problems(2) + box.settle(2)]
+
+
+STORIES = {"deletes": at_deletes, "points": at_points, "rerun": in_rerun,
+           "rerun-points": in_rerun_points}
 CHECK = [("deletes", "dest=maildir,keep=no,n=3"), ("deletes", "dest=maildir,keep=no,n=12"),
          ("deletes", "dest=mbox,keep=no,n=3"), ("deletes", "dest=maildir,keep=no,n=3,fsync=none"),
          ("deletes", "dest=mbox,keep=no,n=3,fsync=none"), ("points", "dest=maildir,keep=no,n=2"),
-         ("rerun", "dest=maildir,keep=no,n=2")]
-LONG = [("points", "dest=maildir,keep=no,n=12"), ("points", "dest=mbox,keep=no,n=6"),
+         ("rerun", "dest=maildir,keep=no,n=2"), ("rerun-points", "dest=maildir,keep=no,n=1")]
+LONG = [("rerun-points", "dest=maildir,keep=no,n=2"), ("rerun-points", "dest=mbox,keep=no,n=2"),
+        ("points", "dest=maildir,keep=no,n=12"), ("points", "dest=mbox,keep=no,n=6"),
         ("points", "dest=maildir,keep=yes,n=12"), ("rerun", "dest=maildir,keep=no,n=12"),
         ("rerun", "dest=mbox,keep=no,n=6"), ("deletes", "dest=maildir,keep=no,n=40"),
         ("deletes", "dest=mbox,keep=no,n=12")]

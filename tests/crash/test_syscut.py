@@ -125,7 +125,8 @@ def killing(tap, bench, listing):
     p, _ = bench.run("--kill", "500", code=RESTLESS)
     left = len(os.listdir(bench.folder))
     time.sleep(0.2)
-    tap.ok(p.returncode == 99 and left == len(os.listdir(bench.folder)) == 499,
+    # the other process may have been at a call that was counted and not yet executed
+    tap.ok(p.returncode == 99 and left == len(os.listdir(bench.folder)) and left in (498, 499),
            "no process of the tree runs on", ["%d files" % left])
 
 

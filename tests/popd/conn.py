@@ -8,7 +8,7 @@ import threading
 import time
 
 from . import script as language
-from .base import Gone, b
+from .base import Gone, b, upper
 from .pop3 import Pop3
 from .steps import Steps
 
@@ -173,7 +173,7 @@ class Conn(Steps, Pop3, threading.Thread):
             while True:
                 line = self.read_line()
                 verb, _, arg = line.partition(" ")
-                verb = verb.upper()
+                verb = upper(verb)
                 self.note(verb, arg)
                 self.event(verb, arg, lambda: self.answer(verb, arg))
         except Gone:
@@ -213,12 +213,20 @@ class Conn(Steps, Pop3, threading.Thread):
         """Run the rules for this event, then the ordinary answer unless a step stood in for it."""
         self._body = {}
         answered = False
-        rules = self.server.rules_for(self.number, name, arg)
+        rules = self.server.rules_for(self.number, name, arg, self.by_name(name, arg))
         for rule in rules:
             for step in rule.steps:
                 answered |= self.step(step, name, arg, ordinary)
         if not answered and ordinary:
             self.say(ordinary())
+
+    def by_name(self, verb, arg):
+        """The argument with =NAME for the message's number, since numbers change with sessions."""
+        number, blank, rest = arg.partition(" ")
+        if verb not in ("RETR", "TOP", "DELE", "LIST", "UIDL") or not self._messages:
+            return None
+        m = self.find(number)
+        return "=" + m.name + blank + rest if m else None
 
     def say(self, result):
         data, after = result if isinstance(result, tuple) else (result, None)

@@ -79,23 +79,24 @@ class Rule:
     """One `on` line: where it applies and what is done."""
 
     def __init__(self, event, steps, conn=None, times=None):
-        words = event.split(None, 1)
-        self.event = words[0].upper()
-        self.glob = words[1] if len(words) > 1 else None
+        name, blank, glob = event.partition(" ")
+        self.event = name.upper()
+        self.glob = glob if blank else None
         self.conn = conn
         self.times = times
         self.steps = [(s,) if isinstance(s, str) or callable(s) else tuple(s) for s in steps]
         for step in self.steps:
             check(step)
 
-    def matches(self, conn, event, arg):
+    def matches(self, conn, event, arg, by_name=None):
         if self.times == 0 or self.conn not in (None, conn):
             return False
         if self.event not in (event.upper(), "ANY"):
             return False
         if self.event == "ANY" and event in ("connect", "tls"):
             return False
-        return self.glob is None or matches(arg, self.glob)
+        return self.glob is None or matches(arg, self.glob) or \
+            (by_name is not None and matches(by_name, self.glob))
 
     def use(self):
         if self.times:

@@ -62,9 +62,9 @@ class Server:
             self._context.load_cert_chain(self.settings["cert"], self.settings["key"])
         return self._context
 
-    def rules_for(self, number, event, arg):
+    def rules_for(self, number, event, arg, by_name=None):
         with self.changed:
-            found = [r for r in self.rules if r.matches(number, event, arg)]
+            found = [r for r in self.rules if r.matches(number, event, arg, by_name)]
             for r in found:
                 r.use()
         return found

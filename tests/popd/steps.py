@@ -1,5 +1,5 @@
 """The steps of a script, as methods of a connection. tests/popd/README describes each."""
-from .base import b
+from .base import b, upper
 from .mailbox import END
 from .script import matches
 
@@ -102,7 +102,7 @@ class Steps:
     def step_expect(self, glob):
         line = self.read_line()
         verb, _, arg = line.partition(" ")
-        self.note(verb.upper(), arg)
+        self.note(upper(verb), arg)
         if not matches(line, glob):
             self.server.unexpected.append((self.number, glob, line))
             self.server.log(self.number, "events", b("expected %r, got %r\n" % (glob, line)))

@@ -81,6 +81,8 @@ def decent():
     ok(b"PIPELINING\r\nTOP\r\nSASL PLAIN\r\n.\r\n" in got and b"UIDL" not in got, "CAPA")
     got, _, _ = talk(b"AUTH PLAIN AGFsaWNlAHNlY3JldA==\r\nNOOP\r\n", auth="PLAIN")
     ok(got == b"+OK\r\n" * 3, "AUTH PLAIN")
+    got, server, _ = talk(bytes(range(11, 256)) + b"\r\n\xff\r\n")
+    ok(got.count(b"-ERR") == 2, "junk from the client is no trouble")
     delivered = [m.delivered() for m in popd.Mailbox(fresh()).list()]
     ok(delivered == [b"A: 1\n\n.x\n", b"A: 2\n\nbare \r CR\n..\n", b"no end\n"], "delivered()")
 
@@ -105,6 +107,10 @@ def lies():
         ("lines", 'on RETR: lines "a" "b c"', b"+OK\r\na\r\nb c\r\n.\r\n+OK\r\n", False),
         ("none", 'on RETR: none', b"+OK\r\n", False),
         ("argument does not match", 'on RETR 2: close', body + b"+OK\r\n", False),
+        ("by name", 'on RETR =m1: err "x"', b"-ERR x\r\n+OK\r\n", False),
+        ("by another name", 'on RETR =m2: err "x"', body + b"+OK\r\n", False),
+        ("no argument wanted", 'on RETR "": close', body + b"+OK\r\n", False),
+        ("no argument", 'on NOOP "": err "x"', body + b"-ERR x\r\n", False),
         ("other connection", 'on @2 RETR: close', body + b"+OK\r\n", False),
         ("twice", 'on x1 RETR: err "once"', b"-ERR once\r\n+OK\r\n", False),
         ("repeat", 'on RETR: text ""; repeat 3 "%d,"', b"1,2,3,+OK\r\n", False),

@@ -16,7 +16,7 @@ BELOW = {
 
 FENCES = {
     r"confuse\.h": {"src/app/config.c"},
-    r"openssl/.*": {"src/net/tls.c", "src/base/digest.c"},
+    r"openssl/.*": {"src/net/tls.c", "src/net/trust.c", "src/base/digest.c"},
     r"sasl/.*": {"src/pop3/sasl.c"},
 }
 

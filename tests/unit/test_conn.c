@@ -242,6 +242,7 @@ static void test_both_stuck(void)
     is_int(conn_put(conn, bytes, sizeof bytes, &err), -1, "both sides full is no deadlock");
     is_int(err.kind, ERR_TIMEOUT, "but a timeout");
     is_int((long long)conn_view(conn).len, CONN_INPUT, "with the input buffer full");
+    ok(conn_figures(conn).waits < 100, "and no spinning (%d waits)", (int)conn_figures(conn).waits);
     finish(conn);
 }
 

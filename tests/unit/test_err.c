@@ -58,9 +58,9 @@ static void test_errno(void)
         is_int(err.kind, table[i].want, strerror(table[i].number));
     }
     char want[200];
-    snprintf(want, sizeof want, "cannot read x: %s", strerror(ENOENT));
+    snprintf(want, sizeof want, "cannot read x: %s; check the path", strerror(ENOENT));
     err_errno(&err, ERR_IO, ENOENT, "cannot read %s", "x");
-    is_str(err.text, want, "what the system says comes last");
+    is_str(err.text, want, "what the system says, and what to do");
 }
 
 static void test_statuses(void)

@@ -158,6 +158,8 @@ enum scene {
     HANGUP,    /* closes when it has heard something */
     MUTE,      /* reads and says nothing */
     SNI,       /* sends the name the client asked for */
+    TOGETHER,  /* its last flight of the handshake and "+OK hello" leave in one packet */
+    BYE,       /* "-ERR bye", close_notify, and the socket is closed */
     DRIP       /* one byte of a handshake record at a time, without end */
 };
 
@@ -210,6 +212,11 @@ static void talk(SSL *ssl, const struct server *server)
     char byte;
     const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
 
+    if (server->scene == BYE) {
+        send_all(ssl, "-ERR bye\r\n", 10);
+        SSL_shutdown(ssl);
+        return;
+    }
     if (server->scene == TRUNCATE) {
         send_all(ssl, "+OK hel", 7);
         return;
@@ -252,6 +259,31 @@ static SSL *listen_on(int fd, const struct server *server)
     return ssl;
 }
 
+/* The socket is behind memory, so that what leaves when is ours to say. */
+static void together(int fd, SSL *ssl)
+{
+    char bytes[20000];
+    bool done = false;
+
+    SSL_set_bio(ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+    while (!done) {
+        ssize_t got = read(fd, bytes, sizeof bytes);
+
+        if (got <= 0)
+            _exit(6);
+        BIO_write(SSL_get_rbio(ssl), bytes, (int)got);
+        done = SSL_accept(ssl) == 1;
+        if (done)
+            send_all(ssl, "+OK hello\r\n", 11);
+        got = BIO_read(SSL_get_wbio(ssl), bytes, sizeof bytes);
+        if (got > 0 && write(fd, bytes, (size_t)got) != got)
+            _exit(7);
+    }
+    while (read(fd, bytes, sizeof bytes) > 0)
+        ;
+    _exit(0);
+}
+
 static void drip(int fd)
 {
     static const unsigned char head[] = { 22, 3, 3, 64, 0 };
@@ -279,11 +311,14 @@ static void serve(int fd, const struct server *server)
         _exit(0);
     }
     ssl = listen_on(fd, server);
+    if (server->scene == TOGETHER)
+        together(fd, ssl);
     if (SSL_accept(ssl) == 1)
         talk(ssl, server);
-    if (server->scene != TRUNCATE)
-        shutdown(fd, SHUT_WR);
-    while (server->scene != TRUNCATE && read(fd, bytes, sizeof bytes) > 0)
+    if (server->scene == TRUNCATE || server->scene == BYE)
+        _exit(0);
+    shutdown(fd, SHUT_WR);
+    while (read(fd, bytes, sizeof bytes) > 0)
         ;
     _exit(0);
 }
@@ -389,6 +424,43 @@ static void test_truncated(void)
         is_int(conn_fill(conn, &err), -1, "and stays one");
         finish(conn);
     }
+    drop(id);
+}
+
+/* The greeting comes with the end of the handshake: no poll will tell of it. */
+static void test_together(int version)
+{
+    struct id id = make("x", "DNS:pop.test", &ca, false, -1, 10);
+    struct server server = { .scene = TOGETHER, .id = id, .max_version = version };
+    struct conn *conn = start(&server, 1000);
+    struct tls_options options = options_for("pop.test");
+    struct err err = { ERR_NONE, "" };
+
+    is_int(conn_start_tls(conn, &options, &err), 0, "handshake");
+    ok(fill_to(conn, 11, &err) == 1, "greeting in the last packet of the handshake: %s", err.text);
+    finish(conn);
+    drop(id);
+}
+
+static void test_last_words(int version)
+{
+    struct id id = make("x", "DNS:pop.test", &ca, false, -1, 10);
+    struct server server = { .scene = BYE, .id = id, .max_version = version };
+    struct conn *conn = start(&server, 1000);
+    struct tls_options options = options_for("pop.test");
+    struct timespec time = { 0, 100 * 1000000L };
+    struct err err = { ERR_NONE, "" };
+
+    is_int(conn_start_tls(conn, &options, &err), 0, "handshake");
+    nanosleep(&time, NULL); /* the server is gone before we write */
+    for (int i = 0; i < 3; i++) {
+        is_int(conn_put(conn, "NOOP\r\n", 6, &err), 0, "put to a closed peer");
+        is_int(conn_flush(conn, &err), 0, "flush to a closed peer");
+    }
+    is_int(fill_to(conn, 10, &err), 1, "its last words are still there");
+    is_mem(conn_view(conn).ptr, conn_view(conn).len, "-ERR bye\r\n", 10, "whole");
+    is_int(conn_fill(conn, &err), 0, "then the end");
+    finish(conn);
     drop(id);
 }
 
@@ -924,6 +996,10 @@ int main(void)
 
     test_good(TLS1_3_VERSION, "TLSv1.3");
     test_good(TLS1_2_VERSION, "TLSv1.2");
+    test_together(TLS1_3_VERSION);
+    test_together(TLS1_2_VERSION);
+    test_last_words(TLS1_3_VERSION);
+    test_last_words(TLS1_2_VERSION);
     test_truncated();
     test_flood();
     for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++)

@@ -54,6 +54,7 @@ want() {
     *"|$status|"*) ;;
     *) fail "fetchpop $*: exit status $status, wanted $statuses" ;;
     esac
+    ! grep -q -E '^fetchpop: [^ ]*:? *$' <<<"$stderr" || fail "a line that says nothing"
 }
 
 fail() {
@@ -83,6 +84,25 @@ one_line() {
 account_line() {
     one_line '^fetchpop: a: [^;]+; .+'
     [ $# -eq 0 ] || one_line "$1"
+}
+
+# certificate_lines [REGEX]: the same, with up to two more lines of details, indented
+certificate_lines() {
+    local all
+    all=$(errors)
+    [ "$(printf '%s\n' "$all" | wc -l)" -le 3 ] || fail "more than three lines: $all"
+    [ "$(printf '%s\n' "$all" | grep -c '^fetchpop: ')" -eq 1 ] || fail "not one error: $all"
+    [[ $all =~ ^'fetchpop: a: '[^\;]+\;\ .+ ]] || fail "not who, what, what to do: $all"
+    [[ $all =~ $1 ]] || fail "does not match '$1': $all"
+}
+
+# on_tty ARG...: run on a terminal; $output is what a person sees, $status its exit status
+on_tty() {
+    run env -i PATH="$PATH" HOME="$H" LC_ALL=C TZ=UTC TERM=dumb "$TOOL" pty "$T/st" \
+        timeout --foreground -k 5 "$FP_LIMIT" "$FETCHPOP" "$@"
+    status=$(cat "$T/st")
+    output=$(printf '%s\n' "$output" | tr -d '\r')
+    stderr=
 }
 
 silent() {

@@ -1,0 +1,76 @@
+#include "session/blame.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+
+#define NAME_SHOWN (LOG_QUOTE_MAX + 40)
+#define HELD_HINT "it is held after so many tries; --retry UIDL releases it"
+#define LEFT_HINT "it stays on the server"
+
+uint32_t blame_entry(struct fetch_job *job, struct listing *listing, struct message *message)
+{
+    struct journal_subject subject = listing_subject(listing, message);
+    if (message->entry == JOURNAL_NONE) {
+        message->entry = journal_add(job->journal, &subject, clock_wall());
+        journal_list(job->journal, message->entry, message->number);
+    }
+    return message->entry;
+}
+
+/* A message with neither UIDL nor print could not be found again in the journal. */
+static bool can_be_told_again(const struct listing *listing, const struct message *message)
+{
+    return message->uidl_len > 0 || listing_print(listing, message) != NULL;
+}
+
+static void count_failure(struct fetch_job *job, struct listing *listing, struct message *message,
+                          const char *why, bool *held)
+{
+    uint32_t entry = blame_entry(job, listing, message);
+    *held = journal_entry(job->journal, entry)->tries + 1 >= job->rules.max_tries;
+    journal_mark_tried(job->journal, entry);
+    if (*held)
+        journal_hold(job->journal, entry, why);
+    else
+        journal_fail(job->journal, entry, why);
+}
+
+void blame_refuse(struct fetch_job *job, struct listing *listing, struct message *message,
+                  const char *why)
+{
+    char name[NAME_SHOWN];
+    bool held = false;
+    listing_name(listing, message, name, sizeof name);
+    job->refused++;
+    job->run->figures.failed++;
+    if (can_be_told_again(listing, message))
+        count_failure(job, listing, message, why, &held);
+    job->run->figures.held += held;
+    log_line(job->run->log, FP_LOG_ERROR, "%s: %s; %s", name, why, held ? HELD_HINT : LEFT_HINT);
+}
+
+void blame_put_off(struct fetch_job *job, const struct listing *listing,
+                   const struct message *message, const char *why)
+{
+    char name[NAME_SHOWN];
+    listing_name(listing, message, name, sizeof name);
+    job->later++;
+    job->run->figures.failed++;
+    log_line(job->run->log, FP_LOG_ERROR, "%s: %s; the next run tries again", name, why);
+}
+
+void blame_break(struct fetch_job *job, struct listing *listing, uint32_t number,
+                 const struct err *why)
+{
+    struct message *message = listing_find(listing, number);
+    char name[NAME_SHOWN];
+    job->blamed++;
+    if (job->alone || !can_be_told_again(listing, message)) {
+        blame_refuse(job, listing, message, why->text);
+        return;
+    }
+    listing_name(listing, message, name, sizeof name);
+    log_line(job->run->log, FP_LOG_NOTE, "%s: %s", name, why->text);
+    journal_doubt(job->journal, blame_entry(job, listing, message), why->text);
+}

@@ -1,0 +1,108 @@
+/*
+ * plan: every kind of message under every rule, as a table.
+ */
+#include "session/plan.h"
+
+#include "tap.h"
+
+#define NOW 1000000
+#define DAY 86400
+
+struct row {
+    const char *name;
+    enum journal_state known;
+    bool kept;
+    int64_t age; /* seconds since first seen */
+    /* under: keep, no keep, keep for a day, -a, -F */
+    enum plan_action want[5];
+};
+
+#define L PLAN_LEAVE
+#define F PLAN_FETCH
+#define R PLAN_RETRY
+#define D PLAN_DELETE
+#define A PLAN_ALONE
+
+static const struct row rows[] = {
+    {"new", JOURNAL_FREE, false, 0, {F, F, F, F, F}},
+    {"an open take that recovery left", JOURNAL_TAKEN, true, 0, {F, F, F, F, F}},
+    {"failed before", JOURNAL_FAILED, false, 0, {R, R, R, R, R}},
+    {"a connection broke over it", JOURNAL_DOUBTED, false, 0, {A, A, A, A, A}},
+    {"held", JOURNAL_HELD, false, 0, {L, L, L, L, L}},
+    {"delivered and kept, young", JOURNAL_DONE, true, DAY - 1, {L, L, L, F, D}},
+    {"delivered and kept, a day old", JOURNAL_DONE, true, DAY, {L, L, D, F, D}},
+    {"delivered and kept, from the future", JOURNAL_DONE, true, -DAY, {L, L, L, F, D}},
+    {"delivered, its DELE not confirmed", JOURNAL_DONE, false, 0, {D, D, D, F, D}},
+    {"deleted, and back", JOURNAL_GONE, true, 0, {D, D, D, D, D}},
+};
+
+static struct plan_rules rules_of(int column)
+{
+    struct plan_rules rules = {.keep = PLAN_KEEP, .max_tries = 5, .now = NOW};
+    if (column == 1) {
+        rules.keep = PLAN_NOKEEP;
+    } else if (column == 2) {
+        rules.keep = PLAN_KEEP_FOR;
+        rules.keep_seconds = DAY;
+    }
+    rules.fetch_seen = column == 3;
+    rules.flush = column == 4;
+    return rules;
+}
+
+static void test_table(void)
+{
+    static const char *const columns[] = {"keep", "no keep", "keep a day", "-a", "-F"};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        for (int column = 0; column < 5; column++) {
+            struct plan_rules rules = rules_of(column);
+            struct plan_message message = {.size = 10,
+                                           .known = rows[i].known,
+                                           .keep = rows[i].kept,
+                                           .first_seen = NOW - rows[i].age};
+            uint32_t fetched = 0;
+            enum plan_action got = plan_decide(&rules, &message, &fetched);
+            ok(got == rows[i].want[column], "%s: %s", rows[i].name, columns[column]);
+            ok(fetched == (got == F || got == R || got == A), "  and counted");
+        }
+    }
+}
+
+static void test_limits(void)
+{
+    struct plan_rules rules = {.keep = PLAN_NOKEEP, .max_size = 100, .max_messages = 2};
+    struct plan_message message = {.size = 101, .known = JOURNAL_FREE};
+    uint32_t fetched = 0;
+    is_int(plan_decide(&rules, &message, &fetched), PLAN_REFUSE, "one octet too long");
+    message.known = JOURNAL_FAILED;
+    is_int(plan_decide(&rules, &message, &fetched), PLAN_REFUSE, "the same, tried before");
+    is_int(fetched, 0, "neither is counted");
+    message.size = 100;
+    is_int(plan_decide(&rules, &message, &fetched), PLAN_RETRY, "just short enough: the first");
+    message.known = JOURNAL_FREE;
+    is_int(plan_decide(&rules, &message, &fetched), PLAN_FETCH, "the second");
+    is_int(plan_decide(&rules, &message, &fetched), PLAN_LEAVE, "the third is left for later");
+    message.known = JOURNAL_DONE;
+    is_int(plan_decide(&rules, &message, &fetched), PLAN_DELETE, "deleting has no limit");
+}
+
+static void test_new_ones(void)
+{
+    struct plan_rules rules = {.keep = PLAN_KEEP};
+    ok(!plan_deletes_new(&rules), "keep: a new one stays");
+    rules.keep = PLAN_NOKEEP;
+    ok(plan_deletes_new(&rules), "no keep: it goes");
+    rules.keep = PLAN_KEEP_FOR;
+    rules.keep_seconds = 1;
+    ok(!plan_deletes_new(&rules), "for a second: it stays");
+    rules.keep_seconds = 0;
+    ok(plan_deletes_new(&rules), "for no time: it goes");
+}
+
+int main(void)
+{
+    test_table();
+    test_limits();
+    test_new_ones();
+    return tap_done();
+}
