@@ -142,7 +142,7 @@ static int look_for_folder(const char *path, struct err *err)
         if (S_ISDIR(info.st_mode)) {
             return 1;
         }
-        return err_set(err, ERR_CREATE, "%s is no folder", path);
+        return err_set(err, ERR_CREATE, "%s is no folder; give another path", path);
     }
     return errno == ENOENT ? 0 : err_errno(err, ERR_CREATE, errno, "cannot look at %s", path);
 }

@@ -51,6 +51,11 @@ void deliver_place(const struct deliver *deliver, struct buf *out)
     deliver->kind->place(deliver, out);
 }
 
+int deliver_settle(const struct deliver *deliver, struct err *err)
+{
+    return deliver->kind->settle == NULL ? 0 : deliver->kind->settle(deliver, err);
+}
+
 size_t deliver_unit(const struct deliver *deliver)
 {
     return deliver->kind->unit;

@@ -58,6 +58,10 @@ void deliver_close(struct deliver *deliver); /* NULL is fine */
  * so that litter is found even after the run file has changed. One line, escaped; goes to out. */
 void deliver_place(const struct deliver *deliver, struct buf *out);
 
+/* Before the first message ever goes to a place: its folders are flushed, for an earlier run may have
+ * made them and died before it could. */
+int deliver_settle(const struct deliver *deliver, struct err *err);
+
 /* How many messages one publish may take: SIZE_MAX, or 1 for a command. */
 size_t deliver_unit(const struct deliver *deliver);
 

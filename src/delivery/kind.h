@@ -21,6 +21,7 @@ struct kind {
     int (*open)(struct deliver *deliver, struct err *err);
     void (*close)(struct deliver *deliver);
     const char *(*folder)(const struct deliver *deliver); /* where it spools: for room */
+    int (*settle)(const struct deliver *deliver, struct err *err);
     void (*place)(const struct deliver *deliver, struct buf *out);
     int (*begin)(struct deliver *deliver, struct parcel **parcel, struct err *err);
     int (*finish)(struct deliver *deliver, struct parcel *parcel, struct err *err);

@@ -124,6 +124,22 @@ static int probe(const struct deliver_settings *settings, struct err *err)
     return state;
 }
 
+/* Makes what is missing; with `durable`, what is there is flushed as well, up to its parent. */
+static int make_folders(const struct maildir *maildir, bool durable, struct err *err)
+{
+    if (file_make_folder(maildir->where, durable, err) < 0)
+        return -1;
+    for (int i = 0; i < FOLDERS; i++)
+        if (file_make_folder(maildir->path[i], durable, err) < 0)
+            return -1;
+    return 0;
+}
+
+static int settle_kind(const struct deliver *deliver, struct err *err)
+{
+    return deliver->settings->durable ? make_folders(deliver->state, true, err) : 0;
+}
+
 static int open_kind(struct deliver *deliver, struct err *err)
 {
     const struct deliver_settings *settings = deliver->settings;
@@ -131,9 +147,8 @@ static int open_kind(struct deliver *deliver, struct err *err)
     deliver->state = maildir;
     if (open_folders(maildir) == 0)
         return 0;
-    for (int i = 0; i < FOLDERS; i++)
-        if (file_make_folder(maildir->path[i], settings->durable, err) < 0)
-            return -1;
+    if (make_folders(maildir, settings->durable, err) < 0)
+        return -1;
     struct maildir *again = new_maildir(settings->where);
     close_maildir(maildir);
     deliver->state = again;
@@ -402,6 +417,9 @@ static int check(const struct deliver_settings *settings, struct deliver_claim *
         result = read_receipt(&claims[i], &sought[i], &path, err);
     char *where = path_of(path);
     struct maildir *maildir = new_maildir(where);
+    struct stat status;
+    if (result == 0 && stat(where, &status) == 0) /* a power cut may have cost an empty folder */
+        result = make_folders(maildir, settings->durable, err);
     if (result == 0 && open_folders(maildir) == 0) {
         result = settle(settings, maildir, sought, n, err);
     } else if (result == 0 && errno == ENOENT) { /* the whole Maildir went away */
@@ -423,7 +441,8 @@ static int sweep(const struct deliver_settings *settings, struct str words, stru
     struct maildir *maildir = new_maildir(where);
     size_t removed = 0;
     int result = 0;
-    if (open_folders(maildir) == 0)
+    (void)open_folders(maildir); /* of one that is half there, no more than tmp/ counts */
+    if (maildir->fd[TMP] >= 0)
         result = spool_sweep(maildir->fd[TMP], maildir->path[TMP], settings->mailbox, NULL, NULL,
                              &removed, err);
     close_maildir(maildir);
@@ -438,6 +457,7 @@ const struct kind maildir_kind = {
     .open = open_kind,
     .close = close_kind,
     .folder = folder,
+    .settle = settle_kind,
     .place = place,
     .begin = begin,
     .drop = drop,

@@ -77,6 +77,7 @@ static int open_kind(struct deliver *deliver, struct err *err)
     struct mbox *mbox = xcalloc(1, sizeof *mbox);
     deliver->state = mbox;
     mbox->folder = file_parent(deliver->settings->where);
+    mboxlock_tidy(deliver->settings, deliver->settings->where);
     return spooldir_open(&mbox->spool, deliver->settings, err);
 }
 

@@ -70,7 +70,7 @@ static bool is_dead(struct str text)
 /* ---- the dotlock ---- */
 
 /* A file with our words under a name of our own; its time of birth is the file system's now. */
-static int make_candidate(const char *path, struct stat *born, struct err *err)
+static int make_candidate(const char *path, bool durable, struct stat *born, struct err *err)
 {
     char text[TEXT_MAX + 32], words[TEXT_MAX];
     our_words(words);
@@ -84,6 +84,9 @@ static int make_candidate(const char *path, struct stat *born, struct err *err)
         return -1;
     }
     int result = file_write(fd, text, (size_t)len, path, err);
+    /* After a power cut an empty lock would be a stranger's, and waited for. */
+    if (result == 0 && durable)
+        result = file_sync(fd, path, err);
     if (result == 0 && fstat(fd, born) < 0)
         result = err_errno(err, ERR_IO, errno, "cannot look at %s", path);
     close(fd);
@@ -205,7 +208,7 @@ static enum attempt try_dotlock(struct mboxlock *lock, const struct deliver_sett
     struct stat born;
     char *candidate = xasprintf("%s.%s", lock->dot, settings->mailbox);
     errno = 0;
-    int made = make_candidate(candidate, &born, err);
+    int made = make_candidate(candidate, settings->durable, &born, err);
     enum attempt result = FAILED;
     if (made == 0) {
         result = try_link(lock, candidate, &born, settings, err);
@@ -315,6 +318,22 @@ void mboxlock_drop(struct mboxlock *lock)
     free(lock->path);
     free(lock->dot);
     lock->path = lock->dot = NULL;
+}
+
+void mboxlock_tidy(const struct deliver_settings *settings, const char *path)
+{
+    struct deliver_settings at_once = *settings;
+    struct mboxlock lock;
+    struct stat status;
+    struct err ignored; /* who holds it now will let it go, and the next run looks again */
+    char *dot = xasprintf("%s.lock", path);
+    char *candidate = xasprintf("%s.%s", dot, settings->mailbox);
+    at_once.lock_timeout = 0;
+    bool left = lstat(dot, &status) == 0 || lstat(candidate, &status) == 0;
+    if (left && mboxlock_take(&lock, &at_once, path, false, NULL, &ignored) == 0)
+        mboxlock_drop(&lock);
+    free(candidate);
+    free(dot);
 }
 
 int mboxlock_take(struct mboxlock *lock, const struct deliver_settings *settings, const char *path,

@@ -39,7 +39,12 @@ struct mboxlock {
  * keeps the note about a dotlock that cannot be made from being said twice. */
 int mboxlock_take(struct mboxlock *lock, const struct deliver_settings *settings, const char *path,
                   bool make, bool *noted, struct err *err);
+/* Lets go of both, and of the names. */
 void mboxlock_drop(struct mboxlock *lock);
+
+/* Removes what a killed run of this mailbox left beside the mbox: without waiting, and nothing that
+ * is anybody else's or still held. */
+void mboxlock_tidy(const struct deliver_settings *settings, const char *path);
 
 /* True if the path still leads to the file that is locked. */
 bool mboxlock_is_current(const struct mboxlock *lock);

@@ -41,7 +41,7 @@ void blame_refuse(struct fetch_job *job, struct listing *listing, struct message
 {
     char name[NAME_SHOWN];
     bool held = false;
-    listing_name(listing, message, name, sizeof name);
+    listing_name(listing, message, job->run->log, name, sizeof name);
     job->refused++;
     job->run->figures.failed++;
     if (can_be_told_again(listing, message))
@@ -54,7 +54,7 @@ void blame_put_off(struct fetch_job *job, const struct listing *listing,
                    const struct message *message, const char *why)
 {
     char name[NAME_SHOWN];
-    listing_name(listing, message, name, sizeof name);
+    listing_name(listing, message, job->run->log, name, sizeof name);
     job->later++;
     job->run->figures.failed++;
     log_line(job->run->log, FP_LOG_ERROR, "%s: %s; the next run tries again", name, why);
@@ -70,7 +70,7 @@ void blame_break(struct fetch_job *job, struct listing *listing, uint32_t number
         blame_refuse(job, listing, message, why->text);
         return;
     }
-    listing_name(listing, message, name, sizeof name);
+    listing_name(listing, message, job->run->log, name, sizeof name);
     log_line(job->run->log, FP_LOG_NOTE, "%s: %s", name, why->text);
     journal_doubt(job->journal, blame_entry(job, listing, message), why->text);
 }

@@ -9,7 +9,8 @@
 #include "session/journal.h"
 #include "session/session.h"
 
-static void describe(const struct journal *journal, uint32_t id, char *out, size_t cap)
+static void describe(const struct journal *journal, uint32_t id, const struct log *log, char *out,
+                     size_t cap)
 {
     const struct journal_entry *entry = journal_entry(journal, id);
     char uidl[LOG_QUOTE_MAX + 4], reason[ERR_TEXT_MAX], shown[LOG_QUOTE_MAX + 4], date[32];
@@ -22,8 +23,8 @@ static void describe(const struct journal *journal, uint32_t id, char *out, size
     strftime(date, sizeof date, "%Y-%m-%d %H:%M", localtime_r(&since, &tm));
     snprintf(out, cap, "%s: UIDL %s, seen first %s, %u tries: %s",
              entry->state == JOURNAL_HELD ? "held" : "failing",
-             log_quote(NULL, journal_uidl(journal, id), uidl), date, entry->tries,
-             log_quote(NULL, str_of(reason, len), shown));
+             log_quote(log, journal_uidl(journal, id), uidl), date, entry->tries,
+             log_quote(log, str_of(reason, len), shown));
 }
 
 int session_status(const struct account *account, const char *state_dir,
@@ -31,6 +32,8 @@ int session_status(const struct account *account, const char *state_dir,
 {
     struct journal *journal;
     char text[ERR_TEXT_MAX];
+    struct log log = {.level = FP_LOG_ERROR}; /* writes nothing, knows what to blank */
+    log_hide(&log, &account->password);
     if (journal_open(&journal, state_dir, account->server, account->user, JOURNAL_READ, false, NULL,
                      err) < 0)
         return -1;
@@ -38,7 +41,7 @@ int session_status(const struct account *account, const char *state_dir,
         unsigned char state = journal_entry(journal, id)->state;
         if (state != JOURNAL_HELD && state != JOURNAL_FAILED && state != JOURNAL_DOUBTED)
             continue;
-        describe(journal, id, text, sizeof text);
+        describe(journal, id, &log, text, sizeof text);
         line(ctx, text);
     }
     journal_close(journal);

@@ -19,26 +19,57 @@
 
 /* ---- the store: entries and their UIDLs in memory ---- */
 
+#define SLOT_FREED UINT32_MAX
+
+/* The slot of a UIDL, or a free one where it may be put. Entries of one UIDL hang on one slot as a
+ * list, so that a server whose UIDLs are all equal, or empty, costs no more. */
 static uint32_t slot_of(const struct journal *journal, struct str uidl)
 {
-    return (uint32_t)(str_hash(uidl) & (journal->slot_count - 1));
+    uint32_t mask = journal->slot_count - 1, at = (uint32_t)str_hash(uidl) & mask;
+    uint32_t freed = SLOT_FREED;
+    for (; journal->slots[at] != 0; at = (at + 1) & mask) {
+        if (journal->slots[at] == SLOT_FREED)
+            freed = freed == SLOT_FREED ? at : freed;
+        else if (str_equal(journal_uidl(journal, journal->slots[at] - 1), uidl))
+            return at;
+    }
+    return freed == SLOT_FREED ? at : freed;
+}
+
+static uint32_t first_of(const struct journal *journal, uint32_t slot)
+{
+    return journal->slots[slot] == SLOT_FREED ? 0 : journal->slots[slot];
 }
 
 static void put_slot(struct journal *journal, uint32_t id)
 {
     uint32_t at = slot_of(journal, journal_uidl(journal, id));
-    while (journal->slots[at] != 0 && journal->slots[at] != id + 1)
-        at = (at + 1) & (journal->slot_count - 1);
+    journal->slots_used += journal->slots[at] == 0;
+    journal->entries[id].same = first_of(journal, at);
     journal->slots[at] = id + 1;
 }
 
-static void grow_slots(struct journal *journal)
+static void take_from_slot(struct journal *journal, uint32_t id)
 {
-    if (journal->slot_count > 2 * journal->count)
+    uint32_t at = slot_of(journal, journal_uidl(journal, id));
+    uint32_t *link = &journal->slots[at];
+    while (*link != id + 1)
+        link = &journal->entries[*link - 1].same;
+    *link = journal->entries[id].same;
+    if (journal->slots[at] == 0)
+        journal->slots[at] = SLOT_FREED; /* searches for others go on behind it */
+}
+
+/* At least half of the slots were never used, so that every search comes to an end. */
+static void make_slots(struct journal *journal)
+{
+    if (journal->slot_count > 2 * journal->slots_used + 2)
         return;
-    journal->slot_count = journal->slot_count == 0 ? 256 : 2 * journal->slot_count;
+    while (journal->slot_count <= 4 * journal->count + 64)
+        journal->slot_count = journal->slot_count == 0 ? 256 : 2 * journal->slot_count;
     free(journal->slots);
     journal->slots = xcalloc(journal->slot_count, sizeof *journal->slots);
+    journal->slots_used = 0;
     for (uint32_t id = 0; id < journal->count; id++)
         put_slot(journal, id);
 }
@@ -52,9 +83,8 @@ struct journal_entry *store_entry(struct journal *journal, uint32_t id)
         journal->cap = cap;
     }
     while (journal->count <= id) {
-        journal->count++;
-        grow_slots(journal);
-        put_slot(journal, journal->count - 1);
+        make_slots(journal);
+        put_slot(journal, journal->count++);
     }
     return &journal->entries[id];
 }
@@ -64,6 +94,8 @@ void store_uidl(struct journal *journal, uint32_t id, struct str uidl)
     struct journal_entry *entry = &journal->entries[id];
     if (str_equal(journal_uidl(journal, id), uidl))
         return;
+    make_slots(journal);
+    take_from_slot(journal, id);
     entry->uidl_at = journal->uidls.len;
     entry->uidl_len = 0;
     if (buf_add(&journal->uidls, uidl.ptr, uidl.len) == 0)
@@ -89,7 +121,7 @@ void store_clear(struct journal *journal)
     journal->entries = NULL;
     journal->slots = NULL;
     journal->place = NULL;
-    journal->count = journal->cap = journal->slot_count = journal->days = 0;
+    journal->count = journal->cap = journal->slot_count = journal->slots_used = journal->days = 0;
     journal->last_day = journal->lines = journal->damaged = 0;
 }
 
@@ -115,16 +147,11 @@ uint32_t journal_next(const struct journal *journal, struct str uidl, uint32_t a
 {
     if (journal->slot_count == 0)
         return JOURNAL_NONE;
-    bool passed = after == JOURNAL_NONE;
-    for (uint32_t at = slot_of(journal, uidl); journal->slots[at] != 0;
-         at = (at + 1) & (journal->slot_count - 1)) {
-        uint32_t id = journal->slots[at] - 1;
-        if (passed && journal->entries[id].state != JOURNAL_FREE &&
-            str_equal(journal_uidl(journal, id), uidl))
-            return id;
-        passed = passed || id == after;
-    }
-    return JOURNAL_NONE;
+    uint32_t link = after == JOURNAL_NONE ? first_of(journal, slot_of(journal, uidl))
+                                          : journal->entries[after].same;
+    while (link != 0 && journal->entries[link - 1].state == JOURNAL_FREE)
+        link = journal->entries[link - 1].same;
+    return link == 0 ? JOURNAL_NONE : link - 1;
 }
 
 void journal_mark_tried(struct journal *journal, uint32_t id)
@@ -459,6 +486,11 @@ void journal_set_place(struct journal *journal, struct str place)
 bool journal_is_dirty(const struct journal *journal)
 {
     return journal->out.len > 0;
+}
+
+int journal_flush(struct journal *journal, struct err *err)
+{
+    return journal->durable ? file_datasync(journal->fd, journal->path, err) : 0;
 }
 
 static int append(struct journal *journal, struct err *err)

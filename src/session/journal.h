@@ -49,6 +49,7 @@ struct journal_entry {
     uint64_t uidl_at;    /* private: see journal_uidl */
     uint32_t first_seen; /* wall clock, seconds: enough until 2106 */
     uint32_t absent;     /* private: the day it was first missed; 0: present */
+    uint32_t same;       /* private: 1 + the next entry of the same UIDL */
     uint32_t listed;     /* message number of the present listing, 0: not listed */
     uint16_t tries;
     uint16_t uidl_len;
@@ -125,6 +126,9 @@ void journal_set_place(struct journal *journal, struct str place);
 
 /* Writes what was gathered, and makes it durable. An error is final: every later call fails too. */
 int journal_sync(struct journal *journal, struct err *err);
+
+/* Makes durable what an earlier process wrote and may not have lived to flush. */
+int journal_flush(struct journal *journal, struct err *err);
 
 /* True if something was gathered and not synced yet. */
 bool journal_is_dirty(const struct journal *journal);

@@ -21,8 +21,8 @@ struct journal {
     struct journal_entry *entries;
     uint32_t count, cap;
     struct buf uidls; /* the octets of all UIDLs */
-    uint32_t *slots;  /* open addressing over UIDLs: id + 1, 0 is free */
-    uint32_t slot_count;
+    uint32_t *slots;  /* open addressing over UIDLs: id + 1 of the last entry; 0 is free */
+    uint32_t slot_count, slots_used;
 
     char *place;
     uint32_t days;     /* complete listings so far, at most one a day */

@@ -248,14 +248,14 @@ struct journal_subject listing_subject(const struct listing *listing, const stru
     return subject;
 }
 
-char *listing_name(const struct listing *listing, const struct message *message, char *out,
-                   size_t cap)
+char *listing_name(const struct listing *listing, const struct message *message,
+                   const struct log *log, char *out, size_t cap)
 {
     char shown[LOG_QUOTE_MAX + 4];
     if (message->uidl_len == 0)
         snprintf(out, cap, "message %u", message->number);
     else
         snprintf(out, cap, "message %u (UIDL %s)", message->number,
-                 log_quote(NULL, listing_uidl(listing, message), shown));
+                 log_quote(log, listing_uidl(listing, message), shown));
     return out;
 }

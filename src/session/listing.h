@@ -81,8 +81,9 @@ void listing_set_print(struct listing *listing, struct message *message,
 const struct journal_print *listing_print(const struct listing *listing,
                                           const struct message *message);
 
-/* "UIDL abc" or "message 3": how a message is named to people. out holds LOG_QUOTE_MAX + 32. */
-char *listing_name(const struct listing *listing, const struct message *message, char *out,
-                   size_t cap);
+/* "message 3 (UIDL abc)": how a message is named to people, the account's secrets blanked. out holds
+ * LOG_QUOTE_MAX + 40. */
+char *listing_name(const struct listing *listing, const struct message *message,
+                   const struct log *log, char *out, size_t cap);
 
 #endif

@@ -24,7 +24,7 @@ static void settle(struct journal *journal, const struct deliver_settings *setti
         log_line(settings->log, FP_LOG_WARNING,
                  "a message that was being delivered is not to be found (UIDL %s); it is fetched "
                  "again",
-                 log_quote(NULL, journal_uidl(journal, id), shown));
+                 log_quote(settings->log, journal_uidl(journal, id), shown));
     journal_drop(journal, id);
 }
 
@@ -34,6 +34,10 @@ static int settle_open(struct journal *journal, const struct deliver_settings *s
     size_t n = count_open(journal), filled = 0;
     if (n == 0)
         return 0;
+    /* The process that wrote these takes may have died before its flush. Nothing may be published
+     * on the word of a take that a power cut could still take back. */
+    if (journal_flush(journal, err) < 0)
+        return -1;
     struct deliver_claim *claims = xcalloc(n, sizeof *claims);
     uint32_t *ids = xcalloc(n, sizeof *ids);
     for (uint32_t id = 0; id < journal_count(journal); id++) {
@@ -66,8 +70,10 @@ int recover_note_place(struct journal *journal, const struct deliver *deliver, s
     buf_init(&place, JOURNAL_WORDS_MAX);
     deliver_place(deliver, &place);
     if (!str_equal(buf_str(&place), journal_place(journal))) {
+        result = deliver_settle(deliver, err);
         journal_set_place(journal, buf_str(&place));
-        result = journal_sync(journal, err);
+        if (result == 0)
+            result = journal_sync(journal, err);
     }
     buf_free(&place);
     return result;

@@ -12,15 +12,17 @@ import json
 import os
 import re
 import shutil
+import signal
 import stat
 import subprocess
+import sys
 import tempfile
 from collections import Counter
 
 import minipop
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-RUN_TIMEOUT = 60
+RUN_TIMEOUT = 90  # more than fetchpop itself waits for anything
 
 
 def fetchpop():
@@ -502,11 +504,19 @@ def require_tools(tap):
     return False
 
 
+def end(*_):
+    """TERM: unwind, once; timeout(1) sends it twice."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(143)
+
+
 class Tap:
     """Test Anything Protocol on standard output."""
 
     def __init__(self):
         self.count = self.failed = 0
+        # so that sandboxes and mounts go also when a test is stopped
+        signal.signal(signal.SIGTERM, end)
 
     def ok(self, good, name, details=()):
         self.count += 1

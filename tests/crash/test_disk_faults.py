@@ -77,11 +77,11 @@ class Faults:
         return problems
 
     def wording(self, said):
-        """One line of ours; what a command itself says is shown beside it."""
+        """One line of ours for an account; what a command itself says is shown beside it."""
         own = [line for line in said if line.startswith("fetchpop:")]
         if self.box.scenario.dest == "mda" and own:
             return []
-        if len(said) != 1 or len(own) != 1:
+        if said != own or not 1 <= len(own) <= self.box.accounts():
             return ["%d lines on standard error instead of one: %r" % (len(said), said)]
         if not re.match(r"fetchpop: \S.{15,}", said[0]):
             return ["not a clear line: %r" % said[0]]

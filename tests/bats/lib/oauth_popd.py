@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+"""popd with more of SASL, and with TLS as certs_popd.py has it. Same options as popd; `set auth`
+says what is offered. The environment says the rest:
+
+OAUTH_TOKEN     file with the token that is right for XOAUTH2 and OAUTHBEARER
+OAUTH_JSON      what a refusal's challenge says (else what Google says); "-": refused at once
+OAUTH_NOTES     a file that gets one line a login: "MECHANISM USER LENGTH-OF-TOKEN host port"
+SCRAM_LIE       signature, nonce, early (+OK without a signature), or iterations=N
+"""
+import base64
+import hashlib
+import hmac
+import os
+import runpy
+import sys
+
+sys.dont_write_bytecode = True
+HERE = os.path.dirname(os.path.realpath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", ".."))
+from popd.pop3 import Pop3  # noqa: E402
+
+JSON = '{"status":"400","schemes":"Bearer","scope":"https://mail.example/"}'
+HASHES = {"SCRAM-SHA-1": "sha1", "SCRAM-SHA-256": "sha256", "SCRAM-SHA-512": "sha512"}
+
+
+def oauth(conn, mech, initial):
+    data = conn.decode(initial) if initial else conn.ask(b"")
+    fields = data.decode("latin-1").split("\1")
+    bearer = [f[len("auth=Bearer "):] for f in fields if f.startswith("auth=Bearer ")]
+    user = fields[0][5:] if mech == "XOAUTH2" else fields[0][4:-1]
+    user = user.replace("=2C", ",").replace("=3D", "=")
+    rest = " ".join(f for f in fields[1:] if f.startswith(("host=", "port=")))
+    with open(os.environ["OAUTH_NOTES"], "a") as f:
+        f.write(("%s %s %d %s" % (mech, user, len("".join(bearer)), rest)).strip() + "\n")
+    with open(os.environ["OAUTH_TOKEN"]) as f:
+        right = f.read().strip()
+    shape = fields[0] == "user=" + user if mech == "XOAUTH2" else \
+        fields[0].startswith("n,a=") and fields[0].endswith(",")
+    if shape and data.endswith(b"\1\1") and bearer == [right]:
+        return conn.login(user, lambda secret: True)
+    if os.environ.get("OAUTH_JSON") != "-":
+        conn.ask(os.environ.get("OAUTH_JSON", JSON).encode())
+    return conn.err("[AUTH] token refused")
+
+
+def mac(name, key, data):
+    return hmac.new(key, data, name).digest()
+
+
+def scram(conn, mech, initial):
+    name, lie = HASHES[mech], os.environ.get("SCRAM_LIE", "")
+    first = (conn.decode(initial) if initial else conn.ask(b"")).decode()
+    bare = first.split(",", 2)[2]
+    user, nonce = (f[2:] for f in bare.split(",")[:2])
+    count = int(lie[11:]) if lie.startswith("iterations=") else 4096
+    nonce = ("x" + nonce[1:] if lie == "nonce" else nonce) + "server"
+    reply = "r=%s,s=%s,i=%d" % (nonce, base64.b64encode(b"salt").decode(), count)
+    final = conn.ask(reply.encode()).decode()
+    conn.server.log(conn.number, "events", b"scram: the client went on\n")
+    secret = conn.server.users.get(user, ("", None))[0].encode()
+    salted = hashlib.pbkdf2_hmac(name, secret, b"salt", count)
+    without, _, proof = final.rpartition(",p=")
+    text = ",".join((bare, reply, without)).encode()
+    key = mac(name, salted, b"Client Key")
+    mask = mac(name, hashlib.new(name, key).digest(), text)
+    if bytes(a ^ b for a, b in zip(key, mask)) != base64.b64decode(proof):
+        return conn.err("[AUTH] wrong password")
+    if lie != "early":
+        signature = mac(name, mac(name, salted, b"Server Key"), text)
+        if lie == "signature":
+            signature = bytes(len(signature))
+        if conn.ask(b"v=" + base64.b64encode(signature)) != b"":
+            return conn.err("an answer to nothing")
+    return conn.login(user, lambda secret: True)
+
+
+def external(conn, mech, initial):
+    conn.decode(initial) if initial else conn.ask(b"")
+    return conn.login(conn.set("user"), lambda secret: True)
+
+
+def do_auth(conn, arg, ordinary=Pop3.do_auth):
+    mech, _, initial = arg.partition(" ")
+    mech = mech.upper()
+    more = {"XOAUTH2": oauth, "OAUTHBEARER": oauth, "EXTERNAL": external}
+    more.update(dict.fromkeys(HASHES, scram))
+    if mech not in more or mech not in conn.set("auth").upper().split():
+        return ordinary(conn, arg)
+    try:
+        return more[mech](conn, mech, initial)
+    except (ValueError, IndexError):
+        return conn.err("bad response")
+
+
+Pop3.do_auth = do_auth
+runpy.run_path(os.path.join(HERE, "certs_popd.py"), run_name="__main__")

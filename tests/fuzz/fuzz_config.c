@@ -1,0 +1,28 @@
+/*
+ * The run file, with libconfuse behind it.
+ */
+#include "app/config.h"
+#include "fuzz/fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct config config;
+    struct err err = {0};
+    setenv("HOME", "/nonexistent", 1);
+    char *copy = fuzz_copy(data, size);
+    int result = config_parse(&config, "/nonexistent/rc", copy, size, &err);
+    free(copy); /* nothing may point into it */
+    if (result == 0) {
+        fuzz_check(config.count > 0);
+        for (size_t i = 0; i < config.count; i++) {
+            const struct account *account = config.accounts[i];
+            fuzz_check(account->title != NULL && account->server != NULL && account->where != NULL);
+            fuzz_check(account->port >= 1 && account->port <= 65535);
+            fuzz_check(account->timeout > 0 && account->session_timeout > 0);
+        }
+        config_free(&config);
+    } else {
+        fuzz_check(err.kind == ERR_CONFIG && err.text[0] != '\0');
+    }
+    return 0;
+}
