@@ -18,7 +18,9 @@ struct buf {
     size_t max;
 };
 
+/* Empty, and never longer than max octets; allocates nothing yet. */
 void buf_init(struct buf *buf, size_t max);
+/* Gives the memory back; the buffer is empty and may be used again. */
 void buf_free(struct buf *buf);
 void buf_clear(struct buf *buf); /* keeps the memory */
 
@@ -30,6 +32,7 @@ int buf_addf(struct buf *buf, const char *fmt, ...) __attribute__((format(printf
  * caller writes there and adds to len himself. */
 char *buf_reserve(struct buf *buf, size_t len);
 
+/* A view of what is in it, good until it is added to or freed. */
 struct str buf_str(const struct buf *buf);
 
 #endif

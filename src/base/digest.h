@@ -14,11 +14,14 @@
 
 struct digest; /* a running SHA-256; never fails (no memory, or an OpenSSL without it: xdie) */
 
+/* Begins; the caller's until digest_end or digest_free. */
 struct digest *digest_new(void);
+/* Takes len more bytes. */
 void digest_add(struct digest *digest, const void *bytes, size_t len);
 void digest_end(struct digest *digest, unsigned char out[DIGEST_SIZE]); /* and frees */
 void digest_free(struct digest *digest); /* without a result; NULL is fine */
 
+/* The digest of these bytes alone. */
 void digest_bytes(struct str bytes, unsigned char out[DIGEST_SIZE]);
 /* The first n bytes (n <= DIGEST_SIZE) in lower-case hex; out holds 2 n + 1. */
 void digest_hex(const unsigned char *digest, size_t n, char *out);

@@ -23,8 +23,11 @@
 
 struct header; /* opaque */
 
+/* Begins; the caller's until header_free. */
 struct header *header_new(void);
+/* NULL is fine. */
 void header_free(struct header *header);
+/* Takes the next bytes of the message; what comes behind the header is passed over. */
 void header_feed(struct header *header, const char *bytes, size_t len);
 bool header_is_done(const struct header *header); /* the empty line was seen */
 

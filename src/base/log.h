@@ -30,6 +30,7 @@ struct log {
 };
 
 bool log_wants(const struct log *log, enum log_level level); /* log may be NULL: false */
+/* One line, formatted, if the level is wanted. log may be NULL: nothing happens. */
 void log_line(const struct log *log, enum log_level level, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -16,12 +16,16 @@ struct str {
 };
 
 struct str str_from(const char *text); /* of a NUL-terminated text of our own; NULL is empty */
+/* Of bytes with a length, which stay the caller's. */
 struct str str_of(const void *ptr, size_t len);
+/* The same bytes. */
 bool str_equal(struct str a, struct str b);
 bool str_equal_nocase(struct str a, struct str b);  /* ASCII */
 bool str_is(struct str a, const char *text);        /* exactly these bytes */
 bool str_is_nocase(struct str a, const char *text); /* ASCII */
+/* Begins with exactly these bytes. */
 bool str_has_prefix(struct str a, const char *prefix);
+/* The same, ASCII case ignored. */
 bool str_has_prefix_nocase(struct str a, const char *prefix);
 /* True if the needle occurs anywhere in a, ASCII case ignored; an empty one always does. */
 bool str_contains_nocase(struct str a, const char *needle);

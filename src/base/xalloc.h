@@ -18,6 +18,7 @@ void *xcalloc(size_t count, size_t size);                  /* zeroed; overflow e
 void *xreallocarray(void *old, size_t count, size_t size); /* overflow ends the process */
 char *xstrdup(const char *text);                           /* NULL gives NULL */
 char *xmemdup0(const void *bytes, size_t length);          /* a copy with a NUL behind it */
+/* printf into memory of its own. */
 char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -62,6 +62,7 @@ void appends_add(struct appends *appends, const struct append *entry);
  * equal to one from there on: so that the old one will not be taken for the new one. */
 void appends_forget(struct appends *appends, const char *mailbox, size_t fresh);
 
+/* The entry of this mailbox and name, or NULL. */
 const struct append *appends_find(const struct appends *appends, const char *mailbox,
                                   const char *name);
 

@@ -58,8 +58,8 @@ void deliver_close(struct deliver *deliver); /* NULL is fine */
  * so that litter is found even after the run file has changed. One line, escaped; goes to out. */
 void deliver_place(const struct deliver *deliver, struct buf *out);
 
-/* Before the first message ever goes to a place: its folders are flushed, for an earlier run may have
- * made them and died before it could. */
+/* Before the first message ever goes to a place: its folders are flushed, for an earlier run may
+ * have made them and died before it could. */
 int deliver_settle(const struct deliver *deliver, struct err *err);
 
 /* How many messages one publish may take: SIZE_MAX, or 1 for a command. */
@@ -83,8 +83,8 @@ int deliver_secure(struct deliver *deliver, struct parcel *const *batch, size_t 
 void deliver_receipt(const struct deliver *deliver, const struct parcel *parcel, struct buf *out);
 
 /* Makes the batch visible and durable; each parcel's outcome is set. -1: the destination failed as
- * a whole; parcels whose outcome is still WAITING may or may not be there: their take stays open and
- * the next run looks. */
+ * a whole; parcels whose outcome is still WAITING may or may not be there: their take stays open
+ * and the next run looks. */
 int deliver_publish(struct deliver *deliver, struct parcel *const *batch, size_t n,
                     struct err *err);
 

@@ -235,7 +235,8 @@ static enum tls_want receive(struct conn *conn, char *to, size_t cap, size_t *do
         return TLS_END;
     if (is_busy(errno))
         return TLS_WANT_READ;
-    err_set(&conn->why, ERR_CLOSED, "%s: connection lost: %s; try again later", conn->name, strerror(errno));
+    err_set(&conn->why, ERR_CLOSED, "%s: connection lost: %s; try again later", conn->name,
+            strerror(errno));
     return TLS_FAILED;
 }
 

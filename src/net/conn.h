@@ -38,6 +38,7 @@ struct conn *conn_new(int fd, const char *name, int64_t idle_ms, int64_t deadlin
 /* Closes without a word to the peer beyond a best-effort close_notify. NULL is fine. */
 void conn_free(struct conn *conn);
 
+/* Another absolute end of everything, a clock_ms() moment. */
 void conn_set_deadline(struct conn *conn, int64_t deadline);
 
 /* How long a wait may go on once INT or TERM came: 0 before there is anything to finish (the

@@ -288,7 +288,8 @@ static int explain_handshake(const struct tls *tls, int reason, struct err *err)
         return err_set(err, ERR_PROTOCOL,
                        "%s: no TLS on this port; for STLS write tls = \"stls\"", tls->host);
     if (tls->lost != 0)
-        return err_set(err, ERR_CLOSED, "%s: connection lost in the TLS handshake: %s; try again later", tls->host,
+        return err_set(err, ERR_CLOSED,
+                       "%s: connection lost in the TLS handshake: %s; try again later", tls->host,
                        strerror(tls->lost));
     if (tls->eof)
         return err_set(err, ERR_CLOSED, "%s: the server hung up in the TLS handshake%s", tls->host,
@@ -305,7 +306,8 @@ static int explain_handshake(const struct tls *tls, int reason, struct err *err)
 static int explain_line(const struct tls *tls, struct err *err)
 {
     if (tls->lost != 0)
-        return err_set(err, ERR_CLOSED, "%s: connection lost: %s; try again later", tls->host, strerror(tls->lost));
+        return err_set(err, ERR_CLOSED, "%s: connection lost: %s; try again later", tls->host,
+                       strerror(tls->lost));
     if (tls->eof)
         return err_set(err, ERR_CLOSED,
                        "%s: the TLS connection was cut off (no close_notify)", tls->host);

@@ -22,6 +22,7 @@ struct dot {
                             the octets that came (two, or one for LF alone), no terminator */
 };
 
+/* At the start of a body. */
 void dot_init(struct dot *dot, bool lf_only);
 
 /* Takes bytes of `in` and appends what shall be stored to out (cap octets). Returns how many bytes

@@ -76,8 +76,11 @@ int pop3_call(struct pop3 *pop3, struct str line, const char *shown, struct repl
 int pop3_refused(struct pop3 *pop3, const struct reply *reply, enum err_kind plain,
                  const char *what, struct err *err);
 
+/* TLS is on. */
 bool pop3_is_secure(const struct pop3 *pop3);
+/* The conn it owns, for deadlines. */
 struct conn *pop3_conn(struct pop3 *pop3);
+/* The log it was given. */
 struct log *pop3_log(struct pop3 *pop3);
 
 /* The pipe. Window: pop3_set_window(1) without PIPELINING. */

@@ -35,8 +35,8 @@ struct reply {
 };
 
 /* Parses one status line (without its line end). "+OK" and "-ERR" in upper case (RFC 1939
- * section 3); only the token counts, since some servers put no blank behind it. "+" followed by end or blank is a continuation
- * (RFC 5034). */
+ * section 3); only the token counts, since some servers put no blank behind it. "+" followed
+ * by end or blank is a continuation (RFC 5034). */
 struct reply reply_parse(struct str line);
 
 /* Finds the first line in view. 1: *line (without CRLF or LF) and *used (with it), *bare_lf true if

@@ -46,7 +46,9 @@ struct listing {
     uint32_t by_print_count;
 };
 
+/* Empty. */
 void listing_init(struct listing *listing);
+/* Frees what the listing owns. */
 void listing_free(struct listing *listing);
 
 /* UIDL and LIST (and CAPA before them with `capa`: RFC 2449 lets it change after login), in one
@@ -81,8 +83,8 @@ void listing_set_print(struct listing *listing, struct message *message,
 const struct journal_print *listing_print(const struct listing *listing,
                                           const struct message *message);
 
-/* "message 3 (UIDL abc)": how a message is named to people, the account's secrets blanked. out holds
- * LOG_QUOTE_MAX + 40. */
+/* "message 3 (UIDL abc)": how a message is named to people, the account's secrets blanked. out
+ * holds LOG_QUOTE_MAX + 40. */
 char *listing_name(const struct listing *listing, const struct message *message,
                    const struct log *log, char *out, size_t cap);
 

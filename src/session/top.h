@@ -29,6 +29,7 @@ struct top {
 /* True unless the server's CAPA says that there is no TOP. */
 bool top_is_possible(struct pop3 *pop3);
 
+/* Asks for all of them. -1: the connection is lost (as pop3_take). */
 int top_run(const struct top *top, struct err *err);
 
 #endif
