@@ -30,6 +30,7 @@ int deliver_open(struct deliver **out, const struct deliver_settings *settings, 
     struct deliver *deliver = xcalloc(1, sizeof *deliver);
     deliver->settings = settings;
     deliver->kind = kinds[settings->kind];
+    spool_names_init(&deliver->names, settings->mailbox);
     if (deliver->kind->open(deliver, err) < 0) {
         deliver_close(deliver);
         return -1;

@@ -9,6 +9,7 @@
 struct deliver {
     const struct deliver_settings *settings;
     const struct kind *kind;
+    struct spool_names names;
     void *state;    /* the kind's own */
     bool abandoned; /* takes are open: what is needed to find their messages stays */
 };

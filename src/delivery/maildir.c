@@ -192,7 +192,7 @@ static int make_marker(struct deliver *deliver, struct err *err)
 {
     struct maildir *maildir = deliver->state;
     char name[SPOOL_NAME_MAX];
-    spool_name(deliver->settings->mailbox, 'B', name);
+    spool_name(&deliver->names, 'B', name);
     int fd = openat(maildir->fd[TMP], name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return err_errno(err, ERR_CREATE, errno, "cannot make a file in %s", maildir->path[TMP]);
@@ -206,8 +206,10 @@ static int begin(struct deliver *deliver, struct parcel **parcel, struct err *er
     struct maildir *maildir = deliver->state;
     if (maildir->marker[0] == '\0' && make_marker(deliver, err) < 0)
         return -1;
-    return spool_begin(parcel, maildir->fd[TMP], maildir->path[TMP], deliver->settings->mailbox,
-                       err);
+    if (spool_begin(parcel, maildir->fd[TMP], maildir->path[TMP], &deliver->names, err) < 0)
+        return -1;
+    (*parcel)->write_early = deliver->settings->durable;
+    return 0;
 }
 
 static void drop(struct deliver *deliver, struct parcel *parcel)

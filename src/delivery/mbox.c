@@ -109,7 +109,7 @@ static void place(const struct deliver *deliver, struct buf *out)
 static int begin(struct deliver *deliver, struct parcel **parcel, struct err *err)
 {
     struct mbox *mbox = deliver->state;
-    if (spool_begin(parcel, mbox->spool.fd, mbox->spool.path, deliver->settings->mailbox, err) < 0)
+    if (spool_begin(parcel, mbox->spool.fd, mbox->spool.path, &deliver->names, err) < 0)
         return -1;
     if (mboxform_begin(*parcel, err) == 0)
         return 0;

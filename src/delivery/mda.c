@@ -156,7 +156,7 @@ static void place(const struct deliver *deliver, struct buf *out)
 static int begin(struct deliver *deliver, struct parcel **parcel, struct err *err)
 {
     const struct spooldir *spool = deliver->state;
-    return spool_begin(parcel, spool->fd, spool->path, deliver->settings->mailbox, err);
+    return spool_begin(parcel, spool->fd, spool->path, &deliver->names, err);
 }
 
 static void drop(struct deliver *deliver, struct parcel *parcel)

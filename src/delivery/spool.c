@@ -12,6 +12,8 @@
 #include "base/file.h"
 #include "base/xalloc.h"
 
+#define START_OCTETS ((uint64_t)8 * 1024 * 1024)
+
 /* The host's part of a name, with the bytes that maildir(5) forbids written in octal. */
 static void host_part(char *out, size_t cap)
 {
@@ -28,15 +30,19 @@ static void host_part(char *out, size_t cap)
     out[len] = '\0';
 }
 
-void spool_name(const char *mailbox, char mark, char out[SPOOL_NAME_MAX])
+void spool_names_init(struct spool_names *names, const char *mailbox)
 {
-    static unsigned long count; /* makes names of one process differ; says nothing else */
-    char host[100];
+    *names = (struct spool_names){.pid = (long)getpid()};
+    snprintf(names->mailbox, sizeof names->mailbox, "%s", mailbox);
+    host_part(names->host, sizeof names->host);
+}
+
+void spool_name(struct spool_names *names, char mark, char out[SPOOL_NAME_MAX])
+{
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    host_part(host, sizeof host);
-    snprintf(out, SPOOL_NAME_MAX, "%lld.M%06ldP%ld%c%luF%.*s.%s", (long long)now.tv_sec,
-             now.tv_nsec / 1000, (long)getpid(), mark, ++count, SPOOL_MAILBOX, mailbox, host);
+    snprintf(out, SPOOL_NAME_MAX, "%lld.M%06ldP%ld%c%luF%s.%s", (long long)now.tv_sec,
+             now.tv_nsec / 1000, names->pid, mark, ++names->count, names->mailbox, names->host);
 }
 
 bool spool_is_own(const char *name, const char *mailbox)
@@ -58,11 +64,11 @@ bool spool_is_own(const char *name, const char *mailbox)
     return *p == 'F' && strncmp(p + 1, mailbox, SPOOL_MAILBOX) == 0 && p[1 + SPOOL_MAILBOX] == '.';
 }
 
-int spool_begin(struct parcel **out, int folder, const char *folder_path, const char *mailbox,
+int spool_begin(struct parcel **out, int folder, const char *folder_path, struct spool_names *names,
                 struct err *err)
 {
     struct parcel *parcel = xcalloc(1, sizeof *parcel);
-    spool_name(mailbox, 'Q', parcel->name);
+    spool_name(names, 'Q', parcel->name);
     parcel->path = xasprintf("%s/%s", folder_path, parcel->name);
     parcel->folder = folder;
     do
@@ -79,9 +85,57 @@ int spool_begin(struct parcel **out, int folder, const char *folder_path, const 
     return 0;
 }
 
+#if defined(HAVE_SYNCFS) && defined(HAVE_SYNC_FILE_RANGE)
+/* fsync after fsync sends one flush a message to the disk; this way it is two for a batch. Each file
+ * is asked for its own errors behind it, since syncfs(2) before Linux 5.8 reports none. */
+static int secure_many(struct parcel *const *parcels, size_t n, int folder, struct err *err)
+{
+    if (syncfs(folder) < 0)
+        return err_errno(err, ERR_IO, errno, "cannot flush the file system of %s",
+                         parcels[0]->path);
+    for (size_t i = 0; i < n; i++) {
+        int waited = sync_file_range(parcels[i]->fd, 0, 0,
+                                     SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+                                         SYNC_FILE_RANGE_WAIT_AFTER);
+        if (waited < 0 && errno != ENOSYS && errno != EINVAL && errno != ESPIPE)
+            return err_errno(err, ERR_IO, errno, "cannot write back %s", parcels[i]->path);
+    }
+    return 0;
+}
+
+/* A long message is on its way to the disk while the rest of it comes in. */
+static void start_writing(struct parcel *parcel)
+{
+    if (parcel->written - parcel->started < START_OCTETS)
+        return;
+    sync_file_range(parcel->fd, (off64_t)parcel->started,
+                    (off64_t)(parcel->written - parcel->started), SYNC_FILE_RANGE_WRITE);
+    parcel->started = parcel->written;
+}
+#else
+static int secure_many(struct parcel *const *parcels, size_t n, int folder, struct err *err)
+{
+    (void)folder;
+    for (size_t i = 0; i < n; i++)
+        if (file_sync(parcels[i]->fd, parcels[i]->path, err) < 0)
+            return -1;
+    return 0;
+}
+
+static void start_writing(struct parcel *parcel)
+{
+    (void)parcel;
+}
+#endif
+
 int spool_write(struct parcel *parcel, const char *bytes, size_t len, struct err *err)
 {
-    return file_write(parcel->fd, bytes, len, parcel->path, err);
+    if (file_write(parcel->fd, bytes, len, parcel->path, err) < 0)
+        return -1;
+    parcel->written += len;
+    if (parcel->write_early)
+        start_writing(parcel);
+    return 0;
 }
 
 static int take_bytes(void *ctx, const char *bytes, size_t len, struct err *err)
@@ -119,36 +173,6 @@ void spool_drop(struct parcel *parcel)
     unlinkat(parcel->folder, parcel->name, 0);
     spool_free(parcel);
 }
-
-#if defined(HAVE_SYNCFS) && defined(HAVE_SYNC_FILE_RANGE)
-/* fsync after fsync sends one flush a message to the disk; this way it is two for a batch. The
- * wait for each file comes first because syncfs(2) before Linux 5.8 reports no error. */
-static int secure_many(struct parcel *const *parcels, size_t n, int folder, struct err *err)
-{
-    for (size_t i = 0; i < n; i++)
-        sync_file_range(parcels[i]->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
-    for (size_t i = 0; i < n; i++) {
-        int waited = sync_file_range(parcels[i]->fd, 0, 0,
-                                     SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
-                                         SYNC_FILE_RANGE_WAIT_AFTER);
-        if (waited < 0 && errno != ENOSYS && errno != EINVAL && errno != ESPIPE)
-            return err_errno(err, ERR_IO, errno, "cannot write back %s", parcels[i]->path);
-    }
-    if (syncfs(folder) < 0)
-        return err_errno(err, ERR_IO, errno, "cannot flush the file system of %s",
-                         parcels[0]->path);
-    return 0;
-}
-#else
-static int secure_many(struct parcel *const *parcels, size_t n, int folder, struct err *err)
-{
-    (void)folder;
-    for (size_t i = 0; i < n; i++)
-        if (file_sync(parcels[i]->fd, parcels[i]->path, err) < 0)
-            return -1;
-    return 0;
-}
-#endif
 
 int spool_secure(struct parcel *const *parcels, size_t n, int folder, struct err *err)
 {

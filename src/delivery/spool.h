@@ -33,6 +33,9 @@ struct parcel {
     int fd;
     char *path;            /* for error texts and receipts */
     uint64_t octets;       /* of the message as stored, so far */
+    uint64_t written;      /* to the file, so far */
+    uint64_t started;      /* of these, how many were started on their way to the disk */
+    bool write_early;      /* start them while more comes in: it will be flushed in any case */
     struct header *header; /* fed as it streams past */
     enum parcel_outcome outcome;
     char why[256];    /* for LATER and REFUSED: one clean line */
@@ -42,9 +45,20 @@ struct parcel {
     void *extra; /* the kind's own, one malloced piece; freed with the parcel */
 };
 
+/* What all names of one process have in common, and what makes them differ. */
+struct spool_names {
+    char mailbox[SPOOL_MAILBOX + 1];
+    char host[100];
+    long pid;
+    unsigned long count;
+};
+
+/* Looks up host and process once. */
+void spool_names_init(struct spool_names *names, const char *mailbox);
+
 /* Makes a new name: seconds.M<µs>P<pid><mark><count>F<mailbox>.<host>. mark is 'Q' for a message,
- * 'B' for the marker of a batch. */
-void spool_name(const char *mailbox, char mark, char out[SPOOL_NAME_MAX]);
+ * 'B' for the marker of a session. */
+void spool_name(struct spool_names *names, char mark, char out[SPOOL_NAME_MAX]);
 
 /* True if a file name (flags of maildir(5) behind ':' allowed) is one that spool_name made for this
  * mailbox. */
@@ -52,8 +66,8 @@ bool spool_is_own(const char *name, const char *mailbox);
 
 /* Creates the file `name` in folder (0600, exclusive) and a parcel for it. ERR_CREATE, ERR_IO,
  * ERR_AGAIN (disk full). */
-int spool_begin(struct parcel **parcel, int folder, const char *folder_path, const char *mailbox,
-                struct err *err);
+int spool_begin(struct parcel **parcel, int folder, const char *folder_path,
+                struct spool_names *names, struct err *err);
 
 /* Where the body goes. Lives as long as the parcel. */
 struct sink spool_sink(struct parcel *parcel);

@@ -1,8 +1,28 @@
 #include "session/batch.h"
 
 #include <assert.h>
+#include <sys/resource.h>
 
 #include "base/clock.h"
+
+#define OTHER_FILES 64 /* descriptors that are not messages */
+
+size_t batch_room(void)
+{
+    struct rlimit limit;
+    rlim_t want = BATCH_ROOM + OTHER_FILES;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return 2;
+    if (limit.rlim_cur < want) {
+        struct rlimit more = {.rlim_cur = want < limit.rlim_max ? want : limit.rlim_max,
+                              .rlim_max = limit.rlim_max};
+        if (setrlimit(RLIMIT_NOFILE, &more) == 0)
+            limit = more;
+    }
+    if (limit.rlim_cur >= want)
+        return BATCH_ROOM;
+    return limit.rlim_cur > OTHER_FILES + 2 ? (size_t)limit.rlim_cur - OTHER_FILES : 2;
+}
 
 void batch_add(struct batch *batch, struct parcel *parcel, uint32_t number, uint32_t entry)
 {
@@ -20,7 +40,7 @@ bool batch_is_full(const struct batch *batch)
         return false;
     if (deliver_unit(batch->deliver) == 1 && batch->count >= BATCH_COMMANDS)
         return true;
-    return batch->count >= BATCH_FILES || batch->octets >= BATCH_OCTETS ||
+    return batch->count >= batch->files || batch->octets >= BATCH_OCTETS ||
            clock_ms() - batch->since >= BATCH_MS;
 }
 

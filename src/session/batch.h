@@ -31,7 +31,8 @@ struct batch_item {
 struct batch {
     struct deliver *deliver; /* borrowed, as all pointers here */
     struct journal *journal;
-    bool keep; /* the policy of this run */
+    size_t files; /* how many fit, by the limit on descriptors */
+    bool keep;    /* the policy of this run */
     size_t count;
     uint64_t octets;
     int64_t since; /* clock_ms() of the first item */
@@ -42,6 +43,10 @@ struct batch {
                     const char *why);
     void *ctx;
 };
+
+/* How many messages may be complete and open at once, those on their way included: raises the limit
+ * on descriptors if it must and may. At least 2. */
+size_t batch_room(void);
 
 /* Takes the parcel over. Not when full. */
 void batch_add(struct batch *batch, struct parcel *parcel, uint32_t number, uint32_t entry);

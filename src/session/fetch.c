@@ -35,6 +35,7 @@ struct fetch {
     struct numbers retries; /* ... then these, one at a time */
     struct numbers dele;    /* DELE these */
     struct numbers deleted; /* DELE was taken */
+    size_t room;            /* messages that may be open at once */
     uint32_t retrieving;    /* RETRs outstanding */
     bool winding_down;      /* no new message is begun */
     bool odd;               /* the batch has a message whose length is not what LIST said */
@@ -225,6 +226,8 @@ static bool may_begin(struct fetch *fetch)
         fetch->job->cut_short = has_next(&fetch->wanted) || has_next(&fetch->retries);
         return false;
     }
+    if (fetch->batch.count + fetch->retrieving + 1 >= fetch->room)
+        return false;
     if (one_at_a_time(fetch) && (pop3_outstanding(fetch->pop3) > 0 || fetch->batch.count > 0))
         return false;
     /* A command may take long, and the server must not be kept waiting in mid-answer. */
@@ -532,7 +535,9 @@ int fetch_run(struct fetch_job *job, struct pop3 *pop3, struct listing *listing,
     fetch->job = job;
     fetch->pop3 = pop3;
     fetch->listing = listing;
+    fetch->room = batch_room();
     fetch->batch = (struct batch){.deliver = job->deliver,
+                                  .files = fetch->room < BATCH_ROOM ? fetch->room / 2 : BATCH_FILES,
                                   .journal = job->journal,
                                   .keep = !plan_deletes_new(&job->rules),
                                   .settled = on_settled,

@@ -473,7 +473,7 @@ static bool is_told(const struct outcome *outcome, const char *secret)
 static const struct talk talks[] = {
     {"USER", "", "user", {"+OK\r\n", "+OK in\r\n"}, "USER tim\r\nPASS " SECRET_TEXT "\r\n",
      ERR_NONE, "", false, NULL},
-    {"USER, bare answers after blank lines", "", "user", {"\r\n\r\n+OK\r\n", "\r\n+ok\r\n"},
+    {"USER, bare answers after blank lines", "", "user", {"\r\n\r\n+OK\r\n", "\r\n+OK\r\n"},
      "USER tim\r\nPASS " SECRET_TEXT "\r\n", ERR_NONE, "", false, NULL},
     {"wrong password, echoed", "", "user",
      {"+OK\r\n", "-ERR bad \"" SECRET_TEXT "\" \033[2J\r\n"},

@@ -30,10 +30,12 @@ static char *reference(const char *body, size_t len, size_t *out_len)
 /* Forms a message given in two parts and then pieces; what is to be appended, malloced. */
 static char *form(const char *body, size_t len, size_t split, size_t piece, size_t *out_len)
 {
+    struct spool_names names;
+    spool_names_init(&names, KIT_A);
     struct parcel *parcel;
     struct err err = {0};
     int folder = open(kit_folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (spool_begin(&parcel, folder, kit_folder, KIT_A, &err) < 0 ||
+    if (spool_begin(&parcel, folder, kit_folder, &names, &err) < 0 ||
         mboxform_begin(parcel, &err) < 0)
         xdie(err.text);
     struct sink sink = spool_sink(parcel);

@@ -2,10 +2,12 @@
 # of our own. Load after lib/dovecot and lib/certs.
 # shellcheck shell=bash
 
-# more_conf: further lines of Dovecot's configuration, in $MORE_CONF; they win over the first ones
+# Further lines of Dovecot's configuration are in $MORE_CONF, and win over the first ones; @DOVE@ is
+# Dovecot's folder. A function dovecot_files makes files that it wants before it starts.
 eval "$(declare -f dovecot_conf | sed '1s/dovecot_conf/dovecot_conf_first/')"
 dovecot_conf() {
     dovecot_conf_first
+    ! declare -F dovecot_files >/dev/null || dovecot_files >&2
     printf '%s\n' "${MORE_CONF//@DOVE@/$DOVE}"
 }
 

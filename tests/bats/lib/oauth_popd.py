@@ -3,7 +3,8 @@
 says what is offered. The environment says the rest:
 
 OAUTH_TOKEN     file with the token that is right for XOAUTH2 and OAUTHBEARER
-OAUTH_JSON      what a refusal's challenge says (else what Google says); "-": refused at once
+OAUTH_JSON      what a refusal's challenge says (else what Google says); "-": refused at once;
+                "@FILE": what is in that file by then
 OAUTH_NOTES     a file that gets one line a login: "MECHANISM USER LENGTH-OF-TOKEN host port"
 SCRAM_LIE       signature, nonce, early (+OK without a signature), or iterations=N
 """
@@ -38,8 +39,10 @@ def oauth(conn, mech, initial):
         fields[0].startswith("n,a=") and fields[0].endswith(",")
     if shape and data.endswith(b"\1\1") and bearer == [right]:
         return conn.login(user, lambda secret: True)
-    if os.environ.get("OAUTH_JSON") != "-":
-        conn.ask(os.environ.get("OAUTH_JSON", JSON).encode())
+    text = os.environ.get("OAUTH_JSON", JSON)
+    if text != "-":
+        with open(text[1:] if text[:1] == "@" else os.devnull, "rb") as f:
+            conn.ask(f.read() or text.encode())
     return conn.err("[AUTH] token refused")
 
 
