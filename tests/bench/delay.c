@@ -136,7 +136,7 @@ static void set_up(const char *name, const char *address)
     memcpy(&request.ifr_netmask, &own, sizeof own);
     if (ioctl(fd, SIOCSIFNETMASK, &request) < 0)
         die("netmask");
-    request.ifr_mtu = 65535;
+    request.ifr_mtu = 1500;
     if (ioctl(fd, SIOCSIFMTU, &request) < 0)
         die("MTU");
     request.ifr_qlen = 10000;

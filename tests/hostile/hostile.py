@@ -75,6 +75,8 @@ class Case:
     anon: float = RSS_ANON
     tls: str = ""                   # "implicit" or "stls": with a certificate of our own
     quiet: bool = False             # the lying run says nothing at all
+    hides: bool = False             # the server says that there is less: no fault of ours
+    honest_account: dict = dataclasses.field(default_factory=dict)  # keys of the honest sessions
     before: object = None           # function of (world), before the lying run
     between: object = None          # and before the honest session
     check: object = None            # function of (world) that gives a list of faults, after the lie
@@ -272,7 +274,7 @@ def brief(data):
     return "%r%s" % (data[:60], "..." if len(data) > 60 else "")
 
 
-def wrong_mail(world, status):
+def wrong_mail(world, status, lying=False):
     """Torn, altered, forged, twice, lost."""
     case, bad, there = world.case, [], world.delivered()
     wanted = Counter(world.wanted.values())
@@ -288,7 +290,7 @@ def wrong_mail(world, status):
     if gone - there:
         bad.append("lost: %s" % [brief(d) for d in gone - there])
     needed = Counter(d for name, d in world.wanted.items() if name not in case.lost)
-    if status == 0 and needed - there:
+    if status == 0 and needed - there and not (lying and case.hides):
         bad.append("status 0, but missing: %s" % [brief(d) for d in needed - there])
     if world.files("tmp"):
         bad.append("left in tmp/: %s" % world.files("tmp"))
@@ -318,7 +320,7 @@ def lie(world):
     for _ in range(case.runs):
         run = world.session(case.script, case.args, case.seconds)
         bad += wrong_run(world, run, case.want)
-        bad += wrong_mail(world, run.status)
+        bad += wrong_mail(world, run.status, True)
         bad += ["popd: %s" % f for f in world.server.faults]
         err = run.err.decode("latin-1")
         if case.said and not re.search(case.said, err):
@@ -334,6 +336,7 @@ def lie(world):
 
 def honest(world):
     case, bad = world.case, []
+    case.account = dict(case.account, **case.honest_account)
     for last in range(case.rounds, 0, -1):
         run = world.session(case.honest)
         bad += ["honest: " + b for b in wrong_run(world, run, case.honest_want, False)]

@@ -1,0 +1,247 @@
+"""The clients: what each needs in its folder, how it is started, whether everything arrived; and how
+a run is measured."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from dataclasses import dataclass, field
+
+import lab
+
+RUN_LIMIT = 900  # seconds after which a run is killed
+
+
+@dataclass
+class Load:
+    """What is to be fetched, or listed: users NAME0.. of one server."""
+    name: str
+    users: int
+    where: tuple
+    expected: list = field(default_factory=list)  # digests for each user, sorted
+    fetch: bool = True
+    at_once: int = 16
+    user_name: str = ""  # instead of NAME0
+
+    def user(self, index):
+        return self.user_name or f"{self.name}{index}"
+
+
+@dataclass
+class Sample:
+    seconds: float
+    cpu: float
+    status: int
+    output: str
+
+
+class WrongResult(lab.Failed):
+    """A client failed, or mail did not arrive."""
+
+
+def run(commands, folder):
+    """Starts the commands together, waits for all of them."""
+    begin = time.monotonic()
+    output = f"{folder}/output"
+    environment = {"HOME": folder, "PATH": os.environ["PATH"], "LC_ALL": "C"}
+    actions = [(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+               (os.POSIX_SPAWN_OPEN, 1, output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+               (os.POSIX_SPAWN_DUP2, 1, 2)]
+    if os.path.exists(output):
+        os.unlink(output)
+    begin = time.monotonic()
+    running = {os.posix_spawnp(argv[0], argv, environment, file_actions=actions)
+               for argv in commands}
+    watch = threading.Timer(RUN_LIMIT, lambda: [os.kill(pid, signal.SIGKILL) for pid in running])
+    watch.daemon = True
+    watch.start()
+    cpu, worst = 0.0, 0
+    try:
+        while running:
+            pid, status, usage = os.wait4(next(iter(running)), 0)
+            running.discard(pid)
+            cpu += usage.ru_utime + usage.ru_stime
+            worst = max(worst, abs(os.waitstatus_to_exitcode(status)))
+        took = time.monotonic() - begin
+    finally:
+        watch.cancel()
+        for pid in running:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+    with open(output, encoding="utf-8", errors="replace") as text:
+        return Sample(took, cpu, worst, text.read())
+
+
+def private_memory(pid):
+    """RssAnon in kB of a process and of its children: {pid: kB}."""
+    found = {}
+    try:
+        with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as status:
+            match = re.search(r"^RssAnon:\s+(\d+)", status.read(), re.M)
+        if match:
+            found[pid] = int(match[1])
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as children:
+            for child in children.read().split():
+                found.update(private_memory(int(child)))
+    except OSError:
+        pass
+    return found
+
+
+def watch_memory(argv, folder):
+    """Runs it once more, looking all the time: (kB at most of the first process, kB at most of any
+    of its children or of itself). Not for timing."""
+    with open(f"{folder}/output", "wb") as output:
+        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                                   env={"HOME": folder, "PATH": os.environ["PATH"],
+                                        "LC_ALL": "C"})
+    first = most = 0
+    while process.poll() is None:
+        found = private_memory(process.pid)
+        # before its exec it is still Python
+        if read_link(f"/proc/{process.pid}/exe") != os.path.realpath(shutil.which(argv[0])):
+            continue
+        first = max(first, found.get(process.pid, 0))
+        most = max([most, *found.values()])
+        time.sleep(0.0002)
+    return first, most, process.returncode
+
+
+def read_link(path):
+    try:
+        return os.readlink(path)
+    except OSError:
+        return None
+
+
+def delivered(maildir):
+    """Digests of what is in a Maildir, sorted."""
+    found = []
+    for folder in ("new", "cur"):
+        path = f"{maildir}/{folder}"
+        for entry in os.listdir(path) if os.path.isdir(path) else []:
+            with open(f"{path}/{entry}", "rb") as message:
+                found.append(lab.digest(message.read()))
+    return sorted(found)
+
+
+class Client:
+    """One way of fetching. `folder` is its own; fresh() makes it as if it had never run."""
+    name = ""
+    stores = True
+
+    def __init__(self, program, the_lab, load):
+        self.program, self.lab, self.load = program, the_lab, load
+        self.folder = f"{the_lab.top}/work/{load.name}-{self.name}"
+        os.makedirs(self.folder, exist_ok=True)
+        self.configure()
+        self.fresh()
+
+    def configure(self):
+        pass
+
+    def maildir(self, index):
+        return f"{self.folder}/mail/{index}"
+
+    def fresh(self):
+        for name in ("mail", "state"):
+            shutil.rmtree(f"{self.folder}/{name}", ignore_errors=True)
+        for index in range(self.load.users):
+            for part in ("cur", "new", "tmp"):
+                os.makedirs(f"{self.maildir(index)}/{part}")
+        os.makedirs(f"{self.folder}/state")
+
+    def commands(self):
+        raise NotImplementedError
+
+    def poll(self):
+        """One measured run."""
+        sample = run(self.commands(), self.folder)
+        if sample.status != 0:
+            raise WrongResult(f"{self.name}, {self.load.name}: exit status {sample.status}: "
+                              f"{sample.output.strip()[-500:]}")
+        return sample
+
+    def check(self, sample):
+        """Everything arrived, byte for byte."""
+        del sample
+        for index in range(self.load.users):
+            found = delivered(self.maildir(index))
+            if found != self.load.expected:
+                missing = len(set(self.load.expected) - set(found))
+                raise WrongResult(
+                    f"{self.name}, {self.load.name}: of {len(self.load.expected)} messages "
+                    f"{missing} are missing or changed; {len(found)} files are there")
+
+    def clean(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Floor(Client):
+    name = "floor"
+    stores = False
+
+    def commands(self):
+        host, port = self.load.where
+        user = ["-u", self.load.user(0)]
+        if self.load.users > 1:
+            user = ["-u", self.load.name, "-n", str(self.load.users), "-j",
+                    str(self.load.at_once)]
+        return [[self.program, "-h", host, "-p", str(port), "-c", self.lab.ca, "-w", lab.PASSWORD,
+                 *user, "fetch" if self.load.fetch else "list"]]
+
+    def check(self, sample):
+        counts = [int(line.split()[0]) for line in sample.output.splitlines()]
+        if counts != [len(self.load.expected)] * self.load.users:
+            raise WrongResult(f"floor, {self.load.name}: {counts} messages, not "
+                              f"{len(self.load.expected)} in each of {self.load.users}")
+
+    @staticmethod
+    def rate(sample):
+        """MB a second over the wire, of all sessions together."""
+        octets = sum(int(line.split()[1]) for line in sample.output.splitlines())
+        return octets / sample.seconds / 1e6
+
+
+class Mpop(Client):
+    name = "mpop"
+
+    def configure(self):
+        host, port = self.load.where
+        with open(f"{self.folder}/mpoprc", "w", encoding="ascii") as rc:
+            rc.write("defaults\ntls on\ntls_starttls off\nkeep on\npipelining auto\n"
+                     f"received_header off\ntls_trust_file {self.lab.ca}\n")
+            for index in range(self.load.users):
+                rc.write(f"account a{index}\nhost {host}\nport {port}\n"
+                         f"user {self.load.user(index)}\npassword {lab.PASSWORD}\n"
+                         f"delivery maildir {self.maildir(index)}\n"
+                         f"uidls_file {self.folder}/state/{index}\n")
+        os.chmod(f"{self.folder}/mpoprc", 0o600)
+
+    def commands(self):
+        return [[self.program, "-q", "-C", f"{self.folder}/mpoprc", f"a{index}"]
+                for index in range(self.load.users)]
+
+
+class Fetchpop(Client):
+    name = "fetchpop"
+    more = ""  # keys for every account
+
+    def configure(self):
+        host, port = self.load.where
+        with open(f"{self.folder}/rc", "w", encoding="ascii") as rc:
+            rc.write(f'jobs = {self.load.at_once}\nmax_per_server = {self.load.at_once}\n'
+                     f'state_dir = "{self.folder}/state"\n'
+                     f'defaults {{\n    server = "{host}"\n    port = "{port}"\n'
+                     f'    tls_ca_file = "{self.lab.ca}"\n    keep = yes\n    fsync = full\n'
+                     f'    password = "{lab.PASSWORD}"\n{self.more}}}\n')
+            for index in range(self.load.users):
+                rc.write(f'account "a{index}" {{\n    user = "{self.load.user(index)}"\n'
+                         f'    maildir = "{self.maildir(index)}"\n}}\n')
+        os.chmod(f"{self.folder}/rc", 0o600)
+
+    def commands(self):
+        return [[self.program, "-f", f"{self.folder}/rc"]]
