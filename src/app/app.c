@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "app/config.h"
+#include "app/discover.h"
 #include "app/options.h"
 #include "app/paths.h"
 #include "app/pool.h"
@@ -174,10 +175,10 @@ static enum session_mode session_mode(enum options_mode mode)
                                      : SESSION_POLL;
 }
 
-static void poll_all(struct app *app)
+static void run_pool(struct app *app, enum worker_task task)
 {
-    find_secrets(app);
     struct pool_job job = {
+        .task = task,
         .accounts = app->wanted,
         .count = app->count,
         .state_dir = app->state_dir,
@@ -249,8 +250,12 @@ static void act(struct app *app)
         show_status(app);
     } else if (app->options.mode == OPTIONS_RETRY) {
         retry(app);
+    } else if (app->options.mode == OPTIONS_PRINT_PIN) {
+        app->report.summaries = app->report.live = false;
+        run_pool(app, WORKER_PIN);
     } else {
-        poll_all(app);
+        find_secrets(app);
+        run_pool(app, WORKER_POLL);
     }
 }
 
@@ -284,6 +289,17 @@ static int print(void (*printer)(FILE *to))
     return 0;
 }
 
+/* No account, no secret, nothing to finish: a signal may end it where it stands. */
+static int discover(const char *address)
+{
+    struct err err;
+    if (discover_run(address, &err) == 0) {
+        return 0;
+    }
+    fprintf(stderr, "fetchpop: %s\n", err.text);
+    return err_status(err.kind);
+}
+
 int app_run(int argc, char **argv)
 {
     struct app app = {0};
@@ -299,6 +315,9 @@ int app_run(int argc, char **argv)
     }
     if (app.options.mode == OPTIONS_VERSION) {
         return print(options_print_version);
+    }
+    if (app.options.mode == OPTIONS_DISCOVER) {
+        return discover(app.options.discover);
     }
     stop_install();
     secrets_guard();

@@ -216,6 +216,13 @@ static bool belongs(const cfg_t *cfg, const cfg_opt_t *opt)
     return false;
 }
 
+/* A password of the account's own, or the one inside socks5://user:password@host. */
+static bool holds_secret(const char *name, const char *value)
+{
+    return strcmp(name, "password") == 0 ||
+           (strcmp(name, "proxy") == 0 && strchr(value, '@') != NULL);
+}
+
 /* Each value comes by here. libconfuse itself gets to keep an empty text. */
 static int keep_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 {
@@ -242,7 +249,7 @@ static int keep_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *resul
         return refuse(parse, line, "%s is there already (line %u); keep one of them", opt->name,
                       setting->line);
     }
-    if (file->others_read && strcmp(opt->name, "password") == 0) {
+    if (file->others_read && holds_secret(opt->name, value)) {
         return refuse(parse, line,
                       "a password in a file that others can read; chmod 600 %s, or use "
                       "password_command",
@@ -367,12 +374,17 @@ static int parse_all(struct parse *parse, struct rctext *text)
     cfg_opt_t keys[] = {
         CFG_STR_CB("server", NULL, KEYS, keep_value),
         CFG_STR_CB("port", NULL, KEYS, keep_value),
+        CFG_STR_CB("ip", NULL, KEYS, keep_value),
+        CFG_STR_CB("source_address", NULL, KEYS, keep_value),
+        CFG_STR_CB("proxy", NULL, KEYS, keep_value),
+        CFG_STR_CB("connect_command", NULL, KEYS, keep_value),
         CFG_STR_CB("tls", NULL, KEYS, keep_value),
         CFG_STR_CB("tls_trust", NULL, KEYS, keep_value),
         CFG_STR_CB("tls_ca_file", NULL, KEYS, keep_value),
         CFG_STR_CB("tls_ca_dir", NULL, KEYS, keep_value),
         CFG_STR_CB("tls_cert_file", NULL, KEYS, keep_value),
         CFG_STR_CB("tls_key_file", NULL, KEYS, keep_value),
+        CFG_STR_CB("tls_key_password_command", NULL, KEYS, keep_value),
         CFG_STR_LIST_CB("tls_pin", NULL, KEYS, keep_value),
         CFG_STR_CB("tls_min_version", NULL, KEYS, keep_value),
         CFG_STR_CB("tls_server_name", NULL, KEYS, keep_value),

@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/place.h"
 #include "base/file.h"
 #include "base/str.h"
 #include "base/xalloc.h"
 
 #define DAY (24 * 3600)
-#define NAME_OCTETS 255
 #define MANY 4000000 /* messages: more than any list may have */
 
 struct take {
@@ -181,29 +181,33 @@ static int take_duration(const struct take *take, const char *text)
 
 /* --- keys of their own kind ------------------------------------------------------------------- */
 
-/* A name or an address; [::1] is taken as ::1. */
 static int take_host(const struct take *take, const char *text)
 {
-    struct str host = str_from(text);
-    bool bracketed = host.len > 2 && text[0] == '[' && text[host.len - 1] == ']';
-    if (bracketed) {
-        host = str_of(text + 1, host.len - 2);
+    struct err why;
+    char *host = place_host(str_from(text), &why);
+    return host != NULL ? put(take, host) : refuse(take, "%s", why.text);
+}
+
+static int take_address(const struct take *take, const char *text)
+{
+    struct err why;
+    return place_address(text, &why) == 0 ? put(take, xstrdup(text)) : refuse(take, "%s", why.text);
+}
+
+static int take_proxy(const struct take *take, const char *text)
+{
+    struct account *account = take->target;
+    struct place_proxy proxy;
+    struct err why;
+    if (place_proxy(text, &proxy, &why) != 0) {
+        return refuse(take, "%s", why.text);
     }
-    const char *colon = memchr(host.ptr, ':', host.len);
-    size_t behind = colon != NULL ? host.len - (size_t)(colon + 1 - host.ptr) : 0;
-    if (colon != NULL && memchr(colon + 1, ':', behind) == NULL) {
-        return refuse(take, "is a name alone; write port = %.10s on a line of its own", colon + 1);
-    }
-    for (size_t i = 0; i < host.len; i++) {
-        if (host.ptr[i] <= 0x20 || host.ptr[i] > 0x7e || strchr("/@\"'[]", host.ptr[i]) != NULL) {
-            return refuse(take, "is a host name such as pop.example.com, not \"%.60s\"",
-                          has_control(text) ? "?" : text);
-        }
-    }
-    if (host.len == 0 || host.len > NAME_OCTETS) {
-        return refuse(take, "is a host name of 1 to %d characters", NAME_OCTETS);
-    }
-    return put(take, xmemdup0(host.ptr, host.len));
+    free(account->proxy_user);
+    account->proxy_user = proxy.user;
+    account->proxy_port = proxy.port;
+    secret_wipe(&account->proxy_password);
+    account->proxy_password = proxy.password; /* moved */
+    return put(take, proxy.host);
 }
 
 static int take_password(const struct take *take, const char *text)
@@ -344,12 +348,17 @@ static int take_version(const struct take *take, const char *text)
 static const struct key ACCOUNT_KEYS[] = {
     {"server", take_host, AT(server), NULL, 0, 0},
     {"port", take_number, AT(port), NULL, 1, 65535},
+    {"ip", take_choice, AT(ip), "any|4|6", 0, 0},
+    {"source_address", take_address, AT(source_address), NULL, 0, 0},
+    {"proxy", take_proxy, AT(proxy_host), NULL, 0, 0},
+    {"connect_command", take_command, AT(connect_command), NULL, 0, 0},
     {"tls", take_choice, AT(tls), "implicit|stls|none", 0, 0},
     {"tls_trust", take_choice, AT(trust), "ca|pin|both", 0, 0},
     {"tls_ca_file", take_path, AT(tls_ca_file), NULL, 0, 0},
     {"tls_ca_dir", take_path, AT(tls_ca_dir), NULL, 0, 0},
     {"tls_cert_file", take_path, AT(tls_cert_file), NULL, 0, 0},
     {"tls_key_file", take_path, AT(tls_key_file), NULL, 0, 0},
+    {"tls_key_password_command", take_command, AT(tls_key_password_command), NULL, 0, 0},
     {"tls_pin", take_pins, AT(tls_pins), NULL, 0, 0},
     {"tls_min_version", take_version, AT(tls_min_version), "1.2|1.3", 0, 0},
     {"tls_server_name", take_host, AT(tls_server_name), NULL, 0, 0},

@@ -12,7 +12,7 @@
 #define MANY 4000000
 
 /* Values of options without a letter. */
-enum { DRY_RUN = 256, NO_FORK, STATE_DIR, STATUS, RETRY, HELP };
+enum { DRY_RUN = 256, NO_FORK, STATE_DIR, STATUS, RETRY, PRINT_PIN, DISCOVER, HELP };
 
 struct option_row {
     const char *name;
@@ -37,6 +37,9 @@ static const struct option_row ROWS[] = {
     {"state-dir", required_argument, STATE_DIR, "    --state-dir DIR", "keep the journals here"},
     {"status", no_argument, STATUS, "    --status", "list messages that failed or are held"},
     {"retry", required_argument, RETRY, "    --retry UIDL", "release a held message, or all"},
+    {"print-pin", no_argument, PRINT_PIN, "    --print-pin", "show the pin of an account's server"},
+    {"discover", required_argument, DISCOVER, "    --discover ADDRESS",
+     "ask the DNS for the server of an address"},
     {"silent", no_argument, 's', "-s, --silent", "print errors only"},
     {"verbose", no_argument, 'v', "-v, --verbose", "show the conversation with the server"},
     {"no-fork", no_argument, NO_FORK, "    --no-fork", "work in this process, for a debugger"},
@@ -146,8 +149,8 @@ static int read_mda(struct options *options, const char *text, struct err *err)
 static int set_mode(struct options *options, enum options_mode mode, struct err *err)
 {
     if (options->mode != OPTIONS_POLL && options->mode != mode) {
-        return err_set(err, ERR_USAGE,
-                       "only one of --check, --dry-run, --status and --retry at a time");
+        return err_set(err, ERR_USAGE, "only one of --check, --dry-run, --status, --retry, "
+                       "--print-pin and --discover at a time");
     }
     options->mode = mode;
     return 0;
@@ -174,6 +177,9 @@ static int take_value(struct options *options, int letter, const char *value, st
         options->state_dir = value;
         return value[0] != '\0' ? 0
                                 : err_set(err, ERR_USAGE, "--state-dir needs the path of a folder");
+    case DISCOVER:
+        options->discover = value;
+        return set_mode(options, OPTIONS_DISCOVER, err);
     default:
         options->retry = value;
         return value[0] != '\0' ? set_mode(options, OPTIONS_RETRY, err)
@@ -220,6 +226,8 @@ static int take_option(struct options *options, int letter, const char *value, s
         return set_mode(options, OPTIONS_DRY_RUN, err);
     case STATUS:
         return set_mode(options, OPTIONS_STATUS, err);
+    case PRINT_PIN:
+        return set_mode(options, OPTIONS_PRINT_PIN, err);
     default: /* -N and -U */
         return 0;
     }
@@ -260,6 +268,12 @@ static int check_together(const struct options *options, struct err *err)
     }
     if (options->silent && options->verbose) {
         return err_set(err, ERR_USAGE, "--silent and --verbose contradict each other; give one");
+    }
+    if (options->mode == OPTIONS_PRINT_PIN && options->account_count == 0) {
+        return err_set(err, ERR_USAGE, "--print-pin needs the title of an account");
+    }
+    if (options->mode == OPTIONS_DISCOVER && options->account_count > 0) {
+        return err_set(err, ERR_USAGE, "--discover takes one address, and no account");
     }
     return 0;
 }
@@ -314,6 +328,7 @@ void options_apply(const struct options *options, struct account *account)
     account->flush = options->flush;
     if (options->keep || options->no_keep) {
         account->keep = options->keep ? ACCOUNT_KEEP : ACCOUNT_NOKEEP;
+        account->never_delete = options->keep;
     }
     if (options->has_max_size) {
         account->max_size = options->max_size;

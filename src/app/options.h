@@ -21,6 +21,8 @@ enum options_mode {
     OPTIONS_DRY_RUN,
     OPTIONS_STATUS,
     OPTIONS_RETRY,
+    OPTIONS_PRINT_PIN,
+    OPTIONS_DISCOVER,
     OPTIONS_HELP,
     OPTIONS_VERSION
 };
@@ -28,7 +30,7 @@ enum options_mode {
 /* All texts are borrowed from argv. */
 struct options {
     enum options_mode mode;
-    const char *run_file, *state_dir, *mda, *retry;
+    const char *run_file, *state_dir, *mda, *retry, *discover;
     bool all, keep, no_keep, flush, silent, verbose, no_fork;
     bool has_max_size;
     uint64_t max_size;

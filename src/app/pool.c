@@ -13,13 +13,12 @@
 #include <sys/prctl.h>
 #endif
 
-#include "app/worker.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/stop.h"
 #include "base/xalloc.h"
 
-#define LIMIT_EXTRA_S 60 /* beyond twice the session's time and one command's */
+#define LIMIT_EXTRA_S 60 /* beyond what is counted */
 #define END_MS 5000      /* from the end of its pipe to the end of the process */
 #define EVENTS_AT_ONCE 64
 
@@ -51,7 +50,10 @@ struct pool {
 
 int64_t pool_limit_ms(const struct account *account)
 {
-    return (account->session_timeout * 2 + LIMIT_EXTRA_S + account->mda_timeout) * 1000;
+    /* Twice the session's time, one delivery, and what may come before the session: the way there
+     * and three commands that print secrets. */
+    int64_t seconds = account->session_timeout * 2 + account->mda_timeout + account->timeout * 4;
+    return (seconds + LIMIT_EXTRA_S) * 1000;
 }
 
 static struct account *account_of(const struct pool *pool, const struct slot *slot)
@@ -80,6 +82,9 @@ static void take_event(struct pool *pool, struct slot *slot, struct event *event
     switch (event->kind) {
     case EVENT_LINE:
         report_line(pool->report, title, (enum log_level)event->number, event->text);
+        break;
+    case EVENT_ANSWER:
+        report_answer(pool->report, title, event->text);
         break;
     case EVENT_PROGRESS:
         slot->figures = event->figures;
@@ -153,6 +158,7 @@ static void run_child(const struct pool *pool, const struct slot *slot, size_t i
     take_null_input();
     struct pipe_end end = {fd};
     struct worker_job work = {
+        .task = pool->job->task,
         .account = pool->job->accounts[index],
         .state_dir = pool->job->state_dir,
         .mode = pool->job->mode,
@@ -214,6 +220,7 @@ static int start(struct pool *pool, struct slot *slot, size_t index)
         return -1;
     }
     setpgid(pid, pid);
+    account_wipe(pool->job->accounts[index]); /* the worker has its own copy */
     *slot = (struct slot){.pid = pid, .fd = fds[0], .index = index};
     slot->deadline = clock_in(pool_limit_ms(pool->job->accounts[index]));
     pool->running++;
@@ -465,6 +472,7 @@ static void run_in_place(struct pool *pool)
         *slot = (struct slot){.pid = getpid(), .fd = -1, .index = i};
         struct in_place place = {pool, slot};
         struct worker_job work = {
+            .task = pool->job->task,
             .account = pool->job->accounts[i],
             .state_dir = pool->job->state_dir,
             .mode = pool->job->mode,

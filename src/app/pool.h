@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "app/report.h"
+#include "app/worker.h"
 #include "session/account.h"
 #include "session/session.h"
 
@@ -21,7 +22,8 @@ struct pool_job {
     struct account **accounts; /* those to be polled; each is freed, and set to NULL, when done */
     size_t count;
     const char *state_dir;
-    enum session_mode mode;
+    enum worker_task task;
+    enum session_mode mode; /* of WORKER_POLL */
     unsigned jobs, max_per_server;
     bool no_fork;
 };

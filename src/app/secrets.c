@@ -67,7 +67,7 @@ static int slurp(const char *path, struct buf *buf, bool *shared, struct err *er
 }
 
 /* The first line, without its end. */
-static int take_line(struct account *account, const struct buf *buf, const char *what,
+static int take_line(struct secret *secret, const struct buf *buf, const char *what,
                      struct err *err)
 {
     struct str rest = buf_str(buf);
@@ -76,11 +76,11 @@ static int take_line(struct account *account, const struct buf *buf, const char 
         line.len--;
     }
     if (line.len == 0) {
-        return err_set(err, ERR_LOGIN, "%s: the first line is empty; it is the password", what);
+        return err_set(err, ERR_LOGIN, "%s: the first line is empty; it is to be the secret", what);
     }
-    if (memchr(line.ptr, '\0', line.len) != NULL || secret_set(&account->password, line) != 0) {
+    if (memchr(line.ptr, '\0', line.len) != NULL || secret_set(secret, line) != 0) {
         return err_set(err, ERR_LOGIN,
-                       "%s: the first line is no password; it is too long or holds a NUL", what);
+                       "%s: the first line is no secret; it is too long or holds a NUL", what);
     }
     return 0;
 }
@@ -93,7 +93,7 @@ static int from_file(struct account *account, const char *path, const struct log
     bool shared = false;
     start(&buf, SECRET_MAX);
     int result = slurp(path, &buf, &shared, err);
-    if (result == 1 && take_line(account, &buf, path, err) != 0) {
+    if (result == 1 && take_line(&account->password, &buf, path, err) != 0) {
         result = -1;
     }
     finish(&buf);
@@ -129,15 +129,23 @@ static void hear(void *ctx, enum log_level level, const char *line)
     snprintf(said->last, sizeof said->last, "%s", line);
 }
 
-static int judge(const struct account *account, const char *key, const struct child_result *result,
-                 struct err *err)
+/* One command of the run file whose first line of output is a secret. */
+struct source {
+    const char *key, *command;
+    const char *const *env;
+    struct secret *secret;
+    int64_t seconds; /* that it may take */
+};
+
+static int judge(const struct source *source, const struct child_result *result, struct err *err)
 {
+    const char *key = source->key;
     if (result->end == CHILD_STOPPED) {
         return err_set(err, ERR_STOPPED, "interrupted while %s ran", key);
     }
     if (result->end == CHILD_TIMEOUT) {
         return err_set(err, ERR_TIMEOUT, "%s did not end within %lld seconds; run it by hand", key,
-                       (long long)account->timeout);
+                       (long long)source->seconds);
     }
     if (result->end == CHILD_SIGNALLED) {
         return err_set(err, ERR_LOGIN, "%s was ended by signal %d; run it by hand", key,
@@ -154,34 +162,34 @@ static int judge(const struct account *account, const char *key, const struct ch
     }
     if (result->overflow) {
         return err_set(err, ERR_CONFIG,
-                       "%s printed more than %d octets; it is to print the password alone", key,
+                       "%s printed more than %d octets; it is to print the secret alone", key,
                        SECRET_MAX);
     }
     return 0;
 }
 
-static int from_command(struct account *account, const char *key, const char *command,
-                        const struct log *log, struct err *err)
+static int run_source(const struct source *source, const struct log *log, struct err *err)
 {
     struct said said = {.log = log};
     struct log keeper = {.level = FP_LOG_WARNING, .write = hear, .ctx = &said};
     struct buf output;
     start(&output, SECRET_MAX);
     struct child_job job = {
-        .command = command,
+        .command = source->command,
         .input = -1,
         .output = &output,
-        .deadline = clock_in(account->timeout * 1000),
+        .env = source->env,
+        .deadline = clock_in(source->seconds * 1000),
         .stoppable = true,
         .log = &keeper,
     };
     struct child_result ended;
     int result = child_run(&job, &ended, err);
     if (result == 0) {
-        result = judge(account, key, &ended, err);
+        result = judge(source, &ended, err);
     }
     if (result == 0) {
-        result = take_line(account, &output, key, err);
+        result = take_line(source->secret, &output, source->key, err);
     }
     finish(&output);
     if (result == 0) {
@@ -191,6 +199,28 @@ static int from_command(struct account *account, const char *key, const char *co
         snprintf(err->text + len, sizeof err->text - len, " (%s)", said.last);
     }
     return result;
+}
+
+static int from_command(struct account *account, const char *key, const char *command,
+                        const struct log *log, struct err *err)
+{
+    const struct source source = {key, command, NULL, &account->password, account->timeout};
+    return run_source(&source, log, err);
+}
+
+int secrets_renew(struct account *account, const struct log *log, struct err *err)
+{
+    static const char *const env[] = {"FETCHPOP_TOKEN_REFUSED=1", NULL};
+    const struct source source = {"token_command", account->token_command, env, &account->password,
+                                  account->timeout};
+    return run_source(&source, log, err);
+}
+
+int secrets_fetch_key(struct account *account, const struct log *log, struct err *err)
+{
+    const struct source source = {"tls_key_password_command", account->tls_key_password_command,
+                                  NULL, &account->tls_key_password, account->timeout};
+    return source.command != NULL ? run_source(&source, log, err) : 0;
 }
 
 int secrets_fetch(struct account *account, const struct log *log, struct err *err)
@@ -243,6 +273,13 @@ bool secrets_are_given(const struct account *account)
         }
     }
     return false;
+}
+
+/* With "auto", what the server offers decides: it may be a ticket or a certificate. */
+static bool may_do_without(const struct account *account)
+{
+    return account->auth != NULL && account->auth[0] != NULL &&
+           str_is_nocase(str_from(account->auth[0]), "auto");
 }
 
 static int from_credentials(struct account *account, const struct log *log, struct err *err)
@@ -300,7 +337,7 @@ int secrets_find(struct account *account, const struct log *log, struct err *err
     if (result == 0) {
         result = from_terminal(account, err);
     }
-    if (result == 0) {
+    if (result == 0 && !may_do_without(account)) {
         return err_set(err, ERR_CONFIG,
                        "no password, and no terminal to ask on; add password_command or "
                        "password_file to the run file");

@@ -18,13 +18,21 @@
 bool secrets_are_given(const struct account *account);
 
 /* The parent's part: fills account->password from credentials, netrc or the terminal, if nothing is
- * given. ERR_CONFIG: there is none, or a source is broken; ERR_STOPPED; ERR_LOGIN: nothing was
- * typed. */
+ * given. With auth = auto it may stay empty: a Kerberos ticket or a client certificate may do, and
+ * only the server tells. ERR_CONFIG: there is none, or a source is broken; ERR_STOPPED; ERR_LOGIN:
+ * nothing was typed. */
 int secrets_find(struct account *account, const struct log *log, struct err *err);
 
 /* The worker's part: fills account->password from the command or file. ERR_LOGIN, ERR_CONFIG,
  * ERR_TIMEOUT, ERR_STOPPED. */
 int secrets_fetch(struct account *account, const struct log *log, struct err *err);
+
+/* The same for another token, after the server refused the one before: token_command is run with
+ * FETCHPOP_TOKEN_REFUSED=1 in its environment. */
+int secrets_renew(struct account *account, const struct log *log, struct err *err);
+
+/* The worker's part: fills account->tls_key_password, if tls_key_password_command is given. */
+int secrets_fetch_key(struct account *account, const struct log *log, struct err *err);
 
 /* No core dumps, and no peeking by other processes of the user, from here on; best effort. */
 void secrets_guard(void);

@@ -126,6 +126,7 @@ void settings_clear(struct section *section)
 static const char *const TARGETS[] = {"maildir", "mbox", "mda", NULL};
 static const char *const SECRETS[] = {"password", "password_command", "password_file",
                                       "token_command", NULL};
+static const char *const WAYS[] = {"proxy", "connect_command", NULL};
 
 static const struct setting *setting_of(const struct section *section, const char *name)
 {
@@ -175,6 +176,14 @@ static int check_group(const struct section *section, const char *const *group, 
     return 0;
 }
 
+static int check_groups(const struct section *section, struct err *err)
+{
+    if (check_group(section, TARGETS, err) != 0 || check_group(section, SECRETS, err) != 0) {
+        return -1;
+    }
+    return check_group(section, WAYS, err);
+}
+
 static int check_title(const struct section *own, struct err *err)
 {
     const char *title = own->title;
@@ -209,13 +218,30 @@ static int check_tls(const struct section *own, const struct section *defaults,
     }
     if (!pinned && account->trust != ACCOUNT_TRUST_CA) {
         return err_set(err, ERR_CONFIG,
-                       "%s:%u: account \"%s\" trusts a pin and has none; add tls_pin", own->file,
-                       own->line, own->title);
+                       "%s:%u: account \"%s\" trusts a pin and has none; add tls_pin (without "
+                       "tls_trust, fetchpop --print-pin shows it)",
+                       own->file, own->line, own->title);
     }
-    if (account->tls_key_file != NULL && account->tls_cert_file == NULL) {
+    bool keyed = account->tls_key_file != NULL || account->tls_key_password_command != NULL;
+    if (keyed && account->tls_cert_file == NULL) {
         return err_set(err, ERR_CONFIG,
-                       "%s:%u: account \"%s\" has tls_key_file without tls_cert_file", own->file,
-                       own->line, own->title);
+                       "%s:%u: account \"%s\" has %s without tls_cert_file; add it", own->file,
+                       own->line, own->title,
+                       account->tls_key_file != NULL ? "tls_key_file" : "tls_key_password_command");
+    }
+    return 0;
+}
+
+/* An address of one kind cannot reach those of the other. */
+static int check_way(const struct section *own, const struct account *account, struct err *err)
+{
+    bool is_v6 = account->source_address != NULL && strchr(account->source_address, ':') != NULL;
+    if (account->source_address != NULL &&
+        account->ip == (is_v6 ? ACCOUNT_IP_4 : ACCOUNT_IP_6)) {
+        return err_set(err, ERR_CONFIG,
+                       "%s:%u: account \"%s\" has ip = %d, and source_address %s is none of that "
+                       "kind; change one of them",
+                       own->file, own->line, own->title, is_v6 ? 4 : 6, account->source_address);
     }
     return 0;
 }
@@ -235,7 +261,7 @@ static int check_whole(const struct section *own, const struct section *defaults
         return err_set(err, ERR_CONFIG, "%s:%u: account \"%s\" has no %s", own->file, own->line,
                        own->title, missing);
     }
-    return check_tls(own, defaults, account, err);
+    return check_tls(own, defaults, account, err) == 0 ? check_way(own, account, err) : -1;
 }
 
 static struct account *new_account(const char *title)
@@ -259,13 +285,15 @@ static int fill(struct account *account, const struct section *own, const struct
 {
     bool own_target = has_any(own, TARGETS);
     bool own_secret = has_any(own, SECRETS);
+    bool own_way = has_any(own, WAYS);
     size_t count;
     const struct key *keys = convert_keys(false, &count);
     for (size_t i = 0; i < count; i++) {
         const struct setting *setting = &own->settings[i];
         if (setting->count == 0 && defaults != NULL &&
             !(own_target && is_in(keys[i].name, TARGETS)) &&
-            !(own_secret && is_in(keys[i].name, SECRETS))) {
+            !(own_secret && is_in(keys[i].name, SECRETS)) &&
+            !(own_way && is_in(keys[i].name, WAYS))) {
             setting = &defaults->settings[i];
         }
         if (setting->count > 0 && convert_take(&keys[i], setting, account, err) != 0) {
@@ -278,12 +306,8 @@ static int fill(struct account *account, const struct section *own, const struct
 int settings_account(const struct section *own, const struct section *defaults,
                      struct account **account, struct err *err)
 {
-    if (check_title(own, err) != 0 || check_group(own, TARGETS, err) != 0 ||
-        check_group(own, SECRETS, err) != 0) {
-        return -1;
-    }
-    if (defaults != NULL && (check_group(defaults, TARGETS, err) != 0 ||
-                             check_group(defaults, SECRETS, err) != 0)) {
+    if (check_title(own, err) != 0 || check_groups(own, err) != 0 ||
+        (defaults != NULL && check_groups(defaults, err) != 0)) {
         return -1;
     }
     struct account *made = new_account(own->title);

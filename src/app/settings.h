@@ -13,7 +13,7 @@
 #include "base/err.h"
 #include "session/account.h"
 
-#define SETTINGS_MAX 40 /* more than there are keys of an account */
+#define SETTINGS_MAX 48 /* more than there are keys of an account */
 
 /* One key's value: a single text, or the items of a list. */
 struct setting {

@@ -1,5 +1,5 @@
 /*
- * worker: one account, polled; and what it tells its parent.
+ * worker: one account, polled, or asked for its server's pin; and what it tells its parent.
  */
 #ifndef FP_APP_WORKER_H
 #define FP_APP_WORKER_H
@@ -13,6 +13,7 @@
 
 enum event_kind {
     EVENT_LINE,     /* text, for a person; number is its enum log_level */
+    EVENT_ANSWER,   /* text, for standard output */
     EVENT_PROGRESS, /* figures so far */
     EVENT_RESULT    /* figures at the end; number is the enum err_kind, text its words */
 };
@@ -25,7 +26,10 @@ struct event {
     char text[ERR_TEXT_MAX]; /* NUL-terminated; cut if longer */
 };
 
+enum worker_task { WORKER_POLL, WORKER_PIN };
+
 struct worker_job {
+    enum worker_task task;
     struct account *account; /* gets its password here */
     const char *state_dir;
     enum session_mode mode;
@@ -34,7 +38,9 @@ struct worker_job {
     void *ctx;
 };
 
-/* Fetches the secret, polls, and emits lines, progress and at last exactly one EVENT_RESULT. */
+/* Fetches the secret, polls, and emits lines, progress and at last exactly one EVENT_RESULT. Or
+ * shows the pin of the server's key, for which no secret is fetched but that of our own key. From
+ * here on a file that grows beyond its limit is an error (EFBIG) and no signal. */
 void worker_run(const struct worker_job *job);
 
 #endif

@@ -6,27 +6,21 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/birth.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/secret.h"
 #include "base/stop.h"
 #include "base/xalloc.h"
 
-extern char **environ;
-
 #define TERM_GRACE_MS 2000
 #define IDLE_EVERY_MS 500
 #define CHUNK 4096
 #define AT_ONCE (2 * SECRET_MAX) /* of output, had in memory from the start */
 #define DRAIN_MAX (1024 * 1024)  /* what a pipe may still hold when its writer has ended */
-#define COMPLAINT_MAX 1024       /* of one line of standard error */
-#define COMPLAINTS 20            /* lines that are logged */
-#define REPORT_FD 3              /* tells the parent why exec failed, and closes if it did not */
-#define FD_BOUND 65536           /* where closing one by one ends */
 
 enum phase { PHASE_RUNNING, PHASE_TERMED, PHASE_KILLED };
 
@@ -42,76 +36,8 @@ struct run {
     bool reaped;
     int slice; /* ms of the next wait */
     int64_t idle_at;
-    char line[COMPLAINT_MAX];
-    size_t line_len;
-    unsigned lines;
+    struct birth_complaints said;
 };
-
-/* Everything the child needs, made before fork: after it, no memory may be asked for. */
-struct birth {
-    const char *command;
-    char **env;
-    int input;
-    int output;
-    int complaints;
-    int report;
-};
-
-static size_t count_env(char *const *env)
-{
-    size_t count = 0;
-    while (env[count] != NULL) {
-        count++;
-    }
-    return count;
-}
-
-/* True if `entry` ("NAME=value") is given anew in `more`. */
-static bool is_replaced(const char *entry, const char *const *more)
-{
-    size_t name = strcspn(entry, "=");
-    for (size_t i = 0; more != NULL && more[i] != NULL; i++) {
-        if (strncmp(more[i], entry, name) == 0 && more[i][name] == '=') {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Our environment with the job's words; the array is the caller's, the strings are borrowed. */
-static char **make_env(const char *const *more)
-{
-    size_t ours = environ != NULL ? count_env(environ) : 0;
-    size_t extra = 0;
-    while (more != NULL && more[extra] != NULL) {
-        extra++;
-    }
-    char **env = xcalloc(ours + extra + 1, sizeof *env);
-    size_t at = 0;
-    for (size_t i = 0; i < ours; i++) {
-        if (!is_replaced(environ[i], more)) {
-            env[at++] = environ[i];
-        }
-    }
-    /* execve(2) promises to leave the strings alone, and cannot say so in its type. */
-    if (extra > 0) {
-        memcpy(env + at, more, extra * sizeof *env);
-    }
-    return env;
-}
-
-/* 0, or -1 with errno. */
-static int make_pipe(int ends[2])
-{
-    if (pipe(ends) != 0) {
-        ends[0] = ends[1] = -1;
-        return -1;
-    }
-    for (int i = 0; i < 2; i++) {
-        fcntl(ends[i], F_SETFD, FD_CLOEXEC);
-    }
-    return 0;
-}
 
 static void close_fd(int *fd)
 {
@@ -121,156 +47,28 @@ static void close_fd(int *fd)
     }
 }
 
-/* ---- in the child, between fork and exec ---- */
-
-static _Noreturn void give_up(int report)
-{
-    int number = errno;
-    ssize_t n = write(report, &number, sizeof number);
-    _exit(n < 0 ? 126 : 127);
-}
-
-/* What is ignored stays so, as for any command; but PIPE was ignored by us, not by our starter. */
-static void reset_signals(void)
-{
-    struct sigaction action;
-    for (int number = 1; number < NSIG; number++) {
-        if (sigaction(number, NULL, &action) == 0 &&
-            (action.sa_handler != SIG_IGN || number == SIGPIPE)) {
-            signal(number, SIG_DFL);
-        }
-    }
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
-/* Ours are close-on-exec all; this is for those that we were born with. */
-static void close_from(int first)
-{
-#ifdef SYS_close_range
-    if (syscall(SYS_close_range, (unsigned)first, ~0U, 0U) == 0) {
-        return;
-    }
-#endif
-    long bound = sysconf(_SC_OPEN_MAX);
-    if (bound < 0 || bound > FD_BOUND) {
-        bound = FD_BOUND;
-    }
-    for (int fd = first; fd < bound; fd++) {
-        close(fd);
-    }
-}
-
-/* Out of the way of 0 to 3, whatever numbers the parent had free. */
-static int park(int fd, int report)
-{
-    int parked = fcntl(fd, F_DUPFD_CLOEXEC, REPORT_FD + 1);
-    if (parked < 0) {
-        give_up(report);
-    }
-    return parked;
-}
-
-static _Noreturn void become(const struct birth *birth)
-{
-    setpgid(0, 0);
-    int report = park(birth->report, birth->report);
-    int input = park(birth->input, report);
-    int output = park(birth->output, report);
-    int complaints = park(birth->complaints, report);
-    if (dup2(input, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 ||
-        dup2(complaints, STDERR_FILENO) < 0 || dup2(report, REPORT_FD) < 0 ||
-        fcntl(REPORT_FD, F_SETFD, FD_CLOEXEC) < 0) {
-        give_up(report);
-    }
-    close_from(REPORT_FD + 1);
-    reset_signals();
-    execle("/bin/sh", "sh", "-c", birth->command, (char *)NULL, birth->env);
-    give_up(REPORT_FD);
-}
-
-/* ---- in the parent ---- */
-
-/* Signals wait while there are two of us, so that none is noted in the child by our handlers and
- * lost there. */
-static pid_t fork_blocked(const struct birth *birth)
-{
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, &before);
-    pid_t pid = fork();
-    if (pid == 0) {
-        become(birth);
-    }
-    int number = errno;
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    errno = number;
-    return pid;
-}
-
-/* 0 once exec succeeded, else the errno that the child reports. */
-static int read_report(int fd)
-{
-    int number = 0;
-    ssize_t n;
-    do {
-        n = read(fd, &number, sizeof number);
-    } while (n < 0 && errno == EINTR);
-    return n == (ssize_t)sizeof number ? number : 0;
-}
-
-static void reap_now(pid_t pid)
-{
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
-    }
-}
-
-/* Forks; everything in birth but the report exists already. 0, or errno and nobody was born. */
-static int give_birth(struct run *run, struct birth *birth, int report[2])
-{
-    birth->report = report[1];
-    run->pid = fork_blocked(birth);
-    if (run->pid < 0) {
-        return errno;
-    }
-    setpgid(run->pid, run->pid); /* the child does so too; whoever is first */
-    close_fd(&report[1]);
-    int number = read_report(report[0]);
-    if (number != 0) {
-        reap_now(run->pid);
-    }
-    return number;
-}
-
 static int start(struct run *run, struct err *err)
 {
     const struct child_job *job = run->job;
     int out[2] = {-1, -1};
     int complaints[2] = {-1, -1};
-    int report[2] = {-1, -1};
     int null = file_open("/dev/null", O_RDWR, 0);
-    int number = 0;
-    if (null < 0 || (job->output != NULL && make_pipe(out) != 0) || make_pipe(complaints) != 0 ||
-        make_pipe(report) != 0) {
+    int number;
+    if (null < 0 || (job->output != NULL && birth_pipe(out) != 0) || birth_pipe(complaints) != 0) {
         number = errno;
     } else {
-        struct birth birth = {
+        const struct birth birth = {
             .command = job->command,
-            .env = make_env(job->env),
+            .env = job->env,
             .input = job->input >= 0 ? job->input : null,
             .output = job->output != NULL ? out[1] : null,
             .complaints = complaints[1],
         };
-        number = give_birth(run, &birth, report);
-        free(birth.env);
+        number = birth_command(&birth, &run->pid);
     }
     close_fd(&null);
     close_fd(&out[1]);
     close_fd(&complaints[1]);
-    close_fd(&report[0]);
-    close_fd(&report[1]);
     run->out = out[0];
     run->complaints = complaints[0];
     if (number != 0) {
@@ -283,29 +81,6 @@ static int start(struct run *run, struct err *err)
     }
     fcntl(run->complaints, F_SETFL, O_NONBLOCK);
     return 0;
-}
-
-/* The line of standard error that is complete, if it says anything. */
-static void end_line(struct run *run)
-{
-    struct str line = str_trim(str_of(run->line, run->line_len));
-    if (line.len > 0 && ++run->lines <= COMPLAINTS) {
-        char shown[LOG_QUOTE_MAX + 4];
-        log_line(run->job->log, FP_LOG_WARNING, "command: %s",
-                 log_quote(run->job->log, line, shown));
-    }
-    run->line_len = 0;
-}
-
-static void take_complaint(struct run *run, const char *bytes, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        if (bytes[i] == '\n') {
-            end_line(run);
-        } else if (run->line_len < sizeof run->line) {
-            run->line[run->line_len++] = bytes[i];
-        }
-    }
 }
 
 /* One read from a pipe of ours: how many bytes, 0 if there are none now. At its end, closes it. */
@@ -346,7 +121,7 @@ static size_t take_complaints(struct run *run)
 {
     char bytes[CHUNK];
     size_t n = read_pipe(&run->complaints, bytes, sizeof bytes);
-    take_complaint(run, bytes, n);
+    birth_complain(&run->said, bytes, n);
     secret_wipe_bytes(bytes, n);
     return n;
 }
@@ -463,18 +238,14 @@ static void finish(struct run *run)
     drain(run);
     close_fd(&run->out);
     close_fd(&run->complaints);
-    end_line(run);
-    if (run->lines > COMPLAINTS) {
-        log_line(run->job->log, FP_LOG_WARNING, "command: ... and %u more lines",
-                 run->lines - COMPLAINTS);
-    }
-    secret_wipe_bytes(run->line, sizeof run->line);
+    birth_end_complaints(&run->said);
 }
 
 int child_run(const struct child_job *job, struct child_result *result, struct err *err)
 {
     memset(result, 0, sizeof *result);
-    struct run run = {.job = job, .result = result, .idle_at = clock_in(IDLE_EVERY_MS)};
+    struct run run = {.job = job, .result = result, .idle_at = clock_in(IDLE_EVERY_MS),
+                      .said = {.log = job->log}};
     struct buf *output = job->output;
     if (output != NULL && output->max - output->len <= AT_ONCE) {
         /* A buffer that grows leaves copies of its password in memory that was freed. */

@@ -13,6 +13,7 @@
 #include "base/secret.h"
 #include "base/stop.h"
 #include "base/xalloc.h"
+#include "net/command.h"
 
 #ifndef MSG_NOSIGNAL
 #define MSG_NOSIGNAL 0 /* macOS: PIPE is ignored as a whole, see stop_install */
@@ -22,7 +23,8 @@ struct conn {
     int fd;
     char *name;
     struct tls *tls;
-    bool secure; /* its handshake is done */
+    bool secure;             /* its handshake is done */
+    struct command *command; /* at the other end; NULL: a server */
 
     char *in, *out; /* bytes start..end of each are waiting */
     size_t in_start, in_end, out_start, out_end;
@@ -61,6 +63,7 @@ void conn_free(struct conn *conn)
         tls_close_notify(conn->tls);
     tls_free(conn->tls);
     close(conn->fd);
+    command_end(conn->command);
     free(conn->name);
     free(conn->in);
     secret_wipe_bytes(conn->out, CONN_OUTPUT);
@@ -71,6 +74,16 @@ void conn_free(struct conn *conn)
 void conn_set_deadline(struct conn *conn, int64_t deadline)
 {
     conn->deadline = deadline;
+}
+
+void conn_set_command(struct conn *conn, struct command *command)
+{
+    conn->command = command;
+}
+
+struct command *conn_command(struct conn *conn)
+{
+    return conn->command;
 }
 
 void conn_set_grace(struct conn *conn, int64_t grace_ms)
@@ -141,21 +154,26 @@ static int check_rate(struct conn *conn, struct err *err)
     return 0;
 }
 
+static int late(const struct conn *conn, const char *what, struct err *err)
+{
+    return err_set(err, ERR_TIMEOUT, "%s: %s %g seconds; try again later, or raise timeout",
+                   conn->name, what, (double)conn->idle_ms / 1000);
+}
+
 static int check_time(struct conn *conn, struct err *err)
 {
     int64_t limit = stop_cap(conn->deadline, conn->grace_ms);
+    bool shaking = conn->tls && !conn->secure;
 
     if (conn->looked >= limit && limit < conn->deadline)
         return err_set(err, ERR_STOPPED, "%s: interrupted", conn->name);
+    if (shaking && (conn->looked >= limit || conn->quiet_ms >= conn->idle_ms))
+        return late(conn, "the way there and the TLS handshake took longer than", err);
     if (conn->looked >= limit)
         return err_set(err, ERR_TIMEOUT,
                        "%s: the time for this connection is over; try again later", conn->name);
     if (conn->quiet_ms >= conn->idle_ms)
-        return err_set(err, ERR_TIMEOUT, "%s: %s %g seconds; try again later, or raise timeout",
-                       conn->name,
-                       conn->tls && !conn->secure ? "the TLS handshake took longer than"
-                                                  : "no byte for",
-                       (double)conn->idle_ms / 1000);
+        return late(conn, "no byte for", err);
     return check_rate(conn, err);
 }
 
@@ -193,19 +211,22 @@ static void note_events(struct conn *conn, short events)
 /* The one place that waits: until one of the events, or an error of time. */
 static int wait_for(struct conn *conn, short events, struct err *err)
 {
-    struct pollfd peer = { .fd = conn->fd, .events = events };
+    struct pollfd fds[2] = { { .fd = conn->fd, .events = events }, { .fd = -1, .events = POLLIN } };
     int n;
 
     conn->figures.waits++;
     do {
         if (check_time(conn, err) < 0)
             return -1;
-        n = poll(&peer, 1, slice(conn));
+        fds[1].fd = conn->command ? command_fd(conn->command) : -1;
+        n = poll(fds, 2, slice(conn));
         if (n < 0 && errno != EINTR)
             return err_errno(err, ERR_SYSTEM, errno, "%s: cannot wait", conn->name);
         count_time(conn);
-    } while (n <= 0);
-    note_events(conn, peer.revents);
+        if (n > 0 && fds[1].revents != 0)
+            command_hear(conn->command);
+    } while (n <= 0 || fds[0].revents == 0);
+    note_events(conn, fds[0].revents);
     return 0;
 }
 
@@ -473,6 +494,19 @@ static int shake_hands(struct conn *conn, struct err *err)
     }
 }
 
+/* The whole of it has idle_ms, however the bytes drip in. */
+static int shake_hands_in_time(struct conn *conn, struct err *err)
+{
+    int64_t deadline = conn->deadline, own = clock_in(conn->idle_ms);
+    int rc;
+
+    if (own < deadline)
+        conn->deadline = own;
+    rc = shake_hands(conn, err);
+    conn->deadline = deadline;
+    return rc;
+}
+
 int conn_start_tls(struct conn *conn, const struct tls_options *options, struct err *err)
 {
     struct tls_options mine = *options;
@@ -485,7 +519,7 @@ int conn_start_tls(struct conn *conn, const struct tls_options *options, struct 
         return -1;
     if (tls_new(&conn->tls, conn->fd, &mine, err) < 0)
         return -1;
-    if (shake_hands(conn, err) < 0) {
+    if (shake_hands_in_time(conn, err) < 0) {
         conn->failed = true;
         err_set(&conn->why, ERR_CLOSED, "%s: no TLS", conn->name);
         return -1;

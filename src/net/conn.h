@@ -29,6 +29,7 @@
 #define CONN_OUTPUT (32 * 1024)
 #define CONN_MIN_RATE 256
 
+struct command; /* net/command.h */
 struct conn;
 
 /* Takes a connected non-blocking socket (or socket pair) as its own. name is for error texts
@@ -41,13 +42,18 @@ void conn_free(struct conn *conn);
 /* Another absolute end of everything, a clock_ms() moment. */
 void conn_set_deadline(struct conn *conn, int64_t deadline);
 
+/* The program at the other end: owned from here on, heard while we wait, ended by conn_free. */
+void conn_set_command(struct conn *conn, struct command *command);
+struct command *conn_command(struct conn *conn); /* NULL: there is none */
+
 /* How long a wait may go on once INT or TERM came: 0 before there is anything to finish (the
  * wait ends with ERR_STOPPED at once), STOP_GRACE_MS later. Default 0. */
 void conn_set_grace(struct conn *conn, int64_t grace_ms);
 
-/* TLS from here on: what is queued is sent, then the handshake, under the same deadlines and within
- * idle_ms. Any input byte already there is fatal (ERR_TRUST: injected before TLS). Other errors as
- * tls_new and tls_handshake; after one the conn is good for conn_tls, conn_figures, conn_free. */
+/* TLS from here on: what is queued is sent, then the handshake, under the same deadlines and all of
+ * it within idle_ms. Any input byte already there is fatal (ERR_TRUST: injected before TLS). Other
+ * errors as tls_new and tls_handshake; after one the conn is good for conn_tls, conn_figures,
+ * conn_free. */
 int conn_start_tls(struct conn *conn, const struct tls_options *options, struct err *err);
 bool conn_is_secure(const struct conn *conn);
 struct tls *conn_tls(struct conn *conn); /* NULL without TLS; there after a failed handshake too */

@@ -1,6 +1,8 @@
 #include "net/dial.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -22,6 +24,10 @@
 /* The attempts under way are polls[0..open); the addresses still to be tried order[next..count). */
 struct race {
     const struct dial_options *options;
+    int family; /* asked for, or that of the source */
+    struct sockaddr_storage source;
+    socklen_t source_len; /* 0: any */
+    bool homeless;        /* the source is no address of this machine */
     const struct addrinfo *order[MAX_ADDRESSES];
     size_t next, count, open;
     struct pollfd polls[MAX_ADDRESSES];
@@ -29,8 +35,30 @@ struct race {
     int trouble;     /* errno of the most telling failure */
 };
 
-static int explain_name(const struct dial_options *options, int code, struct err *err)
+static int read_source(struct race *race, struct err *err)
 {
+    const char *source = race->options->source;
+    struct sockaddr_in *v4 = (struct sockaddr_in *)&race->source;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&race->source;
+
+    race->family = race->options->family;
+    if (!source)
+        return 0;
+    if (inet_pton(AF_INET, source, &v4->sin_addr) == 1) {
+        race->family = v4->sin_family = AF_INET;
+        race->source_len = sizeof *v4;
+    } else if (inet_pton(AF_INET6, source, &v6->sin6_addr) == 1) {
+        race->family = v6->sin6_family = AF_INET6;
+        race->source_len = sizeof *v6;
+    } else {
+        return err_set(err, ERR_CONFIG, "source_address \"%.60s\" is no address", source);
+    }
+    return 0;
+}
+
+static int explain_name(const struct race *race, int code, struct err *err)
+{
+    const struct dial_options *options = race->options;
     int number = errno;
 
     switch (code) {
@@ -43,8 +71,8 @@ static int explain_name(const struct dial_options *options, int code, struct err
 #endif
         return err_set(err, ERR_HOST, "%s: no such host%s; check the name in the run file",
                        options->host,
-                       options->family == AF_INET    ? " (no IPv4 address)"
-                       : options->family == AF_INET6 ? " (no IPv6 address)"
+                       race->family == AF_INET    ? " (no IPv4 address)"
+                       : race->family == AF_INET6 ? " (no IPv6 address)"
                                                      : "");
     case EAI_MEMORY:
         return err_set(err, ERR_SYSTEM, "%s: no memory to look up the name", options->host);
@@ -56,9 +84,10 @@ static int explain_name(const struct dial_options *options, int code, struct err
     }
 }
 
-static int look_up(const struct dial_options *options, struct addrinfo **found, struct err *err)
+static int look_up(const struct race *race, struct addrinfo **found, struct err *err)
 {
-    struct addrinfo hints = { .ai_family = options->family,
+    const struct dial_options *options = race->options;
+    struct addrinfo hints = { .ai_family = race->family,
                               .ai_socktype = SOCK_STREAM,
                               .ai_flags = AI_NUMERICSERV };
     char port[16];
@@ -66,7 +95,7 @@ static int look_up(const struct dial_options *options, struct addrinfo **found, 
 
     snprintf(port, sizeof port, "%u", options->port);
     code = getaddrinfo(options->host, port, &hints, found);
-    return code == 0 ? 0 : explain_name(options, code, err);
+    return code == 0 ? 0 : explain_name(race, code, err);
 }
 
 /* RFC 8305, section 4: the system's order (RFC 6724), but the families take turns. */
@@ -104,16 +133,37 @@ static void note_trouble(struct race *race, int number)
     }
 }
 
+/* macOS has no flags for this in socket(2). */
+static int open_socket(const struct addrinfo *to)
+{
+    int one = 1, fd = socket(to->ai_family, SOCK_STREAM, to->ai_protocol);
+
+    if (fd < 0)
+        return -1;
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
+    return fd;
+}
+
+static int take_source(struct race *race, int fd)
+{
+    if (race->source_len == 0 ||
+        bind(fd, (struct sockaddr *)&race->source, race->source_len) == 0)
+        return 0;
+    race->homeless = errno == EADDRNOTAVAIL;
+    return -1;
+}
+
 /* Begins the next attempt. Returns its socket if that is connected already, else -1. */
 static int begin(struct race *race)
 {
     const struct addrinfo *to = race->order[race->next++];
-    int one = 1, fd;
+    int fd = open_socket(to);
 
     race->next_at = clock_in(HEAD_START_MS);
-    fd = socket(to->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, to->ai_protocol);
-    if (fd >= 0) {
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (fd >= 0 && take_source(race, fd) == 0) {
         if (connect(fd, to->ai_addr, to->ai_addrlen) == 0)
             return fd;
         if (errno == EINPROGRESS || errno == EINTR) {
@@ -167,6 +217,10 @@ static int explain_trouble(const struct race *race, struct err *err)
 {
     const struct dial_options *options = race->options;
 
+    if (race->homeless)
+        return err_set(err, ERR_AGAIN,
+                       "%s: source_address %s is no address of this machine now; check it, or try "
+                       "again later", options->host, options->source);
     if (race->trouble == ETIMEDOUT)
         return explain_time(race, err);
     if (race->trouble == ECONNREFUSED)
@@ -214,7 +268,7 @@ int dial_tcp(const struct dial_options *options, int *fd, struct err *err)
     struct addrinfo *found = NULL;
     int rc;
 
-    if (look_up(options, &found, err) < 0)
+    if (read_source(&race, err) < 0 || look_up(&race, &found, err) < 0)
         return -1;
     take_turns(&race, found);
     rc = run(&race, fd, err);

@@ -1,5 +1,6 @@
 /*
- * dial: from a host name to a connected, non-blocking, close-on-exec socket with TCP_NODELAY.
+ * dial: from a host name to a connected, non-blocking, close-on-exec socket with TCP_NODELAY and
+ * SO_KEEPALIVE.
  */
 #ifndef FP_NET_DIAL_H
 #define FP_NET_DIAL_H
@@ -9,16 +10,17 @@
 #include "base/err.h"
 
 struct dial_options {
-    const char *host; /* name or address; borrowed */
+    const char *host;   /* name (in A-labels) or address; borrowed */
     unsigned port;
-    int family;       /* AF_UNSPEC, AF_INET, AF_INET6 */
-    int64_t deadline; /* clock_ms() moment for everything */
+    int family;         /* AF_UNSPEC, AF_INET, AF_INET6; with source, that of source or AF_UNSPEC */
+    const char *source; /* our own address; NULL: the system chooses */
+    int64_t deadline;   /* clock_ms() moment for everything */
 };
 
 /* Races the addresses of the name in the system's order (RFC 6724: mostly IPv6 first), families
  * taking turns, 250 ms apart (RFC 8305). Looking the name up may block. Errors: ERR_HOST (name
- * unknown: EAI_NONAME, EAI_NODATA), ERR_AGAIN (name server trouble, refused, unreachable),
- * ERR_TIMEOUT, ERR_STOPPED. */
+ * unknown: EAI_NONAME, EAI_NODATA), ERR_AGAIN (name server trouble, refused, unreachable, source is
+ * no address of ours now), ERR_CONFIG (source is no address), ERR_TIMEOUT, ERR_STOPPED. */
 int dial_tcp(const struct dial_options *options, int *fd, struct err *err);
 
 #endif

@@ -34,6 +34,7 @@ struct tls {
     BIO_METHOD *method;
     struct trust *trust;
     bool done, dead;
+    bool asked; /* the server wanted a certificate, and we have none */
 
     int fd;
     int turns; /* recvs left before the socket has to be polled */
@@ -185,9 +186,9 @@ static int load_identity(struct tls *tls, struct err *err)
     SSL_CTX_set_default_passwd_cb_userdata(tls->context, tls);
     if (!cert)
         return tls->options.key_file
-                   ? err_set(err, ERR_CONFIG, "tls_key_file needs a tls_cert_file") : 0;
+                   ? err_set(err, ERR_CONFIG, "tls_key_file needs a tls_cert_file; add it") : 0;
     if (SSL_CTX_use_certificate_chain_file(tls->context, cert) != 1)
-        return err_set(err, ERR_CONFIG, "tls_cert_file %s cannot be used: %s", cert,
+        return err_set(err, ERR_CONFIG, "tls_cert_file %s cannot be used: %s; is it PEM?", cert,
                        trust_openssl_words());
     if (SSL_CTX_use_PrivateKey_file(tls->context, key, SSL_FILETYPE_PEM) != 1)
         return err_set(err, ERR_CONFIG, "%s %s cannot be used: %s; is it the key of the "
@@ -197,9 +198,22 @@ static int load_identity(struct tls *tls, struct err *err)
     return 0;
 }
 
+/* Called only where there is none to show. */
+static int note_request(SSL *ssl, X509 **cert, EVP_PKEY **key)
+{
+    struct tls *tls = BIO_get_data(SSL_get_rbio(ssl));
+
+    (void)cert;
+    (void)key;
+    tls->asked = true;
+    return 0;
+}
+
 static int make_session(struct tls *tls, struct err *err)
 {
     BIO *bio;
+
+    SSL_CTX_set_client_cert_cb(tls->context, note_request);
 
     tls->ssl = SSL_new(tls->context);
     bio = tls->ssl ? make_bio(tls) : NULL;
@@ -247,9 +261,13 @@ void tls_free(struct tls *tls)
 
 /* --- what can go wrong on the line ----------------------------------------------------------- */
 
-static bool is_about_us(int reason)
+/* TLS 1.2 has no alert for "no certificate": it looks like any handshake that fails, behind a
+ * certificate of the server's that was found good. */
+static bool is_about_us(const struct tls *tls, int reason)
 {
     switch (reason) {
+    case SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE:
+        return trust_is_given(tls->trust) && (tls->asked || tls->options.cert_file);
     case SSL_R_SSLV3_ALERT_NO_CERTIFICATE:
     case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
     case SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE:
@@ -289,17 +307,18 @@ static int explain_handshake(const struct tls *tls, int reason, struct err *err)
                        "%s: no TLS on this port; for STLS write tls = \"stls\"", tls->host);
     if (tls->lost != 0)
         return err_set(err, ERR_CLOSED,
-                       "%s: connection lost in the TLS handshake: %s; try again later", tls->host,
-                       strerror(tls->lost));
+                       "%s: connection lost in the TLS handshake: %s; try again later",
+                       tls->host, strerror(tls->lost));
     if (tls->eof)
-        return err_set(err, ERR_CLOSED, "%s: the server hung up in the TLS handshake%s", tls->host,
-                       tls->heard ? "" : "; does it speak TLS on this port?");
+        return err_set(err, ERR_CLOSED, "%s: the server hung up in the TLS handshake; %s",
+                       tls->host,
+                       tls->heard ? "try again later" : "does it speak TLS on this port?");
     if (is_version(reason))
         return err_set(err, ERR_TRUST,
                        "%s: the server's TLS is too old (it has no version %s or newer); "
                        "tell its keeper", tls->host,
                        tls->options.min_version ? tls->options.min_version : "1.2");
-    return err_set(err, ERR_TRUST, "%s: no TLS with this server: %s", tls->host,
+    return err_set(err, ERR_TRUST, "%s: no TLS with this server: %s; ask who runs it", tls->host,
                    trust_openssl_words());
 }
 
@@ -310,8 +329,9 @@ static int explain_line(const struct tls *tls, struct err *err)
                        strerror(tls->lost));
     if (tls->eof)
         return err_set(err, ERR_CLOSED,
-                       "%s: the TLS connection was cut off (no close_notify)", tls->host);
-    return err_set(err, ERR_CLOSED, "%s: the TLS connection broke: %s", tls->host,
+                       "%s: the TLS connection was cut off (no close_notify); try again later",
+                       tls->host);
+    return err_set(err, ERR_CLOSED, "%s: the TLS connection broke: %s; try again later", tls->host,
                    trust_openssl_words());
 }
 
@@ -322,7 +342,7 @@ static void explain_failure(struct tls *tls, struct err *err)
     if (trust_refusal(tls->trust)) {
         if (err)
             *err = *trust_refusal(tls->trust);
-    } else if (ERR_GET_LIB(ERR_peek_error()) == ERR_LIB_SSL && is_about_us(reason)) {
+    } else if (ERR_GET_LIB(ERR_peek_error()) == ERR_LIB_SSL && is_about_us(tls, reason)) {
         err_set(err, ERR_TRUST, "%s: the server %s (%s); see tls_cert_file and tls_key_file",
                 tls->host,
                 tls->options.cert_file ? "refuses our certificate" : "wants a certificate of ours",
@@ -366,7 +386,7 @@ enum tls_want tls_handshake(struct tls *tls, struct err *err)
     if (!trust_is_given(tls->trust) || SSL_get_verify_result(tls->ssl) != X509_V_OK ||
         !SSL_get0_peer_certificate(tls->ssl)) {
         tls->dead = true;
-        err_set(err, ERR_TRUST, "%s: the server showed no certificate", tls->host);
+        err_set(err, ERR_TRUST, "%s: the server showed no certificate; ask who runs it", tls->host);
         return TLS_FAILED;
     }
     tls->done = true;
@@ -462,6 +482,11 @@ int tls_binding(struct tls *tls, const char **type, unsigned char *out, size_t c
 int tls_peer_pin(const struct tls *tls, char out[TLS_PIN_TEXT])
 {
     return trust_pin(tls->trust, out);
+}
+
+bool tls_is_trusted(const struct tls *tls)
+{
+    return trust_is_given(tls->trust);
 }
 
 int tls_peer_days_left(const struct tls *tls)

@@ -77,6 +77,9 @@ int tls_binding(struct tls *tls, const char **type, unsigned char *out, size_t c
  * has shown none. */
 int tls_peer_pin(const struct tls *tls, char out[TLS_PIN_TEXT]);
 
+/* It was checked as the options say and found good; also where the handshake failed later on. */
+bool tls_is_trusted(const struct tls *tls);
+
 /* Days until the peer's certificate runs out (negative: it has), INT_MAX if unknown. */
 int tls_peer_days_left(const struct tls *tls);
 

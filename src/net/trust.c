@@ -256,15 +256,19 @@ static int load_authorities(struct trust *trust, struct err *err)
     if (trust->options->trust == TLS_TRUST_PIN)
         return 0;
     if (!file && !dir && SSL_CTX_set_default_verify_paths(trust->context) != 1)
-        return err_set(err, ERR_SYSTEM, "the system's certificates cannot be read: %s",
+        return err_set(err, ERR_SYSTEM,
+                       "the system's certificates cannot be read: %s; see tls_ca_file",
                        trust_openssl_words());
     if (file && SSL_CTX_load_verify_file(trust->context, file) != 1)
-        return err_set(err, ERR_CONFIG, "tls_ca_file %s cannot be used: %s", file,
+        return err_set(err, ERR_CONFIG,
+                       "tls_ca_file %s cannot be used: %s; is it there, and PEM?", file,
                        trust_openssl_words());
     if (dir && (stat(dir, &st) < 0 || !S_ISDIR(st.st_mode)))
-        return err_set(err, ERR_CONFIG, "tls_ca_dir %s is no folder that can be read", dir);
+        return err_set(err, ERR_CONFIG,
+                       "tls_ca_dir %s is no folder that can be read; check the path", dir);
     if (dir && SSL_CTX_load_verify_dir(trust->context, dir) != 1)
-        return err_set(err, ERR_CONFIG, "tls_ca_dir %s cannot be used: %s", dir,
+        return err_set(err, ERR_CONFIG,
+                       "tls_ca_dir %s cannot be used: %s; see openssl rehash", dir,
                        trust_openssl_words());
     return 0;
 }
@@ -276,7 +280,8 @@ static int load_crl(struct trust *trust, struct err *err)
     X509_LOOKUP *lookup = file ? X509_STORE_add_lookup(store, X509_LOOKUP_file()) : NULL;
 
     if (file && (!lookup || X509_load_crl_file(lookup, file, X509_FILETYPE_PEM) <= 0))
-        return err_set(err, ERR_CONFIG, "tls_crl_file %s cannot be used: %s", file,
+        return err_set(err, ERR_CONFIG,
+                       "tls_crl_file %s cannot be used: %s; is it there, and PEM?", file,
                        trust_openssl_words());
     return 0;
 }
@@ -307,7 +312,7 @@ static int read_pins(struct trust *trust, struct err *err)
     while (pins && pins[count])
         count++;
     if (count == 0 && trust->options->trust != TLS_TRUST_CA)
-        return err_set(err, ERR_CONFIG, "tls_trust asks for a pin, and tls_pin has none");
+        return err_set(err, ERR_CONFIG, "tls_trust asks for a pin, and tls_pin has none; add it");
     trust->pins = xcalloc(count, sizeof *trust->pins);
     for (; trust->pin_count < count; trust->pin_count++)
         if (read_pin(pins[trust->pin_count], trust->pins[trust->pin_count]) < 0)
@@ -330,7 +335,8 @@ int trust_set_host(struct trust *trust, SSL *session, struct err *err)
     if (trust->options->crl_file)
         X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
     if (trust->host[0] == '\0' || trust->host[0] == '.')
-        return err_set(err, ERR_CONFIG, "\"%s\" is no name of a server", trust->options->host);
+        return err_set(err, ERR_CONFIG, "\"%s\" is no name of a server; correct it",
+                       trust->options->host);
     X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
                                                X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     if (inet_pton(AF_INET, trust->host, address) == 1)
@@ -341,7 +347,7 @@ int trust_set_host(struct trust *trust, SSL *session, struct err *err)
         good = X509_VERIFY_PARAM_set1_host(param, trust->host, 0) == 1 &&
                SSL_set_tlsext_host_name(session, trust->host) == 1;
     if (good != 1)
-        return err_set(err, ERR_CONFIG, "\"%s\" is no name of a server", trust->host);
+        return err_set(err, ERR_CONFIG, "\"%s\" is no name of a server; correct it", trust->host);
     return 0;
 }
 

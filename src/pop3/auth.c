@@ -87,6 +87,10 @@ static int refused(const struct dance *dance, const struct reply *reply, struct 
         snprintf(what, sizeof what, "login at %s", dance->options->server);
         return pop3_refused(dance->pop3, reply, ERR_LOGIN, what, err);
     }
+    if (dance->options->token_refused != NULL && dance->proved &&
+        method_is_oauth(dance->method->name)) {
+        *dance->options->token_refused = true;
+    }
     explain_token(dance, token, sizeof token);
     log_quote(pop3_log(dance->pop3), reply->text, text);
     bool bare = text[0] == '\0';
@@ -396,7 +400,13 @@ static int nothing_in_common(struct pop3 *pop3, const struct method_question *qu
     for (size_t i = 0; options->methods[i] != NULL; i++) {
         join(wish, sizeof wish, options->methods[i]);
     }
-    const char *why = "";
+    const char *why = "; name one that it has";
+    if (!question->secret && str_is_nocase(str_from(options->methods[0]), "auto")) {
+        return err_set(err, ERR_CONFIG,
+                       "no password, and %s offers no other way in (it has \"%s\", auth is "
+                       "\"%s\"); add password_command or password_file to the run file",
+                       options->server, offer, wish);
+    }
     if (!question->secure) {
         why = "; a password goes over a line without TLS only if auth names the mechanism";
     } else if (!question->secret) {

@@ -23,12 +23,14 @@ struct auth_options {
     bool is_token;              /* from token_command: OAUTHBEARER or XOAUTH2 */
     bool client_certificate;
     unsigned port;              /* told to the server by OAUTHBEARER; 0: not said */
+    bool *token_refused;        /* set to true if the server saw the token and refused; or NULL */
 };
 
 #define AUTH_CHALLENGES_MAX 16 /* more of them in one exchange is a server that plays games */
 #define AUTH_LINE_MAX 255      /* an AUTH line with initial response, CRLF included (RFC 5034) */
 
 /* Logs in. ERR_LOGIN: refused, or nothing in common (the text says what the server offers);
+ * ERR_CONFIG: there is no secret, and the server has no way in without one;
  * ERR_AGAIN or ERR_LOCKED for [IN-USE], [SYS/TEMP], [LOGIN-DELAY]; ERR_REFUSED for [SYS/PERM];
  * others as pop3_. */
 int auth_login(struct pop3 *pop3, const struct auth_options *options, struct err *err);

@@ -1,16 +1,19 @@
 #include "pop3/pop3.h"
 
 #include <assert.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/xalloc.h"
 #include "pop3/dot.h"
 
 #define OUT_SIZE (64 * 1024)          /* decoded octets handed to a sink at once */
 #define DRAIN_MAX (16u * 1024 * 1024) /* of a body nobody wants, before the line is given up */
 #define CAPA_LINES_MAX 500
+#define SIGN_MS 1000
 
 struct command {
     enum pop3_verb verb;
@@ -293,9 +296,7 @@ static int refuse(struct refusal *refusal, size_t octets, struct err *err)
     refusal->since += octets;
     if (refusal->since <= DRAIN_MAX && err_keeps_connection(refusal->err.kind))
         return 0;
-    *err = refusal->err;
-    if (err_keeps_connection(err->kind))
-        err->kind = ERR_FRAMING; /* reading on would cost more than a new connection */
+    *err = refusal->err; /* reading on would cost more than a new connection */
     return -1;
 }
 
@@ -384,12 +385,15 @@ static int take_rest(struct pop3 *pop3, const struct pop3_taker *taker, bool lf_
 {
     struct refusal refusal = {.there = false};
     int taken;
-    if (answer->verb == POP3_CAPA)
-        return take_capa(pop3, lf_only, err);
+    if (answer->verb == POP3_CAPA) {
+        answer->given_up = take_capa(pop3, lf_only, err) < 0;
+        return answer->given_up ? -1 : 0;
+    }
     if (answer->verb == POP3_RETR || answer->verb == POP3_TOP)
         taken = take_body(pop3, taker, lf_only, &answer->octets, &refusal, err);
     else
         taken = take_lines(pop3, taker, lf_only, REPLY_MESSAGES_MAX, &refusal, err);
+    answer->given_up = taken < 0;
     if (taken == 0 && refusal.there) {
         *err = refusal.err;
         return -1;
@@ -405,10 +409,13 @@ int pop3_take(struct pop3 *pop3, const struct pop3_taker *taker, struct pop3_ans
     *answer = (struct pop3_answer){.verb = pop3->queue[pop3->head].verb,
                                    .number = pop3->queue[pop3->head].number,
                                    .reply.kind = REPLY_JUNK};
+    answer->given_up = true;
     if (take_status(pop3, &answer->reply, &bare_lf, err) < 0)
         return -1;
+    answer->given_up = false;
     pop3->bare_lf = bare_lf;
-    if (answer->reply.kind == REPLY_CONTINUE)
+    answer->given_up = answer->reply.kind == REPLY_CONTINUE;
+    if (answer->given_up)
         return err_set(err, ERR_FRAMING,
                        "the server asks to go on where nothing is to be said; ask who runs it");
     pop3->head = (pop3->head + 1) % POP3_WINDOW;
@@ -416,6 +423,16 @@ int pop3_take(struct pop3 *pop3, const struct pop3_taker *taker, struct pop3_ans
     if (answer->reply.kind != REPLY_OK || !verbs[answer->verb].has_body)
         return 0;
     return take_rest(pop3, taker, bare_lf, answer, err);
+}
+
+bool pop3_goes_on(struct pop3 *pop3)
+{
+    struct err ignored; /* whoever reads next meets it again */
+    int64_t until = clock_in(SIGN_MS);
+    while (conn_peek(pop3->conn, &ignored) == 0 && clock_left(until) > 0)
+        poll(NULL, 0, SIGN_MS / 50);
+    struct str view = conn_view(pop3->conn);
+    return view.len > 0 && view.ptr[0] != '+' && view.ptr[0] != '-';
 }
 
 int pop3_take_list(struct pop3 *pop3, const struct pop3_taker *taker, struct err *err)
@@ -456,7 +473,7 @@ int pop3_stls(struct pop3 *pop3, const struct tls_options *options, struct err *
     return ask_again ? pop3_capa(pop3, err) : 0;
 }
 
-int pop3_quit(struct pop3 *pop3, bool wait, bool *confirmed, struct err *err)
+int pop3_quit(struct pop3 *pop3, bool wait, bool matters, bool *confirmed, struct err *err)
 {
     struct reply reply;
     bool bare_lf;
@@ -471,7 +488,8 @@ int pop3_quit(struct pop3 *pop3, bool wait, bool *confirmed, struct err *err)
     if (reply.kind == REPLY_OK)
         *confirmed = true;
     else
-        log_line(pop3->log, FP_LOG_WARNING, "the server did not confirm QUIT: \"%s\"",
+        log_line(pop3->log, matters ? FP_LOG_WARNING : FP_LOG_NOTE,
+                 "the server did not confirm QUIT: \"%s\"",
                  log_quote(pop3->log, reply.text, shown));
     return 0;
 }

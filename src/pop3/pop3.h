@@ -46,6 +46,7 @@ struct pop3_answer {
     enum pop3_verb verb;
     uint32_t number;    /* the message it was about, 0 if none */
     struct reply reply; /* text lives until the next pop3_ call */
+    bool given_up;      /* with -1: the connection is lost, or not worth reading on */
     uint64_t octets;    /* of the body, as the server counts (RETR, TOP) */
 };
 
@@ -101,13 +102,17 @@ struct pop3_taker {
 
 /* Takes the next answer. What the taker returns as failure is remembered: the rest of the body is
  * still read (and thrown away), so that the pipe stays in step, and then -1 with the taker's error
- * is returned while the connection is fine: err_keeps_connection(err->kind) says so. Bodies go on
+ * is returned while the connection is fine: answer->given_up says when it is not. Bodies go on
  * however long they are; the taker decides about limits. ERR_FRAMING, ERR_TIMEOUT, ERR_CLOSED,
  * ERR_STOPPED cost the connection; answer->reply.kind is then REPLY_JUNK if not even a valid status
  * line came. taker may be NULL for answers without lines or body. What is queued is sent as soon as
  * the answer has to be waited for. */
 int pop3_take(struct pop3 *pop3, const struct pop3_taker *taker, struct pop3_answer *answer,
               struct err *err);
+
+/* After the status line of a one-line answer: do other lines follow, rather than the next status
+ * line or nothing? Waits a second at most for a sign, if nothing is outstanding. */
+bool pop3_goes_on(struct pop3 *pop3);
 
 /* After a +OK to UIDL n or LIST n that is not one line: some servers give the whole list. Its lines
  * go to the taker, up to the end. */
@@ -117,7 +122,7 @@ int pop3_take_list(struct pop3 *pop3, const struct pop3_taker *taker, struct err
 int pop3_check_silence(struct pop3 *pop3, struct err *err);
 
 /* QUIT with nothing outstanding. *confirmed: +OK came. An -ERR is not an error here (its text goes
- * to the log as a warning); a missing answer is, unless nothing was to be deleted. */
-int pop3_quit(struct pop3 *pop3, bool wait, bool *confirmed, struct err *err);
+ * to the log, as a warning if it `matters`); a missing answer is, unless nothing was to be deleted. */
+int pop3_quit(struct pop3 *pop3, bool wait, bool matters, bool *confirmed, struct err *err);
 
 #endif

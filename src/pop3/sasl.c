@@ -6,6 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef HAVE_MALLOC_NP_H
+#include <malloc_np.h>
+#elif defined(HAVE_MALLOC_USABLE_SIZE)
+#include <malloc.h>
+#endif
 
 #include "base/buf.h"
 #include "base/xalloc.h"
@@ -155,6 +160,32 @@ static int ignore_log(void *context, int level, const char *message)
 /* gcc's -Wcast-function-type lets void (*)(void) pass as "any function". */
 #define CALLBACK(function) ((sasl_callback_ft)(void (*)(void))(function))
 
+/* What libsasl2 and its plugins free may have held a password, and they wipe little of it. */
+static void wipe_and_free(void *memory)
+{
+#ifdef HAVE_MALLOC_USABLE_SIZE
+    if (memory != NULL) {
+        secret_wipe_bytes(memory, malloc_usable_size(memory));
+    }
+#endif
+    free(memory);
+}
+
+static void *move(void *memory, size_t size)
+{
+#ifdef HAVE_MALLOC_USABLE_SIZE
+    size_t had = memory != NULL ? malloc_usable_size(memory) : 0;
+    void *other = malloc(size);
+    if (other != NULL && memory != NULL) {
+        memcpy(other, memory, had < size ? had : size);
+        wipe_and_free(memory);
+    }
+    return other;
+#else
+    return realloc(memory, size);
+#endif
+}
+
 /* Loads the library's plugins and adds ours, once in a process: sasl_client_init counts by itself,
  * and whether ours are there is asked of the library, so that no state of ours is needed. There is
  * no sasl_client_done anywhere: it unloads plugins, and nothing is gained before exit. */
@@ -165,6 +196,7 @@ static int load(struct err *err)
         {SASL_CB_LIST_END, NULL, NULL},
     };
     struct search search = {.ours = true};
+    sasl_set_alloc(malloc, calloc, move, wipe_and_free);
     int rc = sasl_client_init(callbacks);
     if (rc == SASL_OK) {
         sasl_client_plugin_info("XOAUTH2", note_plugin, &search);
@@ -204,8 +236,10 @@ bool sasl_has(const char *mechanism)
 static int give_name(void *context, int id, const char **result, unsigned *len)
 {
     const struct sasl *sasl = context;
-    /* SASL_CB_USER is whom to act as: nobody else. */
-    *result = id == SASL_CB_AUTHNAME ? sasl->login.user : "";
+    /* SASL_CB_USER is whom to act as: nobody else. But a ticket may be another one's, and opens that
+     * one's mailbox if the server does not hear whose we want. */
+    bool named = id == SASL_CB_AUTHNAME || strncmp(sasl->name, "GS", 2) == 0;
+    *result = named ? sasl->login.user : "";
     if (len != NULL) {
         *len = (unsigned)strlen(*result);
     }
@@ -273,8 +307,10 @@ static int fail(const struct sasl *sasl, int rc, struct err *err)
     }
     const char *detail =
         sasl->conn != NULL ? sasl_errdetail(sasl->conn) : sasl_errstring(rc, NULL, NULL);
-    return err_set(err, ERR_LOGIN, "%s: %s", sasl->name,
-                   log_quote(sasl->login.log, str_from(detail), shown));
+    return err_set(err, ERR_LOGIN, "%s: %s; %s", sasl->name,
+                   log_quote(sasl->login.log, str_from(detail), shown),
+                   strncmp(sasl->name, "GSS", 3) == 0 ? "get a Kerberos ticket (kinit, klist)"
+                                                      : "try another mechanism with auth");
 }
 
 static sasl_secret_t *copy_password(const struct secret *secret)

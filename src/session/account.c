@@ -10,6 +10,13 @@ static void free_list(char **list)
     free(list);
 }
 
+void account_wipe(struct account *account)
+{
+    secret_wipe(&account->password);
+    secret_wipe(&account->proxy_password);
+    secret_wipe(&account->tls_key_password);
+}
+
 void account_free(struct account *account)
 {
     if (account == NULL) {
@@ -17,10 +24,15 @@ void account_free(struct account *account)
     }
     char *texts[] = {account->title,
                      account->server,
+                     account->source_address,
+                     account->proxy_host,
+                     account->proxy_user,
+                     account->connect_command,
                      account->tls_ca_file,
                      account->tls_ca_dir,
                      account->tls_cert_file,
                      account->tls_key_file,
+                     account->tls_key_password_command,
                      account->tls_crl_file,
                      account->tls_server_name,
                      account->tls_min_version,
@@ -34,6 +46,6 @@ void account_free(struct account *account)
     }
     free_list(account->tls_pins);
     free_list(account->auth);
-    secret_wipe(&account->password);
+    account_wipe(account);
     free(account);
 }

@@ -10,34 +10,50 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/err.h"
 #include "base/secret.h"
 
 enum account_tls { ACCOUNT_TLS_IMPLICIT, ACCOUNT_TLS_STLS, ACCOUNT_TLS_NONE };
 enum account_trust { ACCOUNT_TRUST_CA, ACCOUNT_TRUST_PIN, ACCOUNT_TRUST_BOTH };
 enum account_pipelining { ACCOUNT_PIPELINING_AUTO, ACCOUNT_PIPELINING_ON, ACCOUNT_PIPELINING_OFF };
 enum account_keep { ACCOUNT_KEEP, ACCOUNT_NOKEEP, ACCOUNT_KEEP_FOR };
+enum account_ip { ACCOUNT_IP_ANY, ACCOUNT_IP_4, ACCOUNT_IP_6 };
 enum account_target { ACCOUNT_MAILDIR, ACCOUNT_MBOX, ACCOUNT_MDA };
 
 struct account {
     char *title;
     bool enabled;
 
-    char *server;
+    char *server; /* a name in A-labels, or an address */
     unsigned port;
+    enum account_ip ip;
+    char *source_address;
+    char *proxy_host; /* NULL: no proxy */
+    unsigned proxy_port;
+    char *proxy_user; /* NULL: nobody is named to the proxy */
+    struct secret proxy_password;
+    char *connect_command;
     enum account_tls tls;
     enum account_trust trust;
     char *tls_ca_file, *tls_ca_dir, *tls_cert_file, *tls_key_file, *tls_crl_file;
     char *tls_server_name, *tls_min_version;
     char **tls_pins; /* NULL-terminated, or NULL */
+    char *tls_key_password_command;
+    struct secret tls_key_password; /* what that one printed */
 
     char *user;
     struct secret password; /* of the run file or the terminal; empty: none (yet) */
     char *password_command, *password_file, *token_command;
     char **auth; /* methods, NULL-terminated; {"auto", NULL} by default */
+    /* Called when the server has refused the token: 0 and password holds another one, 1: there is
+     * no other, -1 and err. NULL: tokens are not renewed. */
+    int (*renew)(void *ctx, struct err *err);
+    void *renew_ctx;
 
     enum account_keep keep;
     int64_t keep_seconds; /* with ACCOUNT_KEEP_FOR */
     bool fetch_seen;      /* --all */
+    bool never_delete;    /* --keep on the command line */
     bool flush;           /* --flush */
 
     enum account_target target;
@@ -51,6 +67,9 @@ struct account {
     enum account_pipelining pipelining;
     bool durable; /* fsync = full */
 };
+
+/* Wipes the secrets and leaves the rest. */
+void account_wipe(struct account *account);
 
 /* Wipes and frees the account and all it owns. NULL is fine. */
 void account_free(struct account *account);

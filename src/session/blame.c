@@ -24,6 +24,15 @@ static bool can_be_told_again(const struct listing *listing, const struct messag
     return message->uidl_len > 0 || listing_print(listing, message) != NULL;
 }
 
+/* By an earlier run: it is fetched once more (-a), and stays what it was. */
+static bool was_delivered(const struct fetch_job *job, const struct message *message)
+{
+    if (message->entry == JOURNAL_NONE)
+        return false;
+    unsigned char state = journal_entry(job->journal, message->entry)->state;
+    return state == JOURNAL_DONE || state == JOURNAL_GONE;
+}
+
 static void count_failure(struct fetch_job *job, struct listing *listing, struct message *message,
                           const char *why, bool *held)
 {
@@ -44,20 +53,32 @@ void blame_refuse(struct fetch_job *job, struct listing *listing, struct message
     listing_name(listing, message, job->run->log, name, sizeof name);
     job->refused++;
     job->run->figures.failed++;
-    if (can_be_told_again(listing, message))
+    if (can_be_told_again(listing, message) && !was_delivered(job, message))
         count_failure(job, listing, message, why, &held);
     job->run->figures.held += held;
     log_line(job->run->log, FP_LOG_ERROR, "%s: %s; %s", name, why, held ? HELD_HINT : LEFT_HINT);
 }
 
-void blame_put_off(struct fetch_job *job, const struct listing *listing,
-                   const struct message *message, const char *why)
+void blame_put_off(struct fetch_job *job, struct listing *listing, struct message *message,
+                   const char *why)
 {
     char name[NAME_SHOWN];
     listing_name(listing, message, job->run->log, name, sizeof name);
     job->later++;
     job->run->figures.failed++;
+    if (can_be_told_again(listing, message) && !was_delivered(job, message)) {
+        uint32_t entry = blame_entry(job, listing, message);
+        journal_mark_tried(job->journal, entry);
+        journal_put_off(job->journal, entry, why);
+    }
     log_line(job->run->log, FP_LOG_ERROR, "%s: %s; the next run tries again", name, why);
+}
+
+void blame_fault(struct fetch_job *job, struct listing *listing, uint32_t number,
+                 const struct err *why)
+{
+    job->blamed++;
+    blame_refuse(job, listing, listing_find(listing, number), why->text);
 }
 
 void blame_break(struct fetch_job *job, struct listing *listing, uint32_t number,
@@ -66,7 +87,7 @@ void blame_break(struct fetch_job *job, struct listing *listing, uint32_t number
     struct message *message = listing_find(listing, number);
     char name[NAME_SHOWN];
     job->blamed++;
-    if (job->alone || !can_be_told_again(listing, message)) {
+    if (job->alone || !can_be_told_again(listing, message) || was_delivered(job, message)) {
         blame_refuse(job, listing, message, why->text);
         return;
     }

@@ -1,13 +1,115 @@
 #include "session/connect.h"
 
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/stop.h"
+#include "base/xalloc.h"
+#include "net/command.h"
 #include "net/dial.h"
+#include "net/proxy.h"
 #include "pop3/auth.h"
 
 #define GRACE_MS ((int64_t)60 * 1000)
+#define WARN_DAYS 14      /* before the server's certificate runs out */
+#define LAST_WORDS_MS 500 /* in which a command that hung up may tell its status */
+
+/* ---- the way there ---- */
+
+/* Through a proxy, ip and source_address are about the way to that one. */
+static int dial(const struct account *account, int64_t deadline, int *fd, struct err *err)
+{
+    static const int families[] = {
+        [ACCOUNT_IP_ANY] = AF_UNSPEC,
+        [ACCOUNT_IP_4] = AF_INET,
+        [ACCOUNT_IP_6] = AF_INET6,
+    };
+    bool proxy = account->proxy_host != NULL;
+    const struct dial_options options = {
+        .host = proxy ? account->proxy_host : account->server,
+        .port = proxy ? account->proxy_port : account->port,
+        .family = families[account->ip],
+        .source = account->source_address,
+        .deadline = deadline,
+    };
+    if (dial_tcp(&options, fd, err) < 0)
+        return proxy ? err_prefix(err, "proxy") : -1;
+    return 0;
+}
+
+static int pass_proxy(const struct account *account, int64_t deadline, int fd, struct err *err)
+{
+    const struct socks_target target = {
+        .host = account->server,
+        .port = account->port,
+        .user = account->proxy_user,
+        .password = &account->proxy_password,
+    };
+    if (proxy_open(fd, &target, deadline, err) == 0)
+        return 0;
+    return err_prefix(err, "proxy %s:%u", account->proxy_host, account->proxy_port);
+}
+
+static int run_command(struct conn **conn, const struct account *account, int64_t deadline,
+                       const struct log *log, struct err *err)
+{
+    char *server = xasprintf("FETCHPOP_SERVER=%s", account->server);
+    char *port = xasprintf("FETCHPOP_PORT=%u", account->port);
+    const char *const env[] = {server, port, NULL};
+    struct command *command;
+    int fd;
+    int result = command_start(&command, account->connect_command, env, log, &fd, err);
+    if (result == 0) {
+        *conn = conn_new(fd, account->server, account->timeout * 1000, deadline);
+        conn_set_command(*conn, command);
+    }
+    free(server);
+    free(port);
+    return result;
+}
+
+static int open_line(struct conn **conn, const struct account *account, int64_t deadline,
+                     const struct log *log, struct err *err)
+{
+    int fd;
+    if (account->connect_command != NULL)
+        return run_command(conn, account, deadline, log, err);
+    if (dial(account, deadline, &fd, err) < 0)
+        return -1;
+    if (account->proxy_host != NULL && pass_proxy(account, deadline, fd, err) < 0) {
+        close(fd);
+        return -1;
+    }
+    *conn = conn_new(fd, account->server, account->timeout * 1000, deadline);
+    return 0;
+}
+
+/* The server hung up; if it was a command that did, its status says more. */
+static void explain_command(struct conn *conn, struct err *err)
+{
+    struct command *command = conn_command(conn);
+    int status;
+    if (command == NULL || err->kind != ERR_CLOSED ||
+        !command_has_ended(command, LAST_WORDS_MS, &status))
+        return;
+    int code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+    if (code == 126 || code == 127)
+        err_set(err, ERR_CONFIG,
+                "connect_command cannot be run (status %d); check its path in the run file", code);
+    else if (code != 0)
+        err_set(err, ERR_CLOSED, "connect_command ended with status %d; run it by hand", code);
+    else if (WIFSIGNALED(status))
+        err_set(err, ERR_CLOSED, "connect_command was ended by signal %d; run it by hand",
+                WTERMSIG(status));
+}
+
+/* ---- TLS and the greeting ---- */
 
 static struct tls_options tls_options(const struct account *account, const struct log *log)
 {
@@ -22,6 +124,7 @@ static struct tls_options tls_options(const struct account *account, const struc
         .ca_dir = account->tls_ca_dir,
         .cert_file = account->tls_cert_file,
         .key_file = account->tls_key_file,
+        .key_password = &account->tls_key_password,
         .crl_file = account->tls_crl_file,
         .trust = trusts[account->trust],
         .pins = (const char *const *)account->tls_pins,
@@ -30,7 +133,59 @@ static struct tls_options tls_options(const struct account *account, const struc
     };
 }
 
-static int log_in(struct pop3 *pop3, const struct account *account, struct err *err)
+static void warn_of_end(const struct account *account, struct conn *conn, const struct log *log)
+{
+    struct tls *tls = conn_tls(conn);
+    int days = tls != NULL ? tls_peer_days_left(tls) : INT_MAX;
+    if (days > WARN_DAYS)
+        return;
+    if (days < 0) /* with a pin it is good all the same */
+        log_line(log, FP_LOG_NOTE, "the certificate of %s has run out; tell its keeper",
+                 account->server);
+    else
+        log_line(log, FP_LOG_NOTE, "the certificate of %s runs out in %d day%s; tell its keeper",
+                 account->server, days, days == 1 ? "" : "s");
+}
+
+/* Up to TLS and the capabilities. deadline covers it where TLS comes first; after it, `hard` is the
+ * end of everything. */
+static int greet(struct pop3 *pop3, const struct account *account, const struct tls_options *tls,
+                 int64_t hard, struct err *err)
+{
+    struct conn *conn = pop3_conn(pop3);
+    if (account->tls == ACCOUNT_TLS_IMPLICIT && conn_start_tls(conn, tls, err) < 0)
+        return -1;
+    conn_set_deadline(conn, hard);
+    if (pop3_greeting(pop3, err) < 0 || pop3_capa(pop3, err) < 0)
+        return -1;
+    return account->tls == ACCOUNT_TLS_STLS ? pop3_stls(pop3, tls, err) : 0;
+}
+
+/* A session that may log in. */
+static int meet(struct pop3 **out, const struct account *account, struct log *log, struct err *err)
+{
+    /* The hard end of everything: twice the time after which no message is begun. */
+    int64_t hard = clock_in(account->session_timeout * 2000 + GRACE_MS);
+    struct tls_options tls = tls_options(account, log);
+    struct conn *conn;
+    *out = NULL;
+    if (open_line(&conn, account, clock_in(account->timeout * 1000), log, err) < 0)
+        return -1;
+    struct pop3 *pop3 = pop3_new(conn, log);
+    if (greet(pop3, account, &tls, hard, err) < 0) {
+        explain_command(conn, err);
+        pop3_free(pop3);
+        return -1;
+    }
+    warn_of_end(account, conn, log);
+    *out = pop3;
+    return 0;
+}
+
+/* ---- login ---- */
+
+static int log_in(struct pop3 *pop3, const struct account *account, bool *token_refused,
+                  struct err *err)
 {
     const struct auth_options options = {
         .server = account->server,
@@ -40,40 +195,96 @@ static int log_in(struct pop3 *pop3, const struct account *account, struct err *
         .secret = &account->password,
         .is_token = account->token_command != NULL,
         .client_certificate = account->tls_cert_file != NULL,
+        .token_refused = token_refused,
     };
     return auth_login(pop3, &options, err);
 }
 
-static int greet(struct pop3 *pop3, const struct account *account, const struct tls_options *tls,
-                 struct err *err)
+/* Another token, and another try; on another connection if the server has dropped this one. The
+ * error stays what it was if there is no other token. */
+static int log_in_again(struct pop3 **pop3, const struct account *account, struct log *log,
+                        struct err *err)
 {
-    if (account->tls == ACCOUNT_TLS_IMPLICIT && conn_start_tls(pop3_conn(pop3), tls, err) < 0)
+    struct err was = *err;
+    bool ignored;
+    log_line(log, FP_LOG_NOTE, "%s; token_command is asked once more", was.text);
+    int renewed = account->renew(account->renew_ctx, err);
+    if (renewed != 0) {
+        if (renewed > 0)
+            *err = was;
         return -1;
-    if (pop3_greeting(pop3, err) < 0 || pop3_capa(pop3, err) < 0)
+    }
+    if (log_in(*pop3, account, &ignored, err) == 0)
+        return 0;
+    if (err->kind != ERR_CLOSED && err->kind != ERR_FRAMING)
         return -1;
-    return account->tls == ACCOUNT_TLS_STLS ? pop3_stls(pop3, tls, err) : 0;
+    pop3_free(*pop3);
+    return meet(pop3, account, log, err) == 0 ? log_in(*pop3, account, &ignored, err) : -1;
 }
 
 int connect_open(struct pop3 **out, const struct account *account, struct log *log, struct err *err)
 {
-    /* The hard end of everything: twice the time after which no message is begun. */
-    int64_t deadline = clock_in(account->session_timeout * 2000 + GRACE_MS);
-    struct dial_options dial = {.host = account->server,
-                                .port = account->port,
-                                .family = AF_UNSPEC,
-                                .deadline = clock_in(account->timeout * 1000)};
-    int fd;
+    bool token_refused = false;
+    struct pop3 *pop3;
     *out = NULL;
-    if (dial_tcp(&dial, &fd, err) < 0)
+    if (meet(&pop3, account, log, err) < 0)
         return -1;
-    struct pop3 *pop3 =
-        pop3_new(conn_new(fd, account->server, account->timeout * 1000, deadline), log);
-    struct tls_options tls = tls_options(account, log);
-    if (greet(pop3, account, &tls, err) < 0 || log_in(pop3, account, err) < 0) {
+    int result = log_in(pop3, account, &token_refused, err);
+    if (result < 0 && token_refused && account->renew != NULL)
+        result = log_in_again(&pop3, account, log, err);
+    if (result < 0) {
         pop3_free(pop3);
         return -1;
     }
     conn_set_grace(pop3_conn(pop3), STOP_GRACE_MS); /* from here on there is something to finish */
     *out = pop3;
     return 0;
+}
+
+/* ---- the pin ---- */
+
+static int spell_pin(struct conn *conn, const struct account *account, char *text, size_t cap,
+                     struct err *err)
+{
+    struct tls *tls = conn_tls(conn);
+    char pin[TLS_PIN_TEXT];
+    if (tls == NULL || tls_peer_pin(tls, pin) < 0)
+        return -1;
+    if (tls_is_trusted(tls))
+        snprintf(text, cap, "%s (verified: it is the key of %s)", pin,
+                 account->tls_server_name != NULL ? account->tls_server_name : account->server);
+    else
+        snprintf(text, cap, "%s (NOT verified: %.*s)", pin, (int)strcspn(err->text, "\n"),
+                 err->text);
+    return 0;
+}
+
+/* As far as the server's certificate; over implicit TLS not even its greeting is waited for. */
+static int reach_tls(struct pop3 *pop3, const struct account *account, struct log *log,
+                     struct err *err)
+{
+    struct tls_options tls = tls_options(account, log);
+    if (account->tls == ACCOUNT_TLS_IMPLICIT)
+        return conn_start_tls(pop3_conn(pop3), &tls, err);
+    if (pop3_greeting(pop3, err) < 0 || pop3_capa(pop3, err) < 0)
+        return -1;
+    return pop3_stls(pop3, &tls, err);
+}
+
+int connect_show_pin(const struct account *account, struct log *log, char *text, size_t cap,
+                     struct err *err)
+{
+    int64_t deadline = clock_in(account->timeout * 1000);
+    struct conn *conn;
+    if (account->tls == ACCOUNT_TLS_NONE)
+        return err_set(err, ERR_CONFIG,
+                       "tls is none: there is no certificate, and no pin; change tls to see it");
+    if (open_line(&conn, account, deadline, log, err) < 0)
+        return -1;
+    struct pop3 *pop3 = pop3_new(conn, log);
+    if (reach_tls(pop3, account, log, err) < 0)
+        explain_command(conn, err);
+    int result = spell_pin(conn, account, text, cap, err);
+    pop3_free(pop3);
+    return result;
 }

@@ -4,14 +4,22 @@
 #ifndef FP_SESSION_CONNECT_H
 #define FP_SESSION_CONNECT_H
 
+#include <stddef.h>
+
 #include "base/err.h"
 #include "base/log.h"
 #include "pop3/pop3.h"
 #include "session/account.h"
 
-/* Dials, secures as the account says (never less), reads the greeting, asks CAPA and logs in.
- * The pop3 is the caller's to free. log is borrowed for its life. */
+/* Finds the way there (through a proxy or a command if the account says so), secures as the account
+ * says (never less), reads the greeting, asks CAPA and logs in. A token that the server refuses is
+ * renewed once (account->renew). The pop3 is the caller's to free. log is borrowed for its life. */
 int connect_open(struct pop3 **pop3, const struct account *account, struct log *log,
                  struct err *err);
+
+/* Goes as far as TLS, without logging in, and writes the pin of the server's key into text, whether
+ * the certificate is trusted or not, and which of the two. ERR_CONFIG: tls = none. */
+int connect_show_pin(const struct account *account, struct log *log, char *text, size_t cap,
+                     struct err *err);
 
 #endif

@@ -11,7 +11,9 @@
 #include "session/batch.h"
 #include "session/blame.h"
 #include "session/pipe.h"
+#include "session/proof.h"
 
+#define BODY_MAX ((uint64_t)1024 * 1024 * 1024)
 #define ROOM_SPARE ((uint64_t)1024 * 1024) /* left free on the file system, for names and journal */
 
 struct numbers {
@@ -38,8 +40,14 @@ struct fetch {
     size_t room;            /* messages that may be open at once */
     uint32_t retrieving;    /* RETRs outstanding */
     bool winding_down;      /* no new message is begun */
-    bool odd;               /* the batch has a message whose length is not what LIST said */
+    uint32_t unproved;      /* RETRs sent since the last proof was asked for */
+    uint32_t last_asked;    /* message of the last RETR */
+    bool proving;           /* the answer to a proof is outstanding */
+    bool odd;               /* the batch has a message whose length is not what LIST said, or a
+                               refusal among its answers: without proof it is not believed */
+    bool like_status;       /* the body under way begins as a status line does */
     struct parcel *parcel;  /* being written */
+    uint64_t body_max;      /* no message is as long as that, whatever it says of itself */
     uint64_t budget;        /* octets there is room for */
     struct pending pending;
     int64_t told; /* clock_ms() of the last progress */
@@ -78,6 +86,7 @@ static void on_settled(void *ctx, const struct batch_item *item, enum parcel_out
     struct session_figures *figures = &fetch->job->run->figures;
     struct message *message = listing_find(fetch->listing, item->number);
     if (outcome == PARCEL_DELIVERED) {
+        journal_mark_tried(fetch->job->journal, item->entry); /* not again on a new connection */
         figures->fetched++;
         figures->octets += item->parcel->octets;
         if (plan_deletes_new(&fetch->job->rules))
@@ -93,8 +102,9 @@ static void on_settled(void *ctx, const struct batch_item *item, enum parcel_out
 /* Trouble on our side is trouble for every message: no new one is begun. */
 static void local_trouble(struct fetch *fetch, const struct err *err)
 {
-    if (fetch->job->local.kind == ERR_NONE)
-        fetch->job->local = *err;
+    if (fetch->job->local.kind != ERR_NONE)
+        return;
+    fetch->job->local = *err;
     fetch->winding_down = true;
     conn_set_deadline(pop3_conn(fetch->pop3), clock_in(STOP_GRACE_MS));
 }
@@ -121,16 +131,27 @@ static bool is_due(const struct fetch *fetch)
     return batch_is_full(&fetch->batch) || (fetch->batch.count > 0 && (one_at_a_time(fetch)));
 }
 
-/* An odd batch waits for its proof; what goes to a command waits until the pipe is empty. */
-static void commit_if_due(struct fetch *fetch)
+static bool is_what_was_delivered(struct fetch *fetch, struct message *message,
+                                  struct parcel *parcel)
 {
-    if (is_due(fetch) && !fetch->odd && deliver_unit(fetch->job->deliver) != 1)
-        commit(fetch);
+    const struct journal_entry *entry = journal_entry(fetch->job->journal, message->entry);
+    struct journal_print print = {.known = true};
+    print.has_message_id = header_has_message_id(parcel->header);
+    header_fingerprint(parcel->header, print.bytes);
+    if (entry->print.known && memcmp(entry->print.bytes, print.bytes, sizeof print.bytes) == 0)
+        return true;
+    journal_list(fetch->job->journal, message->entry, 0);
+    message->entry = JOURNAL_NONE;
+    listing_set_print(fetch->listing, message, &print);
+    return false;
 }
 
 /* A message that had to be fetched to be known, and turns out to be one that we have. */
 static bool is_known(struct fetch *fetch, struct message *message, struct parcel *parcel)
 {
+    if (message
+            ->compare) /* it was delivered, and could not show its header: is it still the same? */
+        return is_what_was_delivered(fetch, message, parcel);
     struct journal_print print = {.known = true};
     print.has_message_id = header_has_message_id(parcel->header);
     header_fingerprint(parcel->header, print.bytes);
@@ -183,7 +204,6 @@ static void accept_parcel(struct fetch *fetch, struct message *message, struct p
     if (plan_deletes_new(&fetch->job->rules))
         push_number(&fetch->dele, message->number);
 #endif
-    commit_if_due(fetch);
 }
 
 /* What follows is in step: the pending answer is what it seems to be. */
@@ -250,74 +270,36 @@ static bool next_message(struct fetch *fetch, uint32_t *number)
     }
 }
 
-/* The question whose answer shows that the server and we speak of the same message. */
+/* LIST may be wrong by much; a body without end is told by being longer than any mail is. */
+static uint64_t longest(uint64_t listed)
+{
+    return BODY_MAX + (listed > UINT64_MAX / 16 ? UINT64_MAX / 2 : 8 * listed);
+}
+
+/* Behind the last RETR there is for now, and behind the one that fills a batch. */
 static bool ask_proof(struct fetch *fetch, enum pop3_verb *verb, uint32_t *number)
 {
-    *number = fetch->batch.items[fetch->batch.count - 1].number;
-    const struct message *message = listing_find(fetch->listing, *number);
-    *verb = message->uidl_len > 0 ? POP3_UIDL_ONE : POP3_LIST_ONE;
-    if (message->uidl_len > 0 || message->size > 0)
-        return true;
-    fetch->odd = false; /* nothing to compare with: silence has to do */
-    return false;
-}
-
-struct proof {
-    const struct fetch *fetch;
-    const struct pop3_answer *answer;
-    bool there;
-};
-
-/* "n uidl" or "n size"; some servers leave the number out (Twisted). */
-static bool is_proof(const struct proof *proof, struct str text)
-{
-    const struct message *message = listing_find(proof->fetch->listing, proof->answer->number);
-    struct str uidl = listing_uidl(proof->fetch->listing, message), told;
-    uint32_t number;
-    uint64_t size;
-    if (proof->answer->verb == POP3_UIDL_ONE)
-        return str_equal(text, uidl) ||
-               (reply_uidl_line(text, REPLY_MESSAGES_MAX, &number, &told) == 0 &&
-                number == message->number && str_equal(told, uidl));
-    return (str_number(text, UINT64_MAX, &size) == 0 && size == message->size) ||
-           (reply_list_line(text, REPLY_MESSAGES_MAX, &number, &size) == 0 &&
-            number == message->number && size == message->size);
-}
-
-static int look_for_proof(void *ctx, struct str line, struct err *err)
-{
-    struct proof *proof = ctx;
-    (void)err;
-    proof->there = proof->there || is_proof(proof, str_trim(line));
-    return 0;
-}
-
-/* A refusal proves nothing, and silence has to do. */
-static int check_proof(struct fetch *fetch, const struct pop3_answer *answer, struct err *err)
-{
-    struct proof proof = {.fetch = fetch, .answer = answer};
-    struct pop3_taker taker = {.line = look_for_proof, .ctx = &proof};
-    proof.there = answer->reply.kind != REPLY_OK || is_proof(&proof, str_trim(answer->reply.text));
-    if (!proof.there && conn_peek(pop3_conn(fetch->pop3), err) > 0 &&
-        pop3_take_list(fetch->pop3, &taker, err) < 0)
-        return -1;
-    if (!proof.there)
-        return err_set(err, ERR_FRAMING,
-                       "the server's answers do not belong to what was asked; ask who runs it");
-    fetch->odd = false;
-    return 0;
+    if (fetch->unproved == 0 || fetch->proving)
+        return false;
+    *number = fetch->last_asked;
+    fetch->unproved = 0;
+    fetch->proving = proof_ask(listing_find(fetch->listing, *number), verb);
+    return fetch->proving;
 }
 
 static int next_of_mail(struct fetch *fetch, enum pop3_verb *verb, uint32_t *number)
 {
-    bool waits = fetch->odd && is_due(fetch); /* for its proof, with the pipe empty */
-    if (!waits && may_begin(fetch) && next_message(fetch, number)) {
-        *verb = POP3_RETR;
-        fetch->retrieving++;
+    if (is_due(fetch) && ask_proof(fetch, verb, number))
         return 1;
-    }
-    return fetch->odd && fetch->batch.count > 0 && pop3_outstanding(fetch->pop3) == 0 &&
-           ask_proof(fetch, verb, number);
+    if (!may_begin(fetch) || !next_message(fetch, number))
+        return ask_proof(fetch, verb, number);
+    *verb = POP3_RETR;
+    if (fetch->body_max < longest(listing_find(fetch->listing, *number)->size))
+        fetch->body_max = longest(listing_find(fetch->listing, *number)->size);
+    fetch->retrieving++;
+    fetch->unproved++;
+    fetch->last_asked = *number;
+    return 1;
 }
 
 static int next(void *ctx, enum pop3_verb *verb, uint32_t *number, struct err *err)
@@ -338,7 +320,10 @@ static int next(void *ctx, enum pop3_verb *verb, uint32_t *number, struct err *e
 
 static int begin(struct fetch *fetch, struct err *err)
 {
-    return fetch->parcel != NULL ? 0 : deliver_begin(fetch->job->deliver, &fetch->parcel, err);
+    if (fetch->parcel != NULL)
+        return 0;
+    fetch->like_status = false;
+    return deliver_begin(fetch->job->deliver, &fetch->parcel, err);
 }
 
 static int write_body(void *ctx, const char *bytes, size_t len, struct err *err)
@@ -351,8 +336,13 @@ static int write_body(void *ctx, const char *bytes, size_t len, struct err *err)
     }
     if (begin(fetch, err) < 0)
         return -1;
+    if (fetch->parcel->octets == 0)
+        fetch->like_status =
+            len >= 4 && (memcmp(bytes, "+OK", 3) == 0 || memcmp(bytes, "-ERR", 4) == 0);
     if (max != 0 && fetch->parcel->octets + len > max)
         return err_set(err, ERR_MESSAGE, "it is longer than max_size, whatever LIST says");
+    if (fetch->parcel->octets + len > fetch->body_max)
+        return err_set(err, ERR_MESSAGE, "it has no end: far longer than LIST says");
     tell_progress(fetch);
     struct sink sink = spool_sink(fetch->parcel);
     return sink.write(sink.ctx, bytes, len, err);
@@ -391,33 +381,38 @@ static void message_refused(struct fetch *fetch, const struct pop3_answer *answe
 /* Some servers count a line end as one octet. */
 static bool is_odd(const struct fetch *fetch, const struct message *message, uint64_t octets)
 {
-    return one_at_a_time(fetch) ||
-           (message->size != octets && message->size != fetch->parcel->octets);
+    return message->size != octets && message->size != fetch->parcel->octets;
 }
 
-static void retrieved(struct fetch *fetch, const struct pop3_answer *answer, int taken,
-                      struct err *err)
+static int retrieved(struct fetch *fetch, const struct pop3_answer *answer, int taken,
+                     struct err *err)
 {
+    struct message *message = listing_find(fetch->listing, answer->number);
     fetch->retrieving--;
     if (taken == 0 && answer->reply.kind != REPLY_OK) {
+        fetch->odd = true;
         message_refused(fetch, answer);
-        return;
+        return 0;
     }
     if (taken == 0 && fetch->job->local.kind != ERR_NONE) { /* an empty one, while winding down */
         drop_parcel(fetch);
-        return;
+        return 0;
     }
     if (taken < 0 || begin(fetch, err) < 0 ||
         deliver_finish(fetch->job->deliver, fetch->parcel, err) < 0) {
         body_failed(fetch, answer->number, err);
-        return;
+        return 0;
     }
-    struct message *message = listing_find(fetch->listing, answer->number);
+    bool odd = is_odd(fetch, message, answer->octets);
+    if (odd && fetch->like_status) /* a stray status line took the place of the true one */
+        return err_set(err, ERR_FRAMING,
+                       "two status lines for one answer; ask who runs the server");
+    fetch->odd = fetch->odd || odd;
     fetch->parcel->uidl = listing_uidl_text(fetch->listing, message);
-    fetch->odd = fetch->odd || is_odd(fetch, message, answer->octets);
     fetch->pending =
         (struct pending){.there = true, .number = answer->number, .parcel = fetch->parcel};
     fetch->parcel = NULL;
+    return 0;
 }
 
 static void dele_answered(struct fetch *fetch, const struct pop3_answer *answer)
@@ -438,11 +433,15 @@ static int on_answer(void *ctx, const struct pop3_answer *answer, int taken, str
     struct fetch *fetch = ctx;
     confirm(fetch);
     if (answer->verb == POP3_UIDL_ONE || answer->verb == POP3_LIST_ONE) {
-        if (check_proof(fetch, answer, err) < 0)
+        const struct message *message = listing_find(fetch->listing, answer->number);
+        fetch->proving = false;
+        if (proof_check(fetch->pop3, fetch->listing, message, answer, err) < 0)
             return -1;
-        commit_if_due(fetch);
+        fetch->odd = false;
+        if (deliver_unit(fetch->job->deliver) != 1) /* a command waits until the pipe is empty */
+            commit(fetch);
     } else if (answer->verb == POP3_RETR) {
-        retrieved(fetch, answer, taken, err);
+        return retrieved(fetch, answer, taken, err);
     } else {
         dele_answered(fetch, answer);
     }
@@ -451,8 +450,11 @@ static int on_answer(void *ctx, const struct pop3_answer *answer, int taken, str
 
 /* ---- the whole ---- */
 
+/* What a connection broke over may break this one too; if QUIT has nothing to carry out, nothing is
+ * at stake once all else is committed. */
 static void plan_numbers(struct fetch *fetch, const uint32_t *verified, uint32_t count)
 {
+    bool at_stake = count > 0 || plan_deletes_new(&fetch->job->rules);
     for (uint32_t i = 0; i < fetch->listing->count; i++) {
         const struct message *message = &fetch->listing->messages[i];
         bool first = message->action == (fetch->job->alone ? PLAN_ALONE : PLAN_FETCH);
@@ -461,6 +463,10 @@ static void plan_numbers(struct fetch *fetch, const uint32_t *verified, uint32_t
         else if (message->action == PLAN_RETRY && !fetch->job->alone)
             push_number(&fetch->retries, message->number);
     }
+    fetch->job->doubted_too = !at_stake;
+    for (uint32_t i = 0; i < fetch->listing->count && !at_stake && !fetch->job->alone; i++)
+        if (fetch->listing->messages[i].action == PLAN_ALONE)
+            push_number(&fetch->retries, fetch->listing->messages[i].number);
     for (uint32_t i = 0; i < count; i++)
         push_number(&fetch->dele, verified[i]);
 }
@@ -497,12 +503,18 @@ static void out_of_step(struct fetch *fetch, const struct pop3_answer *answer,
 static void broken(struct fetch *fetch, const struct pop3_answer *answer, const struct err *why)
 {
     bool in_step = answer->reply.kind != REPLY_JUNK;
+    bool in_body = answer->number != 0 && answer->verb == POP3_RETR;
+    bool ours = in_body && in_step && answer->given_up && err_keeps_connection(why->kind);
     drop_parcel(fetch);
     if (in_step || (why->kind != ERR_FRAMING && fetch->pending.parcel != NULL))
         confirm(fetch);
-    if (why->kind == ERR_FRAMING)
+    if (ours && why->kind == ERR_MESSAGE)
+        blame_fault(fetch->job, fetch->listing, answer->number, why);
+    else if (ours)
+        local_trouble(fetch, why);
+    else if (why->kind == ERR_FRAMING)
         out_of_step(fetch, answer, why);
-    else if (answer->number != 0 && answer->verb == POP3_RETR &&
+    else if (in_body && fetch->job->local.kind == ERR_NONE &&
              (why->kind == ERR_TIMEOUT || why->kind == ERR_CLOSED))
         blame_break(fetch->job, fetch->listing, answer->number, why);
     fetch->pending.there = false;
@@ -521,6 +533,8 @@ static int run(struct fetch *fetch, struct err *err)
         if (ran < 0)
             broken(fetch, &answer, err);
         commit(fetch);
+        if (ran < 0 && err->kind == ERR_MESSAGE)
+            err->kind = ERR_FRAMING; /* one message's fault: the others are worth a connection */
         if (ran < 0)
             return -1;
     } while (!is_done(fetch));

@@ -373,7 +373,8 @@ void journal_learn(struct journal *journal, uint32_t id, const struct journal_su
     entry->size = subject->size;
     if (subject->print.known)
         entry->print = subject->print;
-    store_uidl(journal, id, subject->uidl);
+    if (subject->uidl.len > 0) /* a UIDL that is kept back today may be told again tomorrow */
+        store_uidl(journal, id, subject->uidl);
     if (entry->state != JOURNAL_FREE)
         note(journal, id, store_verb(entry->state));
 }
@@ -427,6 +428,12 @@ void journal_fail(struct journal *journal, uint32_t id, const char *reason)
     settle(journal, id, doubted ? JOURNAL_DOUBTED : JOURNAL_FAILED, reason);
 }
 
+void journal_put_off(struct journal *journal, uint32_t id, const char *reason)
+{
+    bool doubted = journal->entries[id].state == JOURNAL_DOUBTED;
+    settle(journal, id, doubted ? JOURNAL_DOUBTED : JOURNAL_FAILED, reason);
+}
+
 void journal_doubt(struct journal *journal, uint32_t id, const char *reason)
 {
     settle(journal, id, JOURNAL_DOUBTED, reason);
@@ -448,6 +455,8 @@ void journal_retry(struct journal *journal, uint32_t id)
 void journal_listed_all(struct journal *journal, int64_t day)
 {
     bool new_day = day > 0 && (uint64_t)day > journal->last_day;
+    if (day > 0 && !new_day && (uint64_t)day < journal->last_day)
+        journal->last_day = (uint64_t)day; /* a clock was wrong, then or now: counts nothing */
     if (new_day) {
         journal->days++;
         journal->last_day = (uint64_t)day;

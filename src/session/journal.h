@@ -115,6 +115,8 @@ void journal_drop(struct journal *journal, uint32_t id); /* a TAKEN one is what 
 void journal_done(struct journal *journal, uint32_t id);
 void journal_gone(struct journal *journal, uint32_t id);
 void journal_fail(struct journal *journal, uint32_t id, const char *reason); /* tries + 1 */
+/* It may work later: asked for after the others by the next run, and no try is counted. */
+void journal_put_off(struct journal *journal, uint32_t id, const char *reason);
 /* The connection broke over it, which may be the network's fault: no try is counted. */
 void journal_doubt(struct journal *journal, uint32_t id, const char *reason);
 void journal_hold(struct journal *journal, uint32_t id, const char *reason);

@@ -38,7 +38,7 @@ const char *listing_uidl_text(const struct listing *listing, const struct messag
 /* Lists come in order from every sane server, so the place is at the end or close to it. */
 static uint32_t place_of(const struct listing *listing, uint32_t number)
 {
-    uint32_t low = 0, high = listing->count;
+    uint32_t low = 0, high = listing->sorted;
     if (high > 0 && listing->messages[high - 1].number < number)
         return high;
     while (low < high) {
@@ -54,8 +54,8 @@ static uint32_t place_of(const struct listing *listing, uint32_t number)
 struct message *listing_find(struct listing *listing, uint32_t number)
 {
     uint32_t at = place_of(listing, number);
-    return at < listing->count && listing->messages[at].number == number ? &listing->messages[at]
-                                                                         : NULL;
+    return at < listing->sorted && listing->messages[at].number == number ? &listing->messages[at]
+                                                                          : NULL;
 }
 
 /* Appends; order is restored once, when the list is whole. */
@@ -94,24 +94,34 @@ static int by_number(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Ascending, each number once. A number that was said twice keeps neither UIDL: the server does not
- * know what it says, so the message has to show its header. */
+/* One number, said twice: by UIDL, which does not know what it says, so neither counts; or by LIST
+ * for a message that UIDL passed over. */
+static void merge(struct message *kept, const struct message *twin)
+{
+    if (kept->uidl_len > 0 && twin->uidl_len > 0)
+        kept->uidl_len = 0;
+    if (kept->size == 0)
+        kept->size = twin->size;
+}
+
+/* Ascending, each number once. */
 static void put_in_order(struct listing *listing)
 {
     uint32_t kept = 0;
     bool sorted = true;
     for (uint32_t i = 1; i < listing->count && sorted; i++)
         sorted = listing->messages[i - 1].number < listing->messages[i].number;
+    listing->sorted = listing->count;
     if (sorted)
         return;
     qsort(listing->messages, listing->count, sizeof *listing->messages, by_number);
     for (uint32_t i = 0; i < listing->count; i++) {
         if (kept > 0 && listing->messages[kept - 1].number == listing->messages[i].number)
-            listing->messages[kept - 1].uidl_len = 0;
+            merge(&listing->messages[kept - 1], &listing->messages[i]);
         else
             listing->messages[kept++] = listing->messages[i];
     }
-    listing->count = kept;
+    listing->count = listing->sorted = kept;
 }
 
 /* A number that UIDL did not list is a message all the same, one without a UIDL. */
@@ -175,7 +185,12 @@ static int answer(void *ctx, const struct pop3_answer *answer, int taken, struct
         put_in_order(fetching->listing);
     } else if (answer->verb == POP3_STAT && ok) {
         if (reply_stat(answer->reply.text, &fetching->stat, &octets) < 0)
-            return err_set(err, ERR_PROTOCOL, "the server's answer to STAT makes no sense");
+            return err_set(err, ERR_PROTOCOL,
+                           "the server's answer to STAT makes no sense; ask who "
+                           "runs it");
+    } else if (answer->verb == POP3_STAT) {
+        return pop3_refused(fetching->pop3, &answer->reply, ERR_AGAIN,
+                            "UIDL, LIST and STAT refused", err);
     }
     memmove(fetching->verbs, fetching->verbs + 1, sizeof fetching->verbs[0] * 2);
     fetching->count--;
@@ -203,6 +218,7 @@ static int fetch_stat(struct fetching *fetching, struct err *err)
         return -1;
     for (uint32_t number = 1; number <= fetching->stat; number++)
         append(fetching->listing, number);
+    put_in_order(fetching->listing);
     return 0;
 }
 

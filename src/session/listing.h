@@ -29,12 +29,14 @@ struct message {
     uint32_t print;   /* private: 1 + index, 0 for none */
     unsigned char uidl_len;
     unsigned char action; /* enum plan_action */
+    bool compare;         /* its entry is believed only if its header is found to be the same */
     bool vague;           /* the UIDL does not tell it: it needs a print */
 };
 
 struct listing {
     struct message *messages; /* in the order of their numbers */
     uint32_t count, cap;
+    uint32_t sorted; /* so many, from the front, are in order */
     struct buf uidls;
     struct journal_print *prints;
     uint32_t print_count, print_cap;

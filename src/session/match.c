@@ -119,7 +119,10 @@ static bool may_be(const struct matching *matching, uint32_t id, const struct me
     struct str uidl = listing_uidl(matching->listing, message);
     if (entry->listed != 0 || !is_same(entry, print, message->size))
         return false;
-    if (str_equal(journal_uidl(matching->journal, id), uidl))
+    struct str known = journal_uidl(matching->journal, id);
+    if (uidl.len == 0 || known.len == 0) /* one side tells no UIDL: the header decides */
+        return entry->state != JOURNAL_GONE || uidl.len == known.len;
+    if (str_equal(known, uidl))
         return true;
     return matching->listing->any_uidl && entry->state != JOURNAL_GONE;
 }
@@ -189,8 +192,7 @@ static bool is_reset(const struct matching *matching)
     uint32_t expected = 0, missing = 0, unknown = 0;
     for (uint32_t id = 0; id < journal_count(matching->journal); id++) {
         const struct journal_entry *entry = journal_entry(matching->journal, id);
-        if (entry->state == JOURNAL_FREE || entry->state == JOURNAL_GONE || entry->absent != 0 ||
-            entry->uidl_len == 0)
+        if (entry->state == JOURNAL_FREE || entry->state == JOURNAL_GONE)
             continue;
         expected++;
         missing += entry->listed == 0;

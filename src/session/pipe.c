@@ -27,7 +27,7 @@ int pipe_run(const struct pipe *pipe, struct pop3_answer *broken, struct err *er
         if (pop3_outstanding(pipe->pop3) == 0)
             return 0;
         int taken = pop3_take(pipe->pop3, pipe->taker, answer, err);
-        if (taken < 0 && !err_keeps_connection(err->kind))
+        if (taken < 0 && answer->given_up)
             return -1;
         if (pipe->answer(pipe->ctx, answer, taken, err) < 0)
             return -1;

@@ -1,5 +1,7 @@
 #include "session/plan.h"
 
+#define CLOCK_SET 1767225600 /* 2026-01-01 */
+
 static enum plan_action fetch(const struct plan_rules *rules, const struct plan_message *message,
                               enum plan_action how, uint32_t *fetched)
 {
@@ -13,10 +15,13 @@ static enum plan_action fetch(const struct plan_rules *rules, const struct plan_
 
 static bool is_due(const struct plan_rules *rules, const struct plan_message *message)
 {
+    if (rules->never_delete)
+        return false;
     if (!message->keep || rules->flush)
         return true;
-    /* A clock that jumped back makes a message younger than it is, never older. */
-    return rules->keep == PLAN_KEEP_FOR && rules->now - message->first_seen >= rules->keep_seconds;
+    /* A date from before there was a fetchpop comes from a clock that was not set. */
+    return rules->keep == PLAN_KEEP_FOR && message->first_seen >= CLOCK_SET &&
+           rules->now - message->first_seen >= rules->keep_seconds;
 }
 
 enum plan_action plan_decide(const struct plan_rules *rules, const struct plan_message *message,
@@ -33,7 +38,8 @@ enum plan_action plan_decide(const struct plan_rules *rules, const struct plan_m
     case JOURNAL_HELD:
         return PLAN_LEAVE;
     case JOURNAL_GONE: /* it was deleted, and is back */
-        return PLAN_DELETE;
+        return !rules->never_delete && (rules->flush || plan_deletes_new(rules)) ? PLAN_DELETE
+                                                                                 : PLAN_LEAVE;
     case JOURNAL_DONE:
         break;
     }
@@ -44,5 +50,7 @@ enum plan_action plan_decide(const struct plan_rules *rules, const struct plan_m
 
 bool plan_deletes_new(const struct plan_rules *rules)
 {
+    if (rules->never_delete)
+        return false;
     return rules->keep == PLAN_NOKEEP || (rules->keep == PLAN_KEEP_FOR && rules->keep_seconds == 0);
 }

@@ -23,6 +23,7 @@ struct plan_rules {
     enum { PLAN_KEEP, PLAN_NOKEEP, PLAN_KEEP_FOR } keep;
     int64_t keep_seconds;  /* PLAN_KEEP_FOR: delete when first seen that long ago */
     bool fetch_seen;       /* -a: fetch what earlier runs have delivered, too */
+    bool never_delete;     /* -k: this run deletes nothing */
     bool flush;            /* -F: delete what earlier runs have delivered and kept */
     uint64_t max_size;     /* octets; 0: none */
     uint32_t max_messages; /* fetched in one run; 0: none */

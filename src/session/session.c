@@ -15,6 +15,7 @@
 
 #define RECONNECTS_MAX 5 /* after framing faults, each of a message not suspected before */
 #define SECONDS_A_DAY 86400
+#define NOOP_MS ((int64_t)60 * 1000)
 
 /* Everything of one poll. */
 struct session {
@@ -29,6 +30,7 @@ struct session {
     struct listing listing;
     uint32_t *verified,
         verified_count; /* may be deleted: delivered by an earlier run, and the same */
+    int64_t next_noop;  /* clock_ms() */
     bool counted;       /* figures of the listing are there: later connections see less */
     bool listing_junk;  /* lines in both lists that make no sense: mail may be missing */
 };
@@ -45,6 +47,19 @@ static enum deliver_kind kind_of(enum account_target target)
     }
 }
 
+/* NOOP, while a command keeps us and the server might think that we are gone. */
+static void keep_alive(void *ctx)
+{
+    struct session *session = ctx;
+    struct reply reply;
+    struct err ignored; /* whoever speaks to the server next meets it again */
+    if (session->pop3 == NULL || pop3_outstanding(session->pop3) > 0 ||
+        clock_left(session->next_noop) > 0)
+        return;
+    session->next_noop = clock_in(NOOP_MS);
+    (void)pop3_call(session->pop3, str_from("NOOP"), NULL, &reply, &ignored);
+}
+
 static void fill_settings(struct session *session)
 {
     const struct account *account = session->account;
@@ -59,6 +74,8 @@ static void fill_settings(struct session *session)
         .mailbox = session->mailbox,
         .account = account->title,
         .log = session->log,
+        .idle = keep_alive,
+        .idle_ctx = session,
     };
 }
 
@@ -72,6 +89,7 @@ static void fill_rules(struct session *session)
     rules->keep_seconds = account->keep_seconds;
     rules->fetch_seen = account->fetch_seen;
     rules->flush = account->flush;
+    rules->never_delete = account->never_delete;
     rules->max_size = account->max_size;
     rules->max_messages = account->max_messages;
     rules->max_tries = account->max_tries > UINT16_MAX ? UINT16_MAX : (uint16_t)account->max_tries;
@@ -124,6 +142,14 @@ static void set_window(struct session *session)
     pop3_set_window(session->pop3, pipelining ? POP3_WINDOW : 1);
 }
 
+/* Mail may be missing: each list that worked has lines that make no sense. */
+static bool is_junk(const struct listing *listing)
+{
+    bool uidl = listing->uidl_junk > 0 || !listing->has_uidl;
+    bool list = listing->list_junk > 0 || !listing->has_list;
+    return uidl && list && listing->uidl_junk + listing->list_junk > 0;
+}
+
 /* That there are no UIDLs is said once: when the first message without one is met. */
 static bool was_said(const struct session *session)
 {
@@ -144,7 +170,7 @@ static int list(struct session *session, struct err *err)
     set_window(session);
     if (!session->counted)
         session->run->figures.listed = listing->count;
-    session->listing_junk = listing->uidl_junk > 0 && listing->list_junk > 0;
+    session->listing_junk = is_junk(listing);
     if (!listing->has_uidl && listing->count > 0 && !was_said(session)) {
         log_line(session->log, FP_LOG_NOTE,
                  "the server has no UIDL; messages are told by their headers");
@@ -182,12 +208,12 @@ static bool was_tried(const struct session *session, const struct message *messa
 static void make_plan(struct session *session)
 {
     struct session_figures *figures = &session->run->figures;
-    uint32_t fetched = 0;
+    uint32_t fetched = figures->fetched; /* by earlier connections of this run */
     for (uint32_t i = 0; i < session->listing.count; i++) {
         struct message *message = &session->listing.messages[i];
         struct plan_message known = fetch_plan_message(session->journal, message);
         message->action = (unsigned char)plan_decide(&session->job.rules, &known, &fetched);
-        if (was_tried(session, message))
+        if (was_tried(session, message) && message->action != PLAN_DELETE)
             message->action = PLAN_LEAVE;
         if (!session->counted)
             count_planned(figures, message, known.known);
@@ -215,12 +241,17 @@ static void verify_print(void *ctx, uint32_t number, const struct journal_print 
         session->verified[session->verified_count++] = number;
         return;
     }
+    if (!print->known) { /* it has to be fetched to be compared; if that is too much, it stays */
+        uint64_t max = session->job.rules.max_size;
+        message->compare = true;
+        message->action = max != 0 && message->size > max ? PLAN_LEAVE : PLAN_FETCH;
+        return;
+    }
     journal_list(session->journal, message->entry, 0);
     message->entry = JOURNAL_NONE;
     message->action = PLAN_FETCH;
     message->vague = true;
-    if (print->known)
-        listing_set_print(&session->listing, message, print);
+    listing_set_print(&session->listing, message, print);
     log_line(session->log, FP_LOG_NOTE,
              "message %u has the UIDL of one that was delivered, but not its header; it is fetched",
              number);
@@ -264,8 +295,8 @@ static int quit(struct session *session, const uint32_t *deleted, uint32_t count
 {
     bool confirmed = false;
     bool wait = count > 0 || session->run->figures.fetched > 0;
-    if (pop3_quit(session->pop3, wait, &confirmed, err) < 0)
-        return count > 0 ? -1 : 0;
+    if (pop3_quit(session->pop3, wait, count > 0, &confirmed, err) < 0)
+        return count > 0 || err->kind == ERR_FRAMING ? -1 : 0;
     if (confirmed)
         return note_deleted(session, deleted, count, err);
     if (count == 0)
@@ -286,6 +317,25 @@ static int fetch_and_quit(struct session *session, struct err *err)
     return result;
 }
 
+static void tell_plan(struct session *session)
+{
+    static const char *const words[] = {[PLAN_FETCH] = "would be fetched",
+                                        [PLAN_RETRY] = "would be tried again",
+                                        [PLAN_ALONE] = "would be tried again, alone",
+                                        [PLAN_DELETE] = "would be deleted, if it is still the same",
+                                        [PLAN_REFUSE] = "is longer than max_size"};
+    char name[LOG_QUOTE_MAX + 40];
+    for (uint32_t i = 0; i < session->listing.count; i++) {
+        const struct message *message = &session->listing.messages[i];
+        session->run->figures.deleted += message->action == PLAN_DELETE;
+        if (message->action == PLAN_LEAVE)
+            continue;
+        listing_name(&session->listing, message, session->log, name, sizeof name);
+        log_line(session->log, FP_LOG_NOTE, "%s, %llu octets: %s", name,
+                 (unsigned long long)message->size, words[message->action]);
+    }
+}
+
 static int poll_connected(struct session *session, struct err *err)
 {
     if (list(session, err) < 0)
@@ -293,12 +343,15 @@ static int poll_connected(struct session *session, struct err *err)
     make_plan(session);
     if (session->run->progress != NULL)
         session->run->progress(session->run->ctx, &session->run->figures);
+    if (session->run->mode == SESSION_DRY_RUN)
+        tell_plan(session);
     if (session->run->mode != SESSION_POLL) {
         bool confirmed;
         struct err ignored; /* nothing was to be deleted */
-        (void)pop3_quit(session->pop3, false, &confirmed, &ignored);
+        (void)pop3_quit(session->pop3, false, false, &confirmed, &ignored);
         return 0;
     }
+    session->next_noop = clock_in(NOOP_MS);
     if (verify(session, err) < 0)
         return err_prefix(err, "looking at delivered mail");
     refuse_long_ones(session);
@@ -330,8 +383,11 @@ static int poll_most(struct session *session, struct err *err)
         bool careful = session->job.careful;
         int result = poll_once(session, err);
         if (result == 0 || err->kind != ERR_FRAMING || round == RECONNECTS_MAX || stop_asked() ||
+            clock_left(session->job.deadline) == 0 ||
             (session->job.blamed == blamed && session->job.careful == careful))
             return result;
+        if (round > 0)
+            session->job.careful = true; /* what comes through one by one is not fetched again */
         log_line(session->log, FP_LOG_NOTE, "%s; connecting anew", err->text);
         err_clear(err);
     }
@@ -367,9 +423,15 @@ static int poll_doubted(struct session *session, struct err *err)
 
 static int poll_server(struct session *session, struct err *err)
 {
-    if (poll_most(session, err) < 0)
-        return -1;
-    return session->run->mode == SESSION_POLL ? poll_doubted(session, err) : 0;
+    int result = poll_most(session, err);
+    if (session->run->mode != SESSION_POLL || (result < 0 && err->kind != ERR_FRAMING))
+        return result;
+    if (result <
+        0) { /* the rest is for the next run; those that are to blame have their turn now */
+        log_line(session->log, FP_LOG_ERROR, "%s; the rest comes next time", err->text);
+        session->job.later++;
+    }
+    return poll_doubted(session, err);
 }
 
 /* ---- the whole ---- */
@@ -392,7 +454,13 @@ static int conclude(struct session *session, int result, struct err *err)
     struct err more = {.kind = ERR_NONE};
     if (result == 0)
         err_clear(err);
-    worse(err, &job->local);
+    if (job->local.kind != ERR_NONE) { /* what came of it is not worth telling */
+        more = *err;
+        *err = job->local;
+        more.text[0] = '\0';
+        worse(err, &more);
+        err_clear(&more);
+    }
     if (job->cut_short)
         err_set(&more, stop_asked() ? ERR_STOPPED : ERR_TIMEOUT,
                 stop_asked()

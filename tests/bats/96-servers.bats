@@ -197,14 +197,9 @@ wrong_password() {
     everything alice implicit
 }
 
-@test "mailutils: the same over STLS, and without pipelining" {
+@test "mailutils: over STLS and without pipelining, keep = no empties it" {
     here mailutils
-    everything alice stls 'pipelining = "off"'
-}
-
-@test "mailutils: keep = no empties it" {
-    here mailutils
-    nothing_left bob stls
+    nothing_left bob stls 'pipelining = "off"'
 }
 
 @test "mailutils: ways to log in; a wrong password" {

@@ -8,6 +8,7 @@ import platform
 import shutil
 import signal
 import sys
+import time
 
 import lab
 import report
@@ -75,6 +76,31 @@ def file_system(folder):
     return kind
 
 
+def congestion_control():
+    try:
+        with open("/proc/sys/net/ipv4/tcp_congestion_control", encoding="ascii") as name:
+            return name.read().strip()
+    except OSError:
+        return "unknown"
+
+
+def measure_disk(folder):
+    """(MB/s of a large file with its fsync, median ms of the fsync of a new small one)."""
+    def write(octets):
+        begin = time.monotonic()
+        with open(f"{folder}/disk", "wb") as out:
+            out.write(octets)
+            out.flush()
+            os.fsync(out.fileno())
+        os.unlink(f"{folder}/disk")
+        return time.monotonic() - begin
+
+    large = bytes(64 << 20)
+    os.sync()
+    rate = len(large) / sorted(write(large) for _ in range(3))[1] / 1e6
+    return rate, sorted(write(b"x" * 4096) for _ in range(21))[10] * 1e3
+
+
 def measure(chosen, found):
     the_lab = lab.Lab(chosen.dir, find_tools(chosen))
     try:
@@ -85,6 +111,8 @@ def measure(chosen, found):
                  f"{'1 round' if chosen.rounds == 1 else f'medians of {chosen.rounds} rounds'}; "
                  f"delay by {the_lab.line}: echo {echo:.1f} ms")
         print(about + f", connect {connect:.1f} ms, {rate:.0f} MB/s")
+        print("disk: {:.0f} MB/s, {:.2f} ms for one fsync; load {:.1f}; TCP {}".format(
+            *measure_disk(the_lab.top), os.getloadavg()[0], congestion_control()))
         if abs(echo - 2 * lab.DELAY_MS) > 5:
             raise lab.Failed(f"the slow line has {echo:.1f} ms instead of {2 * lab.DELAY_MS}")
         the_lab.start_lister([1000, 10_000, 100_000] + ([] if chosen.quick else [1_000_000]))

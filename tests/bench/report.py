@@ -100,8 +100,8 @@ class Plot:
 
     def bars(self, results):
         """A group for each workload: a bar each client, its length the seconds as a multiple of
-        the floor's, cut off at 10; a black tick where the aim is."""
-        left, unit, limit = 330, 52.0, 10
+        the floor's, cut off at 8; a black tick where the aim is."""
+        left, unit, limit = 330, 52.0, 8
         for result in results:
             self.text(left - 10, self.bottom + 16, result["title"], anchor="end")
             top = self.bottom

@@ -196,14 +196,15 @@ def poll_seen(bench, count):
 
 
 def seen(bench):
+    """The aim beside the floor is Dovecot's row. The lister has its listings ready and sends them
+    as fast as the wire goes: there the client's own work is all that is seen, and how it grows."""
     count = bench.scaled(100_000)
+    seen_dovecot(bench, count)
     took = show(bench, f"{count:,} seen messages (lister)", poll_seen(bench, count), rate=False)
-    bench.report.at_most("fetchpop : floor", took["fetchpop"] / took["floor"], 1.05)
     more = show(bench, f"{10 * count:,} seen messages (lister)", poll_seen(bench, 10 * count),
                 rate=False)
     bench.report.at_most(f"fetchpop, {10 * count:,} : {count:,}",
                          more["fetchpop"] / took["fetchpop"], 10)
-    seen_dovecot(bench, count)
 
 
 def seen_dovecot(bench, count):

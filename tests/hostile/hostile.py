@@ -18,6 +18,7 @@ import dataclasses
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -196,12 +197,9 @@ class World:
             run.out, run.err = child.communicate(timeout=seconds)
             run.status = child.returncode
         except subprocess.TimeoutExpired:
-            child.terminate()
-            try:
-                run.out, run.err = child.communicate(timeout=8)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                run.out, run.err = child.communicate()
+            for pid in children(child.pid) + [child.pid]:
+                os.kill(pid, signal.SIGKILL)
+            run.out, run.err = child.communicate()
             run.status = "still running after %d s" % seconds
         finally:
             done.set()

@@ -18,6 +18,9 @@ FENCES = {
     r"confuse\.h": {"src/app/config.c"},
     r"openssl/.*": {"src/net/tls.c", "src/net/trust.c", "src/base/digest.c"},
     r"sasl/.*": {"src/pop3/sasl.c"},
+    r"idn2\.h": {"src/net/idn.c"},
+    r"resolv\.h": {"src/net/dns.c"},
+    r"arpa/nameser\.h": {"src/net/dns.c", "src/net/srv.c"},
 }
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', re.M)

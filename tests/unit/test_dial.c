@@ -19,14 +19,14 @@
 
 static struct sockaddr_storage addresses[MAX_FOUND];
 static struct addrinfo found[MAX_FOUND];
-static int count, answer;
+static int count, answer, asked_for;
 
 int getaddrinfo(const char *restrict host, const char *restrict port,
                 const struct addrinfo *restrict hints, struct addrinfo **restrict list)
 {
     (void)host;
     (void)port;
-    (void)hints;
+    asked_for = hints->ai_family;
     *list = found;
     return answer;
 }
@@ -107,10 +107,14 @@ static unsigned closed_port(void)
     return port;
 }
 
+static const char *source;
+static int family = AF_UNSPEC;
+
 static int dial(int64_t ms, int *fd, struct err *err)
 {
     struct dial_options options = {
-        .host = "pop.test", .port = 995, .family = AF_UNSPEC, .deadline = clock_in(ms)
+        .host = "pop.test", .port = 995, .family = family, .source = source,
+        .deadline = clock_in(ms)
     };
 
     *fd = -1;
@@ -142,6 +146,9 @@ static void test_plain(unsigned good)
     ok(fcntl(fd, F_GETFD) & FD_CLOEXEC, "close-on-exec");
     getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, &len);
     ok(on != 0, "TCP_NODELAY");
+    on = 0;
+    getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, &len);
+    ok(on != 0, "SO_KEEPALIVE");
     close(fd);
 }
 
@@ -230,6 +237,53 @@ static void test_names(void)
     answer = 0;
 }
 
+static void test_family(void)
+{
+    struct err err;
+    int fd;
+
+    answer = EAI_NONAME;
+    family = AF_INET;
+    is_int(dial(1000, &fd, &err), -1, "IPv4 alone");
+    is_int(asked_for, AF_INET, "is what is asked for");
+    ok(strstr(err.text, "no IPv4 address") != NULL, "%s", err.text);
+    family = AF_INET6;
+    is_int(dial(1000, &fd, &err), -1, "IPv6 alone");
+    is_int(asked_for, AF_INET6, "is what is asked for");
+    ok(strstr(err.text, "no IPv6 address") != NULL, "%s", err.text);
+    family = AF_UNSPEC;
+    answer = 0;
+}
+
+static void test_source(unsigned good)
+{
+    struct sockaddr_in own = { .sin_family = AF_INET };
+    socklen_t len = sizeof own;
+    struct err err;
+    int fd;
+
+    forget();
+    add_v4("127.0.0.1", good);
+    source = "127.0.0.9";
+    is_int(dial(5000, &fd, &err), 0, "from another address of ours");
+    is_int(asked_for, AF_INET, "an IPv4 source asks for IPv4");
+    getsockname(fd, (struct sockaddr *)&own, &len);
+    is_int(ntohl(own.sin_addr.s_addr), 0x7f000009, "and comes from there");
+    close(fd);
+    source = "192.0.2.7";
+    is_int(dial(5000, &fd, &err), -1, "from an address that is not ours");
+    is_int(err.kind, ERR_AGAIN, "may be ours later");
+    ok(strstr(err.text, "source_address 192.0.2.7 is no address of this machine") != NULL, "%s",
+       err.text);
+    source = "2001:db8::7";
+    is_int(dial(5000, &fd, &err), -1, "an IPv6 source");
+    is_int(asked_for, AF_INET6, "asks for IPv6");
+    source = "localhost";
+    is_int(dial(5000, &fd, &err), -1, "a name");
+    is_int(err.kind, ERR_CONFIG, "is no address");
+    source = NULL;
+}
+
 /* The last: after it stop was asked for good. */
 static void test_stop(void)
 {
@@ -258,6 +312,8 @@ int main(void)
     test_race(good);
     test_turns(good);
     test_names();
+    test_family();
+    test_source(good);
     test_stop();
     close(server);
     return tap_done();

@@ -127,6 +127,8 @@ static void test_modes(void)
         {"--dry-run", OPTIONS_DRY_RUN}, {"--status", OPTIONS_STATUS},
         {"--retry u", OPTIONS_RETRY},   {"--help", OPTIONS_HELP},
         {"-V", OPTIONS_VERSION},        {"--version -q", OPTIONS_VERSION},
+        {"--print-pin a b", OPTIONS_PRINT_PIN},
+        {"--discover alice@example.com", OPTIONS_DISCOVER},
     };
     for (size_t i = 0; i < sizeof MODES / sizeof MODES[0]; i++) {
         struct line line;
@@ -136,6 +138,11 @@ static void test_modes(void)
     }
     refused("-c --dry-run", "only one of");
     refused("--status --retry x", "only one of");
+    refused("--print-pin --check a", "only one of");
+    refused("--discover a@b --status", "only one of");
+    refused("--print-pin", "needs the title of an account");
+    refused("--discover a@b home", "takes one address, and no account");
+    refused("--discover", "needs a value");
 }
 
 static void test_refused(void)

@@ -207,6 +207,7 @@ static void test_deaths(void)
                                   make("c", "z", "memory"), make("d", "z", "hang"),
                                   make("e", "z", "good")};
     accounts[3]->session_timeout = 0;
+    accounts[3]->timeout = 0;
     accounts[3]->mda_timeout = -59; /* gives it one second */
     is_int(pool_limit_ms(accounts[3]), 1000, "a limit of one second");
     int64_t begun = clock_ms();

@@ -1,0 +1,176 @@
+#include "app/discover.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/str.h"
+#include "base/xalloc.h"
+#include "net/dns.h"
+#include "net/idn.h"
+
+#define LOCAL_MAX 64 /* RFC 5321 section 4.5.3.1 */
+#define DOMAIN_MAX 240
+#define PORT_TLS 995
+#define PORT_STLS 110
+
+/* --- the address ------------------------------------------------------------------------------ */
+
+/* It is going to be a text of the run file, a title and a folder's name. The signs of RFC 5322's
+ * atoms, but for those that would mean something there. */
+static bool is_local(struct str local)
+{
+    static const char SIGNS[] = "!#%&*+-.=?^_|~'";
+    for (size_t i = 0; i < local.len; i++) {
+        char c = local.ptr[i];
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                     (unsigned char)c >= 0x80 || (c != '\0' && strchr(SIGNS, c) != NULL);
+        if (!plain) {
+            return false;
+        }
+    }
+    return local.len > 0 && local.len <= LOCAL_MAX && local.ptr[0] != '.' && local.ptr[0] != '-';
+}
+
+static bool is_domain(struct str domain)
+{
+    for (size_t i = 0; i < domain.len; i++) {
+        char c = domain.ptr[i];
+        if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
+            c != '-' && c != '.') {
+            return false;
+        }
+    }
+    return domain.len > 0 && domain.len <= DOMAIN_MAX && domain.ptr[0] != '.' &&
+           domain.ptr[0] != '-' && domain.ptr[domain.len - 1] != '.';
+}
+
+int discover_read(struct discover_address *address, const char *text, struct err *err)
+{
+    const char *at = strrchr(text, '@');
+    struct err why;
+    *address = (struct discover_address){0};
+    if (at == NULL || !is_local(str_of(text, (size_t)(at - text)))) {
+        return err_set(err, ERR_USAGE, "--discover takes an address such as alice@example.com");
+    }
+    char *domain = idn_ascii(at + 1, &why);
+    if (domain == NULL || !is_domain(str_from(domain))) {
+        free(domain);
+        return err_set(err, ERR_USAGE,
+                       "--discover takes an address such as alice@example.com; what stands behind "
+                       "the @ is no domain");
+    }
+    address->whole = xstrdup(text);
+    address->domain = domain;
+    return 0;
+}
+
+void discover_free(struct discover_address *address)
+{
+    free(address->whole);
+    free(address->domain);
+    *address = (struct discover_address){0};
+}
+
+/* --- the account ------------------------------------------------------------------------------ */
+
+/* RFC 6186 section 6: a name outside of the domain is vouched for by nothing but the DNS. */
+static bool is_within(const char *host, const char *domain)
+{
+    struct str name = str_from(host);
+    struct str zone = str_from(domain);
+    if (name.len > zone.len && name.ptr[name.len - zone.len - 1] == '.') {
+        name = str_of(name.ptr + name.len - zone.len, zone.len);
+    }
+    return str_equal_nocase(name, zone);
+}
+
+static void spell_others(const struct srv_list *list, struct buf *out)
+{
+    for (size_t i = 1; i < list->count; i++) {
+        const struct srv *srv = &list->records[i];
+        buf_addf(out, "# It also names %s, port %u (priority %u, weight %u).\n", srv->target,
+                 srv->port, srv->priority, srv->weight);
+    }
+}
+
+void discover_spell(const struct discover_address *address, const struct srv_list *list,
+                    bool secure, struct buf *out)
+{
+    const struct srv *best = &list->records[0];
+    buf_addf(out, "# What the DNS of %s names for POP3 (RFC 6186).\n", address->domain);
+    if (!is_within(best->target, address->domain)) {
+        buf_addf(out,
+                 "# Take care: %s does not belong to %s.\n"
+                 "# Only the DNS says that it is the right one; ask your provider before you give "
+                 "it a password.\n",
+                 best->target, address->domain);
+    }
+    spell_others(list, out);
+    buf_addf(out,
+             "account \"%s\" {\n"
+             "    server  = \"%s\"\n"
+             "    port    = %u\n"
+             "    tls     = %s\n"
+             "    user    = \"%s\"             # some servers want the part before the @ alone\n"
+             "    # password_command = \"...\"     # without it, fetchpop asks\n"
+             "    maildir = \"~/Mail/%s\"\n"
+             "}\n",
+             address->whole, best->target, best->port, secure ? "implicit" : "stls",
+             address->whole, address->whole);
+}
+
+/* --- asking ----------------------------------------------------------------------------------- */
+
+/* 1: records were found; 0: none; -1. */
+static int look_up(const char *service, const char *domain, struct srv_list *list, bool *refused,
+                   struct err *err)
+{
+    char *name = xasprintf("%s._tcp.%s", service, domain);
+    int result = dns_srv(name, list, err);
+    free(name);
+    *refused = *refused || list->refused;
+    return result != 0 ? -1 : list->count > 0;
+}
+
+/* STLS only where the DNS has no word of TLS at once (RFC 8314 section 5.1); trouble with the first
+ * question is no such word. */
+static int find(const struct discover_address *address, struct srv_list *list, bool *secure,
+                struct err *err)
+{
+    bool refused = false;
+    *secure = true;
+    int found = look_up("_pop3s", address->domain, list, &refused, err);
+    if (found == 0) {
+        *secure = false;
+        found = look_up("_pop3", address->domain, list, &refused, err);
+    }
+    if (found != 0) {
+        return found < 0 ? -1 : 0;
+    }
+    return err_set(err, ERR_HOST, "%s: its DNS %s; ask your provider for the server's name",
+                   address->domain,
+                   refused ? "says that there is no POP3 server"
+                           : "names no POP3 server (_pop3s._tcp, _pop3._tcp)");
+}
+
+int discover_run(const char *text, struct err *err)
+{
+    struct discover_address address;
+    struct srv_list list;
+    bool secure;
+    if (discover_read(&address, text, err) != 0) {
+        return -1;
+    }
+    int result = find(&address, &list, &secure, err);
+    if (result == 0) {
+        struct buf out;
+        buf_init(&out, DISCOVER_TEXT_MAX);
+        discover_spell(&address, &list, secure, &out);
+        result = file_write(STDOUT_FILENO, out.data, out.len, "standard output", err);
+        buf_free(&out);
+    }
+    discover_free(&address);
+    return result;
+}

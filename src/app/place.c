@@ -1,0 +1,205 @@
+#include "app/place.h"
+
+#include <arpa/inet.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/xalloc.h"
+#include "net/idn.h"
+#include "net/socks.h"
+
+#define NAME_OCTETS 255
+#define NOWHERE ((size_t)-1)
+
+static size_t last_of(struct str text, char wanted)
+{
+    for (size_t i = text.len; i > 0; i--) {
+        if (text.ptr[i - 1] == wanted) {
+            return i - 1;
+        }
+    }
+    return NOWHERE;
+}
+
+static bool has_control(struct str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if ((unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7f) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int refuse(const char *want, struct str text, struct err *err)
+{
+    return err_set(err, ERR_CONFIG, "is %s, not \"%.*s\"", want,
+                   has_control(text) ? 1 : text.len < 60 ? (int)text.len : 60,
+                   has_control(text) ? "?" : text.ptr);
+}
+
+/* --- hosts ------------------------------------------------------------------------------------ */
+
+static bool is_host(struct str host)
+{
+    for (size_t i = 0; i < host.len; i++) {
+        unsigned char c = (unsigned char)host.ptr[i];
+        if (c <= 0x20 || c == 0x7f || strchr("/@\"'[]", c) != NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Everything from here on sees A-labels alone. */
+static char *to_ascii(struct str host, struct err *err)
+{
+    struct err why;
+    char *name = xmemdup0(host.ptr, host.len);
+    char *ascii = idn_ascii(name, &why);
+    free(name);
+    if (ascii == NULL) {
+        err_set(err, ERR_CONFIG, "is no host name: %s", why.text);
+        return NULL;
+    }
+    if (ascii[0] == '\0' || strlen(ascii) > NAME_OCTETS) {
+        free(ascii);
+        err_set(err, ERR_CONFIG, "is a host name of 1 to %d characters", NAME_OCTETS);
+        return NULL;
+    }
+    return ascii;
+}
+
+char *place_host(struct str text, struct err *err)
+{
+    bool bracketed = text.len > 2 && text.ptr[0] == '[' && text.ptr[text.len - 1] == ']';
+    struct str host = bracketed ? str_of(text.ptr + 1, text.len - 2) : text;
+    size_t colon = last_of(host, ':');
+    if (colon != NOWHERE && memchr(host.ptr, ':', colon) == NULL) {
+        err_set(err, ERR_CONFIG, "is a name alone; write port = %.*s on a line of its own",
+                (int)(host.len - colon - 1 < 10 ? host.len - colon - 1 : 10), host.ptr + colon + 1);
+        return NULL;
+    }
+    if (!is_host(host)) {
+        refuse("a host name such as pop.example.com", text, err);
+        return NULL;
+    }
+    return to_ascii(host, err);
+}
+
+int place_address(const char *text, struct err *err)
+{
+    unsigned char address[16];
+    if (inet_pton(AF_INET, text, address) != 1 && inet_pton(AF_INET6, text, address) != 1) {
+        return refuse("an address of this machine such as 192.0.2.7 or 2001:db8::7",
+                      str_from(text), err);
+    }
+    return 0;
+}
+
+/* --- proxies ---------------------------------------------------------------------------------- */
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    char small = (char)(c | 0x20);
+    return small >= 'a' && small <= 'f' ? small - 'a' + 10 : -1;
+}
+
+/* Undoes %40 and its kin in place: the new length, 0 if it makes no sense. */
+static size_t unescape(char *text, size_t len)
+{
+    size_t to = 0;
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] != '%') {
+            text[to++] = text[i];
+            continue;
+        }
+        int high = i + 2 < len ? hex_digit(text[i + 1]) : -1;
+        int low = high >= 0 ? hex_digit(text[i + 2]) : -1;
+        if (low < 0 || (high == 0 && low == 0)) {
+            return 0;
+        }
+        text[to++] = (char)(high << 4 | low);
+        i += 2;
+    }
+    return to;
+}
+
+/* "user:password", which is ours to change. */
+static int read_login(struct place_proxy *proxy, char *login, size_t len, struct err *err)
+{
+    char *colon = memchr(login, ':', len);
+    size_t user = colon != NULL ? unescape(login, (size_t)(colon - login)) : 0;
+    size_t behind = colon != NULL ? len - (size_t)(colon - login) - 1 : 0;
+    size_t password = colon != NULL ? unescape(colon + 1, behind) : 0;
+    if (user < 1 || user > SOCKS_TEXT_MAX || password < 1 || password > SOCKS_TEXT_MAX) {
+        return err_set(err, ERR_CONFIG,
+                       "has a user and a password, of 1 to %d characters each, before the @; a %% "
+                       "or @ or : in one of them is written %%25, %%40, %%3a",
+                       SOCKS_TEXT_MAX);
+    }
+    proxy->user = xmemdup0(login, user);
+    return secret_set(&proxy->password, str_of(colon + 1, password));
+}
+
+/* "host:port", "[address]:port". */
+static int read_place(struct place_proxy *proxy, struct str place, struct err *err)
+{
+    size_t colon = last_of(place, ':');
+    uint64_t port = 0;
+    struct err why;
+    if (colon != NOWHERE && colon > 0 &&
+        str_number(str_of(place.ptr + colon + 1, place.len - colon - 1), 65535, &port) == 0 &&
+        port > 0) {
+        struct str host = str_of(place.ptr, colon);
+        bool bracketed = host.ptr[0] == '[';
+        /* An address without brackets: where it ends and the port begins is anybody's guess. */
+        proxy->host = bracketed || last_of(host, ':') == NOWHERE ? place_host(host, &why) : NULL;
+    }
+    proxy->port = (unsigned)port;
+    return proxy->host != NULL
+               ? 0
+               : err_set(err, ERR_CONFIG,
+                         "ends in the proxy's host and port, such as proxy.example.com:1080");
+}
+
+static int read_all(struct place_proxy *proxy, struct str rest, struct err *err)
+{
+    size_t at = last_of(rest, '@');
+    if (at == NOWHERE) {
+        return read_place(proxy, rest, err);
+    }
+    char *login = xmemdup0(rest.ptr, at);
+    int result = read_login(proxy, login, at, err);
+    secret_wipe_bytes(login, at);
+    free(login);
+    return result == 0 ? read_place(proxy, str_of(rest.ptr + at + 1, rest.len - at - 1), err) : -1;
+}
+
+int place_proxy(const char *text, struct place_proxy *proxy, struct err *err)
+{
+    static const char SCHEME[] = "socks5://";
+    struct str rest = str_from(text);
+    *proxy = (struct place_proxy){0};
+    if (!str_has_prefix_nocase(rest, SCHEME)) {
+        return err_set(err, ERR_CONFIG,
+                       "begins with socks5:// (names are always resolved by the proxy)");
+    }
+    rest = str_of(rest.ptr + sizeof SCHEME - 1, rest.len - (sizeof SCHEME - 1));
+    if (rest.len > 0 && rest.ptr[rest.len - 1] == '/') {
+        rest.len--;
+    }
+    if (read_all(proxy, rest, err) == 0) {
+        return 0;
+    }
+    free(proxy->host);
+    free(proxy->user);
+    secret_wipe(&proxy->password);
+    *proxy = (struct place_proxy){0};
+    return -1;
+}

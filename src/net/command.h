@@ -1,0 +1,36 @@
+/*
+ * command: a program whose standard input and output are the connection (ssh, stunnel, nc).
+ *
+ * /bin/sh -c in a process group of its own, at the other end of a socket pair. What it says on
+ * standard error becomes warnings. It is ended, and always waited for, by command_end.
+ */
+#ifndef FP_NET_COMMAND_H
+#define FP_NET_COMMAND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/log.h"
+
+struct command;
+
+/* Starts it. *fd is our end, non-blocking and the caller's. env as in base/birth.h. log is borrowed
+ * for its life. ERR_SYSTEM. */
+int command_start(struct command **made, const char *text, const char *const *env,
+                  const struct log *log, int *fd, struct err *err);
+
+/* Where its complaints come from, to be polled; -1 once they have ended. */
+int command_fd(const struct command *command);
+
+/* Reads what complaints there are, without waiting. */
+void command_hear(struct command *command);
+
+/* Whether it ends by itself within so many milliseconds: then *status as of wait(2). */
+bool command_has_ended(struct command *command, int64_t ms, int *status);
+
+/* After its socket was closed: it has a second to end by itself, then its group gets TERM, and two
+ * seconds later KILL. NULL is fine. */
+void command_end(struct command *command);
+
+#endif

@@ -1,0 +1,54 @@
+#include "net/dns.h"
+
+#include <sys/types.h>
+
+#include <netinet/in.h>
+
+#include <arpa/nameser.h>
+#include <netdb.h>
+#include <resolv.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/xalloc.h"
+
+/* The length of the answer, or -1 and *code as h_errno. Where the resolver keeps no state of its
+ * own (musl), there is no res_nquery. */
+static int ask(const char *name, unsigned char *answer, int cap, int *code)
+{
+    int len;
+#ifdef HAVE_RES_NQUERY
+    struct __res_state state;
+
+    memset(&state, 0, sizeof state);
+    if (res_ninit(&state) < 0) {
+        *code = NO_RECOVERY;
+        return -1;
+    }
+    len = res_nquery(&state, name, ns_c_in, ns_t_srv, answer, cap);
+    *code = state.res_h_errno;
+    res_nclose(&state);
+#else
+    len = res_query(name, ns_c_in, ns_t_srv, answer, cap);
+    *code = h_errno;
+#endif
+    return len;
+}
+
+int dns_srv(const char *name, struct srv_list *list, struct err *err)
+{
+    unsigned char *answer = xmalloc(NS_MAXMSG);
+    int code, len = ask(name, answer, NS_MAXMSG, &code), rc = 0;
+
+    *list = (struct srv_list){ .count = 0 };
+    if (len > NS_MAXMSG) /* more than fits is said so */
+        len = NS_MAXMSG;
+    if (len >= 0 && srv_parse(answer, (size_t)len, list) < 0)
+        rc = err_set(err, ERR_AGAIN, "%s: the name server's answer is broken; try again later",
+                     name);
+    else if (len < 0 && code != HOST_NOT_FOUND && code != NO_DATA)
+        rc = err_set(err, ERR_AGAIN, "%s: no answer from the name servers: %s; try again later",
+                     name, hstrerror(code));
+    free(answer);
+    return rc;
+}

@@ -1,0 +1,28 @@
+/*
+ * srv: the SRV records in an answer of the DNS (RFC 2782). Pure.
+ */
+#ifndef FP_NET_SRV_H
+#define FP_NET_SRV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define SRV_MAX 16 /* of one answer; the rest is not looked at */
+#define SRV_TARGET_MAX 256
+
+struct srv {
+    unsigned priority, weight, port;
+    char target[SRV_TARGET_MAX]; /* a host name without the dot at its end */
+};
+
+struct srv_list {
+    struct srv records[SRV_MAX]; /* best first: least priority, then most weight */
+    size_t count;
+    bool refused; /* a record said "." for its target: there is no such service */
+};
+
+/* Reads a whole DNS message. Records that make no sense (a target that is no host name, port 0) are
+ * passed over. 0, or -1 if the message is broken; the list then holds what came before. */
+int srv_parse(const unsigned char *message, size_t len, struct srv_list *list);
+
+#endif

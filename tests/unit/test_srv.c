@@ -1,0 +1,310 @@
+/* SRV records out of DNS messages: what counts, in which order; every cut and every flipped bit of a
+ * message is survived. And the account that is made of them. */
+#include "net/srv.h"
+
+#include <stdlib.h>
+
+#include "app/discover.h"
+#include "base/str.h"
+#include "tap.h"
+
+struct message {
+    unsigned char bytes[4096];
+    size_t len;
+};
+
+static void put8(struct message *m, unsigned value)
+{
+    m->bytes[m->len++] = (unsigned char)value;
+}
+
+static void put16(struct message *m, unsigned value)
+{
+    put8(m, value >> 8);
+    put8(m, value & 0xff);
+}
+
+/* "a.b" as labels, and the root behind them. */
+static void put_name(struct message *m, const char *name)
+{
+    for (struct str rest = str_from(name); rest.len > 0;) {
+        struct str label = str_until(&rest, '.');
+        put8(m, (unsigned)label.len);
+        memcpy(m->bytes + m->len, label.ptr, label.len);
+        m->len += label.len;
+    }
+    put8(m, 0);
+}
+
+#define QUESTION_AT 12
+
+static void begin(struct message *m, unsigned answers)
+{
+    m->len = 0;
+    put16(m, 0x1234);
+    put16(m, 0x8180); /* an answer, recursion wanted and had, no error */
+    put16(m, 1);
+    put16(m, answers);
+    put16(m, 0);
+    put16(m, 0);
+    put_name(m, "_pop3s._tcp.example.com");
+    put16(m, 33);
+    put16(m, 1);
+}
+
+/* The head of a record about the question's name; its length is filled in by end_record. */
+static size_t begin_record(struct message *m, unsigned type, unsigned class)
+{
+    put16(m, 0xc000 | QUESTION_AT);
+    put16(m, type);
+    put16(m, class);
+    put16(m, 0);
+    put16(m, 300);
+    put16(m, 0);
+    return m->len;
+}
+
+static void end_record(struct message *m, size_t from)
+{
+    m->bytes[from - 2] = (unsigned char)((m->len - from) >> 8);
+    m->bytes[from - 1] = (unsigned char)(m->len - from);
+}
+
+static void add(struct message *m, unsigned priority, unsigned weight, unsigned port,
+                const char *target)
+{
+    size_t from = begin_record(m, 33, 1);
+    put16(m, priority);
+    put16(m, weight);
+    put16(m, port);
+    put_name(m, target);
+    end_record(m, from);
+}
+
+/* "target:port/priority/weight", blanks between. */
+static const char *spell(const struct srv_list *list, char out[2000])
+{
+    size_t at = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < list->count; i++) {
+        const struct srv *srv = &list->records[i];
+        at += (size_t)snprintf(out + at, 2000 - at, "%s%s:%u/%u/%u", i > 0 ? " " : "", srv->target,
+                               srv->port, srv->priority, srv->weight);
+    }
+    return out;
+}
+
+static void test_order(void)
+{
+    struct message m;
+    struct srv_list list;
+    char text[2000];
+    begin(&m, 5);
+    add(&m, 20, 100, 995, "late.example.com");
+    add(&m, 10, 1, 995, "light.example.com");
+    add(&m, 10, 60, 1995, "heavy.example.com");
+    add(&m, 10, 1, 996, "second.example.com");
+    add(&m, 0, 0, 995, "first.example.com");
+    is_int(srv_parse(m.bytes, m.len, &list), 0, "five records");
+    is_str(spell(&list, text),
+           "first.example.com:995/0/0 heavy.example.com:1995/10/60 light.example.com:995/10/1 "
+           "second.example.com:996/10/1 late.example.com:995/20/100",
+           "least priority first, then most weight");
+    ok(!list.refused, "none of them says that there is no such service");
+}
+
+static void test_odd(void)
+{
+    struct message m;
+    struct srv_list list;
+    char text[2000];
+    begin(&m, 1);
+    add(&m, 0, 0, 0, "");
+    is_int(srv_parse(m.bytes, m.len, &list), 0, "a lone dot");
+    ok(list.count == 0 && list.refused, "is a refusal");
+
+    begin(&m, 7);
+    add(&m, 1, 1, 0, "port0.example.com");
+    add(&m, 1, 2, 995, "bad\".example.com");
+    add(&m, 1, 3, 995, "bad\n.example.com");
+    add(&m, 1, 4, 995, "-bad.example.com");
+    add(&m, 1, 5, 995, "b\xc3\xa4.example.com");
+    add(&m, 1, 6, 995, "${HOME}.example.com");
+    add(&m, 9, 9, 995, "good.example.com");
+    is_int(srv_parse(m.bytes, m.len, &list), 0, "targets that are no host names");
+    is_str(spell(&list, text), "good.example.com:995/9/9", "are passed over");
+
+    begin(&m, 3);
+    size_t from = begin_record(&m, 5, 1); /* CNAME */
+    put_name(&m, "elsewhere.example.net");
+    end_record(&m, from);
+    from = begin_record(&m, 33, 3); /* another class */
+    put16(&m, 0);
+    put16(&m, 0);
+    put16(&m, 1);
+    put_name(&m, "chaos.example.com");
+    end_record(&m, from);
+    add(&m, 1, 1, 995, "pop.example.net");
+    is_int(srv_parse(m.bytes, m.len, &list), 0, "other records between");
+    is_str(spell(&list, text), "pop.example.net:995/1/1", "do not count");
+
+    begin(&m, 40);
+    for (int i = 0; i < 40; i++) {
+        add(&m, 1, 1, (unsigned)(1000 + i), "pop.example.com");
+    }
+    is_int(srv_parse(m.bytes, m.len, &list), 0, "forty records");
+    is_int((long long)list.count, SRV_MAX, "the first sixteen count");
+
+    begin(&m, 0);
+    is_int(srv_parse(m.bytes, m.len, &list), 0, "no record");
+    ok(list.count == 0 && !list.refused, "is none");
+    is_int(srv_parse(m.bytes, 0, &list), -1, "no byte");
+    is_int(srv_parse((const unsigned char *)"HTTP/1.1 400 Bad Request\r\n", 26, &list), -1, "junk");
+}
+
+static void test_short_record(void)
+{
+    struct message m;
+    struct srv_list list;
+    for (unsigned len = 0; len <= 6; len++) {
+        begin(&m, 1);
+        size_t from = begin_record(&m, 33, 1);
+        for (unsigned i = 0; i < len; i++) {
+            put8(&m, 1);
+        }
+        end_record(&m, from);
+        ok(srv_parse(m.bytes, m.len, &list) == -1, "a record of %u bytes", len);
+    }
+    begin(&m, 1);
+    size_t from = begin_record(&m, 33, 1);
+    put16(&m, 1);
+    put16(&m, 1);
+    put16(&m, 995);
+    put16(&m, 0xc000 | (unsigned)m.len); /* a name that points at itself */
+    end_record(&m, from);
+    is_int(srv_parse(m.bytes, m.len, &list), -1, "a name without end");
+}
+
+/* In memory of its exact size, so that a sanitizer sees the first byte too many. */
+static int parse_exactly(const unsigned char *bytes, size_t len, struct srv_list *list)
+{
+    unsigned char *copy = malloc(len > 0 ? len : 1);
+    memcpy(copy, bytes, len);
+    int rc = srv_parse(copy, len, list);
+    free(copy);
+    return rc;
+}
+
+static void test_damage(void)
+{
+    struct message m;
+    struct srv_list list;
+    size_t good = 0, bad = 0;
+    begin(&m, 2);
+    add(&m, 10, 1, 995, "pop.example.com");
+    add(&m, 20, 1, 995, "pop2.example.com");
+    for (size_t len = 0; len < m.len; len++) {
+        good += parse_exactly(m.bytes, len, &list) == 0;
+    }
+    is_int((long long)good, 0, "no cut is taken for the whole");
+    for (size_t bit = 0; bit < 8 * m.len; bit++) {
+        m.bytes[bit / 8] ^= (unsigned char)(1u << bit % 8);
+        parse_exactly(m.bytes, m.len, &list);
+        for (size_t i = 0; i < list.count; i++) {
+            bad += memchr(list.records[i].target, '\0', SRV_TARGET_MAX) == NULL ||
+                   strpbrk(list.records[i].target, "\"'$\\ \n") != NULL;
+        }
+        m.bytes[bit / 8] ^= (unsigned char)(1u << bit % 8);
+    }
+    is_int((long long)bad, 0, "no flipped bit makes a target that is none");
+}
+
+/* --- the account ------------------------------------------------------------------------------ */
+
+static const char *stanza(const char *who, const struct srv_list *list, bool secure)
+{
+    static char text[DISCOVER_TEXT_MAX];
+    struct discover_address address;
+    struct err err;
+    struct buf out;
+    text[0] = '\0';
+    if (discover_read(&address, who, &err) != 0) {
+        return err.text[0] != '\0' ? "refused" : "refused without a word";
+    }
+    buf_init(&out, sizeof text - 1);
+    discover_spell(&address, list, secure, &out);
+    memcpy(text, out.data, out.len);
+    text[out.len] = '\0';
+    buf_free(&out);
+    discover_free(&address);
+    return text;
+}
+
+static void test_stanza(void)
+{
+    struct srv_list list = {.count = 2,
+                            .records = {{10, 5, 995, "pop.example.com"},
+                                        {20, 0, 1995, "pop2.example.com"}}};
+    is_str(stanza("alice@Example.com", &list, true),
+           "# What the DNS of Example.com names for POP3 (RFC 6186).\n"
+           "# It also names pop2.example.com, port 1995 (priority 20, weight 0).\n"
+           "account \"alice@Example.com\" {\n"
+           "    server  = \"pop.example.com\"\n"
+           "    port    = 995\n"
+           "    tls     = implicit\n"
+           "    user    = \"alice@Example.com\"             "
+           "# some servers want the part before the @ alone\n"
+           "    # password_command = \"...\"     # without it, fetchpop asks\n"
+           "    maildir = \"~/Mail/alice@Example.com\"\n"
+           "}\n",
+           "TLS, a server of the domain's own");
+    list.count = 1;
+    const char *text = stanza("alice@example.com", &list, false);
+    ok(strstr(text, "tls     = stls\n") != NULL, "STLS");
+    ok(strstr(text, "Take care") == NULL, "nothing to take care of");
+    static const char *const strangers[] = {"pop.example.net", "pop.badexample.com", "example.co",
+                                            "com"};
+    for (size_t i = 0; i < sizeof strangers / sizeof strangers[0]; i++) {
+        snprintf(list.records[0].target, SRV_TARGET_MAX, "%s", strangers[i]);
+        text = stanza("alice@example.com", &list, true);
+        ok(strstr(text, "# Take care: ") != NULL && strstr(text, "\n# Only the DNS says") != NULL,
+           "%s is not of example.com", strangers[i]);
+    }
+    snprintf(list.records[0].target, SRV_TARGET_MAX, "EXAMPLE.com");
+    ok(strstr(stanza("alice@example.com", &list, true), "Take care") == NULL, "the domain itself");
+    text = stanza("alice@b\xc3\xbc" "cher.example", &list, true);
+    ok(strstr(text, "The DNS of xn--bcher-kva.example") != NULL ||
+           strstr(text, "the DNS of xn--bcher-kva.example") != NULL,
+       "an internationalised domain");
+}
+
+static void test_addresses(void)
+{
+    static const char *const bad[] = {"alice",        "@example.com",     "alice@",
+                                      "alice@.com",   "alice@-a.com",     "al ice@example.com",
+                                      "a\"b@x.com",   "a\\b@x.com",       "a$b@x.com",
+                                      "a{b@x.com",    "a/b@x.com",        "a:b@x.com",
+                                      "a\nb@x.com",   "alice@x\ny.com",   "alice@x.com/",
+                                      "alice@x.com.", "alice@x..com\xff", ".a@x.com",
+                                      "-a@x.com",     "alice@x\"y.com"};
+    static const char *const good[] = {"a@b", "o'brien+pop@example.com", "a@b@example.com"};
+    const struct srv_list list = {.count = 1, .records = {{1, 1, 995, "p"}}};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        ok(strcmp(stanza(bad[i], &list, true), "refused") == 0, "refused: address %zu", i);
+    }
+    for (size_t i = 0; i + 1 < sizeof good / sizeof good[0]; i++) {
+        ok(strncmp(stanza(good[i], &list, true), "# What", 6) == 0, "taken: %s", good[i]);
+    }
+    is_str(stanza(good[2], &list, true), "refused", "an @ before the @");
+}
+
+int main(void)
+{
+    test_order();
+    test_odd();
+    test_short_record();
+    test_damage();
+    test_stanza();
+    test_addresses();
+    return tap_done();
+}
