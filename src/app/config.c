@@ -101,6 +101,29 @@ static void refuse_unknown(struct parse *parse, unsigned line, bool top, const c
     }
 }
 
+/* Behind `password =` and `proxy =` a word that makes no sense may be a part of the secret. */
+static bool is_behind_secret(const struct rctext *text, unsigned line)
+{
+    static const char *const KEYS_OF_SECRETS[] = {"password", "proxy"};
+    struct str rest = str_of(text->data, text->size);
+    struct str this = str_until(&rest, '\n');
+    while (--line > 0 && rest.len > 0) {
+        this = str_until(&rest, '\n');
+    }
+    for (; this.len > 0; this = str_of(this.ptr + 1, this.len - 1)) {
+        for (size_t i = 0; i < sizeof KEYS_OF_SECRETS / sizeof KEYS_OF_SECRETS[0]; i++) {
+            size_t len = strlen(KEYS_OF_SECRETS[i]);
+            struct str behind = str_has_prefix_nocase(this, KEYS_OF_SECRETS[i])
+                                    ? str_trim(str_of(this.ptr + len, this.len - len))
+                                    : str_of(NULL, 0);
+            if (behind.len > 0 && (behind.ptr[0] == '=' || behind.ptr[0] == '+')) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* libconfuse's words, in ours where a person would not know what to do. */
 static void on_error(cfg_t *cfg, const char *fmt, va_list args)
 {
@@ -118,7 +141,10 @@ static void on_error(cfg_t *cfg, const char *fmt, va_list args)
     unsigned line = (unsigned)cfg->line;
     bool named = quoted(words, word, sizeof word);
     struct str text = str_from(words);
-    if (named && str_has_prefix(text, "no such option")) {
+    if (is_behind_secret(&parse->files[parse->depth - 1], line)) {
+        refuse(parse, line, "a word makes no sense here (it is not shown: this line holds a secret); "
+                            "quote the secret, and give each key a line of its own");
+    } else if (named && str_has_prefix(text, "no such option")) {
         refuse_unknown(parse, line, is_top(cfg), word);
     } else if (str_has_prefix(text, "no sub-section")) {
         refuse(parse, line, "a name with | in it is no key");

@@ -113,12 +113,14 @@ void discover_spell(const struct discover_address *address, const struct srv_lis
              "    server  = \"%s\"\n"
              "    port    = %u\n"
              "    tls     = %s\n"
-             "    user    = \"%s\"             # some servers want the part before the @ alone\n"
-             "    # password_command = \"...\"     # without it, fetchpop asks\n"
+             "    # Some servers want the part before the @ alone.\n"
+             "    user    = \"%s\"\n"
              "    maildir = \"~/Mail/%s\"\n"
+             "    # Without password_command, fetchpop asks for the password.\n"
+             "    # password_command = \"secret-tool lookup mail %s\"\n"
              "}\n",
              address->whole, best->target, best->port, secure ? "implicit" : "stls",
-             address->whole, address->whole);
+             address->whole, address->whole, address->whole);
 }
 
 /* --- asking ----------------------------------------------------------------------------------- */

@@ -17,7 +17,9 @@
 #include "base/file.h"
 #include "base/stop.h"
 #include "base/xalloc.h"
+#include "session/batch.h"
 
+#define LIMIT_KILL_S 5 /* a command that is out of time is asked to end, then killed */
 #define LIMIT_EXTRA_S 60 /* beyond what is counted */
 #define END_MS 5000      /* from the end of its pipe to the end of the process */
 #define EVENTS_AT_ONCE 64
@@ -50,9 +52,10 @@ struct pool {
 
 int64_t pool_limit_ms(const struct account *account)
 {
-    /* Twice the session's time, one delivery, and what may come before the session: the way there
-     * and three commands that print secrets. */
-    int64_t seconds = account->session_timeout * 2 + account->mda_timeout + account->timeout * 4;
+    /* Twice the session's time, a batch of deliveries that began at its end, and what may come
+     * before the session: the way there and three commands that print secrets. */
+    int64_t deliveries = BATCH_COMMANDS * (account->mda_timeout + LIMIT_KILL_S);
+    int64_t seconds = account->session_timeout * 2 + deliveries + account->timeout * 4;
     return (seconds + LIMIT_EXTRA_S) * 1000;
 }
 

@@ -420,11 +420,12 @@ static int check(const struct deliver_settings *settings, struct deliver_claim *
     char *where = path_of(path);
     struct maildir *maildir = new_maildir(where);
     struct stat status;
-    if (result == 0 && stat(where, &status) == 0) /* a power cut may have cost an empty folder */
+    bool there = stat(where, &status) == 0 && S_ISDIR(status.st_mode);
+    if (result == 0 && there) /* a power cut may have cost an empty folder */
         result = make_folders(maildir, settings->durable, err);
     if (result == 0 && open_folders(maildir) == 0) {
         result = settle(settings, maildir, sought, n, err);
-    } else if (result == 0 && errno == ENOENT) { /* the whole Maildir went away */
+    } else if (result == 0 && !there) { /* the whole Maildir went away */
         for (size_t i = 0; i < n; i++)
             claims[i].found = DELIVER_LOST;
     } else if (result == 0) {

@@ -380,7 +380,9 @@ static int check(const struct deliver_settings *settings, struct deliver_claim *
         mboxlock_drop(&lock);
     }
     for (size_t i = 0; i < n; i++)
-        claims[i].found = result == 0 && finds[i].found ? DELIVER_PUBLISHED : DELIVER_AGAIN;
+        claims[i].found = result == 1                     ? DELIVER_LOST
+                          : result == 0 && finds[i].found ? DELIVER_PUBLISHED
+                                                          : DELIVER_AGAIN;
     free(path);
     free(finds);
     return result < 0 ? -1 : 0; /* 1: there is no mbox */

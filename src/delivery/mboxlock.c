@@ -258,8 +258,8 @@ static enum attempt open_mbox(struct mboxlock *lock, bool make, struct err *err)
 {
     struct stat status;
     bool there = stat(lock->path, &status) == 0;
-    if (!there && errno == ENOENT && !make)
-        return MISSING;
+    if (!make && (there ? !S_ISREG(status.st_mode) : errno == ENOENT || errno == ENOTDIR))
+        return MISSING; /* or something else by now */
     if (there && !S_ISREG(status.st_mode))
         return refuse(lock->path, &status, err);
     int flags = O_RDWR | O_NONBLOCK | O_NOCTTY | (make ? O_CREAT : 0);

@@ -155,6 +155,10 @@ static int is_our_tail(struct repair *repair, size_t i, bool *ours, struct err *
     const struct append *last = &repair->entries[repair->n - 1];
     uint64_t begin = begin_of(repair, i), first = repair->entries[i].offset;
     *ours = repair->size >= begin && repair->size <= last->offset + last->length;
+    for (size_t k = i; k + 1 < repair->n;
+         k++) /* a line lost between two: what is there is not known */
+        *ours = *ours &&
+                repair->entries[k].offset + repair->entries[k].length == begin_of(repair, k + 1);
     if (!*ours)
         return 0;
     if (look_at_lfs(repair, i, first < repair->size ? first : repair->size, false, ours, err) < 0)

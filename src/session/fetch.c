@@ -12,13 +12,10 @@
 #include "session/blame.h"
 #include "session/pipe.h"
 #include "session/proof.h"
+#include "session/queue.h"
 
 #define BODY_MAX ((uint64_t)1024 * 1024 * 1024)
 #define ROOM_SPARE ((uint64_t)1024 * 1024) /* left free on the file system, for names and journal */
-
-struct numbers {
-    uint32_t *at, count, next;
-};
 
 /* The last answer to a RETR, until what follows it is seen to be in step. */
 struct pending {
@@ -33,39 +30,26 @@ struct fetch {
     struct fetch_job *job;
     struct pop3 *pop3;
     struct listing *listing;
-    struct numbers wanted;  /* RETR these, first once ... */
-    struct numbers retries; /* ... then these, one at a time */
-    struct numbers dele;    /* DELE these */
-    struct numbers deleted; /* DELE was taken */
-    size_t room;            /* messages that may be open at once */
-    uint32_t retrieving;    /* RETRs outstanding */
-    bool winding_down;      /* no new message is begun */
-    uint32_t unproved;      /* RETRs sent since the last proof was asked for */
-    uint32_t last_asked;    /* message of the last RETR */
-    bool proving;           /* the answer to a proof is outstanding */
-    bool odd;               /* the batch has a message whose length is not what LIST said, or a
+    struct queue wanted;   /* RETR these, first once ... */
+    struct queue retries;  /* ... then these, one at a time */
+    struct queue dele;     /* DELE these */
+    struct queue deleted;  /* DELE was taken */
+    size_t room;           /* messages that may be open at once */
+    uint32_t retrieving;   /* RETRs outstanding */
+    bool winding_down;     /* no new message is begun */
+    uint32_t unproved;     /* RETRs sent since the last proof was asked for */
+    uint32_t last_asked;   /* message of the last RETR */
+    struct proof proof;    /* questions under way */
+    bool odd;              /* the batch has a message whose length is not what LIST said, or a
                                refusal among its answers: without proof it is not believed */
-    bool like_status;       /* the body under way begins as a status line does */
-    struct parcel *parcel;  /* being written */
-    uint64_t body_max;      /* no message is as long as that, whatever it says of itself */
-    uint64_t budget;        /* octets there is room for */
+    bool like_status;      /* the body under way begins as a status line does */
+    struct parcel *parcel; /* being written */
+    uint64_t body_max;     /* no message is as long as that, whatever it says of itself */
+    uint64_t budget;       /* octets there is room for */
     struct pending pending;
     int64_t told; /* clock_ms() of the last progress */
     struct batch batch;
 };
-
-static void push_number(struct numbers *numbers, uint32_t number)
-{
-    if ((numbers->count & (numbers->count - 1)) == 0) /* full at each power of two */
-        numbers->at = xreallocarray(
-            numbers->at, numbers->count == 0 ? 1 : 2 * (size_t)numbers->count, sizeof *numbers->at);
-    numbers->at[numbers->count++] = number;
-}
-
-static bool has_next(const struct numbers *numbers)
-{
-    return numbers->next < numbers->count;
-}
 
 static void tell_progress(struct fetch *fetch)
 {
@@ -90,7 +74,7 @@ static void on_settled(void *ctx, const struct batch_item *item, enum parcel_out
         figures->fetched++;
         figures->octets += item->parcel->octets;
         if (plan_deletes_new(&fetch->job->rules))
-            push_number(&fetch->dele, item->number);
+            queue_push(&fetch->dele, item->number);
     } else if (outcome == PARCEL_REFUSED) {
         blame_refuse(fetch->job, fetch->listing, message, why);
     } else {
@@ -186,7 +170,7 @@ static void forget_copy(struct fetch *fetch, struct message *message, struct par
     fetch->job->run->figures.seen++;
     struct plan_message known = fetch_plan_message(fetch->job->journal, message);
     if (plan_decide(&rules, &known, &fetched) == PLAN_DELETE)
-        push_number(&fetch->dele, message->number);
+        queue_push(&fetch->dele, message->number);
     deliver_drop(fetch->job->deliver, parcel);
 }
 
@@ -202,7 +186,7 @@ static void accept_parcel(struct fetch *fetch, struct message *message, struct p
     batch_add(&fetch->batch, parcel, message->number, entry);
 #ifdef FP_CONTROL_DELE_EARLY
     if (plan_deletes_new(&fetch->job->rules))
-        push_number(&fetch->dele, message->number);
+        queue_push(&fetch->dele, message->number);
 #endif
 }
 
@@ -243,7 +227,7 @@ static bool may_begin(struct fetch *fetch)
         return false;
     if (stop_asked() || clock_left(fetch->job->deadline) == 0) {
         fetch->winding_down = true;
-        fetch->job->cut_short = has_next(&fetch->wanted) || has_next(&fetch->retries);
+        fetch->job->cut_short = queue_has_next(&fetch->wanted) || queue_has_next(&fetch->retries);
         return false;
     }
     if (fetch->batch.count + fetch->retrieving + 1 >= fetch->room)
@@ -258,8 +242,8 @@ static bool may_begin(struct fetch *fetch)
 static bool next_message(struct fetch *fetch, uint32_t *number)
 {
     for (;;) {
-        struct numbers *from = has_next(&fetch->wanted) ? &fetch->wanted : &fetch->retries;
-        if (!has_next(from))
+        struct queue *from = queue_has_next(&fetch->wanted) ? &fetch->wanted : &fetch->retries;
+        if (!queue_has_next(from))
             return false;
         /* What failed before is asked for alone, so that its next failure is its own. */
         if (from == &fetch->retries && pop3_outstanding(fetch->pop3) > 0)
@@ -276,19 +260,40 @@ static uint64_t longest(uint64_t listed)
     return BODY_MAX + (listed > UINT64_MAX / 16 ? UINT64_MAX / 2 : 8 * listed);
 }
 
+static bool is_proving(const struct fetch *fetch)
+{
+    return fetch->proof.asked > 0 || fetch->proof.left > 0;
+}
+
 /* Behind the last RETR there is for now, and behind the one that fills a batch. */
 static bool ask_proof(struct fetch *fetch, enum pop3_verb *verb, uint32_t *number)
 {
-    if (fetch->unproved == 0 || fetch->proving)
+    if (fetch->unproved == 0 || is_proving(fetch))
         return false;
     *number = fetch->last_asked;
     fetch->unproved = 0;
-    fetch->proving = proof_ask(listing_find(fetch->listing, *number), verb);
-    return fetch->proving;
+    fetch->proof = (struct proof){.asked = 1};
+    if (proof_ask(listing_find(fetch->listing, *number), verb))
+        return true;
+    fetch->proof.asked = 0;
+    return false;
+}
+
+static void ask_series(struct fetch *fetch, enum pop3_verb *verb, uint32_t *number)
+{
+    size_t which = proof_choose(&fetch->proof, fetch->batch.count);
+    *number = fetch->batch.items[which].number;
+    proof_ask_by_chance(&fetch->proof, listing_find(fetch->listing, *number), verb);
+    fetch->proof.left--;
+    fetch->proof.asked++;
 }
 
 static int next_of_mail(struct fetch *fetch, enum pop3_verb *verb, uint32_t *number)
 {
+    if (fetch->proof.left > 0) {
+        ask_series(fetch, verb, number);
+        return 1;
+    }
     if (is_due(fetch) && ask_proof(fetch, verb, number))
         return 1;
     if (!may_begin(fetch) || !next_message(fetch, number))
@@ -310,7 +315,7 @@ static int next(void *ctx, enum pop3_verb *verb, uint32_t *number, struct err *e
             return -1;
         confirm(fetch);
     }
-    if (has_next(&fetch->dele)) {
+    if (queue_has_next(&fetch->dele)) {
         *verb = POP3_DELE;
         *number = fetch->dele.at[fetch->dele.next++];
         return 1;
@@ -404,7 +409,8 @@ static int retrieved(struct fetch *fetch, const struct pop3_answer *answer, int 
         return 0;
     }
     bool odd = is_odd(fetch, message, answer->octets);
-    if (odd && fetch->like_status) /* a stray status line took the place of the true one */
+    /* A stray status line that took the place of the true one is no more than four octets. */
+    if (fetch->like_status && message->size != answer->octets)
         return err_set(err, ERR_FRAMING,
                        "two status lines for one answer; ask who runs the server");
     fetch->odd = fetch->odd || odd;
@@ -419,7 +425,7 @@ static void dele_answered(struct fetch *fetch, const struct pop3_answer *answer)
 {
     char shown[LOG_QUOTE_MAX + 4];
     if (answer->reply.kind == REPLY_OK) {
-        push_number(&fetch->deleted, answer->number);
+        queue_push(&fetch->deleted, answer->number);
         return;
     }
     fetch->job->later++;
@@ -428,18 +434,31 @@ static void dele_answered(struct fetch *fetch, const struct pop3_answer *answer)
              log_quote(fetch->job->run->log, answer->reply.text, shown));
 }
 
+/* The batch is committed when the last question about it has its answer. */
+static int proved(struct fetch *fetch, const struct pop3_answer *answer, struct err *err)
+{
+    const struct message *message = listing_find(fetch->listing, answer->number);
+    if (proof_check(&fetch->proof, fetch->pop3, fetch->listing, message, answer, err) < 0)
+        return -1;
+    if (is_proving(fetch))
+        return 0;
+    if (!fetch->proof.in_series && fetch->batch.count > 0 &&
+        (fetch->odd || fetch->proof.none > 0)) {
+        proof_begin_series(&fetch->proof);
+        return 0;
+    }
+    fetch->odd = false;
+    if (deliver_unit(fetch->job->deliver) != 1) /* a command waits until the pipe is empty */
+        commit(fetch);
+    return 0;
+}
+
 static int on_answer(void *ctx, const struct pop3_answer *answer, int taken, struct err *err)
 {
     struct fetch *fetch = ctx;
     confirm(fetch);
     if (answer->verb == POP3_UIDL_ONE || answer->verb == POP3_LIST_ONE) {
-        const struct message *message = listing_find(fetch->listing, answer->number);
-        fetch->proving = false;
-        if (proof_check(fetch->pop3, fetch->listing, message, answer, err) < 0)
-            return -1;
-        fetch->odd = false;
-        if (deliver_unit(fetch->job->deliver) != 1) /* a command waits until the pipe is empty */
-            commit(fetch);
+        return proved(fetch, answer, err);
     } else if (answer->verb == POP3_RETR) {
         return retrieved(fetch, answer, taken, err);
     } else {
@@ -452,30 +471,26 @@ static int on_answer(void *ctx, const struct pop3_answer *answer, int taken, str
 
 /* What a connection broke over may break this one too; if QUIT has nothing to carry out, nothing is
  * at stake once all else is committed. */
-static void plan_numbers(struct fetch *fetch, const uint32_t *verified, uint32_t count)
+static void plan(struct fetch *fetch, const uint32_t *verified, uint32_t count)
 {
-    bool at_stake = count > 0 || plan_deletes_new(&fetch->job->rules);
-    for (uint32_t i = 0; i < fetch->listing->count; i++) {
-        const struct message *message = &fetch->listing->messages[i];
-        bool first = message->action == (fetch->job->alone ? PLAN_ALONE : PLAN_FETCH);
-        if (first)
-            push_number(&fetch->wanted, message->number);
-        else if (message->action == PLAN_RETRY && !fetch->job->alone)
-            push_number(&fetch->retries, message->number);
+    const struct fetch_job *job = fetch->job;
+    bool at_stake = count > 0 || plan_deletes_new(&job->rules);
+    if (!job->alone) {
+        queue_push_all(&fetch->wanted, fetch->listing, PLAN_FETCH);
+        queue_push_all(&fetch->retries, fetch->listing, PLAN_RETRY);
     }
-    fetch->job->doubted_too = !at_stake;
-    for (uint32_t i = 0; i < fetch->listing->count && !at_stake && !fetch->job->alone; i++)
-        if (fetch->listing->messages[i].action == PLAN_ALONE)
-            push_number(&fetch->retries, fetch->listing->messages[i].number);
+    if (job->alone || !at_stake)
+        queue_push_by_tries(&fetch->retries, fetch->listing, job->journal, job->rules.max_tries);
     for (uint32_t i = 0; i < count; i++)
-        push_number(&fetch->dele, verified[i]);
+        queue_push(&fetch->dele, verified[i]);
 }
 
 static bool is_done(const struct fetch *fetch)
 {
-    if (has_next(&fetch->dele) || fetch->pending.there)
+    if (queue_has_next(&fetch->dele) || fetch->pending.there)
         return false;
-    return fetch->winding_down || (!has_next(&fetch->wanted) && !has_next(&fetch->retries));
+    return fetch->winding_down ||
+           (!queue_has_next(&fetch->wanted) && !queue_has_next(&fetch->retries));
 }
 
 /* Out of step: what is not committed yet may be anybody's words. It is thrown away and fetched
@@ -556,7 +571,7 @@ int fetch_run(struct fetch_job *job, struct pop3 *pop3, struct listing *listing,
                                   .keep = !plan_deletes_new(&job->rules),
                                   .settled = on_settled,
                                   .ctx = fetch};
-    plan_numbers(fetch, verified, verified_count);
+    plan(fetch, verified, verified_count);
     int result = run(fetch, err);
     *deleted = fetch->deleted.at;
     *deleted_count = fetch->deleted.count;

@@ -25,7 +25,6 @@ struct fetch_job {
     uint32_t later;   /* messages that may work later: not counted as tries */
     uint32_t refused; /* messages that failed: counted */
     uint32_t blamed;  /* framing faults that a message was blamed for */
-    bool doubted_too; /* the connection asked for those that one broke over as well */
     bool alone;       /* this connection is for messages that an earlier one broke over */
     bool careful; /* the two sides went out of step and no message could be blamed: one at a time */
     struct err local; /* trouble on our side of the wire; kind ERR_NONE: none */

@@ -1,6 +1,11 @@
 #include "session/proof.h"
 
-struct proof {
+#include <unistd.h>
+
+#define BITS_OF_CHOICE 5
+
+/* One answer and what it is compared with. */
+struct claim {
     const struct listing *listing;
     const struct message *message;
     enum pop3_verb verb;
@@ -13,9 +18,37 @@ bool proof_ask(const struct message *message, enum pop3_verb *verb)
     return message->uidl_len > 0 || message->size > 0;
 }
 
+/* Chance that cannot be had leaves a fixed order: no worse than asking once. */
+static uint32_t draw(struct proof *proof, unsigned bits)
+{
+    if (proof->chance < 1u << BITS_OF_CHOICE &&
+        getentropy(&proof->chance, sizeof proof->chance) < 0)
+        proof->chance = proof->left * 2654435761u;
+    uint32_t drawn = proof->chance & ((1u << bits) - 1);
+    proof->chance >>= bits;
+    return drawn;
+}
+
+void proof_begin_series(struct proof *proof)
+{
+    *proof = (struct proof){.in_series = true, .left = PROOF_SERIES};
+}
+
+size_t proof_choose(struct proof *proof, size_t count)
+{
+    return draw(proof, BITS_OF_CHOICE) % count;
+}
+
+void proof_ask_by_chance(struct proof *proof, const struct message *message, enum pop3_verb *verb)
+{
+    bool both = message->uidl_len > 0 && message->size > 0;
+    if (!proof_ask(message, verb) || (both && draw(proof, 1) == 1))
+        *verb = POP3_LIST_ONE;
+}
+
 enum form { RIGHT, WRONG, NO_FORM };
 
-static enum form judge_uidl(const struct proof *proof, struct str text)
+static enum form judge_uidl(const struct claim *proof, struct str text)
 {
     struct str uidl = listing_uidl(proof->listing, proof->message), told;
     uint32_t number;
@@ -26,7 +59,7 @@ static enum form judge_uidl(const struct proof *proof, struct str text)
     return number == proof->message->number && str_equal(told, uidl) ? RIGHT : WRONG;
 }
 
-static enum form judge_size(const struct proof *proof, struct str text)
+static enum form judge_size(const struct claim *proof, struct str text)
 {
     uint64_t size;
     uint32_t number;
@@ -37,7 +70,7 @@ static enum form judge_size(const struct proof *proof, struct str text)
     return number == proof->message->number && size == proof->message->size ? RIGHT : WRONG;
 }
 
-static enum form judge(const struct proof *proof, struct str text)
+static enum form judge(const struct claim *proof, struct str text)
 {
     text = str_trim(text);
     return proof->verb == POP3_UIDL_ONE ? judge_uidl(proof, text) : judge_size(proof, text);
@@ -45,28 +78,37 @@ static enum form judge(const struct proof *proof, struct str text)
 
 static int look_at_line(void *ctx, struct str line, struct err *err)
 {
-    struct proof *proof = ctx;
+    struct claim *proof = ctx;
     (void)err;
     proof->there = proof->there || judge(proof, line) == RIGHT;
     return 0;
 }
 
-int proof_check(struct pop3 *pop3, const struct listing *listing, const struct message *message,
-                const struct pop3_answer *answer, struct err *err)
+static int judge_all(struct claim *claim, struct pop3 *pop3, const struct pop3_answer *answer,
+                     enum form *form, struct err *err)
 {
-    struct proof proof = {.listing = listing, .message = message, .verb = answer->verb};
-    struct pop3_taker taker = {.line = look_at_line, .ctx = &proof};
-    if (answer->reply.kind != REPLY_OK)
+    struct pop3_taker taker = {.line = look_at_line, .ctx = claim};
+    *form = answer->reply.kind == REPLY_OK ? judge(claim, answer->reply.text) : NO_FORM;
+    if (*form == RIGHT || answer->reply.kind != REPLY_OK || !pop3_goes_on(pop3))
         return 0;
-    enum form form = judge(&proof, answer->reply.text);
-    if (form == RIGHT)
-        return 0;
-    if (pop3_goes_on(pop3)) {
-        if (pop3_take_list(pop3, &taker, err) < 0)
-            return -1;
-        form = proof.there ? RIGHT : WRONG;
-    }
-    if (form != WRONG)
+    if (pop3_take_list(pop3, &taker, err) < 0)
+        return -1;
+    *form = claim->there ? RIGHT : WRONG;
+    return 0;
+}
+
+int proof_check(struct proof *proof, struct pop3 *pop3, const struct listing *listing,
+                const struct message *message, const struct pop3_answer *answer, struct err *err)
+{
+    struct claim claim = {.listing = listing, .message = message, .verb = answer->verb};
+    enum form form;
+    proof->asked--;
+    if (judge_all(&claim, pop3, answer, &form, err) < 0)
+        return -1;
+    proof->right += form == RIGHT;
+    proof->none += form == NO_FORM;
+    /* A server that can answer does so each time. */
+    if (form != WRONG && (proof->right == 0 || proof->none == 0))
         return 0;
     return err_set(err, ERR_FRAMING,
                    "the server's answers do not belong to what was asked; ask who runs it");

@@ -59,8 +59,11 @@ int recover(struct journal *journal, const struct deliver_settings *settings, st
 {
     if (settle_open(journal, settings, err) < 0)
         return -1;
+    /* Litter in a place that cannot be written any more is a pity, and no reason to stop. */
     struct str place = journal_place(journal);
-    return place.len == 0 ? 0 : deliver_sweep(settings, place, err);
+    if (place.len > 0 && deliver_sweep(settings, place, err) < 0)
+        log_line(settings->log, FP_LOG_WARNING, "clearing up after the last run: %s", err->text);
+    return 0;
 }
 
 int recover_note_place(struct journal *journal, const struct deliver *deliver, struct err *err)

@@ -407,7 +407,7 @@ static uint32_t count_doubted(const struct session *session)
 static int poll_doubted(struct session *session, struct err *err)
 {
     session->job.alone = true;
-    for (int round = 0; count_doubted(session) > 0 && round < RECONNECTS_MAX; round++) {
+    for (int round = 0; count_doubted(session) > 0 && round < 2 * RECONNECTS_MAX; round++) {
         uint32_t blamed = session->job.blamed;
         if (stop_asked() || clock_left(session->job.deadline) == 0)
             break;
@@ -424,10 +424,10 @@ static int poll_doubted(struct session *session, struct err *err)
 static int poll_server(struct session *session, struct err *err)
 {
     int result = poll_most(session, err);
-    if (session->run->mode != SESSION_POLL || (result < 0 && err->kind != ERR_FRAMING))
+    bool others = result < 0 && err->kind == ERR_FRAMING && session->job.blamed > 0;
+    if (session->run->mode != SESSION_POLL || (result < 0 && !others))
         return result;
-    if (result <
-        0) { /* the rest is for the next run; those that are to blame have their turn now */
+    if (others) { /* not all of the rest came; those that are to blame have their turn all the same */
         log_line(session->log, FP_LOG_ERROR, "%s; the rest comes next time", err->text);
         session->job.later++;
     }

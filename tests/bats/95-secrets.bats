@@ -41,6 +41,15 @@ family() {
     done
 }
 
+# end_family: all of it at once; what stalls would be waited for otherwise
+end_family() {
+    local pid
+    for pid in $(family "$FP_PID"); do
+        kill -KILL "$pid" 2>/dev/null || true
+    done
+    wait "$FP_PID" 2>/dev/null || true
+}
+
 # --- where they are not ---------------------------------------------------------------------------
 
 @test "command line and environment of every process, while a session is under way" {
@@ -60,7 +69,7 @@ family() {
             [ -z "$found" ] || fail "$key: $found"
         done
         [ "$(family "$FP_PID" | wc -l)" -ge 2 ] || fail "no worker"
-        stop_pid "$FP_PID"
+        end_family
     done
 }
 
@@ -145,7 +154,7 @@ family() {
         grep -q -E '^Max core file size +0 +0 ' "/proc/$pid/limits" ||
             fail "$(grep core "/proc/$pid/limits")"
     done
-    stop_pid "$FP_PID"
+    end_family
     cd "$T"
     run "$SCAN" abort 1 env -i PATH="$PATH" HOME="$H" "$FETCHPOP" 2>"$T/abort.err"
     [[ $output == *processes* ]] || fail "$output"
@@ -184,6 +193,7 @@ family() {
         seen+="$holds "
     done
     # the control: the scan does find what is there, and each worker has another one
+    end_family
     [ "$(tr ' ' '\n' <<<"$seen" | sed '/^$/d' | sort -u | wc -l)" -eq 4 ] || fail "found: $seen"
 }
 
@@ -202,6 +212,7 @@ family() {
         found=$("$SCAN" memory "$pid" the-word-of-bob the-word-of-proxy)
         [ -z "$(grep the-word <<<"$found")" ] || fail "process $pid: $found"
     done
+    end_family
     ! grep -q the-word "$T/env" || fail "in the environment of the command"
     # 0, 1, 2 and the one that ls itself has opened
     [ "$(grep -c -- '->' "$T/fds")" -le 4 ] || fail "descriptors leak: $(cat "$T/fds")"

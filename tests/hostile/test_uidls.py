@@ -58,8 +58,9 @@ def twins():
     cases += both("equal messages, each its UIDL", box={"a": TWIN, "b": TWIN, "c": TWIN})
     cases += both("one UIDL for 300 messages", "\n".join(by_name(**{n: "s" for n in box_of(300)})),
                   box=box_of(300))
-    cases += both("one UIDL twice, and one more twin comes", by_name(a="s", b="s", d="s"), box=twin,
-                  between=lambda w: w.add("d", TWIN))
+    cases.append(Case("one UIDL twice, and one more twin comes", by_name(a="s", b="s", d="s"),
+                      honest=by_name(a="s", b="s", d="s"), box=twin, keep="yes",
+                      between=lambda w: w.add("d", TWIN)))
     cases += both("one UIDL twice, same header, other body and size",
                   by_name(a="s", b="s"), box={"a": mail("x", "1\n"), "b": mail("x", "22\n")})
     cases += both("one UIDL twice, no Message-ID, other size", by_name(a="s", b="s"),
@@ -78,6 +79,11 @@ def missing():
     cases += both("no UIDL, equal messages", "set uidl no", box={"a": TWIN, "b": TWIN, "c": TWIN})
     cases += both("no UIDL, one goes and one comes", "set uidl no",
                   between=lambda w: w.add("n", mail("n")))
+    for name, step in {"empty": 'text "+OK\\r\\n"', "refused": 'err "no"', "the number alone": 'ok 1',
+                       "words": 'ok "one message follows"',
+                       "the list": 'text "+OK\\r\\n1 m001\\r\\n2 m002\\r\\n3 m003\\r\\n.\\r\\n"'}.items():
+        cases += both("UIDL n answered: %s" % name, ["on UIDL [0-9]*: " + step], want="0 65 76",
+                      honest_want="0 65 76", honest="")
     cases += [
         Case("no UIDL, no TOP, keep = no", ["set uidl no", "set top no"],
              honest=["set uidl no", "set top no"]),
@@ -152,15 +158,14 @@ def changing():
     other = b"Subject: quite another\nMessage-ID: <o@example.org>\n\nlonger than the first one was, much\n"
     same_size = mail("m999")
     ten = box_of(10)
-    counter = [0]
 
     def fresh(conn, event, arg):
         """New UIDLs in every session."""
+        def of(n):
+            return b"%d r%d-%d\r\n" % (n, id(conn) * 16 + conn.number, n)
         if arg:
-            return None
-        counter[0] += 1
-        return b"+OK\r\n" + b"".join(b"%d r%d-%d\r\n" % (n, conn.number + 1000 * counter[0], n)
-                                     for n in range(1, len(conn._messages) + 1)) + b".\r\n"
+            return b"+OK " + of(int(arg))
+        return b"+OK\r\n" + b"".join(of(n) for n in range(1, len(conn._messages) + 1)) + b".\r\n"
 
     cases = [
         Case("all UIDLs changed since the last run", keep="yes", box=ten, between=rename,
@@ -197,7 +202,8 @@ def changing():
         Case("UIDL used again for a message of that size", keep="no", script="on QUIT: err no",
              want="0 75", between=replace("m002", same_size)),
         Case("UIDL used again, same header, other size", keep="no", script="on QUIT: err no",
-             want="0 75", between=replace("m002", mail("m002", "another body, longer\n"))),
+             want="0 75", box={n: mail(n, message_id=False) for n in box_of(3)},
+             between=replace("m002", mail("m002", "another body, longer\n", False))),
         Case("gone in one run and back in the next", keep="yes", between=there_and_back),
         Case("gone in one run and back in the next, keep = 30d", keep="30d", between=there_and_back),
         Case("deleted, and back as if nothing had been",

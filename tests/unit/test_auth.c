@@ -18,6 +18,7 @@
 #include "pop3/method.h"
 #include "pop3/oauth.h"
 #include "pop3/sasl.h"
+#include "kit_heap.h"
 #include "tap.h"
 
 /* --- which method --------------------------------------------------------------------------- */
@@ -348,6 +349,7 @@ struct talk {
 };
 
 struct outcome {
+    bool token_refused;
     int rc;
     struct err err;
     char sent[65536];
@@ -417,7 +419,8 @@ static int log_in(const struct talk *talk, int fd, struct outcome *outcome)
     char *copy = split(talk->auth, ' ', wishes);
     secret_set(&secret, str_from(talk->secret != NULL ? talk->secret : SECRET_TEXT));
     struct auth_options options = {.server = "pop.example.com", .user = "tim", .methods = wishes,
-                                   .secret = &secret, .is_token = talk->token, .port = 995};
+                                   .secret = &secret, .is_token = talk->token, .port = 995,
+                                   .token_refused = &outcome->token_refused};
     int rc = -1;
     if (pop3_greeting(pop3, &outcome->err) == 0 && pop3_capa(pop3, &outcome->err) == 0) {
         rc = auth_login(pop3, &options, &outcome->err);
@@ -634,6 +637,66 @@ static void test_lengths(void)
     is_int(outcome.rc, 0, "and logs in");
 }
 
+/* Only a token that the server saw and refused is worth another one. */
+static void test_refusals(void)
+{
+    static const struct {
+        struct talk talk;
+        bool refused;
+    } rows[] = {
+        {{.name = "refused", .capa = "SASL XOAUTH2\r\n", .auth = "xoauth2",
+          .replies = {"+ \r\n", "-ERR no\r\n"}, .secret = "token.123", .token = true}, true},
+        {{.name = "refused with [AUTH]", .capa = "SASL XOAUTH2\r\n", .auth = "xoauth2",
+          .replies = {"+ \r\n", "-ERR [AUTH] no\r\n"}, .secret = "token.123", .token = true}, true},
+        {{.name = "refused after its JSON", .capa = "SASL OAUTHBEARER\r\n", .auth = "auto",
+          .replies = {"+ \r\n", "+ " JSON "\r\n", "-ERR no\r\n"}, .secret = "token.123",
+          .token = true}, false /* no TLS: auto sends no token */},
+        {{.name = "in use", .capa = "SASL XOAUTH2\r\n", .auth = "xoauth2",
+          .replies = {"+ \r\n", "-ERR [IN-USE] later\r\n"}, .secret = "token.123", .token = true},
+         false},
+        {{.name = "the mechanism refused", .capa = "SASL XOAUTH2\r\n", .auth = "xoauth2",
+          .replies = {"-ERR what\r\n"}, .secret = "token.123", .token = true}, false},
+        {{.name = "hung up", .capa = "SASL XOAUTH2\r\n", .auth = "xoauth2", .replies = {"+ \r\n"},
+          .secret = "token.123", .token = true}, false},
+        {{.name = "taken", .capa = "SASL XOAUTH2\r\n", .auth = "xoauth2",
+          .replies = {"+ \r\n", "+OK\r\n"}, .secret = "token.123", .token = true}, false},
+        {{.name = "a password refused", .capa = "SASL PLAIN\r\n", .auth = "plain",
+          .replies = {"-ERR no\r\n"}}, false},
+    };
+    static struct outcome outcome;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        converse(&rows[i].talk, &outcome);
+        ok(outcome.token_refused == rows[i].refused, "%s: is it the token", rows[i].talk.name);
+    }
+}
+
+/* Neither we nor libsasl2 and its plugins leave the password in freed memory. */
+static void test_wiped(void)
+{
+    static const struct talk ways[] = {
+        {.name = "USER", .capa = "", .auth = "user", .replies = {"+OK\r\n", "-ERR no\r\n"}},
+        {.name = "PLAIN", .capa = "SASL PLAIN\r\n", .auth = "plain", .replies = {"-ERR no\r\n"}},
+        {.name = "LOGIN", .capa = "SASL LOGIN\r\n", .auth = "login",
+         .replies = {"+ VXNlcm5hbWU6\r\n", "+ UGFzc3dvcmQ6\r\n", "-ERR no\r\n"}},
+        {.name = "CRAM-MD5", .capa = "SASL CRAM-MD5\r\n", .auth = "cram-md5",
+         .replies = {"+ " CRAM "\r\n", "-ERR no\r\n"}},
+        {.name = "SCRAM-SHA-256", .capa = "SASL SCRAM-SHA-256\r\n", .auth = "auto",
+         .replies = {"+ cj1mYWtlLHM9c2FsdCxpPTQwOTY=\r\n", "-ERR\r\n"}},
+        {.name = "XOAUTH2", .capa = "SASL XOAUTH2\r\n", .auth = "xoauth2",
+         .replies = {"+ \r\n", "-ERR no\r\n"}, .token = true},
+    };
+    static struct outcome outcome;
+    static char word[80];
+    heap_secret("0981-yreve-nekorb-5-sdeewaes-4-edoc-3-llew-os-tpek-2", word);
+    for (size_t i = 0; heap_can_tell && i < sizeof ways / sizeof ways[0]; i++) {
+        struct talk talk = ways[i];
+        talk.secret = word;
+        converse(&talk, &outcome);
+        ok(outcome.rc != 0 && outcome.sent_len > 0, "%s: it was used", talk.name);
+        is_int(heap_count(word), 0, "and is not left on the heap");
+    }
+}
+
 int main(void)
 {
     test_choice();
@@ -644,5 +707,7 @@ int main(void)
     test_binding();
     test_talks();
     test_lengths();
+    test_refusals();
+    test_wiped();
     return tap_done();
 }

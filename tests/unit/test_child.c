@@ -379,6 +379,50 @@ static void test_stop(void)
     ran(&job, CHILD_SIGNALLED, SIGPIPE, "by us, not by the command");
 }
 
+/* A worker that is killed cannot end its command; the kernel does. */
+static void test_orphan(void)
+{
+#ifdef __linux__
+    int ends[2];
+    char text[20] = "";
+    if (pipe(ends) != 0) {
+        ok(false, "pipe");
+        return;
+    }
+    pid_t worker = fork();
+    if (worker == 0) {
+        char command[60];
+        close(ends[0]);
+        /* Through a file that both know, since its descriptors are closed. */
+        snprintf(command, sizeof command, "echo $$ >/proc/%d/fd/%d; sleep 60; :", (int)getpid(),
+                 ends[1]);
+        struct child_job job = {.command = command, .input = -1, .deadline = clock_in(60000)};
+        child_run(&job, &result, NULL);
+        _exit(0);
+    }
+    close(ends[1]);
+    bool told = read(ends[0], text, sizeof text - 1) > 0;
+    pid_t command = (pid_t)strtol(text, NULL, 10);
+    ok(told && command > 1, "a command runs: %s", text);
+    kill(worker, SIGKILL);
+    waitpid(worker, NULL, 0);
+    bool gone = false;
+    for (int i = 0; i < 200 && !gone; i++) {
+        char path[40], state[200] = "";
+        snprintf(path, sizeof path, "/proc/%d/stat", (int)command);
+        FILE *file = fopen(path, "r");
+        gone = file == NULL || fgets(state, sizeof state, file) == NULL ||
+               strstr(state, ") Z ") != NULL;
+        if (file != NULL) {
+            fclose(file);
+        }
+        usleep(10000);
+    }
+    ok(gone, "and ends with the process that ran it");
+    close(ends[0]);
+#endif
+}
+
 int main(void)
 {
     signal(SIGPIPE, SIG_IGN);
@@ -395,6 +439,7 @@ int main(void)
     test_idle();
     test_late();
     test_many();
+    test_orphan();
     test_stop();
     return tap_done();
 }

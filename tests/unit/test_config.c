@@ -300,6 +300,27 @@ static void test_values(void)
     refused("max_per_server", "max_per_server = many\n", 1, "max_per_server");
 }
 
+/* What is wrong in the line of a secret may be a part of it. */
+static void test_discretion(void)
+{
+    static const char *const lines[] = {"password = one hunter2", "password = one, hunter2",
+                                        "password = one hunter2 = two", "PASSWORD = hunter2",
+                                        "password = { hunter2, hunter2 }", "password hunter2",
+                                        "password += hunter2 hunter2", "proxy = hunter2",
+                                        "proxy = 'socks5://u:p' hunter2"};
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        char text[300];
+        struct config config;
+        struct err err;
+        snprintf(text, sizeof text, "account a { " WHOLE "\n%s\n}\n", lines[i]);
+        ok(parse(&config, text, &err) == -1 && strncmp(err.text, "rc:2: ", 6) == 0 &&
+               strstr(err.text, "hunter2") == NULL,
+           "%s: %s", lines[i], err.text);
+    }
+    refused_setting("password_comand = x", "did you mean password_command?");
+    refused_setting("password_command = secret-tool lookup", "\"lookup\"");
+}
+
 static void test_ways(void)
 {
     struct config config;
@@ -565,6 +586,7 @@ int main(void)
     test_grammar();
     test_scan();
     test_values();
+    test_discretion();
     test_ways();
     test_whole_accounts();
     test_paths();

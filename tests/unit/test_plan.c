@@ -5,7 +5,7 @@
 
 #include "tap.h"
 
-#define NOW 1000000
+#define NOW 1800000000
 #define DAY 86400
 
 struct row {
@@ -33,7 +33,7 @@ static const struct row rows[] = {
     {"delivered and kept, a day old", JOURNAL_DONE, true, DAY, {L, L, D, F, D}},
     {"delivered and kept, from the future", JOURNAL_DONE, true, -DAY, {L, L, L, F, D}},
     {"delivered, its DELE not confirmed", JOURNAL_DONE, false, 0, {D, D, D, F, D}},
-    {"deleted, and back", JOURNAL_GONE, true, 0, {D, D, D, D, D}},
+    {"deleted, and back", JOURNAL_GONE, true, 0, {L, D, L, L, D}},
 };
 
 static struct plan_rules rules_of(int column)
@@ -86,6 +86,25 @@ static void test_limits(void)
     is_int(plan_decide(&rules, &message, &fetched), PLAN_DELETE, "deleting has no limit");
 }
 
+static void test_never(void)
+{
+    struct plan_rules rules = {.keep = PLAN_NOKEEP, .flush = true, .never_delete = true};
+    struct plan_message message = {.size = 1, .known = JOURNAL_DONE};
+    uint32_t fetched = 0;
+    is_int(plan_decide(&rules, &message, &fetched), PLAN_LEAVE, "-k: what is pending stays");
+    message.known = JOURNAL_GONE;
+    is_int(plan_decide(&rules, &message, &fetched), PLAN_LEAVE, "-k: what is back stays");
+    ok(!plan_deletes_new(&rules), "-k: a new one stays");
+}
+
+static void test_clock(void)
+{
+    struct plan_rules rules = {.keep = PLAN_KEEP_FOR, .keep_seconds = DAY, .now = NOW};
+    struct plan_message message = {.size = 1, .known = JOURNAL_DONE, .keep = true, .first_seen = 5};
+    uint32_t fetched = 0;
+    is_int(plan_decide(&rules, &message, &fetched), PLAN_LEAVE, "seen in 1970: nobody knows when");
+}
+
 static void test_new_ones(void)
 {
     struct plan_rules rules = {.keep = PLAN_KEEP};
@@ -104,5 +123,7 @@ int main(void)
     test_table();
     test_limits();
     test_new_ones();
+    test_never();
+    test_clock();
     return tap_done();
 }

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "app/config.h"
 #include "app/discover.h"
 #include "base/str.h"
 #include "tap.h"
@@ -252,10 +253,11 @@ static void test_stanza(void)
            "    server  = \"pop.example.com\"\n"
            "    port    = 995\n"
            "    tls     = implicit\n"
-           "    user    = \"alice@Example.com\"             "
-           "# some servers want the part before the @ alone\n"
-           "    # password_command = \"...\"     # without it, fetchpop asks\n"
+           "    # Some servers want the part before the @ alone.\n"
+           "    user    = \"alice@Example.com\"\n"
            "    maildir = \"~/Mail/alice@Example.com\"\n"
+           "    # Without password_command, fetchpop asks for the password.\n"
+           "    # password_command = \"secret-tool lookup mail alice@Example.com\"\n"
            "}\n",
            "TLS, a server of the domain's own");
     list.count = 1;
@@ -276,6 +278,37 @@ static void test_stanza(void)
     ok(strstr(text, "The DNS of xn--bcher-kva.example") != NULL ||
            strstr(text, "the DNS of xn--bcher-kva.example") != NULL,
        "an internationalised domain");
+}
+
+/* What is printed is a run file. */
+static void test_taken(void)
+{
+    static const char *const whom[] = {"alice@example.com", "o'brien+pop{}@b\xc3\xbc" "cher.example",
+                                       "o'brien+a=b%F#x@b\xc3\xbc" "cher.example"};
+    const struct srv_list list = {
+        .count = 2, .records = {{1, 1, 1995, "pop.example.net"}, {2, 2, 995, "b.example.com"}}};
+    struct config config;
+    struct err err = {ERR_NONE, ""};
+    setenv("HOME", "/h", 1);
+    for (size_t i = 0; i < sizeof whom / sizeof whom[0]; i++) {
+        const char *text = stanza(whom[i], &list, false);
+        if (i == 1) {
+            is_str(text, "refused", "braces are refused");
+            continue;
+        }
+        if (config_parse(&config, "rc", text, strlen(text), &err) != 0) {
+            ok(false, "%s: %s", whom[i], err.text);
+            continue;
+        }
+        const struct account *account = config.accounts[0];
+        is_str(account->title, whom[i], "title");
+        is_str(account->user, whom[i], "user");
+        is_str(account->server, "pop.example.net", "server");
+        ok(account->port == 1995 && account->tls == ACCOUNT_TLS_STLS, "port and tls");
+        ok(strncmp(account->where, "/h/Mail/", 8) == 0 && strcmp(account->where + 8, whom[i]) == 0,
+           "maildir");
+        config_free(&config);
+    }
 }
 
 static void test_addresses(void)
@@ -305,6 +338,7 @@ int main(void)
     test_short_record();
     test_damage();
     test_stanza();
+    test_taken();
     test_addresses();
     return tap_done();
 }
