@@ -142,8 +142,9 @@ static void on_error(cfg_t *cfg, const char *fmt, va_list args)
     bool named = quoted(words, word, sizeof word);
     struct str text = str_from(words);
     if (is_behind_secret(&parse->files[parse->depth - 1], line)) {
-        refuse(parse, line, "a word makes no sense here (it is not shown: this line holds a secret); "
-                            "quote the secret, and give each key a line of its own");
+        refuse(parse, line,
+               "a word makes no sense here (it is not shown: this line holds a secret); quote the "
+               "secret, and give each key a line of its own");
     } else if (named && str_has_prefix(text, "no such option")) {
         refuse_unknown(parse, line, is_top(cfg), word);
     } else if (str_has_prefix(text, "no sub-section")) {

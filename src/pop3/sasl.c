@@ -236,8 +236,8 @@ bool sasl_has(const char *mechanism)
 static int give_name(void *context, int id, const char **result, unsigned *len)
 {
     const struct sasl *sasl = context;
-    /* SASL_CB_USER is whom to act as: nobody else. But a ticket may be another one's, and opens that
-     * one's mailbox if the server does not hear whose we want. */
+    /* SASL_CB_USER is whom to act as: nobody else. But a ticket may be another one's, and opens
+     * that one's mailbox if the server does not hear whose we want. */
     bool named = id == SASL_CB_AUTHNAME || strncmp(sasl->name, "GS", 2) == 0;
     *result = named ? sasl->login.user : "";
     if (len != NULL) {

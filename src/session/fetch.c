@@ -443,7 +443,7 @@ static int proved(struct fetch *fetch, const struct pop3_answer *answer, struct 
     if (is_proving(fetch))
         return 0;
     if (!fetch->proof.in_series && fetch->batch.count > 0 &&
-        (fetch->odd || fetch->proof.none > 0)) {
+        (fetch->odd || fetch->proof.none[0] + fetch->proof.none[1] > 0)) {
         proof_begin_series(&fetch->proof);
         return 0;
     }

@@ -164,15 +164,28 @@ static void take_print(void *ctx, uint32_t number, const struct journal_print *p
     match_print(matching, message);
 }
 
+/* Messages that had no UIDL when they came, and are not listed so far: the server may tell one now. */
+static bool has_blank_entries(const struct journal *journal)
+{
+    for (uint32_t id = 0; id < journal_count(journal); id++) {
+        const struct journal_entry *entry = journal_entry(journal, id);
+        if (entry->uidl_len == 0 && entry->listed == 0 && entry->state != JOURNAL_FREE &&
+            entry->state != JOURNAL_GONE)
+            return true;
+    }
+    return false;
+}
+
 /* Those whose print is there already are only looked up again: by now it may count for more. */
 static int ask_prints(struct matching *matching, struct pop3 *pop3, struct err *err)
 {
     struct listing *listing = matching->listing;
+    bool blank = has_blank_entries(matching->journal);
     uint32_t *numbers = xcalloc(listing->count + 1, sizeof *numbers);
     struct top top = {.pop3 = pop3, .numbers = numbers, .print = take_print, .ctx = matching};
     for (uint32_t i = 0; i < listing->count; i++) {
         struct message *message = &listing->messages[i];
-        message->vague = message->vague || listing->any_uidl;
+        message->vague = message->vague || listing->any_uidl || blank;
         if (message->entry != JOURNAL_NONE || !message->vague)
             continue;
         if (message->print != 0)

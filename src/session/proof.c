@@ -105,10 +105,11 @@ int proof_check(struct proof *proof, struct pop3 *pop3, const struct listing *li
     proof->asked--;
     if (judge_all(&claim, pop3, answer, &form, err) < 0)
         return -1;
-    proof->right += form == RIGHT;
-    proof->none += form == NO_FORM;
-    /* A server that can answer does so each time. */
-    if (form != WRONG && (proof->right == 0 || proof->none == 0))
+    int kind = answer->verb == POP3_LIST_ONE;
+    proof->right[kind] += form == RIGHT;
+    proof->none[kind] += form == NO_FORM;
+    /* A server that can answer a question does so each time. */
+    if (form != WRONG && (proof->right[kind] == 0 || proof->none[kind] == 0))
         return 0;
     return err_set(err, ERR_FRAMING,
                    "the server's answers do not belong to what was asked; ask who runs it");

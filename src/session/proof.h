@@ -23,10 +23,10 @@
 #define PROOF_SERIES 16
 
 struct proof {
-    unsigned asked; /* questions outstanding */
-    unsigned left;  /* of a series, still to be asked */
-    unsigned right; /* answers so far that fit */
-    unsigned none;  /* answers that prove nothing: a refusal, or words of another form */
+    unsigned asked;    /* questions outstanding */
+    unsigned left;     /* of a series, still to be asked */
+    unsigned right[2]; /* answers so far that fit, to UIDL n and to LIST n */
+    unsigned none[2];  /* and that prove nothing: a refusal, or words of another form */
     bool in_series;
     uint32_t chance; /* bits not used yet */
 };

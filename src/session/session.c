@@ -15,6 +15,8 @@
 
 #define RECONNECTS_MAX 5 /* after framing faults, each of a message not suspected before */
 #define SECONDS_A_DAY 86400
+#define TOO_LONG "it is longer than max_size"
+#define TOO_LONG_ESCAPED "it%20is%20longer%20than%20max_size"
 #define NOOP_MS ((int64_t)60 * 1000)
 
 /* Everything of one poll. */
@@ -205,19 +207,43 @@ static bool was_tried(const struct session *session, const struct message *messa
     return message->entry != JOURNAL_NONE && journal_entry(session->journal, message->entry)->tried;
 }
 
+/* Held for its length, and no longer too long: the limit has changed. */
+static bool fits_now(const struct session *session, const struct message *message)
+{
+    uint64_t max = session->job.rules.max_size;
+    const struct journal_entry *entry = journal_entry(session->journal, message->entry);
+    return entry->words != NULL && str_has_prefix(str_from(entry->words), TOO_LONG_ESCAPED) &&
+           (max == 0 || message->size <= max);
+}
+
+static void plan_message(struct session *session, struct message *message, uint32_t *fetched)
+{
+    struct plan_message known = fetch_plan_message(session->journal, message);
+    if (known.known == JOURNAL_HELD && fits_now(session, message))
+        known.known = JOURNAL_FAILED;
+    message->action = (unsigned char)plan_decide(&session->job.rules, &known, fetched);
+    if (was_tried(session, message) && message->action != PLAN_DELETE)
+        message->action = PLAN_LEAVE;
+    if (!session->counted)
+        count_planned(&session->run->figures, message, known.known);
+}
+
+/* max_messages counts those first that did not fail before. */
+static int turn_of(const struct session *session, const struct message *message)
+{
+    if (message->entry == JOURNAL_NONE)
+        return 0;
+    unsigned char state = journal_entry(session->journal, message->entry)->state;
+    return state == JOURNAL_DOUBTED ? 2 : state == JOURNAL_FAILED ? 1 : 0;
+}
+
 static void make_plan(struct session *session)
 {
-    struct session_figures *figures = &session->run->figures;
-    uint32_t fetched = figures->fetched; /* by earlier connections of this run */
-    for (uint32_t i = 0; i < session->listing.count; i++) {
-        struct message *message = &session->listing.messages[i];
-        struct plan_message known = fetch_plan_message(session->journal, message);
-        message->action = (unsigned char)plan_decide(&session->job.rules, &known, &fetched);
-        if (was_tried(session, message) && message->action != PLAN_DELETE)
-            message->action = PLAN_LEAVE;
-        if (!session->counted)
-            count_planned(figures, message, known.known);
-    }
+    uint32_t fetched = session->run->figures.fetched; /* by earlier connections of this run */
+    for (int turn = 0; turn < 3; turn++)
+        for (uint32_t i = 0; i < session->listing.count; i++)
+            if (turn_of(session, &session->listing.messages[i]) == turn)
+                plan_message(session, &session->listing.messages[i], &fetched);
     session->counted = true;
 }
 
@@ -225,8 +251,7 @@ static void refuse_long_ones(struct session *session)
 {
     for (uint32_t i = 0; i < session->listing.count; i++)
         if (session->listing.messages[i].action == PLAN_REFUSE)
-            blame_refuse(&session->job, &session->listing, &session->listing.messages[i],
-                         "it is longer than max_size");
+            blame_refuse(&session->job, &session->listing, &session->listing.messages[i], TOO_LONG);
 }
 
 /* A UIDL alone is no licence to delete: size and header have to be those of the message that was
@@ -327,7 +352,10 @@ static void tell_plan(struct session *session)
     char name[LOG_QUOTE_MAX + 40];
     for (uint32_t i = 0; i < session->listing.count; i++) {
         const struct message *message = &session->listing.messages[i];
-        session->run->figures.deleted += message->action == PLAN_DELETE;
+        bool fetched = message->action == PLAN_FETCH || message->action == PLAN_RETRY ||
+                       message->action == PLAN_ALONE;
+        session->run->figures.deleted +=
+            message->action == PLAN_DELETE || (fetched && plan_deletes_new(&session->job.rules));
         if (message->action == PLAN_LEAVE)
             continue;
         listing_name(&session->listing, message, session->log, name, sizeof name);
@@ -478,12 +506,12 @@ static int conclude(struct session *session, int result, struct err *err)
     return err->kind == ERR_NONE ? 0 : -1;
 }
 
-static void finish(struct session *session)
+static void finish(struct session *session, int result)
 {
     struct err err;
     if (session->run->mode == SESSION_POLL && session->journal != NULL &&
         journal_is_dirty(session->journal) && journal_sync(session->journal, &err) < 0 &&
-        session->job.local.kind == ERR_NONE)
+        result == 0 && session->job.local.kind == ERR_NONE)
         session->job.local = err;
     deliver_close(session->job.deliver);
     journal_close(session->journal);
@@ -501,7 +529,7 @@ int session_poll(struct session_run *run, struct err *err)
     int result = prepare(session, err);
     if (result == 0)
         result = poll_server(session, err);
-    finish(session);
+    finish(session, result);
     result = conclude(session, result, err);
     log_unhide(run->log, &run->account->password);
     free(session);

@@ -205,7 +205,7 @@ end_family() {
         popd_account b 'user = "bob"' 'password = "the-word-of-bob"' \
             'proxy = "socks5://u:the-word-of-proxy@127.0.0.1:1"' "maildir = \"$MD.b\""
     } | rc
-    start_fp a
+    start_fp
     wait_until 10 test -s "$T/fds" || fail "$(cat "$T/bg.err")"
     local pid found
     for pid in $(family "$FP_PID" | tail -n +2); do

@@ -110,6 +110,10 @@ def dry_run(w):
     journal = w.journal()
     run = w.run("--dry-run", keep="no")
     w.need(run.status == 0 and told(run) == 5, "four pending, one new: five deletions", run)
+    each = w.run("--dry-run", "-v", keep="no")
+    for name in names:
+        w.need(re.search(r"\(UIDL %s\).*would be deleted" % name, each.err), "-v says it of each", each)
+    w.need(re.search(r"\(UIDL m900\).*would be fetched", each.err), "-v says it of each", each)
     run = w.run("--dry-run", "-k", keep="no")
     w.need(run.status == 0 and told(run) == 0, "with -k none", run)
     w.need(not run.sent("DELE") and w.left() == names + ["m900"] and w.journal() == journal,

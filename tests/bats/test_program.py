@@ -159,6 +159,23 @@ def reads_manual(w):
             w.need(is_read(parse(w, lines), title), "an example of %s" % path, parse(w, lines), example)
 
 
+# ---- the manual ---------------------------------------------------------------------------------------
+
+def says_what_is_written(w):
+    """The texts under DIAGNOSTICS are the program's own."""
+    with open(os.path.join(TOP, "doc/fetchpop.1")) as f:
+        text = f.read().replace("\\\n", "")
+    part = re.search(r"^\.Bl -diag\n(.*?)^\.El", text, re.M | re.S).group(1)
+    texts = [line[4:].strip('"') for line in part.splitlines() if line.startswith(".It ")]
+    w.need(len(texts) > 5, "no texts under DIAGNOSTICS", texts)
+    with open(world.FETCHPOP, "rb") as f:
+        program = f.read()
+    for said in texts:
+        pieces = [p.strip("; ():") for p in re.split(r"<[a-z]+>|\.\.\.|; it ", said)]
+        pieces = [p for p in pieces if len(p) > 5]
+        w.need(pieces and all(p.encode() in program for p in pieces), "not in the program", said)
+
+
 CASES = [
     ("position-independent", is_pie),
     ("full RELRO", has_relro),
@@ -168,6 +185,7 @@ CASES = [
     ("the program reads fetchpoprc.sample", reads_sample),
     ("and every key in it that is commented out", reads_each_key),
     ("and its include and state_dir", reads_include),
+    ("the texts under DIAGNOSTICS are the program's own", says_what_is_written),
     ("the program reads the examples of the manual and README", reads_manual),
 ]
 

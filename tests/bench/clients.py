@@ -148,7 +148,7 @@ class Client:
 
     def fresh(self):
         for name in ("mail", "state"):
-            shutil.rmtree(f"{self.folder}/{name}", ignore_errors=True)
+            self.lab.set_aside(f"{self.folder}/{name}")
         for index in range(self.load.users):
             for part in ("cur", "new", "tmp"):
                 os.makedirs(f"{self.maildir(index)}/{part}")
@@ -177,7 +177,7 @@ class Client:
                     f"{missing} are missing or changed; {len(found)} files are there")
 
     def clean(self):
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.lab.set_aside(self.folder)
 
 
 class Floor(Client):

@@ -18,6 +18,7 @@ import time
 PASSWORD = "secret"
 NEAR, FAR = "10.77.0.1", "10.77.0.2"
 DELAY_MS = 25  # each way
+FEW = 50  # files whose inodes are not missed
 DOVECOTS = ("/usr/sbin/dovecot", "/usr/local/sbin/dovecot", "/usr/libexec/dovecot/dovecot")
 
 CONF = """
@@ -97,7 +98,8 @@ class Lab:
         self.root = os.geteuid() == 0
         self.owner = pwd.getpwnam("nobody") if self.root else pwd.getpwuid(os.geteuid())
         self.mailboxes = {}
-        for name in ("mail", "post", "work"):
+        self.aside = 0
+        for name in ("mail", "post", "work", "aside"):
             os.mkdir(f"{self.top}/{name}")
             os.chmod(f"{self.top}/{name}", 0o755)
 
@@ -275,13 +277,17 @@ class Lab:
                 for path in (folder, *(f"{folder}/{file}" for file in files)):
                     os.chown(path, self.owner.pw_uid, self.owner.pw_gid)
 
-    def forget_mailbox(self, name):
-        """Gives the room of a large one back."""
-        self.mailboxes.pop(name, None)
-        shutil.rmtree(f"{self.top}/post/{name}", ignore_errors=True)
-        for entry in os.listdir(f"{self.top}/mail"):
-            if entry.rstrip("0123456789") == name:
-                shutil.rmtree(f"{self.top}/mail/{entry}", ignore_errors=True)
+    def set_aside(self, path):
+        """Out of the way of the next run. What has many files is only removed at the end: ext4 does
+        not use an inode again in the five minutes after its removal, and new files would be slow
+        to make while it looks for others."""
+        if not os.path.lexists(path):
+            return
+        if sum(len(files) for _, _, files in os.walk(path)) <= FEW:
+            shutil.rmtree(path)
+            return
+        self.aside += 1
+        os.rename(path, f"{self.top}/aside/{self.aside}")
 
 
 def make_message(folder, name, number, size):

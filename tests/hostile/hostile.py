@@ -76,6 +76,7 @@ class Case:
     anon: float = RSS_ANON
     tls: str = ""                   # "implicit" or "stls": with a certificate of our own
     quiet: bool = False             # the lying run says nothing at all
+    tmp_left: bool = False          # what is in tmp/ is for the next run to publish
     hides: bool = False             # the server says that there is less: no fault of ours
     honest_account: dict = dataclasses.field(default_factory=dict)  # keys of the honest sessions
     before: object = None           # function of (world), before the lying run
@@ -132,6 +133,8 @@ class World:
         self.state = os.path.join(self.top, "state")
         self.server = None
         self.run_ = None
+        self.said = []          # faults that a case's own functions have found
+        self.foreign = set()    # files in tmp/ that are not ours
         os.mkdir(self.box)
         for name, data in (box_of(3) if case.box is None else case.box).items():
             self.put(name, data)
@@ -290,7 +293,7 @@ def wrong_mail(world, status, lying=False):
     needed = Counter(d for name, d in world.wanted.items() if name not in case.lost)
     if status == 0 and needed - there and not (lying and case.hides):
         bad.append("status 0, but missing: %s" % [brief(d) for d in needed - there])
-    if world.files("tmp"):
+    if set(world.files("tmp")) - world.foreign and not (lying and case.tmp_left):
         bad.append("left in tmp/: %s" % world.files("tmp"))
     if case.keep == "yes" and any(c.startswith("DELE") for c in world.server.commands()):
         bad.append("DELE, though keep = yes")
@@ -328,7 +331,7 @@ def lie(world):
         if case.quiet and (notes(run.err) or run.out):
             bad.append("not quiet: %s" % err[:600])
         if case.check:
-            bad += case.check(world)
+            bad += case.check(world) or []
     return bad
 
 
@@ -351,7 +354,7 @@ def honest(world):
     if any(c.startswith("RETR") for c in world.server.commands()) and not case.honest:
         bad.append("again: fetched again")
     if case.finally_:
-        bad += case.finally_(world)
+        bad += case.finally_(world) or []
     return bad
 
 

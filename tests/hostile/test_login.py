@@ -7,9 +7,10 @@ import hmac
 import os
 import pty
 import re
+import subprocess
 import sys
 
-from hostile import FORMS, SECRET, Case, main
+from hostile import FORMS, SECRET, Case, main, popd
 
 EVIL = "\x1b[2J\x1b]0;evil\x07\x9b31m\r\x08\x7f\xff\x00"
 
@@ -275,7 +276,6 @@ def on_terminal():
     """The same on a terminal: the status line and what is said are clean."""
     def check(world):
         master, slave = pty.openpty()
-        import subprocess
         child = subprocess.Popen(world.command(()), env=dict(world.environment(), TERM="xterm"),
                                  stdin=slave, stdout=slave, stderr=slave, cwd=world.top)
         os.close(slave)
@@ -296,7 +296,6 @@ def on_terminal():
         return bad + (["a raw byte: %r" % clean[:300]] if raw else [])
 
     def act(world):
-        import popd
         server = popd.Server(world.box, script=[
             ("greeting", ("ok", EVIL + SECRET)), 'set uidl m002 "\\x1b[2J%s"' % SECRET,
             ("RETR =m002", ("err", EVIL + SECRET))], **world.settings())

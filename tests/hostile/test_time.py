@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 
-from hostile import Case, box_of, mail, main
+from hostile import Case, box_of, mail, main, popd
 
 EVENTS = ("greeting", "CAPA", "USER", "PASS", "UIDL", "LIST", "RETR", "DELE", "QUIT")
 # Two connections at most wait for their timeout, and then some.
@@ -147,7 +147,6 @@ def interrupt(signals):
         return world.said
 
     def act(world):
-        import popd
         server = popd.Server(world.box, script="on RETR =m002: send \"+OK\\r\\nA: b\\r\\n\"; hang",
                              **world.settings())
         with server:

@@ -206,18 +206,18 @@ static void test_deaths(void)
     struct account *accounts[] = {make("a", "x", "crash"), make("b", "y", "exit"),
                                   make("c", "z", "memory"), make("d", "z", "hang"),
                                   make("e", "z", "good")};
-    accounts[3]->session_timeout = 0;
+    accounts[3]->session_timeout = -29; /* these give it two seconds */
     accounts[3]->timeout = 0;
-    accounts[3]->mda_timeout = -59; /* gives it one second */
-    is_int(pool_limit_ms(accounts[3]), 1000, "a limit of one second");
+    accounts[3]->mda_timeout = -5;
+    is_int(pool_limit_ms(accounts[3]), 2000, "a limit of two seconds");
     int64_t begun = clock_ms();
     is_int(run(accounts, 5, 16, 4, false), 70, "a worker that died is the worst");
-    ok(clock_ms() - begun < 4000, "the hung one is ended");
+    ok(clock_ms() - begun < 5000, "the hung one is ended");
     const char *errors = text_of("err");
     ok(strstr(errors, "fetchpop: a: worker died (signal 11)") != NULL, "a crash");
     ok(strstr(errors, "fetchpop: b: worker ended without a result (status 0)") != NULL, "an exit");
     ok(strstr(errors, "fetchpop: c: worker ran out of memory") != NULL, "no memory");
-    ok(strstr(errors, "fetchpop: d: worker hung and was ended after 1 s") != NULL, "a hang");
+    ok(strstr(errors, "fetchpop: d: worker hung and was ended after 2 s") != NULL, "a hang");
     is_int(count_of(errors, "\n"), 4, "four errors");
     is_str(text_of("out"), "e: 2 new (2.0 kB)\n", "the fifth is none the worse");
     no_child_left("deaths");

@@ -34,16 +34,14 @@ END
     NS_PID=$!
     PIDS+=("$NS_PID")
     wait_until 10 test -e "$T/ns-ready" || skip "no network namespace: $(tail -1 "$T/ns.out")"
-    inside "$LIB/dns_server.py" "$T/zone" "$T/dns-ready" >"$T/dns.out" 2>&1 3>&- 4>&- &
+    # not through a function: the process to end later must be the server itself
+    nsenter --target "$NS_PID" --net --mount -- "$LIB/dns_server.py" "$T/zone" "$T/dns-ready" \
+        >"$T/dns.out" 2>&1 3>&- 4>&- &
     PIDS+=($!)
     wait_until 10 test -e "$T/dns-ready" || fail "no DNS server: $(cat "$T/dns.out")"
     in_namespace "$FETCHPOP" "$T/fetchpop-inside"
     in_namespace "$LIB/certs_popd.py" "$T/popd-inside"
     FETCHPOP=$T/fetchpop-inside POPD=$T/popd-inside
-}
-
-inside() {
-    nsenter --target "$NS_PID" --net --mount -- "$@"
 }
 
 # in_namespace PROGRAM WRAPPER: a script that runs the program in there

@@ -11,6 +11,7 @@ silent, servfail, junk (random bytes), short (the answer is cut), tc (only TCP h
 loop (a name that points to itself). A line "slow MS" delays it. Other names do not exist.
 """
 import random
+import signal
 import socket
 import struct
 import sys
@@ -99,6 +100,7 @@ def tcp_one(sock, path):
 
 
 path, ready = sys.argv[1:]
+signal.alarm(600)   # no test takes so long
 datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 datagrams.bind(("127.0.0.1", 53))
 streams = socket.create_server(("127.0.0.1", 53))

@@ -20,6 +20,7 @@ A line of the log: "hello METHODS", "login USER PASS", "connect TYPE HOST PORT",
 """
 import os
 import select
+import signal
 import socket
 import sys
 import threading
@@ -159,4 +160,5 @@ def pipe(port):
 
 
 if __name__ == "__main__":
+    signal.alarm(600)   # no test takes so long
     {"proxy": proxy, "relay": relay, "pipe": pipe}[sys.argv[1]](*sys.argv[2:])

@@ -225,10 +225,7 @@ class World:
     def killed_at(self, point, **account):
         """Runs it and kills the whole tree before its point-th call that changes something. False if
         it came to its end before."""
-        tool = syscut()
-        options = os.environ.get("ASAN_OPTIONS", "")
-        env = {"ASAN_OPTIONS": options + ":detect_leaks=0"} if options else {}
-        run = self.run(before=(tool, "--kill", str(point)), env=env, **account)
+        run = self.run(before=(syscut(), "--kill", str(point)), env=traced(), **account)
         if run.status not in (98, 99):
             raise RuntimeError("syscut: %s" % run)
         return run.status == 99
@@ -236,7 +233,8 @@ class World:
     def list_points(self, **account):
         """The calls of an undisturbed run, in their order, as syscut tells them."""
         listing = self.path("points")
-        run = self.run(before=(syscut(), "--count", "--list", listing), **account)
+        run = self.run(before=(syscut(), "--count", "--list", listing), env=traced(),
+                       **account)
         with open(listing) as f:
             lines = f.read().splitlines()
         os.unlink(listing)
@@ -249,6 +247,11 @@ def syscut():
     if not os.access(tool, os.X_OK):
         raise Skip("no syscut here (%s): it needs Linux on x86_64 or aarch64" % tool)
     return tool
+
+
+def traced():
+    """LeakSanitizer cannot work in a process that is traced."""
+    return {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"}
 
 
 def read_mbox(data):
