@@ -143,8 +143,8 @@ static int take_number(const struct take *take, const char *text)
 {
     uint64_t number = 0;
     bool none = take->key->words != NULL && strcmp(text, take->key->words) == 0;
-    if (!none && (str_number(str_from(text), take->key->high, &number) != 0 ||
-                  number < take->key->low)) {
+    if (!none &&
+        (str_number(str_from(text), take->key->high, &number) != 0 || number < take->key->low)) {
         return refuse(take, "is a number from %llu to %llu%s%s, not \"%.60s\"",
                       (unsigned long long)take->key->low, (unsigned long long)take->key->high,
                       take->key->words != NULL ? ", or " : "",
@@ -170,7 +170,8 @@ static int take_duration(const struct take *take, const char *text)
     int64_t seconds;
     if (str_duration(str_from(text), &seconds) != 0 || seconds < (int64_t)take->key->low ||
         seconds > (int64_t)take->key->high) {
-        return refuse(take, "is a duration such as 60s, 30m, 2h or 1d, from %llus to %llud, "
+        return refuse(take,
+                      "is a duration such as 60s, 30m, 2h or 1d, from %llus to %llud, "
                       "not \"%.60s\"",
                       (unsigned long long)take->key->low,
                       (unsigned long long)(take->key->high / DAY), text);
@@ -237,6 +238,12 @@ static int take_keep(const struct take *take, const char *text)
         return 0;
     }
     account->keep = ACCOUNT_KEEP_FOR;
+    /* A bare number would mean seconds, and whoever writes 30 means days. */
+    size_t len = strlen(text);
+    if (len > 0 && text[len - 1] >= '0' && text[len - 1] <= '9') {
+        return refuse(take, "is yes, no or a duration such as 30d, with its unit, not \"%.60s\"",
+                      text);
+    }
     if (str_duration(str_from(text), &account->keep_seconds) != 0 || account->keep_seconds <= 0) {
         return refuse(take, "is yes, no or a duration such as 30d, not \"%.60s\"", text);
     }
@@ -395,8 +402,8 @@ _Static_assert(sizeof(enum account_tls) == sizeof(int), "take_choice writes an i
 
 const struct key *convert_keys(bool top, size_t *count)
 {
-    *count = top ? sizeof TOP_KEYS / sizeof TOP_KEYS[0]
-                 : sizeof ACCOUNT_KEYS / sizeof ACCOUNT_KEYS[0];
+    *count =
+        top ? sizeof TOP_KEYS / sizeof TOP_KEYS[0] : sizeof ACCOUNT_KEYS / sizeof ACCOUNT_KEYS[0];
     return top ? TOP_KEYS : ACCOUNT_KEYS;
 }
 

@@ -86,8 +86,8 @@ int spool_begin(struct parcel **out, int folder, const char *folder_path, struct
 }
 
 #if defined(HAVE_SYNCFS) && defined(HAVE_SYNC_FILE_RANGE)
-/* fsync after fsync sends one flush a message to the disk; this way it is two for a batch. Each file
- * is asked for its own errors behind it, since syncfs(2) before Linux 5.8 reports none. */
+/* fsync after fsync sends one flush a message to the disk; this way it is two for a batch. Each
+ * file is asked for its own errors behind it, since syncfs(2) before Linux 5.8 reports none. */
 static int secure_many(struct parcel *const *parcels, size_t n, int folder, struct err *err)
 {
     if (syncfs(folder) < 0)

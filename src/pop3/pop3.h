@@ -122,7 +122,7 @@ int pop3_take_list(struct pop3 *pop3, const struct pop3_taker *taker, struct err
 int pop3_check_silence(struct pop3 *pop3, struct err *err);
 
 /* QUIT with nothing outstanding. *confirmed: +OK came. An -ERR is not an error here (its text goes
- * to the log, as a warning if it `matters`); a missing answer is, unless nothing was to be deleted. */
+ * to the log, as a warning if it `matters`); a missing answer is one. */
 int pop3_quit(struct pop3 *pop3, bool wait, bool matters, bool *confirmed, struct err *err);
 
 #endif

@@ -164,7 +164,7 @@ static void take_print(void *ctx, uint32_t number, const struct journal_print *p
     match_print(matching, message);
 }
 
-/* Messages that had no UIDL when they came, and are not listed so far: the server may tell one now. */
+/* Messages that had no UIDL when they came, and are not listed so far: one may be told now. */
 static bool has_blank_entries(const struct journal *journal)
 {
     for (uint32_t id = 0; id < journal_count(journal); id++) {

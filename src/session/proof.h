@@ -2,8 +2,8 @@
  * proof: do the server and we speak of the same message?
  *
  * A question whose answer names a message, `UIDL n` (or `LIST n`), goes out right behind the last
- * RETR of a batch: no round trip more. If its answer is the right one, so were all answers before it,
- * whatever the server left unstuffed or said unasked. Only then the batch is committed.
+ * RETR of a batch: no round trip more. If its answer is the right one, so were all answers before
+ * it, whatever the server left unstuffed or said unasked. Only then the batch is committed.
  *
  * Where there is reason for doubt (a length that is not LIST's, a refusal, an answer of no known
  * form) a series of PROOF_SERIES such questions follows, about messages and in words chosen by

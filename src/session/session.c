@@ -455,7 +455,7 @@ static int poll_server(struct session *session, struct err *err)
     bool others = result < 0 && err->kind == ERR_FRAMING && session->job.blamed > 0;
     if (session->run->mode != SESSION_POLL || (result < 0 && !others))
         return result;
-    if (others) { /* not all of the rest came; those that are to blame have their turn all the same */
+    if (others) { /* not all of the rest came; those that are to blame have their turn too */
         log_line(session->log, FP_LOG_ERROR, "%s; the rest comes next time", err->text);
         session->job.later++;
     }

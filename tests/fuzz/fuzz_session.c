@@ -251,6 +251,17 @@ void conn_set_grace(struct conn *conn, int64_t grace_ms)
     (void)conn, (void)grace_ms;
 }
 
+void conn_set_command(struct conn *conn, struct command *command)
+{
+    (void)conn, (void)command;
+}
+
+struct command *conn_command(struct conn *conn)
+{
+    (void)conn;
+    return NULL;
+}
+
 int conn_start_tls(struct conn *conn, const struct tls_options *options, struct err *err)
 {
     (void)conn, (void)options;
