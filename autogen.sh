@@ -53,13 +53,17 @@ programs() {
     echo
     pick '^src/.*\.[ch]$' | grep -v '^src/main\.c$' | variable library_sources
     pick '^tests/unit/test_[^/]*\.c$' | sed 's/\.c$//' | variable unit_tests
+    pick '^tests/fuzz/fuzz_[^/]*\.c$' | sed 's/\.c$//' | variable fuzz_tests
+    pick '^tests/fuzz/fuzz_[^/]*\.c$' | sed 's/\.c$//' | tr / _ |
+        sed 's/$/_LDADD = tests\/fuzz\/libreplay.a $(LDADD)/'
+    echo
     pick '^tests/crash/syscut.*\.[ch]$' | variable syscut_sources
     pick '^tests/shape/[^/]*\.(sh|py)$' | grep -v '/lib[^/]*$' | variable shape_tests
     pick '^tests/bats/[^/]*\.bats$' | variable bats_tests
-    pick '^tests/(bats|popd)/[^/]*\.py$' | programs | variable python_tests
+    pick '^tests/(bats|popd|hostile)/[^/]*\.py$' | programs | variable python_tests
     pick '^tests/crash/[^/]*\.py$' | programs | variable crash_tests
     pick '^(tests|contrib|doc|\.ci)/' |
-        grep -v -e '^tests/unit/test_[^/]*\.c$' -e '^doc/[^/]*\.[0-9]$' |
+        grep -v -e '^tests/unit/test_[^/]*\.c$' -e '^tests/fuzz/[^/]*\.c$' -e '^doc/[^/]*\.[0-9]$' |
         variable other_files
 } >sources.am.new
 if cmp -s sources.am.new sources.am; then rm -f sources.am.new; else mv sources.am.new sources.am; fi

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #ifdef HAVE_MALLOC_NP_H
 #include <malloc_np.h>
 #elif defined(HAVE_MALLOC_USABLE_SIZE)
@@ -22,6 +23,8 @@
 #define SSF_OF_TLS 256
 #define LEVEL_SHOWN SASL_LOG_FAIL  /* what is less grave is for a trace */
 #define LEVEL_TRACED SASL_LOG_NOTE /* beyond it come debug texts, which may hold passwords */
+
+#define DIGEST_WORD_MAX 96 /* octets of a word in a DIGEST-MD5 challenge */
 
 struct sasl {
     struct sasl_login login;
@@ -442,8 +445,28 @@ static int take_refusal(struct sasl *sasl, struct str challenge, struct str *res
     return 0;
 }
 
+/* libsasl2 2.1.28 puts words of a DIGEST-MD5 challenge into an error text of 150 octets, and loses
+ * its end when they are long. What a server needs for realm, nonce and the like is shorter. */
+static bool is_tame(const struct sasl *sasl, struct str challenge)
+{
+    size_t run = 0;
+    if (strcasecmp(sasl->name, "DIGEST-MD5") != 0)
+        return true;
+    for (size_t i = 0; i < challenge.len; i++) {
+        unsigned char c = (unsigned char)challenge.ptr[i];
+        run = c == ',' || c == '=' || c == '"' ? 0 : run + 1;
+        if (run > DIGEST_WORD_MAX || c < 0x20 || c == 0x7f)
+            return false;
+    }
+    return true;
+}
+
 int sasl_step(struct sasl *sasl, struct str challenge, struct str *response, struct err *err)
 {
+    if (!is_tame(sasl, challenge)) {
+        return err_set(err, ERR_LOGIN, "%s: %s sends a challenge that makes no sense", sasl->name,
+                       sasl->login.server);
+    }
     if (sasl->oauth && sasl->done) {
         return take_refusal(sasl, challenge, response);
     }

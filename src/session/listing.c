@@ -7,7 +7,7 @@
 #include "base/xalloc.h"
 #include "session/pipe.h"
 
-#define UIDLS_MAX ((size_t)REPLY_MESSAGES_MAX * (REPLY_UIDL_MAX + 2))
+#define UIDLS_MAX ((size_t)64 * 1024 * 1024) /* beyond it, messages are told by their headers */
 
 void listing_init(struct listing *listing)
 {

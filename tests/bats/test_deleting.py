@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What is deleted on the server, when, and what never is: keep, -k, -F, pending deletions, dates."""
+"""What is deleted on the server, when, and what never is: keep, -k, -F, dates, dry runs."""
 import os
 import re
 import shutil
@@ -22,13 +22,13 @@ def pending(w, count=4, more=""):
     return names
 
 
-# ---- what a run deletes -----------------------------------------------------------------------------
+# ---- what a run deletes --------------------------------------------------------------------------
 
 def keep_option(w):
     names = pending(w)
     run = w.run("-k", keep="no")
-    w.need(run.status == 0 and not run.sent("DELE") and w.left() == names, "-k deletes nothing", run,
-           w.left())
+    w.need(run.status == 0 and not run.sent("DELE") and w.left() == names, "-k deletes nothing",
+           run, w.left())
     w.put("m900")
     w.run("-k", keep="no")
     w.need(w.left() == names + ["m900"], "-k deletes nothing, new or old", w.left())
@@ -96,7 +96,7 @@ def quit_refused_with_nothing_to_delete(w):
     w.need_each(1, names)
 
 
-# ---- saying it first --------------------------------------------------------------------------------
+# ---- saying it first -----------------------------------------------------------------------------
 
 def told(run):
     """How many deletions --dry-run announces."""
@@ -112,7 +112,8 @@ def dry_run(w):
     w.need(run.status == 0 and told(run) == 5, "four pending, one new: five deletions", run)
     each = w.run("--dry-run", "-v", keep="no")
     for name in names:
-        w.need(re.search(r"\(UIDL %s\).*would be deleted" % name, each.err), "-v says it of each", each)
+        w.need(re.search(r"\(UIDL %s\).*would be deleted" % name, each.err), "-v says it of each",
+               each)
     w.need(re.search(r"\(UIDL m900\).*would be fetched", each.err), "-v says it of each", each)
     run = w.run("--dry-run", "-k", keep="no")
     w.need(run.status == 0 and told(run) == 0, "with -k none", run)
@@ -136,7 +137,7 @@ def dry_run_keeps(w):
     w.need(w.left() == names, "a dry run changes nothing", w.left())
 
 
-# ---- dates ------------------------------------------------------------------------------------------
+# ---- dates ---------------------------------------------------------------------------------------
 
 def thirty_days(w):
     names = w.fill(2)
@@ -147,7 +148,7 @@ def thirty_days(w):
     w.need(w.left() == ["late"] + names, "after 29 days all are there", w.left())
     w.pass_days(1.01)
     w.fine(keep="30d")
-    w.need(w.left() == ["late"], "after 30 days the old ones are gone, the later one is not", w.left())
+    w.need(w.left() == ["late"], "after 30 days the old ones are gone, and they alone", w.left())
     w.need_each(1, names + ["late"])
     w.pass_days(30)
     w.fine(keep="30d")
@@ -211,7 +212,7 @@ def clock_of_1970(w):
     w.need(run.status == 0, "a run in 1970", run)
     w.need_each(1, names)
     run = w.run(keep="30d", env=at(1780000000))
-    w.need(run.status == 0 and w.left() == names, "now the time is known: they are not 50 years old",
+    w.need(run.status == 0 and w.left() == names, "now the time is known: not 50 years old",
            run, w.left())
     run = w.run(keep="30d", env=at(1780000000 + 29 * world.DAY))
     w.need(w.left() == names, "nor are they after 29 days", w.left())

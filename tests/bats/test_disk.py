@@ -2,7 +2,7 @@
 """Disks that are full, over quota or read-only: said before a connection where that can be known,
 never the message's fault, never held, and the next run on a healthy disk needs no help.
 
-The file systems are small ones in memory, in a mount namespace of this program alone; that takes root.
+The file systems are small ones in memory, in a mount namespace of this program alone: for root.
 """
 import os
 import re
@@ -38,7 +38,7 @@ def healthy_again(w, names, keep="no"):
     w.need_clean()
 
 
-# ---- a disk that gives up in the middle of a large message ----------------------------------------------
+# ---- a disk that gives up in the middle of a large message ---------------------------------------
 
 def large_among_small(w, size):
     names = w.fill(3)
@@ -76,8 +76,8 @@ def file_limit_with_its_signal(w):
 
 
 def file_limit_and_slow_server(w):
-    """What is still on its way comes slowly: the words are about the disk all the same, and no other
-    message is suspected."""
+    """What is still on its way comes slowly: the words are about the disk all the same, and no
+    other message is suspected."""
     names = w.fill(8)
     w.put("m003", size=6 * MB)
     run = w.run(before=world.file_limit(2 * MB), keep="no", script="on RETR 5: sleep 7000")
@@ -104,7 +104,7 @@ def small_disk(w):
         world.unmount(folder)
 
 
-# ---- what can be known before ---------------------------------------------------------------------------
+# ---- what can be known before --------------------------------------------------------------------
 
 def lacks_room(w, **account):
     """What there is clearly no room for is not even asked for; the rest is delivered."""
@@ -175,8 +175,8 @@ def full_inodes(w):
         run = w.run(keep="no")
         said_of_disk(w, run, "the run")
         found = w.stored()
-        w.need(set(found.values()) <= {1} and set(names) - set(found) <= set(w.left()), "lost or twice",
-               found, w.left())
+        w.need(set(found.values()) <= {1} and set(names) - set(found) <= set(w.left()),
+               "lost or twice", found, w.left())
         world.remount(folder, "nr_inodes=1000")
         healthy_again(w, names)
     finally:
@@ -227,13 +227,14 @@ CASES = [
     ("the same, and SIGXFSZ not ignored by who started it", file_limit_with_its_signal),
     ("a size limit and a slow server: the words are about the disk", file_limit_and_slow_server),
     ("a full disk in the middle of 23 MB: the same", small_disk),
-    ("no room on the disk for a message: not asked for, named, later delivered", lacks_room_maildir),
+    ("no room for a message: not asked for, named, later delivered", lacks_room_maildir),
     ("no room on the disk of an mbox: the same", lacks_room_mbox),
     ("a full state folder: nothing delivered, nothing lost", full_state_folder),
     ("a disk without names left: nothing lost, nothing twice", full_inodes),
     ("a read-only state folder: 73 before any connection", lambda w: read_only(w, "state")),
-    ("a read-only place for the Maildir: 73 before any connection", lambda w: read_only(w, "maildir")),
-    ("a read-only place for the mbox: 73 before any connection", lambda w: read_only(w, "mbox")),
+    ("a read-only place for a Maildir: 73 before any connection",
+     lambda w: read_only(w, "maildir")),
+    ("a read-only place for an mbox: 73 before any connection", lambda w: read_only(w, "mbox")),
     ("a Maildir that became read-only: 73, and it goes on later", became_read_only),
 ]
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The destination changes between a kill and the next run: in the run file, or on the disk.
 
-Killed before each of its calls that change something, then run with another destination: each message
-is in one of the two places, once. A path that has become another kind of thing stops nobody.
+Killed before each of its calls that change something, then run with another destination: each
+message is in one of the two places, once. A path that has become another kind of thing stops nobody.
 """
 import os
 import shutil
@@ -65,7 +65,7 @@ def mbox(name):
     return lambda w: {"mbox": w.path(name)}
 
 
-# ---- a path that is another kind of thing now ----------------------------------------------------------
+# ---- a path that is another kind of thing now ----------------------------------------------------
 
 def verbs(w):
     """The records of the journal, as far as there is one."""
@@ -75,9 +75,9 @@ def verbs(w):
 
 
 def changed_kind(w, first, change, second, told=True):
-    """Killed at each call, the path changed by hand, run with another destination: the run goes on and
-    has all mail that is not where the first one put it. `told`: if a delivery was under way, the
-    run may say so, and in one case at least does."""
+    """Killed at each call, the path changed by hand, run with another destination: the run goes on
+    and has all mail that is not where the first one put it. `told`: if a delivery was under way,
+    the run may say so, and in one case at least does."""
     opened = said = 0
     for point in range(1, len(calls(w, first)) + 1):
         at = world.World()
@@ -95,7 +95,7 @@ def changed_kind(w, first, change, second, told=True):
             at.need(is_open or not run.err, "words about nothing", run)
             said += bool(run.err)
             at.need(at.left() == [], "left on the server", at.left())
-            places = [p for p in (at.path("A"), at.path("B"), at.path("aside")) if os.path.exists(p)]
+            places = [p for p in map(at.path, ("A", "B", "aside")) if os.path.exists(p)]
             found = at.stored(*places)
             at.need(not set(names) - set(found), "lost", found, places)
             at.fine(keep="no", **second(at))
@@ -167,7 +167,8 @@ CASES = [
     ("Maildir A, killed at every call, then Maildir B: once each",
      lambda w: move(w, maildir("A"), maildir("B"))),
     ("Maildir, then mbox: once each", lambda w: move(w, maildir("A"), mbox("B"))),
-    ("mbox A, killed at every call, then mbox B: once each", lambda w: move(w, mbox("A"), mbox("B"))),
+    ("mbox A, killed at every call, then mbox B: once each",
+     lambda w: move(w, mbox("A"), mbox("B"))),
     ("mbox, then Maildir: once each", lambda w: move(w, mbox("A"), maildir("B"))),
     ("the mbox's path is a Maildir now: it goes on, and says so", mbox_becomes_maildir),
     ("the mbox's path is a folder now: it goes on, and says so", mbox_becomes_folder),

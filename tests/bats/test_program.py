@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The program as it was built: what hardens it is really in it; it reads fetchpoprc.sample itself."""
+"""The program as built: what hardens it is really in it, and it reads fetchpoprc.sample itself."""
 import os
 import re
 import shutil
@@ -24,7 +24,7 @@ COMPANY = {"tls_pin": ["tls_trust = pin"], "tls_cert_file": ['tls_key_file = "~/
            "tls_key_password_command": ['tls_cert_file = "~/c"', 'tls_key_file = "~/k"']}
 
 
-# ---- hardening --------------------------------------------------------------------------------------
+# ---- hardening -----------------------------------------------------------------------------------
 
 def readelf(*options):
     if not sys.platform.startswith("linux") or shutil.which("readelf") is None:
@@ -52,7 +52,7 @@ def is_pie(w):
 def has_relro(w):
     text = readelf("-l", "-d")
     w.need("GNU_RELRO" in text, "no RELRO segment", text)
-    w.need(re.search(r"BIND_NOW|\(FLAGS_1\).*\bNOW\b", text), "not bound at start: RELRO is partial",
+    w.need(re.search(r"BIND_NOW|\(FLAGS_1\).*\bNOW\b", text), "not bound at start, RELRO is partial",
            text)
 
 
@@ -69,11 +69,12 @@ def has_protector(w):
 
 
 def is_fortified(w):
-    w.need(may_be_plain() or re.search(r"__(?:mem|str|v?s?n?printf|v?fprintf|read|recv|poll)\w*_chk\b",
-                                       readelf("--dyn-syms")), "no call of a fortified function")
+    calls = re.findall(r"__(?:mem|str|v?s?n?printf|v?fprintf|read|recv|poll)\w*_chk\b",
+                       readelf("--dyn-syms"))
+    w.need(calls or may_be_plain(), "no call of a fortified function")
 
 
-# ---- the sample -------------------------------------------------------------------------------------
+# ---- the sample ----------------------------------------------------------------------------------
 
 def sample():
     with open(os.path.join(TOP, "fetchpoprc.sample")) as f:
@@ -152,10 +153,11 @@ def reads_manual(w):
             alone = "mbox" in example or "maildir" in example or "mda" in example
             lines = ([] if alone else shared) + [example.replace("\\(dq", '"').replace("\\e", "\\")]
             title = re.search(r'account "(\w+)"', example).group(1)
-            w.need(is_read(parse(w, lines), title), "an example of %s" % path, parse(w, lines), example)
+            result = parse(w, lines)
+            w.need(is_read(result, title), "an example of %s" % path, result, example)
 
 
-# ---- the manual ---------------------------------------------------------------------------------------
+# ---- the manual ----------------------------------------------------------------------------------
 
 def says_what_is_written(w):
     """The texts under DIAGNOSTICS are the program's own."""

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Nothing twice, nothing missed, nothing held, when a server's listings or answers are not right for
-a while: the scripted server tells a lie in one run and not in the next.
+"""Nothing twice, nothing missed, nothing held, when a server's listings or answers are not right
+for a while: the scripted server tells a lie in one run and not in the next.
 """
 import os
 import sys
@@ -15,7 +15,7 @@ def rows(names):
     return " ".join('"%s %s"' % (i, name) for i, name in names)
 
 
-# ---- listings ---------------------------------------------------------------------------------------
+# ---- listings ------------------------------------------------------------------------------------
 
 def good_bad_good(w, script, count=6, bad_status=(0,)):
     """A good run, one with this script, a good one: each message once."""
@@ -135,7 +135,7 @@ def empty_then_renamed(w):
     w.need_each(1, names + ["m900"])
 
 
-# ---- framing ----------------------------------------------------------------------------------------
+# ---- framing -------------------------------------------------------------------------------------
 
 FAULT = 'on @1 RETR 515: answer; send "junk nobody asked for\\r\\n"'
 
@@ -201,7 +201,8 @@ def proof_comes_late(w):
     """The whole list for UIDL n, and its lines some time after its status line."""
     names = w.fill(6)
     lines = "".join("%d %s\\r\\n" % (i, name) for i, name in enumerate(names, 1))
-    lie = 'set size m001 +7\non UIDL [0-9]*: text "+OK list\\r\\n"; sleep 200; send "%s.\\r\\n"' % lines
+    lie = 'set size m001 +7\n' \
+        'on UIDL [0-9]*: text "+OK list\\r\\n"; sleep 200; send "%s.\\r\\n"' % lines
     runs = [w.run(script=lie, keep="no") for _ in range(2)]
     w.need(runs[1].status == 0, "exit status of the second run", *runs)
     w.need_each(1, names)
@@ -209,7 +210,7 @@ def proof_comes_late(w):
     w.need("held" not in w.status().replace("nothing held", ""), "held", w.status())
 
 
-# ---- commands ---------------------------------------------------------------------------------------
+# ---- commands ------------------------------------------------------------------------------------
 
 def commands_run(path):
     try:
@@ -241,7 +242,8 @@ def refused_by_all(w):
         return 'cat >/dev/null; echo "$FETCHPOP_UIDL" >>%s; exit %d' % (ran, status)
     w.fine(mda=command(0))
     w.need(w.run("-a", mda=command(1)).status == 65, "-a, and the command refuses")
-    w.need(commands_run(ran) == Counter(names * 2), "once, and once more with -a", commands_run(ran))
+    w.need(commands_run(ran) == Counter(names * 2), "once, and once more with -a",
+           commands_run(ran))
     w.fine(mda=command(0))
     w.need(commands_run(ran) == Counter(names * 2), "and not again by a plain run",
            commands_run(ran))
@@ -251,8 +253,8 @@ def one_at_a_time_gets_on(w):
     """-B 1 and a message that is put off each time: the others get their turn."""
     w.fill(4)
     ran = w.path("ran")
-    command = 'cat >/dev/null; test "$FETCHPOP_UIDL" != m001 || exit 75; echo "$FETCHPOP_UIDL" >>%s' \
-        % ran
+    command = 'cat >/dev/null; test "$FETCHPOP_UIDL" != m001 || exit 75; ' \
+        'echo "$FETCHPOP_UIDL" >>%s' % ran
     statuses = [w.run("-B", "1", mda=command).status for _ in range(6)]
     w.need(commands_run(ran) == Counter(["m002", "m003", "m004"]), "the other three, each once",
            commands_run(ran), statuses)
@@ -262,13 +264,14 @@ def one_at_a_time_gets_on(w):
 
 
 CASES = [
-    ("commands that take longer than the session: no worker is ended, nothing is twice", slow_command),
+    ("commands longer than the session: no worker is ended, nothing is twice", slow_command),
     ("UIDL refused between two good runs: nothing twice", uidl_refused),
     ("UIDL lists nothing between two good runs: nothing twice", uidl_list_empty),
     ("empty UIDLs between two good runs: nothing twice", uidls_empty),
     ("UIDL refused for once and no TOP: nothing twice", uidl_refused_no_top),
     ("UIDL refused in two runs, with new mail: nothing twice", uidl_refused_twice),
-    ("UIDL refused for once does not make keep = no delete what was kept", uidl_refused_then_deleted),
+    ("UIDL refused for once does not make keep = no delete what was kept",
+     uidl_refused_then_deleted),
     ("UIDL leaves out one number for once: nothing twice", uidl_leaves_one_out),
     ("UIDL leaves out one number in the first run: nothing twice", uidl_leaves_one_out_first),
     ("LIST refused and a junk line in UIDL: not 0", uidl_junk_list_refused),

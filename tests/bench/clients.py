@@ -1,5 +1,5 @@
-"""The clients: what each needs in its folder, how it is started, whether everything arrived; and how
-a run is measured."""
+"""The clients: what each needs in its folder, how it is started, whether everything arrived; and
+how a run is measured."""
 
 import os
 import re
@@ -44,7 +44,6 @@ class WrongResult(lab.Failed):
 
 def run(commands, folder):
     """Starts the commands together, waits for all of them."""
-    begin = time.monotonic()
     output = f"{folder}/output"
     environment = {"HOME": folder, "PATH": os.environ["PATH"], "LC_ALL": "C"}
     actions = [(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),

@@ -1,5 +1,5 @@
-"""What the bench measures against: a private Dovecot, the lister, a slow line, all in one folder and
-all ended by process id."""
+"""What the bench measures against: a private Dovecot, the lister, a slow line, all in one folder
+and all ended by process id."""
 
 import base64
 import ctypes

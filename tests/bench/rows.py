@@ -72,7 +72,7 @@ def fetch_all(bench, title, load):
     return samples, show(bench, title, samples)
 
 
-# --- rows 1 to 3: the wire, the disk, the processor ------------------------------------------------
+# --- rows 1 to 3: the wire, the disk, the processor ---------------------------------------------
 
 def small(bench):
     count = bench.scaled(10_000)
@@ -101,7 +101,7 @@ def large(bench):
                          median(samples["fetchpop"], "cpu") / median(samples["mpop"], "cpu"), 0.75)
 
 
-# --- rows 4 to 6: the long line --------------------------------------------------------------------
+# --- rows 4 to 6: the long line -----------------------------------------------------------------
 
 def far(bench):
     count = bench.scaled(1000, 200)
@@ -155,12 +155,12 @@ def idle(bench):
     took = show(bench, "poll with nothing new (100 seen), 50 ms", samples, rate=False)
     for name, seconds in took.items():
         trips = (seconds - median(near[name])) / ROUND_TRIP
-        bench.report.note(f"{name}: {seconds / ROUND_TRIP:.1f} round trips long, {trips:.1f} of them "
-                          f"waiting; {median(near[name]) * 1e3:.1f} ms without the delay")
+        bench.report.note(f"{name}: {seconds / ROUND_TRIP:.1f} round trips long, {trips:.1f} of "
+                          f"them waiting; {median(near[name]) * 1e3:.1f} ms without the delay")
     bench.report.at_most("fetchpop : floor", took["fetchpop"] / took["floor"], 1.1)
 
 
-# --- row 7: mailboxes that are large and seen ------------------------------------------------------
+# --- row 7: mailboxes that are large and seen ---------------------------------------------------
 
 def make_seen(bench, count):
     """A fetchpop that has fetched all of the lister's `count` messages, and a floor beside it."""
@@ -208,8 +208,8 @@ def seen(bench):
     took = show(bench, f"{count:,} seen messages (lister)", poll_seen(bench, count), rate=False)
     space = os.statvfs(bench.lab.top)
     if space.f_bavail * space.f_frsize < 60_000 * count or space.f_favail < 12 * count:
-        bench.report.title(f"{10 * count:,} seen messages: left out, {bench.lab.top} has too little "
-                           "room for them")
+        bench.report.title(f"{10 * count:,} seen messages: left out, {bench.lab.top} has too "
+                           "little room for them")
         return
     more = show(bench, f"{10 * count:,} seen messages (lister)", poll_seen(bench, 10 * count),
                 rate=False)
@@ -231,7 +231,7 @@ def seen_dovecot(bench, count):
     bench.report.at_most("fetchpop : floor", took["fetchpop"] / took["floor"], 1.05)
 
 
-# --- row 8: memory ---------------------------------------------------------------------------------
+# --- row 8: memory ------------------------------------------------------------------------------
 
 def peak(client, fetched=None):
     """kB of private memory in one run; (parent, most of any process)."""
@@ -273,7 +273,7 @@ def memory(bench):
                          (grown - base["fetchpop"]) / KB, 6)
 
 
-# --- row 9: the start of the program ---------------------------------------------------------------
+# --- row 9: the start of the program ------------------------------------------------------------
 
 def start(bench):
     load = Load("start", 1, ("127.0.0.1", lab.free_port()), [])
@@ -299,7 +299,7 @@ def start(bench):
                              median(samples["fetchpop"]) / median(samples["mpop"]), 1)
 
 
-# --- beside the table ------------------------------------------------------------------------------
+# --- beside the table ---------------------------------------------------------------------------
 
 def calls(bench):
     if not shutil.which("strace"):
@@ -337,8 +337,8 @@ def count_calls(client):
 
 def growth(bench):
     series = {"floor": [], "fetchpop": [], "fetch": [], "memory": []}
-    bench.report.title("growth with messages (lister): seconds of a poll with all seen, of fetching "
-                       "them; kB")
+    bench.report.title("growth with messages (lister): seconds of a poll with all seen, of "
+                       "fetching them; kB")
     for count in [1000, 10_000] if bench.quick else [1000, 10_000, 100_000]:
         samples = poll_seen(bench, count)
         client, _, took, _ = make_seen(bench, count)
@@ -356,7 +356,8 @@ def accounts(bench):
     series = {"floor": [], "fetchpop": [], "parent": []}
     sizes = [1, 16, 100] if bench.quick else [1, 16, 100, 500]
     made = bench.lab.mailbox("account", 5, 4 * KB, users=sizes[-1])
-    bench.report.title("growth with accounts (5 x 4 KB each, 16 at once): seconds; kB of the parent")
+    bench.report.title("growth with accounts (5 x 4 KB each, 16 at once): seconds; kB of the "
+                       "parent")
     for count in sizes:
         load = Load("account", count, bench.lab.ports["dovecot"], made)
         crowd = [bench.client(kind, load) for kind in (Floor, Fetchpop)]

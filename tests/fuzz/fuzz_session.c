@@ -1,6 +1,6 @@
 /*
- * Whole polls over a connection in memory: this file stands in for net/conn and net/dial, so there
- * is no socket, no waiting and no clock. The input is what the server says:
+ * Whole polls over a connection in memory: this file stands in for net/conn, net/dial and base/clock,
+ * so there is no socket and hardly any waiting. The input is what the server says:
  *
  *   byte 0    how many octets come at once (0: as many as there are)
  *   byte 1    what the server can do, and what the run file asks for (enum below)
@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/xalloc.h"
 #include "fuzz/fuzz.h"
 #include "net/conn.h"
@@ -355,6 +356,31 @@ struct conn_figures conn_figures(const struct conn *conn)
     return (struct conn_figures){0};
 }
 
+/* ---- base/clock: half a second passes with each look at it ---- */
+
+static int64_t now;
+
+int64_t clock_ms(void)
+{
+    return now += 500;
+}
+
+int64_t clock_in(int64_t ms)
+{
+    return clock_ms() + ms;
+}
+
+int64_t clock_left(int64_t deadline)
+{
+    int64_t left = deadline - clock_ms();
+    return left > 0 ? left : 0;
+}
+
+int64_t clock_wall(void)
+{
+    return 1700000000 + now / 1000;
+}
+
 /* ---- a poll ---- */
 
 static void check_text(const char *text)
@@ -419,7 +445,7 @@ static void fill_account(struct account *account, char **methods, char *where)
                                 .target = server.can & WITH_MBOX ? ACCOUNT_MBOX : ACCOUNT_MAILDIR,
                                 .where = where,
                                 .timeout = 10,
-                                .session_timeout = 60,
+                                .session_timeout = 1000000,
                                 .max_size = server.can & SMALL ? 200 : 0,
                                 .max_tries = 5};
     fuzz_check(secret_set(&account->password, str_from(SECRET)) == 0);

@@ -1,6 +1,6 @@
 """A private world for end-to-end tests in Python: a mailbox, its scripted server, a home, the run
-file, what was delivered. One case is one function of a World; it calls need() for each thing that has
-to hold. main() runs the cases of a program and speaks TAP.
+file, what was delivered. One case is one function of a World; it calls need() for each thing that
+has to hold. main() runs the cases of a program and speaks TAP.
 
     import world
     def some_case(w):
@@ -223,8 +223,8 @@ class World:
     # ---- kills ----------------------------------------------------------------------------------
 
     def killed_at(self, point, **account):
-        """Runs it and kills the whole tree before its point-th call that changes something. False if
-        it came to its end before."""
+        """Runs it and kills the whole tree before its point-th call that changes something. False
+        if it came to its end before."""
         run = self.run(before=(syscut(), "--kill", str(point)), env=traced(), **account)
         if run.status not in (98, 99):
             raise RuntimeError("syscut: %s" % run)
@@ -268,7 +268,7 @@ def file_limit(octets):
     return ("sh", "-c", "trap '' XFSZ; ulimit -f %d; exec \"$@\"" % (octets // 512), "sh")
 
 
-# ---- file systems of our own ------------------------------------------------------------------------
+# ---- file systems of our own ---------------------------------------------------------------------
 
 CLONE_NEWNS, MS_REC, MS_PRIVATE = 0x20000, 0x4000, 1 << 18
 own_mounts = None       # None: not tried; else what is in the way, "" if nothing
@@ -307,7 +307,7 @@ def unmount(folder):
     subprocess.run(["umount", folder], check=False)
 
 
-# ---- TAP ---------------------------------------------------------------------------------------------
+# ---- TAP -----------------------------------------------------------------------------------------
 
 def try_case(function):
     """(faults, reason for a skip, seconds)"""
