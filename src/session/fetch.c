@@ -183,6 +183,10 @@ static void accept_parcel(struct fetch *fetch, struct message *message, struct p
     uint32_t entry = blame_entry(fetch->job, fetch->listing, message);
     struct journal_subject subject = listing_subject(fetch->listing, message);
     journal_learn(fetch->job->journal, entry, &subject);
+    if (deliver_unit(fetch->job->deliver) != 1) { /* only a command is told what it says */
+        header_free(parcel->header);
+        parcel->header = NULL;
+    }
     batch_add(&fetch->batch, parcel, message->number, entry);
 #ifdef FP_CONTROL_DELE_EARLY
     if (plan_deletes_new(&fetch->job->rules))

@@ -4,8 +4,8 @@
  * It is opened under a lock that dies with the process; the lock is on a file of its own, never on
  * the one that is replaced. Each record is a line with its own CRC-32 in front; a bad line costs
  * itself; a torn tail is cut off before the first append. Records are gathered in memory and
- * written by journal_sync, in one write and one fdatasync. When it has grown to more than twice
- * what it says, it is written anew beside itself and renamed; a failed rewrite is no error.
+ * written by journal_sync, in one write and one fdatasync. When it has half as many lines again
+ * as it has entries, it is written anew beside itself and renamed; a failed rewrite is no error.
  *
  * An entry is one message. It is forgotten only after its absence from JOURNAL_FORGET complete
  * listings on as many different days, since servers hide messages and bring them back.

@@ -261,7 +261,7 @@ static bool is_too_long(const struct journal *journal)
         return true;
     for (uint32_t id = 0; id < journal->count; id++)
         live += !is_forgotten(journal, &journal->entries[id]);
-    return journal->lines > COMPACT_LINES && journal->lines > 2 * live + 3;
+    return journal->lines > COMPACT_LINES && 2 * journal->lines > 3 * live;
 }
 
 static int replace(struct journal *journal, const char *path, int fd, struct err *err)

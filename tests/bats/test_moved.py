@@ -2,7 +2,8 @@
 """The destination changes between a kill and the next run: in the run file, or on the disk.
 
 Killed before each of its calls that change something, then run with another destination: each
-message is in one of the two places, once. A path that has become another kind of thing stops nobody.
+message is in one of the two places, once. A path that has become another kind of thing stops
+nobody.
 """
 import os
 import shutil

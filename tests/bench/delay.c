@@ -8,10 +8,10 @@
  *
  * The interface carries packets, so that the kernel's own TCP meets the delay: its windows, its
  * handshake, its Nagle. It swaps the two addresses of each packet, which leaves all checksums
- * right: who connects to FAR reaches his own machine. It wants CAP_NET_ADMIN. The relay wants nothing; it
- * hides what TCP does about a delay, and puts the round trip of TCP's handshake before the first
- * octets. Neither loses anything, keeps anything back for bandwidth, or changes the order. Says
- * "ready" on standard output, and ends with its parent.
+ * right: who connects to FAR reaches his own machine. It wants CAP_NET_ADMIN. The relay wants
+ * nothing; it hides what TCP does about a delay, and puts the round trip of TCP's handshake before
+ * the first octets. Neither loses anything, keeps anything back for bandwidth, or changes the
+ * order. Says "ready" on standard output, and ends with its parent.
  */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -21,7 +21,8 @@ struct world {
     char *state, *spool, *mbox;
     struct deliver_settings settings;
     struct append entries[ENTRIES_MAX];
-    char *spooled[ENTRIES_MAX]; /* NULL: no spool file */
+    bool kept[ENTRIES_MAX];     /* its spool file is there */
+    char *spooled[ENTRIES_MAX]; /* what is in it, else NULL */
     size_t count;
 };
 
@@ -67,13 +68,14 @@ static void make_entry(struct world *world, struct fuzz *fuzz, uint64_t *next)
     struct append *entry = &world->entries[world->count];
     unsigned flags = fuzz_byte(fuzz);
     *entry = (struct append){.state = states[flags & 3]};
-    snprintf(entry->mailbox, sizeof entry->mailbox, "%s", flags & 4 ? OTHER : MAILBOX);
-    snprintf(entry->name, sizeof entry->name, "1.M1P1Q%zuF%s.h", world->count, entry->mailbox);
+    const char *mailbox = flags & 4 ? OTHER : MAILBOX;
+    memcpy(entry->mailbox, mailbox, sizeof MAILBOX);
+    snprintf(entry->name, sizeof entry->name, "1.M1P1Q%zuF%s.h", world->count, mailbox);
     entry->start = flags & 8 && world->count > 0 ? world->entries[world->count - 1].start : *next;
     entry->offset = *next + fuzz_byte(fuzz) % 5;
     entry->length = fuzz_byte(fuzz) + (flags & 16 ? 8u * fuzz_byte(fuzz) : 0);
     *next = entry->offset + entry->length;
-    world->spooled[world->count] = flags & 32 ? (char *)"" : NULL;
+    world->kept[world->count] = flags & 32;
     entry->digest[0] = (unsigned char)(flags >> 6);
     world->count++;
 }
@@ -87,7 +89,7 @@ static void make_entries(struct world *world, struct fuzz *fuzz)
     struct str mbox = fuzz_rest(fuzz);
     for (size_t i = 0; i < count; i++) {
         struct append *entry = &world->entries[i];
-        bool kept = world->spooled[i] != NULL;
+        bool kept = world->kept[i];
         unsigned how = entry->digest[0];
         char *bytes = ours(mbox, entry, how == 1);
         digest_bytes(str_of(bytes, entry->length), entry->digest);

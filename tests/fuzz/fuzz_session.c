@@ -396,11 +396,11 @@ static void on_log(void *ctx, enum log_level level, const char *line)
     check_text(line);
 }
 
-static unsigned count_files(const char *format)
+static unsigned count_files(const char *folder)
 {
     char path[256];
     unsigned count = 0;
-    snprintf(path, sizeof path, format, fuzz_folder());
+    snprintf(path, sizeof path, "%s/%s", fuzz_folder(), folder);
     DIR *dir = opendir(path);
     for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;)
         count += entry->d_name[0] != '.';
@@ -417,15 +417,15 @@ static void poll_once(struct account *account, struct session_figures *figures, 
     struct session_run run = {.account = account, .state_dir = state, .log = &log};
     *err = (struct err){0};
     server.connections = 0;
-    unsigned before = count_files("%s/mail/new");
+    unsigned before = count_files("mail/new");
     int result = session_poll(&run, err);
     check_text(err->text);
     fuzz_check((result == 0) == (err->kind == ERR_NONE));
     fuzz_check(err->kind != ERR_SYSTEM && err->kind != ERR_CREATE && err->kind != ERR_IO &&
                err->kind != ERR_CONFIG);
-    fuzz_check(count_files("%s/mail/tmp") == 0 && count_files("%s/state/spool") == 0);
+    fuzz_check(count_files("mail/tmp") == 0 && count_files("state/spool") == 0);
     if (account->target == ACCOUNT_MAILDIR)
-        fuzz_check(count_files("%s/mail/new") - before == run.figures.fetched);
+        fuzz_check(count_files("mail/new") - before == run.figures.fetched);
     *figures = run.figures;
 }
 

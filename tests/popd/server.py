@@ -1,5 +1,6 @@
 """The server: settings, rules, users, the listening socket, and what tests ask it."""
 import os
+import errno
 import socket
 import ssl
 import threading
@@ -78,10 +79,21 @@ class Server:
         with open(os.path.join(self._log, "%d.%s" % (number, kind)), "ab") as f:
             f.write(data)
 
+    def _bind(self):
+        """A port that was ours a moment ago may be somebody's outgoing one just now."""
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                return socket.create_server((self.settings["host"], self._port), backlog=64)
+            except OSError as e:
+                if e.errno != errno.EADDRINUSE or not self._port or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+
     def start(self):
         if self._log:
             os.makedirs(self._log, exist_ok=True)
-        self._listen = socket.create_server((self.settings["host"], self._port), backlog=64)
+        self._listen = self._bind()
         self.port = self._listen.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
         return self
