@@ -168,12 +168,14 @@ int store_load(struct journal *journal, struct err *err)
 {
     struct stat status;
     journal->length = 0;
-    if (journal->fd < 0 || (fstat(journal->fd, &status) == 0 && status.st_size == 0)) {
-        journal->is_new = true;
+    journal->is_new = journal->fd < 0;
+    if (journal->fd < 0)
         return 0;
-    }
-    if (!S_ISREG(status.st_mode))
+    if (fstat(journal->fd, &status) < 0 || !S_ISREG(status.st_mode))
         return err_set(err, ERR_CREATE, "%s is no file; give another state_dir", journal->path);
+    journal->is_new = status.st_size == 0;
+    if (journal->is_new)
+        return 0;
     size_t size = (size_t)status.st_size;
     /* Mapped, not read: its pages are no memory of ours. */
     void *text = mmap(NULL, size, PROT_READ, MAP_PRIVATE, journal->fd, 0);

@@ -1,7 +1,7 @@
 /*
  * The journal's file. Each line of the input gets its checksum here, since no fuzzer guesses one; a
- * line that begins with '!' is put in as it is. Whatever is in the file: it opens or is refused with
- * a reason, reading it twice says the same, and what is written into it is there afterwards.
+ * line that begins with '!' is put in as it is. Whatever is in the file: it opens or is refused
+ * with a reason, reading it twice says the same, and what is written into it is there afterwards.
  */
 #include <dirent.h>
 #include <sys/stat.h>
@@ -12,7 +12,7 @@
 #include "fuzz/fuzz.h"
 #include "session/journal.h"
 
-#define ID_SANE 200 /* memory and time are by the highest number, which only our own lines can say */
+#define ID_SANE 200 /* memory is by the highest number, which only our own lines can say */
 
 static char *state_dir, *path;
 

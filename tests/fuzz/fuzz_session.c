@@ -1,6 +1,6 @@
 /*
- * Whole polls over a connection in memory: this file stands in for net/conn, net/dial and base/clock,
- * so there is no socket and hardly any waiting. The input is what the server says:
+ * Whole polls over a connection in memory: this file stands in for net/conn, net/dial and
+ * base/clock, so there is no socket and hardly any waiting. The input is what the server says:
  *
  *   byte 0    how many octets come at once (0: as many as there are)
  *   byte 1    what the server can do, and what the run file asks for (enum below)

@@ -33,7 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fuzz.left -= len;
         taken += len;
     }
-    /* Greeting, login and verdict are so long at most: a proxy cannot swallow the server's bytes. */
+    /* Its three answers are so long at most: it cannot swallow the server's bytes. */
     fuzz_check(taken <= 2 + 2 + 4 + 1 + 255 + 2);
     fuzz_check(result == 0 || (err.text[0] != '\0' && strstr(err.text, SECRET) == NULL));
     if (result == 0 && socks_wants(&socks) == 0)

@@ -3,8 +3,8 @@ world; this module runs it and says what is wrong afterwards.
 
 For every case, whatever the server does:
   - no crash, no sanitizer report, an end within the case's time, memory within its bounds;
-  - each stored message is one that the server has, whole and unaltered, and is stored once; what has
-    gone from the server is stored; tmp/ is empty;
+  - each stored message is one that the server has, whole and unaltered, and is stored once; what
+    has gone from the server is stored; tmp/ is empty;
   - the exit status is one of those wanted, and 0 only if nothing is missing; else there is a word;
   - no secret and no raw control byte in any output;
 then an honest session brings all mail, with status 0, and a second one brings nothing more.

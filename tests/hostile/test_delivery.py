@@ -115,7 +115,8 @@ def somebody_spools(world):
 
 
 def tmp_stays(world):
-    return ["somebody else's file in tmp/ is gone"] if world.foreign - set(world.files("tmp")) else []
+    gone = world.foreign - set(world.files("tmp"))
+    return ["somebody else's file in tmp/ is gone"] if gone else []
 
 
 # ---- places --------------------------------------------------------------------------------------
@@ -232,21 +233,24 @@ def journals():
     whole = {"nothing": b"", "junk": b"\0\xff junk \n" * 500, "NULs": b"\0" * 5000,
              "one line of 1 MB": b"x" * 1000000, "a line of junk": b"what\n", "LFs": b"\n" * 999}
     cases = [
-        Case("a journal of a newer version", want="74", before=lambda w: (first_run(w), edit(newer)(w)),
+        Case("a journal of a newer version", want="74",
+             before=lambda w: (first_run(w), edit(newer)(w)),
              said="newer", between=start_over, **yes),
         Case("a journal of somebody else", want="73", before=chowned, said="another user",
              between=lambda w: os.chown(journal_of(w), os.geteuid(), os.getegid()), **yes),
     ]
     for name, data in whole.items():
         cases.append(Case("a journal of %s" % name, want="0", twice=True, before=lambda w, d=data: (
-            first_run(w), edit(lambda old: d)(w)), said="" if name == "nothing" else "journal|damaged",
+            first_run(w), edit(lambda old: d)(w)),
+                          said="" if name == "nothing" else "journal|damaged",
             **yes))
     for kind in ("a folder", "a FIFO", "a link to nowhere", "a link to /dev/zero"):
         cases.append(Case("the journal is %s" % kind, want="73 74", before=replaced(kind),
                           between=remove_journal, **yes))
     changes = {
         "its last byte cut": lambda d: d[:-1], "half of it": lambda d: d[:len(d) // 2],
-        "its first byte": lambda d: d[:1], "a byte changed in each line": lambda d: d.replace(b"done", b"dome"),
+        "its first byte": lambda d: d[:1],
+               "a byte changed in each line": lambda d: d.replace(b"done", b"dome"),
         "a NUL in its middle": lambda d: d[:len(d) // 2] + b"\0" + d[len(d) // 2 + 1:],
         "lines in reverse": lambda d: b"".join(d.splitlines(True)[::-1]),
         "every line twice": lambda d: b"".join(x + x for x in d.splitlines(True)),
@@ -258,7 +262,8 @@ def journals():
     for name, change in changes.items():
         cases.append(Case("a journal with %s" % name, want="0", twice=True,
                           before=lambda w, c=change: (first_run(w), edit(c)(w)), **yes))
-    cases.append(Case("a journal cut at each byte, one after the other", want="0", twice=True, **yes,
+    cases.append(Case("a journal cut at each byte, one after the other", want="0", twice=True,
+                      **yes,
                       before=cut_everywhere, check=lambda w: w.said))
     cases += [
         Case("a lock file of somebody else", want="73", before=lambda w: (first_run(w), [
@@ -266,7 +271,8 @@ def journals():
             if n.endswith(".lock")]),
              between=lambda w: [os.chown(os.path.join(w.state, n), os.geteuid(), os.getegid())
                                 for n in os.listdir(w.state)], **yes),
-        Case("the state folder is removed", "", twice=True, between=lambda w: shutil.rmtree(w.state), **yes),
+        Case("the state folder is removed", "", twice=True,
+             between=lambda w: shutil.rmtree(w.state), **yes),
         Case("the state folder is removed, QUIT refused", "on QUIT: err no", "75", twice=True,
              between=lambda w: shutil.rmtree(w.state)),
     ]
@@ -393,13 +399,16 @@ def company():
                         (60 * year, -15 * year), (0, 100 * year)):
         for keep in ("yes", "30d", "no"):
             cases.append(Case("clock %+d years, then %+d, keep = %s"
-                              % (first // year, then // year, keep), keep=keep, **clock(first, then)))
+                              % (first // year, then // year, keep), keep=keep,
+                              **clock(first, then)))
     cases += [
         two_runs(True),
         Case("killed ten times", before=killed, box=box_of(12)),
         Case("killed ten times, keep = yes", before=killed, box=box_of(12), keep="yes"),
-        Case("mail that comes in while the run is on", None, want="0", hides=True, before=lambda w: (
-            w.case.__setattr__("script", [("RETR 2", lambda c, e, a: w.add("zz", mail("zz")) or None)]))),
+        Case("mail that comes in while the run is on", None, want="0", hides=True,
+             before=lambda w: (
+            w.case.__setattr__("script", [("RETR 2", lambda c, e, a: w.add("zz", mail("zz"))
+                                           or None)]))),
         Case("mail that goes while the run is on", [
             ("RETR =m002", ("err", "[SYS/PERM] message was expunged"))], "65"),
     ]

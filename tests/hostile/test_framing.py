@@ -29,7 +29,7 @@ def tails():
 
 
 def dots():
-    """Each ends early where a server forgets to stuff. (A dot before other words just falls away.)"""
+    """Each ends early where a server forgets to stuff. (A dot before other words falls away.)"""
     bodies = ["x\n.\n", "\n.\n", ".\n", "x\n", "x\n.\ny\n.\nz\n"]
     return {"d%02d" % i: mail("d%02d" % i, b) for i, b in enumerate(bodies)}
 
@@ -153,7 +153,8 @@ def sender_forges():
                 + b"rest\r\n").replace(b"\r\n", b"\n")
         box = dict(box_of(5), m002=body)
         for way, keys in (("pipelined", {}), ("one at a time", {"pipelining": "off"})):
-            cases.append(Case("unstuffed mail with %s, %s" % (name, way), "on RETR =m002: unstuffed",
+            cases.append(Case("unstuffed mail with %s, %s" % (name, way),
+                              "on RETR =m002: unstuffed",
                               BROKEN + " 0", box=box, account=keys))
     return cases
 
@@ -177,7 +178,8 @@ def unasked():
     cases += [
         Case("four empty lines before every status line",
              'on ANY: send "\\r\\n\\r\\n\\r\\n\\r\\n"'),
-        Case("five empty lines before a status line", 'on RETR =m002: send "\\r\\n\\r\\n\\r\\n\\r\\n\\r\\n"',
+        Case("five empty lines before a status line",
+             'on RETR =m002: send "\\r\\n\\r\\n\\r\\n\\r\\n\\r\\n"',
              BROKEN),
         Case("empty lines for ever", 'on RETR =m002: endless "\\r\\n"', BROKEN),
         Case("an answer that waits for the next command",
@@ -197,10 +199,13 @@ def unasked():
         Case("a body for DELE", 'on DELE: text "+OK\\r\\nx\\r\\n.\\r\\n"', BROKEN + " 0"),
         Case("a continuation for RETR", 'on RETR =m002: text "+ \\r\\n"', BROKEN),
         Case("an answer in lower case", 'on RETR =m002: text "+ok\\r\\nx\\r\\n.\\r\\n"', BROKEN),
-        Case("a status line of 100 MB", 'on RETR =m002: send "+OK "; repeat 100000 "%s"' % ("x" * 1000),
+        Case("a status line of 100 MB", 'on RETR =m002: send "+OK "; repeat 100000 "%s"'
+             % ("x" * 1000),
              BROKEN),
-        Case("a NUL in a status line", 'on RETR =m002: text "+OK\\0x\\r\\nA: b\\r\\n\\r\\n"; hang', BROKEN),
-        Case("HTTP instead of POP3", 'on greeting: text "HTTP/1.1 400 Bad Request\\r\\n\\r\\n"; close',
+        Case("a NUL in a status line", 'on RETR =m002: text "+OK\\0x\\r\\nA: b\\r\\n\\r\\n"; hang',
+             BROKEN),
+        Case("HTTP instead of POP3",
+             'on greeting: text "HTTP/1.1 400 Bad Request\\r\\n\\r\\n"; close',
              "76"),
         Case("IMAP instead of POP3", 'on greeting: text "* OK IMAP4rev1\\r\\n"', "76"),
         Case("random bytes instead of POP3", [("greeting", ("text", bytes(range(1, 256)) * 300))],

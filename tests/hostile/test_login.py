@@ -35,12 +35,16 @@ def never_in_clear(world):
 def stamps():
     account = {"auth": "apop"}
     bad = {"empty": "<>", "no @": "<123.456>", "no left side": "<@host>", "no right side": "<a@>",
-           "blanks": "<a b@c>", "8-bit": "<a\\xe4@b>", "control bytes": "<a\\x01@b>", "NUL": "<a\\0@b>",
-           "two @": "<a@b@c>", "not closed": "<a@b", "dots in a row": "<a..b@c>", "quotes": "<\\\"a\\\"@b>",
-           "brackets inside": "<<a@b", "a 512-bit block for a collision": "<" + "\\x80" * 64 + "@x>",
+           "blanks": "<a b@c>", "8-bit": "<a\\xe4@b>", "control bytes": "<a\\x01@b>",
+           "NUL": "<a\\0@b>",
+           "two @": "<a@b@c>", "not closed": "<a@b", "dots in a row": "<a..b@c>",
+           "quotes": "<\\\"a\\\"@b>",
+           "brackets inside": "<<a@b",
+           "a 512-bit block for a collision": "<" + "\\x80" * 64 + "@x>",
            "DEL": "<a\\x7f@b>"}
     cases = [Case("APOP stamp: %s" % name, 'set apop "%s"' % text, "77", account=account,
-                  check=lambda w: sent_nothing("APOP", "USER", "PASS", "AUTH")(w) + never_in_clear(w),
+                  check=lambda w: sent_nothing("APOP", "USER", "PASS",
+                                               "AUTH")(w) + never_in_clear(w),
                   honest="set apop yes") for name, text in bad.items()]
     cases += [
         Case("APOP stamp of 7000 octets", 'set apop "<%s@b>"' % ("a" * 7000), account=account,
@@ -50,7 +54,8 @@ def stamps():
         Case("APOP shown but refused", ["set apop yes", 'on APOP: err "unknown"'], "77",
              account=account, check=lambda w: sent_nothing("USER", "PASS", "AUTH")(w),
              honest="set apop yes"),
-        Case("APOP shown, drops the line", ["set apop yes", "on APOP: close"], "75", account=account,
+        Case("APOP shown, drops the line", ["set apop yes", "on APOP: close"], "75",
+             account=account,
              honest="set apop yes"),
         Case("APOP: the digest is sent back", [
             "set apop yes", ("APOP", lambda c, e, a: b"-ERR no " + a.encode() + b"\r\n")], "77",
@@ -136,7 +141,7 @@ def scrams():
         "2^32 iterations": lambda n: b"r=" + n + b"x" + s + b"4294967296",
         "50 million iterations": lambda n: b"r=" + n + b"x" + s + b"50000000",
         "no salt": lambda n: b"r=" + n + b"x,i=4096",
-        "a salt of 5000 octets": lambda n: b"r=" + n + b"x,s=" + base64.b64encode(b"s" * 3000) + b",i=4096",
+        "a salt of 4000 digits": lambda n: b"r=" + n + b"x,s=" + b"c2FsdA" * 666 + b"==,i=4096",
         "a salt that is no base64": lambda n: b"r=" + n + b"x,s=!!!!,i=4096",
         "an extension that must be known": lambda n: b"m=x,r=" + n + b"x" + s + b"4096",
         "an error": lambda n: b"e=invalid-proof",
@@ -145,12 +150,14 @@ def scrams():
     }
     more = dict(with_auth("SCRAM-SHA-256"), check=never_in_clear, seconds=15)
     cases = [Case("SCRAM: %s" % name, scram(first), "77", **more) for name, first in firsts.items()]
-    for name, final in (("a false signature", b"v=" + base64.b64encode(b"x" * 32)), ("no signature", b""),
+    for name, final in (("a false signature", b"v=" + base64.b64encode(b"x" * 32)),
+                        ("no signature", b""),
                         ("an error at the end", b"e=other-error"), ("no last word", None)):
         cases.append(Case("SCRAM: %s" % name, scram(firsts["only our nonce"], final), "77", **more))
     cases.append(Case("SCRAM: signature of another password",
                       ["set auth SCRAM-SHA-256", ("AUTH", good_scram)], "77", **more))
-    cases.append(Case("SCRAM: +OK at once", ["set auth SCRAM-SHA-256", "on AUTH: ok"], "77", **more))
+    cases.append(Case("SCRAM: +OK at once", ["set auth SCRAM-SHA-256", "on AUTH: ok"], "77",
+                      **more))
     return cases
 
 
@@ -167,12 +174,15 @@ def challenges():
                 conn.note("AUTH-DATA", conn.read_line())
 
         cases += [
-            Case("%s: challenges for ever, each answered" % mech, [setting, ("AUTH", forever)], "77",
+            Case("%s: challenges for ever, each answered" % mech, [setting, ("AUTH", forever)],
+                 "77",
                  **more),
-            Case("%s: challenges for ever, not waiting" % mech, [setting, ("AUTH", ("endless", line))],
+            Case("%s: challenges for ever, not waiting" % mech,
+                 [setting, ("AUTH", ("endless", line))],
                  "75 76 77", **more),
             Case("%s: a challenge without end" % mech, [setting, ("AUTH", ("send", "+ "),
-                                                              ("endless", "QUFB"))], "75 76", **more),
+                                                              ("endless", "QUFB"))], "75 76",
+                 **more),
             Case("%s: a challenge of 8000 octets" % mech,
                  [setting, ("AUTH", ("text", "+ " + "QUFB" * 2000 + "\r\n"), ("expect", "*"),
                             ("err", "no"))], "75 77", **more),
@@ -181,7 +191,8 @@ def challenges():
             Case("%s: base64 of NULs and escapes" % mech,
                  [setting, ("AUTH", ("text", "+ " + b64(EVIL.encode("latin-1")) + "\r\n"),
                             ("expect", "*"), ("err", b64(EVIL.encode("latin-1"))))], "77", **more),
-            Case("%s: +OK at once" % mech, [setting, "on AUTH: ok"], "75 77" if clear else "77", **more),
+            Case("%s: +OK at once" % mech, [setting, "on AUTH: ok"], "75 77" if clear else "77",
+                 **more),
             Case("%s: silence" % mech, [setting, "on AUTH: hang"], "75", **more),
             Case("%s: the line drops" % mech, [setting, "on AUTH: close"], "75", **more),
             Case("%s: refused, and then junk" % mech,
@@ -213,7 +224,8 @@ def tokens():
     for name, text in texts.items():
         cases.append(Case("XOAUTH2 refused: %s" % name,
                           ["set auth XOAUTH2", ("AUTH", ("text", "+ \r\n"), ("expect", "*"),
-                                                ("text", "+ " + b64(text) + "\r\n"), ("expect", "*"),
+                                                ("text", "+ " + b64(text) + "\r\n"),
+                                                ("expect", "*"),
                                                 ("err", "no"))], "77", **more))
     return cases
 
@@ -229,7 +241,8 @@ def early():
         Case("reset after PASS", "on PASS: reset", "75"),
         Case("dropped after USER", "on USER: close", "75", check=sent_nothing("PASS")),
         Case("-ERR to PASS, then the end", 'on PASS: send "-ERR [AUTH] no\\r\\n"; close', "77"),
-        Case("+OK to PASS, then nothing works", ['on PASS: ok', 'on UIDL: err "no"', 'on LIST: err "no"',
+        Case("+OK to PASS, then nothing works",
+             ['on PASS: ok', 'on UIDL: err "no"', 'on LIST: err "no"',
                                                  'on STAT: err "no"'], "65 69 75 76"),
         Case("+OK to PASS, then the end", "on PASS: do; ok; close", "75"),
         Case("another mailbox after login", "on PASS: ok welcome bob", "65 69 75 76 0", hides=True),
@@ -263,7 +276,8 @@ def echoes():
                               "0 65 69 75 76 77"))
         cases.append(Case("%s everywhere, -v" % what, rules + [
             ("PASS", "do", ("ok", text)), ("RETR =m002", ("err", text)),
-            ("QUIT", "do", ("ok", text)), 'set caps "X-%s"' % re.sub("[^ -~]|[\"\\\\%,]", "", text)],
+            ("QUIT", "do", ("ok", text)), 'set caps "X-%s"' % re.sub("[^ -~]|[\"\\\\%,]", "",
+                                                                     text)],
             "65", args=("-v",)))
         if "\0" not in text and "\r" not in text:
             cases.append(Case("%s as UIDL" % what, [

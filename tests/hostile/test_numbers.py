@@ -24,7 +24,8 @@ def stats():
     cases = [Case("STAT: %s" % name, base + ['on STAT: text "+OK %s\\r\\n"' % text], "0 76",
                   honest=base) for name, text in texts.items()]
     for name, text, want in (("fewer than there are", "2 100", "0 65"),
-                             ("more than there are", "9 100", "0 65"), ("0 though there are", "0 0", "0"),
+                             ("more than there are", "9 100", "0 65"),
+                             ("0 though there are", "0 0", "0"),
                              ("in one blank", "3 189", "0"), ("many blanks", "  3   189  ", "0")):
         cases.append(Case("STAT: " + name, base + ['on STAT: text "+OK %s\\r\\n"' % text], want,
                           honest=base))
@@ -60,7 +61,8 @@ def lines_of(kind):
     cases = [Case("%s: %s" % (kind, name), [(kind + " ", listed(*lines))],
                   "0 65" if "beyond" in name or "32 bits" in name else "0")
              for name, lines in more.items()]
-    for name, lines in {"a number missing": good[:1] + good[2:], "empty": [], "only the last": good[2:],
+    for name, lines in {"a number missing": good[:1] + good[2:], "empty": [],
+                        "only the last": good[2:],
                         "only the first": good[:1]}.items():
         cases.append(Case("%s: %s" % (kind, name), [(kind + " ", listed(*lines))], "0"))
     return cases
@@ -84,8 +86,10 @@ def disagree():
         both("all numbers too large", ["4294967297 a"], ["4294967297 63"], "76"),
         Case("listing: LIST refused", 'on LIST "": err "no"'),
         Case("listing: UIDL refused", "on UIDL: err \"no\"", "0 65"),
-        Case("listing: UIDL and LIST refused", ['on UIDL: err "no"', 'on LIST "": err "no"'], "0 65"),
-        Case("listing: all refused", ['on UIDL: err "no"', 'on LIST "": err "no"', 'on STAT: err "no"'],
+        Case("listing: UIDL and LIST refused", ['on UIDL: err "no"', 'on LIST "": err "no"'],
+             "0 65"),
+        Case("listing: all refused", ['on UIDL: err "no"', 'on LIST "": err "no"',
+                                      'on STAT: err "no"'],
              "65 69 75 76"),
         Case("listing: STAT disagrees", "set stat \"7 9999\""),
     ]
@@ -112,7 +116,8 @@ def sizes():
         Case("1 kB told, 40 MB sent, with max_size",
              ["set size m002 =1000", 'on RETR =m002: send "+OK\\r\\n%s"; repeat 40000 "%s\\r\\n"; '
               'send ".\\r\\n"' % (big, "x" * 998)], BROKEN, account={"max_size": "1M"}),
-        Case("2 MB sent, max_size 1M, told rightly", box=dict(box_of(2), big=mail("big", "x" * 2000000)),
+        Case("2 MB sent, max_size 1M, told rightly",
+             box=dict(box_of(2), big=mail("big", "x" * 2000000)),
              account={"max_size": "1M"}, want="65", said="max_size",
              honest_account={"max_size": None}),
         Case("2 GB told, max_size 1M", ["set size m002 =2147483648"], "65",
@@ -152,7 +157,8 @@ def endless():
                           account={"max_size": "100K"}, space=space, anon=anon, seconds=60))
     cases += [
         Case("CAPA without end", [("CAPA", ("send", "+OK\r\n"), ("endless", "X-CAP%d\r\n"))], "76"),
-        Case("CAPA line without end", [("CAPA", ("send", "+OK\r\nSASL "), ("endless", "PLAIN "))], "76"),
+        Case("CAPA line without end", [("CAPA", ("send", "+OK\r\nSASL "), ("endless", "PLAIN "))],
+             "76"),
         Case("CAPA of 400 lines and 8000 mechanisms",
              [("CAPA", ("lines",) + tuple("SASL " + " ".join("M%d" % i for i in range(n, n + 20))
                                           for n in range(400)))]),
@@ -163,21 +169,25 @@ def endless():
         Case("UIDL without end, one number", [("UIDL ", flood(b"1 same\r\n" * 9000))], "76",
              space=space, anon=anon, seconds=60),
         Case("UIDL without end, long ones",
-             [("UIDL ", flood(numbered(b"%d " + b"u" * 240 + b"\r\n", 2000)))], "75 76", space=space,
+             [("UIDL ", flood(numbered(b"%d " + b"u" * 240 + b"\r\n", 2000)))], "75 76",
+             space=space,
              anon=anon, seconds=90),
         Case("UIDL without end, junk", [("UIDL ", flood(b"junk\r\n" * 10000))], "76", seconds=60),
         Case("UIDL without end, no line end", [("UIDL ", ("send", "+OK\r\n1 "), ("endless", line))],
              "76"),
         Case("a LIST line of 100 MB", [("LIST ", ("send", "+OK\r\n1 "), ("repeat", 100000, line))],
              "76"),
-        Case("TOP without end", ["set uidl no", ("TOP", ("send", "+OK\r\n"), ("endless", "X: %s\r\n" % line))],
+        Case("TOP without end", ["set uidl no", ("TOP", ("send", "+OK\r\n"), ("endless",
+                                                                              "X: %s\r\n" % line))],
              "65 75 76", honest="set uidl no"),
-        Case("TOP line without end", ["set uidl no", ("TOP", ("send", "+OK\r\n"), ("endless", line))],
+        Case("TOP line without end", ["set uidl no", ("TOP", ("send", "+OK\r\n"), ("endless",
+                                                                                   line))],
              "65 75 76", honest="set uidl no"),
         Case("a message without end, max_size",
              [("RETR =m002", ("send", "+OK\r\n"), ("endless", line + "\r\n"))], BROKEN,
              account={"max_size": "1M"}),
-        Case("empty lines without end before the greeting", [("greeting", ("endless", "\r\n"))], "76"),
+        Case("empty lines without end before the greeting", [("greeting", ("endless", "\r\n"))],
+             "76"),
         Case("50000 messages claimed, 3 there, refused",
              [("UIDL ", ("send", "+OK\r\n"), ("repeat", 50000, "%d m00%d\r\n"), ("text", ".\r\n")),
               ("LIST ", ("send", "+OK\r\n"), ("repeat", 50000, "%d 10\r\n"), ("text", ".\r\n"))],

@@ -31,7 +31,8 @@ def stalls():
                           seconds=SECONDS))
     for event in ("CAPA", "UIDL", "LIST", "RETR"):
         cases.append(Case("one byte each 50 ms inside the lines of %s" % event,
-                          'on %s: send "+OK\\r\\n"; drip 50; endless "1 x\\r\\n"' % event, late(event),
+                          'on %s: send "+OK\\r\\n"; drip 50; endless "1 x\\r\\n"' % event,
+                          late(event),
                           seconds=SECONDS))
     cases += [
         Case("stall at TOP", ["set uidl no", "on TOP: hang"], "75", honest="set uidl no",
@@ -47,9 +48,11 @@ def stalls():
         Case("stall at every message", "on RETR: hang", "65 75 76", seconds=40),
         Case("stall at every message, five runs", "on RETR: hang", "65 75 76", runs=3, seconds=40),
         Case("the first half at once, then one byte each 200 ms",
-             'on RETR =m002: send "+OK\\r\\n"; repeat 3000 "%s\\r\\n"; drip 200; endless "x"' % ("y" * 98),
+             'on RETR =m002: send "+OK\\r\\n"; repeat 3000 "%s\\r\\n"; drip 200; endless "x"'
+             % ("y" * 98),
              "65 75 76", seconds=SECONDS),
-        Case("-ERR [SYS/TEMP] and a stall", 'on LIST: send "-ERR [SYS/TEMP]\\r\\n"; stall', "0 75 76",
+        Case("-ERR [SYS/TEMP] and a stall", 'on LIST: send "-ERR [SYS/TEMP]\\r\\n"; stall',
+             "0 75 76",
              seconds=SECONDS),
     ]
     return cases
@@ -110,7 +113,8 @@ def deaf():
         return b""
 
     return [
-        Case("reads nothing after login", "on PASS: do; ok; stall", "75", box=many, seconds=SECONDS),
+        Case("reads nothing after login", "on PASS: do; ok; stall", "75", box=many,
+             seconds=SECONDS),
         Case("reads nothing after the first RETR", "on RETR 1: answer; stall", "65 75", box=many,
              seconds=SECONDS),
         Case("reads nothing after the first DELE", "on DELE 1: answer; stall", "0 75", box=many,
@@ -118,8 +122,10 @@ def deaf():
         Case("reads nothing, sends for ever", 'on RETR 1: endless "+OK\\r\\nx\\r\\n.\\r\\n"',
              "65 75 76", box=many, seconds=SECONDS),
         Case("long answers while we write", [("RETR", flood)], "0 65 75 76",
-             box={"m%03d" % n: ("x" * 998 + "\n").encode() * 400 for n in range(20)}, seconds=SECONDS),
-        Case("takes 0.2 s for each of 30 messages", "on RETR: sleep 200", box=box_of(30), seconds=25),
+             box={"m%03d" % n: ("x" * 998 + "\n").encode() * 400 for n in range(20)},
+             seconds=SECONDS),
+        Case("takes 0.2 s for each of 30 messages", "on RETR: sleep 200", box=box_of(30),
+             seconds=25),
     ]
 
 
@@ -134,7 +140,8 @@ def quits():
         Case("QUIT carried out and refused", 'on QUIT: do; err "some were not removed"', "0 75"),
         Case("QUIT answered with junk", 'on QUIT: text "bye\\r\\n"', "0 75 76"),
         Case("QUIT answered twice", "on QUIT: answer; answer", "0"),
-        Case("QUIT answered by a line without end", 'on QUIT: send "+OK "; endless "bye "', "0 75 76"),
+        Case("QUIT answered by a line without end", 'on QUIT: send "+OK "; endless "bye "',
+             "0 75 76"),
         Case("QUIT answered by half a line", 'on QUIT: send "+O"; close', "0 75"),
         Case("deletes though QUIT never came", ["set delete-on-drop yes", "on @1 DELE 3: close"],
              "0 65 75", honest=""),
@@ -168,7 +175,8 @@ def interrupt(signals):
         if child.returncode not in (75, -signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT):
             world.said.append("status %s" % child.returncode)
 
-    return Case("signals %s while a server stalls" % " ".join(signal.Signals(s).name for s in signals),
+    return Case("signals %s while a server stalls" % " ".join(signal.Signals(s).name
+                                                              for s in signals),
                 before=act, check=check)
 
 

@@ -13,7 +13,8 @@ TWIN_ID = b"Subject: twin\nMessage-ID: <twin@example.org>\n\nthe same\n"
 def both(name, script="", **more):
     """With keep = yes and keep = no. What UIDLs are is true of the honest server too."""
     more.setdefault("honest", script)
-    return [Case("%s, keep = %s" % (name, keep), script, keep=keep, **more) for keep in ("no", "yes")]
+    return [Case("%s, keep = %s" % (name, keep), script, keep=keep, **more) for keep in ("no",
+                                                                                         "yes")]
 
 
 def uidls(*texts):
@@ -28,17 +29,20 @@ def odd():
     texts = {
         "empty": "", "of 70 octets": "u" * 70, "of 71 octets": "v" * 71, "of 255 octets": "w" * 255,
         "of 256 octets": "x" * 256, "of 4000 octets": "y" * 4000, "with blanks": "a b  c",
-        "with a blank at its end": "a ", "with tabs": "a\\tb", "control bytes": "\\x01\\x1b[31m\\x07",
+        "with a blank at its end": "a ", "with tabs": "a\\tb",
+             "control bytes": "\\x01\\x1b[31m\\x07",
         "a slash": "a/b", "a path": "../../../../tmp/x", "dots": "..", "one dot": ".",
         "8-bit": "\\xe4\\xff\\x80", "DEL": "\\x7f", "NUL inside": "a\\0b", "NUL first": "\\0a",
-        "only NULs": "\\0\\0", "a percent sign": "%2F%00%-", "a minus": "-", "quotes": "\\\"'`$(id)",
+        "only NULs": "\\0\\0", "a percent sign": "%2F%00%-", "a minus": "-",
+             "quotes": "\\\"'`$(id)",
         "a number": "2", "-ERR": "-ERR", "+OK": "+OK 1 x", "a CR": "a\\rb", "a star": "*",
     }
     cases = []
     for name, text in texts.items():
         cases += both("UIDL %s" % name, by_name(m002=text))
     cases += both("UIDL ends in blanks and so equals another", by_name(m001="same", m002="same  "))
-    cases += both("UIDL a dot, stuffed", "on UIDL \"\": text \"+OK\\r\\n1 m001\\r\\n2 .\\r\\n3 m003\\r\\n.\\r\\n\"",
+    cases += both("UIDL a dot, stuffed",
+                  "on UIDL \"\": text \"+OK\\r\\n1 m001\\r\\n2 .\\r\\n3 m003\\r\\n.\\r\\n\"",
                   honest=by_name(m002="."))
     cases += both("UIDLs that differ in a NUL only", by_name(m001="a\\0x", m002="a\\0y", m003="a"))
     cases += both("UIDLs that differ in case", by_name(m001="abc", m002="ABC", m003="Abc"))
@@ -54,7 +58,8 @@ def twins():
     cases += both("one UIDL for all, equal messages", by_name(a="s", b="s", c="s"),
                   box={"a": TWIN_ID, "b": TWIN_ID, "c": TWIN_ID})
     cases += both("all UIDLs empty", by_name(m001="", m002="", m003=""))
-    cases += both("all UIDLs empty, equal messages", by_name(a="", b=""), box={"a": TWIN, "b": TWIN})
+    cases += both("all UIDLs empty, equal messages", by_name(a="", b=""),
+                  box={"a": TWIN, "b": TWIN})
     cases += both("equal messages, each its UIDL", box={"a": TWIN, "b": TWIN, "c": TWIN})
     cases += both("one UIDL for 300 messages", "\n".join(by_name(**{n: "s" for n in box_of(300)})),
                   box=box_of(300))
@@ -73,15 +78,17 @@ def missing():
     cases += both("UIDL not supported", "set uidl no")
     cases += both("UIDL not announced but working", 'set hide-caps "UIDL"')
     cases += both("UIDL announced but failing", ['on UIDL: err "no"'])
-    cases += both("UIDL announced, drops the line once", "on @1 UIDL: close", want="75 76", honest="")
+    cases += both("UIDL announced, drops the line once", "on @1 UIDL: close", want="75 76",
+                  honest="")
     cases += both("UIDL works in one run and not in the next", "", honest="set uidl no")
     cases += both("UIDL fails in one run and works in the next", "set uidl no", honest="")
     cases += both("no UIDL, equal messages", "set uidl no", box={"a": TWIN, "b": TWIN, "c": TWIN})
     cases += both("no UIDL, one goes and one comes", "set uidl no",
                   between=lambda w: w.add("n", mail("n")))
-    for name, step in {"empty": 'text "+OK\\r\\n"', "refused": 'err "no"', "the number alone": 'ok 1',
+    for name, step in {"empty": 'text "+OK\\r\\n"', "refused": 'err "no"',
+                       "the number alone": 'ok 1',
                        "words": 'ok "one message follows"',
-                       "the list": 'text "+OK\\r\\n1 m001\\r\\n2 m002\\r\\n3 m003\\r\\n.\\r\\n"'}.items():
+                       "the list": "lines \"1 m001\" \"2 m002\" \"3 m003\""}.items():
         cases += both("UIDL n answered: %s" % name, ["on UIDL [0-9]*: " + step], want="0 65 76",
                       honest_want="0 65 76", honest="")
     cases += [
@@ -91,7 +98,8 @@ def missing():
              honest=["set uidl no", "set top no"]),
         Case("no UIDL, TOP announced but failing", ["set uidl no", 'on TOP: err "no"'], keep="yes",
              honest=["set uidl no", 'on TOP: err "no"']),
-        Case("no UIDL, TOP gives one line", ["set uidl no", 'on TOP: text "+OK\\r\\nx\\r\\n.\\r\\n"'],
+        Case("no UIDL, TOP gives one line", ["set uidl no",
+                                             'on TOP: text "+OK\\r\\nx\\r\\n.\\r\\n"'],
              keep="yes", honest="set uidl no", want="0"),
         Case("no UIDL, TOP gives the body too",
              ["set uidl no", ("TOP", lambda c, e, a: c.answer("TOP", a.replace(" 0", " 10")))],
@@ -155,7 +163,7 @@ def there_and_back(world):
 
 
 def changing():
-    other = b"Subject: quite another\nMessage-ID: <o@example.org>\n\nlonger than the first one was, much\n"
+    other = b"Subject: another\nMessage-ID: <o@example.org>\n\nlonger than the first one was, much\n"
     same_size = mail("m999")
     ten = box_of(10)
 
@@ -179,7 +187,8 @@ def changing():
         Case("all UIDLs changed, one message", keep="yes", box=box_of(1), between=rename),
         Case("UIDLs change in every run, 127 messages", [("UIDL", fresh)], keep="yes",
              box=box_of(127), runs=6, honest=[("UIDL", fresh)]),
-        Case("UIDLs change in every run, 10 messages", [("UIDL", fresh)], keep="yes", box=box_of(10),
+        Case("UIDLs change in every run, 10 messages", [("UIDL", fresh)], keep="yes",
+             box=box_of(10),
              runs=9, honest=[("UIDL", fresh)]),
         Case("UIDLs change, keep = no, QUIT refused", [("UIDL", fresh), ("QUIT", ("err", "no"))],
              "0 75", box=box_of(5), runs=3),
@@ -195,7 +204,8 @@ def changing():
               for a in range(1, 11)] and
              w.wanted.update({"m%03d" % a: w.wanted["m%03d" % (11 - a)] for a in range(1, 6)} |
                              {"m%03d" % (11 - a): w.wanted["m%03d" % a] for a in range(1, 6)})),
-        Case("a new message in front of all", keep="yes", between=lambda w: w.add("a00", mail("a00"))),
+        Case("a new message in front of all", keep="yes",
+             between=lambda w: w.add("a00", mail("a00"))),
         Case("a new message in the middle", keep="yes",
              between=lambda w: w.add("m0015", mail("m0015"))),
         Case("UIDL used again for a longer message", keep="yes", between=replace("m002", other)),
@@ -205,7 +215,8 @@ def changing():
              want="0 75", box={n: mail(n, message_id=False) for n in box_of(3)},
              between=replace("m002", mail("m002", "another body, longer\n", False))),
         Case("gone in one run and back in the next", keep="yes", between=there_and_back),
-        Case("gone in one run and back in the next, keep = 30d", keep="30d", between=there_and_back),
+        Case("gone in one run and back in the next, keep = 30d", keep="30d",
+             between=there_and_back),
         Case("deleted, and back as if nothing had been",
              ["on QUIT: ok bye; close"], "0", runs=2),
         Case("DELE and QUIT confirmed, nothing deleted, five times", ["on QUIT: ok"], "0", runs=5),

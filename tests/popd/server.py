@@ -119,7 +119,8 @@ class Server:
                 pass
         self._listen.close()
         for c in self.conns:
-            c.join(5)
+            if c.ident is not None:  # begun
+                c.join(5)
 
     def __enter__(self):
         return self.start()
