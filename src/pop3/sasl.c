@@ -24,7 +24,7 @@
 #define LEVEL_SHOWN SASL_LOG_FAIL  /* what is less grave is for a trace */
 #define LEVEL_TRACED SASL_LOG_NOTE /* beyond it come debug texts, which may hold passwords */
 
-#define DIGEST_WORD_MAX 96 /* octets of a word in a DIGEST-MD5 challenge */
+#define DIGEST_WORD_MAX 90 /* octets of a word in a DIGEST-MD5 challenge */
 
 struct sasl {
     struct sasl_login login;
@@ -454,7 +454,7 @@ static bool is_tame(const struct sasl *sasl, struct str challenge)
         return true;
     for (size_t i = 0; i < challenge.len; i++) {
         unsigned char c = (unsigned char)challenge.ptr[i];
-        run = c == ',' || c == '=' || c == '"' ? 0 : run + 1;
+        run = c == ',' ? 0 : run + 1;
         if (run > DIGEST_WORD_MAX || c < 0x20 || c == 0x7f)
             return false;
     }
