@@ -181,7 +181,7 @@ void journal_mailbox(const char *server, const char *user, char out[JOURNAL_MAIL
 }
 
 /* "user@server-id": the first part for people, the last for us. */
-static char *file_stem(const char *server, const char *user)
+char *journal_stem(const char *server, const char *user)
 {
     char mailbox[JOURNAL_MAILBOX + 1];
     char *stem = xasprintf("%.*s@%.*s-", NAME_PART, user, NAME_PART, server);
@@ -265,7 +265,7 @@ int journal_open(struct journal **out, const char *state_dir, const char *server
                  enum journal_mode mode, bool durable, struct log *log, struct err *err)
 {
     struct journal *journal = xcalloc(1, sizeof *journal);
-    char *stem = file_stem(server, user);
+    char *stem = journal_stem(server, user);
     char words[2][STR_ESCAPED_MAX(1024)];
     journal->mode = mode;
     journal->durable = durable;

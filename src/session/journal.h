@@ -72,6 +72,9 @@ enum journal_mode {
  * Ports do not count: 110 and 995 are one mailbox. */
 void journal_mailbox(const char *server, const char *user, char out[JOURNAL_MAILBOX + 1]);
 
+/* The name of a mailbox's files in the state folder, without their endings; malloced. */
+char *journal_stem(const char *server, const char *user);
+
 /* state_dir exists (JOURNAL_WRITE). ERR_LOCKED: another run has it. ERR_IO: unreadable, or written
  * by a newer version (it is left alone). Junk is moved aside to NAME.bad with a warning. */
 int journal_open(struct journal **journal, const char *state_dir, const char *server,

@@ -1,0 +1,349 @@
+#include "session/note.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/xalloc.h"
+#include "session/journal.h"
+
+#define HEAD_WORDS "fetchpop-note 1 "
+#define FILE_MAX (32 * 1024) /* the longest that can be written, and room */
+#define SUM_LINE 13          /* "sum 01234567\n" */
+
+/* ---- out ---- */
+
+static void write_words(struct buf *out, struct str words)
+{
+    char *escaped = xmalloc(STR_ESCAPED_MAX(words.len));
+    size_t len = str_escape(words, escaped, STR_ESCAPED_MAX(words.len));
+    buf_add(out, escaped, len);
+    free(escaped);
+}
+
+static void write_refused(const struct note *note, struct buf *out)
+{
+    char salt[2 * NOTE_SALT + 1], digest[DIGEST_HEX];
+    digest_hex(note->refused.salt, NOTE_SALT, salt);
+    digest_hex(note->refused.digest, DIGEST_SIZE, digest);
+    buf_addf(out, "refused %llu %lu %s %s ", (unsigned long long)note->refused.when,
+             (unsigned long)note->refused.iterations, salt, digest);
+    write_words(out, str_of(note->refused.text, strnlen(note->refused.text, NOTE_TEXT_MAX)));
+    buf_add(out, "\n", 1);
+}
+
+/* What is none has no line. */
+static void write_note(const struct note *note, struct buf *out)
+{
+    buf_addf(out, HEAD_WORDS "%s\n", note->mailbox);
+    if (note->not_before != 0)
+        buf_addf(out, "not-before %llu %s\n", (unsigned long long)note->not_before,
+                 note->why == NOTE_WHY_DELAY ? "login-delay" : "back-off");
+    if (note->failures != 0)
+        buf_addf(out, "failures %llu %lu\n", (unsigned long long)note->failing_since,
+                 (unsigned long)note->failures);
+    if (note->told_status != 0)
+        buf_addf(out, "told %llu %d %llu\n", (unsigned long long)note->told_when,
+                 note->told_status, (unsigned long long)note->told_hash);
+    if (note->polled != 0)
+        buf_addf(out, "polled %llu\n", (unsigned long long)note->polled);
+    if (note->refused.known)
+        write_refused(note, out);
+    if (note->capa != NULL) {
+        buf_addf(out, "capa %llu ", (unsigned long long)note->capa_when);
+        write_words(out, str_of(note->capa, note->capa_len));
+        buf_add(out, "\n", 1);
+    }
+    buf_addf(out, "sum %08lx\n", (unsigned long)digest_crc32(0, out->data, out->len));
+}
+
+int note_save(struct note *note)
+{
+    struct buf out;
+    struct note empty = {.mailbox = note->mailbox};
+    struct err ignored;
+    int result = 0;
+    if (note->mode == NOTE_READ || note->foreign)
+        return 0;
+    buf_init(&out, FILE_MAX);
+    write_note(&empty, &out);
+    size_t nothing = out.len;
+    buf_clear(&out);
+    write_note(note, &out);
+    bool same = note->loaded == NULL
+                    ? out.len == nothing /* any line makes it longer */
+                    : str_equal(buf_str(&out), str_of(note->loaded, note->loaded_len));
+    if (!same && (result = file_replace(note->path, out.data, out.len, 0600, false, &ignored)) == 0) {
+        free(note->loaded);
+        note->loaded = xmemdup0(out.data, out.len);
+        note->loaded_len = out.len;
+    }
+    buf_free(&out);
+    return result;
+}
+
+/* ---- in ---- */
+
+static int read_number(struct str *line, uint64_t max, uint64_t *value)
+{
+    return str_number(str_word(line), max, value);
+}
+
+static int read_time(struct str *line, int64_t *when)
+{
+    uint64_t value;
+    if (read_number(line, INT64_MAX, &value) < 0)
+        return -1;
+    *when = (int64_t)value;
+    return 0;
+}
+
+static int read_hex(struct str text, unsigned char *out, size_t size)
+{
+    static const char digits[] = "0123456789abcdef";
+    if (text.len != 2 * size)
+        return -1;
+    for (size_t i = 0; i < text.len; i++) {
+        const char *digit = memchr(digits, text.ptr[i], 16);
+        if (digit == NULL)
+            return -1;
+        out[i / 2] = (unsigned char)(out[i / 2] << 4 | (digit - digits));
+    }
+    return 0;
+}
+
+static int read_words(struct str *line, char *out, size_t cap, size_t *len)
+{
+    return str_unescape(str_word(line), out, cap, len);
+}
+
+static int read_not_before(struct note *note, struct str line)
+{
+    if (read_time(&line, &note->not_before) < 0)
+        return -1;
+    note->why = str_is(line, " login-delay") ? NOTE_WHY_DELAY : NOTE_WHY_BACK_OFF;
+    return 0;
+}
+
+static int read_failures(struct note *note, struct str line)
+{
+    uint64_t count;
+    if (read_time(&line, &note->failing_since) < 0 || read_number(&line, UINT32_MAX, &count) < 0)
+        return -1;
+    note->failures = (uint32_t)count;
+    return 0;
+}
+
+static int read_told(struct note *note, struct str line)
+{
+    uint64_t status;
+    if (read_time(&line, &note->told_when) < 0 || read_number(&line, 255, &status) < 0)
+        return -1;
+    note->told_status = (int)status;
+    return read_number(&line, UINT64_MAX, &note->told_hash);
+}
+
+static int read_polled(struct note *note, struct str line)
+{
+    return read_time(&line, &note->polled);
+}
+
+static int read_refused(struct note *note, struct str line)
+{
+    uint64_t iterations;
+    size_t len;
+    if (read_time(&line, &note->refused.when) < 0 ||
+        read_number(&line, INT32_MAX, &iterations) < 0 || iterations == 0 ||
+        read_hex(str_word(&line), note->refused.salt, NOTE_SALT) < 0 ||
+        read_hex(str_word(&line), note->refused.digest, DIGEST_SIZE) < 0 ||
+        read_words(&line, note->refused.text, NOTE_TEXT_MAX - 1, &len) < 0)
+        return -1;
+    note->refused.text[len] = '\0';
+    note->refused.iterations = (uint32_t)iterations;
+    note->refused.known = true;
+    return 0;
+}
+
+static int read_capa(struct note *note, struct str line)
+{
+    char capa[NOTE_CAPA_MAX];
+    size_t len;
+    int64_t when;
+    if (read_time(&line, &when) < 0 || read_words(&line, capa, sizeof capa, &len) < 0)
+        return -1;
+    note_set_capa(note, str_of(capa, len), when);
+    return 0;
+}
+
+/* Lines of a later version's making are passed over. */
+static int read_line(struct note *note, struct str line)
+{
+    static const struct {
+        const char *name;
+        int (*read)(struct note *note, struct str line);
+    } fields[] = {
+        {"not-before", read_not_before}, {"failures", read_failures}, {"told", read_told},
+        {"polled", read_polled},         {"refused", read_refused},   {"capa", read_capa},
+    };
+    struct str name = str_word(&line);
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
+        if (str_is(name, fields[i].name))
+            return fields[i].read(note, line);
+    return 0;
+}
+
+/* The last line is the sum of all before it, and nothing stands behind it. */
+static bool is_whole(struct str text)
+{
+    struct buf sum;
+    if (text.len < SUM_LINE)
+        return false;
+    struct str body = str_of(text.ptr, text.len - SUM_LINE);
+    buf_init(&sum, SUM_LINE);
+    buf_addf(&sum, "sum %08lx\n", (unsigned long)digest_crc32(0, body.ptr, body.len));
+    bool whole = str_equal(buf_str(&sum), str_of(text.ptr + body.len, SUM_LINE));
+    buf_free(&sum);
+    return whole;
+}
+
+static int read_text(struct note *note, struct str text)
+{
+    if (!is_whole(text))
+        return -1;
+    text.len -= SUM_LINE;
+    struct str head = str_until(&text, '\n');
+    if (!str_has_prefix(head, HEAD_WORDS))
+        return -1;
+    size_t skip = sizeof HEAD_WORDS - 1;
+    if (!str_is(str_of(head.ptr + skip, head.len - skip), note->mailbox))
+        return -1;
+    while (text.len > 0)
+        if (read_line(note, str_until(&text, '\n')) < 0)
+            return -1;
+    return 0;
+}
+
+/* ---- the file ---- */
+
+/* An open file that is ours, or -1. What is not ours is not waited for (a FIFO), not followed (a
+ * link), and not replaced. */
+static int open_own(struct note *note)
+{
+    struct stat status;
+    int fd = file_open(note->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+    if (fd < 0) {
+        note->foreign = errno != ENOENT;
+        return -1;
+    }
+    if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == geteuid())
+        return fd;
+    note->foreign = true;
+    close(fd);
+    return -1;
+}
+
+static void forget(struct note *note)
+{
+    struct note bare = {
+        .mode = note->mode, .path = note->path, .mailbox = note->mailbox, .foreign = note->foreign};
+    free(note->capa);
+    free(note->loaded);
+    *note = bare;
+}
+
+static void read_file(struct note *note)
+{
+    struct buf text;
+    struct err ignored;
+    int fd = open_own(note);
+    if (fd < 0)
+        return;
+    buf_init(&text, FILE_MAX);
+    if (file_read(fd, &text, note->path, &ignored) == 0 && read_text(note, buf_str(&text)) == 0) {
+        note->loaded = xmemdup0(text.data, text.len);
+        note->loaded_len = text.len;
+    } else {
+        forget(note);
+    }
+    buf_free(&text);
+    close(fd);
+}
+
+static void drop_future(int64_t *when, int64_t now)
+{
+    if (*when > now)
+        *when = 0;
+}
+
+/* Clocks jump by years, and what they said before says nothing then. */
+static void drop_untrue(struct note *note, int64_t now)
+{
+    int64_t far = note->why == NOTE_WHY_DELAY ? NOTE_DELAY_MAX : NOTE_BACK_OFF_MAX;
+    if (note->not_before > now + far)
+        note->not_before = 0;
+    drop_future(&note->failing_since, now);
+    drop_future(&note->polled, now);
+    drop_future(&note->refused.when, now); /* that it was refused is true all the same */
+    if (note->told_when > now)
+        note->told_status = 0;
+    if (note->capa_when > now)
+        note_set_capa(note, str_of(NULL, 0), 0);
+}
+
+/* What a killed run left of a rewrite. */
+static void sweep(const struct note *note)
+{
+    char *fresh = xasprintf("%s.new", note->path);
+    (void)unlink(fresh);
+    free(fresh);
+}
+
+struct note *note_load(const char *state_dir, const char *server, const char *user,
+                       enum note_mode mode, int64_t now)
+{
+    struct note *note = xcalloc(1, sizeof *note);
+    char mailbox[JOURNAL_MAILBOX + 1];
+    char *stem = journal_stem(server, user);
+    journal_mailbox(server, user, mailbox);
+    note->mode = mode;
+    note->mailbox = xstrdup(mailbox);
+    note->path = xasprintf("%s/%s.note", state_dir, stem);
+    free(stem);
+    if (mode == NOTE_WRITE)
+        sweep(note);
+    read_file(note);
+    drop_untrue(note, now);
+    return note;
+}
+
+void note_free(struct note *note)
+{
+    if (note == NULL)
+        return;
+    free(note->capa);
+    free(note->loaded);
+    free(note->mailbox);
+    free(note->path);
+    free(note);
+}
+
+struct str note_capa(const struct note *note, int64_t *when)
+{
+    *when = note->capa_when;
+    return str_of(note->capa != NULL ? note->capa : "", note->capa_len);
+}
+
+void note_set_capa(struct note *note, struct str capa, int64_t when)
+{
+    bool keep = capa.len > 0 && capa.len <= NOTE_CAPA_MAX;
+    char *copy = keep ? xmemdup0(capa.ptr, capa.len) : NULL;
+    free(note->capa);
+    note->capa = copy;
+    note->capa_len = keep ? capa.len : 0;
+    note->capa_when = keep ? when : 0;
+}

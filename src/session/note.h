@@ -1,0 +1,80 @@
+/*
+ * note: what is worth remembering of a mailbox from one run to the next, and costs nothing if it is
+ * lost: when not to come before, which secret was refused, what was told, what the server can do.
+ *
+ * One small text file beside the journal, with a version in its first line and a checksum in its
+ * last. One that is missing, unreadable, torn, of another mailbox or junk says nothing, and that is
+ * no error. It is replaced whole (temporary file, rename, mode 0600, no fsync), and only if
+ * something in it has changed. Whoever writes it holds the lock of the journal.
+ */
+#ifndef FP_SESSION_NOTE_H
+#define FP_SESSION_NOTE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/digest.h"
+#include "base/str.h"
+
+#define NOTE_CAPA_MAX 4096 /* octets of remembered capabilities */
+#define NOTE_TEXT_MAX 600  /* octets of a refusal's words, NUL included */
+#define NOTE_SALT 16
+#define NOTE_BACK_OFF_MAX (3600 + 3600 / 5)  /* seconds: an hour and its jitter */
+#define NOTE_DELAY_MAX ((int64_t)24 * 3600) /* seconds that a server can ask for */
+
+enum note_why { NOTE_WHY_NONE, NOTE_WHY_BACK_OFF, NOTE_WHY_DELAY };
+
+enum note_mode {
+    NOTE_READ, /* note_save does nothing */
+    NOTE_WRITE /* the caller holds the lock; what a killed run left of a rewrite is removed */
+};
+
+/* All times are seconds since 1970, 0: none, or one that cannot be true. */
+struct note {
+    int64_t not_before;
+    enum note_why why;
+    uint32_t failures; /* polls in a row that failed for the network or the server */
+    int64_t failing_since;
+    int told_status; /* exit status of what was told last; 0: nothing is open */
+    uint64_t told_hash;
+    int64_t told_when;
+    int64_t polled; /* the start of the last poll that went through; for `interval` alone */
+    struct {
+        bool known;
+        uint32_t iterations; /* of PBKDF2 */
+        unsigned char salt[NOTE_SALT], digest[DIGEST_SIZE];
+        int64_t when;
+        char text[NOTE_TEXT_MAX]; /* the words in which it was told, NUL-terminated */
+    } refused;                    /* a secret */
+
+    /* private: see note_capa */
+    char *capa;
+    size_t capa_len;
+    int64_t capa_when;
+    enum note_mode mode;
+    char *path;
+    char *mailbox;     /* its id */
+    char *loaded;      /* the file's text; NULL: there was none that says anything */
+    size_t loaded_len;
+    bool foreign; /* there is something in its place that is not ours: it stays as it is */
+};
+
+/* Reads the note of a mailbox; never fails. A time in the future of `now` (wall clock, seconds) is
+ * none; so is a not_before further away than it can be. The caller's until note_free. */
+struct note *note_load(const char *state_dir, const char *server, const char *user,
+                       enum note_mode mode, int64_t now);
+
+/* Writes it if it says something else than the file did. 0: written, or nothing to do; -1: it could
+ * not be written, which nobody needs to hear. */
+int note_save(struct note *note);
+void note_free(struct note *note); /* NULL is fine */
+
+/* What is remembered of the server's capabilities, any octets, and when they were asked for; empty
+ * if nothing is. The view lives until note_set_capa or note_free. */
+struct str note_capa(const struct note *note, int64_t *when);
+
+/* Remembers others; they are written by note_save. More than NOTE_CAPA_MAX, or none: forgotten. */
+void note_set_capa(struct note *note, struct str capa, int64_t when);
+
+#endif

@@ -1,0 +1,369 @@
+/*
+ * note: what was saved is there again; whatever else lies in its place says nothing and hurts
+ * nobody.
+ */
+#include "session/note.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/xalloc.h"
+#include "session/journal.h"
+
+#include "tap.h"
+
+#define NOW 1800000000
+
+static char dir[] = "/tmp/test-note-XXXXXX";
+static char *path, *fresh;
+
+static struct note *load(void)
+{
+    return note_load(dir, "Pop.Example.com", "alice", NOTE_WRITE, NOW);
+}
+
+static void fill(struct note *note)
+{
+    note->not_before = NOW + 60;
+    note->why = NOTE_WHY_BACK_OFF;
+    note->failures = 3;
+    note->failing_since = NOW - 600;
+    note->told_status = 75;
+    note->told_hash = UINT64_MAX;
+    note->told_when = NOW - 1;
+    note->polled = NOW - 1200;
+    note->refused.known = true;
+    note->refused.iterations = 12345;
+    note->refused.when = NOW - 5;
+    memset(note->refused.salt, 0xa5, sizeof note->refused.salt);
+    memset(note->refused.digest, 0x1f, sizeof note->refused.digest);
+    snprintf(note->refused.text, sizeof note->refused.text, "login refused: \"no\"; 100%% sure");
+    note_set_capa(note, str_of("TOP\nUIDL\0\n", 10), NOW - 7);
+}
+
+static bool is_empty(const struct note *note)
+{
+    int64_t when;
+    return note->not_before == 0 && note->failures == 0 && note->failing_since == 0 &&
+           note->told_status == 0 && note->polled == 0 && !note->refused.known &&
+           note_capa(note, &when).len == 0 && when == 0;
+}
+
+static void save_full(void)
+{
+    struct note *note = load();
+    fill(note);
+    is_int(note_save(note), 0, "saved");
+    note_free(note);
+}
+
+static ino_t inode(void)
+{
+    struct stat status;
+    return stat(path, &status) == 0 ? status.st_ino : 0;
+}
+
+static void put(const void *bytes, size_t len)
+{
+    unlink(path);
+    int fd = file_open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    ok(fd >= 0 && file_write(fd, bytes, len, path, NULL) == 0, "%zu bytes are there", len);
+    close(fd);
+}
+
+static void get(struct buf *buf)
+{
+    struct err err;
+    int fd = file_open(path, O_RDONLY, 0);
+    buf_init(buf, 65536);
+    ok(fd >= 0 && file_read(fd, buf, path, &err) == 0, "the file can be read");
+    close(fd);
+}
+
+static void test_there_and_back(void)
+{
+    struct note *note = load();
+    ok(is_empty(note), "no file: an empty note");
+    is_int(note_save(note), 0, "an empty note is saved");
+    ok(access(path, F_OK) != 0, "which makes no file");
+    note_free(note);
+    save_full();
+    struct stat status;
+    ok(stat(path, &status) == 0 && (status.st_mode & 07777) == 0600, "its mode is 0600");
+    ok(access(fresh, F_OK) != 0, "no temporary file is left");
+    note = load();
+    struct note want = {0};
+    fill(&want);
+    int64_t when;
+    is_int(note->not_before, want.not_before, "not before");
+    is_int(note->why, NOTE_WHY_BACK_OFF, "and why");
+    is_int(note->failures, 3, "failures");
+    is_int(note->failing_since, want.failing_since, "since when");
+    is_int(note->told_status, 75, "what was told");
+    ok(note->told_hash == UINT64_MAX, "in which words");
+    is_int(note->told_when, want.told_when, "and when");
+    is_int(note->polled, want.polled, "the last poll");
+    ok(note->refused.known, "a refused secret");
+    is_int(note->refused.iterations, 12345, "its iterations");
+    is_int(note->refused.when, want.refused.when, "since when it is refused");
+    is_mem(note->refused.salt, NOTE_SALT, want.refused.salt, NOTE_SALT, "its salt");
+    is_mem(note->refused.digest, DIGEST_SIZE, want.refused.digest, DIGEST_SIZE, "its digest");
+    is_str(note->refused.text, want.refused.text, "its words");
+    struct str capa = note_capa(note, &when);
+    is_mem(capa.ptr, capa.len, "TOP\nUIDL\0\n", 10, "capabilities");
+    is_int(when, NOW - 7, "when they were asked for");
+    ino_t before = inode();
+    is_int(note_save(note), 0, "saved as it is");
+    ok(inode() == before, "and not written");
+    note->failures++;
+    is_int(note_save(note), 0, "saved with a change");
+    ok(inode() != before, "and written");
+    before = inode();
+    is_int(note_save(note), 0, "once more");
+    ok(inode() == before, "and not written again");
+    note_free(note);
+    note_set_capa(&want, str_of(NULL, 0), 0);
+}
+
+static void test_other_mailbox(void)
+{
+    save_full();
+    struct note *other = note_load(dir, "pop.example.com", "bob", NOTE_WRITE, NOW);
+    ok(is_empty(other), "another mailbox has another note");
+    char *stem = journal_stem("pop.example.com", "bob");
+    char *theirs = xasprintf("%s/%s.note", dir, stem);
+    ok(rename(path, theirs) == 0, "a note under another name");
+    note_free(other);
+    other = note_load(dir, "pop.example.com", "bob", NOTE_WRITE, NOW);
+    ok(is_empty(other), "says nothing there");
+    other->failures = 1;
+    is_int(note_save(other), 0, "and is replaced");
+    note_free(other);
+    other = note_load(dir, "pop.example.com", "bob", NOTE_WRITE, NOW);
+    is_int(other->failures, 1, "by one that does");
+    note_free(other);
+    unlink(theirs);
+    free(theirs);
+    free(stem);
+}
+
+/* Each octet changed, each length cut: nothing is believed of it, nothing is written for it. */
+static void test_junk(void)
+{
+    struct buf whole;
+    unsigned torn = 0, changed = 0;
+    save_full();
+    get(&whole);
+    for (size_t len = 0; len < whole.len; len++) {
+        int fd = file_open(path, O_WRONLY | O_TRUNC, 0600);
+        file_write(fd, whole.data, len, path, NULL);
+        close(fd);
+        struct note *note = load();
+        torn += !is_empty(note);
+        note_free(note);
+    }
+    is_int(torn, 0, "a torn note is none, wherever it was torn");
+    for (size_t at = 0; at < whole.len; at++) {
+        char *copy = xmemdup0(whole.data, whole.len);
+        copy[at] ^= 1;
+        int fd = file_open(path, O_WRONLY | O_TRUNC, 0600);
+        file_write(fd, copy, whole.len, path, NULL);
+        close(fd);
+        struct note *note = load();
+        changed += !is_empty(note);
+        note_free(note);
+        free(copy);
+    }
+    is_int(changed, 0, "nor is one with a bit turned");
+    char *longer = xasprintf("%.*sx", (int)whole.len, whole.data);
+    put(longer, whole.len + 1);
+    struct note *note = load();
+    ok(is_empty(note), "nor one with something behind it");
+    is_int(note_save(note), 0, "as if there were none");
+    fill(note);
+    is_int(note_save(note), 0, "it is replaced when there is news");
+    note_free(note);
+    note = load();
+    is_int(note->failures, 3, "and then holds it");
+    note_free(note);
+    char *big = xcalloc(1, 70000);
+    put(big, 70000);
+    note = load();
+    ok(is_empty(note), "nor 70000 NULs");
+    note_free(note);
+    free(big);
+    free(longer);
+    buf_free(&whole);
+}
+
+/* With a sum that fits: what cannot be read makes it none; what a later version added is passed. */
+static void put_lines(const char *head, const char *lines)
+{
+    struct buf text;
+    char mailbox[JOURNAL_MAILBOX + 1];
+    journal_mailbox("pop.example.com", "alice", mailbox);
+    buf_init(&text, 65536);
+    buf_addf(&text, "%s %s\n%s", head, mailbox, lines);
+    buf_addf(&text, "sum %08lx\n", (unsigned long)digest_crc32(0, text.data, text.len));
+    put(text.data, text.len);
+    buf_free(&text);
+}
+
+static void test_lines(void)
+{
+    static const char *const bad[] = {
+        "failures 1\n", "failures x 3\n", "failures 1 -3\n", "failures 1 99999999999\n",
+        "told 1 75\n", "polled\n", "polled 99999999999999999999\n", "not-before soon\n",
+        "refused 1 0 00 00 x\n", "refused 1 5 zz 00 x\n", "capa 5\n", "capa 5 %zz\n",
+    };
+    put_lines("fetchpop-note 1", "failures 5 2\nnews from 2040\n");
+    struct note *note = load();
+    is_int(note->failures, 2, "a line of another kind is passed over");
+    note_free(note);
+    put_lines("fetchpop-note 2", "failures 5 2\n");
+    note = load();
+    ok(is_empty(note), "another version says nothing");
+    note_free(note);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char *lines = xasprintf("failures 5 2\n%s", bad[i]);
+        put_lines("fetchpop-note 1", lines);
+        note = load();
+        ok(is_empty(note), "%.*s: none", (int)strcspn(bad[i], "\n"), bad[i]);
+        note_free(note);
+        free(lines);
+    }
+}
+
+static void test_times(void)
+{
+    save_full();
+    struct note *note =
+        note_load(dir, "pop.example.com", "alice", NOTE_READ, NOW - (int64_t)20 * 365 * 86400);
+    is_int(note->not_before, 0, "20 years before: nothing to wait for");
+    is_int(note->failing_since, 0, "since nobody knows when");
+    is_int(note->failures, 3, "three failures");
+    is_int(note->told_status, 0, "not told yet");
+    is_int(note->polled, 0, "not polled yet");
+    ok(note->refused.known && note->refused.when == 0, "a secret that was refused some time");
+    int64_t when;
+    is_int((long long)note_capa(note, &when).len, 0, "no capabilities");
+    note_free(note);
+    unlink(path);
+    const struct {
+        enum note_why why;
+        int64_t ahead, left;
+    } rows[] = {{NOTE_WHY_BACK_OFF, NOTE_BACK_OFF_MAX, NOTE_BACK_OFF_MAX},
+                {NOTE_WHY_BACK_OFF, NOTE_BACK_OFF_MAX + 1, -NOW},
+                {NOTE_WHY_DELAY, NOTE_DELAY_MAX, NOTE_DELAY_MAX},
+                {NOTE_WHY_DELAY, NOTE_DELAY_MAX + 1, -NOW}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        note = load();
+        note->not_before = NOW + rows[i].ahead;
+        note->why = rows[i].why;
+        note_save(note);
+        note_free(note);
+        note = load();
+        is_int(note->not_before, NOW + rows[i].left, "as far away as it can be, and no further");
+        note_free(note);
+    }
+}
+
+static void test_place(void)
+{
+    struct stat status;
+    char target[] = "/tmp/test-note-target-XXXXXX";
+    close(mkstemp(target));
+    unlink(path);
+    ok(symlink(target, path) == 0, "a link in its place");
+    struct note *note = load();
+    ok(is_empty(note), "says nothing");
+    fill(note);
+    is_int(note_save(note), 0, "is not written");
+    note_free(note);
+    ok(lstat(path, &status) == 0 && S_ISLNK(status.st_mode), "is still there");
+    ok(stat(target, &status) == 0 && status.st_size == 0, "and leads to an empty file");
+    unlink(path);
+    unlink(target);
+    ok(mkfifo(path, 0600) == 0, "a pipe in its place");
+    note = load();
+    ok(is_empty(note), "is not waited for");
+    note_free(note);
+    unlink(path);
+    ok(mkdir(path, 0700) == 0, "a folder in its place");
+    note = load();
+    fill(note);
+    is_int(note_save(note), 0, "stays");
+    note_free(note);
+    ok(rmdir(path) == 0, "as it is");
+    if (geteuid() == 0) {
+        save_full();
+        ok(chown(path, 12345, 12345) == 0, "somebody else's file");
+        note = load();
+        ok(is_empty(note), "says nothing");
+        fill(note);
+        note_save(note);
+        note_free(note);
+        ok(stat(path, &status) == 0 && status.st_uid == 12345, "and stays his");
+        unlink(path);
+    } else {
+        puts("# somebody else's file: only root can make one");
+    }
+}
+
+static void test_modes(void)
+{
+    struct note *note = note_load(dir, "pop.example.com", "alice", NOTE_READ, NOW);
+    fill(note);
+    is_int(note_save(note), 0, "read only: not written");
+    ok(access(path, F_OK) != 0, "no file");
+    note_free(note);
+    int fd = file_open(fresh, O_WRONLY | O_CREAT, 0600);
+    close(fd);
+    note_free(note_load(dir, "pop.example.com", "alice", NOTE_READ, NOW));
+    ok(access(fresh, F_OK) == 0, "a reader removes nothing");
+    note_free(load());
+    ok(access(fresh, F_OK) != 0, "a writer removes what a killed run left");
+    note = note_load("/nonexistent/folder", "pop.example.com", "alice", NOTE_WRITE, NOW);
+    fill(note);
+    is_int(note_save(note), -1, "what cannot be written is told to who asks");
+    note_free(note);
+    note = load();
+    note_set_capa(note, str_of("A", 1), NOW);
+    char *capa = xcalloc(1, NOTE_CAPA_MAX + 1);
+    note_set_capa(note, str_of(capa, NOTE_CAPA_MAX), NOW);
+    note_save(note);
+    note_free(note);
+    note = load();
+    int64_t when;
+    is_int((long long)note_capa(note, &when).len, NOTE_CAPA_MAX, "the longest capabilities");
+    note_set_capa(note, str_of(capa, NOTE_CAPA_MAX + 1), NOW);
+    is_int((long long)note_capa(note, &when).len, 0, "longer ones are forgotten");
+    note_free(note);
+    free(capa);
+}
+
+int main(void)
+{
+    if (mkdtemp(dir) == NULL)
+        return 99;
+    char *stem = journal_stem("pop.example.com", "alice");
+    path = xasprintf("%s/%s.note", dir, stem);
+    fresh = xasprintf("%s.new", path);
+    test_there_and_back();
+    test_other_mailbox();
+    test_junk();
+    test_lines();
+    test_times();
+    test_place();
+    test_modes();
+    unlink(path);
+    rmdir(dir);
+    free(fresh);
+    free(path);
+    free(stem);
+    return tap_done();
+}
