@@ -11,6 +11,7 @@
 
 #include "app/rctext.h"
 #include "app/settings.h"
+#include "app/twins.h"
 #include "base/file.h"
 #include "base/str.h"
 #include "base/xalloc.h"
@@ -175,16 +176,6 @@ static const char *keep_name(struct parse *parse, const char *name)
     return parse->names[parse->name_count++];
 }
 
-static bool has_account(const struct parse *parse, const char *title)
-{
-    for (size_t i = 0; i < parse->account_count; i++) {
-        if (strcmp(parse->accounts[i]->title, title) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* libconfuse tells of a section by its first key, or by its end. */
 static int begin_section(struct parse *parse, cfg_t *cfg)
 {
@@ -199,9 +190,6 @@ static int begin_section(struct parse *parse, cfg_t *cfg)
     if (!is_account && parse->defaults != NULL) {
         return refuse(parse, line, "a second defaults (the first is in line %u of %s); join them",
                       parse->defaults->line, parse->defaults->file);
-    }
-    if (is_account && has_account(parse, cfg->title)) {
-        return refuse(parse, line, "a second account \"%s\"; give each its own title", cfg->title);
     }
     struct section *section = xcalloc(1, sizeof *section);
     section->title = is_account ? xstrdup(cfg->title) : NULL;
@@ -270,7 +258,7 @@ static int keep_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *resul
     struct section *section = top ? &parse->top : parse->current;
     const struct rctext *file = &parse->files[parse->depth - 1];
     int key = settings_key(opt->name, top);
-    struct setting *setting = &section->settings[key];
+    const struct setting *setting = settings_of(section, key);
     /* In a list the second item finds one there already; so does the first after another `=`. */
     if (setting->count > 0 && (!(opt->flags & CFGF_LIST) || cfg_opt_size(opt) <= 1)) {
         return refuse(parse, line, "%s is there already (line %u); keep one of them", opt->name,
@@ -464,30 +452,21 @@ static int parse_all(struct parse *parse, struct rctext *text)
 
 /* --- the result ------------------------------------------------------------------------------- */
 
-/* pop.example.com and POP.Example.Com. are one server. */
-static struct str server_name(const struct account *account)
+static int check_twins(const struct parse *parse, const struct config *config, struct err *err)
 {
-    struct str name = str_from(account->server);
-    if (name.len > 1 && name.ptr[name.len - 1] == '.') {
-        name.len--;
+    size_t earlier, later;
+    if (twins_find(config->accounts, config->count, TWINS_TITLE, &earlier, &later)) {
+        return err_set(err, ERR_CONFIG, "%s:%u: a second account \"%s\"; give each its own title",
+                       parse->accounts[later]->file, parse->accounts[later]->line,
+                       config->accounts[later]->title);
     }
-    return name;
-}
-
-static int check_twice(const struct parse *parse, const struct config *config, struct err *err)
-{
-    size_t last = config->count - 1;
-    const struct account *new = config->accounts[last];
-    for (size_t i = 0; i < last; i++) {
-        const struct account *old = config->accounts[i];
-        if (str_equal_nocase(server_name(old), server_name(new)) &&
-            strcmp(old->user, new->user) == 0) {
-            return err_set(err, ERR_CONFIG,
-                           "%s:%u: account \"%s\" is the same mailbox as \"%s\" (%s:%u): one "
-                           "server and user; remove one of them",
-                           parse->accounts[last]->file, parse->accounts[last]->line, new->title,
-                           old->title, parse->accounts[i]->file, parse->accounts[i]->line);
-        }
+    if (twins_find(config->accounts, config->count, TWINS_MAILBOX, &earlier, &later)) {
+        return err_set(err, ERR_CONFIG,
+                       "%s:%u: account \"%s\" is the same mailbox as \"%s\" (%s:%u): one "
+                       "server and user; remove one of them",
+                       parse->accounts[later]->file, parse->accounts[later]->line,
+                       config->accounts[later]->title, config->accounts[earlier]->title,
+                       parse->accounts[earlier]->file, parse->accounts[earlier]->line);
     }
     return 0;
 }
@@ -507,11 +486,9 @@ static int convert_all(const struct parse *parse, struct config *config, struct 
             return -1;
         }
         config->count++;
-        if (check_twice(parse, config, err) != 0) {
-            return -1;
-        }
+        settings_clear(parse->accounts[i]); /* its place is still needed, its words are not */
     }
-    return 0;
+    return check_twins(parse, config, err);
 }
 
 static void clear(struct parse *parse)

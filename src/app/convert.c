@@ -397,7 +397,6 @@ static const struct key TOP_KEYS[] = {
     {"state_dir", take_path, TOP(state_dir), NULL, 0, 0},
 };
 
-_Static_assert(sizeof ACCOUNT_KEYS / sizeof ACCOUNT_KEYS[0] <= SETTINGS_MAX, "room for the keys");
 _Static_assert(sizeof(enum account_tls) == sizeof(int), "take_choice writes an int");
 
 const struct key *convert_keys(bool top, size_t *count)

@@ -93,14 +93,31 @@ int settings_key(const char *name, bool top)
     return -1;
 }
 
+const struct setting *settings_of(const struct section *section, int key)
+{
+    static const struct setting NONE = {0};
+    for (size_t i = 0; i < section->count; i++) {
+        if (section->settings[i].key == key) {
+            return &section->settings[i];
+        }
+    }
+    return &NONE;
+}
+
 void settings_add(struct section *section, int key, const char *text, const char *file,
                   unsigned line)
 {
-    struct setting *setting = &section->settings[key];
-    if (setting->count == 0) {
-        setting->file = file;
-        setting->line = line;
+    size_t at = 0;
+    while (at < section->count && section->settings[at].key != key) {
+        at++;
     }
+    if (at == section->count) {
+        section->settings =
+            xreallocarray(section->settings, at + 1, sizeof *section->settings);
+        section->settings[at] = (struct setting){.file = file, .line = line, .key = key};
+        section->count++;
+    }
+    struct setting *setting = &section->settings[at];
     setting->items =
         xreallocarray(setting->items, setting->count + 1, sizeof *setting->items);
     setting->items[setting->count++] = xstrdup(text);
@@ -108,15 +125,17 @@ void settings_add(struct section *section, int key, const char *text, const char
 
 void settings_clear(struct section *section)
 {
-    for (size_t i = 0; i < SETTINGS_MAX; i++) {
+    for (size_t i = 0; i < section->count; i++) {
         struct setting *setting = &section->settings[i];
         for (size_t j = 0; j < setting->count; j++) {
             secret_wipe_bytes(setting->items[j], strlen(setting->items[j]));
             free(setting->items[j]);
         }
         free(setting->items);
-        *setting = (struct setting){0};
     }
+    free(section->settings);
+    section->settings = NULL;
+    section->count = 0;
     free(section->title);
     section->title = NULL;
 }
@@ -130,7 +149,7 @@ static const char *const WAYS[] = {"proxy", "connect_command", NULL};
 
 static const struct setting *setting_of(const struct section *section, const char *name)
 {
-    return &section->settings[settings_key(name, false)];
+    return settings_of(section, settings_key(name, false));
 }
 
 static bool has_any(const struct section *section, const char *const *group)
@@ -289,12 +308,12 @@ static int fill(struct account *account, const struct section *own, const struct
     size_t count;
     const struct key *keys = convert_keys(false, &count);
     for (size_t i = 0; i < count; i++) {
-        const struct setting *setting = &own->settings[i];
+        const struct setting *setting = settings_of(own, (int)i);
         if (setting->count == 0 && defaults != NULL &&
             !(own_target && is_in(keys[i].name, TARGETS)) &&
             !(own_secret && is_in(keys[i].name, SECRETS)) &&
             !(own_way && is_in(keys[i].name, WAYS))) {
-            setting = &defaults->settings[i];
+            setting = settings_of(defaults, (int)i);
         }
         if (setting->count > 0 && convert_take(&keys[i], setting, account, err) != 0) {
             return -1;
@@ -332,8 +351,8 @@ int settings_read_top(const struct section *top, struct settings_top *result, st
     size_t count;
     const struct key *keys = convert_keys(true, &count);
     for (size_t i = 0; i < count; i++) {
-        if (top->settings[i].count > 0 &&
-            convert_take(&keys[i], &top->settings[i], result, err) != 0) {
+        const struct setting *setting = settings_of(top, (int)i);
+        if (setting->count > 0 && convert_take(&keys[i], setting, result, err) != 0) {
             free(result->state_dir);
             result->state_dir = NULL;
             return -1;

@@ -13,21 +13,22 @@
 #include "base/err.h"
 #include "session/account.h"
 
-#define SETTINGS_MAX 48 /* more than there are keys of an account */
-
 /* One key's value: a single text, or the items of a list. */
 struct setting {
-    char **items; /* NULL: the key is not there */
-    size_t count;
+    char **items;
+    size_t count;     /* 0: the key is not there */
     const char *file; /* borrowed from whoever made the section */
     unsigned line;
+    int key; /* as settings_key tells it */
 };
 
+/* Only what stands in the file takes room: there may be thousands of these at a time. */
 struct section {
     char *title; /* NULL for defaults and the top level */
     const char *file;
     unsigned line;
-    struct setting settings[SETTINGS_MAX]; /* indexed by settings_key */
+    size_t count;
+    struct setting *settings; /* in the order of the file */
 };
 
 /* What the keys of the top level say. */
@@ -42,6 +43,9 @@ int settings_key(const char *name, bool top);
 /* For a word that is no key: the key (at the top level also the section) that was probably meant,
  * or NULL. */
 const char *settings_near(const char *name, bool top);
+
+/* What the section says of a key; a setting without items if it says nothing. */
+const struct setting *settings_of(const struct section *section, int key);
 
 /* Adds one item to a key; places are those of the first one. */
 void settings_add(struct section *section, int key, const char *text, const char *file,

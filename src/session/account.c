@@ -1,6 +1,8 @@
 #include "session/account.h"
 
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 
 static void free_list(char **list)
 {
@@ -8,6 +10,19 @@ static void free_list(char **list)
         free(list[i]);
     }
     free(list);
+}
+
+static size_t server_len(const struct account *account)
+{
+    size_t len = strlen(account->server);
+    return len > 1 && account->server[len - 1] == '.' ? len - 1 : len;
+}
+
+int account_compare_servers(const struct account *a, const struct account *b)
+{
+    size_t a_len = server_len(a), b_len = server_len(b);
+    int order = strncasecmp(a->server, b->server, a_len < b_len ? a_len : b_len);
+    return order != 0 ? order : (a_len > b_len) - (a_len < b_len);
 }
 
 void account_wipe(struct account *account)

@@ -68,6 +68,10 @@ struct account {
     bool durable; /* fsync = full */
 };
 
+/* Orders accounts by server: 0 if they have the same one, since pop.example.com and
+ * POP.Example.Com. are one. */
+int account_compare_servers(const struct account *a, const struct account *b);
+
 /* Wipes the secrets and leaves the rest. */
 void account_wipe(struct account *account);
 
