@@ -177,17 +177,22 @@ static enum session_mode session_mode(enum options_mode mode)
 
 static void run_pool(struct app *app, enum worker_task task)
 {
+    struct turns turns;
+    turns_init(&turns, 0);
+    for (size_t i = 0; i < app->count; i++) {
+        turns_add(&turns, app->wanted[i]);
+    }
+    app->count = 0;
     struct pool_job job = {
         .task = task,
-        .accounts = app->wanted,
-        .count = app->count,
         .state_dir = app->state_dir,
         .mode = session_mode(app->options.mode),
         .jobs = app->options.jobs > 0 ? app->options.jobs : app->config.jobs,
         .max_per_server = app->config.max_per_server,
         .no_fork = app->options.no_fork,
     };
-    pool_run(&job, &app->report);
+    pool_run(&job, &turns, &app->report);
+    turns_free(&turns);
 }
 
 /* --- held messages ---------------------------------------------------------------------------- */

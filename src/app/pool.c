@@ -23,13 +23,15 @@
 #define LIMIT_EXTRA_S 60 /* beyond what is counted */
 #define END_MS 5000      /* from the end of its pipe to the end of the process */
 #define EVENTS_AT_ONCE 64
+#define WAIT_MAX_MS 3600000
 
 enum ending { ENDING_OF_ITSELF, ENDING_LATE, ENDING_KILLED };
 
 struct slot {
     pid_t pid; /* 0: free */
     int fd;    /* -1: its pipe has ended */
-    size_t index;
+    struct turn *turn;
+    int64_t limit; /* ms */
     int64_t deadline;
     enum ending ending;
     bool has_result;
@@ -40,14 +42,14 @@ struct slot {
 
 struct pool {
     const struct pool_job *job;
+    struct turns *turns;
     struct report *report;
-    struct slot *slots;
+    struct slot *slots; /* as many as were ever needed at once */
     struct pollfd *waits;
     size_t slot_count, running;
-    bool *started; /* of each account */
-    size_t waiting; /* not started yet */
-    int stops;      /* words passed on so far */
-    bool starved;   /* fork failed; wait for a worker to end */
+    int stops;       /* words passed on so far */
+    bool starved;    /* fork failed; wait for a worker to end */
+    sigset_t before; /* signals that were held back before us */
 };
 
 int64_t pool_limit_ms(const struct account *account)
@@ -57,11 +59,6 @@ int64_t pool_limit_ms(const struct account *account)
     int64_t deliveries = BATCH_COMMANDS * (account->mda_timeout + LIMIT_KILL_S);
     int64_t seconds = account->session_timeout * 2 + deliveries + account->timeout * 4;
     return (seconds + LIMIT_EXTRA_S) * 1000;
-}
-
-static struct account *account_of(const struct pool *pool, const struct slot *slot)
-{
-    return pool->job->accounts[slot->index];
 }
 
 static void show_progress(struct pool *pool)
@@ -80,7 +77,7 @@ static void show_progress(struct pool *pool)
 
 static void take_event(struct pool *pool, struct slot *slot, struct event *event)
 {
-    const char *title = account_of(pool, slot)->title;
+    const char *title = slot->turn->account->title;
     event->text[sizeof event->text - 1] = '\0';
     switch (event->kind) {
     case EVENT_LINE:
@@ -101,6 +98,17 @@ static void take_event(struct pool *pool, struct slot *slot, struct event *event
                       event->text);
         break;
     }
+}
+
+static struct worker_job worker_job(const struct pool *pool, struct turn *turn)
+{
+    return (struct worker_job){
+        .task = pool->job->task,
+        .account = turn->account,
+        .state_dir = pool->job->state_dir,
+        .mode = pool->job->mode,
+        .level = pool->report->level,
+    };
 }
 
 /* --- in the worker ---------------------------------------------------------------------------- */
@@ -125,16 +133,6 @@ static void close_others(const struct pool *pool, const struct slot *own)
     }
 }
 
-static void forget_others(const struct pool_job *job, size_t own)
-{
-    for (size_t i = 0; i < job->count; i++) {
-        if (i != own) {
-            account_free(job->accounts[i]);
-            job->accounts[i] = NULL;
-        }
-    }
-}
-
 static void take_null_input(void)
 {
     int fd = file_open("/dev/null", O_RDONLY, 0);
@@ -144,9 +142,10 @@ static void take_null_input(void)
     }
 }
 
-static void run_child(const struct pool *pool, const struct slot *slot, size_t index, int fd,
+static void run_child(const struct pool *pool, const struct slot *slot, struct turn *turn, int fd,
                       pid_t parent)
 {
+    stop_release(&pool->before);
     setpgid(0, 0);
 #ifdef __linux__
     prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -157,18 +156,12 @@ static void run_child(const struct pool *pool, const struct slot *slot, size_t i
     (void)parent;
 #endif
     close_others(pool, slot);
-    forget_others(pool->job, index);
+    turns_forget_others(pool->turns, turn);
     take_null_input();
     struct pipe_end end = {fd};
-    struct worker_job work = {
-        .task = pool->job->task,
-        .account = pool->job->accounts[index],
-        .state_dir = pool->job->state_dir,
-        .mode = pool->job->mode,
-        .level = pool->report->level,
-        .emit = send_event,
-        .ctx = &end,
-    };
+    struct worker_job work = worker_job(pool, turn);
+    work.emit = send_event;
+    work.ctx = &end;
     worker_run(&work);
     account_free(work.account);
     _exit(0);
@@ -194,16 +187,21 @@ static int make_pipe(int fds[2])
 
 static struct slot *free_slot(struct pool *pool)
 {
-    for (size_t i = 0; i < pool->slot_count; i++) {
+    size_t count = pool->slot_count;
+    for (size_t i = 0; i < count; i++) {
         if (pool->slots[i].pid == 0) {
             return &pool->slots[i];
         }
     }
-    return NULL;
+    pool->slot_count = count == 0 ? 1 : count * 2;
+    pool->slots = xreallocarray(pool->slots, pool->slot_count, sizeof *pool->slots);
+    pool->waits = xreallocarray(pool->waits, pool->slot_count, sizeof *pool->waits);
+    memset(pool->slots + count, 0, (pool->slot_count - count) * sizeof *pool->slots);
+    return &pool->slots[count];
 }
 
 /* 0, or -1 with errno. */
-static int start(struct pool *pool, struct slot *slot, size_t index)
+static int start(struct pool *pool, struct slot *slot, struct turn *turn)
 {
     int fds[2];
     if (make_pipe(fds) != 0) {
@@ -213,7 +211,7 @@ static int start(struct pool *pool, struct slot *slot, size_t index)
     pid_t pid = fork();
     if (pid == 0) {
         close(fds[0]);
-        run_child(pool, slot, index, fds[1], parent);
+        run_child(pool, slot, turn, fds[1], parent);
     }
     int why = errno;
     close(fds[1]);
@@ -223,63 +221,50 @@ static int start(struct pool *pool, struct slot *slot, size_t index)
         return -1;
     }
     setpgid(pid, pid);
-    account_wipe(pool->job->accounts[index]); /* the worker has its own copy */
-    *slot = (struct slot){.pid = pid, .fd = fds[0], .index = index};
-    slot->deadline = clock_in(pool_limit_ms(pool->job->accounts[index]));
+    *slot = (struct slot){.pid = pid, .fd = fds[0], .turn = turn};
+    slot->limit = pool_limit_ms(turn->account);
+    slot->deadline = clock_in(slot->limit);
     pool->running++;
     return 0;
 }
 
-static unsigned running_on(const struct pool *pool, const char *server)
+/* Is there room on the account's server? */
+static bool has_room(const void *ctx, const struct account *account)
 {
+    const struct pool *pool = ctx;
     unsigned count = 0;
     for (size_t i = 0; i < pool->slot_count; i++) {
         const struct slot *slot = &pool->slots[i];
-        count += slot->pid != 0 && strcasecmp(account_of(pool, slot)->server, server) == 0;
+        count += slot->pid != 0 && strcasecmp(slot->turn->account->server, account->server) == 0;
     }
-    return count;
+    return count < pool->job->max_per_server;
 }
 
-/* The first account that may start now; count if none. */
-static size_t choose(const struct pool *pool)
+/* Nobody can be born, and nobody is there whose end could help. */
+static void report_unborn(struct pool *pool, struct turn *turn, int number, int64_t now)
 {
-    const struct pool_job *job = pool->job;
-    for (size_t i = 0; i < job->count; i++) {
-        if (!pool->started[i] &&
-            running_on(pool, job->accounts[i]->server) < job->max_per_server) {
-            return i;
-        }
-    }
-    return job->count;
+    struct err err;
+    err_errno(&err, ERR_SYSTEM, number, "no worker can be started");
+    report_result(pool->report, turn->account->title, &(struct session_figures){0}, err.kind,
+                  err.text);
+    turns_begin(pool->turns, turn, now);
+    turns_end(pool->turns, turn, now);
 }
 
-static void finish_account(struct pool *pool, size_t index)
+static void start_due(struct pool *pool, int64_t now)
 {
-    account_free(pool->job->accounts[index]);
-    pool->job->accounts[index] = NULL;
-}
-
-static void start_more(struct pool *pool)
-{
-    while (pool->waiting > 0 && pool->running < pool->slot_count && !pool->starved &&
-           !stop_asked()) {
-        size_t index = choose(pool);
-        if (index == pool->job->count) {
+    while (pool->running < pool->job->jobs && !pool->starved && !stop_asked()) {
+        struct turn *turn = turns_due(pool->turns, now, has_room, pool);
+        if (turn == NULL) {
             return;
         }
-        if (start(pool, free_slot(pool), index) != 0) {
-            if (pool->running > 0) {
-                pool->starved = true; /* again when one has ended */
-                return;
-            }
-            struct err err;
-            err_errno(&err, ERR_SYSTEM, errno, "no worker can be started");
-            report_result(pool->report, pool->job->accounts[index]->title,
-                          &(struct session_figures){0}, err.kind, err.text);
-            finish_account(pool, index);
+        if (start(pool, free_slot(pool), turn) == 0) {
+            turns_begin(pool->turns, turn, now);
+        } else if (pool->running > 0) {
+            pool->starved = true; /* again when one has ended */
+        } else {
+            report_unborn(pool, turn, errno, now);
         }
-        pool->started[index] = true;
-        pool->waiting--;
     }
 }
 
@@ -295,13 +280,11 @@ static void kill_worker(const struct slot *slot)
 static void report_death(struct pool *pool, const struct slot *slot, int status)
 {
     struct err err;
-    const char *title = account_of(pool, slot)->title;
-    const struct account *account = account_of(pool, slot);
     if (slot->ending == ENDING_KILLED) {
         err_set(&err, ERR_STOPPED, "interrupted; what was open is finished by the next run");
     } else if (slot->ending == ENDING_LATE) {
         err_set(&err, ERR_WORKER, "worker hung and was ended after %lld s; the next run goes on",
-                (long long)(pool_limit_ms(account) / 1000));
+                (long long)(slot->limit / 1000));
     } else if (WIFSIGNALED(status)) {
         err_set(&err, ERR_WORKER, "worker died (signal %d); the next run goes on",
                 WTERMSIG(status));
@@ -311,7 +294,8 @@ static void report_death(struct pool *pool, const struct slot *slot, int status)
         err_set(&err, ERR_WORKER, "worker ended without a result (status %d); the next run goes on",
                 WEXITSTATUS(status));
     }
-    report_result(pool->report, title, &(struct session_figures){0}, err.kind, err.text);
+    report_result(pool->report, slot->turn->account->title, &(struct session_figures){0}, err.kind,
+                  err.text);
 }
 
 static void end_slot(struct pool *pool, struct slot *slot, int status)
@@ -323,7 +307,7 @@ static void end_slot(struct pool *pool, struct slot *slot, int status)
     if (slot->fd >= 0) {
         close(slot->fd);
     }
-    finish_account(pool, slot->index);
+    turns_end(pool->turns, slot->turn, clock_ms());
     slot->pid = 0;
     pool->running--;
     pool->starved = false;
@@ -396,11 +380,39 @@ static void pass_on_stop(struct pool *pool)
     }
 }
 
+/* --- in place --------------------------------------------------------------------------------- */
+
+struct in_place {
+    struct pool *pool;
+    struct slot *slot;
+};
+
+/* The same path with a call in the place of the pipe. */
+static void hear_event(void *ctx, const struct event *event)
+{
+    const struct in_place *place = ctx;
+    struct event copy = *event;
+    take_event(place->pool, place->slot, &copy);
+}
+
+static void poll_in_place(struct pool *pool, struct turn *turn)
+{
+    struct slot *slot = free_slot(pool);
+    *slot = (struct slot){.pid = getpid(), .fd = -1, .turn = turn};
+    struct in_place place = {pool, slot};
+    struct worker_job work = worker_job(pool, turn);
+    work.emit = hear_event;
+    work.ctx = &place;
+    worker_run(&work);
+    slot->pid = 0;
+    turns_end(pool->turns, turn, clock_ms());
+}
+
 /* --- the loop --------------------------------------------------------------------------------- */
 
-static int wait_ms(const struct pool *pool)
+static int wait_ms(const struct pool *pool, int64_t until)
 {
-    int64_t ms = STOP_SLICE_MS;
+    int64_t ms = until == CLOCK_NEVER ? WAIT_MAX_MS : clock_left(until);
     for (size_t i = 0; i < pool->slot_count; i++) {
         const struct slot *slot = &pool->slots[i];
         if (slot->pid == 0) {
@@ -410,18 +422,17 @@ static int wait_ms(const struct pool *pool)
         int64_t left = slot->fd < 0 ? 1 : clock_left(slot->deadline);
         ms = left < ms ? left : ms;
     }
-    return (int)ms;
+    return ms < WAIT_MAX_MS ? (int)ms : WAIT_MAX_MS;
 }
 
-static void wait_events(struct pool *pool)
+static void wait_events(struct pool *pool, int64_t until)
 {
-    size_t n = 0;
     for (size_t i = 0; i < pool->slot_count; i++) {
         const struct slot *slot = &pool->slots[i];
         pool->waits[i] = (struct pollfd){.fd = slot->pid != 0 ? slot->fd : -1, .events = POLLIN};
-        n += slot->pid != 0;
     }
-    if (n == 0 || poll(pool->waits, (nfds_t)pool->slot_count, wait_ms(pool)) <= 0) {
+    int ms = wait_ms(pool, until);
+    if (stop_wait(pool->waits, (nfds_t)pool->slot_count, ms, &pool->before) <= 0) {
         return;
     }
     for (size_t i = 0; i < pool->slot_count; i++) {
@@ -431,79 +442,64 @@ static void wait_events(struct pool *pool)
     }
 }
 
-static void loop(struct pool *pool)
+struct pool *pool_new(const struct pool_job *job, struct turns *turns, struct report *report)
 {
-    while (pool->running > 0 || (pool->waiting > 0 && !stop_asked())) {
-        pass_on_stop(pool);
-        start_more(pool);
-        show_progress(pool);
-        wait_events(pool);
-        reap(pool);
+    struct pool *pool = xcalloc(1, sizeof *pool);
+    *pool = (struct pool){.job = job, .turns = turns, .report = report};
+    if (!job->no_fork) {
+        stop_hold(&pool->before);
+    }
+    return pool;
+}
+
+void pool_free(struct pool *pool)
+{
+    if (!pool->job->no_fork) {
+        stop_release(&pool->before);
+    }
+    free(pool->waits);
+    free(pool->slots);
+    free(pool);
+}
+
+void pool_step(struct pool *pool, int64_t until)
+{
+    int64_t now = clock_ms();
+    pass_on_stop(pool);
+    start_due(pool, now);
+    show_progress(pool);
+    int64_t next = stop_asked() ? CLOCK_NEVER : turns_next(pool->turns, now);
+    wait_events(pool, next < until ? next : until);
+    reap(pool);
+}
+
+size_t pool_running(const struct pool *pool)
+{
+    return pool->running;
+}
+
+/* --- once ------------------------------------------------------------------------------------- */
+
+static void report_rest(const struct turns *turns, struct report *report)
+{
+    if (turns->count > 0) {
+        struct err err;
+        err_set(&err, ERR_STOPPED, "interrupted; %zu account%s not polled", turns->count,
+                turns->count == 1 ? " was" : "s were");
+        report_error(report, NULL, &err);
     }
 }
 
-static void report_rest(struct pool *pool)
+void pool_run(const struct pool_job *job, struct turns *turns, struct report *report)
 {
-    if (pool->waiting == 0) {
-        return;
+    struct pool *pool = pool_new(job, turns, report);
+    while (pool->running > 0 || (turns->count > 0 && !stop_asked())) {
+        if (job->no_fork) {
+            poll_in_place(pool, turns->first);
+        } else {
+            pool_step(pool, CLOCK_NEVER);
+        }
     }
-    struct err err;
-    err_set(&err, ERR_STOPPED, "interrupted; %zu account%s not polled", pool->waiting,
-            pool->waiting == 1 ? " was" : "s were");
-    report_error(pool->report, NULL, &err);
-}
-
-/* --- in place --------------------------------------------------------------------------------- */
-
-struct in_place {
-    struct pool *pool;
-    struct slot *slot;
-};
-
-static void hear_event(void *ctx, const struct event *event)
-{
-    const struct in_place *place = ctx;
-    struct event copy = *event;
-    take_event(place->pool, place->slot, &copy);
-}
-
-/* The same path with a call in the place of the pipe. */
-static void run_in_place(struct pool *pool)
-{
-    for (size_t i = 0; i < pool->job->count && !stop_asked(); i++) {
-        struct slot *slot = &pool->slots[0];
-        *slot = (struct slot){.pid = getpid(), .fd = -1, .index = i};
-        struct in_place place = {pool, slot};
-        struct worker_job work = {
-            .task = pool->job->task,
-            .account = pool->job->accounts[i],
-            .state_dir = pool->job->state_dir,
-            .mode = pool->job->mode,
-            .level = pool->report->level,
-            .emit = hear_event,
-            .ctx = &place,
-        };
-        worker_run(&work);
-        finish_account(pool, i);
-        pool->waiting--;
-    }
-}
-
-void pool_run(const struct pool_job *job, struct report *report)
-{
-    struct pool pool = {.job = job, .report = report, .waiting = job->count};
-    pool.slot_count = job->no_fork || job->count == 0 ? 1 : job->jobs;
-    pool.slot_count = pool.slot_count > job->count && job->count > 0 ? job->count : pool.slot_count;
-    pool.slots = xcalloc(pool.slot_count, sizeof *pool.slots);
-    pool.waits = xcalloc(pool.slot_count, sizeof *pool.waits);
-    pool.started = xcalloc(job->count, sizeof *pool.started);
-    if (job->no_fork) {
-        run_in_place(&pool);
-    } else {
-        loop(&pool);
-    }
-    report_rest(&pool);
-    free(pool.started);
-    free(pool.waits);
-    free(pool.slots);
+    pool_free(pool);
+    report_rest(turns, report);
 }

@@ -10,17 +10,16 @@
 #define FP_APP_POOL_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "app/report.h"
+#include "app/turns.h"
 #include "app/worker.h"
 #include "session/account.h"
 #include "session/session.h"
 
+/* May be changed between two steps; workers that run already are not touched by it. */
 struct pool_job {
-    struct account **accounts; /* those to be polled; each is freed, and set to NULL, when done */
-    size_t count;
     const char *state_dir;
     enum worker_task task;
     enum session_mode mode; /* of WORKER_POLL */
@@ -28,8 +27,22 @@ struct pool_job {
     bool no_fork;
 };
 
-/* Polls them all; results go to the report, and with them the exit status. */
-void pool_run(const struct pool_job *job, struct report *report);
+/* Polls each account once; results go to the report, and with them the exit status. */
+void pool_run(const struct pool_job *job, struct turns *turns, struct report *report);
+
+/* The same step by step, for who has other things to do in between. All three are borrowed until
+ * pool_free. Signals are held back until then, too (see base/stop.h). */
+struct pool *pool_new(const struct pool_job *job, struct turns *turns, struct report *report);
+
+/* Once nothing runs. */
+void pool_free(struct pool *pool);
+
+/* Passes on INT and TERM, begins what is due, and waits for something to happen: an event of a
+ * worker, a turn that becomes due, a signal, or the moment `until` (CLOCK_NEVER: none). */
+void pool_step(struct pool *pool, int64_t until);
+
+/* How many workers there are. */
+size_t pool_running(const struct pool *pool);
 
 /* When a worker is given up and its group killed, in milliseconds from its start. */
 int64_t pool_limit_ms(const struct account *account);

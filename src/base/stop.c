@@ -1,6 +1,5 @@
 #include "base/stop.h"
 
-#include <signal.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -62,3 +61,36 @@ int64_t stop_cap(int64_t deadline, int64_t grace_ms)
     int64_t end = first + grace_ms;
     return end < deadline ? end : deadline;
 }
+
+void stop_hold(sigset_t *before)
+{
+    sigset_t held;
+    sigemptyset(&held);
+    sigaddset(&held, SIGINT);
+    sigaddset(&held, SIGTERM);
+    sigprocmask(SIG_BLOCK, &held, before);
+}
+
+void stop_release(const sigset_t *before)
+{
+    sigprocmask(SIG_SETMASK, before, NULL);
+}
+
+#ifdef HAVE_PPOLL
+int stop_wait(struct pollfd *fds, nfds_t fd_count, int ms, const sigset_t *before)
+{
+    struct timespec time = {ms / 1000, ms % 1000 * 1000000L};
+    return ppoll(fds, fd_count, ms < 0 ? NULL : &time, before);
+}
+#else
+/* Without ppoll a signal may still fall between; so in slices. */
+int stop_wait(struct pollfd *fds, nfds_t fd_count, int ms, const sigset_t *before)
+{
+    sigset_t held;
+    sigprocmask(SIG_SETMASK, before, &held);
+    int slice = ms < 0 || ms > STOP_SLICE_MS ? STOP_SLICE_MS : ms;
+    int ready = poll(fds, fd_count, slice);
+    sigprocmask(SIG_SETMASK, &held, NULL);
+    return ready;
+}
+#endif

@@ -1,0 +1,59 @@
+/*
+ * turns: which account is to be polled when. Moments only; it knows no process.
+ *
+ * Each account has a turn, and each turn the moment at which it is due: at once when it is added.
+ * Polled once (`every` is 0), a turn is gone after that, and its account with it. Polled again and
+ * again, it comes back after the account's own interval, else after `every`, give or take a tenth,
+ * so that many accounts do not march in step.
+ */
+#ifndef FP_APP_TURNS_H
+#define FP_APP_TURNS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "session/account.h"
+
+struct turn {
+    struct turn *next;
+    struct account *account;
+    int64_t due, begun; /* clock_ms() moments; begun: of the last poll, while it runs */
+    bool running;
+};
+
+struct turns {
+    int64_t every; /* seconds; 0: each account is polled once */
+    struct turn *first;
+    struct turn **end; /* where the next one is hung */
+    size_t count, running;
+};
+
+/* No turn yet; `every` in seconds. */
+void turns_init(struct turns *turns, int64_t every);
+
+/* Frees all accounts, too. */
+void turns_free(struct turns *turns);
+
+/* Takes the account over; it is due at once. */
+void turns_add(struct turns *turns, struct account *account);
+
+/* Of the turns that are due and not running, for which `may` says yes: the one that has waited
+ * longest, the first added of those that waited equally long. NULL: none. */
+struct turn *turns_due(const struct turns *turns, int64_t now,
+                       bool (*may)(const void *ctx, const struct account *account),
+                       const void *ctx);
+
+/* The moment after `now` at which the next turn becomes due, or CLOCK_NEVER. */
+int64_t turns_next(const struct turns *turns, int64_t now);
+
+/* A worker has its copy of the account: if this was the only poll, the secrets go. */
+void turns_begin(struct turns *turns, struct turn *turn, int64_t now);
+
+/* The poll is over, or could not be begun. The turn may be gone after this. */
+void turns_end(struct turns *turns, struct turn *turn, int64_t now);
+
+/* In a worker: frees all accounts but this one. Nothing else may be done with turns then. */
+void turns_forget_others(struct turns *turns, const struct turn *own);
+
+#endif

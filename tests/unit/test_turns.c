@@ -1,0 +1,117 @@
+/* Moments are the test's own; only turns_add looks at the clock. */
+#include "app/turns.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/xalloc.h"
+#include "tap.h"
+
+static struct account *make(const char *title, int64_t interval)
+{
+    struct account *account = xcalloc(1, sizeof *account);
+    account->title = xstrdup(title);
+    account->interval = interval;
+    secret_set(&account->password, str_from("sesame"));
+    return account;
+}
+
+static bool any(const void *ctx, const struct account *account)
+{
+    (void)ctx;
+    (void)account;
+    return true;
+}
+
+static bool all_but(const void *ctx, const struct account *account)
+{
+    return strcmp(account->title, ctx) != 0;
+}
+
+static const char *due(const struct turns *turns, int64_t now)
+{
+    const struct turn *turn = turns_due(turns, now, any, NULL);
+    return turn != NULL ? turn->account->title : "none";
+}
+
+static void test_once(void)
+{
+    struct turns turns;
+    turns_init(&turns, 0);
+    is_str(due(&turns, CLOCK_NEVER - 1), "none", "nobody, nothing due");
+    int64_t before = clock_ms();
+    turns_add(&turns, make("a", 7));
+    turns_add(&turns, make("b", 0));
+    int64_t now = clock_ms();
+    is_str(due(&turns, before - 1), "none", "not before it was added");
+    is_str(due(&turns, now), "a", "the first, at once");
+    struct turn *turn = turns_due(&turns, now, all_but, "a");
+    is_str(turn->account->title, "b", "who may not is passed over");
+    struct turn *first = turns_due(&turns, now, any, NULL);
+    turns_begin(&turns, first, now);
+    is_int((int)first->account->password.len, 0, "its secret is not needed any more");
+    is_int((int)turn->account->password.len, 6, "the other's is");
+    is_str(due(&turns, now), "b", "what runs is not due");
+    turns_begin(&turns, turn, now);
+    is_str(due(&turns, now), "none", "both run");
+    ok(turns_next(&turns, now) == CLOCK_NEVER, "and nothing will be due");
+    turns_end(&turns, turn, now + 5);
+    is_int((int)turns.count, 1, "one is done");
+    turns_add(&turns, make("c", 0));
+    is_int((int)turns.count, 2, "the end of the list is right after the last has gone");
+    turns_end(&turns, first, now + 5);
+    is_str(due(&turns, now + 1000000), "c", "a poll for each, no more");
+    turns_free(&turns);
+    is_int((int)turns.count, 0, "all freed");
+}
+
+/* `begun` and `ended` in ms after the start; the moment at which it is due again. */
+static int64_t again(struct turns *turns, int64_t begun, int64_t ended)
+{
+    struct turn *turn = turns->first;
+    turns_begin(turns, turn, begun);
+    turns_end(turns, turn, ended);
+    return turn->due;
+}
+
+static void test_again(void)
+{
+    struct turns turns;
+    turns_init(&turns, 100);
+    turns_add(&turns, make("a", 0));
+    int64_t now = clock_ms();
+    int64_t least = CLOCK_NEVER, most = 0;
+    bool within = true;
+    for (int i = 0; i < 2000; i++) {
+        int64_t wait = again(&turns, now, now + 40) - now;
+        within = within && wait >= 90000 && wait <= 110000;
+        least = wait < least ? wait : least;
+        most = wait > most ? wait : most;
+    }
+    ok(within, "again after 100 s, a tenth more or less");
+    ok(least < 92000 && most > 108000, "and all over that range (%d to %d)", (int)least, (int)most);
+    is_int((int)turns.first->account->password.len, 6, "the secret is kept for the next poll");
+    ok(turns_next(&turns, now) == turns.first->due, "that is what is due next");
+    ok(turns_next(&turns, turns.first->due) == CLOCK_NEVER, "what is due already is not next");
+
+    int64_t due_at = again(&turns, now, now + 300000);
+    ok(due_at == now + 310000, "after a long poll, a pause");
+    turns.first->account->interval = 7200;
+    due_at = again(&turns, now, now + 40) - now;
+    ok(due_at >= 6480000 && due_at <= 7920000, "an interval of its own counts");
+
+    turns_add(&turns, make("b", 0));
+    turns.first->due = now - 10;
+    turns.first->next->due = now - 20;
+    is_str(due(&turns, now), "b", "who waits longest is first");
+    turns.first->due = now - 30;
+    is_str(due(&turns, now), "a", "whoever it is");
+    turns_free(&turns);
+}
+
+int main(void)
+{
+    test_once();
+    test_again();
+    return tap_done();
+}
