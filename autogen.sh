@@ -52,6 +52,8 @@ programs() {
     echo '# Written by autogen.sh from the files in the tree; not kept in git.'
     echo
     pick '^src/.*\.[ch]$' | grep -v '^src/main\.c$' | variable library_sources
+    pick '^src/.*\.c$' | variable lint_program
+    pick '^tests/.*\.c$' | variable lint_tests
     pick '^tests/unit/test_[^/]*\.c$' | sed 's/\.c$//' | variable unit_tests
     pick '^tests/fuzz/fuzz_[^/]*\.c$' | sed 's/\.c$//' | variable fuzz_tests
     pick '^tests/fuzz/fuzz_[^/]*\.c$' | sed 's/\.c$//' | tr / _ |

@@ -1,5 +1,6 @@
 #include "app/config.h"
 
+#include <assert.h>
 #include <confuse.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -36,15 +37,21 @@ struct parse {
 
 /* --- places and errors ------------------------------------------------------------------------ */
 
-static struct parse *parse_of(cfg_t *cfg)
+static struct parse *find_parse(const cfg_t *cfg)
 {
-    for (cfg_opt_t *opt = cfg->opts; opt->name != NULL; opt++) {
+    for (const cfg_opt_t *opt = cfg->opts; opt->name != NULL; opt++) {
         if (opt->type == CFGT_FUNC) {
-            return opt->simple_value.ptr != NULL ? (struct parse *)(void *)opt->simple_value.ptr
-                                                 : NULL;
+            return (struct parse *)(void *)opt->simple_value.ptr;
         }
     }
     return NULL;
+}
+
+static struct parse *parse_of(const cfg_t *cfg)
+{
+    struct parse *parse = find_parse(cfg);
+    assert(parse != NULL); /* every table of ours has its function */
+    return parse;
 }
 
 __attribute__((format(printf, 3, 4))) static int refuse(struct parse *parse, unsigned line,
@@ -128,7 +135,7 @@ static bool is_behind_secret(const struct rctext *text, unsigned line)
 /* libconfuse's words, in ours where a person would not know what to do. */
 static void on_error(cfg_t *cfg, const char *fmt, va_list args)
 {
-    struct parse *parse = parse_of(cfg);
+    struct parse *parse = find_parse(cfg);
     if (parse == NULL || parse->depth == 0) {
         return;
     }

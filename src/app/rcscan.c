@@ -149,7 +149,8 @@ static int scan_double(struct scan *scan, unsigned first)
         int result = 0;
         if (*scan->at == '\n') {
             break;
-        } else if (*scan->at == '\\') {
+        }
+        if (*scan->at == '\\') {
             result = scan_escape(scan);
         } else if (*scan->at == '$' && next(scan) == '{') {
             result = check_variable(scan);

@@ -230,7 +230,7 @@ static int check_tls(const struct section *own, const struct section *defaults,
     const struct section *from = setting_of(own, "tls_pin")->count > 0 ? own : defaults;
     const struct setting *pin = from != NULL ? setting_of(from, "tls_pin") : NULL;
     bool differs = from == defaults && setting_of(own, "tls_trust")->count > 0;
-    if (pinned && account->trust == ACCOUNT_TRUST_CA && !differs) {
+    if (pinned && pin != NULL && account->trust == ACCOUNT_TRUST_CA && !differs) {
         return err_set(err, ERR_CONFIG,
                        "%s:%u: tls_pin counts only with tls_trust = pin or both; add one of them",
                        pin->file, pin->line);

@@ -17,6 +17,7 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 
+/* NOLINTNEXTLINE(readability-redundant-declaration): glibc declares it, POSIX does not */
 extern char **environ;
 
 #define REPORT_FD 3    /* tells the parent why exec failed, and closes if it did not */

@@ -1,5 +1,6 @@
 #include "base/child.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -101,6 +102,7 @@ static size_t read_pipe(int *fd, char *bytes, size_t len)
 static size_t take_output(struct run *run)
 {
     struct buf *buf = run->job->output;
+    assert(buf != NULL); /* without one there is no pipe */
     size_t room = buf->max - buf->len;
     if (room > 0) {
         size_t want = room < CHUNK ? room : CHUNK;

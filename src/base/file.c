@@ -45,7 +45,7 @@ int file_read(int fd, struct buf *buf, const char *path, struct err *err)
     for (;;) {
         size_t room = buf->max - buf->len;
         size_t want = room < READ_CHUNK ? room : READ_CHUNK;
-        char beyond;
+        char beyond = 0;
         char *to = want > 0 ? buf_reserve(buf, want) : &beyond;
         ssize_t n = read_some(fd, to, want > 0 ? want : 1);
         if (n < 0) {

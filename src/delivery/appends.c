@@ -34,11 +34,12 @@ int appends_read_hex(struct str word, unsigned char *out, size_t n)
     static const char digits[] = "0123456789abcdef";
     if (word.len != 2 * n)
         return -1;
-    for (size_t i = 0; i < 2 * n; i++) {
-        const char *found = memchr(digits, word.ptr[i], 16);
-        if (found == NULL)
+    for (size_t i = 0; i < n; i++) {
+        const char *high = memchr(digits, word.ptr[2 * i], 16);
+        const char *low = memchr(digits, word.ptr[2 * i + 1], 16);
+        if (high == NULL || low == NULL)
             return -1;
-        out[i / 2] = (unsigned char)(out[i / 2] << 4 | (found - digits));
+        out[i] = (unsigned char)((high - digits) << 4 | (low - digits));
     }
     return 0;
 }

@@ -50,8 +50,7 @@ struct deliver;
 int deliver_probe(const struct deliver_settings *settings, struct err *err);
 
 /* Opens, making folders that are missing (durably). */
-int deliver_open(struct deliver **deliver, const struct deliver_settings *settings,
-                 struct err *err);
+int deliver_open(struct deliver **out, const struct deliver_settings *settings, struct err *err);
 void deliver_close(struct deliver *deliver); /* NULL is fine */
 
 /* "kind path": where messages of this deliver are spooled, to be remembered before the first one,

@@ -330,7 +330,7 @@ static int scan_folder(const struct maildir *maildir, int which, struct sought *
         return err_errno(err, ERR_IO, errno, "cannot read %s", maildir->path[which]);
     errno = 0;
     for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
-        struct sought key;
+        struct sought key = {.found = false};
         size_t len = strcspn(entry->d_name, ":");
         if (len >= sizeof key.name)
             continue;

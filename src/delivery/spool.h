@@ -66,8 +66,8 @@ bool spool_is_own(const char *name, const char *mailbox);
 
 /* Creates the file `name` in folder (0600, exclusive) and a parcel for it. ERR_CREATE, ERR_IO,
  * ERR_AGAIN (disk full). */
-int spool_begin(struct parcel **parcel, int folder, const char *folder_path,
-                struct spool_names *names, struct err *err);
+int spool_begin(struct parcel **out, int folder, const char *folder_path, struct spool_names *names,
+                struct err *err);
 
 /* Where the body goes. Lives as long as the parcel. */
 struct sink spool_sink(struct parcel *parcel);

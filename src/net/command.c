@@ -75,8 +75,8 @@ static int start(const char *text, const char *const *env, int line[2], int comp
 int command_start(struct command **made, const char *text, const char *const *env,
                   const struct log *log, int *fd, struct err *err)
 {
-    int line[2], complaints[2];
-    pid_t pid;
+    int line[2] = {-1, -1}, complaints[2] = {-1, -1};
+    pid_t pid = -1;
     int number = start(text, env, line, complaints, &pid);
     struct command *command;
 

@@ -23,6 +23,6 @@ struct srv_list {
 
 /* Reads a whole DNS message. Records that make no sense (a target that is no host name, port 0) are
  * passed over. 0, or -1 if the message is broken; the list then holds what came before. */
-int srv_parse(const unsigned char *message, size_t len, struct srv_list *list);
+int srv_parse(const unsigned char *bytes, size_t len, struct srv_list *list);
 
 #endif

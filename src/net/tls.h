@@ -40,7 +40,7 @@ enum tls_want { TLS_DONE, TLS_WANT_READ, TLS_WANT_WRITE, TLS_END, TLS_FAILED };
 struct tls;
 
 /* Makes a client session on fd (borrowed, non-blocking). Wrong files are ERR_CONFIG. */
-int tls_new(struct tls **tls, int fd, const struct tls_options *options, struct err *err);
+int tls_new(struct tls **made, int fd, const struct tls_options *options, struct err *err);
 void tls_free(struct tls *tls); /* NULL is fine; sends nothing */
 
 /* One step of the handshake. TLS_FAILED sets err: ERR_TRUST with which check failed, for which

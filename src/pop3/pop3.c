@@ -389,6 +389,7 @@ static int take_rest(struct pop3 *pop3, const struct pop3_taker *taker, bool lf_
         answer->given_up = take_capa(pop3, lf_only, err) < 0;
         return answer->given_up ? -1 : 0;
     }
+    assert(taker != NULL); /* who asks for it takes it */
     if (answer->verb == POP3_RETR || answer->verb == POP3_TOP)
         taken = take_body(pop3, taker, lf_only, &answer->octets, &refusal, err);
     else

@@ -167,7 +167,7 @@ static int meet(struct pop3 **out, const struct account *account, struct log *lo
     /* The hard end of everything: twice the time after which no message is begun. */
     int64_t hard = clock_in(account->session_timeout * 2000 + GRACE_MS);
     struct tls_options tls = tls_options(account, log);
-    struct conn *conn;
+    struct conn *conn = NULL;
     *out = NULL;
     if (open_line(&conn, account, clock_in(account->timeout * 1000), log, err) < 0)
         return -1;
@@ -275,7 +275,7 @@ int connect_show_pin(const struct account *account, struct log *log, char *text,
                      struct err *err)
 {
     int64_t deadline = clock_in(account->timeout * 1000);
-    struct conn *conn;
+    struct conn *conn = NULL;
     if (account->tls == ACCOUNT_TLS_NONE)
         return err_set(err, ERR_CONFIG,
                        "tls is none: there is no certificate, and no pin; change tls to see it");

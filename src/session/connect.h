@@ -14,7 +14,7 @@
 /* Finds the way there (through a proxy or a command if the account says so), secures as the account
  * says (never less), reads the greeting, asks CAPA and logs in. A token that the server refuses is
  * renewed once (account->renew). The pop3 is the caller's to free. log is borrowed for its life. */
-int connect_open(struct pop3 **pop3, const struct account *account, struct log *log,
+int connect_open(struct pop3 **out, const struct account *account, struct log *log,
                  struct err *err);
 
 /* Goes as far as TLS, without logging in, and writes the pin of the server's key into text, whether

@@ -463,11 +463,11 @@ static int on_answer(void *ctx, const struct pop3_answer *answer, int taken, str
     confirm(fetch);
     if (answer->verb == POP3_UIDL_ONE || answer->verb == POP3_LIST_ONE) {
         return proved(fetch, answer, err);
-    } else if (answer->verb == POP3_RETR) {
-        return retrieved(fetch, answer, taken, err);
-    } else {
-        dele_answered(fetch, answer);
     }
+    if (answer->verb == POP3_RETR) {
+        return retrieved(fetch, answer, taken, err);
+    }
+    dele_answered(fetch, answer);
     return 0;
 }
 

@@ -77,9 +77,8 @@ char *journal_stem(const char *server, const char *user);
 
 /* state_dir exists (JOURNAL_WRITE). ERR_LOCKED: another run has it. ERR_IO: unreadable, or written
  * by a newer version (it is left alone). Junk is moved aside to NAME.bad with a warning. */
-int journal_open(struct journal **journal, const char *state_dir, const char *server,
-                 const char *user, enum journal_mode mode, bool durable, struct log *log,
-                 struct err *err);
+int journal_open(struct journal **out, const char *state_dir, const char *server, const char *user,
+                 enum journal_mode mode, bool durable, struct log *log, struct err *err);
 void journal_close(struct journal *journal); /* NULL is fine; what was not synced is dropped */
 
 /* True if there was no journal before. */

@@ -68,7 +68,7 @@ static inline bool fuzz_is_within(struct str part, struct str whole)
  * and removed with all that is in it at exit. */
 const char *fuzz_folder(void);
 /* Removes everything in a folder, but not the folder itself. */
-void fuzz_empty(const char *folder);
+void fuzz_empty(const char *path);
 /* Writes a file there. */
 void fuzz_write(const char *path, const void *bytes, size_t len);
 

@@ -23,6 +23,7 @@ static bool is_slow(struct str challenge)
 
 /* libsasl2's DIGEST-MD5 loses a few bytes with each challenge that it refuses; the worker that it
  * happens in ends with the poll. */
+/* NOLINTNEXTLINE(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the sanitizer's name */
 int __lsan_is_turned_off(void);
 int __lsan_is_turned_off(void)
 {

@@ -632,7 +632,7 @@ static void test_lengths(void)
                         .replies = {"+ \r\n", "+OK\r\n"}, .secret = token, .token = true};
     converse(&talk, &outcome);
     size_t message = 5 + 3 + 1 + 12 + sizeof token - 1 + 2;
-    is_int((long long)outcome.sent_len, (long long)(14 + 4 * ((message + 2) / 3) + 2),
+    is_int((long long)outcome.sent_len, 14 + 4 * ((long long)(message + 2) / 3) + 2,
            "a token of 9 kB goes out whole");
     is_int(outcome.rc, 0, "and logs in");
 }

@@ -149,9 +149,8 @@ static void test_split(void)
 {
     struct conn *conn = start(byte_by_byte, 2000, clock_in(5000));
     struct err err;
-    int rc;
 
-    while (conn_view(conn).len < 11 && (rc = conn_fill(conn, &err)) > 0)
+    while (conn_view(conn).len < 11 && conn_fill(conn, &err) > 0)
         ;
     is_mem(conn_view(conn).ptr, conn_view(conn).len, "+OK hello\r\n", 11, "bytes one by one");
     is_int(conn_fill(conn, &err), 0, "the end of the stream is 0");
@@ -257,12 +256,11 @@ static void silence(int fd)
 static void test_idle(void)
 {
     struct conn *conn = start(silence, 150, clock_in(20000));
-    int64_t begun = clock_ms();
     struct err err;
 
     is_int(conn_peek(conn, &err), 0, "peek does not wait");
     nap(200);
-    begun = clock_ms();
+    int64_t begun = clock_ms();
     is_int(conn_fill(conn, &err), -1, "a silent peer");
     is_int(err.kind, ERR_TIMEOUT, "is a timeout");
     is_str(err.text, "pop.test: no byte for 0.15 seconds; try again later, or raise timeout",

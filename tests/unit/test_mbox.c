@@ -737,8 +737,11 @@ static void readers(void)
     ok(repaired(&torn, "", 0, "AAA", "", 0), "everything removed: again");
     free(work);
     end_torn(&torn);
+}
 
-    torn = make_torn(foreign);
+static void mbox_gone(void)
+{
+    struct torn torn = make_torn(foreign);
     unlink(mbox);
     char answer[65];
     struct err err = {0};
@@ -899,6 +902,7 @@ int main(void)
     torn_everywhere(foreign, "mail before");
     torn_everywhere("From x\nno end", "mail before without an end");
     readers();
+    mbox_gone();
     twins();
     settled();
     probes();

@@ -138,7 +138,7 @@ static bool is_right(size_t row, const struct talk *talk)
 
 static void test_rows(void)
 {
-    struct talk talk;
+    struct talk talk = {.rc = 0};
     for (size_t row = 0; row < ROWS; row++) {
         size_t bad = 0;
         for (size_t first = 1; first <= rows[row].answer_len; first++) {

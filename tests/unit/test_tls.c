@@ -102,14 +102,17 @@ static void save(const struct id *id, const char *cert_name, const char *key_nam
 {
     FILE *file = fopen(path(cert_name), "w");
 
-    need(file && PEM_write_X509(file, id->cert) && fclose(file) == 0);
+    need(file != NULL);
+    bool good = PEM_write_X509(file, id->cert);
+    need(fclose(file) == 0 && good);
     if (!key_name)
         return;
     file = fopen(path(key_name), "w");
-    need(file && PEM_write_PrivateKey(file, id->key, passphrase ? EVP_aes_128_cbc() : NULL,
-                                      (const unsigned char *)passphrase,
-                                      passphrase ? (int)strlen(passphrase) : 0, NULL, NULL) &&
-         fclose(file) == 0);
+    need(file != NULL);
+    good = PEM_write_PrivateKey(file, id->key, passphrase ? EVP_aes_128_cbc() : NULL,
+                                (const unsigned char *)passphrase,
+                                passphrase ? (int)strlen(passphrase) : 0, NULL, NULL);
+    need(fclose(file) == 0 && good);
 }
 
 /* A list of `by` that names `gone` (NULL: an empty one) and runs out at `until`. */
@@ -474,13 +477,12 @@ static void test_flood(void)
     static char bytes[BIG];
     size_t total = 0;
     bool right = true;
-    int rc;
 
     memset(bytes, 'c', sizeof bytes);
     is_int(conn_start_tls(conn, &options, &err), 0, "handshake");
     ok(conn_put(conn, bytes, BIG, &err) == 0, "3 MB out while 100 kB come in: %s", err.text);
     is_int(conn_flush(conn, &err), 0, "flushed");
-    while (total < BIG + 100000 && (rc = conn_fill(conn, &err)) > 0) {
+    while (total < BIG + 100000 && conn_fill(conn, &err) > 0) {
         struct str view = conn_view(conn);
 
         for (size_t i = 0; i < view.len; i++)
