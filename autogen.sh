@@ -22,10 +22,11 @@ files() {
     if [ -e .git ] && git rev-parse >/dev/null 2>&1; then
         git ls-files -co --exclude-standard -- "$@"
     else
-        find "$@" -type f ! -name '*.o' ! -name '*.log' ! -name '*.trs' ! -name '*.pyc' \
+        find "$@" -type f ! -name '*.[oa]' ! -name '*.log' ! -name '*.trs' ! -name '*.pyc' \
             ! -name '.dirstamp' ! -path '*/.deps/*'
     fi | LC_ALL=C sort -u | while IFS= read -r file; do
-        if [ -f "$file" ]; then printf '%s\n' "$file"; fi
+        # Without git a program is known by the .c file beside it.
+        if [ -f "$file" ] && ! [ -f "$file.c" ]; then printf '%s\n' "$file"; fi
     done
 }
 

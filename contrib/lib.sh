@@ -6,17 +6,44 @@ die() {
     exit 1
 }
 
+# usage ROWS ARGUMENT ...: for -h and --help the comment that the script begins with, and the end.
+usage() {
+    usage_rows=$1
+    shift
+    case ${1:-} in
+    -h | --help) ;;
+    -*) die "there is no option $1; try --help" ;;
+    *) return 0 ;;
+    esac
+    sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
+    if [ -n "$usage_rows" ]; then printf '\nRows: %s\n' "$usage_rows"; fi
+    exit 0
+}
+
+# sources: the project's files, one a line, without what was built; in a tree without git by their
+# names (a program stands beside the .c file that it was made from).
+sources() {
+    if [ -e .git ] && git rev-parse >/dev/null 2>&1; then
+        git ls-files -co --exclude-standard
+        return
+    fi
+    find . -maxdepth 1 -type f ! -name 'config.*' ! -name configure ! -name aclocal.m4 \
+        ! -name Makefile ! -name Makefile.in ! -name sources.am ! -name stamp-h1 ! -name '*.a' \
+        ! -name '*.log' ! -name '*.trs' ! -name fetchpop ! -name '*.tar.*'
+    find ./src ./tests ./contrib ./doc ./.ci -type f ! -name '*.[oa]' ! -name '*.log' \
+        ! -name '*.trs' ! -name '*.pyc' ! -name .dirstamp ! -path '*/.deps/*' |
+        while IFS= read -r file; do
+            if ! [ -e "$file.c" ]; then printf '%s\n' "$file"; fi
+        done
+}
+
 # copy_tree FOLDER: the project's files, and nothing that was built, into FOLDER. Everything is built
 # from such a copy, so the tree itself stays as it is.
 copy_tree() {
     mkdir -p "$1"
     (
         cd "$top"
-        if [ -e .git ] && git rev-parse >/dev/null 2>&1; then
-            git ls-files -co --exclude-standard
-        else
-            find . -type f ! -path './.git/*' ! -path './build/*'
-        fi | while IFS= read -r file; do
+        sources | while IFS= read -r file; do
             if [ -f "$file" ]; then printf '%s\n' "$file"; fi
         done | tar -cf - -T -
     ) | tar -xf - -C "$1"
