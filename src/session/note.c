@@ -78,7 +78,9 @@ int note_save(struct note *note)
     bool same = note->loaded == NULL
                     ? out.len == nothing /* any line makes it longer */
                     : str_equal(buf_str(&out), str_of(note->loaded, note->loaded_len));
-    if (!same && (result = file_replace(note->path, out.data, out.len, 0600, false, &ignored)) == 0) {
+    if (!same)
+        result = file_replace(note->path, out.data, out.len, 0600, false, &ignored);
+    if (!same && result == 0) {
         free(note->loaded);
         note->loaded = xmemdup0(out.data, out.len);
         note->loaded_len = out.len;
