@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/digest.h"
+#include "base/xalloc.h"
 #include "net/conn.h"
 #include "pop3/apop.h"
 #include "pop3/method.h"
@@ -287,6 +288,50 @@ static void test_sasl(void)
     ok(sasl_start(&sasl, &login, "ANONYMOUS", &initial, &out, &err) != 0, "never ANONYMOUS");
     sasl_end(NULL);
     secret_wipe(&secret);
+}
+
+/* A challenge of DIGEST-MD5 that is honest, however long its words are, is answered. */
+static void digest_md5(const char *what, const char *challenge, const char *realm)
+{
+    struct secret secret = {NULL, 0};
+    struct sasl *sasl = NULL;
+    struct str out = {NULL, 0};
+    bool initial;
+    struct err err = {ERR_NONE, ""};
+    secret_set(&secret, str_from("sesame"));
+    struct sasl_login login = login_with(&secret);
+    ok(sasl_start(&sasl, &login, "DIGEST-MD5", &initial, &out, &err) == 0 && !initial,
+       "DIGEST-MD5 starts");
+    ok(sasl_step(sasl, str_from(challenge), &out, &err) == 0, "%s: %s", what, err.text);
+    char *text = xmemdup0(out.ptr, out.len), *want = xasprintf("realm=\"%s\"", realm);
+    ok(strstr(text, want) != NULL, "%s: %s", what, text);
+    free(text);
+    free(want);
+    sasl_end(sasl);
+    secret_wipe(&secret);
+}
+
+static void test_digest_md5(void)
+{
+    char name[251], nonce[401];
+    memset(name, 'r', sizeof name - 1);
+    memset(nonce, 'n', sizeof nonce - 1);
+    name[sizeof name - 1] = nonce[sizeof nonce - 1] = '\0';
+    digest_md5("as Dovecot has it",
+               "realm=\"\",nonce=\"bT3Zr0PAsRhGSVtwXUq1dQ==\",qop=\"auth\",charset=\"utf-8\","
+               "algorithm=\"md5-sess\"", "");
+    digest_md5("as Cyrus has it",
+               "nonce=\"sJ5kQCQm2UvI1ZIh0QMIBLkzZr3jTqlPHlyU9ilZ1dU=\",realm=\"pop.example.com\","
+               "qop=\"auth,auth-int,auth-conf\",cipher=\"rc4-40,rc4-56,rc4,des,3des\","
+               "maxbuf=4096,charset=utf-8,algorithm=md5-sess", "pop.example.com");
+    digest_md5("a realm of several words, with a comma and an umlaut",
+               "realm=\"The Mail of K\xc3\xb6nig, Sons and Daughters = one house\",nonce=\"x\","
+               "qop=\"auth\",charset=utf-8,algorithm=md5-sess",
+               "The Mail of K\xc3\xb6nig, Sons and Daughters = one house");
+    char *text = xasprintf("realm=\"%s\", nonce=\"%s\", qop=\"auth\", maxbuf=\"65536\",\r\n\t"
+                           "algorithm=md5-sess, more=\"%s\"", name, nonce, nonce);
+    digest_md5("long words, folded lines", text, name);
+    free(text);
 }
 
 /* The head of SCRAM's first message says what we think of channel binding (RFC 5802 section 7). */
@@ -704,6 +749,7 @@ int main(void)
     test_oauth();
     test_json();
     test_sasl();
+    test_digest_md5();
     test_binding();
     test_talks();
     test_lengths();
