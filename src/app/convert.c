@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "pop3/method.h"
 
 #define DAY (24 * 3600)
 #define MANY 4000000 /* messages: more than any list may have */
@@ -298,21 +299,21 @@ static int take_list(const struct take *take, bool (*good)(const char *item), co
 
 static bool is_method(const char *item)
 {
-    size_t len = strlen(item);
-    return len >= 1 && len <= 20 && strspn(item, ALPHANUMERIC "-_") == len;
+    return method_is_known(str_from(item));
 }
 
 static int take_auth(const struct take *take, const char *text)
 {
+    char want[500];
     (void)text;
+    snprintf(want, sizeof want,
+             "a name, or a list such as { \"scram-sha-256\", \"plain\" }, of %s", method_names());
     for (size_t i = 0; take->setting->count > 1 && i < take->setting->count; i++) {
         if (str_is_nocase(str_from(take->setting->items[i]), "auto")) {
             return refuse(take, "is auto alone, or a list without it");
         }
     }
-    return take_list(take, is_method,
-                     "auto, user, apop or the name of a SASL mechanism, or a list such as "
-                     "{ \"scram-sha-256\", \"plain\" }");
+    return take_list(take, is_method, want);
 }
 
 /* SHA-256 in base64, or in hexadecimal with or without colons. */

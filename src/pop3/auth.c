@@ -389,6 +389,24 @@ static void join(char *out, size_t cap, const char *word)
     }
 }
 
+/* The first wish that is only a plugin away; NULL: none. Of the many that auto may take, PLAIN
+ * stands for all. */
+static const char *missing_plugin(const struct method_question *question)
+{
+    char name[METHOD_NAME];
+    for (const char *const *wish = question->wishes; *wish != NULL; wish++) {
+        bool any = str_is_nocase(str_from(*wish), "auto") && question->secret && !question->token;
+        const char *wanted = any ? "plain" : *wish;
+        if (method_package(wanted) != NULL) {
+            method_name(str_from(wanted), name);
+            if (!question->has(name)) {
+                return wanted;
+            }
+        }
+    }
+    return NULL;
+}
+
 static int nothing_in_common(struct pop3 *pop3, const struct method_question *question,
                              const struct auth_options *options, struct err *err)
 {
@@ -401,6 +419,13 @@ static int nothing_in_common(struct pop3 *pop3, const struct method_question *qu
         join(wish, sizeof wish, options->methods[i]);
     }
     const char *why = "; name one that it has";
+    const char *missing = missing_plugin(question);
+    if (missing != NULL) {
+        return err_set(err, ERR_LOGIN,
+                       "no way to log in at %s: libsasl2 has no plugin for %s here; install it "
+                       "(Debian: %s), or name another mechanism with auth (the server has \"%s\")",
+                       options->server, missing, method_package(missing), offer);
+    }
     if (!question->secret && str_is_nocase(str_from(options->methods[0]), "auto")) {
         return err_set(err, ERR_CONFIG,
                        "no password, and %s offers no other way in (it has \"%s\", auth is "

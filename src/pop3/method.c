@@ -10,6 +10,81 @@ struct choice {
     size_t count;
 };
 
+#define MODULES "libsasl2-modules"
+#define GSSAPI_MODULES "libsasl2-modules-gssapi-mit"
+
+/* The plugins that libsasl2 2.1 comes with, as Debian parts them; NULL: ours, or no plugin. */
+static const struct known {
+    const char *name, *package;
+} known[] = {
+    {"auto", NULL},
+    {"user", NULL},
+    {"apop", NULL},
+    {"plain", MODULES},
+    {"login", MODULES},
+    {"cram-md5", MODULES},
+    {"digest-md5", MODULES},
+    {"ntlm", MODULES},
+    {"scram-sha-1", MODULES},
+    {"scram-sha-224", MODULES},
+    {"scram-sha-256", MODULES},
+    {"scram-sha-384", MODULES},
+    {"scram-sha-512", MODULES},
+    {"scram-sha-1-plus", MODULES},
+    {"scram-sha-224-plus", MODULES},
+    {"scram-sha-256-plus", MODULES},
+    {"scram-sha-384-plus", MODULES},
+    {"scram-sha-512-plus", MODULES},
+    {"gssapi", GSSAPI_MODULES},
+    {"gss-spnego", GSSAPI_MODULES},
+    {"gs2-krb5", GSSAPI_MODULES},
+    {"gs2-krb5-plus", GSSAPI_MODULES},
+    {"gs2-iakerb", GSSAPI_MODULES},
+    {"gs2-iakerb-plus", GSSAPI_MODULES},
+    {"otp", "libsasl2-modules-otp"},
+    {"external", NULL},
+    {"oauthbearer", NULL},
+    {"xoauth2", NULL},
+};
+#define KNOWN (sizeof known / sizeof known[0])
+
+bool method_is_known(struct str name)
+{
+    for (size_t i = 0; i < KNOWN; i++) {
+        if (str_is_nocase(name, known[i].name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *method_names(void)
+{
+    return "auto, user, apop, plain, login, cram-md5, digest-md5, ntlm, scram-sha-1, -224, -256, "
+           "-384, -512 (each also with -plus), gssapi, gss-spnego, gs2-krb5, gs2-iakerb (those two "
+           "also with -plus), otp, external, oauthbearer, xoauth2";
+}
+
+const char *method_package(const char *name)
+{
+    for (size_t i = 0; i < KNOWN; i++) {
+        if (str_is_nocase(str_from(name), known[i].name)) {
+            return known[i].package;
+        }
+    }
+    return NULL;
+}
+
+void method_name(struct str text, char out[METHOD_NAME])
+{
+    size_t len = text.len < METHOD_NAME ? text.len : 0;
+    for (size_t i = 0; i < len; i++) {
+        char c = text.ptr[i];
+        out[i] = c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+    }
+    out[len] = '\0';
+}
+
 bool method_is_oauth(const char *name)
 {
     return str_is(str_from(name), "OAUTHBEARER") || str_is(str_from(name), "XOAUTH2");
@@ -17,8 +92,8 @@ bool method_is_oauth(const char *name)
 
 static bool needs_no_secret(const char *name)
 {
-    return str_is(str_from(name), "GSSAPI") || str_is(str_from(name), "GSS-SPNEGO") ||
-           str_is(str_from(name), "EXTERNAL");
+    return str_has_prefix(str_from(name), "GSSAPI") || str_is(str_from(name), "EXTERNAL") ||
+           str_is(str_from(name), "GSS-SPNEGO") || str_has_prefix(str_from(name), "GS2-KRB5");
 }
 
 static bool is_plus(const char *name)
@@ -110,15 +185,11 @@ static void add_auto(struct choice *choice)
 
 static void add_wish(struct choice *choice, struct str wish)
 {
-    char name[sizeof choice->list->name];
-    if (wish.len == 0 || wish.len >= sizeof name) {
+    char name[METHOD_NAME];
+    method_name(wish, name);
+    if (name[0] == '\0') {
         return;
     }
-    for (size_t i = 0; i < wish.len; i++) {
-        char c = wish.ptr[i];
-        name[i] = c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
-    }
-    name[wish.len] = '\0';
     if (strcmp(name, "AUTO") == 0) {
         add_auto(choice);
     } else if (strcmp(name, "USER") != 0 && strcmp(name, "APOP") != 0) {

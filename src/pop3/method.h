@@ -18,13 +18,14 @@
 #include "pop3/reply.h"
 
 #define METHODS_MAX 24
+#define METHOD_NAME 21 /* RFC 4422 section 3.1: 20 characters, and a NUL */
 
 enum method_way { METHOD_SASL, METHOD_USER, METHOD_APOP };
 
 struct method {
     enum method_way way;
     bool named;    /* by the run file: a plaintext password without TLS is what the user wants */
-    char name[21]; /* upper case; USER and APOP too */
+    char name[METHOD_NAME]; /* upper case; USER and APOP too */
 };
 
 struct method_question {
@@ -40,6 +41,19 @@ struct method_question {
 
 /* Fills the list and returns its length; 0: nothing in common. */
 size_t method_choose(const struct method_question *question, struct method list[METHODS_MAX]);
+
+/* True for a name that `auth` may hold: "auto", "user", "apop" or a mechanism that libsasl2 or we
+ * can have, in any case. */
+bool method_is_known(struct str name);
+
+/* All of them, for a person, parted by commas. A static text. */
+const char *method_names(void);
+
+/* The name as the protocol has it, in upper case; empty if it is longer than any. */
+void method_name(struct str text, char out[METHOD_NAME]);
+
+/* Debian's package with libsasl2's plugin for it; NULL if that is none. */
+const char *method_package(const char *name);
 
 /* True for a mechanism that carries an OAuth token. */
 bool method_is_oauth(const char *name);

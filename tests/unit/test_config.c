@@ -280,7 +280,10 @@ static void test_values(void)
     refused_setting("tls_min_version = 1.1", "1.2 or 1.3");
     refused_setting("tls_pin = abc", "SHA-256");
     refused_setting("auth = { auto, plain }", "auto alone");
-    refused_setting("auth = \"plain login\"", "SASL mechanism");
+    refused_setting("auth = \"plain login\"", "auth is a name, or a list such as");
+    refused_setting("auth = { plain, scram }", "digest-md5, ntlm, scram-sha-1");
+    refused_setting("auth = anonymous", "not \"anonymous\"");
+    refused_setting("auth = \"\"", "not \"\"");
     refused_setting("tls_ca_file = \"\"", "empty");
     refused_setting("tls_ca_file = \"~bob/x\"", "~ stands for your own");
     refused_setting("password = ''", "empty");
