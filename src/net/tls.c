@@ -187,6 +187,9 @@ static int load_identity(struct tls *tls, struct err *err)
     if (!cert)
         return tls->options.key_file
                    ? err_set(err, ERR_CONFIG, "tls_key_file needs a tls_cert_file; add it") : 0;
+    if (trust_check_file("tls_cert_file", cert, err) < 0 ||
+        trust_check_file("tls_key_file", key, err) < 0)
+        return -1;
     if (SSL_CTX_use_certificate_chain_file(tls->context, cert) != 1)
         return err_set(err, ERR_CONFIG, "tls_cert_file %s cannot be used: %s; is it PEM?", cert,
                        trust_openssl_words());

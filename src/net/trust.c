@@ -1,6 +1,8 @@
 #include "net/trust.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -16,6 +19,7 @@
 #include <openssl/x509v3.h>
 
 #include "base/digest.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "base/xalloc.h"
@@ -248,6 +252,22 @@ static int check_certificate(X509_STORE_CTX *store, void *arg)
 
 /* --- making one ------------------------------------------------------------------------------ */
 
+int trust_check_file(const char *key, const char *path, struct err *err)
+{
+    struct stat st;
+    int fd = file_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+    int number = errno;
+
+    if (fd < 0)
+        return err_set(err, ERR_CONFIG, "%s %s cannot be read: %s; check path and mode", key, path,
+                       strerror(number));
+    number = fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
+    close(fd);
+    if (number)
+        return err_set(err, ERR_CONFIG, "%s %s is a folder; name a file in it", key, path);
+    return 0;
+}
+
 static int load_authorities(struct trust *trust, struct err *err)
 {
     const char *file = trust->options->ca_file, *dir = trust->options->ca_dir;
@@ -259,13 +279,16 @@ static int load_authorities(struct trust *trust, struct err *err)
         return err_set(err, ERR_SYSTEM,
                        "the system's certificates cannot be read: %s; see tls_ca_file",
                        trust_openssl_words());
+    if (file && trust_check_file("tls_ca_file", file, err) < 0)
+        return -1;
     if (file && SSL_CTX_load_verify_file(trust->context, file) != 1)
-        return err_set(err, ERR_CONFIG,
-                       "tls_ca_file %s cannot be used: %s; is it there, and PEM?", file,
+        return err_set(err, ERR_CONFIG, "tls_ca_file %s cannot be used: %s; is it PEM?", file,
                        trust_openssl_words());
-    if (dir && (stat(dir, &st) < 0 || !S_ISDIR(st.st_mode)))
-        return err_set(err, ERR_CONFIG,
-                       "tls_ca_dir %s is no folder that can be read; check the path", dir);
+    if (dir && stat(dir, &st) < 0)
+        return err_set(err, ERR_CONFIG, "tls_ca_dir %s cannot be read: %s; check the path", dir,
+                       strerror(errno));
+    if (dir && !S_ISDIR(st.st_mode))
+        return err_set(err, ERR_CONFIG, "tls_ca_dir %s is no folder; a file is tls_ca_file", dir);
     if (dir && SSL_CTX_load_verify_dir(trust->context, dir) != 1)
         return err_set(err, ERR_CONFIG,
                        "tls_ca_dir %s cannot be used: %s; see openssl rehash", dir,
@@ -279,9 +302,11 @@ static int load_crl(struct trust *trust, struct err *err)
     X509_STORE *store = SSL_CTX_get_cert_store(trust->context);
     X509_LOOKUP *lookup = file ? X509_STORE_add_lookup(store, X509_LOOKUP_file()) : NULL;
 
+    if (file && trust_check_file("tls_crl_file", file, err) < 0)
+        return -1;
     if (file && (!lookup || X509_load_crl_file(lookup, file, X509_FILETYPE_PEM) <= 0))
         return err_set(err, ERR_CONFIG,
-                       "tls_crl_file %s cannot be used: %s; is it there, and PEM?", file,
+                       "tls_crl_file %s cannot be used: %s; is it PEM?", file,
                        trust_openssl_words());
     return 0;
 }

@@ -39,6 +39,10 @@ struct x509_st *trust_peer(const struct trust *trust);
 /* The pin of its public key. 0, or -1 before it came. */
 int trust_pin(const struct trust *trust, char out[TLS_PIN_TEXT]);
 
+/* ERR_CONFIG, with the key of the run file, the path and the system's words, if the file cannot be
+ * read: OpenSSL itself only says "system lib". */
+int trust_check_file(const char *key, const char *path, struct err *err);
+
 /* OpenSSL's words for its latest error. A static text, good until the next one. */
 const char *trust_openssl_words(void);
 

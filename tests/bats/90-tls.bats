@@ -206,6 +206,34 @@ unwelcome() {
     done
 }
 
+@test "files that cannot be read: the key, the path and the system's reason are said" {
+    tls_popd implicit good
+    ln -s "$T/loop" "$T/loop"
+    mkdir "$T/folder"
+    local key
+    for key in tls_ca_file tls_crl_file tls_cert_file tls_key_file; do
+        local more=()
+        [ "$key" != tls_key_file ] || more=("tls_cert_file = \"$TLS/alice.pem\"")
+        tls_rc "$key = \"$T/missing\"" "${more[@]}"
+        want 78
+        account_line "$key $T/missing cannot be read: No such file or directory; check path and mode"
+        tls_rc "$key = \"$T/loop\"" "${more[@]}"
+        want 78
+        account_line "$key $T/loop cannot be read: Too many levels of symbolic links; "
+        tls_rc "$key = \"$T/folder\"" "${more[@]}"
+        want 78
+        account_line "$key $T/folder is a folder; name a file in it"
+        [[ $stderr != *"system lib"* ]] || fail "OpenSSL's words"
+        nothing_told
+    done
+    popd_rc 'tls = "implicit"' "tls_ca_dir = \"$T/missing\""
+    want 78
+    account_line "tls_ca_dir $T/missing cannot be read: No such file or directory; "
+    popd_rc 'tls = "implicit"' "tls_ca_dir = \"$TLS/ca.pem\""
+    want 78
+    account_line "tls_ca_dir $TLS/ca.pem is no folder; "
+}
+
 @test "tls_server_name: what is checked, and what SNI says" {
     welcome other 'tls_server_name = "other.example"'
     noted '^sni other.example$'
