@@ -34,6 +34,7 @@ struct conn {
     struct err why;
 
     int64_t idle_ms, deadline, grace_ms;
+    bool arrived; /* the deadline is no longer that of the way there */
     int64_t looked;        /* when time was last added to the two counts below */
     int64_t quiet_ms;      /* time waited since the last byte */
     int64_t window_ms;     /* time waited, and bytes moved, since the rate was last measured */
@@ -74,6 +75,7 @@ void conn_free(struct conn *conn)
 void conn_set_deadline(struct conn *conn, int64_t deadline)
 {
     conn->deadline = deadline;
+    conn->arrived = true;
 }
 
 void conn_set_command(struct conn *conn, struct command *command)
@@ -167,7 +169,7 @@ static int check_time(struct conn *conn, struct err *err)
 
     if (conn->looked >= limit && limit < conn->deadline)
         return err_set(err, ERR_STOPPED, "%s: interrupted", conn->name);
-    if (shaking && (conn->looked >= limit || conn->quiet_ms >= conn->idle_ms))
+    if ((shaking && conn->quiet_ms >= conn->idle_ms) || (!conn->arrived && conn->looked >= limit))
         return late(conn, "the way there and the TLS handshake took longer than", err);
     if (conn->looked >= limit)
         return err_set(err, ERR_TIMEOUT,
@@ -494,19 +496,6 @@ static int shake_hands(struct conn *conn, struct err *err)
     }
 }
 
-/* The whole of it has idle_ms, however the bytes drip in. */
-static int shake_hands_in_time(struct conn *conn, struct err *err)
-{
-    int64_t deadline = conn->deadline, own = clock_in(conn->idle_ms);
-    int rc;
-
-    if (own < deadline)
-        conn->deadline = own;
-    rc = shake_hands(conn, err);
-    conn->deadline = deadline;
-    return rc;
-}
-
 int conn_start_tls(struct conn *conn, const struct tls_options *options, struct err *err)
 {
     struct tls_options mine = *options;
@@ -519,7 +508,7 @@ int conn_start_tls(struct conn *conn, const struct tls_options *options, struct 
         return -1;
     if (tls_new(&conn->tls, conn->fd, &mine, err) < 0)
         return -1;
-    if (shake_hands_in_time(conn, err) < 0) {
+    if (shake_hands(conn, err) < 0) {
         conn->failed = true;
         err_set(&conn->why, ERR_CLOSED, "%s: no TLS", conn->name);
         return -1;

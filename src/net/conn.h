@@ -33,7 +33,8 @@ struct command; /* net/command.h */
 struct conn;
 
 /* Takes a connected non-blocking socket (or socket pair) as its own. name is for error texts
- * (copied), such as "pop.example.com". Never fails. */
+ * (copied), such as "pop.example.com". deadline is that of the way there, the TLS handshake
+ * included, as long as conn_set_deadline has set no other. Never fails. */
 struct conn *conn_new(int fd, const char *name, int64_t idle_ms, int64_t deadline);
 
 /* Closes without a word to the peer beyond a best-effort close_notify. NULL is fine. */
@@ -50,10 +51,9 @@ struct command *conn_command(struct conn *conn); /* NULL: there is none */
  * wait ends with ERR_STOPPED at once), STOP_GRACE_MS later. Default 0. */
 void conn_set_grace(struct conn *conn, int64_t grace_ms);
 
-/* TLS from here on: what is queued is sent, then the handshake, under the same deadlines and all of
- * it within idle_ms. Any input byte already there is fatal (ERR_TRUST: injected before TLS). Other
- * errors as tls_new and tls_handshake; after one the conn is good for conn_tls, conn_figures,
- * conn_free. */
+/* TLS from here on: what is queued is sent, then the handshake, under the same deadlines. Any input
+ * byte already there is fatal (ERR_TRUST: injected before TLS). Other errors as tls_new and
+ * tls_handshake; after one the conn is good for conn_tls, conn_figures, conn_free. */
 int conn_start_tls(struct conn *conn, const struct tls_options *options, struct err *err);
 bool conn_is_secure(const struct conn *conn);
 struct tls *conn_tls(struct conn *conn); /* NULL without TLS; there after a failed handshake too */

@@ -56,6 +56,26 @@ static int read_source(struct race *race, struct err *err)
     return 0;
 }
 
+/* The resolver does not tell a name that is not there from one without an address of our kind. */
+static int explain_absence(const struct race *race, struct err *err)
+{
+    const struct dial_options *options = race->options;
+    const char *kind = race->family == AF_INET ? "IPv4" : "IPv6";
+
+    if (options->source)
+        return err_set(err, ERR_HOST,
+                       "%s: no such host, or it has no %s address, which source_address %s asks "
+                       "for; check the name, or change source_address or take it out",
+                       options->host, kind, options->source);
+    if (options->family != AF_UNSPEC)
+        return err_set(err, ERR_HOST,
+                       "%s: no such host, or it has no %s address, which ip = %c asks for; check "
+                       "the name, or take ip out",
+                       options->host, kind, kind[3]);
+    return err_set(err, ERR_HOST, "%s: no such host; check the name in the run file",
+                   options->host);
+}
+
 static int explain_name(const struct race *race, int code, struct err *err)
 {
     const struct dial_options *options = race->options;
@@ -69,11 +89,7 @@ static int explain_name(const struct race *race, int code, struct err *err)
 #ifdef EAI_ADDRFAMILY
     case EAI_ADDRFAMILY:
 #endif
-        return err_set(err, ERR_HOST, "%s: no such host%s; check the name in the run file",
-                       options->host,
-                       race->family == AF_INET    ? " (no IPv4 address)"
-                       : race->family == AF_INET6 ? " (no IPv6 address)"
-                                                     : "");
+        return explain_absence(race, err);
     case EAI_MEMORY:
         return err_set(err, ERR_SYSTEM, "%s: no memory to look up the name", options->host);
     case EAI_SYSTEM:

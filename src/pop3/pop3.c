@@ -14,6 +14,7 @@
 #define DRAIN_MAX (16u * 1024 * 1024) /* of a body nobody wants, before the line is given up */
 #define CAPA_LINES_MAX 500
 #define SIGN_MS 1000
+#define PARTING_MS 3000 /* from a server's last word to the end of the connection, at most */
 
 struct command {
     enum pop3_verb verb;
@@ -194,12 +195,23 @@ int pop3_greeting(struct pop3 *pop3, struct err *err)
     return 0;
 }
 
+/* True if the connection ends with nothing more on it. One that stays open is not waited for as
+ * long as an answer is: nobody owes us one. */
+static bool is_parting(struct pop3 *pop3)
+{
+    struct err why = {.kind = ERR_NONE};
+    int64_t until = clock_in(PARTING_MS);
+    int peeked;
+    while ((peeked = conn_peek(pop3->conn, &why)) == 0 && clock_left(until) > 0)
+        poll(NULL, 0, PARTING_MS / 100);
+    return peeked < 0 && why.kind == ERR_CLOSED;
+}
+
 /* The server's own timeout is one -ERR line and the end; everything else that comes unasked means
  * that we no longer know which answer is which. */
 static int out_of_step(struct pop3 *pop3, struct err *err)
 {
     struct str line;
-    struct err later;
     bool bare_lf;
     char shown[LOG_QUOTE_MAX + 4];
     if (take_line(pop3, &line, &bare_lf, err) < 0)
@@ -210,12 +222,9 @@ static int out_of_step(struct pop3 *pop3, struct err *err)
     struct reply reply = reply_parse(keep_text(pop3, line));
     trace(pop3, "<", str_of(pop3->text, line.len));
     log_quote(pop3->log, str_of(pop3->text, line.len), shown);
-    if (reply.kind == REPLY_ERR && conn_view(pop3->conn).len == 0) {
-        int filled = conn_fill(pop3->conn, &later);
-        if (filled == 0 || (filled < 0 && later.kind == ERR_CLOSED))
-            return err_set(err, ERR_CLOSED, "the server ended the session: \"%s\"; try again later",
-                           shown);
-    }
+    if (reply.kind == REPLY_ERR && is_parting(pop3))
+        return err_set(err, ERR_CLOSED, "the server ended the session: \"%s\"; try again later",
+                       shown);
     return err_set(err, ERR_FRAMING,
                    "the server sends what nobody asked for: \"%s\"; ask who runs it", shown);
 }
@@ -451,7 +460,8 @@ int pop3_capa(struct pop3 *pop3, struct err *err)
     return pop3_take(pop3, NULL, &answer, err);
 }
 
-int pop3_stls(struct pop3 *pop3, const struct tls_options *options, struct err *err)
+int pop3_stls(struct pop3 *pop3, const struct tls_options *options, int64_t deadline,
+              struct err *err)
 {
     struct reply reply;
     char shown[LOG_QUOTE_MAX + 4];
@@ -471,6 +481,7 @@ int pop3_stls(struct pop3 *pop3, const struct tls_options *options, struct err *
     pop3->stamp_len = 0; /* it came in the clear, so anybody may have made it */
     if (conn_start_tls(pop3->conn, options, err) < 0)
         return -1;
+    conn_set_deadline(pop3->conn, deadline);
     return ask_again ? pop3_capa(pop3, err) : 0;
 }
 

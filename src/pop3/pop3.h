@@ -63,8 +63,10 @@ int pop3_capa(struct pop3 *pop3, struct err *err);
 const struct reply_capa *pop3_capabilities(const struct pop3 *pop3);
 
 /* STLS and all its rules (RFC 2595): refused, stripped or junk behind it is ERR_TRUST; everything
- * learnt before is forgotten; CAPA is asked again if it worked before. */
-int pop3_stls(struct pop3 *pop3, const struct tls_options *options, struct err *err);
+ * learnt before is forgotten; CAPA is asked again if it worked before. The connection's deadline is
+ * that of the way there, TLS included; once TLS is up it becomes `deadline`. */
+int pop3_stls(struct pop3 *pop3, const struct tls_options *options, int64_t deadline,
+              struct err *err);
 
 /* One line out (without CRLF; `shown` is what -v may see of it, NULL: the line itself), one status
  * line in. The reply's text lives until the next pop3_ call. Never fails for -ERR. */

@@ -17,6 +17,8 @@
 #include "pop3/auth.h"
 
 #define GRACE_MS ((int64_t)60 * 1000)
+#define PORT_TLS 995
+#define PORT_PLAIN 110
 #define WARN_DAYS 14      /* before the server's certificate runs out */
 #define LAST_WORDS_MS 500 /* in which a command that hung up may tell its status */
 
@@ -90,23 +92,45 @@ static int open_line(struct conn **conn, const struct account *account, int64_t 
     return 0;
 }
 
-/* The server hung up; if it was a command that did, its status says more. */
-static void explain_command(struct conn *conn, struct err *err)
+/* The server hung up; if it was a command that did, its end says more. Once the session has begun,
+ * an end in good order is the server's. */
+static void explain_command(struct conn *conn, bool begun, struct err *err)
 {
     struct command *command = conn_command(conn);
     int status;
-    if (command == NULL || err->kind != ERR_CLOSED ||
-        !command_has_ended(command, LAST_WORDS_MS, &status))
+    if (command == NULL || err->kind != ERR_CLOSED)
         return;
+    if (!command_has_ended(command, LAST_WORDS_MS, &status)) {
+        err_prefix(err, "connect_command");
+        return;
+    }
     int code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+    if (begun && WIFEXITED(status) && code == 0)
+        return;
     if (code == 126 || code == 127)
         err_set(err, ERR_CONFIG,
                 "connect_command cannot be run (status %d); check its path in the run file", code);
-    else if (code != 0)
-        err_set(err, ERR_CLOSED, "connect_command ended with status %d; run it by hand", code);
     else if (WIFSIGNALED(status))
         err_set(err, ERR_CLOSED, "connect_command was ended by signal %d; run it by hand",
                 WTERMSIG(status));
+    else
+        err_set(err, ERR_CLOSED,
+                "connect_command ended with status %d before the session did; run it by hand",
+                code);
+}
+
+/* A port that says itself how it speaks, and a run file that says otherwise: each side then waits
+ * for the other, or takes its words for junk. */
+static void explain_port(const struct account *account, struct err *err)
+{
+    bool implicit = account->tls == ACCOUNT_TLS_IMPLICIT;
+    unsigned other = implicit ? PORT_PLAIN : PORT_TLS;
+    size_t len = strlen(err->text);
+    if (account->port != other || account->connect_command != NULL ||
+        (err->kind != ERR_TIMEOUT && err->kind != ERR_CLOSED && err->kind != ERR_PROTOCOL))
+        return;
+    snprintf(err->text + len, sizeof err->text - len, " (port %u mostly goes with tls = \"%s\")",
+             other, implicit ? "stls" : "implicit");
 }
 
 /* ---- TLS and the greeting ---- */
@@ -147,18 +171,19 @@ static void warn_of_end(const struct account *account, struct conn *conn, const 
                  account->server, days, days == 1 ? "" : "s");
 }
 
-/* Up to TLS and the capabilities. deadline covers it where TLS comes first; after it, `hard` is the
- * end of everything. */
+/* Up to TLS and the capabilities. The deadline of the way there goes on until TLS is up; after it,
+ * `hard` is the end of everything. */
 static int greet(struct pop3 *pop3, const struct account *account, const struct tls_options *tls,
                  int64_t hard, struct err *err)
 {
     struct conn *conn = pop3_conn(pop3);
     if (account->tls == ACCOUNT_TLS_IMPLICIT && conn_start_tls(conn, tls, err) < 0)
         return -1;
-    conn_set_deadline(conn, hard);
+    if (account->tls != ACCOUNT_TLS_STLS)
+        conn_set_deadline(conn, hard);
     if (pop3_greeting(pop3, err) < 0 || pop3_capa(pop3, err) < 0)
         return -1;
-    return account->tls == ACCOUNT_TLS_STLS ? pop3_stls(pop3, tls, err) : 0;
+    return account->tls == ACCOUNT_TLS_STLS ? pop3_stls(pop3, tls, hard, err) : 0;
 }
 
 /* A session that may log in. */
@@ -173,7 +198,8 @@ static int meet(struct pop3 **out, const struct account *account, struct log *lo
         return -1;
     struct pop3 *pop3 = pop3_new(conn, log);
     if (greet(pop3, account, &tls, hard, err) < 0) {
-        explain_command(conn, err);
+        explain_command(conn, false, err);
+        explain_port(account, err);
         pop3_free(pop3);
         return -1;
     }
@@ -233,6 +259,8 @@ int connect_open(struct pop3 **out, const struct account *account, struct log *l
     if (result < 0 && token_refused && account->renew != NULL)
         result = log_in_again(&pop3, account, log, err);
     if (result < 0) {
+        if (pop3 != NULL)
+            explain_command(pop3_conn(pop3), true, err);
         pop3_free(pop3);
         return -1;
     }
@@ -260,15 +288,15 @@ static int spell_pin(struct conn *conn, const struct account *account, char *tex
 }
 
 /* As far as the server's certificate; over implicit TLS not even its greeting is waited for. */
-static int reach_tls(struct pop3 *pop3, const struct account *account, struct log *log,
-                     struct err *err)
+static int reach_tls(struct pop3 *pop3, const struct account *account, int64_t deadline,
+                     struct log *log, struct err *err)
 {
     struct tls_options tls = tls_options(account, log);
     if (account->tls == ACCOUNT_TLS_IMPLICIT)
         return conn_start_tls(pop3_conn(pop3), &tls, err);
     if (pop3_greeting(pop3, err) < 0 || pop3_capa(pop3, err) < 0)
         return -1;
-    return pop3_stls(pop3, &tls, err);
+    return pop3_stls(pop3, &tls, deadline, err);
 }
 
 int connect_show_pin(const struct account *account, struct log *log, char *text, size_t cap,
@@ -282,8 +310,10 @@ int connect_show_pin(const struct account *account, struct log *log, char *text,
     if (open_line(&conn, account, deadline, log, err) < 0)
         return -1;
     struct pop3 *pop3 = pop3_new(conn, log);
-    if (reach_tls(pop3, account, log, err) < 0)
-        explain_command(conn, err);
+    if (reach_tls(pop3, account, deadline, log, err) < 0) {
+        explain_command(conn, false, err);
+        explain_port(account, err);
+    }
     int result = spell_pin(conn, account, text, cap, err);
     pop3_free(pop3);
     return result;

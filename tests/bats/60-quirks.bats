@@ -566,6 +566,21 @@ FORGED='+OK more\r\nA: forged\r\n\r\nforged\r\n.\r\n'
     [ "$(box_count)" -eq 2 ]
 }
 
+@test "a last word nobody asked for, and the connection stays: told soon, not after the timeout" {
+    tell_many 2
+    popd_start 'on PASS: do; text "+OK\r\n-ERR what was that\r\n"; hang'
+    popd_rc 'timeout = "10m"'
+    FP_LIMIT=60
+    want '75|76'
+    account_line 'nobody asked for: \"-ERR what was that\"'
+    [ "$(box_count)" -eq 2 ]
+    # a server that takes a moment to hang up has timed out, as above
+    popd_again 'on PASS: do; text "+OK\r\n-ERR autologout\r\n"; sleep 800; close'
+    popd_rc 'timeout = "10m"'
+    want 75
+    account_line 'ended the session: \"-ERR autologout\"'
+}
+
 @test "dropped in the middle of a message: 75, nothing of it stored, then all of it" {
     tell_many 3
     popd_start 'on @1 RETR 2: close-at 30' 'on @2 RETR 2: reset-at 30'

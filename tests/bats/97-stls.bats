@@ -108,6 +108,37 @@ closed() {
     closed 75 'on STLS: drip 700; answer'
 }
 
+# slow [LINE...]: a server that takes a second for each step on the way to TLS
+slow() {
+    tell m1
+    tls_popd stls good 'on greeting: sleep 1000; answer' 'on x1 CAPA: sleep 1000; answer' \
+        'on STLS: sleep 1000; answer' "$@"
+}
+
+@test "one deadline for greeting, CAPA, STLS and handshake, though no step is longer than the timeout" {
+    slow
+    stls_rc
+    want 75
+    account_line 'the way there and the TLS handshake took longer than 2 seconds'
+    nothing_told
+    # the control: it is their sum that counts
+    popd_stop
+    slow
+    stls_rc
+    sed -i "s/timeout = .*/timeout = \"20s\"/" "$RC"
+    want 0
+    [ "$(count)" -eq 1 ]
+}
+
+@test "that deadline ends where TLS is up: a slow session inside it is none of its business" {
+    tell m1
+    tls_popd stls good 'on USER: sleep 1000; answer' 'on PASS: sleep 1000; answer' \
+        'on QUIT: sleep 1000; answer'
+    stls_rc
+    want 0
+    [ "$(count)" -eq 1 ]
+}
+
 @test "the connection ends: before its answer, behind it, within the handshake" {
     closed '75|76|77' 'on STLS: close'
     closed '75|76|77' 'on STLS: reset'

@@ -326,6 +326,7 @@ static void serve(int fd, const struct server *server)
     _exit(0);
 }
 
+/* As in the program, the way there has idle_ms as a whole. */
 static struct conn *start(const struct server *server, int64_t idle_ms)
 {
     int pair[2];
@@ -339,7 +340,7 @@ static struct conn *start(const struct server *server, int64_t idle_ms)
     }
     close(pair[1]);
     fcntl(pair[0], F_SETFL, O_NONBLOCK);
-    return conn_new(pair[0], "pop.test", idle_ms, clock_in(30000));
+    return conn_new(pair[0], "pop.test", idle_ms, clock_in(idle_ms));
 }
 
 static int finish(struct conn *conn)

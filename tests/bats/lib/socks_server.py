@@ -12,6 +12,7 @@ Options of the proxy:
     reply=N           the answer to CONNECT is this code
     hang=STAGE        no answer any more at: hello, login, connect, relay
     close=STAGE       the end instead of an answer
+    wait=MS           so long before each answer
     drip=yes          answers come byte by byte
     glue=yes          the server's first bytes come in one packet with the answer to CONNECT
     send=STAGE:HEX    these bytes instead of the answer
@@ -71,6 +72,7 @@ class Proxy:
             time.sleep(120)
         if self.options.get("close") == stage:
             raise OSError("told to close")
+        time.sleep(int(self.options.get("wait", 0)) / 1000)
         where, _, text = self.options.get("send", "").partition(":")
         data = bytes.fromhex(text) if where == stage else data
         for piece in [data[i:i + 1] for i in range(len(data))] if "drip" in self.options else [data]:
