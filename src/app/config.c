@@ -17,7 +17,10 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 
+#define STREAM_BUFFER 4096 /* octets read at once */
 #define LEXER_STRING 4096 /* passwords are not longer */
+#define FILLER_LEAD "jobs = \""
+#define FILLER (sizeof FILLER_LEAD - 1 + LEXER_STRING + 2)
 
 /* One parse, with all files that include each other. libconfuse has no argument for callbacks, so
  * each level of its tables holds an `include` function whose pointer leads here. */
@@ -245,13 +248,19 @@ static bool holds_secret(const char *name, const char *value)
            (strcmp(name, "proxy") == 0 && strchr(value, '@') != NULL);
 }
 
+/* See add_filler. */
+static bool is_filler(const char *value)
+{
+    return value[0] == 'x' && strspn(value, "x") == LEXER_STRING && value[LEXER_STRING] == '\0';
+}
+
 /* Each value comes by here. libconfuse itself gets to keep an empty text. */
 static int keep_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 {
     *(const char **)result = "";
     struct parse *parse = parse_of(cfg);
-    if (parse->depth == 0) {
-        return -1; /* fill_lexer */
+    if (is_filler(value)) {
+        return 0;
     }
     unsigned line = (unsigned)cfg->line;
     bool top = is_top(cfg);
@@ -338,17 +347,44 @@ static int include(cfg_t *cfg, cfg_opt_t *opt, int argc, const char **argv)
 
 /* --- one file --------------------------------------------------------------------------------- */
 
-static int run_parser(cfg_t *cfg, struct rctext *text)
+/* libconfuse frees its buffer for strings at the end of each file, with the last ones in it, and
+ * moves it when it grows. So the first string of a file is longer than any password, and so is the
+ * last; keep_value passes them over. */
+static size_t add_filler(char *to)
 {
-    FILE *stream = fmemopen(text->data, text->size + RCTEXT_PADDING, "r");
+    memcpy(to, FILLER_LEAD, sizeof FILLER_LEAD - 1);
+    memset(to + sizeof FILLER_LEAD - 1, 'x', LEXER_STRING);
+    memcpy(to + sizeof FILLER_LEAD - 1 + LEXER_STRING, "\" ", 2);
+    return FILLER;
+}
+
+static int parse_stream(cfg_t *cfg, char *bytes, size_t size)
+{
+    FILE *stream = fmemopen(bytes, size, "r");
     if (stream == NULL) {
         return -1;
     }
-    /* No buffer of stdio's: it would keep a copy. */
-    setvbuf(stream, NULL, _IONBF, 0);
+    /* A buffer of stdio's own would keep a copy; with none it reads octet by octet. */
+    char *buffer = xmalloc(STREAM_BUFFER);
+    setvbuf(stream, buffer, _IOFBF, STREAM_BUFFER);
     int result = cfg_parse_fp(cfg, stream);
     fclose(stream);
+    secret_wipe_bytes(buffer, STREAM_BUFFER);
+    free(buffer);
     return result == CFG_SUCCESS ? 0 : -1;
+}
+
+static int run_parser(cfg_t *cfg, const struct rctext *text)
+{
+    size_t size = text->size + RCTEXT_PADDING + 2 * FILLER;
+    char *bytes = xmalloc(size);
+    size_t at = add_filler(bytes);
+    memcpy(bytes + at, text->data, text->size + RCTEXT_PADDING);
+    add_filler(bytes + at + text->size + RCTEXT_PADDING);
+    int result = parse_stream(cfg, bytes, size);
+    secret_wipe_bytes(bytes, size);
+    free(bytes);
+    return result;
 }
 
 /* Takes over the text. Also called inside itself, by include. */
@@ -368,23 +404,6 @@ static int read_file(struct parse *parse, cfg_t *cfg, struct rctext *text)
     cfg->filename = outer_name;
     cfg->line = outer_line;
     return result;
-}
-
-/* Fills libconfuse's buffer for strings, which is kept from one string to the next: before the
- * parse, so that it does not move and leave copies of a password behind; after it, so that the last
- * one is gone. */
-static void fill_lexer(cfg_t *cfg)
-{
-    static const char LEAD[] = "jobs = \"";
-    char text[sizeof LEAD + LEXER_STRING];
-    memset(text, 'x', sizeof text);
-    memcpy(text, LEAD, sizeof LEAD - 1);
-    text[sizeof text - 1] = '"';
-    FILE *stream = fmemopen(text, sizeof text, "r");
-    if (stream != NULL) {
-        cfg_parse_fp(cfg, stream);
-        fclose(stream);
-    }
 }
 
 #define KEYS CFGF_NODEFAULT
@@ -450,9 +469,7 @@ static int parse_all(struct parse *parse, struct rctext *text)
     cfg_set_error_function(cfg, on_error);
     cfg_set_validate_func(cfg, "defaults", end_section);
     cfg_set_validate_func(cfg, "account", end_section);
-    fill_lexer(cfg);
     int result = read_file(parse, cfg, text);
-    fill_lexer(cfg);
     cfg_free(cfg);
     return result;
 }

@@ -1,22 +1,27 @@
 #include "base/digest.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#define OPENSSL_SUPPRESS_DEPRECATED /* of SHA256_Init and its kin */
 #include <openssl/evp.h>
+#include <openssl/sha.h>
 
 #include "base/xalloc.h"
-
-/* An EVP_MD_CTX by another name: struct digest is never defined. */
-static EVP_MD_CTX *context(struct digest *digest)
-{
-    return (EVP_MD_CTX *)digest;
-}
 
 static void need(int ok)
 {
     if (ok != 1) {
         xdie("SHA-256 is not to be had from OpenSSL, or out of memory");
     }
+}
+
+#ifdef OPENSSL_NO_DEPRECATED_3_0 /* an OpenSSL that was built without the old ways */
+
+/* An EVP_MD_CTX by another name: struct digest is never defined. */
+static EVP_MD_CTX *context(struct digest *digest)
+{
+    return (EVP_MD_CTX *)digest;
 }
 
 struct digest *digest_new(void)
@@ -42,6 +47,39 @@ void digest_free(struct digest *digest)
 {
     EVP_MD_CTX_free(context(digest));
 }
+
+#else
+
+/* Not EVP: its first use reads OpenSSL's configuration and makes all providers' algorithms, a
+ * millisecond before it is known whether the server is there at all. */
+struct digest {
+    SHA256_CTX context;
+};
+
+struct digest *digest_new(void)
+{
+    struct digest *digest = xmalloc(sizeof *digest);
+    need(SHA256_Init(&digest->context));
+    return digest;
+}
+
+void digest_add(struct digest *digest, const void *bytes, size_t len)
+{
+    need(SHA256_Update(&digest->context, bytes, len));
+}
+
+void digest_end(struct digest *digest, unsigned char out[DIGEST_SIZE])
+{
+    need(SHA256_Final(out, &digest->context));
+    digest_free(digest);
+}
+
+void digest_free(struct digest *digest)
+{
+    free(digest);
+}
+
+#endif
 
 void digest_bytes(struct str bytes, unsigned char out[DIGEST_SIZE])
 {

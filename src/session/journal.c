@@ -258,7 +258,8 @@ static int open_and_load(struct journal *journal, const char *stem, struct err *
         return -1;
     if (journal->length == 0)
         write_head(journal, &journal->out);
-    return journal->durable ? file_sync_folder(journal->dir, NULL, err) : 0;
+    journal->settled = !journal->durable;
+    return 0;
 }
 
 int journal_open(struct journal **out, const char *state_dir, const char *server, const char *user,
@@ -497,14 +498,29 @@ bool journal_is_dirty(const struct journal *journal)
     return journal->out.len > 0;
 }
 
+/* The names of the journal and of its folder, which the process that made them may not have lived
+ * to flush. Nothing counts on them before the journal's first word: a poll with nothing new, or of
+ * a server that is not there, has no use for the two flushes. */
+static int settle_names(struct journal *journal, struct err *err)
+{
+    if (!journal->settled && (file_make_folder(journal->dir, true, err) < 0 ||
+                              file_sync_folder(journal->dir, NULL, err) < 0))
+        return -1;
+    journal->settled = true;
+    return 0;
+}
+
 int journal_flush(struct journal *journal, struct err *err)
 {
+    if (settle_names(journal, err) < 0)
+        return -1;
     return journal->durable ? file_datasync(journal->fd, journal->path, err) : 0;
 }
 
 static int append(struct journal *journal, struct err *err)
 {
-    if (file_write(journal->fd, journal->out.data, journal->out.len, journal->path, err) < 0)
+    if (settle_names(journal, err) < 0 ||
+        file_write(journal->fd, journal->out.data, journal->out.len, journal->path, err) < 0)
         return -1;
     return journal->durable ? file_datasync(journal->fd, journal->path, err) : 0;
 }

@@ -11,6 +11,7 @@
 struct journal {
     enum journal_mode mode;
     bool durable, is_new, broken;
+    bool settled; /* the names it lies under are on the disk */
     struct log *log;
     char *dir, *path; /* state folder; journal file */
     char *head;       /* "SERVER USER", escaped: for people who open the file */

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -104,7 +105,8 @@ static int open_journal(struct session *session, struct err *err)
 {
     const struct account *account = session->account;
     bool write = session->run->mode == SESSION_POLL;
-    if (write && file_make_folder(session->run->state_dir, account->durable, err) < 0)
+    bool there = access(session->run->state_dir, F_OK) == 0; /* then the journal flushes its name */
+    if (write && file_make_folder(session->run->state_dir, account->durable && !there, err) < 0)
         return err_prefix(err, "state folder");
     if (journal_open(&session->journal, session->run->state_dir, account->server, account->user,
                      write ? JOURNAL_WRITE : JOURNAL_READ, account->durable, session->log, err) < 0)

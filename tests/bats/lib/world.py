@@ -123,7 +123,7 @@ class World:
         """One run of the program against a fresh server over the same mailbox. `before` is put in
         front of the command; what is named besides are keys of the run file."""
         with popd.Server(self.box, script=script) as server:
-            rc = self.write_rc(server.port, **account)
+            rc = self.write_rc(account.pop("port", server.port), **account)
             command = [*before, FETCHPOP, "-f", rc, "--state-dir", self.state, *args]
             start = time.monotonic()
             child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

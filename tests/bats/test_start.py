@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+"""What a poll does not do before it has to: a server that is not there costs no OpenSSL, no SASL
+and no flush, a poll with nothing new flushes nothing."""
+import os
+import re
+import shutil
+import socket
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "lib"))
+import world  # noqa: E402
+
+SYNCS = re.compile(r"\b(fsync|fdatasync|syncfs|sync_file_range)\(")
+OPENSSL = re.compile(r"openssl\.cnf")
+SASL = re.compile(r"sasl2/|/sasl2\"")
+
+
+def traced(w, *args, **more):
+    """(the run, its system calls about files and flushes)."""
+    if shutil.which("strace") is None:
+        raise world.Skip("no strace here")
+    log = w.path("strace")
+    run = w.run(*args, before=("strace", "-f", "-o", log, "-e",
+                               "trace=open,openat,fsync,fdatasync,syncfs,sync_file_range"),
+                env=world.traced(), **more)
+    if not os.path.exists(log) or "strace: " in run.err:
+        raise world.Skip("strace cannot trace here: %s" % run.err[:200])
+    with open(log, encoding="latin-1") as f:
+        return run, [line for line in f if "ENOSYS" not in line]
+
+
+def of(calls, kind):
+    return [call.strip() for call in calls if kind.search(call)]
+
+
+def closed_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def refused(w):
+    """Once to make journal and Maildir, then once more with everything there."""
+    w.fill(1)
+    w.fine()
+    pem = w.path("ca.pem")
+    with open(pem, "w") as f:
+        f.write("never read\n")
+    run, calls = traced(w, port=closed_port(), tls="implicit", tls_ca_file=pem, auth="auto")
+    w.need(run.status == 75 and "refuses connections" in run.err, "refused", run)
+    w.need(len(calls) > 5, "the trace has nothing to show", calls)
+    for what, kind in (("OpenSSL's configuration is read", OPENSSL), ("SASL plugins are", SASL),
+                       ("the CA file is", re.compile(re.escape(pem))), ("flushed", SYNCS)):
+        w.need(not of(calls, kind), "for a server that is not there: " + what, of(calls, kind)[:3])
+
+
+def nothing_new(w):
+    w.fill(3)
+    first, calls = traced(w)
+    w.need(first.status == 0 and of(calls, SYNCS), "the first run flushes", first)
+    again, calls = traced(w)
+    w.need(again.status == 0 and not again.sent("RETR"), "nothing is fetched again", again)
+    w.need(not of(calls, SYNCS), "a poll with nothing new flushes", of(calls, SYNCS)[:3])
+    w.need(not of(calls, SASL), "USER and PASS load SASL plugins", of(calls, SASL)[:3])
+
+
+CASES = [
+    ("a server that is not there: no OpenSSL, no SASL, no CA file, no flush", refused),
+    ("a poll with nothing new flushes nothing; USER and PASS load no plugin", nothing_new),
+]
+
+if __name__ == "__main__":
+    world.main(CASES, jobs=2)
