@@ -281,15 +281,16 @@ static int take_target(const struct take *take, const char *text)
 static int take_list(const struct take *take, bool (*good)(const char *item), const char *want)
 {
     const struct setting *setting = take->setting;
-    for (size_t i = 0; i < setting->count; i++) {
-        if (!good(setting->items[i])) {
-            return refuse(take, "is %s, not \"%.80s\"", want,
-                          has_control(setting->items[i]) ? "?" : setting->items[i]);
+    const char *item = NULL;
+    while ((item = settings_next(setting, item)) != NULL) {
+        if (!good(item)) {
+            return refuse(take, "is %s, not \"%.80s\"", want, has_control(item) ? "?" : item);
         }
     }
     char **list = xcalloc(setting->count + 1, sizeof *list);
     for (size_t i = 0; i < setting->count; i++) {
-        list[i] = xstrdup(setting->items[i]);
+        item = settings_next(setting, item);
+        list[i] = xstrdup(item);
     }
     *(char ***)field(take) = list;
     return 0;
@@ -308,8 +309,9 @@ static int take_auth(const struct take *take, const char *text)
     (void)text;
     snprintf(want, sizeof want,
              "a name, or a list such as { \"scram-sha-256\", \"plain\" }, of %s", method_names());
-    for (size_t i = 0; take->setting->count > 1 && i < take->setting->count; i++) {
-        if (str_is_nocase(str_from(take->setting->items[i]), "auto")) {
+    const char *item = NULL;
+    while (take->setting->count > 1 && (item = settings_next(take->setting, item)) != NULL) {
+        if (str_is_nocase(str_from(item), "auto")) {
             return refuse(take, "is auto alone, or a list without it");
         }
     }
@@ -411,7 +413,7 @@ int convert_take(const struct key *key, const struct setting *setting, void *tar
                  struct err *err)
 {
     struct take take = {.key = key, .setting = setting, .target = target, .err = err};
-    return key->take(&take, setting->items[0]);
+    return key->take(&take, setting->items);
 }
 
 /* --- what the command line shares ------------------------------------------------------------- */

@@ -56,7 +56,8 @@ int64_t pool_limit_ms(const struct account *account)
 {
     /* Twice the session's time, a batch of deliveries that began at its end, and what may come
      * before the session: the way there and three commands that print secrets. */
-    int64_t deliveries = BATCH_COMMANDS * (account->mda_timeout + LIMIT_KILL_S);
+    bool by_command = account->target == ACCOUNT_MDA;
+    int64_t deliveries = by_command ? BATCH_COMMANDS * (account->mda_timeout + LIMIT_KILL_S) : 0;
     int64_t seconds = account->session_timeout * 2 + deliveries + account->timeout * 4;
     return (seconds + LIMIT_EXTRA_S) * 1000;
 }

@@ -104,6 +104,12 @@ const struct setting *settings_of(const struct section *section, int key)
     return &NONE;
 }
 
+const char *settings_next(const struct setting *setting, const char *item)
+{
+    const char *next = item != NULL ? item + strlen(item) + 1 : setting->items;
+    return setting->count > 0 && next < setting->items + setting->octets ? next : NULL;
+}
+
 void settings_add(struct section *section, int key, const char *text, const char *file,
                   unsigned line)
 {
@@ -118,19 +124,18 @@ void settings_add(struct section *section, int key, const char *text, const char
         section->count++;
     }
     struct setting *setting = &section->settings[at];
-    setting->items =
-        xreallocarray(setting->items, setting->count + 1, sizeof *setting->items);
-    setting->items[setting->count++] = xstrdup(text);
+    size_t size = strlen(text) + 1;
+    setting->items = xreallocarray(setting->items, setting->octets + size, 1);
+    memcpy(setting->items + setting->octets, text, size);
+    setting->octets += (unsigned)size;
+    setting->count++;
 }
 
 void settings_clear(struct section *section)
 {
     for (size_t i = 0; i < section->count; i++) {
         struct setting *setting = &section->settings[i];
-        for (size_t j = 0; j < setting->count; j++) {
-            secret_wipe_bytes(setting->items[j], strlen(setting->items[j]));
-            free(setting->items[j]);
-        }
+        secret_wipe_bytes(setting->items, setting->octets);
         free(setting->items);
     }
     free(section->settings);

@@ -15,9 +15,9 @@
 
 /* One key's value: a single text, or the items of a list. */
 struct setting {
-    char **items;
-    size_t count;     /* 0: the key is not there */
-    const char *file; /* borrowed from whoever made the section */
+    char *items;           /* one behind the other, each with its NUL; see settings_next */
+    unsigned count, octets; /* 0: the key is not there */
+    const char *file;      /* borrowed from whoever made the section */
     unsigned line;
     int key; /* as settings_key tells it */
 };
@@ -46,6 +46,9 @@ const char *settings_near(const char *name, bool top);
 
 /* What the section says of a key; a setting without items if it says nothing. */
 const struct setting *settings_of(const struct section *section, int key);
+
+/* The item behind this one, NULL behind the last; item NULL: the first. */
+const char *settings_next(const struct setting *setting, const char *item);
 
 /* Adds one item to a key; places are those of the first one. */
 void settings_add(struct section *section, int key, const char *text, const char *file,
