@@ -163,7 +163,7 @@ end_family() {
     [ -z "$(find "$T" "$H" -maxdepth 2 -name 'core*' -type f)" ] || fail "a core file"
 }
 
-@test "a worker's memory holds its own account's secrets only" {
+@test "a worker's memory holds its own account's secrets only, and the parent's none" {
     local name n box=$MB
     [ "$(id -u)" -eq 0 ] || skip "needs root, to look into a process"
     [ -z "${ASAN_OPTIONS:-}" ] || skip "not under AddressSanitizer, whose own copies would be found"
@@ -179,6 +179,8 @@ end_family() {
             "maildir = \"$MD.$name\""
     done
         popd_account dave 'user = "dave"' -password "maildir = \"$MD.dave\""
+        # as long as a run file may be: its blocks of memory are others then
+        printf '# %01000d\n' $(seq 900)
     } | rc
     start_fp
     for n in 1 2 3 4; do
@@ -192,6 +194,9 @@ end_family() {
         [ "$(wc -w <<<"$holds")" -eq 1 ] || fail "worker $pid: $found"
         seen+="$holds "
     done
+    # once every worker has its own, the parent has wiped them, the text of the run file included
+    found=$("$SCAN" memory "$FP_PID" "${words[@]}")
+    [ -z "$found" ] || fail "the parent: $found"
     # the control: the scan does find what is there, and each worker has another one
     end_family
     [ "$(tr ' ' '\n' <<<"$seen" | sed '/^$/d' | sort -u | wc -l)" -eq 4 ] || fail "found: $seen"
