@@ -12,6 +12,7 @@
 
 #define LOCAL_MAX 64 /* RFC 5321 section 4.5.3.1 */
 #define DOMAIN_MAX 240
+#define TITLE_MAX 64
 #define PORT_TLS 995
 #define PORT_STLS 110
 
@@ -95,6 +96,23 @@ static void spell_others(const struct srv_list *list, struct buf *out)
     }
 }
 
+/* An account's title has 64 characters at most (app/settings.c). */
+static const char *title_of(const struct discover_address *address)
+{
+    return strlen(address->whole) <= TITLE_MAX ? address->whole : "discovered";
+}
+
+/* The address is a word of a shell there. */
+static void spell_command(const struct discover_address *address, struct buf *out)
+{
+    bool quotable = strchr(address->whole, '\'') == NULL;
+    buf_addf(out,
+             "    # Without password_command, fetchpop asks for the password.\n"
+             "    # password_command = \"secret-tool lookup mail %s%s%s\"\n",
+             quotable ? "'" : "", quotable ? address->whole : address->domain,
+             quotable ? "'" : "");
+}
+
 void discover_spell(const struct discover_address *address, const struct srv_list *list,
                     bool secure, struct buf *out)
 {
@@ -115,12 +133,11 @@ void discover_spell(const struct discover_address *address, const struct srv_lis
              "    tls     = %s\n"
              "    # Some servers want the part before the @ alone.\n"
              "    user    = \"%s\"\n"
-             "    maildir = \"~/Mail/%s\"\n"
-             "    # Without password_command, fetchpop asks for the password.\n"
-             "    # password_command = \"secret-tool lookup mail %s\"\n"
-             "}\n",
-             address->whole, best->target, best->port, secure ? "implicit" : "stls",
-             address->whole, address->whole, address->whole);
+             "    maildir = \"~/Mail/%s\"\n",
+             title_of(address), best->target, best->port, secure ? "implicit" : "stls",
+             address->whole, title_of(address));
+    spell_command(address, out);
+    buf_addf(out, "}\n");
 }
 
 /* --- asking ----------------------------------------------------------------------------------- */

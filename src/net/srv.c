@@ -32,8 +32,10 @@ static void insert(struct srv_list *list, const struct srv *record)
 {
     size_t at = list->count;
 
-    if (list->count == SRV_MAX)
+    if (list->count == SRV_MAX && !is_better(record, &list->records[SRV_MAX - 1]))
         return;
+    if (list->count == SRV_MAX)
+        at = --list->count;
     while (at > 0 && is_better(record, &list->records[at - 1]))
         at--;
     memmove(&list->records[at + 1], &list->records[at],

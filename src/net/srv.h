@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define SRV_MAX 16 /* of one answer; the rest is not looked at */
+#define SRV_MAX 16 /* of one answer: the best */
 #define SRV_TARGET_MAX 256
 
 struct srv {

@@ -240,9 +240,63 @@ calls() {
     counting 'if [ -n "$FETCHPOP_TOKEN_REFUSED" ]; then echo "no more tokens" >&2; exit 1; fi; echo old'
     more_popd XOAUTH2
     token_rc "$T/token-command"
-    want '75|77'
-    account_line
+    want 77
+    account_line 'token_command failed .*no more tokens'
     [ "$(calls)" = "refused=unset refused=1 " ] || fail "called: $(calls)"
+}
+
+# stanza TITLE: the account of fetchpoprc(5), but at popd instead of the provider
+stanza() {
+    sed -n "/^account \"$1\" {/,/^}/p" "$BATS_TEST_DIRNAME/../../doc/fetchpoprc.5" |
+        sed "s|^\( *server *= *\).*|\1\"localhost\"\n    port = $PORT\n    tls_ca_file = \"$TLS/ca.pem\"|
+            s|~/Mail|$H/Mail|"
+}
+
+# a program oama that takes the commands which the manual names
+oama() {
+    mkdir -p "$T/bin"
+    cat >"$T/bin/oama" <<END
+#!/bin/sh
+echo "\$*" >>"$T/calls"
+case "\$1" in
+access) cat "$T/oama-token" ;;
+renew) echo a-good-token >"$T/oama-token"; cat "$T/oama-token" ;;
+esac
+END
+    chmod 755 "$T/bin/oama"
+}
+
+@test "the stanzas of fetchpoprc(5) for Google and Microsoft 365 work as they are" {
+    oama
+    PATH=$T/bin:$PATH
+    local title user offer
+    while read -r title user offer; do
+        tell m1
+        rm -rf "$T/calls"
+        echo a-good-token >"$T/oama-token"
+        more_popd "$offer" "set user \"$user\""
+        stanza "$title" | rc
+        want 0
+        [ "$(count "$H/Mail/$title")" -eq 1 ] || fail "$title: nothing came"
+        [ "$(calls)" = "access $user " ] || fail "$title: called $(calls)"
+        [ "$(auths)" = "${offer%% *} " ] || fail "$title: $(auths)"
+        popd_stop
+        rm -rf "$PLOG"
+    done <<END
+gmail alice@gmail.com OAUTHBEARER XOAUTH2 PLAIN
+office alice@example.com XOAUTH2 PLAIN
+END
+    # and the script, for a token that was refused before its time
+    rm -rf "$T/calls"
+    echo stale >"$T/oama-token"
+    more_popd XOAUTH2 'set user "alice@gmail.com"'
+    mkdir -p "$H/bin"
+    sed -n '/^#!\/bin\/sh/,/^\.Ed/{/^\.Ed/!p}' "$BATS_TEST_DIRNAME/../../doc/fetchpoprc.5" >"$H/bin/token"
+    chmod 755 "$H/bin/token"
+    stanza gmail | sed 's|oama access|~/bin/token|' | rc
+    want 0 --state-dir "$T/other"
+    [ "$(calls)" = "access alice@gmail.com renew alice@gmail.com access alice@gmail.com " ] ||
+        fail "called $(calls)"
 }
 
 @test "refused for another reason (mailbox in use, overload): the command is not run again" {

@@ -535,6 +535,9 @@ discovered() {
     namespace
     { for i in $(seq 200); do echo "_pop3s._tcp.example.com SRV $i 0 995 p$i.example.com"; done; } >"$T/zone"
     discovered 'server *= *"?p1\.example\.com"?'
+    tac "$T/zone" >"$T/zone.new"
+    mv "$T/zone.new" "$T/zone"
+    discovered 'server *= *"?p1\.example\.com"?'
     local hex
     for hex in 00 0001 000100020003 00010002 "0001000203e3ff" "0001000203e340" "0001000203e30570"; do
         zone "_pop3s._tcp.example.com RAW 33 $hex"

@@ -257,7 +257,7 @@ static void test_stanza(void)
            "    user    = \"alice@Example.com\"\n"
            "    maildir = \"~/Mail/alice@Example.com\"\n"
            "    # Without password_command, fetchpop asks for the password.\n"
-           "    # password_command = \"secret-tool lookup mail alice@Example.com\"\n"
+           "    # password_command = \"secret-tool lookup mail 'alice@Example.com'\"\n"
            "}\n",
            "TLS, a server of the domain's own");
     list.count = 1;
@@ -278,6 +278,42 @@ static void test_stanza(void)
     ok(strstr(text, "The DNS of xn--bcher-kva.example") != NULL ||
            strstr(text, "the DNS of xn--bcher-kva.example") != NULL,
        "an internationalised domain");
+}
+
+/* The command in the comment is one that can be used, whatever the address. */
+static void test_command(void)
+{
+    static const struct {
+        const char *whom, *line;
+    } rows[] = {
+        {"a|b&c@example.com", "# password_command = \"secret-tool lookup mail 'a|b&c@example.com'\"\n"},
+        {"o'brien;x@example.com", "refused"},
+        {"o'brien@example.com", "# password_command = \"secret-tool lookup mail example.com\"\n"},
+    };
+    const struct srv_list list = {.count = 1, .records = {{1, 1, 995, "p.example.com"}}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        ok(strstr(stanza(rows[i].whom, &list, true), rows[i].line) != NULL, "%s: %s", rows[i].whom,
+           rows[i].line);
+}
+
+/* A title is shorter than an address may be. */
+static void test_long_address(void)
+{
+    const struct srv_list list = {.count = 1, .records = {{1, 1, 995, "p.example.com"}}};
+    struct config config;
+    struct err err = {ERR_NONE, ""};
+    char whom[300];
+    memset(whom, 'a', 64);
+    snprintf(whom + 64, sizeof whom - 64, "@%s%s%s%s.example.com", "a.long.domain.", "a.long.domain.",
+             "a.long.domain.", "a.long.domain");
+    const char *text = stanza(whom, &list, true);
+    if (config_parse(&config, "rc", text, strlen(text), &err) != 0) {
+        ok(false, "a long address: %s", err.text);
+        return;
+    }
+    is_str(config.accounts[0]->user, whom, "a long address is the user");
+    is_str(config.accounts[0]->title, "discovered", "and not the title");
+    config_free(&config);
 }
 
 /* What is printed is a run file. */
@@ -339,6 +375,8 @@ int main(void)
     test_damage();
     test_stanza();
     test_taken();
+    test_command();
+    test_long_address();
     test_addresses();
     return tap_done();
 }
