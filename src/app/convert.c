@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "app/place.h"
+#include "base/digest.h"
 #include "base/file.h"
 #include "base/str.h"
 #include "base/xalloc.h"
@@ -296,8 +297,6 @@ static int take_list(const struct take *take, bool (*good)(const char *item), co
     return 0;
 }
 
-#define ALPHANUMERIC "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-
 static bool is_method(const char *item)
 {
     return method_is_known(str_from(item));
@@ -321,10 +320,11 @@ static int take_auth(const struct take *take, const char *text)
 /* SHA-256 in base64, or in hexadecimal with or without colons. */
 static bool is_pin(const char *item)
 {
-    size_t len = strlen(item);
-    if (len == 44 && item[43] == '=') {
-        return strspn(item, ALPHANUMERIC "+/") == 43;
+    unsigned char digest[DIGEST_SIZE];
+    if (digest_unbase64(str_from(item), digest, sizeof digest) == DIGEST_SIZE) {
+        return true;
     }
+    size_t len = strlen(item);
     size_t digits = 0;
     for (size_t i = 0; i < len; i++) {
         bool colon = item[i] == ':' && digits % 2 == 0;
@@ -340,8 +340,8 @@ static int take_pins(const struct take *take, const char *text)
 {
     (void)text;
     return take_list(take, is_pin,
-                     "the SHA-256 of the server's public key: 44 characters of base64 or 64 "
-                     "hexadecimal digits");
+                     "the SHA-256 of the server's public key, 44 characters of base64 or 64 "
+                     "hexadecimal digits as fetchpop --print-pin shows it");
 }
 
 static int take_version(const struct take *take, const char *text)

@@ -138,8 +138,25 @@ static bool begins(const struct reader *reader)
     return word_is(reader, "machine") || word_is(reader, "default") || word_is(reader, "macdef");
 }
 
+/* At the end of an entry: 1 if it is the host's own and fits. That of `default` is put aside, since
+ * one for the host may still come. */
+static int close_entry(const struct entry *entry, struct secret *password, struct secret *fallback)
+{
+    if (!fits(entry)) {
+        return 0;
+    }
+    if (entry->ours) {
+        return 1;
+    }
+    if (fallback->data == NULL) {
+        *fallback = *password; /* moved */
+        *password = (struct secret){0};
+    }
+    return 0;
+}
+
 static int search(struct reader *reader, const char *host, const char *user,
-                  struct secret *password)
+                  struct secret *password, struct secret *fallback)
 {
     struct entry entry = {0};
     int got;
@@ -149,7 +166,7 @@ static int search(struct reader *reader, const char *host, const char *user,
             skip_line(reader);
             continue;
         }
-        if (begins(reader) && fits(&entry)) {
+        if (begins(reader) && close_entry(&entry, password, fallback) == 1) {
             return 1;
         }
         if (word_is(reader, "default")) {
@@ -161,7 +178,7 @@ static int search(struct reader *reader, const char *host, const char *user,
             return -1;
         }
     }
-    return got < 0 ? -1 : fits(&entry);
+    return got < 0 ? -1 : close_entry(&entry, password, fallback);
 }
 
 int netrc_find(struct str text, const char *name, const char *host, const char *user,
@@ -170,9 +187,16 @@ int netrc_find(struct str text, const char *name, const char *host, const char *
     struct reader reader = {.at = text.ptr, .end = text.ptr + text.len, .line = 1, .name = name,
                             .err = err};
     reader.word = xmalloc(text.len + 1);
-    int result = search(&reader, host, user, password);
+    struct secret fallback = {0};
+    int result = search(&reader, host, user, password, &fallback);
     if (result != 1) {
         secret_wipe(password);
+    }
+    if (result == 0 && fallback.data != NULL) {
+        *password = fallback; /* moved */
+        result = 1;
+    } else {
+        secret_wipe(&fallback);
     }
     secret_wipe_bytes(reader.word, text.len + 1);
     free(reader.word);

@@ -227,6 +227,28 @@ static int check_title(const struct section *own, struct err *err)
     return 0;
 }
 
+static const struct section *section_of(const struct section *own, const struct section *defaults,
+                                        const char *name)
+{
+    return setting_of(own, name)->count > 0 || defaults == NULL ? own : defaults;
+}
+
+/* With a pin alone nobody looks at the list: who writes both believes that somebody does. */
+static int check_revocation(const struct section *own, const struct section *defaults,
+                            const struct account *account, struct err *err)
+{
+    const struct section *from = section_of(own, defaults, "tls_crl_file");
+    const struct setting *crl = setting_of(from, "tls_crl_file");
+    if (account->trust != ACCOUNT_TRUST_PIN || crl->count == 0 ||
+        from != section_of(own, defaults, "tls_trust")) {
+        return 0;
+    }
+    return err_set(err, ERR_CONFIG,
+                   "%s:%u: tls_crl_file counts only with tls_trust = ca or both; take one of them "
+                   "out",
+                   crl->file, crl->line);
+}
+
 /* Two pins of which none counts are a trap, unless `defaults` and the account differ on purpose. */
 static int check_tls(const struct section *own, const struct section *defaults,
                      const struct account *account, struct err *err)
@@ -285,7 +307,11 @@ static int check_whole(const struct section *own, const struct section *defaults
         return err_set(err, ERR_CONFIG, "%s:%u: account \"%s\" has no %s", own->file, own->line,
                        own->title, missing);
     }
-    return check_tls(own, defaults, account, err) == 0 ? check_way(own, account, err) : -1;
+    if (check_tls(own, defaults, account, err) != 0 ||
+        check_revocation(own, defaults, account, err) != 0) {
+        return -1;
+    }
+    return check_way(own, account, err);
 }
 
 static struct account *new_account(const char *title)

@@ -131,6 +131,43 @@ ALL="PLAIN LOGIN CRAM-MD5 DIGEST-MD5 SCRAM-SHA-1 SCRAM-SHA-256"
     one_line '[nN][tT][lL][mM]'
 }
 
+@test "a mechanism whose plugin is not installed: 77, and the package that has it; an unknown one: 78" {
+    mkdir "$T/none"
+    FP_ENV=(SASL_PATH="$T/none")
+    local name package
+    while read -r name package; do
+        more_popd "PLAIN GSSAPI SCRAM-SHA-256 OTP NTLM"
+        tls_rc "auth = \"$name\""
+        want 77
+        account_line "no plugin for $name here; install it \(Debian: $package\), "
+        nothing_told
+        popd_stop
+        rm -rf "$PLOG"
+    done <<END
+gssapi libsasl2-modules-gssapi-mit
+SCRAM-SHA-256 libsasl2-modules
+ntlm libsasl2-modules
+otp libsasl2-modules-otp
+END
+    # auto has USER over TLS; without it, it wants one of them
+    popd_start 'set auth "PLAIN CRAM-MD5"'
+    popd_rc -auth
+    want 77
+    account_line 'no plugin for plain here; install it \(Debian: libsasl2-modules\), '
+    nothing_told
+    popd_stop
+    # ours need none
+    tell m1
+    more_popd XOAUTH2
+    echo a-good-token >"$OAUTH_TOKEN"
+    tls_rc -auth -password "token_command = \"cat $OAUTH_TOKEN\""
+    want 0
+    tls_rc 'auth = { "plain", "scram-sha256" }'
+    want 78
+    one_line "$(basename "$RC"):[0-9]+: auth is .* plain, login, cram-md5, digest-md5, ntlm, scram-sha-1"
+    one_line 'not .scram-sha256.$'
+}
+
 @test "passwords: 240 octets, and odd ones" {
     real
     local mech

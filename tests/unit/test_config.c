@@ -278,7 +278,10 @@ static void test_values(void)
     refused_setting("pipelining = yes", "auto, on or off");
     refused_setting("tls_trust = yes", "ca, pin or both");
     refused_setting("tls_min_version = 1.1", "1.2 or 1.3");
-    refused_setting("tls_pin = abc", "SHA-256");
+    refused_setting("tls_pin = abc", "44 characters of base64 or 64 hexadecimal digits as fetchpop "
+                                     "--print-pin shows it, not \"abc\"");
+    refused_setting("tls_pin = \"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFV=\"", "--print-pin");
+    refused_setting("tls_pin = \"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=47DE\"", "--print-pin");
     refused_setting("auth = { auto, plain }", "auto alone");
     refused_setting("auth = \"plain login\"", "auth is a name, or a list such as");
     refused_setting("auth = { plain, scram }", "digest-md5, ntlm, scram-sha-1");
@@ -361,6 +364,9 @@ static void test_whole_accounts(void)
             3, "the same mailbox as \"a\" (rc:1)");
     refused("a pin for nothing", "account a { " WHOLE "\n tls_pin = "
             "\"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\" }", 2, "tls_trust");
+    refused("a list that nobody looks at", "account a { " WHOLE "\n tls_trust = pin\n tls_pin = "
+            "\"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\"\n tls_crl_file = \"~/c\" }", 4,
+            "tls_crl_file counts only with tls_trust = ca or both");
     refused("no pin", "account a { " WHOLE "\n tls_trust = pin }", 1, "no");
     refused("a key without certificate", "account a { " WHOLE "\n tls_key_file = /k }", 1,
             "without tls_cert_file");

@@ -48,6 +48,10 @@ int main(void)
     finds("machine pop.example.com login Alice password one", NULL);
     finds("machine other password x\ndefault login alice password two\n", "two");
     finds("machine pop.example.com login alice password one\ndefault password two\n", "one");
+    finds("default password two\nmachine pop.example.com login alice password one\n", "one");
+    finds("default password two\nmachine pop.example.com login bob password one\n", "two");
+    finds("default password two\ndefault password three\n", "two");
+    finds("default password two\nmachine pop.example.com login alice\n", "two");
     finds("default login bob password two", NULL);
     finds("machine a login alice password x # y\n#z\nmachine pop.example.com # q\npassword p\n", "p");
     finds("machine pop.example.com password \"a b\\\"c#\"\n", "a b\"c#");
@@ -55,6 +59,7 @@ int main(void)
     finds("macdef init\ncd machine pop.example.com password wrong\n\n"
           "machine pop.example.com password right\n", "right");
     refuses("machine", "netrc:1: a value is missing");
+    refuses("default password two\nmachine x\npasword y", "netrc:3: neither machine");
     refuses("machine x\n\npasword y", "netrc:3: neither machine");
     refuses("machine pop.example.com password one login", "netrc:1: a value");
     refuses("machine pop.example.com\npassword \"one\n", "netrc:2: a \"");
