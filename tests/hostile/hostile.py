@@ -87,6 +87,10 @@ class Case:
     long: bool = False              # only with FP_LONG
 
 
+class Skip(Exception):
+    """Raised by a case's `before`: what it needs is not here. The text says what."""
+
+
 class Run:
     """One run of the program: its end, its words, its time, its memory."""
 
@@ -132,6 +136,7 @@ class World:
         self.maildir = os.path.join(self.top, "mail")
         self.state = os.path.join(self.top, "state")
         self.server = None
+        self.servers = []       # of all sessions, in order
         self.run_ = None
         self.said = []          # faults that a case's own functions have found
         self.foreign = set()    # files in tmp/ that are not ours
@@ -213,6 +218,7 @@ class World:
     def session(self, script, args=(), seconds=SECONDS):
         """A run against a server with this script, over the same mailbox and port."""
         self.server = popd.Server(self.box, script=script, port=self.port, **self.settings())
+        self.servers.append(self.server)
         with self.server:
             self.port = self.server.port
             self.write_rc()
@@ -374,6 +380,8 @@ def try_case(job):
             bad += honest(world)
         finally:
             world.close()
+    except Skip as why:
+        return index, str(why), 0, 0
     except Exception as e:
         bad, anon = ["%s: %s" % (type(e).__name__, e)], 0
     return index, bad, time.monotonic() - start, anon
@@ -391,9 +399,9 @@ def make_certificate(folder):
     return cert, key
 
 
-def parse(argv):
+def parse(argv, jobs):
     p = argparse.ArgumentParser(description="Speaks TAP. The program is $FETCHPOP.")
-    p.add_argument("--jobs", type=int, default=2)
+    p.add_argument("--jobs", type=int, default=jobs)
     p.add_argument("--fetchpop", default=os.environ.get("FETCHPOP"))
     p.add_argument("--only", default="", help="cases whose name holds this")
     p.add_argument("--time", action="store_true", help="say how long each took, and its memory")
@@ -406,8 +414,9 @@ def parse(argv):
     return options
 
 
-def main(cases, argv=None):
-    options = parse(argv)
+def main(cases, argv=None, jobs=2):
+    """`jobs` cases at once: as many as wait for timeouts rather than compute."""
+    options = parse(argv, jobs)
     doubles = [n for n, times in Counter(c.name for c in cases).items() if times > 1]
     assert not doubles, doubles
     options.cases = [c for c in cases if options.only in c.name and (LONG or not c.long)]
@@ -420,6 +429,9 @@ def main(cases, argv=None):
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
             for index, bad, seconds, anon in pool.map(
                     try_case, [(i, options) for i in range(len(options.cases))]):
+                if isinstance(bad, str):
+                    print("ok %d - %s # SKIP %s" % (index + 1, options.cases[index].name, bad))
+                    continue
                 more = " (%.1f s, %.1f MB)" % (seconds, anon) if options.time else ""
                 print("%s %d - %s%s" % ("not ok" if bad else "ok", index + 1,
                                         options.cases[index].name.replace("#", "number"), more),

@@ -6,7 +6,7 @@ import sys
 from hostile import Case, box_of, mail, main, wire_of
 
 FORGED = b"+OK 40 octets\r\nSubject: forged\r\n\r\nforged\r\n.\r\n"
-EDGES = (1024, 8192, 16384, 32768, 65536, 131072)
+EDGES = (1024, 4096, 8192, 16384, 32768, 65536, 131072)
 BROKEN = "65 75 76"
 
 
@@ -101,6 +101,8 @@ def contents():
         Case("a header of 3 MB", box={"a": b"X: " + b"y" * 3000000 + b"\n\nz\n", "b": mail("b")}),
         Case("100000 header lines", box={"a": b"X: y\n" * 100000 + b"\nz\n", "b": mail("b")}),
         Case("a line of 20 MB", box={"a": mail("a", "x" * 20000000), "b": mail("b")}),
+        Case("a line of 100 MB", box={"a": mail("a", "x" * 100000000), "b": mail("b")},
+             seconds=60, long=True),
     ]
     return cases
 

@@ -39,6 +39,7 @@ def lines_of(kind):
     good = ["1 m001", "2 m002", "3 m003"] if kind == "UIDL" else ["1 63", "2 63", "3 63"]
     value = "x" if kind == "UIDL" else "63"
     more = {
+        "number 2^31": good + ["2147483648 " + value],
         "number over 32 bits": good + ["4294967297 " + value],
         "number over 64 bits": good + ["18446744073709551617 " + value],
         "number 0": ["0 " + value] + good,
@@ -59,7 +60,7 @@ def lines_of(kind):
         "lines that are only a number": good + ["3"],
     }
     cases = [Case("%s: %s" % (kind, name), [(kind + " ", listed(*lines))],
-                  "0 65" if "beyond" in name or "32 bits" in name else "0")
+                  "0 65" if "beyond" in name or "32 bits" in name or "2^31" in name else "0")
              for name, lines in more.items()]
     for name, lines in {"a number missing": good[:1] + good[2:], "empty": [],
                         "only the last": good[2:],

@@ -196,4 +196,5 @@ if __name__ == "__main__":
     sys.exit(main(stalls() + handshakes() + deaf() + quits() + floods()
                   + [interrupt(s) for s in ((signal.SIGTERM,), (signal.SIGINT,),
                                             (signal.SIGTERM, signal.SIGTERM),
-                                            (signal.SIGINT, signal.SIGINT, signal.SIGINT))]))
+                                            (signal.SIGINT, signal.SIGINT, signal.SIGINT))],
+                  jobs=6))
