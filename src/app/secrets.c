@@ -261,7 +261,8 @@ static bool needs_no_password(const char *method)
     return false;
 }
 
-bool secrets_are_given(const struct account *account)
+/* The account names a source in the run file, or all its methods do without a password. */
+static bool are_given(const struct account *account)
 {
     if (account->password.len > 0 || account->password_command != NULL ||
         account->password_file != NULL || account->token_command != NULL) {
@@ -327,7 +328,7 @@ static int from_terminal(struct account *account, struct err *err)
 
 int secrets_find(struct account *account, const struct log *log, struct err *err)
 {
-    if (secrets_are_given(account)) {
+    if (are_given(account)) {
         return 0;
     }
     int result = from_credentials(account, log, err);

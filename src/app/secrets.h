@@ -8,14 +8,9 @@
 #ifndef FP_APP_SECRETS_H
 #define FP_APP_SECRETS_H
 
-#include <stdbool.h>
-
 #include "base/err.h"
 #include "base/log.h"
 #include "session/account.h"
-
-/* The account names a source in the run file, or all its methods do without a password. */
-bool secrets_are_given(const struct account *account);
 
 /* The parent's part: fills account->password from credentials, netrc or the terminal, if nothing is
  * given. With auth = auto it may stay empty: a Kerberos ticket or a client certificate may do, and

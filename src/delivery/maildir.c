@@ -18,6 +18,7 @@
 #include "base/file.h"
 #include "base/xalloc.h"
 #include "delivery/kind.h"
+#include "delivery/spooldir.h"
 
 enum { TMP, NEW, CUR, FOLDERS };
 static const char *const folder_names[FOLDERS] = {"tmp", "new", "cur"};
@@ -173,19 +174,10 @@ static const char *folder(const struct deliver *deliver)
     return maildir->path[TMP];
 }
 
-static void add_escaped(struct buf *out, const char *text)
-{
-    size_t cap = STR_ESCAPED_MAX(strlen(text));
-    char *escaped = xmalloc(cap);
-    str_escape(str_from(text), escaped, cap);
-    buf_addf(out, "%s", escaped);
-    free(escaped);
-}
-
 static void place(const struct deliver *deliver, struct buf *out)
 {
     buf_addf(out, "maildir ");
-    add_escaped(out, deliver->settings->where);
+    spooldir_add_word(out, deliver->settings->where);
 }
 
 static int make_marker(struct deliver *deliver, struct err *err)
@@ -233,11 +225,11 @@ static void receipt(const struct deliver *deliver, const struct parcel *parcel, 
 {
     const struct maildir *maildir = deliver->state;
     buf_addf(out, "maildir %llu ", (unsigned long long)parcel->octets);
-    add_escaped(out, parcel->name);
+    spooldir_add_word(out, parcel->name);
     buf_addf(out, " ");
-    add_escaped(out, maildir->marker);
+    spooldir_add_word(out, maildir->marker);
     buf_addf(out, " ");
-    add_escaped(out, maildir->where);
+    spooldir_add_word(out, maildir->where);
 }
 
 static int publish_one(struct maildir *maildir, const char *name, struct err *err)
@@ -399,14 +391,11 @@ static int settle(const struct deliver_settings *settings, const struct maildir 
     return 0;
 }
 
+/* A path that cannot be is one where nothing is found. */
 static char *path_of(struct str escaped)
 {
-    char *path = xmalloc(escaped.len + 1);
-    size_t len = 0;
-    if (str_unescape(escaped, path, escaped.len, &len) < 0)
-        len = 0;
-    path[len] = '\0';
-    return path;
+    char *path = spooldir_word(escaped);
+    return path != NULL ? path : xstrdup("");
 }
 
 static int check(const struct deliver_settings *settings, struct deliver_claim *claims, size_t n,

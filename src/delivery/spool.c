@@ -45,7 +45,8 @@ void spool_name(struct spool_names *names, char mark, char out[SPOOL_NAME_MAX])
              now.tv_nsec / 1000, names->pid, mark, ++names->count, names->mailbox, names->host);
 }
 
-bool spool_is_own(const char *name, const char *mailbox)
+/* A file name (flags of maildir(5) behind ':' allowed) that spool_name made for this mailbox. */
+static bool is_own(const char *name, const char *mailbox)
 {
     const char *dot = strchr(name, '.');
     if (dot == NULL || dot == name || strspn(name, "0123456789") != (size_t)(dot - name))
@@ -199,7 +200,7 @@ int spool_sweep(int folder, const char *folder_path, const char *mailbox,
     }
     *removed = 0;
     for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
-        if (!spool_is_own(entry->d_name, mailbox) || (keep != NULL && keep(ctx, entry->d_name)))
+        if (!is_own(entry->d_name, mailbox) || (keep != NULL && keep(ctx, entry->d_name)))
             continue;
         if (unlinkat(folder, entry->d_name, 0) == 0)
             ++*removed;

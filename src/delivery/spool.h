@@ -60,10 +60,6 @@ void spool_names_init(struct spool_names *names, const char *mailbox);
  * 'B' for the marker of a session. */
 void spool_name(struct spool_names *names, char mark, char out[SPOOL_NAME_MAX]);
 
-/* True if a file name (flags of maildir(5) behind ':' allowed) is one that spool_name made for this
- * mailbox. */
-bool spool_is_own(const char *name, const char *mailbox);
-
 /* Creates the file `name` in folder (0600, exclusive) and a parcel for it. ERR_CREATE, ERR_IO,
  * ERR_AGAIN (disk full). */
 int spool_begin(struct parcel **out, int folder, const char *folder_path, struct spool_names *names,

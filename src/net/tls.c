@@ -415,11 +415,6 @@ enum tls_want tls_write(struct tls *tls, const void *from, size_t len, size_t *d
     return outcome(tls, 0, err);
 }
 
-bool tls_has_pending(const struct tls *tls)
-{
-    return SSL_has_pending(tls->ssl) == 1;
-}
-
 void tls_close_notify(struct tls *tls)
 {
     if (!tls->done || tls->dead)

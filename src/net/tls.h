@@ -59,9 +59,6 @@ enum tls_want tls_read(struct tls *tls, void *to, size_t cap, size_t *done, stru
 enum tls_want tls_write(struct tls *tls, const void *from, size_t len, size_t *done,
                         struct err *err);
 
-/* Decrypted or buffered bytes may be had without the socket becoming readable. */
-bool tls_has_pending(const struct tls *tls);
-
 /* Sends close_notify without waiting; best effort. */
 void tls_close_notify(struct tls *tls);
 

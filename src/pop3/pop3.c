@@ -41,9 +41,8 @@ static const struct verb {
     [POP3_UIDL] = {"UIDL", true},      [POP3_LIST] = {"LIST", true},
     [POP3_TOP] = {"TOP", true},        [POP3_RETR] = {"RETR", true},
     [POP3_DELE] = {"DELE", false},     [POP3_NOOP] = {"NOOP", false},
-    [POP3_STAT] = {"STAT", false},     [POP3_RSET] = {"RSET", false},
-    [POP3_CAPA] = {"CAPA", true},      [POP3_UIDL_ONE] = {"UIDL", false},
-    [POP3_LIST_ONE] = {"LIST", false},
+    [POP3_STAT] = {"STAT", false},     [POP3_CAPA] = {"CAPA", true},
+    [POP3_UIDL_ONE] = {"UIDL", false}, [POP3_LIST_ONE] = {"LIST", false},
 };
 
 struct pop3 *pop3_new(struct conn *conn, struct log *log)
@@ -270,13 +269,6 @@ bool pop3_has_room(const struct pop3 *pop3)
 unsigned pop3_outstanding(const struct pop3 *pop3)
 {
     return pop3->count;
-}
-
-void pop3_expect(const struct pop3 *pop3, enum pop3_verb *verb, uint32_t *number)
-{
-    assert(pop3->count > 0);
-    *verb = pop3->queue[pop3->head].verb;
-    *number = pop3->queue[pop3->head].number;
 }
 
 int pop3_put(struct pop3 *pop3, enum pop3_verb verb, uint32_t number, struct err *err)

@@ -33,7 +33,6 @@ enum pop3_verb {
     POP3_DELE,
     POP3_NOOP,
     POP3_STAT,
-    POP3_RSET,
     POP3_CAPA,
     POP3_UIDL_ONE, /* UIDL n and LIST n: one line */
     POP3_LIST_ONE
@@ -91,8 +90,6 @@ void pop3_set_window(struct pop3 *pop3, unsigned window);
 bool pop3_has_room(const struct pop3 *pop3);
 unsigned pop3_outstanding(const struct pop3 *pop3);
 int pop3_put(struct pop3 *pop3, enum pop3_verb verb, uint32_t number, struct err *err);
-/* Which command's answer comes next. Only with something outstanding. */
-void pop3_expect(const struct pop3 *pop3, enum pop3_verb *verb, uint32_t *number);
 
 /* How the lines of a listing, and bodies, are handed over while they stream in. */
 struct pop3_taker {
