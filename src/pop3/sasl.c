@@ -202,23 +202,67 @@ static void *move(void *memory, size_t size)
 #endif
 }
 
-/* Loads the library's plugins and adds ours, once in a process: sasl_client_init counts by itself,
- * and whether ours are there is asked of the library, so that no state of ours is needed. There is
- * no sasl_client_done anywhere: it unloads plugins, and nothing is gained before exit. */
-static int load(struct err *err)
+/* Half of what loading costs is Kerberos and its libraries, a third a database for servers. Neither
+ * is loaded before somebody asks for it, the second never. */
+static bool is_kerberos(const char *mechanism)
 {
-    static const sasl_callback_t callbacks[] = {
+    return strncmp(mechanism, "GS", 2) == 0; /* GSSAPI, GSS-SPNEGO, GS2-KRB5 and its kin */
+}
+
+static bool is_one_of(const char *file, const char *const *names)
+{
+    const char *base = strrchr(file, '/');
+    for (base = base != NULL ? base + 1 : file; *names != NULL; names++) {
+        if (strstr(base, *names) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int pass_over_databases(void *context, const char *file, sasl_verify_type_t type)
+{
+    static const char *const names[] = {"sasldb", "ldapdb", "libsql", NULL};
+    (void)context;
+    return type == SASL_VRFY_PLUGIN && is_one_of(file, names) ? SASL_CONTINUE : SASL_OK;
+}
+
+static int pass_over_kerberos(void *context, const char *file, sasl_verify_type_t type)
+{
+    static const char *const names[] = {"gssapiv2", "libgs2", NULL};
+    bool unwanted = type == SASL_VRFY_PLUGIN && is_one_of(file, names);
+    return unwanted ? SASL_CONTINUE : pass_over_databases(context, file, type);
+}
+
+static bool is_loaded(const char *mechanism, bool ours)
+{
+    struct search search = {.ours = ours};
+    sasl_client_plugin_info(mechanism, note_plugin, &search);
+    return search.found;
+}
+
+/* Loads the library's plugins and adds ours, once in a process, and once more if Kerberos is asked
+ * for later: sasl_client_init counts by itself, and what is there is asked of the library, so that
+ * no state of ours is needed. No attempt is under way here: sasl_client_done may unload. */
+static int load(const char *mechanism, struct err *err)
+{
+    static const sasl_callback_t most[] = {
         {SASL_CB_LOG, CALLBACK(ignore_log), NULL},
+        {SASL_CB_VERIFYFILE, CALLBACK(pass_over_kerberos), NULL},
         {SASL_CB_LIST_END, NULL, NULL},
     };
-    struct search search = {.ours = true};
+    static const sasl_callback_t all[] = {
+        {SASL_CB_LOG, CALLBACK(ignore_log), NULL},
+        {SASL_CB_VERIFYFILE, CALLBACK(pass_over_databases), NULL},
+        {SASL_CB_LIST_END, NULL, NULL},
+    };
+    bool kerberos = is_kerberos(mechanism);
     sasl_set_alloc(take, take_cleared, move, wipe_and_free);
-    int rc = sasl_client_init(callbacks);
-    if (rc == SASL_OK) {
-        sasl_client_plugin_info("XOAUTH2", note_plugin, &search);
-        if (!search.found) {
-            rc = sasl_client_add_plugin(PLUGIN, oauth_init);
-        }
+    while (kerberos && !is_loaded(mechanism, false) && sasl_client_done() == SASL_CONTINUE) {
+    }
+    int rc = sasl_client_init(kerberos ? all : most);
+    if (rc == SASL_OK && !is_loaded("XOAUTH2", true)) {
+        rc = sasl_client_add_plugin(PLUGIN, oauth_init);
     }
     if (rc != SASL_OK) {
         return err_set(err, ERR_LOGIN, "libsasl2 does not start: %s",
@@ -238,7 +282,7 @@ bool sasl_has(const char *mechanism)
     char name[32];
     size_t len = strlen(mechanism) - (has_plus(mechanism) ? 5 : 0);
     struct search search = {.binding = has_plus(mechanism)};
-    if (len == 0 || len >= sizeof name || load(NULL) != 0) {
+    if (len == 0 || len >= sizeof name || load(mechanism, NULL) != 0) {
         return false;
     }
     memcpy(name, mechanism, len);
@@ -420,7 +464,7 @@ int sasl_start(struct sasl **sasl, const struct sasl_login *login, const char *m
                bool *has_initial, struct str *initial, struct err *err)
 {
     *sasl = NULL;
-    if (load(err) != 0) {
+    if (load(mechanism, err) != 0) {
         return -1;
     }
     struct sasl *mine = xcalloc(1, sizeof *mine);

@@ -65,9 +65,21 @@ def nothing_new(w):
     w.need(not of(calls, SASL), "USER and PASS load SASL plugins", of(calls, SASL)[:3])
 
 
+def plain(w):
+    """A server that offers all there is: the password goes by PLAIN; Kerberos is for those who have
+    no password, and the databases of libsasl2 are for servers."""
+    w.fill(1)
+    run, calls = traced(w, auth="plain", script='set auth "GSSAPI PLAIN LOGIN"')
+    w.need(run.status == 0 and run.sent("AUTH"), "logged in with PLAIN", run)
+    w.need(of(calls, SASL), "the trace has nothing to show", calls[-5:])
+    heavy = of(calls, re.compile(r"gssapi|libgs2|krb5|sasldb|libdb-"))
+    w.need(not heavy, "loaded for PLAIN", heavy[:3])
+
+
 CASES = [
     ("a server that is not there: no OpenSSL, no SASL, no CA file, no flush", refused),
     ("a poll with nothing new flushes nothing; USER and PASS load no plugin", nothing_new),
+    ("PLAIN: neither Kerberos nor databases are loaded", plain),
 ]
 
 if __name__ == "__main__":

@@ -244,6 +244,31 @@ static struct sasl_login login_with(const struct secret *secret)
                                .secure = true};
 }
 
+/* What a process that has asked for nothing else is told. */
+static bool has_at_first(const char *mechanism)
+{
+    int status = -1;
+    pid_t child = fork();
+    if (child == 0) {
+        _exit(sasl_has(mechanism) ? 1 : 0);
+    }
+    waitpid(child, &status, 0);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 1;
+}
+
+static void test_kerberos_later(void)
+{
+    bool here = has_at_first("GSSAPI");
+    if (!here) {
+        printf("# no Kerberos plugin here (Debian: libsasl2-modules-gssapi-mit)\n");
+    }
+    ok(sasl_has("PLAIN"), "without Kerberos at first");
+    is_int(sasl_has("GSSAPI"), here, "with it when it is asked for");
+    is_int(sasl_has("GSSAPI"), here, "and again");
+    ok(sasl_has("PLAIN") && sasl_has("SCRAM-SHA-256") && sasl_has("XOAUTH2"),
+       "and all the others as before");
+}
+
 static void test_sasl(void)
 {
     struct secret secret = {NULL, 0};
@@ -748,6 +773,7 @@ int main(void)
     test_apop();
     test_oauth();
     test_json();
+    test_kerberos_later();
     test_sasl();
     test_digest_md5();
     test_binding();
