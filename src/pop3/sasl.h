@@ -53,8 +53,8 @@ struct str sasl_refusal(const struct sasl *sasl);
 
 void sasl_end(struct sasl *sasl); /* NULL is fine; wipes */
 
-/* True if this build of libsasl2 has a client plugin of that name. Loads plugins at first use; those
- * for Kerberos when a mechanism with GS in front is asked for. No attempt may be under way. */
+/* True if this build of libsasl2 has a client plugin of that name. Loads plugins at first use, and
+ * Kerberos when a mechanism with GS in front is asked for. No attempt may be under way. */
 bool sasl_has(const char *mechanism);
 
 #endif
