@@ -7,26 +7,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "app/config.h"
+#include "app/daemon.h"
 #include "app/discover.h"
 #include "app/options.h"
-#include "app/paths.h"
+#include "app/outlet.h"
 #include "app/pool.h"
 #include "app/report.h"
+#include "app/roster.h"
 #include "app/secrets.h"
-#include "base/buf.h"
 #include "base/stop.h"
-#include "base/xalloc.h"
-
-#define NAMES_SHOWN 600 /* octets of the list of accounts in an error */
 
 struct app {
     struct options options;
-    struct config config;
     struct report report;
-    char *state_dir;
-    struct account **wanted; /* borrowed from config, until the pool takes them over */
-    size_t count;
+    struct outlet outlet;
+    struct roster roster;
 };
 
 /* Missing 0, 1 and 2 would be given to the next file that is opened. */
@@ -39,134 +34,7 @@ static void fill_standard(void)
     }
 }
 
-/* --- which accounts --------------------------------------------------------------------------- */
-
-static struct account *find(const struct config *config, const char *title)
-{
-    for (size_t i = 0; i < config->count; i++) {
-        if (strcmp(config->accounts[i]->title, title) == 0) {
-            return config->accounts[i];
-        }
-    }
-    return NULL;
-}
-
-static int refuse_name(const struct config *config, const char *name, struct err *err)
-{
-    struct buf names;
-    buf_init(&names, NAMES_SHOWN);
-    size_t i = 0;
-    while (i < config->count &&
-           buf_addf(&names, "%s%s", i > 0 ? ", " : "", config->accounts[i]->title) == 0) {
-        i++;
-    }
-    err_set(err, ERR_USAGE, "no account \"%.80s\" in the run file; it has %.*s%s", name,
-            (int)names.len, names.data != NULL ? names.data : "",
-            i < config->count ? " and more" : "");
-    buf_free(&names);
-    return -1;
-}
-
-static bool is_wanted(const struct app *app, const struct account *account)
-{
-    for (size_t i = 0; i < app->count; i++) {
-        if (app->wanted[i] == account) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static int choose(struct app *app, struct err *err)
-{
-    const struct options *options = &app->options;
-    const struct config *config = &app->config;
-    app->wanted = xcalloc(config->count, sizeof *app->wanted);
-    for (size_t i = 0; i < options->account_count; i++) {
-        struct account *account = find(config, options->accounts[i]);
-        if (account == NULL) {
-            return refuse_name(config, options->accounts[i], err);
-        }
-        if (!is_wanted(app, account)) {
-            app->wanted[app->count++] = account;
-        }
-    }
-    for (size_t i = 0; options->account_count == 0 && i < config->count; i++) {
-        if (config->accounts[i]->enabled) {
-            app->wanted[app->count++] = config->accounts[i];
-        }
-    }
-    return 0;
-}
-
-/* The others are not needed any more, and their secrets least of all. */
-static void drop_unwanted(struct app *app)
-{
-    for (size_t i = 0; i < app->config.count; i++) {
-        if (!is_wanted(app, app->config.accounts[i])) {
-            account_free(app->config.accounts[i]);
-        }
-    }
-    free(app->config.accounts);
-    app->config.accounts = NULL;
-    app->config.count = 0;
-}
-
-static int prepare(struct app *app, struct err *err)
-{
-    char *path = paths_run_file(app->options.run_file, err);
-    int result = path == NULL ? -1 : config_read(&app->config, path, err);
-    free(path);
-    if (result != 0) {
-        return -1;
-    }
-    if (choose(app, err) != 0) {
-        app->count = 0; /* config still owns them all */
-        return -1;
-    }
-    drop_unwanted(app);
-    for (size_t i = 0; i < app->count; i++) {
-        options_apply(&app->options, app->wanted[i]);
-    }
-    app->state_dir = paths_state(app->options.state_dir, app->config.state_dir, err);
-    return app->state_dir != NULL ? 0 : -1;
-}
-
 /* --- polling ---------------------------------------------------------------------------------- */
-
-struct titled {
-    struct report *report;
-    const char *title;
-};
-
-static void log_to_report(void *ctx, enum log_level level, const char *line)
-{
-    const struct titled *to = ctx;
-    report_line(to->report, to->title, level, line);
-}
-
-/* Accounts without a secret are done with here; the others go on. */
-static void find_secrets(struct app *app)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < app->count; i++) {
-        struct account *account = app->wanted[i];
-        struct titled to = {&app->report, account->title};
-        struct log log = {.level = app->report.level, .write = log_to_report, .ctx = &to};
-        struct err err = {0};
-        if (stop_asked()) {
-            err_set(&err, ERR_STOPPED, "interrupted");
-        }
-        if (err.kind == ERR_NONE && secrets_find(account, &log, &err) == 0) {
-            app->wanted[kept++] = account;
-            continue;
-        }
-        report_result(&app->report, account->title, &(struct session_figures){0}, err.kind,
-                      err.text);
-        account_free(account);
-    }
-    app->count = kept;
-}
 
 static enum session_mode session_mode(enum options_mode mode)
 {
@@ -177,28 +45,38 @@ static enum session_mode session_mode(enum options_mode mode)
 
 static void run_pool(struct app *app, enum worker_task task)
 {
+    struct roster *roster = &app->roster;
     struct turns turns;
     turns_init(&turns, 0);
-    for (size_t i = 0; i < app->count; i++) {
-        turns_add(&turns, app->wanted[i]);
+    for (size_t i = 0; i < roster->count; i++) {
+        turns_add(&turns, roster->accounts[i]);
     }
-    app->count = 0;
+    roster->count = 0;
     struct pool_job job = {
         .task = task,
-        .state_dir = app->state_dir,
+        .state_dir = roster->state_dir,
         .mode = session_mode(app->options.mode),
-        .jobs = app->options.jobs > 0 ? app->options.jobs : app->config.jobs,
-        .max_per_server = app->config.max_per_server,
+        .jobs = roster->jobs,
+        .max_per_server = roster->max_per_server,
         .no_fork = app->options.no_fork,
     };
     pool_run(&job, &turns, &app->report);
     turns_free(&turns);
 }
 
+static void run_daemon(struct app *app)
+{
+    struct daemon_job job = {&app->options, &app->report, &app->outlet, &app->roster};
+    report_repeat(&app->report);
+    daemon_run(&job);
+    app->report.status = 0; /* told to end, it has ended well */
+}
+
 /* --- held messages ---------------------------------------------------------------------------- */
 
 struct listing {
-    struct titled to;
+    struct report *report;
+    const char *title;
     size_t lines;
 };
 
@@ -206,18 +84,19 @@ static void answer(void *ctx, const char *text)
 {
     struct listing *listing = ctx;
     listing->lines++;
-    report_answer(listing->to.report, listing->to.title, text);
+    report_answer(listing->report, listing->title, text);
 }
 
 static void show_status(struct app *app)
 {
-    for (size_t i = 0; i < app->count; i++) {
-        struct listing listing = {{&app->report, app->wanted[i]->title}, 0};
+    const struct roster *roster = &app->roster;
+    for (size_t i = 0; i < roster->count; i++) {
+        struct listing listing = {&app->report, roster->accounts[i]->title, 0};
         struct err err = {0};
-        if (session_status(app->wanted[i], app->state_dir, answer, &listing, &err) != 0) {
-            report_error(&app->report, listing.to.title, &err);
+        if (session_status(roster->accounts[i], roster->state_dir, answer, &listing, &err) != 0) {
+            report_error(&app->report, listing.title, &err);
         } else if (listing.lines == 0 && !app->options.silent) {
-            report_answer(&app->report, listing.to.title, "nothing failed, nothing held");
+            report_answer(&app->report, listing.title, "nothing failed, nothing held");
         }
     }
 }
@@ -225,12 +104,13 @@ static void show_status(struct app *app)
 static void retry(struct app *app)
 {
     const char *uidl = strcmp(app->options.retry, "all") == 0 ? NULL : app->options.retry;
+    const struct roster *roster = &app->roster;
     unsigned sum = 0;
     struct err err = {0};
-    for (size_t i = 0; i < app->count; i++) {
-        const char *title = app->wanted[i]->title;
+    for (size_t i = 0; i < roster->count; i++) {
+        const char *title = roster->accounts[i]->title;
         unsigned released = 0;
-        if (session_retry(app->wanted[i], app->state_dir, uidl, &released, &err) != 0) {
+        if (session_retry(roster->accounts[i], roster->state_dir, uidl, &released, &err) != 0) {
             report_error(&app->report, title, &err);
         } else if (released > 0 && !app->options.silent) {
             char text[80];
@@ -247,9 +127,19 @@ static void retry(struct app *app)
 
 /* --- the whole -------------------------------------------------------------------------------- */
 
+static void poll_accounts(struct app *app)
+{
+    roster_find_secrets(&app->roster, NULL, &app->report);
+    if (app->options.daemon == 0) {
+        run_pool(app, WORKER_POLL);
+    } else if (app->roster.count > 0 && !stop_asked()) {
+        run_daemon(app);
+    }
+}
+
 static void act(struct app *app)
 {
-    if (app->count == 0) {
+    if (app->roster.count == 0) {
         report_line(&app->report, NULL, FP_LOG_NOTE, "no account is enabled");
     } else if (app->options.mode == OPTIONS_STATUS) {
         show_status(app);
@@ -259,9 +149,21 @@ static void act(struct app *app)
         app->report.summaries = app->report.live = false;
         run_pool(app, WORKER_PIN);
     } else {
-        find_secrets(app);
-        run_pool(app, WORKER_POLL);
+        poll_accounts(app);
     }
+}
+
+/* Errors before this go to standard error alone. */
+static int open_outlet(struct app *app, struct err *err)
+{
+    const struct options *options = &app->options;
+    if (outlet_open(&app->outlet, options->log_file, options->syslog, err) != 0) {
+        return -1;
+    }
+    if (outlet_is_open(&app->outlet)) {
+        report_divert(&app->report, &app->outlet);
+    }
+    return 0;
 }
 
 static int run(struct app *app)
@@ -269,19 +171,16 @@ static int run(struct app *app)
     struct err err = {0};
     report_begin(&app->report, session_mode(app->options.mode), app->options.silent,
                  app->options.verbose, 0);
-    if (prepare(app, &err) != 0) {
-        report_error(&app->report, NULL, &err);
+    if (open_outlet(app, &err) != 0 || roster_read(&app->roster, &app->options, &err) != 0) {
+        report_refusal(&app->report, &err);
     } else {
-        app->report.total = app->count;
+        app->report.total = app->roster.count;
         act(app);
     }
-    for (size_t i = 0; i < app->count; i++) {
-        account_free(app->wanted[i]);
-    }
-    free(app->wanted);
-    free(app->state_dir);
-    config_free(&app->config);
-    return report_end(&app->report);
+    roster_free(&app->roster);
+    int status = report_end(&app->report);
+    outlet_close(&app->outlet);
+    return status;
 }
 
 static int print(void (*printer)(FILE *to))
@@ -325,6 +224,9 @@ int app_run(int argc, char **argv)
         return discover(app.options.discover);
     }
     stop_install();
+    if (app.options.daemon > 0) {
+        stop_listen();
+    }
     secrets_guard();
     return run(&app);
 }

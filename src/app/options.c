@@ -12,7 +12,7 @@
 #define MANY 4000000
 
 /* Values of options without a letter. */
-enum { DRY_RUN = 256, NO_FORK, STATE_DIR, STATUS, RETRY, PRINT_PIN, DISCOVER, HELP };
+enum { DRY_RUN = 256, NO_FORK, STATE_DIR, STATUS, RETRY, PRINT_PIN, DISCOVER, SYSLOG, HELP };
 
 struct option_row {
     const char *name;
@@ -40,6 +40,9 @@ static const struct option_row ROWS[] = {
     {"print-pin", no_argument, PRINT_PIN, "    --print-pin", "show the pin of an account's server"},
     {"discover", required_argument, DISCOVER, "    --discover ADDRESS",
      "ask the DNS for the server of an address"},
+    {"daemon", required_argument, 'd', "-d, --daemon SECONDS", "poll again and again, until TERM"},
+    {"logfile", required_argument, 'L', "-L, --logfile FILE", "append what is said to this file"},
+    {"syslog", no_argument, SYSLOG, "    --syslog", "say it to syslog"},
     {"silent", no_argument, 's', "-s, --silent", "print errors only"},
     {"verbose", no_argument, 'v', "-v, --verbose", "show the conversation with the server"},
     {"no-fork", no_argument, NO_FORK, "    --no-fork", "work in this process, for a debugger"},
@@ -61,14 +64,12 @@ static const struct {
     int letter;
     const char *why;
 } RESERVED[] = {
-    {'d', "there is no daemon yet; run fetchpop from cron or a timer"},
     {'e', "batches are sized by fetchpop itself"},
     {'i', "the journals' place is --state-dir"},
-    {'L', "there is no log file yet; redirect standard error"},
     {'n', "headers are never rewritten"},
     {'p', "the protocol is POP3"},
     {'P', "the port is in the run file"},
-    {'q', "there is no daemon to end; -s is silent"},
+    {'q', "to end a daemon, send it TERM; -s is silent"},
     {'Q', "it has no meaning yet"},
     {'r', "there are no folders in POP3; the run file is -f"},
     {'S', "mail goes to a maildir, an mbox or a command, not to SMTP"},
@@ -114,6 +115,17 @@ static int read_timeout(struct options *options, const char *text, struct err *e
         options->timeout > DAY) {
         return err_set(err, ERR_USAGE,
                        "--timeout takes a duration from 1s to 1d, such as 60s, not \"%.60s\"",
+                       text);
+    }
+    return 0;
+}
+
+static int read_daemon(struct options *options, const char *text, struct err *err)
+{
+    if (str_duration(str_from(text), &options->daemon) != 0 || options->daemon < 1 ||
+        options->daemon > DAY) {
+        return err_set(err, ERR_USAGE,
+                       "--daemon takes a duration from 1s to 1d, such as 300 or 5m, not \"%.60s\"",
                        text);
     }
     return 0;
@@ -168,6 +180,11 @@ static int take_value(struct options *options, int letter, const char *value, st
         return read_mda(options, value, err);
     case 't':
         return read_timeout(options, value, err);
+    case 'd':
+        return read_daemon(options, value, err);
+    case 'L':
+        options->log_file = value;
+        return value[0] != '\0' ? 0 : err_set(err, ERR_USAGE, "--logfile needs the path of a file");
     case 'j':
         return read_count("--jobs", value, 1000, &options->jobs, err);
     case 'f':
@@ -204,6 +221,8 @@ static bool *flag_of(struct options *options, int letter)
         return &options->verbose;
     case NO_FORK:
         return &options->no_fork;
+    case SYSLOG:
+        return &options->syslog;
     default:
         return NULL;
     }
@@ -261,6 +280,23 @@ static const char *name_of(int letter)
     return "?";
 }
 
+/* What polls once, or asks for an answer, has no meaning again and again. */
+static int check_daemon(const struct options *options, struct err *err)
+{
+    if (options->mode != OPTIONS_POLL) {
+        return err_set(err, ERR_USAGE, "--daemon polls; it goes with none of --check, --dry-run, "
+                       "--status, --retry, --print-pin and --discover");
+    }
+    if (options->no_fork) {
+        return err_set(err, ERR_USAGE, "--daemon needs workers, --no-fork has none; give one");
+    }
+    if (options->all) {
+        return err_set(err, ERR_USAGE, "--all with --daemon would fetch everything again in each "
+                       "poll; give one");
+    }
+    return 0;
+}
+
 static int check_together(const struct options *options, struct err *err)
 {
     if (options->keep && options->no_keep) {
@@ -275,7 +311,7 @@ static int check_together(const struct options *options, struct err *err)
     if (options->mode == OPTIONS_DISCOVER && options->account_count > 0) {
         return err_set(err, ERR_USAGE, "--discover takes one address, and no account");
     }
-    return 0;
+    return options->daemon > 0 ? check_daemon(options, err) : 0;
 }
 
 static void rewind_getopt(void)
@@ -293,7 +329,7 @@ static void rewind_getopt(void)
 
 int options_parse(struct options *options, int argc, char **argv, struct err *err)
 {
-    static const char LETTERS[] = ":cakKFl:B:m:t:j:f:svVNU";
+    static const char LETTERS[] = ":cakKFl:B:m:t:j:f:d:L:svVNU";
     struct option longs[LONG_MAX_COUNT];
     fill_long(longs);
     *options = (struct options){.mode = OPTIONS_POLL};

@@ -30,13 +30,14 @@ enum options_mode {
 /* All texts are borrowed from argv. */
 struct options {
     enum options_mode mode;
-    const char *run_file, *state_dir, *mda, *retry, *discover;
-    bool all, keep, no_keep, flush, silent, verbose, no_fork;
+    const char *run_file, *state_dir, *mda, *retry, *discover, *log_file;
+    bool all, keep, no_keep, flush, silent, verbose, no_fork, syslog;
     bool has_max_size;
     uint64_t max_size;
     unsigned max_messages; /* 0: not given */
     unsigned jobs;         /* 0: not given */
     int64_t timeout;       /* seconds; 0: not given */
+    int64_t daemon;        /* seconds between two polls; 0: poll once */
     char **accounts;       /* the names behind the options */
     size_t account_count;
 };

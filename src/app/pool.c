@@ -24,6 +24,7 @@
 #define END_MS 5000      /* from the end of its pipe to the end of the process */
 #define EVENTS_AT_ONCE 64
 #define WAIT_MAX_MS 3600000
+#define DAY_MS (24 * 3600 * 1000)
 
 enum ending { ENDING_OF_ITSELF, ENDING_LATE, ENDING_KILLED };
 
@@ -112,6 +113,20 @@ static struct worker_job worker_job(const struct pool *pool, struct turn *turn)
     };
 }
 
+/* A poll without a result. Where it happens in each poll of a daemon, once a day is enough. */
+static void report_lost(struct pool *pool, struct turn *turn, const struct err *err)
+{
+    int64_t now = clock_ms();
+    if (err->kind != ERR_STOPPED) {
+        if (turn->lost_told != 0 && now - turn->lost_told < DAY_MS) {
+            return;
+        }
+        turn->lost_told = now;
+    }
+    report_result(pool->report, turn->account->title, &(struct session_figures){0}, err->kind,
+                  err->text);
+}
+
 /* --- in the worker ---------------------------------------------------------------------------- */
 
 struct pipe_end {
@@ -158,6 +173,9 @@ static void run_child(const struct pool *pool, const struct slot *slot, struct t
 #endif
     close_others(pool, slot);
     turns_forget_others(pool->turns, turn);
+    if (pool->turns->every > 0) {
+        turn->account->interval = 0; /* its turn has seen to that */
+    }
     take_null_input();
     struct pipe_end end = {fd};
     struct worker_job work = worker_job(pool, turn);
@@ -246,8 +264,7 @@ static void report_unborn(struct pool *pool, struct turn *turn, int number, int6
 {
     struct err err;
     err_errno(&err, ERR_SYSTEM, number, "no worker can be started");
-    report_result(pool->report, turn->account->title, &(struct session_figures){0}, err.kind,
-                  err.text);
+    report_lost(pool, turn, &err);
     turns_begin(pool->turns, turn, now);
     turns_end(pool->turns, turn, now);
 }
@@ -295,8 +312,7 @@ static void report_death(struct pool *pool, const struct slot *slot, int status)
         err_set(&err, ERR_WORKER, "worker ended without a result (status %d); the next run goes on",
                 WEXITSTATUS(status));
     }
-    report_result(pool->report, slot->turn->account->title, &(struct session_figures){0}, err.kind,
-                  err.text);
+    report_lost(pool, slot->turn, &err);
 }
 
 static void end_slot(struct pool *pool, struct slot *slot, int status)

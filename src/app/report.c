@@ -210,14 +210,53 @@ void report_begin(struct report *report, enum session_mode mode, bool silent, bo
     };
 }
 
+void report_divert(struct report *report, struct outlet *outlet)
+{
+    bool silent = report->level == FP_LOG_ERROR;
+    report->outlet = outlet;
+    report->live = false;
+    report->summaries = !silent;
+    report->news_only = report->mode == SESSION_POLL;
+    if (report->level == FP_LOG_WARNING) {
+        report->level = FP_LOG_NOTE;
+    }
+}
+
+void report_repeat(struct report *report)
+{
+    report->live = false;
+    report->news_only = true;
+}
+
+static void to_outlet(struct report *report, const char *title, enum log_level level,
+                      const char *text)
+{
+    char line[LINE_OCTETS];
+    snprintf(line, sizeof line, "%s%s%s", title != NULL ? title : "", title != NULL ? ": " : "",
+             text);
+    outlet_line(report->outlet, level, line);
+}
+
 void report_line(struct report *report, const char *title, enum log_level level, const char *text)
 {
     if (level > report->level) {
         return;
     }
+    if (report->outlet != NULL) {
+        to_outlet(report, title, level, text);
+        return;
+    }
     const char *who = level <= FP_LOG_WARNING ? "fetchpop: " : "";
     say(report, STDERR_FILENO, "%s%s%s%s", who, title != NULL ? title : "",
         title != NULL ? ": " : "", text);
+}
+
+void report_refusal(struct report *report, const struct err *err)
+{
+    report_error(report, NULL, err);
+    if (report->outlet != NULL) {
+        say(report, STDERR_FILENO, "fetchpop: %s", err->text);
+    }
 }
 
 void report_answer(struct report *report, const char *title, const char *text)
@@ -229,6 +268,23 @@ void report_error(struct report *report, const char *title, const struct err *er
 {
     report->status = err_worst(report->status, err_status(err->kind));
     report_line(report, title, FP_LOG_ERROR, err->text);
+}
+
+static void summarise(struct report *report, const char *title,
+                      const struct session_figures *figures, enum err_kind kind)
+{
+    bool something = figures->fetched > 0 || figures->deleted > 0;
+    bool went_well = kind == ERR_NONE || kind == ERR_MESSAGE;
+    if (!report->summaries || (!something && (!went_well || report->news_only))) {
+        return;
+    }
+    char line[200];
+    spell(report, figures, line, sizeof line);
+    if (report->outlet != NULL) {
+        to_outlet(report, title, FP_LOG_NOTE, line);
+    } else {
+        report_answer(report, title, line);
+    }
 }
 
 void report_result(struct report *report, const char *title, const struct session_figures *figures,
@@ -244,12 +300,7 @@ void report_result(struct report *report, const char *title, const struct sessio
     if (kind != ERR_NONE && text[0] != '\0') { /* without words: they were said where it happened */
         report_line(report, title, FP_LOG_ERROR, text);
     }
-    bool something = figures->fetched > 0 || figures->deleted > 0;
-    if (report->summaries && (kind == ERR_NONE || kind == ERR_MESSAGE || something)) {
-        char line[200];
-        spell(report, figures, line, sizeof line);
-        report_answer(report, title, line);
-    }
+    summarise(report, title, figures, kind);
 }
 
 int report_end(struct report *report)

@@ -3,7 +3,8 @@
  *
  * To a terminal: one status line, redrawn in place while there is work, and one summary line an
  * account. Not to a terminal: nothing unless something is wrong. Lines are written whole, errors
- * and warnings to standard error as `fetchpop: ACCOUNT: text`. It also adds up the exit status.
+ * and warnings to standard error as `fetchpop: ACCOUNT: text`. With an outlet (a log file, syslog)
+ * they go there instead. It also adds up the exit status.
  */
 #ifndef FP_APP_REPORT_H
 #define FP_APP_REPORT_H
@@ -12,14 +13,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "app/outlet.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "session/session.h"
 
 struct report {
+    struct outlet *outlet; /* borrowed; NULL: standard output and error */
     enum log_level level;
     enum session_mode mode;
     bool summaries;     /* one line an account */
+    bool news_only;     /* but none where nothing has happened */
     bool live;          /* the status line */
     bool shown;         /* it is on the screen now */
     int64_t started;    /* clock_ms() of the first figures, 0: none yet */
@@ -35,10 +39,20 @@ struct report {
 void report_begin(struct report *report, enum session_mode mode, bool silent, bool verbose,
                   size_t total);
 
+/* Lines and summaries go to this outlet from now on, which says more than an unwatched standard
+ * error. */
+void report_divert(struct report *report, struct outlet *outlet);
+
+/* Accounts are polled again and again: no status line, and summaries of what is new alone. */
+void report_repeat(struct report *report);
+
+/* The run ends before it has begun. Told on standard error, wherever else lines go. */
+void report_refusal(struct report *report, const struct err *err);
+
 /* One line about an account (title NULL: about the run). */
 void report_line(struct report *report, const char *title, enum log_level level, const char *text);
 
-/* A line that was asked for, to standard output. */
+/* A line that was asked for, to standard output in any case. */
 void report_answer(struct report *report, const char *title, const char *text);
 
 /* The figures of all accounts that are being polled, added up: redraws the status line, at most

@@ -323,10 +323,22 @@ static int from_terminal(struct account *account, struct err *err)
     char *prompt = xasprintf("Password for %s at %s: ", account->user, account->server);
     int result = tty_ask(prompt, &account->password, err);
     free(prompt);
+    account->password_typed = result == 1;
     return result;
 }
 
-int secrets_find(struct account *account, const struct log *log, struct err *err)
+/* 1: taken; 0: nothing was typed. */
+static int from_before(struct account *account, const struct account *before)
+{
+    if (before == NULL || !before->password_typed) {
+        return 0;
+    }
+    account->password_typed = true;
+    return secret_set(&account->password, secret_str(&before->password)) == 0 ? 1 : 0;
+}
+
+static int find(struct account *account, bool may_ask, const struct account *before,
+                const struct log *log, struct err *err)
 {
     if (are_given(account)) {
         return 0;
@@ -336,14 +348,25 @@ int secrets_find(struct account *account, const struct log *log, struct err *err
         result = from_netrc(account, log, err);
     }
     if (result == 0) {
-        result = from_terminal(account, err);
+        result = may_ask ? from_terminal(account, err) : from_before(account, before);
     }
     if (result == 0 && !may_do_without(account)) {
-        return err_set(err, ERR_CONFIG,
-                       "no password, and no terminal to ask on; add password_command or "
-                       "password_file to the run file");
+        return err_set(err, ERR_CONFIG, "no password, and %s; add password_command or "
+                       "password_file to the run file",
+                       may_ask ? "no terminal to ask on" : "a daemon asks only when it starts");
     }
     return result < 0 ? -1 : 0;
+}
+
+int secrets_find(struct account *account, const struct log *log, struct err *err)
+{
+    return find(account, true, NULL, log, err);
+}
+
+int secrets_find_again(struct account *account, const struct account *before,
+                       const struct log *log, struct err *err)
+{
+    return find(account, false, before, log, err);
 }
 
 /* --- keeping them in -------------------------------------------------------------------------- */

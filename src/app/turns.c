@@ -1,6 +1,7 @@
 #include "app/turns.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -22,14 +23,20 @@ void turns_free(struct turns *turns)
     turns_init(turns, turns->every);
 }
 
+static void append(struct turns *turns, struct turn *turn)
+{
+    turn->next = NULL;
+    *turns->end = turn;
+    turns->end = &turn->next;
+    turns->count++;
+}
+
 void turns_add(struct turns *turns, struct account *account)
 {
     struct turn *turn = xcalloc(1, sizeof *turn);
     turn->account = account;
     turn->due = clock_ms();
-    *turns->end = turn;
-    turns->end = &turn->next;
-    turns->count++;
+    append(turns, turn);
 }
 
 struct turn *turns_due(const struct turns *turns, int64_t now,
@@ -60,11 +67,18 @@ int64_t turns_next(const struct turns *turns, int64_t now)
 void turns_begin(struct turns *turns, struct turn *turn, int64_t now)
 {
     turn->running = true;
+    turn->hurried = false;
     turn->begun = now;
     turns->running++;
     if (turns->every == 0) {
         account_wipe(turn->account);
     }
+}
+
+static void free_turn(struct turn *turn)
+{
+    account_free(turn->account);
+    free(turn);
 }
 
 static void drop(struct turns *turns, struct turn *turn)
@@ -78,8 +92,13 @@ static void drop(struct turns *turns, struct turn *turn)
         turns->end = at;
     }
     turns->count--;
-    account_free(turn->account);
-    free(turn);
+    turns->leaving -= turn->leaving;
+    free_turn(turn);
+}
+
+static int64_t interval_ms(const struct turns *turns, const struct account *account)
+{
+    return (account->interval > 0 ? account->interval : turns->every) * 1000;
 }
 
 /* 0 to max, as chance has it; without any it is the middle. */
@@ -93,8 +112,7 @@ static int64_t pick(int64_t max)
  * its server a pause. */
 static int64_t next_due(const struct turns *turns, const struct turn *turn, int64_t now)
 {
-    int64_t interval = turn->account->interval > 0 ? turn->account->interval : turns->every;
-    int64_t ms = interval * 1000;
+    int64_t ms = interval_ms(turns, turn->account);
     int64_t tenth = ms / 10;
     int64_t due = turn->begun + ms - tenth + pick(2 * tenth);
     return due > now + tenth ? due : now + tenth;
@@ -104,10 +122,90 @@ void turns_end(struct turns *turns, struct turn *turn, int64_t now)
 {
     turns->running -= turn->running;
     turn->running = false;
-    if (turns->every == 0) {
+    if (turns->every == 0 || turn->leaving) {
         drop(turns, turn);
+    } else if (turn->hurried) { /* once more */
+        turn->due = now;
     } else {
         turn->due = next_due(turns, turn, now);
+    }
+}
+
+void turns_hurry(struct turns *turns, int64_t now)
+{
+    for (struct turn *turn = turns->first; turn != NULL; turn = turn->next) {
+        turn->due = now;
+        turn->hurried = true;
+    }
+}
+
+/* --- another run file ------------------------------------------------------------------------- */
+
+static bool is_same(const struct account *a, const struct account *b)
+{
+    return account_compare_servers(a, b) == 0 && strcmp(a->user, b->user) == 0;
+}
+
+/* Where the turn of that mailbox hangs; the end of the list if there is none. */
+static struct turn **place(struct turn **at, const struct account *like)
+{
+    while (*at != NULL && !is_same((*at)->account, like)) {
+        at = &(*at)->next;
+    }
+    return at;
+}
+
+const struct account *turns_find(const struct turns *turns, const struct account *like)
+{
+    const struct turn *turn = turns->first;
+    while (turn != NULL && !is_same(turn->account, like)) {
+        turn = turn->next;
+    }
+    return turn != NULL ? turn->account : NULL;
+}
+
+/* Its interval may be shorter now. */
+static void change(struct turns *turns, struct turn *turn, struct account *account)
+{
+    account_free(turn->account);
+    turn->account = account;
+    turn->leaving = false;
+    int64_t latest = clock_in(interval_ms(turns, account) / 10 * 11);
+    turn->due = turn->due < latest ? turn->due : latest;
+}
+
+static void leave(struct turns *turns, struct turn *turn)
+{
+    if (turn->running) {
+        turn->leaving = true;
+        turns->leaving++;
+        append(turns, turn);
+    } else {
+        free_turn(turn);
+    }
+}
+
+void turns_replace(struct turns *turns, struct account **accounts, size_t count)
+{
+    struct turn *old = turns->first;
+    turns->first = NULL;
+    turns->end = &turns->first;
+    turns->count = turns->leaving = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct turn **at = place(&old, accounts[i]);
+        struct turn *turn = *at;
+        if (turn == NULL) {
+            turns_add(turns, accounts[i]);
+            continue;
+        }
+        *at = turn->next;
+        change(turns, turn, accounts[i]);
+        append(turns, turn);
+    }
+    while (old != NULL) {
+        struct turn *turn = old;
+        old = turn->next;
+        leave(turns, turn);
     }
 }
 

@@ -19,14 +19,17 @@ struct turn {
     struct turn *next;
     struct account *account;
     int64_t due, begun; /* clock_ms() moments; begun: of the last poll, while it runs */
+    int64_t lost_told; /* the pool's: when the loss of a worker was told last; 0: never */
     bool running;
+    bool hurried; /* somebody wants it polled now, whatever its manners */
+    bool leaving; /* not in the run file any more; gone when its poll ends */
 };
 
 struct turns {
     int64_t every; /* seconds; 0: each account is polled once */
     struct turn *first;
     struct turn **end; /* where the next one is hung */
-    size_t count, running;
+    size_t count, running, leaving;
 };
 
 /* No turn yet; `every` in seconds. */
@@ -52,6 +55,17 @@ void turns_begin(struct turns *turns, struct turn *turn, int64_t now);
 
 /* The poll is over, or could not be begun. The turn may be gone after this. */
 void turns_end(struct turns *turns, struct turn *turn, int64_t now);
+
+/* All are due now, and hurried; one that runs is polled once more after that. */
+void turns_hurry(struct turns *turns, int64_t now);
+
+/* The account of the same mailbox, or NULL; borrowed. */
+const struct account *turns_find(const struct turns *turns, const struct account *like);
+
+/* Other accounts in the place of all that are there; takes them over. Those of the same mailbox
+ * keep their turn, new ones are due at once, and what is not among them goes, if it runs at its
+ * end. */
+void turns_replace(struct turns *turns, struct account **accounts, size_t count);
 
 /* In a worker: frees all accounts but this one. Nothing else may be done with turns then. */
 void turns_forget_others(struct turns *turns, const struct turn *own);

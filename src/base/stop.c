@@ -8,6 +8,7 @@
 #define COUNT_MAX 100
 
 static volatile sig_atomic_t count;
+static volatile sig_atomic_t hup, usr1;
 
 /* Written once, before count leaves 0, and read only after that: nobody meets it half written. */
 static volatile int64_t first;
@@ -43,6 +44,43 @@ void stop_install(void)
     sigaction(SIGCHLD, &action, NULL);
 }
 
+static void note_other(int number)
+{
+    if (number == SIGHUP) {
+        hup = 1;
+    } else {
+        usr1 = 1;
+    }
+}
+
+void stop_listen(void)
+{
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = note_other;
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGHUP, &action, NULL);
+    sigaction(SIGUSR1, &action, NULL);
+}
+
+/* One that comes in between is answered, too: what it asks for is done after this. */
+static bool take(volatile sig_atomic_t *noted)
+{
+    bool was = *noted != 0;
+    *noted = 0;
+    return was;
+}
+
+bool stop_take_hup(void)
+{
+    return take(&hup);
+}
+
+bool stop_take_usr1(void)
+{
+    return take(&usr1);
+}
+
 bool stop_asked(void)
 {
     return count > 0;
@@ -68,6 +106,8 @@ void stop_hold(sigset_t *before)
     sigemptyset(&held);
     sigaddset(&held, SIGINT);
     sigaddset(&held, SIGTERM);
+    sigaddset(&held, SIGHUP);
+    sigaddset(&held, SIGUSR1);
     sigprocmask(SIG_BLOCK, &held, before);
 }
 

@@ -1,5 +1,5 @@
 /*
- * stop: INT and TERM, as one word that everybody may ask about.
+ * stop: INT and TERM, as one word that everybody may ask about; for a daemon HUP and USR1, too.
  *
  * The handler counts in one sig_atomic_t and, the first time, notes the moment; nothing else.
  * Whoever waits, waits in slices of at most STOP_SLICE_MS, so that a signal between the question
@@ -26,7 +26,14 @@ int stop_count(void); /* how many times */
 /* The earlier of deadline and, once stop was asked, the moment of the first signal + grace_ms. */
 int64_t stop_cap(int64_t deadline, int64_t grace_ms);
 
-/* For who waits long: INT and TERM are held back from stop_hold to stop_release, and come in only
+/* HUP and USR1 are noted from here on, instead of ending the process. */
+void stop_listen(void);
+
+/* Was there one since the last question? */
+bool stop_take_hup(void);
+bool stop_take_usr1(void);
+
+/* For who waits long: these four are held back from stop_hold to stop_release, and come in only
  * during stop_wait, so that none falls between a question and the wait. *before is for the other
  * two, and for the children: a forked process releases first of all. */
 void stop_hold(sigset_t *before);

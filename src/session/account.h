@@ -43,6 +43,7 @@ struct account {
 
     char *user;
     struct secret password; /* of the run file or the terminal; empty: none (yet) */
+    bool password_typed;    /* on the terminal */
     char *password_command, *password_file, *token_command;
     char **auth; /* methods, NULL-terminated; {"auto", NULL} by default */
     /* Called when the server has refused the token: 0 and password holds another one, 1: there is

@@ -88,6 +88,15 @@ static void test_letters(void)
     is_str(o.accounts[1], "two", "the second one");
     drop(&line);
 
+    o = taken(&line, "-d 5m -L log --syslog -s");
+    is_int(o.daemon, 300, "-d");
+    is_str(o.log_file, "log", "-L");
+    ok(o.syslog, "--syslog");
+    drop(&line);
+    o = taken(&line, "--daemon 86400 --logfile=log");
+    is_int(o.daemon, 86400, "--daemon takes seconds, too");
+    drop(&line);
+
     o = taken(&line, "one -Ks -- -two");
     ok(o.no_keep && o.silent, "options behind a name");
     is_int((long long)o.account_count, 2, "-- ends options");
@@ -147,7 +156,7 @@ static void test_modes(void)
 
 static void test_refused(void)
 {
-    static const char RESERVED[] = "dLeinpPqQrSuwx";
+    static const char RESERVED[] = "einpPqQrSuwx";
     for (const char *p = RESERVED; *p != '\0'; p++) {
         char text[4] = {'-', *p, '\0'};
         refused(text, "is reserved: ");
@@ -157,7 +166,21 @@ static void test_refused(void)
     refused("-Z", "no such option: -Z");
     refused("--chek", "--chek");
     refused("--sta", "--sta");
-    refused("--daemon", "--daemon");
+    refused("--daemon", "--daemon needs a value");
+    refused("-d 0", "--daemon takes a duration");
+    refused("-d 2d", "--daemon takes a duration");
+    refused("-d -1", "--daemon takes a duration");
+    refused("-d x", "not \"x\"");
+    refused("-d 60 -c", "goes with none of --check");
+    refused("--dry-run -d 60", "goes with none of");
+    refused("-d 60 --status", "goes with none of");
+    refused("-d 60 --retry x", "goes with none of");
+    refused("-d 60 --print-pin a", "goes with none of");
+    refused("-d 60 --discover a@b", "goes with none of");
+    refused("-d 60 --no-fork", "--daemon needs workers");
+    refused("-d 60 -a", "--all with --daemon");
+    refused("-L", "--logfile needs a value");
+    refused("--logfile=", "--logfile needs the path");
     refused("--check=3", "--check takes no value");
     refused("-B", "--fetchlimit needs a value");
     refused("--mda", "--mda needs a value");

@@ -316,6 +316,44 @@ static void test_stop(void)
     ok(strstr(text_of("err"), "a: interrupted; what was open") != NULL, "it says so");
 }
 
+/* A worker that dies in each poll of a daemon is told once, and polled on. */
+static void test_again(void)
+{
+    struct report report;
+    struct turns turns;
+    fflush(stdout);
+    int saved = dup(2);
+    char path[300];
+    snprintf(path, sizeof path, "%s/err", folder);
+    int errors = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    dup2(errors, 2);
+    report_begin(&report, SESSION_POLL, false, false, 2);
+    report_repeat(&report);
+    turns_init(&turns, 3600);
+    turns_add(&turns, make("a", "x", "crash"));
+    turns_add(&turns, make("b", "y", "login"));
+    struct pool_job job = {.state_dir = "/none", .mode = SESSION_POLL, .jobs = 2,
+                           .max_per_server = 1};
+    struct pool *pool = pool_new(&job, &turns, &report);
+    for (int i = 0; i < 3; i++) {
+        turns_hurry(&turns, clock_ms());
+        do {
+            pool_step(pool, clock_in(20));
+        } while (pool_running(pool) > 0);
+    }
+    is_int((int)turns.count, 2, "both stay");
+    ok(turns_next(&turns, clock_ms()) > clock_in(3000000), "and are due later");
+    pool_free(pool);
+    turns_free(&turns);
+    dup2(saved, 2);
+    close(saved);
+    close(errors);
+    is_int(count_of(text_of("err"), "a: worker died"), 1, "a death is told once");
+    is_int(count_of(text_of("err"), "b: login refused"), 3, "a result each time");
+    no_child_left("again");
+    most_running("x");
+}
+
 int main(void)
 {
     const char *tmp = getenv("TMPDIR");
@@ -334,6 +372,7 @@ int main(void)
     test_lines();
     test_secrets();
     test_stop();
+    test_again();
     char path[300];
     snprintf(path, sizeof path, "%s/out", folder);
     unlink(path);

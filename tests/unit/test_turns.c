@@ -109,9 +109,99 @@ static void test_again(void)
     turns_free(&turns);
 }
 
+static struct account *mailbox(const char *title, const char *server, const char *user)
+{
+    struct account *account = make(title, 0);
+    account->server = xstrdup(server);
+    account->user = xstrdup(user);
+    return account;
+}
+
+/* The titles in their order; a * behind one that runs, a ! behind one that is leaving. */
+static const char *list(const struct turns *turns)
+{
+    static char text[100];
+    text[0] = '\0';
+    for (const struct turn *turn = turns->first; turn != NULL; turn = turn->next) {
+        size_t len = strlen(text);
+        snprintf(text + len, sizeof text - len, "%s%s%s", turn->account->title,
+                 turn->running ? "*" : "", turn->leaving ? "!" : "");
+    }
+    return text;
+}
+
+static void test_replace(void)
+{
+    struct turns turns;
+    turns_init(&turns, 100);
+    struct account *first[] = {mailbox("a", "x", "u"), mailbox("b", "x", "v"),
+                               mailbox("c", "y", "u"), mailbox("d", "z", "u")};
+    turns_replace(&turns, first, 4);
+    is_str(list(&turns), "abcd", "all are new");
+    int64_t now = clock_ms();
+    struct turn *a = turns.first, *b = a->next, *c = b->next;
+    turns_begin(&turns, a, now);
+    turns_begin(&turns, c, now);
+    turns_begin(&turns, b, now);
+    turns_end(&turns, b, now);
+    int64_t due_b = b->due;
+
+    struct account *second[] = {mailbox("B", "X.", "v"), mailbox("e", "z", "v"),
+                                mailbox("A", "x", "u")};
+    const struct account *found = turns_find(&turns, second[0]);
+    is_str(found != NULL ? found->title : NULL, "b", "the same mailbox under another name");
+    ok(turns_find(&turns, second[1]) == NULL, "another user is another mailbox");
+    turns_replace(&turns, second, 3);
+    is_str(list(&turns), "BeA*c*!", "what runs stays till its end, what is gone is gone");
+    is_int((int)turns.count, 4, "four, with the one that leaves");
+    is_int((int)turns.leaving, 1, "one leaves");
+    is_int((int)turns.running, 2, "two run");
+    ok(turns.first->due == due_b, "a turn is kept");
+    is_str(due(&turns, clock_ms()), "e", "a new one is due at once");
+
+    struct account *third[] = {mailbox("C", "y", "u"), mailbox("B", "x", "v")};
+    third[1]->interval = 10;
+    turns_replace(&turns, third, 2);
+    is_str(list(&turns), "C*BA*!", "back before its end: it was never away");
+    ok(turns.first->next->due <= clock_in(11000), "a shorter interval counts from now on");
+    turns_end(&turns, a, now);
+    is_str(list(&turns), "C*B", "what leaves is gone at its end");
+    turns_end(&turns, c, now);
+    is_int((int)turns.running, 0, "nothing runs");
+    turns_replace(&turns, NULL, 0);
+    is_str(list(&turns), "", "none is left");
+    turns_add(&turns, mailbox("f", "y", "u"));
+    is_str(list(&turns), "f", "and one can come");
+    turns_free(&turns);
+}
+
+static void test_hurry(void)
+{
+    struct turns turns;
+    turns_init(&turns, 100);
+    turns_add(&turns, make("a", 0));
+    int64_t now = clock_ms() + 10;
+    struct turn *turn = turns.first;
+    turns_begin(&turns, turn, now);
+    turns_hurry(&turns, now);
+    turns_hurry(&turns, now);
+    is_str(due(&turns, now), "none", "not twice at once");
+    turns_end(&turns, turn, now + 5);
+    is_str(due(&turns, now + 5), "a", "but again at its end");
+    ok(turn->hurried, "in a hurry");
+    turns_begin(&turns, turn, now + 5);
+    turns_end(&turns, turn, now + 6);
+    is_str(due(&turns, now + 6), "none", "once");
+    turns_hurry(&turns, now + 7);
+    is_str(due(&turns, now + 7), "a", "one that waits is due now");
+    turns_free(&turns);
+}
+
 int main(void)
 {
     test_once();
     test_again();
+    test_replace();
+    test_hurry();
     return tap_done();
 }

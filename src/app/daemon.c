@@ -1,0 +1,132 @@
+#include "app/daemon.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/notify.h"
+#include "app/pool.h"
+#include "app/turns.h"
+#include "base/clock.h"
+#include "base/stop.h"
+
+struct daemon {
+    const struct daemon_job *job;
+    struct notify notify;
+    struct turns turns;
+    struct pool_job pool_job;
+    char *state_dir;
+    bool ending;
+};
+
+/* --- the run file ----------------------------------------------------------------------------- */
+
+/* Empties the roster. */
+static void take_roster(struct daemon *daemon, struct roster *roster)
+{
+    turns_replace(&daemon->turns, roster->accounts, roster->count);
+    roster->count = 0;
+    free(daemon->state_dir);
+    daemon->state_dir = roster->state_dir;
+    roster->state_dir = NULL;
+    daemon->pool_job.state_dir = daemon->state_dir;
+    daemon->pool_job.jobs = roster->jobs;
+    daemon->pool_job.max_per_server = roster->max_per_server;
+    roster_free(roster);
+}
+
+static int read_again(struct daemon *daemon, struct err *err)
+{
+    const struct options *options = daemon->job->options;
+    struct roster roster;
+    if (options->run_file != NULL && strcmp(options->run_file, "-") == 0) {
+        return err_set(err, ERR_CONFIG, "the run file came from standard input, and cannot be read "
+                       "again");
+    }
+    if (roster_read(&roster, options, err) != 0) {
+        return -1;
+    }
+    roster_find_secrets(&roster, &daemon->turns, daemon->job->report);
+    take_roster(daemon, &roster);
+    return 0;
+}
+
+static void reload(struct daemon *daemon)
+{
+    struct report *report = daemon->job->report;
+    struct err err;
+    notify_reloading(&daemon->notify);
+    if (outlet_reopen(daemon->job->outlet, &err) != 0) {
+        err_prefix(&err, "the old log file is kept");
+        report_error(report, NULL, &err);
+    }
+    if (read_again(daemon, &err) != 0) {
+        err_prefix(&err, "the old run file is kept");
+        report_error(report, NULL, &err);
+    } else {
+        char text[100];
+        snprintf(text, sizeof text, "the run file was read again; %zu account%s",
+                 daemon->turns.count, daemon->turns.count == 1 ? "" : "s");
+        report_line(report, NULL, FP_LOG_NOTE, text);
+    }
+    notify_ready(&daemon->notify);
+}
+
+/* --- the loop --------------------------------------------------------------------------------- */
+
+static void hear_signals(struct daemon *daemon)
+{
+    if (stop_asked()) {
+        if (!daemon->ending) {
+            notify_stopping(&daemon->notify);
+        }
+        daemon->ending = true;
+        return;
+    }
+    if (stop_take_hup()) {
+        reload(daemon);
+    }
+    if (stop_take_usr1()) {
+        turns_hurry(&daemon->turns, clock_ms());
+    }
+}
+
+static void tell_status(struct daemon *daemon)
+{
+    char text[NOTIFY_TEXT];
+    size_t count = daemon->turns.count - daemon->turns.leaving;
+    snprintf(text, sizeof text, "%s%zu account%s, %zu being polled",
+             daemon->ending ? "ending; " : "", count, count == 1 ? "" : "s",
+             daemon->turns.running);
+    notify_status(&daemon->notify, text);
+}
+
+static void loop(struct daemon *daemon, struct pool *pool)
+{
+    pool_step(pool, 0); /* the first polls begin, and nothing is waited for */
+    notify_ready(&daemon->notify);
+    for (;;) {
+        hear_signals(daemon);
+        if (daemon->ending && pool_running(pool) == 0) {
+            return;
+        }
+        tell_status(daemon);
+        notify_alive(&daemon->notify, clock_ms());
+        pool_step(pool, daemon->notify.next);
+    }
+}
+
+void daemon_run(const struct daemon_job *job)
+{
+    struct daemon daemon = {.job = job};
+    daemon.pool_job = (struct pool_job){.task = WORKER_POLL, .mode = SESSION_POLL};
+    notify_open(&daemon.notify);
+    turns_init(&daemon.turns, job->options->daemon);
+    take_roster(&daemon, job->roster);
+    struct pool *pool = pool_new(&daemon.pool_job, &daemon.turns, job->report);
+    loop(&daemon, pool);
+    pool_free(pool);
+    turns_free(&daemon.turns);
+    free(daemon.state_dir);
+    notify_close(&daemon.notify);
+}

@@ -1,0 +1,170 @@
+#include "app/roster.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/config.h"
+#include "app/paths.h"
+#include "app/secrets.h"
+#include "base/buf.h"
+#include "base/stop.h"
+#include "base/xalloc.h"
+
+#define NAMES_SHOWN 600 /* octets of the list of accounts in an error */
+
+/* --- which accounts --------------------------------------------------------------------------- */
+
+static struct account *find(const struct config *config, const char *title)
+{
+    for (size_t i = 0; i < config->count; i++) {
+        if (strcmp(config->accounts[i]->title, title) == 0) {
+            return config->accounts[i];
+        }
+    }
+    return NULL;
+}
+
+static int refuse_name(const struct config *config, const char *name, struct err *err)
+{
+    struct buf names;
+    buf_init(&names, NAMES_SHOWN);
+    size_t i = 0;
+    while (i < config->count &&
+           buf_addf(&names, "%s%s", i > 0 ? ", " : "", config->accounts[i]->title) == 0) {
+        i++;
+    }
+    err_set(err, ERR_USAGE, "no account \"%.80s\" in the run file; it has %.*s%s", name,
+            (int)names.len, names.data != NULL ? names.data : "",
+            i < config->count ? " and more" : "");
+    buf_free(&names);
+    return -1;
+}
+
+static bool has(const struct roster *roster, const struct account *account)
+{
+    for (size_t i = 0; i < roster->count; i++) {
+        if (roster->accounts[i] == account) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int choose(struct roster *roster, const struct config *config,
+                  const struct options *options, struct err *err)
+{
+    roster->accounts = xcalloc(config->count, sizeof *roster->accounts);
+    for (size_t i = 0; i < options->account_count; i++) {
+        struct account *account = find(config, options->accounts[i]);
+        if (account == NULL) {
+            return refuse_name(config, options->accounts[i], err);
+        }
+        if (!has(roster, account)) {
+            roster->accounts[roster->count++] = account;
+        }
+    }
+    for (size_t i = 0; options->account_count == 0 && i < config->count; i++) {
+        if (config->accounts[i]->enabled) {
+            roster->accounts[roster->count++] = config->accounts[i];
+        }
+    }
+    return 0;
+}
+
+/* The others are not needed any more, and their secrets least of all. */
+static void drop_others(struct config *config, const struct roster *roster)
+{
+    for (size_t i = 0; i < config->count; i++) {
+        if (!has(roster, config->accounts[i])) {
+            account_free(config->accounts[i]);
+        }
+    }
+    config->count = 0;
+}
+
+/* --- the whole -------------------------------------------------------------------------------- */
+
+static int fill(struct roster *roster, struct config *config, const struct options *options,
+                struct err *err)
+{
+    char *state_dir = paths_state(options->state_dir, config->state_dir, err);
+    if (state_dir == NULL || choose(roster, config, options, err) != 0) {
+        free(state_dir);
+        free(roster->accounts); /* config owns what is in it */
+        *roster = (struct roster){0};
+        return -1;
+    }
+    drop_others(config, roster);
+    for (size_t i = 0; i < roster->count; i++) {
+        options_apply(options, roster->accounts[i]);
+    }
+    roster->jobs = options->jobs > 0 ? options->jobs : config->jobs;
+    roster->max_per_server = config->max_per_server;
+    roster->state_dir = state_dir;
+    return 0;
+}
+
+int roster_read(struct roster *roster, const struct options *options, struct err *err)
+{
+    struct config config = {0};
+    *roster = (struct roster){0};
+    char *path = paths_run_file(options->run_file, err);
+    int result = path == NULL ? -1 : config_read(&config, path, err);
+    free(path);
+    if (result == 0) {
+        result = fill(roster, &config, options, err);
+        config_free(&config);
+    }
+    return result;
+}
+
+void roster_free(struct roster *roster)
+{
+    for (size_t i = 0; i < roster->count; i++) {
+        account_free(roster->accounts[i]);
+    }
+    free(roster->accounts);
+    free(roster->state_dir);
+    *roster = (struct roster){0};
+}
+
+/* --- secrets ---------------------------------------------------------------------------------- */
+
+struct titled {
+    struct report *report;
+    const char *title;
+};
+
+static void log_to_report(void *ctx, enum log_level level, const char *line)
+{
+    const struct titled *to = ctx;
+    report_line(to->report, to->title, level, line);
+}
+
+static int find_secret(struct account *account, const struct turns *before, const struct log *log,
+                       struct err *err)
+{
+    return before == NULL ? secrets_find(account, log, err)
+                          : secrets_find_again(account, turns_find(before, account), log, err);
+}
+
+void roster_find_secrets(struct roster *roster, const struct turns *before, struct report *report)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < roster->count; i++) {
+        struct account *account = roster->accounts[i];
+        struct titled to = {report, account->title};
+        struct log log = {.level = report->level, .write = log_to_report, .ctx = &to};
+        struct err err = {0};
+        if (stop_asked()) {
+            err_set(&err, ERR_STOPPED, "interrupted");
+        }
+        if (err.kind == ERR_NONE && find_secret(account, before, &log, &err) == 0) {
+            roster->accounts[kept++] = account;
+            continue;
+        }
+        report_result(report, account->title, &(struct session_figures){0}, err.kind, err.text);
+        account_free(account);
+    }
+    roster->count = kept;
+}

@@ -1,0 +1,35 @@
+/*
+ * roster: the accounts that are to be polled, from the run file and the command line.
+ */
+#ifndef FP_APP_ROSTER_H
+#define FP_APP_ROSTER_H
+
+#include <stddef.h>
+
+#include "app/options.h"
+#include "app/report.h"
+#include "app/turns.h"
+#include "base/err.h"
+#include "session/account.h"
+
+struct roster {
+    struct account **accounts; /* those named, else those enabled; owned */
+    size_t count;
+    unsigned jobs, max_per_server;
+    char *state_dir;
+};
+
+/* Reads the run file; secrets are not looked for yet. On failure (ERR_CONFIG; ERR_USAGE: a name
+ * that is no account) there is nothing to free. */
+int roster_read(struct roster *roster, const struct options *options, struct err *err);
+
+/* Wipes the secrets, too. */
+void roster_free(struct roster *roster);
+
+/* Finds the secrets that are the parent's part. Accounts without one are reported as failed, and
+ * are not in the roster after this; the others go on. With `before` nobody is asked on the
+ * terminal, but what was typed for an account there is good for the same mailbox here. */
+void roster_find_secrets(struct roster *roster, const struct turns *before,
+                         struct report *report);
+
+#endif

@@ -1,0 +1,82 @@
+/* The words of signals: none is lost, wherever it falls. */
+#include "base/stop.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "tap.h"
+
+#define LONG_MS 20000 /* what a lost one would cost */
+
+/* Between the question and the wait, which is where a signal would be lost. */
+static void test_between(int number, const char *name)
+{
+    sigset_t before;
+    stop_hold(&before);
+    bool early = stop_asked() || stop_take_hup() || stop_take_usr1();
+    kill(getpid(), number);
+    early = early || stop_asked() || stop_take_hup() || stop_take_usr1();
+    ok(!early, "%s: held back", name);
+    int64_t begun = clock_ms();
+    int ready = stop_wait(NULL, 0, LONG_MS, &before);
+    ok(ready <= 0 && clock_ms() - begun < LONG_MS / 2, "%s: the wait is over at once", name);
+    bool hup = stop_take_hup();
+    bool usr1 = stop_take_usr1();
+    ok(hup == (number == SIGHUP) && usr1 == (number == SIGUSR1) &&
+           stop_asked() == (number == SIGTERM),
+       "%s: noted, and nothing else", name);
+    ok(!stop_take_hup() && !stop_take_usr1(), "%s: it is a word for one who asks", name);
+    stop_release(&before);
+}
+
+static void test_descriptor(void)
+{
+    int ends[2];
+    sigset_t before;
+    if (pipe(ends) != 0 || write(ends[1], "x", 1) != 1) {
+        ok(false, "a pipe");
+        return;
+    }
+    stop_hold(&before);
+    struct pollfd wait = {.fd = ends[0], .events = POLLIN};
+    is_int(stop_wait(&wait, 1, LONG_MS, &before), 1, "bytes end the wait");
+    is_int(stop_wait(NULL, 0, 1, &before), 0, "and so does time");
+    kill(getpid(), SIGUSR1);
+    stop_release(&before);
+    ok(stop_take_usr1(), "what was held back comes in with the release");
+    close(ends[0]);
+    close(ends[1]);
+}
+
+/* As a worker does: what its parent held back is nothing to it. */
+static void test_child(void)
+{
+    sigset_t before;
+    stop_hold(&before);
+    pid_t pid = fork();
+    if (pid == 0) {
+        stop_release(&before);
+        kill(getpid(), SIGTERM);
+        _exit(stop_count() == 1 ? 7 : 8);
+    }
+    int status;
+    waitpid(pid, &status, 0);
+    stop_release(&before);
+    ok(WIFEXITED(status) && WEXITSTATUS(status) == 7, "a child hears at once");
+    ok(!stop_asked(), "and for itself alone");
+}
+
+int main(void)
+{
+    stop_install();
+    stop_listen();
+    test_descriptor();
+    test_child();
+    test_between(SIGHUP, "HUP");
+    test_between(SIGUSR1, "USR1");
+    test_between(SIGTERM, "TERM");
+    is_int(stop_count(), 1, "one TERM");
+    return tap_done();
+}
