@@ -405,7 +405,10 @@ def parse(argv, jobs):
     p.add_argument("--fetchpop", default=os.environ.get("FETCHPOP"))
     p.add_argument("--only", default="", help="cases whose name holds this")
     p.add_argument("--time", action="store_true", help="say how long each took, and its memory")
+    p.add_argument("--list", action="store_true", help="say the cases' names and no more")
     options = p.parse_args(argv)
+    if options.list:
+        return options
     if not options.fetchpop or not os.access(options.fetchpop, os.X_OK):
         sys.exit("FETCHPOP does not name the program under test")
     options.fetchpop = os.path.abspath(options.fetchpop)
@@ -417,6 +420,9 @@ def parse(argv, jobs):
 def main(cases, argv=None, jobs=2):
     """`jobs` cases at once: as many as wait for timeouts rather than compute."""
     options = parse(argv, jobs)
+    if options.list:
+        print("\n".join(c.name for c in cases))
+        return 0
     doubles = [n for n, times in Counter(c.name for c in cases).items() if times > 1]
     assert not doubles, doubles
     options.cases = [c for c in cases if options.only in c.name and (LONG or not c.long)]

@@ -62,6 +62,9 @@ def rows():
 
 def main():
     table = rows()
+    if "--list" in sys.argv:
+        print("\n".join(case.name for case, _ in table))
+        return 0
     options = hostile.parse(sys.argv[1:], 1)
     options.fetchpop, options.sanitized = os.path.join(HERE, "liar.py"), False
     options.cases = [case for case, _ in table]
