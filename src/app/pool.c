@@ -36,6 +36,7 @@ struct slot {
     int64_t deadline;
     enum ending ending;
     bool has_result;
+    bool has_plan; /* figures tell what will be fetched */
     struct session_figures figures;
     struct event event; /* the one that is coming in */
     size_t have;
@@ -66,15 +67,18 @@ int64_t pool_limit_ms(const struct account *account)
 static void show_progress(struct pool *pool)
 {
     struct session_figures all = {0};
+    size_t known = 0;
     for (size_t i = 0; i < pool->slot_count; i++) {
         if (pool->slots[i].pid != 0) {
+            known += pool->slots[i].has_plan;
             all.planned += pool->slots[i].figures.planned;
             all.fetched += pool->slots[i].figures.fetched;
             all.octets += pool->slots[i].figures.octets;
             all.octets_planned += pool->slots[i].figures.octets_planned;
+            all.octets_coming += pool->slots[i].figures.octets_coming;
         }
     }
-    report_progress(pool->report, &all);
+    report_progress(pool->report, &all, known);
 }
 
 static void take_event(struct pool *pool, struct slot *slot, struct event *event)
@@ -90,11 +94,13 @@ static void take_event(struct pool *pool, struct slot *slot, struct event *event
         break;
     case EVENT_PROGRESS:
         slot->figures = event->figures;
+        slot->has_plan = true;
         show_progress(pool);
         break;
     default:
         slot->has_result = true;
         slot->figures = (struct session_figures){0};
+        slot->has_plan = false; /* it is done: no more, and no less */
         report_result(pool->report, title, &event->figures,
                       event->number < ERR_KINDS ? (enum err_kind)event->number : ERR_WORKER,
                       event->text);
@@ -486,6 +492,8 @@ void pool_step(struct pool *pool, int64_t until)
     start_due(pool, now);
     show_progress(pool);
     int64_t next = stop_asked() ? CLOCK_NEVER : turns_next(pool->turns, now);
+    int64_t redraw = pool->running > 0 ? report_next(pool->report) : CLOCK_NEVER;
+    next = redraw < next ? redraw : next;
     wait_events(pool, next < until ? next : until);
     reap(pool);
 }

@@ -10,10 +10,12 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "app/status.h"
 #include "base/clock.h"
 
 #define LINE_OCTETS 1600 /* an error's text and what stands around it */
 #define REDRAW_MS 100
+#define IDLE_REDRAW_MS 500
 #define WIDTH_MAX 200
 
 /* --- writing ---------------------------------------------------------------------------------- */
@@ -61,7 +63,11 @@ char *report_size(uint64_t octets, char out[24])
 {
     static const char *const UNITS[] = {"B", "kB", "MB", "GB", "TB"};
     size_t unit = 0;
-    uint64_t tenths = octets > UINT64_MAX / 10 ? UINT64_MAX : octets * 10;
+    uint64_t tenths = octets * 10;
+    if (octets > UINT64_MAX / 10 - 500) {
+        tenths = octets / 100;
+        unit = 1;
+    }
     while (tenths >= 10000 && unit < 4) {
         /* Rounded once at the end would need the remainder; a tenth is no matter. */
         tenths = (tenths + 500) / 1000;
@@ -139,38 +145,30 @@ static void sum(struct session_figures *to, const struct session_figures *more)
     to->failed += more->failed;
     to->octets += more->octets;
     to->octets_planned += more->octets_planned;
+    to->octets_coming += more->octets_coming;
 }
 
+/* One column stays free: a full line would make some terminals go on to the next. */
 static size_t width(void)
 {
     struct winsize size;
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col < 10) {
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) {
         return 79;
     }
     return size.ws_col - 1u < WIDTH_MAX ? size.ws_col - 1u : WIDTH_MAX;
 }
 
-static void spell_status(const struct report *report, const struct session_figures *all,
-                         int64_t now, char *line, size_t cap)
+static void draw(struct report *report, const struct status_facts *facts)
 {
-    char size[24];
-    char rate[24];
-    line[0] = '\0';
-    add(line, cap, "%zu/%zu accounts", report->done, report->total);
-    if (all->planned == 0) {
-        return;
-    }
-    uint64_t ms = now > report->started ? (uint64_t)(now - report->started) : 1;
-    uint64_t speed = all->octets * 1000 / ms;
-    add(line, cap, ", %" PRIu32 "/%" PRIu32 " messages, %s, %s/s", all->fetched, all->planned,
-        report_size(all->octets, size), report_size(speed, rate));
-    if (speed > 0 && all->octets_planned > all->octets) {
-        uint64_t left = (all->octets_planned - all->octets) / speed;
-        add(line, cap, ", %" PRIu64 ":%02u left", left / 60, (unsigned)(left % 60));
-    }
+    char line[WIDTH_MAX + 1];
+    char whole[WIDTH_MAX + 8];
+    status_spell(facts, width(), line);
+    int len = snprintf(whole, sizeof whole, "\r%s\033[K", line);
+    put(STDOUT_FILENO, whole, (size_t)len);
+    report->shown = true;
 }
 
-void report_progress(struct report *report, const struct session_figures *running)
+void report_progress(struct report *report, const struct session_figures *running, size_t known)
 {
     int64_t now = clock_ms();
     if (!report->live || now - report->drawn < REDRAW_MS) {
@@ -178,16 +176,26 @@ void report_progress(struct report *report, const struct session_figures *runnin
     }
     struct session_figures all = report->ended;
     sum(&all, running);
-    if (report->started == 0 && all.planned > 0) {
-        report->started = now;
-    }
-    char line[WIDTH_MAX + 1];
-    char whole[WIDTH_MAX + 8];
-    spell_status(report, &all, now, line, width() + 1);
-    int len = snprintf(whole, sizeof whole, "\r%s\033[K", line);
-    put(STDOUT_FILENO, whole, (size_t)len);
-    report->shown = true;
+    report->begun = report->begun == 0 ? now : report->begun;
+    report->started = report->started == 0 && all.planned > 0 ? now : report->started;
+    struct status_facts facts = {
+        .total = report->total,
+        .done = report->done < report->total ? report->done : report->total,
+        .known = known,
+        .planned = all.planned,
+        .fetched = all.fetched,
+        .octets_planned = all.octets_planned,
+        .octets = all.octets + all.octets_coming,
+        .run_ms = now - report->begun,
+        .fetch_ms = report->started == 0 ? 0 : now - report->started,
+    };
+    draw(report, &facts);
     report->drawn = now;
+}
+
+int64_t report_next(const struct report *report)
+{
+    return report->live ? report->drawn + IDLE_REDRAW_MS : CLOCK_NEVER;
 }
 
 /* --- the rest --------------------------------------------------------------------------------- */
@@ -295,6 +303,7 @@ void report_result(struct report *report, const char *title, const struct sessio
     /* What it did not get is not to be waited for. */
     report->ended.planned = report->ended.fetched;
     report->ended.octets_planned = report->ended.octets;
+    report->ended.octets_coming = 0;
     report->status = err_worst(report->status, err_status(kind));
     report->any_fresh = report->any_fresh || figures->fresh > 0;
     if (kind != ERR_NONE && text[0] != '\0') { /* without words: they were said where it happened */

@@ -26,6 +26,7 @@ struct report {
     bool news_only;     /* but none where nothing has happened */
     bool live;          /* the status line */
     bool shown;         /* it is on the screen now */
+    int64_t begun;      /* clock_ms() of the first word of progress, 0: none yet */
     int64_t started;    /* clock_ms() of the first figures, 0: none yet */
     int64_t drawn;      /* when the status line was drawn last */
     size_t total, done; /* accounts */
@@ -55,9 +56,13 @@ void report_line(struct report *report, const char *title, enum log_level level,
 /* A line that was asked for, to standard output in any case. */
 void report_answer(struct report *report, const char *title, const char *text);
 
-/* The figures of all accounts that are being polled, added up: redraws the status line, at most
- * ten times a second. */
-void report_progress(struct report *report, const struct session_figures *running);
+/* The figures of all accounts that are being polled, added up, of which so many have told what they
+ * will fetch: redraws the status line, at most ten times a second. */
+void report_progress(struct report *report, const struct session_figures *running, size_t known);
+
+/* The moment (clock_ms) at which report_progress wants to be called again, although nothing has
+ * happened; CLOCK_NEVER if there is no status line. */
+int64_t report_next(const struct report *report);
 
 /* An account is done: its summary or its error. */
 void report_result(struct report *report, const char *title, const struct session_figures *figures,

@@ -97,8 +97,10 @@ static void tell(struct batch *batch, size_t from, size_t n)
 {
     for (size_t i = from; i < from + n; i++) {
         const struct batch_item *item = &batch->items[i];
-        if (item->parcel->outcome != PARCEL_WAITING)
-            batch->settled(batch->ctx, item, item->parcel->outcome, item->parcel->why);
+        if (item->parcel->outcome == PARCEL_WAITING)
+            continue;
+        batch->octets -= item->parcel->octets;
+        batch->settled(batch->ctx, item, item->parcel->outcome, item->parcel->why);
     }
 }
 

@@ -58,7 +58,10 @@ static void tell_progress(struct fetch *fetch)
     if (run->progress == NULL || now - fetch->told < 100)
         return;
     fetch->told = now;
-    run->progress(run->ctx, &run->figures);
+    struct session_figures figures = run->figures;
+    figures.octets_coming =
+        fetch->batch.octets + (fetch->parcel != NULL ? fetch->parcel->octets : 0);
+    run->progress(run->ctx, &figures);
 }
 
 /* ---- what becomes of messages ---- */

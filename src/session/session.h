@@ -26,6 +26,7 @@ struct session_figures {
     uint32_t fresh;          /* with --check: new ones on the server */
     uint64_t octets;         /* delivered */
     uint64_t octets_planned; /* by LIST, of what was to be fetched */
+    uint64_t octets_coming;  /* while it runs: received, and not delivered yet */
 };
 
 enum session_mode { SESSION_POLL, SESSION_CHECK, SESSION_DRY_RUN };
