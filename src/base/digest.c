@@ -2,11 +2,13 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define OPENSSL_SUPPRESS_DEPRECATED /* of SHA256_Init and its kin */
 #include <openssl/evp.h>
 #include <openssl/sha.h>
 
+#include "base/clock.h"
 #include "base/xalloc.h"
 
 static void need(int ok)
@@ -98,23 +100,129 @@ void digest_hex(const unsigned char *digest, size_t n, char *out)
     out[2 * n] = '\0';
 }
 
-/* Half a byte at a time: a table of 16 words, each what four steps of the polynomial 0xedb88320
- * make of its index. */
+/* The CRC is linear: what a byte makes of it is the sum of what its bits make of it. So a table of
+ * 256 words is written as its eight words for one bit, and the compiler adds them up. */
+#define BIT(i, n, word) (((i) >> (n)&1) != 0 ? (word) : 0)
+#define WORD(i, a, b, c, d, e, f, g, h)                                                            \
+    (BIT(i, 0, a) ^ BIT(i, 1, b) ^ BIT(i, 2, c) ^ BIT(i, 3, d) ^ BIT(i, 4, e) ^ BIT(i, 5, f) ^     \
+     BIT(i, 6, g) ^ BIT(i, 7, h))
+#define FOUR(i, ...)                                                                               \
+    WORD(i, __VA_ARGS__), WORD((i) + 1, __VA_ARGS__), WORD((i) + 2, __VA_ARGS__),                  \
+        WORD((i) + 3, __VA_ARGS__)
+#define SIXTEEN(i, ...)                                                                            \
+    FOUR(i, __VA_ARGS__), FOUR((i) + 4, __VA_ARGS__), FOUR((i) + 8, __VA_ARGS__),                  \
+        FOUR((i) + 12, __VA_ARGS__)
+#define QUARTER(i, ...)                                                                            \
+    SIXTEEN(i, __VA_ARGS__), SIXTEEN((i) + 16, __VA_ARGS__), SIXTEEN((i) + 32, __VA_ARGS__),       \
+        SIXTEEN((i) + 48, __VA_ARGS__)
+#define EVERY(...)                                                                                 \
+    QUARTER(0, __VA_ARGS__), QUARTER(64, __VA_ARGS__), QUARTER(128, __VA_ARGS__),                  \
+        QUARTER(192, __VA_ARGS__)
+
+/* crc_after[n][byte]: what the byte makes of the CRC n bytes later (polynomial 0xedb88320). */
+static const uint32_t crc_after[8][256] = {
+    {EVERY(0x77073096, 0xee0e612c, 0x076dc419, 0x0edb8832, 0x1db71064, 0x3b6e20c8, 0x76dc4190,
+           0xedb88320)},
+    {EVERY(0x191b3141, 0x32366282, 0x646cc504, 0xc8d98a08, 0x4ac21251, 0x958424a2, 0xf0794f05,
+           0x3b83984b)},
+    {EVERY(0x01c26a37, 0x0384d46e, 0x0709a8dc, 0x0e1351b8, 0x1c26a370, 0x384d46e0, 0x709a8dc0,
+           0xe1351b80)},
+    {EVERY(0xb8bc6765, 0xaa09c88b, 0x8f629757, 0xc5b428ef, 0x5019579f, 0xa032af3e, 0x9b14583d,
+           0xed59b63b)},
+    {EVERY(0x3d6029b0, 0x7ac05360, 0xf580a6c0, 0x30704bc1, 0x60e09782, 0xc1c12f04, 0x58f35849,
+           0xb1e6b092)},
+    {EVERY(0xcb5cd3a5, 0x4dc8a10b, 0x9b914216, 0xec53826d, 0x03d6029b, 0x07ac0536, 0x0f580a6c,
+           0x1eb014d8)},
+    {EVERY(0xa6770bb4, 0x979f1129, 0xf44f2413, 0x33ef4e67, 0x67de9cce, 0xcfbd399c, 0x440b7579,
+           0x8816eaf2)},
+    {EVERY(0xccaa009e, 0x4225077d, 0x844a0efa, 0xd3e51bb5, 0x7cbb312b, 0xf9766256, 0x299dc2ed,
+           0x533b85da)},
+};
+
+static uint32_t four_bytes(const unsigned char *at)
+{
+    return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+}
+
+static uint32_t sum_of_four(uint32_t word, const uint32_t (*after)[256])
+{
+    return after[3][word & 255] ^ after[2][word >> 8 & 255] ^ after[1][word >> 16 & 255] ^
+           after[0][word >> 24];
+}
+
+/* Eight bytes at a time: their sums do not wait for each other. */
 uint32_t digest_crc32(uint32_t crc, const void *bytes, size_t len)
 {
-    static const uint32_t table[16] = {
-        0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4,
-        0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
-        0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c,
-    };
     const unsigned char *at = bytes;
     crc = ~crc;
-    for (size_t i = 0; i < len; i++) {
-        crc ^= at[i];
-        crc = crc >> 4 ^ table[crc & 15];
-        crc = crc >> 4 ^ table[crc & 15];
-    }
+    for (; len >= 8; at += 8, len -= 8)
+        crc = sum_of_four(crc ^ four_bytes(at), crc_after + 4) ^
+              sum_of_four(four_bytes(at + 4), crc_after);
+    for (; len > 0; at++, len--)
+        crc = crc >> 8 ^ crc_after[0][(crc ^ *at) & 255];
     return ~crc;
+}
+
+static uint64_t eight_bytes(const unsigned char *at)
+{
+    return four_bytes(at) | (uint64_t)four_bytes(at + 4) << 32;
+}
+
+static uint64_t rotate(uint64_t word, unsigned bits)
+{
+    return word << bits | word >> (64 - bits);
+}
+
+struct sip {
+    uint64_t a, b, c, d;
+};
+
+static inline struct sip sip_round(struct sip v)
+{
+    v.a += v.b;
+    v.c += v.d;
+    v.b = rotate(v.b, 13) ^ v.a;
+    v.d = rotate(v.d, 16) ^ v.c;
+    v.a = rotate(v.a, 32) + v.d;
+    v.c += v.b;
+    v.d = rotate(v.d, 21) ^ v.a;
+    v.b = rotate(v.b, 17) ^ v.c;
+    v.c = rotate(v.c, 32);
+    return v;
+}
+
+static inline struct sip sip_word(struct sip v, uint64_t word)
+{
+    v.d ^= word;
+    v = sip_round(v);
+    v.a ^= word;
+    return v;
+}
+
+/* SipHash (Aumasson and Bernstein, 2012), one round for eight bytes and three at the end. */
+uint64_t digest_keyed(const struct digest_key *key, struct str bytes)
+{
+    struct sip v = {.a = key->word[0] ^ 0x736f6d6570736575,
+                    .b = key->word[1] ^ 0x646f72616e646f6d,
+                    .c = key->word[0] ^ 0x6c7967656e657261,
+                    .d = key->word[1] ^ 0x7465646279746573};
+    const unsigned char *at = (const unsigned char *)bytes.ptr;
+    uint64_t last = (uint64_t)bytes.len << 56;
+    size_t left = bytes.len;
+    for (; left >= 8; at += 8, left -= 8)
+        v = sip_word(v, eight_bytes(at));
+    for (size_t i = 0; i < left; i++)
+        last |= (uint64_t)at[i] << 8 * i;
+    v = sip_word(v, last);
+    v.c ^= 0xff;
+    v = sip_round(sip_round(sip_round(v)));
+    return v.a ^ v.b ^ v.c ^ v.d;
+}
+
+void digest_make_key(struct digest_key *key)
+{
+    if (getentropy(key, sizeof *key) < 0) /* no chance to be had: one that nobody knows will do */
+        key->word[0] = (uint64_t)clock_wall() * 2654435761u ^ (uint64_t)getpid();
 }
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

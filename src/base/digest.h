@@ -1,5 +1,6 @@
 /*
- * digest: SHA-256 (through OpenSSL) and the CRC-32 that guards each line of a journal.
+ * digest: SHA-256 (through OpenSSL), the CRC-32 that guards each line of a journal, and the hash of
+ * tables that are filled by a server.
  */
 #ifndef FP_BASE_DIGEST_H
 #define FP_BASE_DIGEST_H
@@ -28,6 +29,13 @@ void digest_hex(const unsigned char *digest, size_t n, char *out);
 
 /* CRC-32 (IEEE 802.3, reflected), as in gzip. Start with crc = 0. */
 uint32_t digest_crc32(uint32_t crc, const void *bytes, size_t len);
+
+/* A hash for tables in memory: who does not know the key cannot choose texts that meet in it. */
+struct digest_key {
+    uint64_t word[2];
+};
+void digest_make_key(struct digest_key *key); /* another one each time */
+uint64_t digest_keyed(const struct digest_key *key, struct str bytes);
 
 /* base64 (RFC 4648, with padding, no line breaks). digest_base64: out holds 4 * ((n + 2) / 3) + 1,
  * returns its length. digest_unbase64: strict; length written to out (cap bytes) or -1. */

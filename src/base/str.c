@@ -8,17 +8,6 @@ struct str str_from(const char *text)
     return str_of(text, text != NULL ? strlen(text) : 0);
 }
 
-struct str str_of(const void *ptr, size_t len)
-{
-    struct str view = {ptr != NULL ? ptr : "", ptr != NULL ? len : 0};
-    return view;
-}
-
-bool str_equal(struct str a, struct str b)
-{
-    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
-}
-
 /* Not tolower(3): the locale has no say in a protocol. */
 static char lower(char c)
 {
@@ -133,21 +122,61 @@ struct str str_trim(struct str a)
     return a;
 }
 
-int str_number(struct str digits, uint64_t max, uint64_t *value)
+#define DIGITS_SAFE 19 /* so many are always less than 2^64 */
+
+/* The digits from..end, of any number; -1 if they pass max. */
+static int sum_up(const char *from, const char *end, uint64_t max, uint64_t *value)
 {
-    if (digits.len == 0) {
-        return -1;
-    }
     uint64_t sum = 0;
-    for (size_t i = 0; i < digits.len; i++) {
-        if (digits.ptr[i] < '0' || digits.ptr[i] > '9') {
-            return -1;
-        }
-        uint64_t digit = (uint64_t)(digits.ptr[i] - '0');
-        if (sum > (UINT64_MAX - digit) / 10 || sum * 10 + digit > max) {
+    for (; from < end; from++) {
+        uint64_t digit = (uint64_t)(*from - '0');
+        if (sum > (UINT64_MAX - digit) / 10) {
             return -1;
         }
         sum = sum * 10 + digit;
+    }
+    if (sum > max) {
+        return -1;
+    }
+    *value = sum;
+    return 0;
+}
+
+int str_take_number(struct str *rest, uint64_t max, uint64_t *value)
+{
+    const char *at = rest->ptr, *end = at + rest->len;
+    while (at < end && is_blank(*at)) {
+        at++;
+    }
+    const char *from = at;
+    uint64_t sum = 0;
+    for (unsigned digit; at < end && (digit = (unsigned char)*at - (unsigned)'0') <= 9; at++) {
+        sum = sum * 10 + digit;
+    }
+    if (at == from || (at < end && !is_blank(*at))) {
+        return -1;
+    }
+    if (at - from > DIGITS_SAFE && sum_up(from, at, max, &sum) < 0) {
+        return -1;
+    }
+    if (sum > max) {
+        return -1;
+    }
+    rest->ptr = at;
+    rest->len = (size_t)(end - at);
+    *value = sum;
+    return 0;
+}
+
+int str_number(struct str digits, uint64_t max, uint64_t *value)
+{
+    if (digits.len == 0 || is_blank(digits.ptr[0]) || is_blank(digits.ptr[digits.len - 1])) {
+        return -1;
+    }
+    struct str rest = digits;
+    uint64_t sum;
+    if (str_take_number(&rest, max, &sum) < 0 || rest.len > 0) {
+        return -1;
     }
     *value = sum;
     return 0;
@@ -192,6 +221,34 @@ int str_size(struct str text, uint64_t *octets)
 static bool is_plain(unsigned char byte)
 {
     return byte >= 0x21 && byte <= 0x7e && byte != '%';
+}
+
+/* In each of the eight bytes the highest bit: set where all is well. */
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+static bool are_plain(uint64_t eight)
+{
+    const uint64_t high = EACH(0x80);
+    uint64_t low = (eight | high) - EACH(0x21);                /* 0x21 or more */
+    uint64_t percent = ((eight ^ EACH('%')) | high) - EACH(1); /* not '%' */
+    uint64_t past = (eight & ~high) + EACH(1);                 /* 0x7f and more: set */
+    return (low & percent & high) == high && ((past | eight) & high) == 0;
+}
+
+bool str_is_plain(struct str a)
+{
+    size_t i = 0;
+    uint64_t eight;
+    for (; i + sizeof eight <= a.len; i += sizeof eight) {
+        memcpy(&eight, a.ptr + i, sizeof eight);
+        if (!are_plain(eight)) {
+            return false;
+        }
+    }
+    while (i < a.len && is_plain((unsigned char)a.ptr[i])) {
+        i++;
+    }
+    return a.len > 0 && i == a.len;
 }
 
 static const char hex[] = "0123456789ABCDEF";

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct str {
     const char *ptr;
@@ -17,9 +18,15 @@ struct str {
 
 struct str str_from(const char *text); /* of a NUL-terminated text of our own; NULL is empty */
 /* Of bytes with a length, which stay the caller's. */
-struct str str_of(const void *ptr, size_t len);
+static inline struct str str_of(const void *ptr, size_t len)
+{
+    return (struct str){ptr != NULL ? ptr : "", ptr != NULL ? len : 0};
+}
 /* The same bytes. */
-bool str_equal(struct str a, struct str b);
+static inline bool str_equal(struct str a, struct str b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
 bool str_equal_nocase(struct str a, struct str b);  /* ASCII */
 bool str_is(struct str a, const char *text);        /* exactly these bytes */
 bool str_is_nocase(struct str a, const char *text); /* ASCII */
@@ -44,6 +51,10 @@ struct str str_trim(struct str a);
  * Returns 0 and sets *value, or -1 and leaves it alone. */
 int str_number(struct str digits, uint64_t max, uint64_t *value);
 
+/* Takes the next word off the front, as str_word, and reads it as str_number, in one go: lists and
+ * journals are long. -1: it is no such number, and *rest is somewhere behind. */
+int str_take_number(struct str *rest, uint64_t max, uint64_t *value);
+
 /* A duration such as 90, 30s, 5m, 2h, 30d (no letter: seconds; small letters; up to 100 years, so
  * that it may be counted in milliseconds) and a size such as 500, 20K, 5M, 2G (powers of 1024, the
  * letter large or small). 0, or -1 and the value is left alone. */
@@ -57,6 +68,7 @@ int str_size(struct str text, uint64_t *octets);
  * exactly what str_escape makes of some bytes, or out is too small. */
 #define STR_ESCAPED_MAX(n) (3 * (n) + 3)
 size_t str_escape(struct str in, char *out, size_t cap); /* ends in NUL; cap >= STR_ESCAPED_MAX */
+bool str_is_plain(struct str a); /* not empty, and escaped it is what it was */
 int str_unescape(struct str text, char *out, size_t cap, size_t *length);
 
 /* FNV-1a over the bytes, for hash tables and file names; nothing a foe may lean on. */

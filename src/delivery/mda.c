@@ -187,14 +187,14 @@ enum { ENV_ACCOUNT, ENV_UIDL, ENV_SIZE, ENV_SENDER, ENV_RECIPIENT, ENVS };
 
 /* A UIDL is 0x21 to 0x7e by RFC 1939, and whatever a server sends in truth: other bytes are
  * percent-escaped, so that no command meets an odd one in its environment. */
-static char *clean_uidl(const char *uidl)
+static char *clean_uidl(struct str uidl)
 {
-    size_t len = uidl == NULL ? 0 : strlen(uidl), at = 0;
-    char *clean = xmalloc(3 * len + 1);
-    for (size_t i = 0; i < len; i++) {
-        unsigned char byte = (unsigned char)uidl[i];
+    size_t at = 0;
+    char *clean = xmalloc(3 * uidl.len + 1);
+    for (size_t i = 0; i < uidl.len; i++) {
+        unsigned char byte = (unsigned char)uidl.ptr[i];
         if (byte >= 0x21 && byte <= 0x7e)
-            clean[at++] = uidl[i];
+            clean[at++] = uidl.ptr[i];
         else
             at += (size_t)snprintf(clean + at, 4, "%%%02X", byte);
     }

@@ -39,7 +39,7 @@ struct parcel {
     struct header *header; /* fed as it streams past */
     enum parcel_outcome outcome;
     char why[256];    /* for LATER and REFUSED: one clean line */
-    const char *uidl; /* what the command is told; borrowed, may be NULL */
+    struct str uidl; /* what the command is told; borrowed, may be empty */
     /* for kinds that store something else than the plain message: */
     int (*transform)(struct parcel *parcel, const char *bytes, size_t len, struct err *err);
     void *extra; /* the kind's own, one malloced piece; freed with the parcel */

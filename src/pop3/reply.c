@@ -191,7 +191,7 @@ int reply_line(struct str view, size_t max, struct str *line, size_t *used, bool
 static int read_index(struct str *rest, uint32_t count, uint32_t *number)
 {
     uint64_t value;
-    if (str_number(str_word(rest), count, &value) != 0 || value == 0) {
+    if (str_take_number(rest, count, &value) != 0 || value == 0) {
         return -1;
     }
     *number = (uint32_t)value;
@@ -201,6 +201,11 @@ static int read_index(struct str *rest, uint32_t count, uint32_t *number)
 /* Some servers count in fractions (VIOLATIONS): what is behind the dot is dropped. */
 static int read_size(struct str *rest, uint64_t *size)
 {
+    struct str whole = *rest;
+    if (str_take_number(&whole, INT64_MAX, size) == 0) {
+        *rest = whole;
+        return 0;
+    }
     struct str fraction = str_word(rest);
     struct str digits = str_until(&fraction, '.');
     for (size_t i = 0; i < fraction.len; i++) {

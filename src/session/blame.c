@@ -13,7 +13,7 @@ uint32_t blame_entry(struct fetch_job *job, struct listing *listing, struct mess
     struct journal_subject subject = listing_subject(listing, message);
     if (message->entry == JOURNAL_NONE) {
         message->entry = journal_add(job->journal, &subject, clock_wall());
-        journal_list(job->journal, message->entry, message->number);
+        journal_list(job->journal, message->entry);
     }
     return message->entry;
 }
@@ -21,7 +21,7 @@ uint32_t blame_entry(struct fetch_job *job, struct listing *listing, struct mess
 /* A message with neither UIDL nor print could not be found again in the journal. */
 static bool can_be_told_again(const struct listing *listing, const struct message *message)
 {
-    return message->uidl_len > 0 || listing_print(listing, message) != NULL;
+    return listing_has_uidl(message) || listing_print(listing, message) != NULL;
 }
 
 /* By an earlier run: it is fetched once more (-a), and stays what it was. */
@@ -29,7 +29,7 @@ static bool was_delivered(const struct fetch_job *job, const struct message *mes
 {
     if (message->entry == JOURNAL_NONE)
         return false;
-    unsigned char state = journal_entry(job->journal, message->entry)->state;
+    unsigned state = journal_entry(job->journal, message->entry)->state;
     return state == JOURNAL_DONE || state == JOURNAL_GONE;
 }
 

@@ -121,13 +121,13 @@ static bool is_due(const struct fetch *fetch)
 static bool is_what_was_delivered(struct fetch *fetch, struct message *message,
                                   struct parcel *parcel)
 {
-    const struct journal_entry *entry = journal_entry(fetch->job->journal, message->entry);
+    struct journal_facts facts = journal_facts(fetch->job->journal, message->entry);
     struct journal_print print = {.known = true};
     print.has_message_id = header_has_message_id(parcel->header);
     header_fingerprint(parcel->header, print.bytes);
-    if (entry->print.known && memcmp(entry->print.bytes, print.bytes, sizeof print.bytes) == 0)
+    if (facts.print.known && memcmp(facts.print.bytes, print.bytes, sizeof print.bytes) == 0)
         return true;
-    journal_list(fetch->job->journal, message->entry, 0);
+    journal_unlist(fetch->job->journal, message->entry);
     message->entry = JOURNAL_NONE;
     listing_set_print(fetch->listing, message, &print);
     return false;
@@ -146,22 +146,23 @@ static bool is_known(struct fetch *fetch, struct message *message, struct parcel
         listing_set_print(fetch->listing, message, &print);
         return false;
     }
-    uint32_t id = listing_recognise(fetch->listing, fetch->job->journal, message, &print);
+    uint32_t id = listing_recognise(fetch->listing, message, &print);
     if (id == JOURNAL_NONE)
         return false;
     const struct journal_entry *entry = journal_entry(fetch->job->journal, id);
     return entry->state == JOURNAL_DONE || entry->state == JOURNAL_GONE;
 }
 
-struct plan_message fetch_plan_message(const struct journal *journal, const struct message *message)
+struct plan_message fetch_plan_message(const struct fetch_job *job, const struct message *message)
 {
     struct plan_message plan = {.size = message->size, .known = JOURNAL_FREE};
     if (message->entry == JOURNAL_NONE)
         return plan;
-    const struct journal_entry *entry = journal_entry(journal, message->entry);
+    const struct journal_entry *entry = journal_entry(job->journal, message->entry);
     plan.known = entry->state;
     plan.keep = entry->keep;
-    plan.first_seen = entry->first_seen;
+    if (job->rules.keep == PLAN_KEEP_FOR) /* nobody else asks when */
+        plan.first_seen = journal_facts(job->journal, message->entry).first_seen;
     return plan;
 }
 
@@ -171,7 +172,7 @@ static void forget_copy(struct fetch *fetch, struct message *message, struct par
     uint32_t fetched = 0;
     rules.fetch_seen = false;
     fetch->job->run->figures.seen++;
-    struct plan_message known = fetch_plan_message(fetch->job->journal, message);
+    struct plan_message known = fetch_plan_message(fetch->job, message);
     if (plan_decide(&rules, &known, &fetched) == PLAN_DELETE)
         queue_push(&fetch->dele, message->number);
     deliver_drop(fetch->job->deliver, parcel);
@@ -421,7 +422,7 @@ static int retrieved(struct fetch *fetch, const struct pop3_answer *answer, int 
         return err_set(err, ERR_FRAMING,
                        "two status lines for one answer; ask who runs the server");
     fetch->odd = fetch->odd || odd;
-    fetch->parcel->uidl = listing_uidl_text(fetch->listing, message);
+    fetch->parcel->uidl = listing_uidl(fetch->listing, message);
     fetch->pending =
         (struct pending){.there = true, .number = answer->number, .parcel = fetch->parcel};
     fetch->parcel = NULL;

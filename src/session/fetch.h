@@ -28,7 +28,6 @@ int fetch_run(struct fetch_job *job, struct pop3 *pop3, struct listing *listing,
               uint32_t *deleted_count, struct err *err);
 
 /* What the plan needs to know of a message. */
-struct plan_message fetch_plan_message(const struct journal *journal,
-                                       const struct message *message);
+struct plan_message fetch_plan_message(const struct fetch_job *job, const struct message *message);
 
 #endif

@@ -13,17 +13,19 @@ static void describe(const struct journal *journal, uint32_t id, const struct lo
                      size_t cap)
 {
     const struct journal_entry *entry = journal_entry(journal, id);
-    char uidl[LOG_QUOTE_MAX + 4], reason[ERR_TEXT_MAX], shown[LOG_QUOTE_MAX + 4], date[32];
-    time_t since = (time_t)entry->first_seen;
+    struct journal_facts facts = journal_facts(journal, id);
+    char uidl[LOG_QUOTE_MAX + 4], room[JOURNAL_UIDL_ROOM];
+    char reason[ERR_TEXT_MAX], shown[LOG_QUOTE_MAX + 4], date[32];
+    time_t since = (time_t)facts.first_seen;
     struct tm tm;
     size_t len = 0;
-    struct str words = str_from(entry->words);
-    if (words.len >= sizeof reason || str_unescape(words, reason, sizeof reason, &len) < 0)
+    if (facts.words.len >= sizeof reason ||
+        str_unescape(facts.words, reason, sizeof reason, &len) < 0)
         len = 0;
     strftime(date, sizeof date, "%Y-%m-%d %H:%M", localtime_r(&since, &tm));
     snprintf(out, cap, "%s: UIDL %s, seen first %s, %u tries: %s",
              entry->state == JOURNAL_HELD ? "held" : "failing",
-             log_quote(log, journal_uidl(journal, id), uidl), date, entry->tries,
+             log_quote(log, journal_uidl(journal, id, room), uidl), date, entry->tries,
              log_quote(log, str_of(reason, len), shown));
 }
 
@@ -38,7 +40,7 @@ int session_status(const struct account *account, const char *state_dir,
                      err) < 0)
         return -1;
     for (uint32_t id = 0; id < journal_count(journal); id++) {
-        unsigned char state = journal_entry(journal, id)->state;
+        unsigned state = journal_entry(journal, id)->state;
         if (state != JOURNAL_HELD && state != JOURNAL_FAILED && state != JOURNAL_DOUBTED)
             continue;
         describe(journal, id, &log, text, sizeof text);
@@ -52,6 +54,7 @@ int session_retry(const struct account *account, const char *state_dir, const ch
                   unsigned *released, struct err *err)
 {
     struct journal *journal;
+    char room[JOURNAL_UIDL_ROOM];
     *released = 0;
     if (file_make_folder(state_dir, account->durable, err) < 0 ||
         journal_open(&journal, state_dir, account->server, account->user, JOURNAL_WRITE,
@@ -59,7 +62,7 @@ int session_retry(const struct account *account, const char *state_dir, const ch
         return -1;
     for (uint32_t id = 0; id < journal_count(journal); id++) {
         if (journal_entry(journal, id)->state != JOURNAL_HELD ||
-            (uidl != NULL && !str_is(journal_uidl(journal, id), uidl)))
+            (uidl != NULL && !str_is(journal_uidl(journal, id, room), uidl)))
             continue;
         journal_retry(journal, id);
         ++*released;

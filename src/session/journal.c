@@ -8,161 +8,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/digest.h"
 #include "base/file.h"
 #include "base/xalloc.h"
 #include "session/journal_store.h"
 
 #define OUT_MAX ((size_t)256 * 1024 * 1024)
-#define UIDLS_MAX ((size_t)UINT32_MAX)
+#define NAMES_MAX ((size_t)UINT32_MAX)
 #define NAME_PART 60
-
-/* ---- the store: entries and their UIDLs in memory ---- */
-
-#define SLOT_FREED UINT32_MAX
-
-/* The slot of a UIDL, or a free one where it may be put. Entries of one UIDL hang on one slot as a
- * list, so that a server whose UIDLs are all equal, or empty, costs no more. */
-static uint32_t slot_of(const struct journal *journal, struct str uidl)
-{
-    uint32_t mask = journal->slot_count - 1, at = (uint32_t)str_hash(uidl) & mask;
-    uint32_t freed = SLOT_FREED;
-    for (; journal->slots[at] != 0; at = (at + 1) & mask) {
-        if (journal->slots[at] == SLOT_FREED)
-            freed = freed == SLOT_FREED ? at : freed;
-        else if (str_equal(journal_uidl(journal, journal->slots[at] - 1), uidl))
-            return at;
-    }
-    return freed == SLOT_FREED ? at : freed;
-}
-
-static uint32_t first_of(const struct journal *journal, uint32_t slot)
-{
-    return journal->slots[slot] == SLOT_FREED ? 0 : journal->slots[slot];
-}
-
-static void put_slot(struct journal *journal, uint32_t id)
-{
-    uint32_t at = slot_of(journal, journal_uidl(journal, id));
-    journal->slots_used += journal->slots[at] == 0;
-    journal->entries[id].same = first_of(journal, at);
-    journal->slots[at] = id + 1;
-}
-
-static void take_from_slot(struct journal *journal, uint32_t id)
-{
-    uint32_t at = slot_of(journal, journal_uidl(journal, id));
-    uint32_t *link = &journal->slots[at];
-    while (*link != id + 1)
-        link = &journal->entries[*link - 1].same;
-    *link = journal->entries[id].same;
-    if (journal->slots[at] == 0)
-        journal->slots[at] = SLOT_FREED; /* searches for others go on behind it */
-}
-
-/* At least half of the slots were never used, so that every search comes to an end. */
-static void make_slots(struct journal *journal)
-{
-    if (journal->slot_count > 2 * journal->slots_used + 2)
-        return;
-    while (journal->slot_count <= 4 * journal->count + 64)
-        journal->slot_count = journal->slot_count == 0 ? 256 : 2 * journal->slot_count;
-    free(journal->slots);
-    journal->slots = xcalloc(journal->slot_count, sizeof *journal->slots);
-    journal->slots_used = 0;
-    for (uint32_t id = 0; id < journal->count; id++)
-        put_slot(journal, id);
-}
-
-struct journal_entry *store_entry(struct journal *journal, uint32_t id)
-{
-    while (journal->cap <= id) {
-        uint32_t cap = journal->cap == 0 ? 64 : journal->cap + journal->cap / 2;
-        journal->entries = xreallocarray(journal->entries, cap, sizeof *journal->entries);
-        memset(journal->entries + journal->cap, 0, (cap - journal->cap) * sizeof *journal->entries);
-        journal->cap = cap;
-    }
-    while (journal->count <= id) {
-        make_slots(journal);
-        put_slot(journal, journal->count++);
-    }
-    return &journal->entries[id];
-}
-
-void store_uidl(struct journal *journal, uint32_t id, struct str uidl)
-{
-    struct journal_entry *entry = &journal->entries[id];
-    if (str_equal(journal_uidl(journal, id), uidl))
-        return;
-    make_slots(journal);
-    take_from_slot(journal, id);
-    entry->uidl_at = journal->uidls.len;
-    entry->uidl_len = 0;
-    if (buf_add(&journal->uidls, uidl.ptr, uidl.len) == 0)
-        entry->uidl_len = (uint16_t)uidl.len;
-    put_slot(journal, id);
-}
-
-void store_words(struct journal_entry *entry, struct str words)
-{
-    free(entry->words);
-    entry->words = words.len == 0 ? NULL : xmemdup0(words.ptr, words.len);
-}
-
-void store_clear(struct journal *journal)
-{
-    for (uint32_t id = 0; id < journal->count; id++)
-        free(journal->entries[id].words);
-    free(journal->entries);
-    free(journal->slots);
-    free(journal->place);
-    buf_free(&journal->uidls);
-    buf_init(&journal->uidls, UIDLS_MAX);
-    journal->entries = NULL;
-    journal->slots = NULL;
-    journal->place = NULL;
-    journal->count = journal->cap = journal->slot_count = journal->slots_used = journal->days = 0;
-    journal->last_day = journal->lines = journal->damaged = 0;
-}
-
-uint32_t journal_count(const struct journal *journal)
-{
-    return journal->count;
-}
-
-const struct journal_entry *journal_entry(const struct journal *journal, uint32_t id)
-{
-    return &journal->entries[id];
-}
-
-struct str journal_uidl(const struct journal *journal, uint32_t id)
-{
-    const struct journal_entry *entry = &journal->entries[id];
-    if (entry->uidl_len == 0)
-        return str_of("", 0);
-    return str_of(journal->uidls.data + entry->uidl_at, entry->uidl_len);
-}
-
-uint32_t journal_next(const struct journal *journal, struct str uidl, uint32_t after)
-{
-    if (journal->slot_count == 0)
-        return JOURNAL_NONE;
-    uint32_t link = after == JOURNAL_NONE ? first_of(journal, slot_of(journal, uidl))
-                                          : journal->entries[after].same;
-    while (link != 0 && journal->entries[link - 1].state == JOURNAL_FREE)
-        link = journal->entries[link - 1].same;
-    return link == 0 ? JOURNAL_NONE : link - 1;
-}
-
-void journal_mark_tried(struct journal *journal, uint32_t id)
-{
-    journal->entries[id].tried = true;
-}
-
-void journal_list(struct journal *journal, uint32_t id, uint32_t number)
-{
-    journal->entries[id].listed = number;
-}
 
 /* ---- opening and closing ---- */
 
@@ -278,7 +130,9 @@ int journal_open(struct journal **out, const char *state_dir, const char *server
     str_escape(str_of(user, strnlen(user, 1024)), words[1], sizeof words[1]);
     journal->head = xasprintf("%s %s", words[0], words[1]);
     buf_init(&journal->out, OUT_MAX);
-    buf_init(&journal->uidls, UIDLS_MAX);
+    buf_init(&journal->names, NAMES_MAX);
+    buf_init(&journal->copy, SIZE_MAX / 2);
+    digest_make_key(&journal->key);
     int result = open_and_load(journal, stem, err);
     free(stem);
     if (result < 0) {
@@ -298,7 +152,6 @@ void journal_close(struct journal *journal)
     if (journal->lock >= 0)
         close(journal->lock); /* and with it the lock */
     store_clear(journal);
-    buf_free(&journal->uidls);
     buf_free(&journal->out);
     free(journal->head);
     free(journal->path);
@@ -313,7 +166,7 @@ bool journal_is_new(const struct journal *journal)
 
 /* ---- what happens to messages ---- */
 
-enum record_verb store_verb(unsigned char state)
+enum record_verb store_verb(unsigned state)
 {
     switch (state) {
     case JOURNAL_FAILED:
@@ -332,52 +185,40 @@ enum record_verb store_verb(unsigned char state)
 }
 
 void store_write_entry(const struct journal *journal, uint32_t id, uint32_t as,
-                       enum record_verb verb, struct buf *out)
+                       enum record_verb verb, struct str words, struct buf *out)
 {
     const struct journal_entry *entry = &journal->entries[id];
-    char uidl[STR_ESCAPED_MAX(UINT8_MAX + 1)];
-    str_escape(journal_uidl(journal, id), uidl, sizeof uidl);
+    struct journal_facts facts = journal_facts(journal, id);
     struct record record = {
         .verb = verb,
         .id = as,
-        .size = entry->size,
-        .print = entry->print,
-        .first_seen = entry->first_seen,
+        .size = facts.size,
+        .print = facts.print,
+        .first_seen = facts.first_seen,
         .keep = entry->keep,
         .number = verb == RECORD_MISS ? entry->absent : entry->tries,
-        .uidl = str_from(uidl),
-        .words = str_from(entry->words == NULL ? "" : entry->words),
+        .uidl = store_uidl(journal, id),
+        .words = words,
     };
     record_write(&record, out);
 }
 
-static void note(struct journal *journal, uint32_t id, enum record_verb verb)
+static void note(struct journal *journal, uint32_t id, enum record_verb verb, struct str words)
 {
-    store_write_entry(journal, id, id, verb, &journal->out);
+    store_write_entry(journal, id, id, verb, words, &journal->out);
     journal->lines++;
 }
 
-uint32_t journal_add(struct journal *journal, const struct journal_subject *subject, int64_t now)
+void store_note(struct journal *journal, uint32_t id, enum record_verb verb)
 {
-    uint32_t id = journal->count;
-    struct journal_entry *entry = store_entry(journal, id);
-    entry->first_seen = now < 0 ? 0 : now > UINT32_MAX ? UINT32_MAX : (uint32_t)now;
-    entry->size = subject->size;
-    entry->print = subject->print;
-    store_uidl(journal, id, subject->uidl);
-    return id;
+    note(journal, id, verb, journal_facts(journal, id).words);
 }
 
-void journal_learn(struct journal *journal, uint32_t id, const struct journal_subject *subject)
+/* What is said of the state; a receipt is for the file alone. */
+static void set_words(struct journal *journal, uint32_t id, struct str words)
 {
-    struct journal_entry *entry = &journal->entries[id];
-    entry->size = subject->size;
-    if (subject->print.known)
-        entry->print = subject->print;
-    if (subject->uidl.len > 0) /* a UIDL that is kept back today may be told again tomorrow */
-        store_uidl(journal, id, subject->uidl);
-    if (entry->state != JOURNAL_FREE)
-        note(journal, id, store_verb(entry->state));
+    if (words.len > 0 || store_is_own(journal, id))
+        store_set_words(journal, store_fact(journal, id), words);
 }
 
 void journal_take(struct journal *journal, uint32_t id, bool keep, struct str receipt)
@@ -386,16 +227,16 @@ void journal_take(struct journal *journal, uint32_t id, bool keep, struct str re
     entry->before = entry->state;
     entry->state = JOURNAL_TAKEN;
     entry->keep = keep;
-    store_words(entry, receipt);
-    note(journal, id, RECORD_TAKE);
+    set_words(journal, id, str_of("", 0));
+    note(journal, id, RECORD_TAKE, receipt);
 }
 
 void journal_drop(struct journal *journal, uint32_t id)
 {
     struct journal_entry *entry = &journal->entries[id];
     entry->state = entry->before;
-    store_words(entry, str_of("", 0));
-    note(journal, id, RECORD_DROP);
+    set_words(journal, id, str_of("", 0));
+    note(journal, id, RECORD_DROP, str_of("", 0));
 }
 
 static void settle(struct journal *journal, uint32_t id, enum journal_state state,
@@ -403,12 +244,12 @@ static void settle(struct journal *journal, uint32_t id, enum journal_state stat
 {
     struct journal_entry *entry = &journal->entries[id];
     char words[STR_ESCAPED_MAX(ERR_TEXT_MAX)];
-    entry->state = (unsigned char)state;
+    entry->state = state;
     words[0] = '\0';
     if (reason != NULL)
         str_escape(str_of(reason, strnlen(reason, ERR_TEXT_MAX)), words, sizeof words);
-    store_words(entry, str_from(words));
-    note(journal, id, store_verb(entry->state));
+    set_words(journal, id, str_from(words));
+    note(journal, id, store_verb(state), str_from(words));
 }
 
 void journal_done(struct journal *journal, uint32_t id)
@@ -471,11 +312,11 @@ void journal_listed_all(struct journal *journal, int64_t day)
         struct journal_entry *entry = &journal->entries[id];
         if (entry->listed != 0 && entry->absent != 0) {
             entry->absent = 0;
-            note(journal, id, RECORD_BACK);
+            note(journal, id, RECORD_BACK, str_of("", 0));
         } else if (entry->listed == 0 && entry->absent == 0 && new_day &&
                    entry->state != JOURNAL_FREE) {
             entry->absent = journal->days;
-            note(journal, id, RECORD_MISS);
+            note(journal, id, RECORD_MISS, str_of("", 0));
         }
     }
 }

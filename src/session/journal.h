@@ -4,7 +4,8 @@
  * It is opened under a lock that dies with the process; the lock is on a file of its own, never on
  * the one that is replaced. Each record is a line with its own CRC-32 in front; a bad line costs
  * itself; a torn tail is cut off before the first append. Records are gathered in memory and
- * written by journal_sync, in one write and one fdatasync. When it has half as many lines again
+ * written by journal_sync, in one write and one fdatasync. The file stays mapped while it is open:
+ * what a line says is read there when it is wanted. When it has half as many lines again
  * as it has entries, it is written anew beside itself and renamed; a failed rewrite is no error.
  *
  * An entry is one message. It is forgotten only after its absence from JOURNAL_FORGET complete
@@ -44,21 +45,29 @@ struct journal_print {
     unsigned char bytes[HEADER_FINGERPRINT];
 };
 
+/* What is in memory of one message, for each that is known: hundreds of thousands. Everything else
+ * is in its line of the file: journal_facts. */
 struct journal_entry {
+    uint32_t at;     /* private: where its line is */
+    uint32_t same;   /* private: 1 + the next entry of the same UIDL */
+    uint32_t size;   /* private: see journal_size */
+    uint32_t absent; /* private: the day it was first missed; 0: present */
+    unsigned tries : 16;
+    unsigned state : 4;  /* enum journal_state */
+    unsigned before : 4; /* of a TAKEN entry: what it was */
+    unsigned listed : 2; /* how many messages of the present listing it may be; 2: or more */
+    bool tried : 1;      /* its failure was told in this run; not on disk */
+    bool keep : 1;       /* policy of TAKEN and DONE: stay on the server */
+    bool blank : 1;      /* it has no UIDL */
+};
+
+/* What its line says beside that. */
+struct journal_facts {
     uint64_t size;       /* by LIST, in octets */
-    uint64_t uidl_at;    /* private: see journal_uidl */
     uint32_t first_seen; /* wall clock, seconds: enough until 2106 */
-    uint32_t absent;     /* private: the day it was first missed; 0: present */
-    uint32_t same;       /* private: 1 + the next entry of the same UIDL */
-    uint32_t listed;     /* message number of the present listing, 0: not listed */
-    uint16_t tries;
-    uint16_t uidl_len;
-    unsigned char state;  /* enum journal_state */
-    unsigned char before; /* of a TAKEN entry: what it was */
-    bool tried;           /* its failure was told in this run; not on disk */
-    bool keep;            /* policy of TAKEN and DONE: stay on the server */
     struct journal_print print;
-    char *words; /* TAKEN: the receipt; FAILED, HELD: the reason; else NULL */
+    struct str words; /* TAKEN: the receipt; FAILED, DOUBTED, HELD: the reason, escaped; else empty.
+                         A view that lives until the next call that changes something */
 };
 
 struct journal;
@@ -88,16 +97,25 @@ bool journal_is_new(const struct journal *journal);
  * that adds an entry. */
 uint32_t journal_count(const struct journal *journal);
 const struct journal_entry *journal_entry(const struct journal *journal, uint32_t id);
-struct str journal_uidl(const struct journal *journal, uint32_t id);
+struct journal_facts journal_facts(const struct journal *journal, uint32_t id);
+uint64_t journal_size(const struct journal *journal, uint32_t id); /* of its facts, but quickly */
 
-/* Entries of one UIDL: start with JOURNAL_NONE, go on with the last one; JOURNAL_NONE ends them. */
-uint32_t journal_next(const struct journal *journal, struct str uidl, uint32_t after);
+/* Its UIDL: a view into the journal, or into room where it has to be made from what is written. */
+#define JOURNAL_UIDL_ROOM 256
+struct str journal_uidl(const struct journal *journal, uint32_t id, char room[JOURNAL_UIDL_ROOM]);
+
+/* Entries of one UIDL: the first, and the one after another. JOURNAL_NONE: there is none. *name:
+ * with it journal_named gives the UIDL as long as the journal is open; 0 if it has to be copied. */
+uint32_t journal_find(const struct journal *journal, struct str uidl, uint32_t *name);
+uint32_t journal_next(const struct journal *journal, uint32_t id);
+struct str journal_named(const struct journal *journal, uint32_t name);
 
 /* Its failure was told: not again in this run. Not written to disk. */
 void journal_mark_tried(struct journal *journal, uint32_t id);
 
-/* Remembers which message of the present listing an entry is (0: none). Not written to disk. */
-void journal_list(struct journal *journal, uint32_t id, uint32_t number);
+/* One more message of the present listing may be this entry; it is none of them. Not on disk. */
+void journal_list(struct journal *journal, uint32_t id);
+void journal_unlist(struct journal *journal, uint32_t id);
 
 /* A complete listing was had on this day (days since 1970): counts who was there and who not. */
 void journal_listed_all(struct journal *journal, int64_t day);
@@ -108,7 +126,7 @@ struct journal_subject {
     uint64_t size;
     struct journal_print print;
 };
-/* A new entry (JOURNAL_FREE until something happens to it). */
+/* A new entry (JOURNAL_FREE until something happens to it). A UIDL is at most 255 octets long. */
 uint32_t journal_add(struct journal *journal, const struct journal_subject *subject, int64_t now);
 /* What is known better now: another UIDL, size or print for the same message. */
 void journal_learn(struct journal *journal, uint32_t id, const struct journal_subject *subject);

@@ -15,24 +15,11 @@
 #include "session/journal_store.h"
 
 #define COMPACT_LINES 64 /* a shorter journal is left as it is */
+#define LINE_SHORT 64    /* few entries have a shorter line */
 #define CHUNK (64 * 1024)
 
-static void apply_message(struct journal *journal, const struct record *record)
+static void apply_state(struct journal_entry *entry, const struct record *record)
 {
-    char uidl[UINT8_MAX + 1];
-    size_t len = 0;
-    struct journal_entry *entry = store_entry(journal, record->id);
-    if (record->uidl.len <= STR_ESCAPED_MAX(UINT8_MAX) &&
-        str_unescape(record->uidl, uidl, sizeof uidl, &len) == 0)
-        store_uidl(journal, record->id, str_of(uidl, len));
-    entry->size = record->size;
-    entry->print = record->print;
-    entry->first_seen = (uint32_t)record->first_seen;
-}
-
-static void apply_state(struct journal *journal, const struct record *record)
-{
-    struct journal_entry *entry = store_entry(journal, record->id);
     switch (record->verb) {
     case RECORD_TAKE:
         if (entry->state != JOURNAL_TAKEN)
@@ -51,10 +38,15 @@ static void apply_state(struct journal *journal, const struct record *record)
         entry->state = record->verb == RECORD_HELD    ? JOURNAL_HELD
                        : record->verb == RECORD_DOUBT ? JOURNAL_DOUBTED
                                                       : JOURNAL_FAILED;
-        entry->tries = record->number > UINT16_MAX ? UINT16_MAX : (uint16_t)record->number;
+        entry->tries = record->number > UINT16_MAX ? UINT16_MAX : (unsigned)record->number;
         break;
     }
-    store_words(entry, record->words);
+}
+
+static void drop(struct journal_entry *entry)
+{
+    if (entry->state == JOURNAL_TAKEN)
+        entry->state = entry->before;
 }
 
 static void apply(struct journal *journal, const struct record *record)
@@ -74,16 +66,12 @@ static void apply(struct journal *journal, const struct record *record)
     case RECORD_BACK:
         store_entry(journal, record->id)->absent = 0;
         break;
-    case RECORD_DROP: {
-        struct journal_entry *entry = store_entry(journal, record->id);
-        if (entry->state == JOURNAL_TAKEN)
-            entry->state = entry->before;
-        store_words(entry, str_of("", 0));
+    case RECORD_DROP:
+        drop(store_entry(journal, record->id));
         break;
-    }
     default:
-        apply_message(journal, record);
-        apply_state(journal, record);
+        store_refer(journal, record->id, record);
+        apply_state(store_entry(journal, record->id), record);
         break;
     }
 }
@@ -106,14 +94,16 @@ static int apply_line(struct journal *journal, struct str line, struct err *err)
     return 0;
 }
 
-static int apply_all(struct journal *journal, struct str text, struct err *err)
+static int apply_all(struct journal *journal, struct err *err)
 {
     const char *end;
-    size_t whole = text.len;
-    while (whole > 0 && text.ptr[whole - 1] != '\n')
-        whole--; /* a torn tail says nothing */
-    journal->length = whole;
-    text.len = whole;
+    struct str text = journal->text;
+    store_reserve(journal, (uint32_t)(text.len / LINE_SHORT < JOURNAL_ID_MAX ? text.len / LINE_SHORT
+                                                                             : JOURNAL_ID_MAX));
+    while (text.len > 0 && text.ptr[text.len - 1] != '\n')
+        text.len--; /* a torn tail says nothing */
+    journal->text = text;
+    journal->length = text.len;
     while (text.len > 0 && (end = memchr(text.ptr, '\n', text.len)) != NULL) {
         size_t len = (size_t)(end - text.ptr);
         if (apply_line(journal, str_of(text.ptr, len), err) < 0)
@@ -164,26 +154,27 @@ static int set_aside(struct journal *journal, struct err *err)
     return result;
 }
 
-int store_load(struct journal *journal, struct err *err)
+/* Mapped, not read: its pages are no memory of ours. Nobody but us shortens a file that we have
+ * locked. Without the lock another run may, and then a mapping would end us by SIGBUS. */
+static int get_text(struct journal *journal, size_t size, struct err *err)
 {
-    struct stat status;
-    journal->length = 0;
-    journal->is_new = journal->fd < 0;
-    if (journal->fd < 0)
+    if (journal->mode == JOURNAL_READ) {
+        if (file_read(journal->fd, &journal->copy, journal->path, err) < 0)
+            return -1;
+        journal->text = buf_str(&journal->copy);
         return 0;
-    if (fstat(journal->fd, &status) < 0 || !S_ISREG(status.st_mode))
-        return err_set(err, ERR_CREATE, "%s is no file; give another state_dir", journal->path);
-    journal->is_new = status.st_size == 0;
-    if (journal->is_new)
-        return 0;
-    size_t size = (size_t)status.st_size;
-    /* Mapped, not read: its pages are no memory of ours. */
+    }
     void *text = mmap(NULL, size, PROT_READ, MAP_PRIVATE, journal->fd, 0);
     if (text == MAP_FAILED)
         return err_errno(err, ERR_IO, errno, "cannot read %s", journal->path);
-    int result = apply_all(journal, str_of(text, size), err);
-    munmap(text, size);
-    if (result < 0)
+    journal->text = str_of(text, size);
+    journal->mapped = size;
+    return 0;
+}
+
+static int load(struct journal *journal, size_t size, struct err *err)
+{
+    if (get_text(journal, size, err) < 0 || apply_all(journal, err) < 0)
         return -1;
     if (is_junk(journal, size))
         return set_aside(journal, err);
@@ -195,6 +186,22 @@ int store_load(struct journal *journal, struct err *err)
     return cut_tail(journal, size, err);
 }
 
+int store_load(struct journal *journal, struct err *err)
+{
+    struct stat status;
+    journal->length = 0;
+    journal->is_new = journal->fd < 0;
+    if (journal->fd < 0)
+        return 0;
+    if (fstat(journal->fd, &status) < 0 || !S_ISREG(status.st_mode))
+        return err_set(err, ERR_CREATE, "%s is no file; give another state_dir", journal->path);
+    journal->is_new = status.st_size == 0;
+    if (!journal->is_new && load(journal, (size_t)status.st_size, err) < 0)
+        return -1;
+    index_make(journal);
+    return 0;
+}
+
 static bool is_forgotten(const struct journal *journal, const struct journal_entry *entry)
 {
     return entry->state == JOURNAL_FREE || (entry->state != JOURNAL_TAKEN && entry->absent != 0 &&
@@ -204,16 +211,13 @@ static bool is_forgotten(const struct journal *journal, const struct journal_ent
 /* The lines that bring one entry back; a TAKEN one remembers what it was before. */
 static void write_entry(struct journal *journal, uint32_t id, uint32_t as, struct buf *out)
 {
-    struct journal_entry *entry = &journal->entries[id];
-    if (entry->state == JOURNAL_TAKEN && entry->before != JOURNAL_FREE) {
-        char *words = entry->words;
-        entry->words = NULL;
-        store_write_entry(journal, id, as, store_verb(entry->before), out);
-        entry->words = words;
-    }
-    store_write_entry(journal, id, as, store_verb(entry->state), out);
+    const struct journal_entry *entry = &journal->entries[id];
+    struct str none = str_of("", 0), words = journal_facts(journal, id).words;
+    if (entry->state == JOURNAL_TAKEN && entry->before != JOURNAL_FREE)
+        store_write_entry(journal, id, as, store_verb(entry->before), none, out);
+    store_write_entry(journal, id, as, store_verb(entry->state), words, out);
     if (entry->absent != 0)
-        store_write_entry(journal, id, as, RECORD_MISS, out);
+        store_write_entry(journal, id, as, RECORD_MISS, none, out);
 }
 
 static void write_head(const struct journal *journal, struct buf *out)

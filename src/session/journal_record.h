@@ -40,7 +40,8 @@ struct record {
     enum record_verb verb;
     uint32_t id;
     uint64_t size;
-    struct journal_print print;
+    struct journal_print print; /* to be written; what was read is record_print */
+    struct str print_text;
     uint64_t first_seen;
     bool keep;
     uint64_t number;  /* version, tries, or the day count */
@@ -53,7 +54,10 @@ struct record {
 void record_write(const struct record *record, struct buf *out);
 
 /* 0, or -1 for a line that is damaged or not understood. line is without its line end. Views point
- * into it. */
+ * into it. A print is as long as one, and not looked at. */
 int record_read(struct str line, struct record *record);
+
+/* The print of a record that was read; not known if it is none. */
+struct journal_print record_print(const struct record *record);
 
 #endif

@@ -1,12 +1,27 @@
 /*
- * journal_store: what journal.c and journal_file.c share. Nobody else includes it.
+ * journal_store: what the files of the journal share. Nobody else includes it.
+ *
+ * An entry points to where its facts are: to its UIDL in its last line of the file, which stays
+ * mapped, or, for what this run has added or learnt, to a struct fact. So a message that was seen
+ * before costs 20 octets and its share of the index.
  */
 #ifndef FP_SESSION_JOURNAL_STORE_H
 #define FP_SESSION_JOURNAL_STORE_H
 
 #include "base/buf.h"
+#include "base/digest.h"
 #include "session/journal.h"
 #include "session/journal_record.h"
+
+#define UIDL_MAX 255
+
+/* What is not, or not as it stands there, in the file. */
+struct fact {
+    uint64_t size;
+    uint32_t first_seen;
+    uint32_t uidl, words; /* where in names, escaped and NUL-terminated; 0: empty */
+    struct journal_print print;
+};
 
 struct journal {
     enum journal_mode mode;
@@ -19,11 +34,19 @@ struct journal {
     uint64_t length; /* of the file up to its last whole line */
     struct buf out;  /* gathered lines */
 
+    struct str text; /* of the file when it was opened, up to its last whole line */
+    size_t mapped;   /* octets to unmap; 0: text is in copy */
+    struct buf copy;
+
     struct journal_entry *entries;
     uint32_t count, cap;
-    struct buf uidls; /* the octets of all UIDLs */
-    uint32_t *slots;  /* open addressing over UIDLs: id + 1 of the last entry; 0 is free */
+    struct fact *facts;
+    uint32_t fact_count, fact_cap;
+    struct buf names;
+
+    uint32_t *slots; /* see journal_index.c */
     uint32_t slot_count, slots_used;
+    struct digest_key key;
 
     char *place;
     uint32_t days;     /* complete listings so far, at most one a day */
@@ -31,19 +54,46 @@ struct journal {
     uint64_t lines, damaged;
 };
 
-/* In memory only. */
-struct journal_entry *store_entry(struct journal *journal, uint32_t id); /* makes it */
-void store_uidl(struct journal *journal, uint32_t id, struct str uidl);
-void store_words(struct journal_entry *entry, struct str words);
+/* Room for so many entries; what is never used costs nothing. */
+void store_reserve(struct journal *journal, uint32_t count);
+
+/* The entry, made if it is not there (not in the index). */
+struct journal_entry *store_entry(struct journal *journal, uint32_t id);
+
+/* Says that this record, whose views point into journal->text, has the facts of an entry. */
+void store_refer(struct journal *journal, uint32_t id, const struct record *record);
+
+/* The entry's own facts, made from its line if it had none. The pointer lives until the next. */
+struct fact *store_fact(struct journal *journal, uint32_t id);
+void store_set_uidl(struct journal *journal, struct fact *fact, struct str uidl);
+void store_set_words(struct journal *journal, struct fact *fact, struct str words);
+
+/* True if its facts are its own already. */
+bool store_is_own(const struct journal *journal, uint32_t id);
+
+/* Its UIDL as it is written: escaped. Is it this one? Where it stands in the file; 0: nowhere. */
+struct str store_uidl(const struct journal *journal, uint32_t id);
+bool store_is_named(const struct journal *journal, uint32_t id, struct str uidl);
+uint32_t store_name(const struct journal *journal, uint32_t id);
+
+/* Forgets everything that was read. */
 void store_clear(struct journal *journal);
 
 /* The line of an entry, which has the number `as` there. What it says of a state is what the entry
  * has now. */
 void store_write_entry(const struct journal *journal, uint32_t id, uint32_t as,
-                       enum record_verb verb, struct buf *out);
+                       enum record_verb verb, struct str words, struct buf *out);
+
+/* Gathers a line of the entry as it is. */
+void store_note(struct journal *journal, uint32_t id, enum record_verb verb);
 
 /* The verb whose line brings a state back. */
-enum record_verb store_verb(unsigned char state);
+enum record_verb store_verb(unsigned state);
+
+/* The index over UIDLs: of all entries; one more entry; one entry less. */
+void index_make(struct journal *journal);
+void index_add(struct journal *journal, uint32_t id);
+void index_remove(struct journal *journal, uint32_t id);
 
 /* Reads the file into the store. */
 int store_load(struct journal *journal, struct err *err);

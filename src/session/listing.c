@@ -8,11 +8,17 @@
 #include "session/pipe.h"
 
 #define UIDLS_MAX ((size_t)64 * 1024 * 1024) /* beyond it, messages are told by their headers */
+#define OWN 0x80000000u /* message.uidl is an offset in listing.uidls; else the journal's name */
 
-void listing_init(struct listing *listing)
+_Static_assert(REPLY_MESSAGES_MAX < 1 << 24, "a message has room for its number");
+
+void listing_init(struct listing *listing, struct journal *journal)
 {
-    *listing = (struct listing){.count = 0};
+    uint32_t known = journal_count(journal);
+    *listing = (struct listing){.journal = journal};
     buf_init(&listing->uidls, UIDLS_MAX);
+    listing->cap = known < REPLY_MESSAGES_MAX ? known + known / 16 + 64 : REPLY_MESSAGES_MAX;
+    listing->messages = xreallocarray(NULL, listing->cap, sizeof *listing->messages);
 }
 
 void listing_free(struct listing *listing)
@@ -23,16 +29,35 @@ void listing_free(struct listing *listing)
     buf_free(&listing->uidls);
 }
 
-struct str listing_uidl(const struct listing *listing, const struct message *message)
+bool listing_has_uidl(const struct message *message)
 {
-    if (message->uidl_len == 0)
-        return str_of("", 0);
-    return str_of(listing->uidls.data + message->uidl_at, message->uidl_len);
+    return message->uidl != 0;
 }
 
-const char *listing_uidl_text(const struct listing *listing, const struct message *message)
+struct str listing_uidl(const struct listing *listing, const struct message *message)
 {
-    return message->uidl_len == 0 ? "" : listing->uidls.data + message->uidl_at;
+    if (message->uidl == 0)
+        return str_of("", 0);
+    if (!(message->uidl & OWN))
+        return journal_named(listing->journal, message->uidl);
+    const char *own = listing->uidls.data + (message->uidl & ~OWN);
+    return str_of(own + 1, (unsigned char)own[0]);
+}
+
+bool listing_is_new(const struct message *message)
+{
+    return message->entry == JOURNAL_NONE && message->uidl != 0;
+}
+
+static void keep_uidl(struct listing *listing, struct message *message, struct str uidl)
+{
+    unsigned char len = (unsigned char)uidl.len;
+    uint32_t at = (uint32_t)listing->uidls.len;
+    if (uidl.len == 0 || buf_reserve(&listing->uidls, uidl.len + 1) == NULL)
+        return;
+    buf_add(&listing->uidls, &len, 1);
+    buf_add(&listing->uidls, uidl.ptr, uidl.len);
+    message->uidl = OWN | at;
 }
 
 /* Lists come in order from every sane server, so the place is at the end or close to it. */
@@ -53,7 +78,9 @@ static uint32_t place_of(const struct listing *listing, uint32_t number)
 
 struct message *listing_find(struct listing *listing, uint32_t number)
 {
-    uint32_t at = place_of(listing, number);
+    uint32_t at = number - 1 < listing->sorted && listing->messages[number - 1].number == number
+                      ? number - 1 /* none is missing */
+                      : place_of(listing, number);
     return at < listing->sorted && listing->messages[at].number == number ? &listing->messages[at]
                                                                           : NULL;
 }
@@ -62,12 +89,12 @@ struct message *listing_find(struct listing *listing, uint32_t number)
 static struct message *append(struct listing *listing, uint32_t number)
 {
     if (listing->count == listing->cap) {
-        listing->cap = listing->cap == 0 ? 256 : listing->cap + listing->cap / 2;
+        listing->cap += listing->cap / 2;
         listing->messages =
             xreallocarray(listing->messages, listing->cap, sizeof *listing->messages);
     }
     struct message *message = &listing->messages[listing->count++];
-    *message = (struct message){.number = number, .entry = JOURNAL_NONE};
+    *message = (struct message){.number = number & 0xffffff, .entry = JOURNAL_NONE};
     return message;
 }
 
@@ -82,9 +109,12 @@ static int take_uidl(void *ctx, struct str line, struct err *err)
         return 0;
     }
     struct message *message = append(listing, number);
-    message->uidl_at = (uint32_t)listing->uidls.len;
-    if (buf_add(&listing->uidls, uidl.ptr, uidl.len) == 0 && buf_add(&listing->uidls, "", 1) == 0)
-        message->uidl_len = (unsigned char)uidl.len;
+    uint32_t name = 0;
+    if (uidl.len > 0)
+        message->entry = journal_find(listing->journal, uidl, &name);
+    message->uidl = name;
+    if (name == 0)
+        keep_uidl(listing, message, uidl);
     return 0;
 }
 
@@ -98,8 +128,10 @@ static int by_number(const void *a, const void *b)
  * for a message that UIDL passed over. */
 static void merge(struct message *kept, const struct message *twin)
 {
-    if (kept->uidl_len > 0 && twin->uidl_len > 0)
-        kept->uidl_len = 0;
+    if (kept->uidl != 0 && twin->uidl != 0) {
+        kept->uidl = 0;
+        kept->entry = JOURNAL_NONE;
+    }
     if (kept->size == 0)
         kept->size = twin->size;
 }
@@ -268,7 +300,7 @@ char *listing_name(const struct listing *listing, const struct message *message,
                    const struct log *log, char *out, size_t cap)
 {
     char shown[LOG_QUOTE_MAX + 4];
-    if (message->uidl_len == 0)
+    if (message->uidl == 0)
         snprintf(out, cap, "message %u", message->number);
     else
         snprintf(out, cap, "message %u (UIDL %s)", message->number,

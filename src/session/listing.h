@@ -1,12 +1,12 @@
 /*
  * listing: what is on the server, and what of it we know.
  *
- * UIDL and LIST are joined by message number into one list; each message is then looked up in the
- * journal. A UIDL that is unique and was seen with this size is enough. Where it is not (empty,
- * twice in one listing, another size, or no UIDL at all) the message must show its header: a
- * fingerprint from TOP n 0, pipelined; where the server has no TOP, when it is fetched. The same
- * happens to unknown messages when most UIDLs have changed at once (a migrated server), so that
- * they are recognised instead of fetched again.
+ * UIDL and LIST are joined by message number into one list. Each UIDL is looked up in the journal
+ * as it comes, so that those of messages seen before need not be kept. A UIDL that is unique and
+ * was seen with this size is enough. Where it is not (empty, twice in one listing, another size, or
+ * no UIDL at all) the message must show its header: a fingerprint from TOP n 0, pipelined; where
+ * the server has no TOP, when it is fetched. The same happens to unknown messages when most UIDLs
+ * have changed at once (a migrated server), so that they are recognised instead of fetched again.
  */
 #ifndef FP_SESSION_LISTING_H
 #define FP_SESSION_LISTING_H
@@ -21,23 +21,24 @@
 #include "pop3/pop3.h"
 #include "session/journal.h"
 
+/* One for each that is listed, known or not: hundreds of thousands. */
 struct message {
-    uint64_t size;    /* by LIST; 0: unknown */
-    uint32_t number;  /* on the server, in this session */
-    uint32_t entry;   /* in the journal; JOURNAL_NONE: not known */
-    uint32_t uidl_at; /* private */
-    uint32_t print;   /* private: 1 + index, 0 for none */
-    unsigned char uidl_len;
-    unsigned char action; /* enum plan_action */
-    bool compare;         /* its entry is believed only if its header is found to be the same */
-    bool vague;           /* the UIDL does not tell it: it needs a print */
+    uint64_t size;        /* by LIST; 0: unknown */
+    uint32_t entry;       /* in the journal; JOURNAL_NONE: not known */
+    uint32_t uidl;        /* private: see listing_uidl */
+    uint32_t print;       /* private: 1 + index, 0 for none */
+    unsigned number : 24; /* on the server, in this session */
+    unsigned action : 4;  /* enum plan_action */
+    bool compare : 1;     /* its entry is believed only if its header is found to be the same */
+    bool vague : 1;       /* the UIDL does not tell it: it needs a print */
 };
 
 struct listing {
+    struct journal *journal;  /* borrowed */
     struct message *messages; /* in the order of their numbers */
     uint32_t count, cap;
-    uint32_t sorted; /* so many, from the front, are in order */
-    struct buf uidls;
+    uint32_t sorted;  /* so many, from the front, are in order */
+    struct buf uidls; /* those that the journal has not: length, octets */
     struct journal_print *prints;
     uint32_t print_count, print_cap;
     bool has_uidl;                 /* UIDL worked */
@@ -48,8 +49,8 @@ struct listing {
     uint32_t by_print_count;
 };
 
-/* Empty. */
-void listing_init(struct listing *listing);
+/* Empty. What it lists is looked up in the journal. */
+void listing_init(struct listing *listing, struct journal *journal);
 /* Frees what the listing owns. */
 void listing_free(struct listing *listing);
 
@@ -58,11 +59,13 @@ void listing_free(struct listing *listing);
 int listing_fetch(struct listing *listing, struct pop3 *pop3, bool capa, struct err *err);
 
 /* Looks every message up, asking for prints where needed and possible. */
-int listing_match(struct listing *listing, struct pop3 *pop3, struct journal *journal,
-                  struct log *log, struct err *err);
+int listing_match(struct listing *listing, struct pop3 *pop3, struct log *log, struct err *err);
 
-/* NUL-terminated; lives as long as the listing. */
-const char *listing_uidl_text(const struct listing *listing, const struct message *message);
+/* It has a UIDL, under which there is nothing in the journal. */
+bool listing_is_new(const struct message *message);
+
+/* Empty if it has none. Lives as long as the listing. */
+bool listing_has_uidl(const struct message *message);
 struct str listing_uidl(const struct listing *listing, const struct message *message);
 
 /* The message with this number, or NULL. */
@@ -74,8 +77,8 @@ struct journal_subject listing_subject(const struct listing *listing,
 
 /* Gives a vague message the print of its fetched header and looks once more: the entry of a message
  * that we have, or JOURNAL_NONE. */
-uint32_t listing_recognise(struct listing *listing, struct journal *journal,
-                           struct message *message, const struct journal_print *print);
+uint32_t listing_recognise(struct listing *listing, struct message *message,
+                           const struct journal_print *print);
 
 /* Replaces a print by a better one. */
 void listing_set_print(struct listing *listing, struct message *message,

@@ -4,14 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/digest.h"
 #include "base/xalloc.h"
 #include "session/listing.h"
 #include "session/top.h"
-
-struct matching {
-    struct listing *listing;
-    struct journal *journal;
-};
 
 static bool same_print(const struct journal_print *a, const struct journal_print *b)
 {
@@ -20,57 +16,59 @@ static bool same_print(const struct journal_print *a, const struct journal_print
 
 /* The same header and the same size; or another size, which some servers tell differently each
  * time, and a Message-ID in that header, which nobody uses twice. */
-static bool is_same(const struct journal_entry *entry, const struct journal_print *print,
+static bool is_same(const struct journal_facts *facts, const struct journal_print *print,
                     uint64_t size)
 {
-    return same_print(&entry->print, print) && (entry->size == size || print->has_message_id);
+    return same_print(&facts->print, print) && (facts->size == size || print->has_message_id);
 }
 
-static void claim(struct matching *matching, struct message *message, uint32_t id)
+static void claim(struct listing *listing, struct message *message, uint32_t id)
 {
     message->entry = id;
-    journal_list(matching->journal, id, message->number);
+    journal_list(listing->journal, id);
 }
 
 /* By UIDL alone: exactly one entry has it, with this size, and it was not deleted before (a UIDL
  * that comes back after its message is gone may well be another message's). */
-static void match_uidl(struct matching *matching, struct message *message)
+static bool is_told_by_uidl(const struct listing *listing, const struct message *message)
 {
-    struct str uidl = listing_uidl(matching->listing, message);
-    uint32_t found = JOURNAL_NONE;
-    if (message->vague || uidl.len == 0) {
-        message->vague = true;
-        return;
-    }
-    for (uint32_t id = journal_next(matching->journal, uidl, JOURNAL_NONE); id != JOURNAL_NONE;
-         id = journal_next(matching->journal, uidl, id)) {
-        if (found != JOURNAL_NONE) {
-            message->vague = true;
-            return;
-        }
-        found = id;
-    }
-    if (found == JOURNAL_NONE)
-        return;
-    const struct journal_entry *entry = journal_entry(matching->journal, found);
-    bool size_fits = entry->size == message->size || !matching->listing->has_list;
-    if (size_fits && entry->state != JOURNAL_GONE)
-        claim(matching, message, found);
-    else
-        message->vague = true;
+    const struct journal *journal = listing->journal;
+    if (journal_next(journal, message->entry) != JOURNAL_NONE)
+        return false;
+    bool size_fits = !listing->has_list || journal_size(journal, message->entry) == message->size;
+    return size_fits && journal_entry(journal, message->entry)->state != JOURNAL_GONE;
 }
 
-/* A UIDL that stands twice in one listing tells neither message. */
-static void mark_twins(struct listing *listing)
+/* A UIDL that stands twice in one listing tells neither message: those of the journal ... */
+static void mark_known_twins(struct listing *listing)
 {
-    uint32_t size = 64;
-    while (size < 2 * listing->count)
-        size *= 2;
-    uint32_t *slots = xcalloc(size, sizeof *slots);
+    for (uint32_t i = 0; i < listing->count; i++)
+        if (listing->messages[i].entry != JOURNAL_NONE)
+            journal_list(listing->journal, listing->messages[i].entry);
     for (uint32_t i = 0; i < listing->count; i++) {
         struct message *message = &listing->messages[i];
+        if (message->entry != JOURNAL_NONE)
+            message->vague = journal_entry(listing->journal, message->entry)->listed > 1;
+    }
+}
+
+/* ... and those that it does not have. */
+static void mark_new_twins(struct listing *listing)
+{
+    struct digest_key key;
+    uint32_t size = 64, count = 0;
+    for (uint32_t i = 0; i < listing->count; i++)
+        count += listing_is_new(&listing->messages[i]);
+    while (size < 2 * count)
+        size *= 2;
+    uint32_t *slots = xcalloc(size, sizeof *slots);
+    digest_make_key(&key);
+    for (uint32_t i = 0; i < listing->count; i++) {
+        struct message *message = &listing->messages[i];
+        if (!listing_is_new(message))
+            continue;
         struct str uidl = listing_uidl(listing, message);
-        uint32_t at = (uint32_t)(str_hash(uidl) & (size - 1));
+        uint32_t at = (uint32_t)digest_keyed(&key, uidl) & (size - 1);
         while (slots[at] != 0 &&
                !str_equal(listing_uidl(listing, &listing->messages[slots[at] - 1]), uidl))
             at = (at + 1) & (size - 1);
@@ -80,6 +78,18 @@ static void mark_twins(struct listing *listing)
             message->vague = listing->messages[slots[at] - 1].vague = true;
     }
     free(slots);
+}
+
+/* What was found under the UIDL while the listing came in: is it this message? */
+static void match_uidl(struct listing *listing, struct message *message)
+{
+    bool known = message->entry != JOURNAL_NONE;
+    message->vague = message->vague || !listing_has_uidl(message) ||
+                     (known && !is_told_by_uidl(listing, message));
+    if (known && message->vague) {
+        journal_unlist(listing->journal, message->entry);
+        message->entry = JOURNAL_NONE;
+    }
 }
 
 static uint32_t slot_of(const struct journal_print *print)
@@ -100,10 +110,10 @@ static void index_prints(struct listing *listing, const struct journal *journal)
     listing->by_print = xcalloc(size, sizeof *listing->by_print);
     listing->by_print_count = size;
     for (uint32_t id = 0; id < count; id++) {
-        const struct journal_entry *entry = journal_entry(journal, id);
-        if (entry->state == JOURNAL_FREE || !entry->print.known)
+        struct journal_facts facts = journal_facts(journal, id);
+        if (journal_entry(journal, id)->state == JOURNAL_FREE || !facts.print.known)
             continue;
-        uint32_t at = slot_of(&entry->print) & (size - 1);
+        uint32_t at = slot_of(&facts.print) & (size - 1);
         while (listing->by_print[at] != 0)
             at = (at + 1) & (size - 1);
         listing->by_print[at] = id + 1;
@@ -112,56 +122,56 @@ static void index_prints(struct listing *listing, const struct journal *journal)
 
 /* May this entry be this message? An entry of another UIDL only if UIDLs tell nothing here; what
  * was deleted under another UIDL is no reason to pass over a message. */
-static bool may_be(const struct matching *matching, uint32_t id, const struct message *message,
+static bool may_be(const struct listing *listing, uint32_t id, const struct message *message,
                    const struct journal_print *print)
 {
-    const struct journal_entry *entry = journal_entry(matching->journal, id);
-    struct str uidl = listing_uidl(matching->listing, message);
-    if (entry->listed != 0 || !is_same(entry, print, message->size))
+    const struct journal_entry *entry = journal_entry(listing->journal, id);
+    char room[JOURNAL_UIDL_ROOM];
+    if (entry->listed != 0)
         return false;
-    struct str known = journal_uidl(matching->journal, id);
-    if (uidl.len == 0 || known.len == 0) /* one side tells no UIDL: the header decides */
-        return entry->state != JOURNAL_GONE || uidl.len == known.len;
-    if (str_equal(known, uidl))
+    struct journal_facts facts = journal_facts(listing->journal, id);
+    if (!is_same(&facts, print, message->size))
+        return false;
+    if (!listing_has_uidl(message) || entry->blank) /* no UIDL on one side: the header decides */
+        return entry->state != JOURNAL_GONE || (!listing_has_uidl(message) && entry->blank);
+    if (str_equal(journal_uidl(listing->journal, id, room), listing_uidl(listing, message)))
         return true;
-    return matching->listing->any_uidl && entry->state != JOURNAL_GONE;
+    return listing->any_uidl && entry->state != JOURNAL_GONE;
 }
 
 /* The i-th of several equal copies takes the i-th entry: n copies listed, n delivered. */
-static uint32_t find_by_print(struct matching *matching, const struct message *message,
+static uint32_t find_by_print(struct listing *listing, const struct message *message,
                               const struct journal_print *print)
 {
-    struct listing *listing = matching->listing;
-    index_prints(listing, matching->journal);
+    index_prints(listing, listing->journal);
     uint32_t mask = listing->by_print_count - 1;
     for (uint32_t at = slot_of(print) & mask; listing->by_print[at] != 0; at = (at + 1) & mask)
-        if (may_be(matching, listing->by_print[at] - 1, message, print))
+        if (may_be(listing, listing->by_print[at] - 1, message, print))
             return listing->by_print[at] - 1;
     return JOURNAL_NONE;
 }
 
-static void match_print(struct matching *matching, struct message *message)
+static void match_print(struct listing *listing, struct message *message)
 {
-    const struct journal_print *print = listing_print(matching->listing, message);
-    uint32_t id = find_by_print(matching, message, print);
+    char room[JOURNAL_UIDL_ROOM];
+    uint32_t id = find_by_print(listing, message, listing_print(listing, message));
     if (id == JOURNAL_NONE)
         return;
-    claim(matching, message, id);
-    struct journal_subject subject = listing_subject(matching->listing, message);
-    const struct journal_entry *entry = journal_entry(matching->journal, id);
-    if (entry->size != subject.size ||
-        !str_equal(journal_uidl(matching->journal, id), subject.uidl))
-        journal_learn(matching->journal, id, &subject);
+    claim(listing, message, id);
+    struct journal_subject subject = listing_subject(listing, message);
+    if (journal_size(listing->journal, id) != subject.size ||
+        !str_equal(journal_uidl(listing->journal, id, room), subject.uidl))
+        journal_learn(listing->journal, id, &subject);
 }
 
 static void take_print(void *ctx, uint32_t number, const struct journal_print *print)
 {
-    struct matching *matching = ctx;
-    struct message *message = listing_find(matching->listing, number);
+    struct listing *listing = ctx;
+    struct message *message = listing_find(listing, number);
     if (message == NULL || !print->known)
         return;
-    listing_set_print(matching->listing, message, print);
-    match_print(matching, message);
+    listing_set_print(listing, message, print);
+    match_print(listing, message);
 }
 
 /* Messages that had no UIDL when they came, and are not listed so far: one may be told now. */
@@ -169,80 +179,92 @@ static bool has_blank_entries(const struct journal *journal)
 {
     for (uint32_t id = 0; id < journal_count(journal); id++) {
         const struct journal_entry *entry = journal_entry(journal, id);
-        if (entry->uidl_len == 0 && entry->listed == 0 && entry->state != JOURNAL_FREE &&
+        if (entry->blank && entry->listed == 0 && entry->state != JOURNAL_FREE &&
             entry->state != JOURNAL_GONE)
             return true;
     }
     return false;
 }
 
-/* Those whose print is there already are only looked up again: by now it may count for more. */
-static int ask_prints(struct matching *matching, struct pop3 *pop3, struct err *err)
+static bool lacks_print(const struct message *message)
 {
-    struct listing *listing = matching->listing;
-    bool blank = has_blank_entries(matching->journal);
-    uint32_t *numbers = xcalloc(listing->count + 1, sizeof *numbers);
-    struct top top = {.pop3 = pop3, .numbers = numbers, .print = take_print, .ctx = matching};
-    for (uint32_t i = 0; i < listing->count; i++) {
-        struct message *message = &listing->messages[i];
-        message->vague = message->vague || listing->any_uidl || blank;
-        if (message->entry != JOURNAL_NONE || !message->vague)
-            continue;
-        if (message->print != 0)
-            match_print(matching, message);
-        else
-            numbers[top.count++] = message->number;
-    }
-    int result = top_is_possible(pop3) ? top_run(&top, err) : 0;
+    return message->entry == JOURNAL_NONE && message->vague && message->print == 0;
+}
+
+static int ask_top(struct listing *listing, struct pop3 *pop3, struct err *err)
+{
+    struct top top = {.pop3 = pop3, .print = take_print, .ctx = listing};
+    size_t count = 0;
+    for (uint32_t i = 0; i < listing->count; i++)
+        count += lacks_print(&listing->messages[i]);
+    if (count == 0 || !top_is_possible(pop3))
+        return 0;
+    uint32_t *numbers = xcalloc(count, sizeof *numbers);
+    for (uint32_t i = 0; i < listing->count; i++)
+        if (lacks_print(&listing->messages[i]))
+            numbers[top.count++] = listing->messages[i].number;
+    top.numbers = numbers;
+    int result = top_run(&top, err);
     free(numbers);
     return result;
 }
 
+/* Those whose print is there already are only looked up again: by now it may count for more. */
+static int ask_prints(struct listing *listing, struct pop3 *pop3, struct err *err)
+{
+    bool blank = has_blank_entries(listing->journal);
+    for (uint32_t i = 0; i < listing->count; i++) {
+        struct message *message = &listing->messages[i];
+        message->vague = message->vague || listing->any_uidl || blank;
+        if (message->entry == JOURNAL_NONE && message->vague && message->print != 0)
+            match_print(listing, message);
+    }
+    return ask_top(listing, pop3, err);
+}
+
 /* More than half of what should be there is not there under its UIDL, and there are messages that
  * nobody knows: the server changed its UIDLs (a migration, a rebuild). */
-static bool is_reset(const struct matching *matching)
+static bool is_reset(const struct listing *listing)
 {
     uint32_t expected = 0, missing = 0, unknown = 0;
-    for (uint32_t id = 0; id < journal_count(matching->journal); id++) {
-        const struct journal_entry *entry = journal_entry(matching->journal, id);
+    for (uint32_t id = 0; id < journal_count(listing->journal); id++) {
+        const struct journal_entry *entry = journal_entry(listing->journal, id);
         if (entry->state == JOURNAL_FREE || entry->state == JOURNAL_GONE)
             continue;
         expected++;
         missing += entry->listed == 0;
     }
-    for (uint32_t i = 0; i < matching->listing->count; i++)
-        unknown += matching->listing->messages[i].entry == JOURNAL_NONE;
+    for (uint32_t i = 0; i < listing->count; i++)
+        unknown += listing->messages[i].entry == JOURNAL_NONE;
     return unknown > 0 && 2 * missing > expected;
 }
 
-int listing_match(struct listing *listing, struct pop3 *pop3, struct journal *journal,
-                  struct log *log, struct err *err)
+int listing_match(struct listing *listing, struct pop3 *pop3, struct log *log, struct err *err)
 {
-    struct matching matching = {.listing = listing, .journal = journal};
-    for (uint32_t id = 0; id < journal_count(journal); id++)
-        journal_list(journal, id, 0);
-    mark_twins(listing);
+    for (uint32_t id = 0; id < journal_count(listing->journal); id++)
+        journal_unlist(listing->journal, id);
+    mark_known_twins(listing);
+    mark_new_twins(listing);
     for (uint32_t i = 0; i < listing->count; i++)
-        match_uidl(&matching, &listing->messages[i]);
-    int result = ask_prints(&matching, pop3, err);
-    if (result == 0 && is_reset(&matching)) {
+        match_uidl(listing, &listing->messages[i]);
+    int result = ask_prints(listing, pop3, err);
+    if (result == 0 && is_reset(listing)) {
         log_line(log, FP_LOG_NOTE,
                  "most UIDLs have changed since the last run; messages are told by their headers");
         listing->any_uidl = true;
-        result = ask_prints(&matching, pop3, err);
+        result = ask_prints(listing, pop3, err);
     }
     return result;
 }
 
-uint32_t listing_recognise(struct listing *listing, struct journal *journal,
-                           struct message *message, const struct journal_print *print)
+uint32_t listing_recognise(struct listing *listing, struct message *message,
+                           const struct journal_print *print)
 {
-    struct matching matching = {.listing = listing, .journal = journal};
     uint32_t id = JOURNAL_NONE;
     listing_set_print(listing, message, print);
     if (message->vague)
-        id = find_by_print(&matching, message, print);
+        id = find_by_print(listing, message, print);
     if (id != JOURNAL_NONE)
-        claim(&matching, message, id);
+        claim(listing, message, id);
     return id;
 }

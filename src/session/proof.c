@@ -14,8 +14,8 @@ struct claim {
 
 bool proof_ask(const struct message *message, enum pop3_verb *verb)
 {
-    *verb = message->uidl_len > 0 ? POP3_UIDL_ONE : POP3_LIST_ONE;
-    return message->uidl_len > 0 || message->size > 0;
+    *verb = listing_has_uidl(message) ? POP3_UIDL_ONE : POP3_LIST_ONE;
+    return listing_has_uidl(message) || message->size > 0;
 }
 
 /* Chance that cannot be had leaves a fixed order: no worse than asking once. */
@@ -41,7 +41,7 @@ size_t proof_choose(struct proof *proof, size_t count)
 
 void proof_ask_by_chance(struct proof *proof, const struct message *message, enum pop3_verb *verb)
 {
-    bool both = message->uidl_len > 0 && message->size > 0;
+    bool both = listing_has_uidl(message) && message->size > 0;
     if (!proof_ask(message, verb) || (both && draw(proof, 1) == 1))
         *verb = POP3_LIST_ONE;
 }

@@ -25,11 +25,16 @@ void queue_push_all(struct queue *queue, const struct listing *listing, enum pla
 void queue_push_by_tries(struct queue *queue, const struct listing *listing,
                          const struct journal *journal, unsigned most)
 {
-    for (unsigned tries = 0; tries <= most; tries++) {
+    bool more = true;
+    for (unsigned tries = 0; tries <= most && more; tries++) {
+        more = false;
         for (uint32_t i = 0; i < listing->count; i++) {
             const struct message *message = &listing->messages[i];
-            if (message->action == PLAN_ALONE &&
-                journal_entry(journal, message->entry)->tries == tries)
+            if (message->action != PLAN_ALONE)
+                continue;
+            unsigned own = journal_entry(journal, message->entry)->tries;
+            more = more || own > tries;
+            if (own == tries)
                 queue_push(queue, message->number);
         }
     }

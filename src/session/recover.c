@@ -15,7 +15,7 @@ static size_t count_open(const struct journal *journal)
 static void settle(struct journal *journal, const struct deliver_settings *settings, uint32_t id,
                    enum deliver_found found)
 {
-    char shown[LOG_QUOTE_MAX + 4];
+    char shown[LOG_QUOTE_MAX + 4], room[JOURNAL_UIDL_ROOM];
     if (found == DELIVER_PUBLISHED) {
         journal_done(journal, id);
         return;
@@ -24,7 +24,7 @@ static void settle(struct journal *journal, const struct deliver_settings *setti
         log_line(settings->log, FP_LOG_WARNING,
                  "a message that was being delivered is not to be found (UIDL %s); it is fetched "
                  "again",
-                 log_quote(settings->log, journal_uidl(journal, id), shown));
+                 log_quote(settings->log, journal_uidl(journal, id, room), shown));
     journal_drop(journal, id);
 }
 
@@ -41,11 +41,10 @@ static int settle_open(struct journal *journal, const struct deliver_settings *s
     struct deliver_claim *claims = xcalloc(n, sizeof *claims);
     uint32_t *ids = xcalloc(n, sizeof *ids);
     for (uint32_t id = 0; id < journal_count(journal); id++) {
-        const struct journal_entry *entry = journal_entry(journal, id);
-        if (entry->state != JOURNAL_TAKEN)
+        if (journal_entry(journal, id)->state != JOURNAL_TAKEN)
             continue;
         ids[filled] = id;
-        claims[filled++].receipt = str_from(entry->words);
+        claims[filled++].receipt = journal_facts(journal, id).words;
     }
     int result = deliver_check(settings, claims, n, err);
     for (size_t i = 0; i < n && result == 0; i++)

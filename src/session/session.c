@@ -159,7 +159,7 @@ static bool was_said(const struct session *session)
 {
     for (uint32_t id = 0; id < journal_count(session->journal); id++) {
         const struct journal_entry *entry = journal_entry(session->journal, id);
-        if (entry->state != JOURNAL_FREE && entry->uidl_len == 0)
+        if (entry->state != JOURNAL_FREE && entry->blank)
             return true;
     }
     return false;
@@ -179,7 +179,7 @@ static int list(struct session *session, struct err *err)
         log_line(session->log, FP_LOG_NOTE,
                  "the server has no UIDL; messages are told by their headers");
     }
-    if (listing_match(listing, session->pop3, session->journal, session->log, err) < 0)
+    if (listing_match(listing, session->pop3, session->log, err) < 0)
         return err_prefix(err, "listing");
     if (listing->has_uidl || listing->has_list)
         journal_listed_all(session->journal, clock_wall() / SECONDS_A_DAY);
@@ -213,17 +213,16 @@ static bool was_tried(const struct session *session, const struct message *messa
 static bool fits_now(const struct session *session, const struct message *message)
 {
     uint64_t max = session->job.rules.max_size;
-    const struct journal_entry *entry = journal_entry(session->journal, message->entry);
-    return entry->words != NULL && str_has_prefix(str_from(entry->words), TOO_LONG_ESCAPED) &&
-           (max == 0 || message->size <= max);
+    struct str words = journal_facts(session->journal, message->entry).words;
+    return str_has_prefix(words, TOO_LONG_ESCAPED) && (max == 0 || message->size <= max);
 }
 
 static void plan_message(struct session *session, struct message *message, uint32_t *fetched)
 {
-    struct plan_message known = fetch_plan_message(session->journal, message);
+    struct plan_message known = fetch_plan_message(&session->job, message);
     if (known.known == JOURNAL_HELD && fits_now(session, message))
         known.known = JOURNAL_FAILED;
-    message->action = (unsigned char)plan_decide(&session->job.rules, &known, fetched);
+    message->action = plan_decide(&session->job.rules, &known, fetched);
     if (was_tried(session, message) && message->action != PLAN_DELETE)
         message->action = PLAN_LEAVE;
     if (!session->counted)
@@ -235,17 +234,23 @@ static int turn_of(const struct session *session, const struct message *message)
 {
     if (message->entry == JOURNAL_NONE)
         return 0;
-    unsigned char state = journal_entry(session->journal, message->entry)->state;
+    unsigned state = journal_entry(session->journal, message->entry)->state;
     return state == JOURNAL_DOUBTED ? 2 : state == JOURNAL_FAILED ? 1 : 0;
 }
 
 static void make_plan(struct session *session)
 {
     uint32_t fetched = session->run->figures.fetched; /* by earlier connections of this run */
-    for (int turn = 0; turn < 3; turn++)
-        for (uint32_t i = 0; i < session->listing.count; i++)
-            if (turn_of(session, &session->listing.messages[i]) == turn)
+    bool more = true;                                 /* messages of a later turn */
+    for (int turn = 0; turn < 3 && more; turn++) {
+        more = false;
+        for (uint32_t i = 0; i < session->listing.count; i++) {
+            int own = turn_of(session, &session->listing.messages[i]);
+            more = more || own > turn;
+            if (own == turn)
                 plan_message(session, &session->listing.messages[i], &fetched);
+        }
+    }
     session->counted = true;
 }
 
@@ -262,9 +267,9 @@ static void verify_print(void *ctx, uint32_t number, const struct journal_print 
 {
     struct session *session = ctx;
     struct message *message = listing_find(&session->listing, number);
-    const struct journal_entry *entry = journal_entry(session->journal, message->entry);
-    if (print->known && entry->print.known &&
-        memcmp(print->bytes, entry->print.bytes, sizeof print->bytes) == 0) {
+    struct journal_facts facts = journal_facts(session->journal, message->entry);
+    if (print->known && facts.print.known &&
+        memcmp(print->bytes, facts.print.bytes, sizeof print->bytes) == 0) {
         session->verified[session->verified_count++] = number;
         return;
     }
@@ -274,7 +279,7 @@ static void verify_print(void *ctx, uint32_t number, const struct journal_print 
         message->action = max != 0 && message->size > max ? PLAN_LEAVE : PLAN_FETCH;
         return;
     }
-    journal_list(session->journal, message->entry, 0);
+    journal_unlist(session->journal, message->entry);
     message->entry = JOURNAL_NONE;
     message->action = PLAN_FETCH;
     message->vague = true;
@@ -286,11 +291,16 @@ static void verify_print(void *ctx, uint32_t number, const struct journal_print 
 
 static int verify(struct session *session, struct err *err)
 {
-    uint32_t *numbers = xcalloc((size_t)session->listing.count + 1, sizeof *numbers);
+    size_t count = 0;
+    session->verified_count = 0;
+    for (uint32_t i = 0; i < session->listing.count; i++)
+        count += session->listing.messages[i].action == PLAN_DELETE;
+    if (count == 0)
+        return 0;
+    uint32_t *numbers = xcalloc(count, sizeof *numbers);
     struct top top = {
         .pop3 = session->pop3, .numbers = numbers, .print = verify_print, .ctx = session};
-    session->verified = xcalloc((size_t)session->listing.count + 1, sizeof *session->verified);
-    session->verified_count = 0;
+    session->verified = xcalloc(count, sizeof *session->verified);
     for (uint32_t i = 0; i < session->listing.count; i++)
         if (session->listing.messages[i].action == PLAN_DELETE)
             numbers[top.count++] = session->listing.messages[i].number;
@@ -392,7 +402,7 @@ static int poll_connected(struct session *session, struct err *err)
 
 static int poll_once(struct session *session, struct err *err)
 {
-    listing_init(&session->listing);
+    listing_init(&session->listing, session->journal);
     int result = connect_open(&session->pop3, session->account, session->log, err);
     if (result == 0)
         result = poll_connected(session, err);

@@ -72,19 +72,24 @@ static uint64_t sum(const struct journal *journal)
     uint64_t all = 0;
     for (uint32_t id = 0; id < journal_count(journal); id++) {
         const struct journal_entry *entry = journal_entry(journal, id);
-        struct str uidl = journal_uidl(journal, id);
+        struct journal_facts facts = journal_facts(journal, id);
+        char room[JOURNAL_UIDL_ROOM];
+        struct str uidl = journal_uidl(journal, id, room);
         fuzz_check(entry->state <= JOURNAL_GONE && uidl.len <= 255);
         if (entry->state == JOURNAL_FREE || (entry->absent != 0 && entry->state != JOURNAL_TAKEN))
             continue;
         bool met = false;
-        for (uint32_t at = journal_next(journal, uidl, JOURNAL_NONE); at != JOURNAL_NONE;
-             at = journal_next(journal, uidl, at))
+        uint32_t name;
+        for (uint32_t at = journal_find(journal, uidl, &name); at != JOURNAL_NONE;
+             at = journal_next(journal, at))
             met = met || at == id;
         fuzz_check(met);
         bool failed = entry->state >= JOURNAL_FAILED && entry->state <= JOURNAL_HELD;
         unsigned tries = failed ? entry->tries : 0u;
-        all += (str_hash(uidl) | 1) * (entry->state + 8u * tries + 1) * (entry->size | 1) +
-               str_hash(str_trim(str_from(entry->words)));
+        all += (str_hash(uidl) | 1) * (entry->state + 8u * tries + 1) * (facts.size | 1) +
+               str_hash(str_trim(facts.words));
+        fuzz_check(facts.size == journal_size(journal, id));
+        fuzz_check(name == 0 || str_equal(journal_named(journal, name), uidl));
     }
     return all;
 }
@@ -136,11 +141,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         journal_close(journal);
         fuzz_check(open_it(&journal, JOURNAL_WRITE, &err) == 0);
         fuzz_check(sum(journal) == before);
-        uint32_t id = journal_next(journal, str_from("fuzzed in"), JOURNAL_NONE);
+        uint32_t name;
+        uint32_t id = journal_find(journal, str_from("fuzzed in"), &name);
         bool done = false;
-        for (; id != JOURNAL_NONE; id = journal_next(journal, str_from("fuzzed in"), id))
+        for (; id != JOURNAL_NONE; id = journal_next(journal, id))
             done = done || (journal_entry(journal, id)->state == JOURNAL_DONE &&
-                            journal_entry(journal, id)->size == 4711);
+                            journal_size(journal, id) == 4711);
         fuzz_check(done);
         journal_close(journal);
     }

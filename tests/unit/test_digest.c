@@ -40,6 +40,28 @@ static void test_sha256(void)
     digest_free(NULL);
 }
 
+/* As CPython's hash() of bytes says, where it is SipHash-1-3 and PYTHONHASHSEED is 0. */
+static void test_keyed(void)
+{
+    static const struct {
+        const char *text;
+        uint64_t hash;
+    } table[] = {
+        {"a", UINT64_C(0x407448d2b89b1813)},
+        {"abcdefgh", UINT64_C(0x3f7b849c0b8e35ea)},
+        {"00000001655d2f01", UINT64_C(0xb65d7799d35af5b0)},
+        {"aaaaaaaaaaaaaaaaaaaaaaa", UINT64_C(0xc6b2872714c982d1)},
+    };
+    struct digest_key zero = {{0, 0}}, one, other;
+    for (size_t i = 0; i < 4; i++)
+        ok(digest_keyed(&zero, str_from(table[i].text)) == table[i].hash, "SipHash-1-3 of %s",
+           table[i].text);
+    digest_make_key(&one);
+    digest_make_key(&other);
+    ok(digest_keyed(&one, str_from("a")) != digest_keyed(&other, str_from("a")),
+       "another key, another hash");
+}
+
 static void test_crc32(void)
 {
     const char *text = "123456789";
@@ -52,6 +74,12 @@ static void test_crc32(void)
     unsigned char all[256];
     for (int i = 0; i < 256; i++) {
         all[i] = (unsigned char)i;
+    }
+    for (size_t len = 0; len <= 9; len++) { /* at once, and a byte after the other */
+        uint32_t crc = 0;
+        for (size_t i = 0; i < len; i++)
+            crc = digest_crc32(crc, text + i, 1);
+        ok(digest_crc32(0, text, len) == crc, "of %zu bytes", len);
     }
     /* As Python's zlib.crc32(bytes(range(256))) says. */
     ok(digest_crc32(0, all, 256) == UINT32_C(0x29058c73), "of every byte");
@@ -108,6 +136,7 @@ int main(void)
 {
     test_sha256();
     test_crc32();
+    test_keyed();
     test_base64();
     test_base64_all();
     return tap_done();

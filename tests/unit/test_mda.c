@@ -17,7 +17,7 @@ static int run_with(struct kit *kit, const char *bytes, size_t len, const char *
     int outcome = -1;
     if (kit_spool(kit, bytes, len, 10, &err) == 0 &&
         deliver_secure(kit->deliver, kit->batch, 1, &err) == 0) {
-        kit->batch[0]->uidl = uidl;
+        kit->batch[0]->uidl = str_from(uidl);
         if (deliver_publish(kit->deliver, kit->batch, 1, &err) == 0) {
             outcome = (int)kit->batch[0]->outcome;
             snprintf(why, 256, "%s", kit->batch[0]->why);

@@ -89,6 +89,27 @@ static void test_number(void)
     is_int(str_number(str_of("1\0002", 3), 1000, &value), -1, "a NUL is no digit");
 }
 
+/* The same as a word and its number, whatever it is. */
+static void test_take_number(void)
+{
+    static const char *const table[] = {
+        "12 rest", " \t7\tx", "12", "12 ", "", "  ", "x", "1x 2", "-1", "18446744073709551615 a",
+        "18446744073709551616 a", "00000000000000000000001 b", "101 c",
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        uint64_t max = i == 12 ? 100 : UINT64_MAX, got = 77, want = 77;
+        struct str fast = str_from(table[i]), slow = fast;
+        int result = str_take_number(&fast, max, &got);
+        is_int(result, str_number(str_word(&slow), max, &want), table[i]);
+        ok(got == want && (result < 0 || str_equal(fast, slow)), "and what is left of it");
+    }
+    struct str rest = str_from("1 2 3");
+    uint64_t first, second;
+    ok(str_take_number(&rest, 9, &first) == 0 && str_take_number(&rest, 9, &second) == 0 &&
+           first == 1 && second == 2 && str_is(rest, " 3"),
+       "one after the other");
+}
+
 static void test_units(void)
 {
     static const struct {
@@ -160,9 +181,13 @@ int main(void)
     test_compare();
     test_split();
     test_number();
+    test_take_number();
     test_units();
     test_escape();
     /* The published check values of 64-bit FNV-1a. */
+    ok(str_is_plain(str_from("a~!")) && !str_is_plain(str_from("")) && !str_is_plain(str_from("a%")) &&
+           !str_is_plain(str_from("a b")) && !str_is_plain(str_from("\x7f")),
+       "what needs no escape");
     ok(str_hash(str_from("")) == UINT64_C(0xcbf29ce484222325), "hash of nothing");
     ok(str_hash(str_from("foobar")) == UINT64_C(0x85944171f73967e8), "hash of foobar");
     return tap_done();
