@@ -339,29 +339,67 @@ static int take_body(struct pop3 *pop3, const struct pop3_taker *taker, bool lf_
     return 0;
 }
 
+/* The lines of one answer. */
+struct lines {
+    const struct pop3_taker *taker;
+    struct refusal *refusal;
+    size_t count, max;
+    bool lf_only; /* the answer began with a bare LF */
+    bool whole;   /* the line before ended in CRLF */
+    bool ended;
+};
+
 /* A "." ends the lines only between two CRLF, unless the answer began with a bare LF. */
+static int give_line(struct lines *lines, struct str line, bool bare_lf, struct err *err)
+{
+    struct refusal *refusal = lines->refusal;
+    lines->ended =
+        line.len == 1 && line.ptr[0] == '.' && (lines->lf_only || (lines->whole && !bare_lf));
+    if (lines->ended)
+        return 0;
+    if (lines->count++ == lines->max)
+        return err_set(err, ERR_FRAMING,
+                       "the server's list has no end (%zu lines); ask who runs it", lines->max);
+    lines->whole = !bare_lf;
+    if (line.len > 1 && line.ptr[0] == '.')
+        line = str_of(line.ptr + 1, line.len - 1);
+    if (!refusal->there && lines->taker->line(lines->taker->ctx, line, &refusal->err) < 0)
+        refusal->there = true;
+    return refusal->there ? refuse(refusal, line.len, err) : 0;
+}
+
+/* All whole lines that are buffered: a list may have millions. */
+static int give_buffered(struct pop3 *pop3, struct lines *lines, struct err *err)
+{
+    struct str view = conn_view(pop3->conn), line;
+    size_t at = 0, used = 0;
+    bool bare_lf;
+    int result = 0;
+    while (result == 0 && !lines->ended &&
+           reply_line(str_of(view.ptr + at, view.len - at), REPLY_LINE_MAX, &line, &used,
+                      &bare_lf) > 0) {
+        at += used;
+        result = give_line(lines, line, bare_lf, err);
+    }
+    conn_consume(pop3->conn, at);
+    return result;
+}
+
 static int take_lines(struct pop3 *pop3, const struct pop3_taker *taker, bool lf_only,
                       size_t lines_max, struct refusal *refusal, struct err *err)
 {
-    bool whole = true; /* the line before ended in CRLF */
-    for (size_t lines = 0;; lines++) {
+    struct lines lines = {
+        .taker = taker, .refusal = refusal, .max = lines_max, .lf_only = lf_only, .whole = true};
+    while (!lines.ended) {
         struct str line;
         bool bare_lf;
-        if (take_line(pop3, &line, &bare_lf, err) < 0)
-            return -1;
-        if (str_is(line, ".") && (lf_only || (whole && !bare_lf)))
-            return 0;
-        if (lines == lines_max)
-            return err_set(err, ERR_FRAMING,
-                           "the server's list has no end (%zu lines); ask who runs it", lines);
-        whole = !bare_lf;
-        if (line.len > 1 && line.ptr[0] == '.')
-            line = str_of(line.ptr + 1, line.len - 1);
-        if (!refusal->there && taker->line(taker->ctx, line, &refusal->err) < 0)
-            refusal->there = true;
-        if (refusal->there && refuse(refusal, line.len, err) < 0)
+        /* The first of them is waited for; it may be too long. */
+        if (take_line(pop3, &line, &bare_lf, err) < 0 ||
+            give_line(&lines, line, bare_lf, err) < 0 ||
+            (!lines.ended && give_buffered(pop3, &lines, err) < 0))
             return -1;
     }
+    return 0;
 }
 
 static int add_capability(void *ctx, struct str line, struct err *err)

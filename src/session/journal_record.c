@@ -174,14 +174,15 @@ static int read_message(struct str *rest, struct record *record)
 
 static int read_keep(struct str word, bool *keep)
 {
-    *keep = str_is(word, "keep");
-    return *keep || str_is(word, "delete") ? 0 : -1;
+    *keep = str_equal(word, str_of("keep", 4));
+    return *keep || str_equal(word, str_of("delete", 6)) ? 0 : -1;
 }
 
 static int find_verb(struct str name)
 {
     for (int verb = 0; verb < RECORD_VERBS; verb++)
-        if (str_equal(name, str_of(shapes[verb].name, shapes[verb].len)))
+        if (name.len == shapes[verb].len && name.ptr[0] == shapes[verb].name[0] &&
+            memcmp(name.ptr, shapes[verb].name, name.len) == 0)
             return verb;
     return -1;
 }
