@@ -320,6 +320,47 @@ chosen() {
     [[ $first == p=tls-* ]] || fail "first message: $first"
 }
 
+@test "SCRAM-*-PLUS is bound to this very connection: tls-exporter on TLS 1.3, tls-unique on 1.2" {
+    tell m1
+    export CERTS_KEYS=$T/keys
+    local mech
+    for CERTS_VERSION in 1.3 1.2; do
+        export CERTS_VERSION
+        for mech in SCRAM-SHA-1 SCRAM-SHA-256 SCRAM-SHA-512; do
+            more_popd "$mech-PLUS $mech"
+            tls_rc "auth = \"$mech-plus\""
+            want 0 --state-dir "$T/s.$CERTS_VERSION.$mech"
+            [ "$(auths)" = "$mech-PLUS " ] || fail "took $(auths)"
+            popd_stop
+            rm -rf "$PLOG"
+        done
+        # the control: another connection's binding is no login
+        SCRAM_LIE=binding more_popd "SCRAM-SHA-256-PLUS"
+        tls_rc 'auth = "scram-sha-256-plus"'
+        want 77
+        account_line 'channel binding'
+        [ "$(count)" -eq 3 ]
+        popd_stop
+        rm -rf "$PLOG" "$MD"
+    done
+}
+
+@test "a stripped offer of PLUS: the server hears of it (y), and nothing weaker is tried" {
+    tell m1
+    SCRAM_LIE=stripped more_popd "SCRAM-SHA-256 PLAIN LOGIN"
+    tls_rc -auth
+    want 77
+    [ "$(auths)" = "SCRAM-SHA-256 " ] || fail "took $(auths)"
+    no_secret_sent
+    popd_stop
+    rm -rf "$PLOG"
+    # the same server honestly: PLUS is offered, and auto does without it (n)
+    more_popd "SCRAM-SHA-256-PLUS SCRAM-SHA-256"
+    tls_rc -auth
+    want 0
+    grep -h -q '^scram: header n,,$' "$PLOG"/*.events || fail "$(cat "$PLOG"/*.events)"
+}
+
 @test "the server offers no PLUS: SCRAM says that we could (y)" {
     more_popd "SCRAM-SHA-256" 'on AUTH: err "[AUTH] no"'
     tls_rc -auth

@@ -4,6 +4,7 @@
 CERTS_NOTES     a file that gets one line a handshake: "sni NAME", "version V", "client SUBJECT"
 CERTS_CLIENT    authorities (PEM) of the client certificates that are asked for
 CERTS_VERSION   the only version that is spoken: 1.0, 1.1, 1.2 or 1.3
+CERTS_KEYS      a file that gets the secrets of each connection, as NSS writes them
 CERTS_WEAK      set: weak keys and signatures, too
 """
 import os
@@ -40,6 +41,8 @@ def context(server):
             ctx.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
             ctx.maximum_version = VERSIONS[version]
             ctx.minimum_version = VERSIONS[version]
+        if os.environ.get("CERTS_KEYS"):
+            ctx.keylog_filename = os.environ["CERTS_KEYS"]
         if os.environ.get("CERTS_CLIENT"):
             ctx.verify_mode = ssl.CERT_REQUIRED
             ctx.load_verify_locations(os.environ["CERTS_CLIENT"])

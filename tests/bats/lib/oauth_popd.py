@@ -6,7 +6,9 @@ OAUTH_TOKEN     file with the token that is right for XOAUTH2 and OAUTHBEARER
 OAUTH_JSON      what a refusal's challenge says (else what Google says); "-": refused at once;
                 "@FILE": what is in that file by then
 OAUTH_NOTES     a file that gets one line a login: "MECHANISM USER LENGTH-OF-TOKEN host port"
-SCRAM_LIE       signature, nonce, early (+OK without a signature), or iterations=N
+SCRAM_LIE       signature, nonce, early (+OK without a signature), binding (as if TLS were another
+                connection's), stripped (it has -PLUS, whatever `set auth` says), or iterations=N
+CERTS_KEYS      must name a file for -PLUS on TLS 1.3: it is where the exporter's secret comes from
 """
 import base64
 import hashlib
@@ -50,10 +52,46 @@ def mac(name, key, data):
     return hmac.new(key, data, name).digest()
 
 
+def expand_label(name, secret, label, context, length):
+    """RFC 8446, section 7.1; one block of output is enough here."""
+    info = length.to_bytes(2, "big")
+    for part in (b"tls13 " + label, context):
+        info += bytes([len(part)]) + part
+    return hmac.new(secret, info + b"\1", name).digest()[:length]
+
+
+def exporter(conn):
+    """RFC 9266: the exported keying material of this very connection, by our own reckoning."""
+    name = "sha384" if conn.sock.cipher()[0].endswith("SHA384") else "sha256"
+    with open(os.environ["CERTS_KEYS"]) as f:
+        secret = bytes.fromhex([w for w in map(str.split, f) if w[0] == "EXPORTER_SECRET"][-1][2])
+    empty = hashlib.new(name).digest()
+    key = expand_label(name, secret, b"EXPORTER-Channel-Binding", empty, len(empty))
+    return expand_label(name, key, b"exporter", empty, 32)
+
+
+def bound(conn, mech, header, final):
+    """RFC 5802, section 6: is the client's word about channel binding the right one?"""
+    lie, data = os.environ.get("SCRAM_LIE", ""), b""
+    conn.server.log(conn.number, "events", ("scram: header %s\n" % header).encode())
+    if mech.endswith("-PLUS"):
+        tls13 = conn.sock.version() == "TLSv1.3"
+        if header != ("p=tls-exporter,," if tls13 else "p=tls-unique,,"):
+            return False
+        data = exporter(conn) if tls13 else conn.sock.get_channel_binding("tls-unique")
+        data = bytes(len(data)) if lie == "binding" else data
+    elif header == "y,," and (lie == "stripped" or "-PLUS" in conn.set("auth").upper()):
+        return False
+    elif header not in ("y,,", "n,,"):
+        return False
+    return final.split(",")[0] == "c=" + base64.b64encode(header.encode() + data).decode()
+
+
 def scram(conn, mech, initial):
-    name, lie = HASHES[mech], os.environ.get("SCRAM_LIE", "")
+    name, lie = HASHES[mech.replace("-PLUS", "")], os.environ.get("SCRAM_LIE", "")
     first = (conn.decode(initial) if initial else conn.ask(b"")).decode()
     bare = first.split(",", 2)[2]
+    header = first[:-len(bare)]
     user, nonce = (f[2:] for f in bare.split(",")[:2])
     count = int(lie[11:]) if lie.startswith("iterations=") else 4096
     nonce = ("x" + nonce[1:] if lie == "nonce" else nonce) + "server"
@@ -68,6 +106,8 @@ def scram(conn, mech, initial):
     mask = mac(name, hashlib.new(name, key).digest(), text)
     if bytes(a ^ b for a, b in zip(key, mask)) != base64.b64decode(proof):
         return conn.err("[AUTH] wrong password")
+    if not bound(conn, mech, header, final):
+        return conn.err("[AUTH] channel binding")
     if lie != "early":
         signature = mac(name, mac(name, salted, b"Server Key"), text)
         if lie == "signature":
@@ -87,6 +127,7 @@ def do_auth(conn, arg, ordinary=Pop3.do_auth):
     mech = mech.upper()
     more = {"XOAUTH2": oauth, "OAUTHBEARER": oauth, "EXTERNAL": external}
     more.update(dict.fromkeys(HASHES, scram))
+    more.update(dict.fromkeys((name + "-PLUS" for name in HASHES), scram))
     if mech not in more or mech not in conn.set("auth").upper().split():
         return ordinary(conn, arg)
     try:
