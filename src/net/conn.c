@@ -402,7 +402,8 @@ int conn_peek(struct conn *conn, struct err *err)
     if (conn->failed && err)
         *err = conn->why;
     if (conn->ended)
-        err_set(err, ERR_CLOSED, "%s: the server closed the connection", conn->name);
+        err_set(err, ERR_CLOSED, "%s: the server closed the connection; try again later",
+                conn->name);
     return conn->failed || conn->ended ? -1 : 0;
 }
 

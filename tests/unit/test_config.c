@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/convert.h"
 #include "app/rctext.h"
 #include "app/settings.h"
 #include "kit_heap.h"
@@ -529,6 +530,18 @@ static void test_include(void)
     refused_file("keys", "/keys:2: jobs is there already");
 }
 
+/* Whatever the key, an empty value is refused where it stands, and the key is named. */
+static void test_empty_values(void)
+{
+    size_t count;
+    const struct key *keys = convert_keys(false, &count);
+    for (size_t i = 0; i < count; i++) {
+        char text[100];
+        snprintf(text, sizeof text, "account a {\n\n %s = \"\"\n}", keys[i].name);
+        refused(keys[i].name, text, 3, keys[i].name);
+    }
+}
+
 /* What is left in freed memory. */
 static void test_wiped(void)
 {
@@ -607,6 +620,7 @@ int main(void)
     }
     test_files();
     test_include();
+    test_empty_values();
     test_wiped();
     nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     return tap_done();
