@@ -1,6 +1,6 @@
 /*
- * notify: what a service manager that speaks systemd's protocol is told (sd_notify(3)), in datagrams
- * of NAME=value lines to the socket that $NOTIFY_SOCKET names.
+ * notify: what a service manager with systemd's protocol is told (sd_notify(3)), in datagrams of
+ * NAME=value lines to the socket that $NOTIFY_SOCKET names.
  *
  * Where there is none, nothing happens. Nothing here fails, and nothing waits longer than a second.
  */

@@ -1,0 +1,82 @@
+# The units of contrib/systemd and the line for cron: what systemd itself says about them, and that
+# they name options and exit statuses which there are.
+
+load lib/common
+
+UNITS=$BATS_TEST_DIRNAME/../../contrib/systemd
+
+setup() {
+    home_setup
+    mkdir "$T/units"
+    local file
+    for file in "$UNITS"/*.in; do
+        sed "s|@bindir@|$(dirname "$FETCHPOP")|" "$file" >"$T/units/$(basename "$file" .in)"
+    done
+    cp "$UNITS"/*.timer "$T/units"
+}
+
+# verify ARG...: no word from systemd, and 0
+verify() {
+    need systemd-analyze
+    run env XDG_RUNTIME_DIR="$T" HOME="$H" systemd-analyze verify --man=no "$@"
+    [ "$status" -eq 0 ] || fail "systemd-analyze verify $*"
+    [ -z "$output" ] || fail "systemd-analyze has something to say"
+}
+
+@test "the user's units pass systemd-analyze verify" {
+    verify --user "$T/units/fetchpop.service" "$T/units/fetchpop.timer" \
+        "$T/units/fetchpop-oneshot.service"
+}
+
+@test "the system's unit passes systemd-analyze verify" {
+    verify "$T/units/fetchpop@root.service"
+}
+
+@test "so do they with the strict additions" {
+    local unit
+    for unit in fetchpop.service fetchpop@.service; do
+        mkdir "$T/units/$unit.d"
+        cp "$UNITS/fetchpop-strict.conf" "$T/units/$unit.d"
+    done
+    verify --user "$T/units/fetchpop.service"
+    verify "$T/units/fetchpop@root.service"
+}
+
+@test "systemd-analyze would have said something" {
+    need systemd-analyze
+    sed -i 's/^WatchdogSec=/WatchdogSecs=/' "$T/units/fetchpop.service"
+    run env XDG_RUNTIME_DIR="$T" HOME="$H" systemd-analyze verify --man=no --user \
+        "$T/units/fetchpop.service"
+    [[ $output == *WatchdogSecs* ]] || fail "an unknown key is not noticed"
+}
+
+@test "make puts the program's place into the units" {
+    [ -e "${top_builddir:-/nowhere}/contrib/systemd/fetchpop.service" ] || skip "make has not made them"
+    local file
+    for file in "$UNITS"/*.in; do
+        file=$top_builddir/contrib/systemd/$(basename "$file" .in)
+        grep -q '^ExecStart=/.*/fetchpop' "$file" || fail "$file: $(grep ExecStart "$file")"
+    done
+}
+
+polled() {
+    [ "$(sent_count '^QUIT')" -gt "$1" ] && [ -z "$(ps -o pid= --ppid "$FP_PID")" ]
+}
+
+@test "what the units and the line for cron start is understood" {
+    popd_start
+    popd_rc
+    local command count=0
+    while read -r command; do
+        # shellcheck disable=SC2086
+        start_fp ${command#fetchpop}
+        wait_until 20 polled "$count" || fail "$command does not poll"
+        [[ $command != *--daemon* ]] || kill -TERM "$FP_PID"
+        end_fp 20
+        [ "$status" -eq 0 ] || fail "$command: $status"
+        [ -z "$stderr" ] || fail "$command"
+        count=$((count + 1))
+    done < <(sed -n 's/^ExecStart=.*\/fetchpop/fetchpop/p' "$T/units"/*.service &&
+        sed -n 's/^\*.* fetchpop$/fetchpop/p' "$UNITS/../fetchpop.cron")
+    [ "$count" -eq 4 ] || fail "not four commands"
+}
