@@ -171,6 +171,9 @@ static int run(struct app *app)
     struct err err = {0};
     report_begin(&app->report, session_mode(app->options.mode), app->options.silent,
                  app->options.verbose, 0);
+    if (app->options.json) {
+        report_json(&app->report);
+    }
     if (open_outlet(app, &err) != 0 || roster_read(&app->roster, &app->options, &err) != 0) {
         report_refusal(&app->report, &err);
     } else {

@@ -12,7 +12,7 @@
 #define MANY 4000000
 
 /* Values of options without a letter. */
-enum { DRY_RUN = 256, NO_FORK, STATE_DIR, STATUS, RETRY, PRINT_PIN, DISCOVER, SYSLOG, HELP };
+enum { DRY_RUN = 256, JSON, NO_FORK, STATE_DIR, STATUS, RETRY, PRINT_PIN, DISCOVER, SYSLOG, HELP };
 
 struct option_row {
     const char *name;
@@ -35,6 +35,7 @@ static const struct option_row ROWS[] = {
     {"jobs", required_argument, 'j', "-j, --jobs N", "poll at most N accounts at once"},
     {"rcfile", required_argument, 'f', "-f, --rcfile FILE", "read this run file (-: from input)"},
     {"state-dir", required_argument, STATE_DIR, "    --state-dir DIR", "keep the journals here"},
+    {"json", no_argument, JSON, "    --json", "print each account's result as a line of JSON"},
     {"status", no_argument, STATUS, "    --status", "list messages that failed or are held"},
     {"retry", required_argument, RETRY, "    --retry UIDL", "release a held message, or all"},
     {"print-pin", no_argument, PRINT_PIN, "    --print-pin", "show the pin of an account's server"},
@@ -221,6 +222,8 @@ static bool *flag_of(struct options *options, int letter)
         return &options->verbose;
     case NO_FORK:
         return &options->no_fork;
+    case JSON:
+        return &options->json;
     case SYSLOG:
         return &options->syslog;
     default:
@@ -304,6 +307,10 @@ static int check_together(const struct options *options, struct err *err)
     }
     if (options->silent && options->verbose) {
         return err_set(err, ERR_USAGE, "--silent and --verbose contradict each other; give one");
+    }
+    if (options->json && options->mode != OPTIONS_POLL && options->mode != OPTIONS_CHECK &&
+        options->mode != OPTIONS_DRY_RUN) {
+        return err_set(err, ERR_USAGE, "--json goes with --check, --dry-run, or none of them");
     }
     if (options->mode == OPTIONS_PRINT_PIN && options->account_count == 0) {
         return err_set(err, ERR_USAGE, "--print-pin needs the title of an account");

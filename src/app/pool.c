@@ -509,6 +509,11 @@ static void report_rest(const struct turns *turns, struct report *report)
 {
     if (turns->count > 0) {
         struct err err;
+        for (const struct turn *turn = turns->first; report->json && turn != NULL;
+             turn = turn->next) {
+            report_result(report, turn->account->title, &(struct session_figures){0}, ERR_STOPPED,
+                          "");
+        }
         err_set(&err, ERR_STOPPED, "interrupted; %zu account%s not polled", turns->count,
                 turns->count == 1 ? " was" : "s were");
         report_error(report, NULL, &err);

@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "app/json.h"
 #include "app/status.h"
 #include "base/clock.h"
 
@@ -38,6 +39,18 @@ static int put(int fd, const char *bytes, size_t len)
     return 0;
 }
 
+/* A whole line, its end included; the status line makes room for it. */
+static void put_line(struct report *report, int fd, const char *line, size_t size)
+{
+    if (report->shown) {
+        put(STDOUT_FILENO, "\r\033[K", 4);
+        report->shown = false;
+    }
+    if (put(fd, line, size) != 0 && fd == STDOUT_FILENO) {
+        report->unwritten = true;
+    }
+}
+
 __attribute__((format(printf, 3, 4))) static void say(struct report *report, int fd,
                                                       const char *fmt, ...)
 {
@@ -48,13 +61,7 @@ __attribute__((format(printf, 3, 4))) static void say(struct report *report, int
     va_end(args);
     size_t size = len < 0 ? 0 : (size_t)len < sizeof line - 2 ? (size_t)len : sizeof line - 2;
     line[size++] = '\n';
-    if (report->shown) {
-        put(STDOUT_FILENO, "\r\033[K", 4);
-        report->shown = false;
-    }
-    if (put(fd, line, size) != 0 && fd == STDOUT_FILENO) {
-        report->unwritten = true;
-    }
+    put_line(report, fd, line, size);
 }
 
 /* --- words ------------------------------------------------------------------------------------ */
@@ -218,6 +225,12 @@ void report_begin(struct report *report, enum session_mode mode, bool silent, bo
     };
 }
 
+void report_json(struct report *report)
+{
+    report->json = true;
+    report->live = report->summaries = false;
+}
+
 void report_divert(struct report *report, struct outlet *outlet)
 {
     bool silent = report->level == FP_LOG_ERROR;
@@ -269,6 +282,10 @@ void report_refusal(struct report *report, const struct err *err)
 
 void report_answer(struct report *report, const char *title, const char *text)
 {
+    if (report->json) {
+        report_line(report, title, FP_LOG_NOTE, text);
+        return;
+    }
     say(report, STDOUT_FILENO, "%s: %s", title, text);
 }
 
@@ -295,6 +312,18 @@ static void summarise(struct report *report, const char *title,
     }
 }
 
+static void tell_programs(struct report *report, const char *title,
+                          const struct session_figures *figures, enum err_kind kind,
+                          const char *text)
+{
+    struct buf line;
+    buf_init(&line, JSON_MAX);
+    json_result(&line, title, report->mode, figures, kind, text);
+    buf_addf(&line, "\n");
+    put_line(report, STDOUT_FILENO, line.data, line.len);
+    buf_free(&line);
+}
+
 void report_result(struct report *report, const char *title, const struct session_figures *figures,
                    enum err_kind kind, const char *text)
 {
@@ -308,6 +337,9 @@ void report_result(struct report *report, const char *title, const struct sessio
     report->any_fresh = report->any_fresh || figures->fresh > 0;
     if (kind != ERR_NONE && text[0] != '\0') { /* without words: they were said where it happened */
         report_line(report, title, FP_LOG_ERROR, text);
+    }
+    if (report->json) {
+        tell_programs(report, title, figures, kind, text);
     }
     summarise(report, title, figures, kind);
 }

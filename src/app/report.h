@@ -22,6 +22,7 @@ struct report {
     struct outlet *outlet; /* borrowed; NULL: standard output and error */
     enum log_level level;
     enum session_mode mode;
+    bool json;          /* results alone on standard output, for programs */
     bool summaries;     /* one line an account */
     bool news_only;     /* but none where nothing has happened */
     bool live;          /* the status line */
@@ -40,6 +41,10 @@ struct report {
 void report_begin(struct report *report, enum session_mode mode, bool silent, bool verbose,
                   size_t total);
 
+/* Nothing but the accounts' results on standard output, a line of JSON each; before
+ * report_divert. */
+void report_json(struct report *report);
+
 /* Lines and summaries go to this outlet from now on, which says more than an unwatched standard
  * error. */
 void report_divert(struct report *report, struct outlet *outlet);
@@ -53,7 +58,7 @@ void report_refusal(struct report *report, const struct err *err);
 /* One line about an account (title NULL: about the run). */
 void report_line(struct report *report, const char *title, enum log_level level, const char *text);
 
-/* A line that was asked for, to standard output in any case. */
+/* A line that was asked for, to standard output in any case; with report_json it is a mere note. */
 void report_answer(struct report *report, const char *title, const char *text);
 
 /* The figures of all accounts that are being polled, added up, of which so many have told what they

@@ -15,6 +15,14 @@ static void on_line(void *ctx, enum log_level level, const char *line)
     job->emit(job->ctx, &event);
 }
 
+static void on_answer(void *ctx, const char *line)
+{
+    const struct worker_job *job = ctx;
+    struct event event = {.kind = EVENT_ANSWER};
+    snprintf(event.text, sizeof event.text, "%s", line);
+    job->emit(job->ctx, &event);
+}
+
 static void on_progress(void *ctx, const struct session_figures *figures)
 {
     const struct worker_job *job = ctx;
@@ -92,6 +100,7 @@ void worker_run(const struct worker_job *job)
         .mode = job->mode,
         .log = &log,
         .progress = on_progress,
+        .answer = job->level > FP_LOG_ERROR ? on_answer : NULL,
         .ctx = &copy,
     };
     struct err err = {0};

@@ -7,20 +7,30 @@
 #include <string.h>
 
 static const struct {
+    const char *word;
     int status;
     bool temporary;
     bool keeps_connection;
 } traits[ERR_KINDS] = {
-    [ERR_NONE] = {0, false, true},       [ERR_USAGE] = {64, false, true},
-    [ERR_MESSAGE] = {65, true, true},    [ERR_HOST] = {68, false, false},
-    [ERR_REFUSED] = {69, false, true},   [ERR_WORKER] = {70, false, false},
-    [ERR_SYSTEM] = {71, true, true},     [ERR_CREATE] = {73, false, true},
-    [ERR_IO] = {74, false, true},        [ERR_AGAIN] = {75, true, true},
-    [ERR_TIMEOUT] = {75, true, false},   [ERR_CLOSED] = {75, true, false},
-    [ERR_LOCKED] = {75, true, true},     [ERR_STOPPED] = {75, true, false},
-    [ERR_PROTOCOL] = {76, false, false}, [ERR_FRAMING] = {76, true, false},
-    [ERR_LOGIN] = {77, false, true},     [ERR_TRUST] = {77, false, false},
-    [ERR_CONFIG] = {78, false, true},
+    [ERR_NONE] = {"none", 0, false, true},
+    [ERR_USAGE] = {"usage", 64, false, true},
+    [ERR_MESSAGE] = {"message", 65, true, true},
+    [ERR_HOST] = {"host", 68, false, false},
+    [ERR_REFUSED] = {"refused", 69, false, true},
+    [ERR_WORKER] = {"worker", 70, false, false},
+    [ERR_SYSTEM] = {"system", 71, true, true},
+    [ERR_CREATE] = {"create", 73, false, true},
+    [ERR_IO] = {"io", 74, false, true},
+    [ERR_AGAIN] = {"again", 75, true, true},
+    [ERR_TIMEOUT] = {"timeout", 75, true, false},
+    [ERR_CLOSED] = {"closed", 75, true, false},
+    [ERR_LOCKED] = {"locked", 75, true, true},
+    [ERR_STOPPED] = {"stopped", 75, true, false},
+    [ERR_PROTOCOL] = {"protocol", 76, false, false},
+    [ERR_FRAMING] = {"framing", 76, true, false},
+    [ERR_LOGIN] = {"login", 77, false, true},
+    [ERR_TRUST] = {"trust", 77, false, false},
+    [ERR_CONFIG] = {"config", 78, false, true},
 };
 
 /* Worst first. */
@@ -169,6 +179,11 @@ static size_t rank(int status)
         }
     }
     return 1;
+}
+
+const char *err_word(enum err_kind kind)
+{
+    return traits[kind].word;
 }
 
 int err_worst(int a, int b)

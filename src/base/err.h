@@ -62,6 +62,9 @@ void err_clear(struct err *err);
 /* The sysexits status of a kind: 0, 64 to 78. */
 int err_status(enum err_kind kind);
 
+/* The name of a kind for programs: "login", "timeout"; "none" for ERR_NONE. */
+const char *err_word(enum err_kind kind);
+
 /* The worse of two exit statuses, in the order 70 71 78 77 76 74 73 69 68 65 75 0 (64 is worst). */
 int err_worst(int a, int b);
 

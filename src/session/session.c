@@ -1,5 +1,6 @@
 #include "session/session.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -371,8 +372,12 @@ static void tell_plan(struct session *session)
         if (message->action == PLAN_LEAVE)
             continue;
         listing_name(&session->listing, message, session->log, name, sizeof name);
-        log_line(session->log, FP_LOG_NOTE, "%s, %llu octets: %s", name,
-                 (unsigned long long)message->size, words[message->action]);
+        if (session->run->answer != NULL) {
+            char line[sizeof name + 100];
+            snprintf(line, sizeof line, "%s, %llu octets: %s", name,
+                     (unsigned long long)message->size, words[message->action]);
+            session->run->answer(session->run->ctx, line);
+        }
     }
 }
 

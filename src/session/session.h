@@ -38,6 +38,8 @@ struct session_run {
     struct log *log;
     /* Called now and then while it works (at most ten times a second or so); NULL: never. */
     void (*progress)(void *ctx, const struct session_figures *figures);
+    /* With SESSION_DRY_RUN: what would become of a message; NULL: nobody wants to know. */
+    void (*answer)(void *ctx, const char *line);
     void *ctx;
     struct session_figures figures; /* the result */
 };

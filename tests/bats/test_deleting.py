@@ -110,11 +110,14 @@ def dry_run(w):
     journal = w.journal()
     run = w.run("--dry-run", keep="no")
     w.need(run.status == 0 and told(run) == 5, "four pending, one new: five deletions", run)
-    each = w.run("--dry-run", "-v", keep="no")
     for name in names:
-        w.need(re.search(r"\(UIDL %s\).*would be deleted" % name, each.err), "-v says it of each",
-               each)
-    w.need(re.search(r"\(UIDL m900\).*would be fetched", each.err), "-v says it of each", each)
+        w.need(re.search(r"^w: .*\(UIDL %s\).*would be deleted" % name, run.out, re.M),
+               "it is said of each, in a pipe too", run)
+    w.need(re.search(r"^w: .*\(UIDL m900\).*would be fetched$", run.out, re.M), "and what is new",
+           run)
+    w.need(run.err == "" and len(run.out.splitlines()) == 6, "five lines and a summary", run)
+    run = w.run("--dry-run", "-s", keep="no")
+    w.need(run.out == run.err == "", "-s: nothing", run)
     run = w.run("--dry-run", "-k", keep="no")
     w.need(run.status == 0 and told(run) == 0, "with -k none", run)
     w.need(not run.sent("DELE") and w.left() == names + ["m900"] and w.journal() == journal,

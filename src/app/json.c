@@ -1,0 +1,85 @@
+#include "app/json.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/str.h"
+
+#define REPLACEMENT 0xfffd
+
+/* One character of UTF-8 off the front; REPLACEMENT and one octet where it is none (RFC 3629: no
+ * surrogates, nothing longer than need be, nothing beyond U+10FFFF). */
+static uint32_t take_character(struct str *text)
+{
+    static const uint32_t LEAST[] = {0, 0, 0x80, 0x800, 0x10000};
+    const unsigned char *bytes = (const unsigned char *)text->ptr;
+    size_t len = bytes[0] < 0x80 ? 1 : bytes[0] >= 0xf0 ? 4 : bytes[0] >= 0xe0 ? 3 : 2;
+    uint32_t value = len == 1 ? bytes[0] : bytes[0] & (0xffu >> (len + 1));
+    bool good = len <= text->len && bytes[0] < 0xf8 && (bytes[0] & 0xc0) != 0x80;
+    for (size_t i = 1; good && i < len; i++) {
+        good = (bytes[i] & 0xc0) == 0x80;
+        value = value << 6 | (bytes[i] & 0x3fu);
+    }
+    good = good && value >= LEAST[len] && value <= 0x10ffff && (value < 0xd800 || value > 0xdfff);
+    len = good ? len : 1;
+    *text = str_of(text->ptr + len, text->len - len);
+    return good ? value : REPLACEMENT;
+}
+
+static void add_character(struct buf *out, uint32_t value)
+{
+    if (value == '"' || value == '\\') {
+        buf_addf(out, "\\%c", (char)value);
+    } else if (value >= 0x20 && value < 0x7f) {
+        buf_addf(out, "%c", (char)value);
+    } else if (value < 0x10000) {
+        buf_addf(out, "\\u%04" PRIx32, value);
+    } else {
+        value -= 0x10000;
+        buf_addf(out, "\\u%04" PRIx32 "\\u%04" PRIx32, 0xd800 + (value >> 10),
+                 0xdc00 + (value & 0x3ff));
+    }
+}
+
+static void add_text(struct buf *out, const char *key, const char *text)
+{
+    buf_addf(out, "\"%s\": ", key);
+    if (text[0] == '\0') {
+        buf_addf(out, "null");
+        return;
+    }
+    buf_addf(out, "\"");
+    for (struct str rest = str_from(text); rest.len > 0;) {
+        add_character(out, take_character(&rest));
+    }
+    buf_addf(out, "\"");
+}
+
+static void add_number(struct buf *out, const char *key, uint64_t number)
+{
+    buf_addf(out, ", \"%s\": %" PRIu64, key, number);
+}
+
+void json_result(struct buf *out, const char *title, enum session_mode mode,
+                 const struct session_figures *figures, enum err_kind kind, const char *text)
+{
+    static const char *const MODES[] = {
+        [SESSION_POLL] = "poll", [SESSION_CHECK] = "check", [SESSION_DRY_RUN] = "dry-run"};
+    bool done = mode == SESSION_POLL;
+    buf_addf(out, "{");
+    add_text(out, "account", title);
+    buf_addf(out, ", \"mode\": \"%s\"", MODES[mode]);
+    add_number(out, "status", (uint64_t)err_status(kind));
+    buf_addf(out, ", \"kind\": \"%s\", ", err_word(kind));
+    add_text(out, "error", text);
+    add_number(out, "listed", figures->listed);
+    add_number(out, "new", done                     ? figures->fetched
+                           : mode == SESSION_CHECK ? figures->fresh
+                                                   : figures->planned);
+    add_number(out, "octets", done ? figures->octets : figures->octets_planned);
+    add_number(out, "seen", figures->seen);
+    add_number(out, "deleted", figures->deleted);
+    add_number(out, "failed", figures->failed);
+    add_number(out, "held", figures->held);
+    buf_addf(out, "}");
+}

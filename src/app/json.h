@@ -1,0 +1,19 @@
+/*
+ * json: one account's result as a line of JSON, for programs. Pure.
+ */
+#ifndef FP_APP_JSON_H
+#define FP_APP_JSON_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "session/session.h"
+
+/* Longer than any result: a title, a text, each octet as six. */
+#define JSON_MAX 8192
+
+/* Adds one object, without a line end. ASCII alone: control characters and what is no UTF-8 are
+ * escaped too, the latter as U+FFFD. An empty text is null. The buffer's maximum is JSON_MAX. */
+void json_result(struct buf *out, const char *title, enum session_mode mode,
+                 const struct session_figures *figures, enum err_kind kind, const char *text);
+
+#endif

@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+"""--json: a line of JSON for each account, and nothing else on standard output."""
+import json
+import os
+import signal
+import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "lib"))
+import world  # noqa: E402
+from crowd import Crowd  # noqa: E402
+
+MEMBERS = ["account", "mode", "status", "kind", "error", "listed", "new", "octets", "seen",
+           "deleted", "failed", "held"]
+
+
+def parse(w, out):
+    """{account: object}; each line is one, with all its members, and ASCII."""
+    found = {}
+    for line in out.splitlines():
+        result = json.loads(line)
+        w.need(list(result)[:len(MEMBERS)] == MEMBERS, "the members", line)
+        w.need(line.isascii() and line.isprintable(), "not plain ASCII", line)
+        w.need(result["account"] not in found, "an account twice", out)
+        found[result["account"]] = result
+    w.need(out == "" or out.endswith("\n"), "the last line has no end", out)
+    return found
+
+
+def need_members(w, result, **wanted):
+    seen = {key: result.get(key) for key in wanted}
+    w.need(seen == wanted, "what it says of %s" % result.get("account"), seen, wanted)
+
+
+def polled(w):
+    w.fill(4)
+    octets = sum(map(len, w.names))
+    crowd = Crowd(w)
+    crowd.add("kept")
+    crowd.add("bad", password="wrong")
+    crowd.add("dead", password_command="kill -KILL $PPID")
+    for turn in range(2):
+        with crowd.server() as server:
+            status, out, err = crowd.run(server, "--json")
+        found = parse(w, out)
+        w.need(status == 70 and set(found) == {"kept", "bad", "dead"}, "three of them", status, out)
+        need_members(w, found["kept"], mode="poll", status=0, kind="none", error=None, listed=4,
+                     new=0 if turn else 4, octets=0 if turn else octets, seen=4 if turn else 0,
+                     deleted=0, failed=0, held=0)
+        need_members(w, found["bad"], status=77, kind="login", listed=0, new=0)
+        need_members(w, found["dead"], status=70, kind="worker", new=0)
+        w.need("worker died" in found["dead"]["error"], "its words", found["dead"])
+        w.need("fetchpop: dead: " + found["dead"]["error"] in err.splitlines(),
+               "the same words on standard error", err)
+        if turn == 0:
+            w.need("login refused" in found["bad"]["error"], "its words", found["bad"])
+    crowd.accounts.clear()
+    crowd.add("gone", keep="no")
+    with crowd.server() as server:
+        found = parse(w, crowd.run(server, "--json")[1])
+    need_members(w, found["gone"], new=4, deleted=4, octets=octets)
+
+
+def refused_message(w):
+    w.fill(3)
+    run = w.run("--json", script='on RETR 2: err "no"', max_tries="1")
+    result = parse(w, run.out)["w"]
+    w.need(run.status == 65, "exit status", run)
+    need_members(w, result, status=65, kind="message", new=2, failed=1, held=1)
+
+
+def looked_at(w):
+    w.fill(3)
+    w.fine()
+    w.put("m900", size=500)
+    run = w.run("-c", "--json")
+    w.need(run.status == 0, "new mail", run)
+    need_members(w, parse(w, run.out)["w"], mode="check", status=0, listed=4, new=1, seen=3)
+    run = w.run("--dry-run", "--json", keep="no")
+    w.need(run.status == 0 and run.err == "", "a dry run", run)
+    result = parse(w, run.out)["w"]
+    need_members(w, result, mode="dry-run", listed=4, new=1, deleted=1, seen=3)
+    w.need(result["octets"] > 500, "its size", result)
+    w.fine()
+    run = w.run("-c", "--json")
+    w.need(run.status == 1, "no new mail", run)
+    need_members(w, parse(w, run.out)["w"], status=0, new=0, seen=4)
+
+
+def other_options(w):
+    for option in ("--status", "--print-pin", "--retry=x"):
+        run = w.run("--json", option, "w")
+        w.need(run.status == 64 and run.out == "" and "--json" in run.err, option, run)
+    w.fill(1)
+    run = w.run("--json", "-v")
+    w.need(run.status == 0 and len(parse(w, run.out)) == 1 and "RETR" in run.err,
+           "-v goes to standard error", run)
+    run = w.run("--json", "-s")
+    w.need(run.status == 0 and len(parse(w, run.out)) == 1 and run.err == "", "-s", run)
+    run = w.run("--json", tls="nonsense")
+    w.need(run.status == 78 and run.out == "", "a run file that is wrong", run)
+
+
+def any_bytes(w):
+    """What a server says, and what a title may hold."""
+    words = '\\xff\\xc3\\x28 \\"quoted\\" \\\\ \\t\\x1b[31m \\xe2\\x82\\xac'
+    crowd = Crowd(w)
+    titles = [b"caf\xc3\xa9", b"\xff\xfe", b'back\\"slash', b"\xf0\x9f\x93\xac"]
+    for i in range(len(titles)):
+        crowd.add("t%d" % i)
+    with crowd.server(script='on PASS: text "-ERR %s\\r\\n"' % words) as server:
+        path = crowd.write(server.port)
+        with open(path, "rb") as f:
+            text = f.read()
+        for i, title in enumerate(titles):
+            text = text.replace(b'account "t%d"' % i, b"account '" + title + b"'")
+        with open(path, "wb") as f:
+            f.write(text)
+        run = subprocess.run([world.FETCHPOP, "-f", path, "--state-dir", w.state, "--json"],
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE, env=w.environment())
+    found = parse(w, run.stdout.decode("ascii"))
+    wanted = {t.decode("utf-8", "replace") for t in titles}
+    w.need(set(found) == wanted, "titles", set(found), wanted, run.stderr)
+    for result in found.values():
+        w.need(result["status"] == 77 and '"quoted"' in result["error"], "the server's words", result)
+
+
+def many_at_once(w):
+    """Lines stay whole beside each other and beside -v."""
+    w.fill(3)
+    crowd = Crowd(w, "jobs = 16\nmax_per_server = 16\n")
+    for i in range(60):
+        crowd.add("a%d" % i)
+    with crowd.server() as server:
+        status, out, _ = crowd.run(server, "--json", "-v")
+    found = parse(w, out)
+    w.need(status == 0 and len(found) == 60 and all(r["new"] == 3 for r in found.values()),
+           "sixty lines", status, len(found))
+
+
+def interrupted(w):
+    """Those that were not polled have their line, too."""
+    w.fill(1)
+    crowd = Crowd(w, "jobs = 1\n")
+    for i in range(3):
+        crowd.add("a%d" % i)
+    with crowd.server(script="on USER a0: hang") as server:
+        child = crowd.start(server.port, "--json")
+        server.wait_for("USER a0", 20)
+        child.send_signal(signal.SIGINT)
+        out, _ = child.communicate(timeout=60)
+    found = parse(w, out.decode())
+    w.need(child.returncode == 75 and set(found) == {"a0", "a1", "a2"}, "three", out)
+    for result in found.values():
+        need_members(w, result, status=75, kind="stopped", new=0)
+
+
+CASES = [
+    ("polling: new, seen, deleted, refused, dead", polled),
+    ("a message that is refused and held", refused_message),
+    ("--check and --dry-run", looked_at),
+    ("other options beside it", other_options),
+    ("whatever the server says and titles hold", any_bytes),
+    ("many accounts at once", many_at_once),
+    ("accounts that were not polled any more", interrupted),
+]
+
+if __name__ == "__main__":
+    world.main(CASES)
