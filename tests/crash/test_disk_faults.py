@@ -141,7 +141,7 @@ def main():
     if a.point:
         return one_point(scenarios[0], "--" + option, error or None, a.point)
     tap = Tap()
-    if not require_tools(tap):
+    if not require_tools(tap, looks=True):
         return 0
     for scenario in scenarios:
         for what, which in faults(scenario):

@@ -238,7 +238,7 @@ def main():
     p.add_argument("--scenario", action="append")
     a = p.parse_args()
     tap = Tap()
-    if not require_tools(tap):
+    if not require_tools(tap, looks=True):
         return 0
     for text in a.scenario or CHECK + (LONG if a.long else []):
         row(tap, Scenario.parse(text))
