@@ -102,7 +102,7 @@ def contents():
         Case("100000 header lines", box={"a": b"X: y\n" * 100000 + b"\nz\n", "b": mail("b")}),
         Case("a line of 20 MB", box={"a": mail("a", "x" * 20000000), "b": mail("b")}),
         Case("a line of 100 MB", box={"a": mail("a", "x" * 100000000), "b": mail("b")},
-             seconds=60, long=True),
+             account={"timeout": "30s"}, seconds=60, long=True),
     ]
     return cases
 

@@ -271,9 +271,16 @@ def echoes():
                        ("the secret at the place of the cut", "x" * 195 + SECRET),
                        ("format letters", "%s%n%d%99999d%x")):
         rules = [("greeting", ("ok", text)), ("USER", "do", ("ok", text))]
-        for event in ("greeting", "USER", "PASS", "RETR =m002", "DELE", "QUIT"):
+        for event in ("greeting", "CAPA", "USER", "PASS", "UIDL ", "LIST ", "RETR =m002", "DELE",
+                      "QUIT"):
             cases.append(Case("%s in -ERR to %s" % (what, event), [(event, ("err", text))],
                               "0 65 69 75 76 77"))
+        cases.append(Case("%s in -ERR to TOP" % what, ["set uidl no", ("TOP", ("err", text))],
+                          "0 65 69 75 76 77", honest="set uidl no"))
+        cases.append(Case("%s in -ERR to AUTH" % what, ["set auth PLAIN", ("AUTH", ("err", text))],
+                          "69 75 77", account={"auth": "plain"}, honest="set auth PLAIN"))
+        cases.append(Case("%s in -ERR to STLS" % what, [("STLS", ("err", text))], "69 75 76 77",
+                          tls="stls"))
         cases.append(Case("%s everywhere, -v" % what, rules + [
             ("PASS", "do", ("ok", text)), ("RETR =m002", ("err", text)),
             ("QUIT", "do", ("ok", text)), 'set caps "X-%s"' % re.sub("[^ -~]|[\"\\\\%,]", "",

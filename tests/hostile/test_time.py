@@ -37,6 +37,8 @@ def stalls():
     cases += [
         Case("stall at TOP", ["set uidl no", "on TOP: hang"], "75", honest="set uidl no",
              seconds=SECONDS),
+        Case("stall at STAT", ["set uidl no", 'on LIST "": err no', "on STAT: hang"], "75",
+             honest=["set uidl no", 'on LIST "": err no'], seconds=SECONDS),
         Case("stall at connect", "on connect: stall", "75", seconds=SECONDS),
         Case("drip of every answer, 20 ms", "on connect: drip 20", "75 76", seconds=SECONDS),
         Case("drip of every answer, 2 ms: slow, but it works", "on connect: drip 2",
