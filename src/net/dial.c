@@ -225,6 +225,10 @@ static int explain_time(const struct race *race, struct err *err)
 
     if (stop_cap(options->deadline, 0) < options->deadline)
         return err_set(err, ERR_STOPPED, "%s: interrupted", options->host);
+    if (race->next == 0) /* getaddrinfo knows no deadline but the resolver's own */
+        return err_set(err, ERR_TIMEOUT,
+                       "%s: looking up the name took all the time; see the name servers, or raise "
+                       "timeout", options->host);
     return err_set(err, ERR_TIMEOUT, "%s: port %u does not answer; try again later",
                    options->host, options->port);
 }

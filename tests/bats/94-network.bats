@@ -400,6 +400,14 @@ done'
     [ "$SECONDS" -le 15 ] || fail "took $SECONDS s"
 }
 
+@test "names: an answer that comes when the time is over is said to be that" {
+    namespace
+    zone 'slow 1300' 'pop.example.com A 127.0.0.1'
+    popd_rc 'server = "pop.example.com"' 'timeout = "1s"' 'ip = "4"'
+    want 75
+    account_line '^fetchpop: a: pop\.example\.com: looking up the name took all the time'
+}
+
 @test "an internationalised host name: looked up, sent and checked in its ASCII form" {
     namespace
     tell m1
