@@ -87,6 +87,9 @@ static int refused(const struct dance *dance, const struct reply *reply, struct 
         snprintf(what, sizeof what, "login at %s", dance->options->server);
         return pop3_refused(dance->pop3, reply, ERR_LOGIN, what, err);
     }
+    if (dance->options->used != NULL) {
+        dance->options->used->refused = true;
+    }
     if (dance->options->token_refused != NULL && dance->proved &&
         method_is_oauth(dance->method->name)) {
         *dance->options->token_refused = true;
@@ -474,6 +477,32 @@ static int try_one(struct dance *dance, struct err *err)
     return rc;
 }
 
+/* USER, and everything else that is no name of SASL, is listed or not by its own line. */
+static void look_up(const struct pop3 *pop3, struct auth_used *used)
+{
+    const struct reply_capa *capa = pop3_capabilities(pop3);
+    char plus[sizeof used->method + 5];
+    snprintf(plus, sizeof plus, "%s-PLUS", used->method);
+    used->plus = reply_capa_has(capa, plus);
+    used->listed = strcmp(used->method, "USER") == 0 ? capa->user
+                                                     : reply_capa_has(capa, used->method);
+}
+
+static void note_used(const struct pop3 *pop3, const struct method *method, struct auth_used *used)
+{
+    if (used != NULL) {
+        memcpy(used->method, method->name, sizeof used->method);
+        look_up(pop3, used);
+    }
+}
+
+bool auth_has_changed(const struct pop3 *pop3, const struct auth_used *used)
+{
+    struct auth_used now = *used;
+    look_up(pop3, &now);
+    return used->method[0] == '\0' || now.listed != used->listed || now.plus != used->plus;
+}
+
 /* One after the other, as long as nothing was sent: what a server refused is not tried again in
  * another way, since then a false server would only have to refuse the strong ones. */
 static int try_all(struct pop3 *pop3, const struct auth_options *options,
@@ -486,6 +515,7 @@ static int try_all(struct pop3 *pop3, const struct auth_options *options,
             return 0;
         }
         if (dance.told) {
+            note_used(pop3, &list[i], options->used);
             return -1;
         }
         if (i + 1 < count) {
@@ -509,6 +539,9 @@ int auth_login(struct pop3 *pop3, const struct auth_options *options, struct err
         .has = sasl_has,
     };
     size_t count = method_choose(&question, list);
+    if (options->used != NULL) {
+        *options->used = (struct auth_used){.refused = false};
+    }
     if (count == 0) {
         return nothing_in_common(pop3, &question, options, err);
     }

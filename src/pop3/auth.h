@@ -14,6 +14,13 @@
 #include "base/secret.h"
 #include "pop3/pop3.h"
 
+/* What a login came to, for one by a list of capabilities that may be out of date. */
+struct auth_used {
+    char method[21];   /* of which something was sent; "" if nothing was */
+    bool listed, plus; /* what the list said of it, and of its -PLUS twin */
+    bool refused;      /* by an -ERR that is about the login, not about the mailbox or the time */
+};
+
 struct auth_options {
     const char *server;
     const char *user;
@@ -24,6 +31,7 @@ struct auth_options {
     bool client_certificate;
     unsigned port;              /* told to the server by OAUTHBEARER; 0: not said */
     bool *token_refused;        /* set to true if the server saw the token and refused; or NULL */
+    struct auth_used *used;     /* is filled in; or NULL */
 };
 
 #define AUTH_CHALLENGES_MAX 16 /* more of them in one exchange is a server that plays games */
@@ -34,5 +42,8 @@ struct auth_options {
  * ERR_AGAIN or ERR_LOCKED for [IN-USE], [SYS/TEMP], [LOGIN-DELAY]; ERR_REFUSED for [SYS/PERM];
  * others as pop3_. */
 int auth_login(struct pop3 *pop3, const struct auth_options *options, struct err *err);
+
+/* True if the server's capabilities now say something else of what was used, or nothing was. */
+bool auth_has_changed(const struct pop3 *pop3, const struct auth_used *used);
 
 #endif

@@ -61,6 +61,16 @@ struct str pop3_stamp(const struct pop3 *pop3); /* APOP's, of the greeting; empt
 int pop3_capa(struct pop3 *pop3, struct err *err);
 const struct reply_capa *pop3_capabilities(const struct pop3 *pop3);
 
+#define POP3_CAPA_TEXT 4000 /* octets of an answer to CAPA that is worth keeping */
+
+/* The lines of the last answer to CAPA as they came, an LF behind each; empty if there was none, or
+ * a longer one. A view that lives until CAPA is asked again. */
+struct str pop3_capa_text(const struct pop3 *pop3);
+
+/* Takes such a text for the answer to CAPA, in the place of pop3_capa; it may be of an earlier
+ * session, so it is parsed like one from the wire. -1: it cannot be one; nothing is known then. */
+int pop3_set_capa(struct pop3 *pop3, struct str text);
+
 /* STLS and all its rules (RFC 2595): refused, stripped or junk behind it is ERR_TRUST; everything
  * learnt before is forgotten; CAPA is asked again if it worked before. The connection's deadline is
  * that of the way there, TLS included; once TLS is up it becomes `deadline`. */

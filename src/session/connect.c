@@ -15,6 +15,7 @@
 #include "net/dial.h"
 #include "net/proxy.h"
 #include "pop3/auth.h"
+#include "session/recall.h"
 
 #define GRACE_MS ((int64_t)60 * 1000)
 #define PORT_TLS 995
@@ -173,31 +174,35 @@ static void warn_of_end(const struct account *account, struct conn *conn, const 
 
 /* Up to TLS and the capabilities. The deadline of the way there goes on until TLS is up; after it,
  * `hard` is the end of everything. */
-static int greet(struct pop3 *pop3, const struct account *account, const struct tls_options *tls,
-                 int64_t hard, struct err *err)
+static int greet(struct pop3 *pop3, const struct account *account, const struct note *note,
+                 int64_t hard, bool *recalled, struct err *err)
 {
     struct conn *conn = pop3_conn(pop3);
+    struct tls_options options = tls_options(account, pop3_log(pop3)), *tls = &options;
     if (account->tls == ACCOUNT_TLS_IMPLICIT && conn_start_tls(conn, tls, err) < 0)
         return -1;
     if (account->tls != ACCOUNT_TLS_STLS)
         conn_set_deadline(conn, hard);
-    if (pop3_greeting(pop3, err) < 0 || pop3_capa(pop3, err) < 0)
+    if (pop3_greeting(pop3, err) < 0)
+        return -1;
+    *recalled = recall_capa(note, account, pop3);
+    if (!*recalled && pop3_capa(pop3, err) < 0)
         return -1;
     return account->tls == ACCOUNT_TLS_STLS ? pop3_stls(pop3, tls, hard, err) : 0;
 }
 
 /* A session that may log in. */
-static int meet(struct pop3 **out, const struct account *account, struct log *log, struct err *err)
+static int meet(struct pop3 **out, const struct account *account, const struct note *note,
+                struct log *log, bool *recalled, struct err *err)
 {
     /* The hard end of everything: twice the time after which no message is begun. */
     int64_t hard = clock_in(account->session_timeout * 2000 + GRACE_MS);
-    struct tls_options tls = tls_options(account, log);
     struct conn *conn = NULL;
     *out = NULL;
     if (open_line(&conn, account, clock_in(account->timeout * 1000), log, err) < 0)
         return -1;
     struct pop3 *pop3 = pop3_new(conn, log);
-    if (greet(pop3, account, &tls, hard, err) < 0) {
+    if (greet(pop3, account, note, hard, recalled, err) < 0) {
         explain_command(conn, false, err);
         explain_port(account, err);
         pop3_free(pop3);
@@ -210,7 +215,14 @@ static int meet(struct pop3 **out, const struct account *account, struct log *lo
 
 /* ---- login ---- */
 
-static int log_in(struct pop3 *pop3, const struct account *account, bool *token_refused,
+/* What a login told beside its result. */
+struct outcome {
+    bool recalled;      /* it went by capabilities of an earlier session */
+    bool token_refused; /* the server saw the token */
+    struct auth_used used;
+};
+
+static int log_in(struct pop3 *pop3, const struct account *account, struct outcome *outcome,
                   struct err *err)
 {
     const struct auth_options options = {
@@ -221,18 +233,53 @@ static int log_in(struct pop3 *pop3, const struct account *account, bool *token_
         .secret = &account->password,
         .is_token = account->token_command != NULL,
         .client_certificate = account->tls_cert_file != NULL,
-        .token_refused = token_refused,
+        .token_refused = &outcome->token_refused,
+        .used = &outcome->used,
     };
     return auth_login(pop3, &options, err);
+}
+
+/* Capabilities of an earlier session may be the reason why a login failed. */
+static bool is_doubtful(const struct outcome *outcome, const struct err *err)
+{
+    if (!outcome->recalled || outcome->token_refused)
+        return false;
+    if (outcome->used.method[0] == '\0')
+        return err->kind == ERR_LOGIN || err->kind == ERR_CONFIG;
+    return outcome->used.refused || err->kind == ERR_CLOSED;
+}
+
+/* So CAPA is asked; on another connection if the server has dropped this one. Only where the server
+ * says something else now there is another login, else the error stays what it was. */
+static int log_in_afresh(struct pop3 **pop3, const struct account *account, struct note *note,
+                         struct log *log, struct outcome *outcome, struct err *err)
+{
+    struct err was = *err;
+    struct auth_used used = outcome->used;
+    recall_forget(note);
+    outcome->recalled = false;
+    if (was.kind == ERR_CLOSED || pop3_capa(*pop3, err) < 0) {
+        pop3_free(*pop3);
+        if (meet(pop3, account, NULL, log, &outcome->recalled, err) < 0) {
+            *err = was;
+            return -1;
+        }
+    }
+    if (!auth_has_changed(*pop3, &used)) {
+        *err = was;
+        return -1;
+    }
+    log_line(log, FP_LOG_NOTE, "%s; the server has other ways to log in than it had, trying those",
+             was.text);
+    return log_in(*pop3, account, outcome, err);
 }
 
 /* Another token, and another try; on another connection if the server has dropped this one. The
  * error stays what it was if there is no other token. */
 static int log_in_again(struct pop3 **pop3, const struct account *account, struct log *log,
-                        struct err *err)
+                        struct outcome *outcome, struct err *err)
 {
     struct err was = *err;
-    bool ignored;
     log_line(log, FP_LOG_NOTE, "%s; token_command is asked once more", was.text);
     int renewed = account->renew(account->renew_ctx, err);
     if (renewed != 0) {
@@ -240,25 +287,38 @@ static int log_in_again(struct pop3 **pop3, const struct account *account, struc
             *err = was;
         return -1;
     }
-    if (log_in(*pop3, account, &ignored, err) == 0)
+    if (log_in(*pop3, account, outcome, err) == 0)
         return 0;
     if (err->kind != ERR_CLOSED && err->kind != ERR_FRAMING)
         return -1;
     pop3_free(*pop3);
-    return meet(pop3, account, log, err) == 0 ? log_in(*pop3, account, &ignored, err) : -1;
+    return meet(pop3, account, NULL, log, &outcome->recalled, err) == 0
+               ? log_in(*pop3, account, outcome, err)
+               : -1;
 }
 
-int connect_open(struct pop3 **out, const struct account *account, struct log *log, struct err *err)
+static int log_in_somehow(struct pop3 **pop3, const struct account *account, struct note *note,
+                          struct log *log, struct err *err)
 {
-    bool token_refused = false;
-    struct pop3 *pop3;
-    *out = NULL;
-    if (meet(&pop3, account, log, err) < 0)
+    struct outcome outcome = {.recalled = false};
+    if (meet(pop3, account, note, log, &outcome.recalled, err) < 0)
         return -1;
-    int result = log_in(pop3, account, &token_refused, err);
-    if (result < 0 && token_refused && account->renew != NULL)
-        result = log_in_again(&pop3, account, log, err);
-    if (result < 0) {
+    int result = log_in(*pop3, account, &outcome, err);
+    if (result < 0 && is_doubtful(&outcome, err))
+        result = log_in_afresh(pop3, account, note, log, &outcome, err);
+    if (result < 0 && outcome.token_refused && account->renew != NULL)
+        result = log_in_again(pop3, account, log, &outcome, err);
+    if (result == 0 && !outcome.recalled)
+        recall_keep(note, account, *pop3); /* CAPA was not asked since the login */
+    return result;
+}
+
+int connect_open(struct pop3 **out, const struct account *account, struct note *note,
+                 struct log *log, struct err *err)
+{
+    struct pop3 *pop3 = NULL;
+    *out = NULL;
+    if (log_in_somehow(&pop3, account, note, log, err) < 0) {
         if (pop3 != NULL)
             explain_command(pop3_conn(pop3), true, err);
         pop3_free(pop3);

@@ -12,6 +12,7 @@
 #include "session/blame.h"
 #include "session/connect.h"
 #include "session/fetch.h"
+#include "session/recall.h"
 #include "session/recover.h"
 #include "session/top.h"
 
@@ -34,6 +35,7 @@ struct session {
     struct listing listing;
     uint32_t *verified,
         verified_count; /* may be deleted: delivered by an earlier run, and the same */
+    struct note *note;
     int64_t next_noop;  /* clock_ms() */
     bool counted;       /* figures of the listing are there: later connections see less */
     bool listing_junk;  /* lines in both lists that make no sense: mail may be missing */
@@ -120,6 +122,14 @@ static int open_journal(struct session *session, struct err *err)
     return 0;
 }
 
+static void open_note(struct session *session)
+{
+    const struct account *account = session->account;
+    bool write = session->run->mode == SESSION_POLL;
+    session->note = note_load(session->run->state_dir, account->server, account->user,
+                              write ? NOTE_WRITE : NOTE_READ, session->job.rules.now);
+}
+
 /* What can go wrong here goes wrong before a connection is made. */
 static int prepare(struct session *session, struct err *err)
 {
@@ -127,6 +137,7 @@ static int prepare(struct session *session, struct err *err)
     fill_rules(session);
     if (deliver_probe(&session->settings, err) < 0 || open_journal(session, err) < 0)
         return -1;
+    open_note(session);
     if (session->run->mode != SESSION_POLL)
         return 0;
     if (recover(session->journal, &session->settings, err) < 0)
@@ -408,9 +419,11 @@ static int poll_connected(struct session *session, struct err *err)
 static int poll_once(struct session *session, struct err *err)
 {
     listing_init(&session->listing, session->journal);
-    int result = connect_open(&session->pop3, session->account, session->log, err);
+    int result = connect_open(&session->pop3, session->account, session->note, session->log, err);
     if (result == 0)
         result = poll_connected(session, err);
+    if (result < 0 && !err_keeps_connection(err->kind))
+        recall_forget(session->note); /* it may have been the reason */
     pop3_free(session->pop3);
     session->pop3 = NULL;
     free(session->verified);
@@ -531,6 +544,9 @@ static void finish(struct session *session, int result)
         result == 0 && session->job.local.kind == ERR_NONE)
         session->job.local = err;
     deliver_close(session->job.deliver);
+    if (session->note != NULL)
+        (void)note_save(session->note); /* its loss costs nothing */
+    note_free(session->note);
     journal_close(session->journal);
 }
 

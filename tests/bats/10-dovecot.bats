@@ -109,3 +109,20 @@ everything() {
     account_line
     [ "$(count)" -eq 0 ]
 }
+
+# what was said before the answer to the login
+before_login() {
+    sed -n '/> AUTH/q; s/^a: > //p' <<<"$output$stderr"
+}
+
+@test "the second poll over TLS asks for no capabilities before the login" {
+    dovecot_account a empty "pw empty" implicit "maildir = \"$MD\"" | rc
+    want 0 -v -v
+    [ "$(before_login)" = CAPA ]
+    want 0 -v -v
+    [ -z "$(before_login)" ]
+    [[ $output$stderr == *"> AUTH SCRAM-SHA-256"* ]] || fail "no login, or another one"
+    dovecot_account a empty wrong implicit "maildir = \"$MD\"" | rc
+    want 77 -v -v
+    [ "$(grep -c '> AUTH' <<<"$output$stderr")" -eq 1 ]
+}
