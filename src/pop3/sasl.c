@@ -211,8 +211,9 @@ static bool is_kerberos(const char *mechanism)
 
 static bool is_one_of(const char *file, const char *const *names)
 {
-    const char *base = strrchr(file, '/');
-    for (base = base != NULL ? base + 1 : file; *names != NULL; names++) {
+    const char *slash = strrchr(file, '/');
+    const char *base = slash != NULL ? slash + 1 : file;
+    for (; *names != NULL; names++) {
         if (strstr(base, *names) != NULL) {
             return true;
         }

@@ -269,7 +269,7 @@ void journal_learn(struct journal *journal, uint32_t id, const struct journal_su
 
 void store_clear(struct journal *journal)
 {
-    if (journal->mapped > 0)
+    if (journal->mapped > 0) /* NOLINTNEXTLINE(performance-no-int-to-ptr): const has to go */
         munmap((void *)(uintptr_t)journal->text.ptr, journal->mapped);
     buf_free(&journal->copy);
     buf_free(&journal->names);

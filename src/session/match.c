@@ -110,10 +110,10 @@ static void index_prints(struct listing *listing, const struct journal *journal)
     listing->by_print = xcalloc(size, sizeof *listing->by_print);
     listing->by_print_count = size;
     for (uint32_t id = 0; id < count; id++) {
-        struct journal_facts facts = journal_facts(journal, id);
-        if (journal_entry(journal, id)->state == JOURNAL_FREE || !facts.print.known)
+        struct journal_print print = journal_facts(journal, id).print;
+        if (journal_entry(journal, id)->state == JOURNAL_FREE || !print.known)
             continue;
-        uint32_t at = slot_of(&facts.print) & (size - 1);
+        uint32_t at = slot_of(&print) & (size - 1);
         while (listing->by_print[at] != 0)
             at = (at + 1) & (size - 1);
         listing->by_print[at] = id + 1;

@@ -82,7 +82,13 @@ static void limits(void)
     ok(clock_ms() - start < 5000, "  is ended in time");
     ok(idles > 0, "  idle is called meanwhile");
     kit_free(&kit);
+}
 
+static void stopped(void)
+{
+    struct kit kit;
+    char why[256] = "";
+    kit_fresh();
     stop_install();
     raise(SIGTERM);
     kit_settings(&kit, DELIVER_MDA, "sleep 0.3; cat >/dev/null", KIT_A);
@@ -226,6 +232,7 @@ int main(void)
     probes();
     checks();
     limits();
+    stopped();
     kit_remove(kit_folder);
     return tap_done();
 }
