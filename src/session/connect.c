@@ -128,6 +128,7 @@ static void explain_port(const struct account *account, struct err *err)
     unsigned other = implicit ? PORT_PLAIN : PORT_TLS;
     size_t len = strlen(err->text);
     if (account->port != other || account->connect_command != NULL ||
+        strstr(err->text, "tls = ") != NULL || /* said already */
         (err->kind != ERR_TIMEOUT && err->kind != ERR_CLOSED && err->kind != ERR_PROTOCOL))
         return;
     snprintf(err->text + len, sizeof err->text - len, " (port %u mostly goes with tls = \"%s\")",

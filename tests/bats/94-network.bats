@@ -442,10 +442,13 @@ tls_popd_inside() {
     popd_run 110
     tls_rc 'timeout = "1s"'
     want 76
-    account_line 'port 110 mostly goes with tls = "stls"'
-    # not where it would be no help
+    account_line 'no TLS on this port; for STLS write tls = "stls"$'
     popd_stop
     popd_run 110 'on greeting: hang'
+    tls_rc 'timeout = "1s"'
+    want 75
+    account_line 'port 110 mostly goes with tls = "stls"'
+    # not where it would be no help
     popd_rc 'tls = "stls"' 'timeout = "1s"'
     want 75
     [[ $stderr != *mostly* ]] || fail "a hint without reason"

@@ -13,7 +13,7 @@ dovecot_conf() {
 
 # wait_log REGEX: Dovecot's log has such a line
 wait_log() {
-    wait_until 5 grep -q -E "$1" "$DOVE/log" || fail "Dovecot's log has no: $1
+    wait_until 20 grep -q -E "$1" "$DOVE/log" || fail "Dovecot's log has no: $1
 $(tail -5 "$DOVE/log")"
 }
 
