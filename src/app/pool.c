@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #ifdef __linux__
@@ -50,6 +49,8 @@ struct pool {
     struct pollfd *waits;
     size_t slot_count, running;
     int stops;       /* words passed on so far */
+    uint64_t looked; /* the turns' changes as we last looked for one that is due */
+    int64_t next;    /* the moment from which looking may be worth it without a change */
     bool starved;    /* fork failed; wait for a worker to end */
     sigset_t before; /* signals that were held back before us */
 };
@@ -260,9 +261,15 @@ static bool has_room(const void *ctx, const struct account *account)
     unsigned count = 0;
     for (size_t i = 0; i < pool->slot_count; i++) {
         const struct slot *slot = &pool->slots[i];
-        count += slot->pid != 0 && strcasecmp(slot->turn->account->server, account->server) == 0;
+        count += slot->pid != 0 && account_compare_servers(slot->turn->account, account) == 0;
     }
     return count < pool->job->max_per_server;
+}
+
+/* Of thousands that wait, each would be looked at with every event of a worker. */
+static bool may_be_due(const struct pool *pool, int64_t now)
+{
+    return pool->looked != pool->turns->changes || now >= pool->next;
 }
 
 /* Nobody can be born, and nobody is there whose end could help. */
@@ -489,9 +496,13 @@ void pool_step(struct pool *pool, int64_t until)
 {
     int64_t now = clock_ms();
     pass_on_stop(pool);
-    start_due(pool, now);
+    if (may_be_due(pool, now)) {
+        start_due(pool, now);
+        pool->next = turns_next(pool->turns, now);
+        pool->looked = pool->turns->changes;
+    }
     show_progress(pool);
-    int64_t next = stop_asked() ? CLOCK_NEVER : turns_next(pool->turns, now);
+    int64_t next = stop_asked() ? CLOCK_NEVER : pool->next;
     int64_t redraw = pool->running > 0 ? report_next(pool->report) : CLOCK_NEVER;
     next = redraw < next ? redraw : next;
     wait_events(pool, next < until ? next : until);

@@ -25,6 +25,7 @@ void turns_free(struct turns *turns)
 
 static void append(struct turns *turns, struct turn *turn)
 {
+    turns->changes++;
     turn->next = NULL;
     *turns->end = turn;
     turns->end = &turn->next;
@@ -120,6 +121,7 @@ static int64_t next_due(const struct turns *turns, const struct turn *turn, int6
 
 void turns_end(struct turns *turns, struct turn *turn, int64_t now)
 {
+    turns->changes++;
     turns->running -= turn->running;
     turn->running = false;
     if (turns->every == 0 || turn->leaving) {
@@ -133,6 +135,7 @@ void turns_end(struct turns *turns, struct turn *turn, int64_t now)
 
 void turns_hurry(struct turns *turns, int64_t now)
 {
+    turns->changes++;
     for (struct turn *turn = turns->first; turn != NULL; turn = turn->next) {
         turn->due = now;
         turn->hurried = true;
@@ -188,6 +191,7 @@ static void leave(struct turns *turns, struct turn *turn)
 void turns_replace(struct turns *turns, struct account **accounts, size_t count)
 {
     struct turn *old = turns->first;
+    turns->changes++;
     turns->first = NULL;
     turns->end = &turns->first;
     turns->count = turns->leaving = 0;
@@ -213,8 +217,7 @@ void turns_forget_others(struct turns *turns, const struct turn *own)
 {
     for (struct turn *turn = turns->first; turn != NULL; turn = turn->next) {
         if (turn != own) {
-            account_free(turn->account);
-            turn->account = NULL;
+            account_wipe(turn->account);
         }
     }
 }

@@ -30,6 +30,7 @@ struct turns {
     struct turn *first;
     struct turn **end; /* where the next one is hung */
     size_t count, running, leaving;
+    uint64_t changes; /* grows whenever something may have become due or free */
 };
 
 /* No turn yet; `every` in seconds. */
@@ -67,7 +68,8 @@ const struct account *turns_find(const struct turns *turns, const struct account
  * end. */
 void turns_replace(struct turns *turns, struct account **accounts, size_t count);
 
-/* In a worker: frees all accounts but this one. Nothing else may be done with turns then. */
+/* In a worker: wipes the secrets of all accounts but this one. Their other memory is left alone: it
+ * is shared with the parent, until somebody writes to it. */
 void turns_forget_others(struct turns *turns, const struct turn *own);
 
 #endif

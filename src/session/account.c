@@ -27,9 +27,14 @@ int account_compare_servers(const struct account *a, const struct account *b)
 
 void account_wipe(struct account *account)
 {
-    secret_wipe(&account->password);
-    secret_wipe(&account->proxy_password);
-    secret_wipe(&account->tls_key_password);
+    struct secret *secrets[] = {&account->password, &account->proxy_password,
+                                &account->tls_key_password};
+    /* Not even a zero is written where there is none: the memory may be shared with the parent. */
+    for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++) {
+        if (secrets[i]->data != NULL) {
+            secret_wipe(secrets[i]);
+        }
+    }
 }
 
 void account_free(struct account *account)
