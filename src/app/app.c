@@ -171,6 +171,7 @@ static int run(struct app *app)
     struct err err = {0};
     report_begin(&app->report, session_mode(app->options.mode), app->options.silent,
                  app->options.verbose, 0);
+    app->report.attended = app->report.attended || app->options.force;
     if (app->options.json) {
         report_json(&app->report);
     }

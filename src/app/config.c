@@ -443,6 +443,7 @@ static int parse_all(struct parse *parse, struct rctext *text)
         CFG_STR_CB("mda_timeout", NULL, KEYS, keep_value),
         CFG_STR_CB("timeout", NULL, KEYS, keep_value),
         CFG_STR_CB("session_timeout", NULL, KEYS, keep_value),
+        CFG_STR_CB("interval", NULL, KEYS, keep_value),
         CFG_STR_CB("max_size", NULL, KEYS, keep_value),
         CFG_STR_CB("max_messages", NULL, KEYS, keep_value),
         CFG_STR_CB("max_tries", NULL, KEYS, keep_value),

@@ -386,6 +386,7 @@ static const struct key ACCOUNT_KEYS[] = {
     {"mda_timeout", take_duration, AT(mda_timeout), NULL, 1, DAY},
     {"timeout", take_duration, AT(timeout), NULL, 1, DAY},
     {"session_timeout", take_duration, AT(session_timeout), NULL, 1, 7 * DAY},
+    {"interval", take_duration, AT(interval), NULL, 1, 30 * DAY},
     {"max_size", take_size, AT(max_size), NULL, 0, 0},
     {"max_messages", take_number, AT(max_messages), "none", 1, MANY},
     {"max_tries", take_number, AT(max_tries), NULL, 1, 1000},

@@ -12,7 +12,9 @@
 #define MANY 4000000
 
 /* Values of options without a letter. */
-enum { DRY_RUN = 256, JSON, NO_FORK, STATE_DIR, STATUS, RETRY, PRINT_PIN, DISCOVER, SYSLOG, HELP };
+enum {
+    DRY_RUN = 256, JSON, NO_FORK, FORCE, STATE_DIR, STATUS, RETRY, PRINT_PIN, DISCOVER, SYSLOG, HELP
+};
 
 struct option_row {
     const char *name;
@@ -30,6 +32,7 @@ static const struct option_row ROWS[] = {
     {"flush", no_argument, 'F', "-F, --flush", "delete what earlier runs fetched and kept"},
     {"limit", required_argument, 'l', "-l, --limit SIZE", "leave larger messages on the server"},
     {"fetchlimit", required_argument, 'B', "-B, --fetchlimit N", "fetch at most N of each account"},
+    {"force", no_argument, FORCE, "    --force", "poll now, whatever the last runs have met"},
     {"mda", required_argument, 'm', "-m, --mda COMMAND", "deliver to this command"},
     {"timeout", required_argument, 't', "-t, --timeout TIME", "give up a server silent that long"},
     {"jobs", required_argument, 'j', "-j, --jobs N", "poll at most N accounts at once"},
@@ -226,6 +229,8 @@ static bool *flag_of(struct options *options, int letter)
         return &options->json;
     case SYSLOG:
         return &options->syslog;
+    case FORCE:
+        return &options->force;
     default:
         return NULL;
     }
@@ -369,6 +374,7 @@ void options_apply(const struct options *options, struct account *account)
 {
     account->fetch_seen = options->all;
     account->flush = options->flush;
+    account->force = options->force;
     if (options->keep || options->no_keep) {
         account->keep = options->keep ? ACCOUNT_KEEP : ACCOUNT_NOKEEP;
         account->never_delete = options->keep;

@@ -31,7 +31,7 @@ enum options_mode {
 struct options {
     enum options_mode mode;
     const char *run_file, *state_dir, *mda, *retry, *discover, *log_file;
-    bool all, keep, no_keep, flush, silent, verbose, json, no_fork, syslog;
+    bool all, keep, no_keep, flush, silent, verbose, json, no_fork, force, syslog;
     bool has_max_size;
     uint64_t max_size;
     unsigned max_messages; /* 0: not given */

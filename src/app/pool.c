@@ -116,6 +116,8 @@ static struct worker_job worker_job(const struct pool *pool, struct turn *turn)
         .account = turn->account,
         .state_dir = pool->job->state_dir,
         .mode = pool->job->mode,
+        .attended = pool->report->attended,
+        .paced = pool->turns->every > 0,
         .level = pool->report->level,
     };
 }

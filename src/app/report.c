@@ -212,6 +212,7 @@ void report_begin(struct report *report, enum session_mode mode, bool silent, bo
 {
     const char *term = getenv("TERM");
     bool terminal = isatty(STDOUT_FILENO) == 1;
+    bool looked_on = terminal || isatty(STDERR_FILENO) == 1;
     bool dumb = term == NULL || term[0] == '\0' || strcmp(term, "dumb") == 0;
     *report = (struct report){
         .level = silent ? FP_LOG_ERROR
@@ -219,6 +220,7 @@ void report_begin(struct report *report, enum session_mode mode, bool silent, bo
                  : terminal ? FP_LOG_NOTE
                             : FP_LOG_WARNING,
         .mode = mode,
+        .attended = looked_on || verbose || mode != SESSION_POLL,
         .summaries = !silent && (terminal || verbose || mode != SESSION_POLL),
         .live = !silent && !verbose && terminal && !dumb && mode == SESSION_POLL,
         .total = total,
@@ -300,7 +302,8 @@ static void summarise(struct report *report, const char *title,
 {
     bool something = figures->fetched > 0 || figures->deleted > 0;
     bool went_well = kind == ERR_NONE || kind == ERR_MESSAGE;
-    if (!report->summaries || (!something && (!went_well || report->news_only))) {
+    bool wanted = something || (went_well && !report->news_only);
+    if (!report->summaries || figures->skipped || !wanted) {
         return;
     }
     char line[200];
@@ -335,7 +338,8 @@ void report_result(struct report *report, const char *title, const struct sessio
     report->ended.octets_coming = 0;
     report->status = err_worst(report->status, err_status(kind));
     report->any_fresh = report->any_fresh || figures->fresh > 0;
-    if (kind != ERR_NONE && text[0] != '\0') { /* without words: they were said where it happened */
+    /* Without words: they were said where it happened. */
+    if (kind != ERR_NONE && text[0] != '\0' && !figures->quiet) {
         report_line(report, title, FP_LOG_ERROR, text);
     }
     if (report->json) {

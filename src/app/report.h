@@ -23,6 +23,7 @@ struct report {
     enum log_level level;
     enum session_mode mode;
     bool json;          /* results alone on standard output, for programs */
+    bool attended;      /* somebody looks on: a terminal, or it was asked for */
     bool summaries;     /* one line an account */
     bool news_only;     /* but none where nothing has happened */
     bool live;          /* the status line */
@@ -69,7 +70,7 @@ void report_progress(struct report *report, const struct session_figures *runnin
  * happened; CLOCK_NEVER if there is no status line. */
 int64_t report_next(const struct report *report);
 
-/* An account is done: its summary or its error. */
+/* An account is done: its summary or its error (unless figures->quiet). */
 void report_result(struct report *report, const char *title, const struct session_figures *figures,
                    enum err_kind kind, const char *text);
 

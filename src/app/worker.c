@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "app/secrets.h"
+#include "base/clock.h"
 #include "session/connect.h"
+#include "session/manners.h"
 
 static void on_line(void *ctx, enum log_level level, const char *line)
 {
@@ -71,6 +73,9 @@ static int work(const struct worker_job *job, struct session_run *run, struct er
     struct account *account = job->account;
     struct log *log = run->log;
     struct renewal renewal = {.account = account, .log = log};
+    if (job->task == WORKER_POLL && manners_allow(run, clock_wall(), err) != 0) {
+        return err->kind == ERR_NONE ? 0 : -1;
+    }
     if (fetch_secrets(job, log, err) != 0) {
         return -1;
     }
@@ -98,6 +103,8 @@ void worker_run(const struct worker_job *job)
         .account = job->account,
         .state_dir = job->state_dir,
         .mode = job->mode,
+        .attended = job->attended,
+        .paced = job->paced,
         .log = &log,
         .progress = on_progress,
         .answer = job->level > FP_LOG_ERROR ? on_answer : NULL,

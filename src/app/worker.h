@@ -33,6 +33,8 @@ struct worker_job {
     struct account *account; /* gets its password here */
     const char *state_dir;
     enum session_mode mode;
+    bool attended; /* somebody looks on */
+    bool paced;    /* who starts us keeps the intervals */
     enum log_level level;
     void (*emit)(void *ctx, const struct event *event);
     void *ctx;

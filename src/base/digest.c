@@ -90,6 +90,13 @@ void digest_bytes(struct str bytes, unsigned char out[DIGEST_SIZE])
     digest_end(digest, out);
 }
 
+void digest_slow(struct str secret, struct str salt, uint32_t iterations,
+                 unsigned char out[DIGEST_SIZE])
+{
+    need(PKCS5_PBKDF2_HMAC(secret.ptr, (int)secret.len, (const unsigned char *)salt.ptr,
+                           (int)salt.len, (int)iterations, EVP_sha256(), DIGEST_SIZE, out));
+}
+
 void digest_hex(const unsigned char *digest, size_t n, char *out)
 {
     static const char digits[] = "0123456789abcdef";

@@ -27,6 +27,10 @@ void digest_bytes(struct str bytes, unsigned char out[DIGEST_SIZE]);
 /* The first n bytes (n <= DIGEST_SIZE) in lower-case hex; out holds 2 n + 1. */
 void digest_hex(const unsigned char *digest, size_t n, char *out);
 
+/* A digest that takes its time, for what may be guessed: PBKDF2-HMAC-SHA256 (RFC 8018). */
+void digest_slow(struct str secret, struct str salt, uint32_t iterations,
+                 unsigned char out[DIGEST_SIZE]);
+
 /* CRC-32 (IEEE 802.3, reflected), as in gzip. Start with crc = 0. */
 uint32_t digest_crc32(uint32_t crc, const void *bytes, size_t len);
 

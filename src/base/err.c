@@ -11,26 +11,31 @@ static const struct {
     int status;
     bool temporary;
     bool keeps_connection;
+    enum err_side side;
 } traits[ERR_KINDS] = {
-    [ERR_NONE] = {"none", 0, false, true},
-    [ERR_USAGE] = {"usage", 64, false, true},
-    [ERR_MESSAGE] = {"message", 65, true, true},
-    [ERR_HOST] = {"host", 68, false, false},
-    [ERR_REFUSED] = {"refused", 69, false, true},
-    [ERR_WORKER] = {"worker", 70, false, false},
-    [ERR_SYSTEM] = {"system", 71, true, true},
-    [ERR_CREATE] = {"create", 73, false, true},
-    [ERR_IO] = {"io", 74, false, true},
-    [ERR_AGAIN] = {"again", 75, true, true},
-    [ERR_TIMEOUT] = {"timeout", 75, true, false},
-    [ERR_CLOSED] = {"closed", 75, true, false},
-    [ERR_LOCKED] = {"locked", 75, true, true},
-    [ERR_STOPPED] = {"stopped", 75, true, false},
-    [ERR_PROTOCOL] = {"protocol", 76, false, false},
-    [ERR_FRAMING] = {"framing", 76, true, false},
-    [ERR_LOGIN] = {"login", 77, false, true},
-    [ERR_TRUST] = {"trust", 77, false, false},
-    [ERR_CONFIG] = {"config", 78, false, true},
+    [ERR_NONE] = {"none", 0, false, true, ERR_SIDE_NONE},
+    [ERR_USAGE] = {"usage", 64, false, true, ERR_SIDE_HERE},
+    [ERR_MESSAGE] = {"message", 65, true, true, ERR_SIDE_NONE},
+    [ERR_HOST] = {"host", 68, false, false, ERR_SIDE_STAYS},
+    [ERR_REFUSED] = {"refused", 69, false, true, ERR_SIDE_STAYS},
+    [ERR_WORKER] = {"worker", 70, false, false, ERR_SIDE_HERE},
+    [ERR_SYSTEM] = {"system", 71, true, true, ERR_SIDE_HERE},
+    [ERR_CREATE] = {"create", 73, false, true, ERR_SIDE_HERE},
+    [ERR_IO] = {"io", 74, false, true, ERR_SIDE_HERE},
+    [ERR_AGAIN] = {"again", 75, true, true, ERR_SIDE_PASSES},
+    [ERR_DELAY] = {"delay", 75, true, true, ERR_SIDE_PASSES},
+    [ERR_HERE] = {"here", 75, true, true, ERR_SIDE_HERE},
+    [ERR_TIMEOUT] = {"timeout", 75, true, false, ERR_SIDE_PASSES},
+    [ERR_CLOSED] = {"closed", 75, true, false, ERR_SIDE_PASSES},
+    [ERR_LOCKED] = {"locked", 75, true, true, ERR_SIDE_HERE},
+    [ERR_STOPPED] = {"stopped", 75, true, false, ERR_SIDE_HERE},
+    [ERR_PROTOCOL] = {"protocol", 76, false, false, ERR_SIDE_STAYS},
+    [ERR_FRAMING] = {"framing", 76, true, false, ERR_SIDE_STAYS},
+    [ERR_LOGIN] = {"login", 77, false, true, ERR_SIDE_STAYS},
+    [ERR_SECRET] = {"secret", 77, false, true, ERR_SIDE_STAYS},
+    [ERR_UNSAID] = {"unsaid", 77, false, true, ERR_SIDE_STAYS},
+    [ERR_TRUST] = {"trust", 77, false, false, ERR_SIDE_STAYS},
+    [ERR_CONFIG] = {"config", 78, false, true, ERR_SIDE_HERE},
 };
 
 /* Worst first. */
@@ -79,7 +84,7 @@ static enum err_kind kind_of(int number, enum err_kind kind)
     switch (number) {
     case ENOSPC:
     case EDQUOT:
-        return ERR_AGAIN;
+        return ERR_HERE;
     case ENOMEM:
     case EMFILE:
     case ENFILE:
@@ -194,6 +199,11 @@ int err_worst(int a, int b)
 bool err_is_temporary(enum err_kind kind)
 {
     return traits[kind].temporary;
+}
+
+enum err_side err_whose(enum err_kind kind)
+{
+    return traits[kind].side;
 }
 
 bool err_keeps_connection(enum err_kind kind)

@@ -22,17 +22,29 @@ enum err_kind {
     ERR_SYSTEM,   /* 71: no process, no memory, no descriptor */
     ERR_CREATE,   /* 73: a file or folder cannot be made, or is not ours */
     ERR_IO,       /* 74: a read, write or fsync of a local file failed */
-    ERR_AGAIN,    /* 75: try again later (refused for now, disk full, a command says so) */
+    ERR_AGAIN,    /* 75: the network or the server: try again later */
+    ERR_DELAY,    /* 75: the server wants a pause between logins ([LOGIN-DELAY]) */
+    ERR_HERE,     /* 75: this machine: try again later (disk full, a command is too slow) */
     ERR_TIMEOUT,  /* 75: a deadline passed */
     ERR_CLOSED,   /* 75: the connection ended or broke */
-    ERR_LOCKED,   /* 75: another run, or another program, holds the lock */
+    ERR_LOCKED,   /* 75: another run, or another program of this machine, holds the lock */
     ERR_STOPPED,  /* 75: INT or TERM */
     ERR_PROTOCOL, /* 76: the server does not speak POP3 as it should */
     ERR_FRAMING,  /* 76: the two sides are out of step; one new connection is worth it */
-    ERR_LOGIN,    /* 77: name, password or token refused */
+    ERR_LOGIN,    /* 77: there is no way to log in, or no secret to be had */
+    ERR_SECRET,   /* 77: the server says that password or token are wrong */
+    ERR_UNSAID,   /* 77: the server refuses the login, and not clearly for the secret */
     ERR_TRUST,    /* 77: the certificate or TLS cannot be trusted */
     ERR_CONFIG,   /* 78: the run file is wrong */
     ERR_KINDS
+};
+
+/* Whose trouble it is, and so who is told how often. */
+enum err_side {
+    ERR_SIDE_NONE,   /* none, or of single messages */
+    ERR_SIDE_HERE,   /* this machine, its user, its run file: always told */
+    ERR_SIDE_PASSES, /* the network or the server, and it may pass by itself */
+    ERR_SIDE_STAYS   /* the server, and somebody has to do something */
 };
 
 #define ERR_TEXT_MAX 1024
@@ -48,7 +60,7 @@ int err_set(struct err *err, enum err_kind kind, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* As err_set, with ": ", strerror(number) and what to do about it behind the text (the last only
- * if the text has no ";" of its own); the kind is ERR_AGAIN for a full
+ * if the text has no ";" of its own); the kind is ERR_HERE for a full
  * disk or quota (ENOSPC, EDQUOT), ERR_SYSTEM for ENOMEM, EMFILE, ENFILE and EAGAIN, else `kind`. */
 int err_errno(struct err *err, enum err_kind kind, int number, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
@@ -70,6 +82,9 @@ int err_worst(int a, int b);
 
 /* True if a later run may succeed without anybody's help. */
 bool err_is_temporary(enum err_kind kind);
+
+/* Whose trouble an error of this kind is. */
+enum err_side err_whose(enum err_kind kind);
 
 /* True if the connection can go on after an error of this kind. */
 bool err_keeps_connection(enum err_kind kind);

@@ -28,23 +28,33 @@ struct dance {
 /* What webmail providers say when it is not the password, and what to do about it. */
 static const struct hint {
     const char *words, *advice;
+    bool secret; /* another one would help */
 } hints[] = {
-    {"application-specific", "make an app password at the provider"},
-    {"app-specific", "make an app password at the provider"},
-    {"application specific", "make an app password at the provider"},
-    {"app password", "make an app password at the provider"},
-    {"not enabled for pop", "switch POP on in the provider's settings"},
-    {"pop access", "switch POP on in the provider's settings"},
-    {"pop is disabled", "switch POP on in the provider's settings"},
-    {"pop3 is disabled", "switch POP on in the provider's settings"},
+    {"application-specific", "make an app password at the provider", true},
+    {"app-specific", "make an app password at the provider", true},
+    {"application specific", "make an app password at the provider", true},
+    {"app password", "make an app password at the provider", true},
+    {"not enabled for pop", "switch POP on in the provider's settings", false},
+    {"pop access", "switch POP on in the provider's settings", false},
+    {"pop is disabled", "switch POP on in the provider's settings", false},
+    {"pop3 is disabled", "switch POP on in the provider's settings", false},
 };
 
-static const char *advice(const struct dance *dance, struct str text)
+static const struct hint *find_hint(struct str text)
 {
     for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++) {
         if (str_contains_nocase(text, hints[i].words)) {
-            return hints[i].advice;
+            return &hints[i];
         }
+    }
+    return NULL;
+}
+
+static const char *advice(const struct dance *dance, struct str text)
+{
+    const struct hint *hint = find_hint(text);
+    if (hint != NULL) {
+        return hint->advice;
     }
     if (strcmp(dance->method->name, "EXTERNAL") == 0) {
         return "check the client certificate";
@@ -78,6 +88,18 @@ static void explain_token(const struct dance *dance, char *out, size_t cap)
     }
 }
 
+/* Is it the secret that is refused? Only if it went out, and the server says so; a secret that is
+ * held to be wrong is not tried again. */
+static enum err_kind blame(const struct dance *dance, const struct reply *reply)
+{
+    const struct hint *hint = find_hint(reply->text);
+    bool said = reply->code == REPLY_CODE_AUTH ||
+                (reply->code == REPLY_CODE_NONE && reply_blames_secret(reply->text));
+    bool other = (hint != NULL && !hint->secret) || strcmp(dance->method->name, "EXTERNAL") == 0 ||
+                 strcmp(dance->method->name, "GSSAPI") == 0;
+    return dance->proved && said && !other ? ERR_SECRET : ERR_UNSAID;
+}
+
 /* An -ERR on the way: by its code it is for later or for good, else it is about who we are. */
 static int refused(const struct dance *dance, const struct reply *reply, struct err *err)
 {
@@ -97,8 +119,9 @@ static int refused(const struct dance *dance, const struct reply *reply, struct 
     explain_token(dance, token, sizeof token);
     log_quote(pop3_log(dance->pop3), reply->text, text);
     bool bare = text[0] == '\0';
-    return err_set(err, ERR_LOGIN, "login refused by %s%s%s%s%s; %s", dance->options->server,
-                   bare ? "" : ": \"", text, bare ? "" : "\"", token, advice(dance, reply->text));
+    return err_set(err, blame(dance, reply), "login refused by %s%s%s%s%s; %s",
+                   dance->options->server, bare ? "" : ": \"", text, bare ? "" : "\"", token,
+                   advice(dance, reply->text));
 }
 
 static int astray(const struct dance *dance, const char *what, struct err *err)

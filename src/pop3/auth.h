@@ -37,9 +37,10 @@ struct auth_options {
 #define AUTH_CHALLENGES_MAX 16 /* more of them in one exchange is a server that plays games */
 #define AUTH_LINE_MAX 255      /* an AUTH line with initial response, CRLF included (RFC 5034) */
 
-/* Logs in. ERR_LOGIN: refused, or nothing in common (the text says what the server offers);
+/* Logs in. ERR_SECRET: password or token are wrong, says the server; ERR_UNSAID: refused, and not
+ * clearly for that; ERR_LOGIN: nothing in common (the text says what the server offers);
  * ERR_CONFIG: there is no secret, and the server has no way in without one;
- * ERR_AGAIN or ERR_LOCKED for [IN-USE], [SYS/TEMP], [LOGIN-DELAY]; ERR_REFUSED for [SYS/PERM];
+ * ERR_AGAIN for [IN-USE] and [SYS/TEMP], ERR_DELAY for [LOGIN-DELAY], ERR_REFUSED for [SYS/PERM];
  * others as pop3_. */
 int auth_login(struct pop3 *pop3, const struct auth_options *options, struct err *err);
 

@@ -161,9 +161,10 @@ int pop3_refused(struct pop3 *pop3, const struct reply *reply, enum err_kind pla
     log_quote(pop3->log, reply->text, shown);
     switch (reply->code) {
     case REPLY_CODE_IN_USE:
-        return err_set(err, ERR_LOCKED, "%s: the mailbox is in use: \"%s\"; try again later", what,
+        return err_set(err, ERR_AGAIN, "%s: the mailbox is in use: \"%s\"; try again later", what,
                        shown);
     case REPLY_CODE_LOGIN_DELAY:
+        return err_set(err, ERR_DELAY, "%s: not so soon: \"%s\"; try again later", what, shown);
     case REPLY_CODE_SYS_TEMP:
         return err_set(err, ERR_AGAIN, "%s: not now: \"%s\"; try again later", what, shown);
     case REPLY_CODE_SYS_PERM:

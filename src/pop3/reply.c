@@ -151,6 +151,26 @@ static enum reply_code find_code(struct str text)
     return words != REPLY_CODE_NONE ? words : code;
 }
 
+static bool has_any(struct str text, const char *const *words)
+{
+    for (size_t i = 0; words[i] != NULL; i++) {
+        if (str_contains_nocase(text, words[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool reply_blames_secret(struct str text)
+{
+    static const char *const blame[] = {"password", "authentication", "credentials", "login",
+                                        "user", "invalid", "incorrect", "denied", "failed", NULL};
+    static const char *const own[] = {"unavailable", "maintenance", "internal", "server error",
+                                      "timed out", "timeout", "time out", "backend", "database",
+                                      "unreachable", "overload", "not responding", NULL};
+    return has_any(text, blame) && !has_any(text, own);
+}
+
 struct reply reply_parse(struct str line)
 {
     struct reply reply = {.kind = REPLY_JUNK, .code = REPLY_CODE_NONE, .text = line};

@@ -43,6 +43,10 @@ struct reply reply_parse(struct str line);
  * it ended in LF alone; 0: no line end yet; -1: no line end within max octets. */
 int reply_line(struct str view, size_t max, struct str *line, size_t *used, bool *bare_lf);
 
+/* True if the text of an -ERR after PASS, AUTH or APOP says that name or secret are wrong, and does
+ * not speak of trouble that the server itself has. For those without a code. */
+bool reply_blames_secret(struct str text);
+
 /* "n size" of LIST and "n uidl" of UIDL. Runs of blanks separate. number in 1..count. 0, or -1 if
  * the line is not of that form. Size: digits; a fraction behind it is dropped. Uidl: everything
  * up to the end, trailing blanks cut; inner blanks stay; longer than REPLY_UIDL_MAX: empty. */

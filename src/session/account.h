@@ -56,6 +56,7 @@ struct account {
     bool fetch_seen;      /* --all */
     bool never_delete;    /* --keep on the command line */
     bool flush;           /* --flush */
+    bool force;           /* --force: interval, back-off and refused secrets do not count */
 
     enum account_target target;
     char *where; /* absolute path of the folder or file, or the command */

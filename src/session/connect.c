@@ -299,11 +299,12 @@ static int log_in_again(struct pop3 **pop3, const struct account *account, struc
 }
 
 static int log_in_somehow(struct pop3 **pop3, const struct account *account, struct note *note,
-                          struct log *log, struct err *err)
+                          struct log *log, int64_t *login_delay, struct err *err)
 {
     struct outcome outcome = {.recalled = false};
     if (meet(pop3, account, note, log, &outcome.recalled, err) < 0)
         return -1;
+    *login_delay = pop3_capabilities(*pop3)->login_delay;
     int result = log_in(*pop3, account, &outcome, err);
     if (result < 0 && is_doubtful(&outcome, err))
         result = log_in_afresh(pop3, account, note, log, &outcome, err);
@@ -315,11 +316,12 @@ static int log_in_somehow(struct pop3 **pop3, const struct account *account, str
 }
 
 int connect_open(struct pop3 **out, const struct account *account, struct note *note,
-                 struct log *log, struct err *err)
+                 struct log *log, int64_t *login_delay, struct err *err)
 {
     struct pop3 *pop3 = NULL;
     *out = NULL;
-    if (log_in_somehow(&pop3, account, note, log, err) < 0) {
+    *login_delay = -1;
+    if (log_in_somehow(&pop3, account, note, log, login_delay, err) < 0) {
         if (pop3 != NULL)
             explain_command(pop3_conn(pop3), true, err);
         pop3_free(pop3);

@@ -5,8 +5,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "session/journal.h"
+#include "session/manners.h"
 #include "session/session.h"
 
 static void describe(const struct journal *journal, uint32_t id, const struct log *log, char *out,
@@ -47,6 +49,7 @@ int session_status(const struct account *account, const char *state_dir,
         line(ctx, text);
     }
     journal_close(journal);
+    manners_status(account, state_dir, clock_wall(), line, ctx);
     return 0;
 }
 

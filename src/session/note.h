@@ -20,7 +20,7 @@
 #define NOTE_CAPA_MAX 4096 /* octets of remembered capabilities */
 #define NOTE_TEXT_MAX 600  /* octets of a refusal's words, NUL included */
 #define NOTE_SALT 16
-#define NOTE_BACK_OFF_MAX (3600 + 3600 / 5)  /* seconds: an hour and its jitter */
+#define NOTE_BACK_OFF_MAX (3600 + 3600 / 5) /* seconds: an hour and its jitter */
 #define NOTE_DELAY_MAX ((int64_t)24 * 3600) /* seconds that a server can ask for */
 
 enum note_why { NOTE_WHY_NONE, NOTE_WHY_BACK_OFF, NOTE_WHY_DELAY };
@@ -54,8 +54,8 @@ struct note {
     int64_t capa_when;
     enum note_mode mode;
     char *path;
-    char *mailbox;     /* its id */
-    char *loaded;      /* the file's text; NULL: there was none that says anything */
+    char *mailbox; /* its id */
+    char *loaded;  /* the file's text; NULL: there was none that says anything */
     size_t loaded_len;
     bool foreign; /* there is something in its place that is not ours: it stays as it is */
 };

@@ -12,6 +12,7 @@
 #include "session/blame.h"
 #include "session/connect.h"
 #include "session/fetch.h"
+#include "session/manners.h"
 #include "session/recall.h"
 #include "session/recover.h"
 #include "session/top.h"
@@ -35,8 +36,9 @@ struct session {
     struct listing listing;
     uint32_t *verified,
         verified_count; /* may be deleted: delivered by an earlier run, and the same */
-    struct note *note;
     int64_t next_noop;  /* clock_ms() */
+    struct manners manners;
+    struct manners_end end;
     bool counted;       /* figures of the listing are there: later connections see less */
     bool listing_junk;  /* lines in both lists that make no sense: mail may be missing */
 };
@@ -122,14 +124,6 @@ static int open_journal(struct session *session, struct err *err)
     return 0;
 }
 
-static void open_note(struct session *session)
-{
-    const struct account *account = session->account;
-    bool write = session->run->mode == SESSION_POLL;
-    session->note = note_load(session->run->state_dir, account->server, account->user,
-                              write ? NOTE_WRITE : NOTE_READ, session->job.rules.now);
-}
-
 /* What can go wrong here goes wrong before a connection is made. */
 static int prepare(struct session *session, struct err *err)
 {
@@ -137,7 +131,7 @@ static int prepare(struct session *session, struct err *err)
     fill_rules(session);
     if (deliver_probe(&session->settings, err) < 0 || open_journal(session, err) < 0)
         return -1;
-    open_note(session);
+    manners_begin(&session->manners, session->run, session->job.rules.now);
     if (session->run->mode != SESSION_POLL)
         return 0;
     if (recover(session->journal, &session->settings, err) < 0)
@@ -211,6 +205,7 @@ static void count_planned(struct session_figures *figures, const struct message 
         break;
     default:
         figures->seen += known == JOURNAL_DONE || known == JOURNAL_GONE;
+        figures->held += known == JOURNAL_HELD;
         break;
     }
 }
@@ -419,11 +414,12 @@ static int poll_connected(struct session *session, struct err *err)
 static int poll_once(struct session *session, struct err *err)
 {
     listing_init(&session->listing, session->journal);
-    int result = connect_open(&session->pop3, session->account, session->note, session->log, err);
+    int result = connect_open(&session->pop3, session->account, session->manners.note, session->log,
+                              &session->end.login_delay, err);
     if (result == 0)
         result = poll_connected(session, err);
     if (result < 0 && !err_keeps_connection(err->kind))
-        recall_forget(session->note); /* it may have been the reason */
+        recall_forget(session->manners.note); /* it may have been the reason */
     pop3_free(session->pop3);
     session->pop3 = NULL;
     free(session->verified);
@@ -520,7 +516,7 @@ static int conclude(struct session *session, int result, struct err *err)
         err_clear(&more);
     }
     if (job->cut_short)
-        err_set(&more, stop_asked() ? ERR_STOPPED : ERR_TIMEOUT,
+        err_set(&more, stop_asked() ? ERR_STOPPED : ERR_HERE,
                 stop_asked()
                     ? "interrupted; what was complete is delivered, the rest comes next time"
                     : "session_timeout is over; the rest comes next time");
@@ -536,18 +532,13 @@ static int conclude(struct session *session, int result, struct err *err)
     return err->kind == ERR_NONE ? 0 : -1;
 }
 
-static void finish(struct session *session, int result)
+static void settle(struct session *session, int result)
 {
     struct err err;
     if (session->run->mode == SESSION_POLL && session->journal != NULL &&
         journal_is_dirty(session->journal) && journal_sync(session->journal, &err) < 0 &&
         result == 0 && session->job.local.kind == ERR_NONE)
         session->job.local = err;
-    deliver_close(session->job.deliver);
-    if (session->note != NULL)
-        (void)note_save(session->note); /* its loss costs nothing */
-    note_free(session->note);
-    journal_close(session->journal);
 }
 
 int session_poll(struct session_run *run, struct err *err)
@@ -561,9 +552,16 @@ int session_poll(struct session_run *run, struct err *err)
     log_hide(run->log, &run->account->password);
     int result = prepare(session, err);
     if (result == 0)
+        result = manners_check_secret(&session->manners, err);
+    if (result == 0)
         result = poll_server(session, err);
-    finish(session, result);
+    settle(session, result);
     result = conclude(session, result, err);
+    session->end.now = clock_wall();
+    session->end.here = session->job.local.kind != ERR_NONE;
+    manners_end(&session->manners, &session->end, err);
+    deliver_close(session->job.deliver);
+    journal_close(session->journal); /* and with it the lock */
     log_unhide(run->log, &run->account->password);
     free(session);
     return result;

@@ -22,11 +22,14 @@ struct session_figures {
     uint32_t seen;           /* known from earlier runs */
     uint32_t deleted;        /* gone from the server: QUIT was answered with +OK */
     uint32_t failed;         /* could not be had or delivered in this run */
-    uint32_t held;           /* given up after max_tries, and left on the server */
+    uint32_t held;           /* given up after max_tries, now or before, and left on the server */
     uint32_t fresh;          /* with --check: new ones on the server */
     uint64_t octets;         /* delivered */
     uint64_t octets_planned; /* by LIST, of what was to be fetched */
     uint64_t octets_coming;  /* while it runs: received, and not delivered yet */
+    int64_t next_try;        /* wall clock: not polled before that; 0: whenever you like */
+    bool skipped;            /* not polled, since it is too early */
+    bool quiet;              /* its error is not to be told: nobody looks on, and it is no news */
 };
 
 enum session_mode { SESSION_POLL, SESSION_CHECK, SESSION_DRY_RUN };
@@ -35,6 +38,8 @@ struct session_run {
     const struct account *account;
     const char *state_dir; /* absolute; made if missing */
     enum session_mode mode;
+    bool attended; /* somebody looks on: all trouble is told */
+    bool paced;    /* a daemon keeps the interval, and polls at once when it is asked to */
     struct log *log;
     /* Called now and then while it works (at most ten times a second or so); NULL: never. */
     void (*progress)(void *ctx, const struct session_figures *figures);
@@ -49,8 +54,8 @@ struct session_run {
  * ERR_AGAIN if all of them may work later). */
 int session_poll(struct session_run *run, struct err *err);
 
-/* --status: one line for each held or failing message of the account through `line`; touches no
- * network and changes nothing. */
+/* --status: one line for each held or failing message of the account, and for what keeps it from
+ * being polled, through `line`; touches no network and changes nothing. */
 int session_status(const struct account *account, const char *state_dir,
                    void (*line)(void *ctx, const char *text), void *ctx, struct err *err);
 

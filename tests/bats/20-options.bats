@@ -238,7 +238,7 @@ m002" ] || fail "left on the server: $(ls "$MB")"
     popd_start 'on UIDL: hang' 'on LIST: hang'
     popd_rc
     local start=$SECONDS
-    want 75 -t 2
+    want 75 -t 2 --force
     [ $((SECONDS - start)) -le 10 ] || fail "took too long"
     account_line
 }
@@ -246,7 +246,7 @@ m002" ] || fail "left on the server: $(ls "$MB")"
 @test "timeout in the run file does the same" {
     popd_start 'on greeting: hang'
     popd_rc 'timeout = "1s"'
-    want 75
+    want 75 --force
     account_line
 }
 
@@ -287,7 +287,7 @@ m002" ] || fail "left on the server: $(ls "$MB")"
     [ "$status" -eq 0 ]
     [ -z "$output" ] || fail "-s is not silent"
     stop_pid "$POPD_PID"
-    want 75 -s
+    want 75 -s --force
     account_line
 }
 
@@ -334,7 +334,7 @@ m002" ] || fail "left on the server: $(ls "$MB")"
         popd_account refused 'user = "x"' 'port = "1"' "maildir = \"$H/R\""
         popd_account good "maildir = \"$H/G\""
     } | rc
-    want 77
+    want 77 --force
     [ "$(count "$H/G")" -eq 1 ]
     [ "$(errors | grep -c '^fetchpop: bad: ')" -eq 1 ]
     [ "$(errors | grep -c '^fetchpop: refused: ')" -eq 1 ]

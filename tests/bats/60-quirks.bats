@@ -405,7 +405,7 @@ tls_lines() {
         'on @3 PASS: err "[SYS/TEMP] later"' 'on @4 PASS: err "[in-use] locked"'
     popd_rc
     for code in IN-USE LOGIN-DELAY SYS/TEMP in-use; do
-        want 75
+        want 75 --force
         account_line
         [[ $stderr != *"check the password"* ]] || fail "blames the password"
     done
@@ -416,7 +416,7 @@ tls_lines() {
     popd_rc
     want 77
     account_line
-    want 69
+    want 69 --force
     account_line
 }
 
@@ -561,7 +561,7 @@ FORGED='+OK more\r\nA: forged\r\n\r\nforged\r\n.\r\n'
     tell_many 2
     popd_start 'on LIST "": text "+OK\r\n1 58\r\n2 58\r\n.\r\n-ERR autologout, idle for too long\r\n"; close'
     popd_rc 'pipelining = "off"'
-    want 75
+    want 75 --force
     account_line 'autologout'
     [ "$(box_count)" -eq 2 ]
 }
@@ -571,13 +571,13 @@ FORGED='+OK more\r\nA: forged\r\n\r\nforged\r\n.\r\n'
     popd_start 'on PASS: do; text "+OK\r\n-ERR what was that\r\n"; hang'
     popd_rc 'timeout = "10m"'
     FP_LIMIT=60
-    want '75|76'
+    want '75|76' --force
     account_line 'nobody asked for: \"-ERR what was that\"'
     [ "$(box_count)" -eq 2 ]
     # a server that takes a moment to hang up has timed out, as above
     popd_again 'on PASS: do; text "+OK\r\n-ERR autologout\r\n"; sleep 800; close'
     popd_rc 'timeout = "10m"'
-    want 75
+    want 75 --force
     account_line 'ended the session: \"-ERR autologout\"'
 }
 
@@ -643,7 +643,7 @@ FORGED='+OK more\r\nA: forged\r\n\r\nforged\r\n.\r\n'
     for junk in '+OK injected\r\n' 'x' '\r\n'; do
         popd_start "${TLS_LINES[@]}" "on STLS: text \"+OK\\r\\n$junk\"; tls"
         popd_rc "${TLS_KEYS[@]}" 'timeout = "3s"'
-        want '76|77'
+        want '76|77' --force
         account_line
         no_secret_sent
         popd_stop
@@ -654,10 +654,10 @@ FORGED='+OK more\r\nA: forged\r\n\r\nforged\r\n.\r\n'
     tls_lines stls
     popd_start "${TLS_LINES[@]}" 'on @1 STLS: ok; hang' 'on @2 STLS: ok; sleep 100; send "+OK hello\r\n"; hang'
     popd_rc "${TLS_KEYS[@]}" 'timeout = "1s"'
-    want 75
+    want 75 --force
     account_line
     no_secret_sent
-    want '75|76|77'
+    want '75|76|77' --force
     certificate_lines .
     no_secret_sent
 }
@@ -715,6 +715,6 @@ FORGED='+OK more\r\nA: forged\r\n\r\nforged\r\n.\r\n'
 @test "a TLS handshake that never ends" {
     popd_start 'on connect: hang'
     popd_rc 'tls = "implicit"' 'timeout = "1s"'
-    want 75
+    want 75 --force
     account_line
 }

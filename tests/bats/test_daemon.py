@@ -492,7 +492,7 @@ def logged_once(w):
         w.need("] error: b: login refused" in read(log) and "] note: a: 1 new (" in read(log),
                "error and summary", read(log))
         os.unlink(log)
-        run = once(w, "-f", rc, "-s", "-L", log, "b")
+        run = once(w, "-f", rc, "-s", "--force", "-L", log, "b")
         w.need(run == (77, "", "") and read(log).count("\n") == 1 and "] error: b: " in read(log),
                "-s: errors alone", run, read(log))
         run = once(w, "-f", rc, "-v", "-L", log, "a")

@@ -48,7 +48,7 @@ def polled(w):
         need_members(w, found["kept"], mode="poll", status=0, kind="none", error=None, listed=4,
                      new=0 if turn else 4, octets=0 if turn else octets, seen=4 if turn else 0,
                      deleted=0, failed=0, held=0)
-        need_members(w, found["bad"], status=77, kind="login", listed=0, new=0)
+        need_members(w, found["bad"], status=77, kind="secret", listed=0, new=0)
         need_members(w, found["dead"], status=70, kind="worker", new=0)
         w.need("worker died" in found["dead"]["error"], "its words", found["dead"])
         w.need("fetchpop: dead: " + found["dead"]["error"] in err.splitlines(),

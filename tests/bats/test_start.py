@@ -47,7 +47,7 @@ def refused(w):
     pem = w.path("ca.pem")
     with open(pem, "w") as f:
         f.write("never read\n")
-    run, calls = traced(w, port=closed_port(), tls="implicit", tls_ca_file=pem, auth="auto")
+    run, calls = traced(w, "--force", port=closed_port(), tls="implicit", tls_ca_file=pem, auth="auto")
     w.need(run.status == 75 and "refuses connections" in run.err, "refused", run)
     w.need(len(calls) > 5, "the trace has nothing to show", calls)
     for what, kind in (("OpenSSL's configuration is read", OPENSSL), ("SASL plugins are", SASL),

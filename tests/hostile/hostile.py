@@ -181,9 +181,11 @@ class World:
         return path
 
     def command(self, args):
+        # --force: every run polls, and says what is wrong; what cron hears is bats/85-manners
         limit = "unlimited" if self.options.sanitized else str(self.case.space * 1024)
         return ["/bin/sh", "-c", 'ulimit -v "$0"; exec "$@"', limit, self.options.fetchpop,
-                "-f", os.path.join(self.top, "rc"), "--state-dir", self.state] + list(args)
+                "-f", os.path.join(self.top, "rc"), "--state-dir", self.state,
+                "--force"] + list(args)
 
     def environment(self):
         env = {"HOME": self.top, "PATH": os.environ["PATH"], "LC_ALL": "C", "TZ": "UTC"}

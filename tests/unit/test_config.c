@@ -107,6 +107,7 @@ static void test_all_keys(void)
         "tls_min_version = \"1.3\" tls_server_name = \"n\" tls_crl_file = \"/r\"\n"
         "user = \"u\" password_file = \"~/p\" auth = { \"user\", \"SCRAM-SHA-256\" }\n"
         "keep = 30d mbox = \"~/inbox\" mda_timeout = 90 timeout = 5m session_timeout = 2h\n"
+        "interval = 10m "
         "max_size = 20M max_messages = 7 max_tries = 1 pipelining = off fsync = none\n"
         "enabled = no ip = 4 source_address = \"192.0.2.7\" tls_key_password_command = \"pass\"\n"
         "proxy = \"socks5://me:s%40c@[::1]:1080\" }");
@@ -136,7 +137,9 @@ static void test_all_keys(void)
     ok(a->auth[2] == NULL, "auth ends");
     ok(a->keep == ACCOUNT_KEEP_FOR && a->keep_seconds == 30 * 86400, "keep");
     ok(a->target == ACCOUNT_MBOX && strcmp(a->where, "/home/alice/inbox") == 0, "mbox");
-    ok(a->mda_timeout == 90 && a->timeout == 300 && a->session_timeout == 7200, "times");
+    ok(a->mda_timeout == 90 && a->timeout == 300 && a->session_timeout == 7200 &&
+           a->interval == 600,
+       "times");
     ok(a->max_size == 20u << 20 && a->max_messages == 7 && a->max_tries == 1, "limits");
     ok(a->pipelining == ACCOUNT_PIPELINING_OFF && !a->durable && !a->enabled, "flags");
     config_free(&config);
@@ -267,6 +270,8 @@ static void test_values(void)
     refused_setting("timeout = 2d", "timeout");
     refused_setting("timeout = \"1 m\"", "timeout");
     refused_setting("session_timeout = 8d", "session_timeout");
+    refused_setting("interval = 0", "interval");
+    refused_setting("interval = 31d", "interval");
     refused_setting("max_size = 0", "max_size");
     refused_setting("max_size = 20MB", "max_size");
     refused_setting("max_size = 99999999999G", "max_size");

@@ -49,7 +49,7 @@ static void test_errno(void)
         int number;
         enum err_kind want;
     } table[] = {
-        {ENOSPC, ERR_AGAIN},  {EDQUOT, ERR_AGAIN},  {ENOMEM, ERR_SYSTEM}, {EMFILE, ERR_SYSTEM},
+        {ENOSPC, ERR_HERE},   {EDQUOT, ERR_HERE},   {ENOMEM, ERR_SYSTEM}, {EMFILE, ERR_SYSTEM},
         {ENFILE, ERR_SYSTEM}, {EAGAIN, ERR_SYSTEM}, {EIO, ERR_IO},        {EACCES, ERR_IO},
     };
     struct err err;
@@ -70,7 +70,8 @@ static void test_statuses(void)
         [ERR_WORKER] = 70,   [ERR_SYSTEM] = 71,  [ERR_CREATE] = 73,   [ERR_IO] = 74,
         [ERR_AGAIN] = 75,    [ERR_TIMEOUT] = 75, [ERR_CLOSED] = 75,   [ERR_LOCKED] = 75,
         [ERR_STOPPED] = 75,  [ERR_PROTOCOL] = 76, [ERR_FRAMING] = 76, [ERR_LOGIN] = 77,
-        [ERR_TRUST] = 77,    [ERR_CONFIG] = 78,
+        [ERR_TRUST] = 77,    [ERR_CONFIG] = 78,  [ERR_DELAY] = 75,    [ERR_HERE] = 75,
+        [ERR_SECRET] = 77,   [ERR_UNSAID] = 77,
     };
     for (int kind = 0; kind < ERR_KINDS; kind++) {
         is_int(err_status((enum err_kind)kind), want[kind], "status of a kind");
@@ -83,6 +84,22 @@ static void test_statuses(void)
     ok(err_keeps_connection(ERR_IO), "nor does a local file");
     ok(!err_keeps_connection(ERR_FRAMING), "being out of step does");
     ok(!err_keeps_connection(ERR_TIMEOUT), "a timeout does");
+}
+
+/* 65 was told with its messages; 64, 70 to 74 and 78 are ours; what comes from the other side stays
+ * (68, 69, 76, 77) or may pass (75), and of 75 some is ours. */
+static void test_sides(void)
+{
+    for (int kind = 0; kind < ERR_KINDS; kind++) {
+        int status = err_status((enum err_kind)kind);
+        bool ours = kind == ERR_HERE || kind == ERR_LOCKED || kind == ERR_STOPPED;
+        enum err_side want = status == 0 || status == 65                     ? ERR_SIDE_NONE
+                             : status == 75 && !ours                         ? ERR_SIDE_PASSES
+                             : status == 68 || status == 69 || status == 76 || status == 77
+                                 ? ERR_SIDE_STAYS
+                                 : ERR_SIDE_HERE;
+        is_int(err_whose((enum err_kind)kind), want, "whose trouble a kind is");
+    }
 }
 
 static void test_worst(void)
@@ -108,6 +125,7 @@ int main(void)
     test_long();
     test_errno();
     test_statuses();
+    test_sides();
     test_worst();
     return tap_done();
 }

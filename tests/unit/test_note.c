@@ -216,9 +216,18 @@ static void put_lines(const char *head, const char *lines)
 static void test_lines(void)
 {
     static const char *const bad[] = {
-        "failures 1\n", "failures x 3\n", "failures 1 -3\n", "failures 1 99999999999\n",
-        "told 1 75\n", "polled\n", "polled 99999999999999999999\n", "not-before soon\n",
-        "refused 1 0 00 00 x\n", "refused 1 5 zz 00 x\n", "capa 5\n", "capa 5 %zz\n",
+        "failures 1\n",
+        "failures x 3\n",
+        "failures 1 -3\n",
+        "failures 1 99999999999\n",
+        "told 1 75\n",
+        "polled\n",
+        "polled 99999999999999999999\n",
+        "not-before soon\n",
+        "refused 1 0 00 00 x\n",
+        "refused 1 5 zz 00 x\n",
+        "capa 5\n",
+        "capa 5 %zz\n",
     };
     put_lines("fetchpop-note 1", "failures 5 2\nnews from 2040\n");
     struct note *note = load();

@@ -123,6 +123,39 @@ static void test_code(void)
     ok(reply_parse(S("+OK [IN-USE] locked")).code == REPLY_CODE_NONE, "no code for +OK");
 }
 
+/* Words about who we are count against the secret, unless the server has trouble of its own. */
+static void test_blame(void)
+{
+    static const struct {
+        const char *text;
+        bool blames;
+    } rows[] = {
+        {"authorization failed", true},
+        {"Authentication failed.", true},
+        {"AUTHENTICATION FAILED", true},
+        {"bad password, try again later", true},
+        {"Password supplied for \"tim\" is incorrect.", true},
+        {"Invalid credentials", true},
+        {"Logon failure: unknown user name or bad password.", true},
+        {"Login failed", true},
+        {"access denied", true},
+        {"incorrect", true},
+        {"", false},
+        {"no", false},
+        {"sorry", false},
+        {"qwertz 17", false},
+        {"mailbox gone", false},
+        {"authentication service unavailable", false},
+        {"login failed: internal error", false},
+        {"Login is not possible during maintenance", false},
+        {"Authentication failed: backend timed out", false},
+        {"user database unreachable", false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        ok(reply_blames_secret(str_from(rows[i].text)) == rows[i].blames, "\"%s\": %s",
+           rows[i].text, rows[i].blames ? "the secret" : "not clear");
+}
+
 /* --- lines ------------------------------------------------------------------------------------ */
 
 /* At every length of the view: nothing before the whole line is there, then always the same. */
@@ -433,6 +466,7 @@ int main(void)
 {
     test_parse();
     test_code();
+    test_blame();
     test_line();
     test_list();
     test_uidl();

@@ -16,6 +16,7 @@ complete -c fetchpop -l discover -x -d 'Ask the DNS for the server of an address
 complete -c fetchpop -l dry-run -d 'Say what would be done, change nothing'
 complete -c fetchpop -s F -l flush -d 'Delete also what earlier runs kept'
 complete -c fetchpop -s f -l rcfile -r -F -d 'Run file'
+complete -c fetchpop -l force -d 'Poll now, whatever the last runs have met'
 complete -c fetchpop -l help -d 'Summary of options'
 complete -c fetchpop -s j -l jobs -x -d 'Accounts polled at once'
 complete -c fetchpop -l json -d 'Results as lines of JSON'

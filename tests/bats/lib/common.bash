@@ -41,9 +41,10 @@ fp() {
         ${ASAN_OPTIONS+ASAN_OPTIONS="$ASAN_OPTIONS"} \
         ${UBSAN_OPTIONS+UBSAN_OPTIONS="$UBSAN_OPTIONS"} \
         ${LSAN_OPTIONS+LSAN_OPTIONS="$LSAN_OPTIONS"} \
-        "${FP_ENV[@]}" timeout -k 5 "$FP_LIMIT" "$FETCHPOP" "$@" 3>&- 4>&-
+        "${FP_ENV[@]}" timeout -k 5 "$FP_LIMIT" "$FETCHPOP" "${FP_ALWAYS[@]}" "$@" 3>&- 4>&-
 }
 FP_ENV=()
+FP_ALWAYS=()
 
 # want STATUS[|STATUS] ARG...: run it and check the exit status; $output and $stderr are set
 want() {
