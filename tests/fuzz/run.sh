@@ -1,6 +1,6 @@
 #!/bin/sh
 # Build the fuzz targets with clang's libFuzzer, ASan and UBSan, and run each for FUZZ_SECONDS
-# (default 600), one after the other.
+# (default 600), one after the other. What counts in doc/security.md is "user CPU".
 #
 #   run.sh [-b] [-m] [TARGET ...]      such as: run.sh dot session
 #
@@ -57,8 +57,12 @@ for target; do
     (cd "$build" && "./fuzz_$target" "$work" "$corpus" -max_total_time="${FUZZ_SECONDS:-600}" \
         -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$found/" \
         ${FUZZ_MAX_LEN:+-max_len=$FUZZ_MAX_LEN} $([ ! -e "$dict" ] || echo "-dict=$dict") \
-        >"$build/$target.log" 2>&1) || { status=1; echo "fuzz_$target: a finding in $found" >&2; }
-    grep -E '^stat::|^Done|ERROR' "$build/$target.log" || :
+        >"$build/$target.log" 2>&1
+        ended=$?
+        times >"$build/times" # of the shell, then of its children
+        sed -n '2s/^\([^ ]*\).*/user CPU: \1/p' "$build/times" >>"$build/$target.log"
+        exit $ended) || { status=1; echo "fuzz_$target: a finding in $found" >&2; }
+    grep -E '^stat::|^Done|ERROR|^user CPU' "$build/$target.log" || :
     if [ $merge = yes ] && [ $status = 0 ]; then
         rm -rf "$build/merged" && mkdir "$build/merged"
         (cd "$build" && "./fuzz_$target" -merge=1 merged "$corpus" "$work" >/dev/null 2>&1)
