@@ -100,7 +100,8 @@ def contents():
         Case("From_ line and quoted ones", box={"a": b"From x\nA: b\n\nFrom y\n>From z\n"}),
         Case("a header of 3 MB", box={"a": b"X: " + b"y" * 3000000 + b"\n\nz\n", "b": mail("b")}),
         Case("100000 header lines", box={"a": b"X: y\n" * 100000 + b"\nz\n", "b": mail("b")}),
-        Case("a line of 20 MB", box={"a": mail("a", "x" * 20000000), "b": mail("b")}),
+        Case("a line of 20 MB", box={"a": mail("a", "x" * 20000000), "b": mail("b")},
+             account={"timeout": "10s"}),
         Case("a line of 100 MB", box={"a": mail("a", "x" * 100000000), "b": mail("b")},
              account={"timeout": "30s"}, seconds=60, long=True),
     ]
