@@ -250,8 +250,9 @@ static int publish(struct deliver *deliver, struct parcel *const *batch, size_t 
             continue;
         if (faccessat(maildir->fd[TMP], parcel->name, F_OK, 0) < 0 && errno == ENOENT) {
             parcel->outcome = PARCEL_LATER;
-            snprintf(parcel->why, sizeof parcel->why,
-                     "another program removed it from tmp/ while it was being delivered");
+            free(parcel->why);
+            parcel->why =
+                xstrdup("another program removed it from tmp/ while it was being delivered");
             continue;
         }
         result = -1;

@@ -198,7 +198,7 @@ static int announce(struct append_job *job, bool keep_ours, struct err *err)
     snprintf(entry.mailbox, sizeof entry.mailbox, "%.*s", SPOOL_MAILBOX, job->settings->mailbox);
     for (size_t i = 0; i < job->n; i++) {
         const struct mboxform *form = job->batch[i]->extra;
-        memcpy(entry.name, job->batch[i]->name, sizeof entry.name);
+        snprintf(entry.name, sizeof entry.name, "%s", job->batch[i]->name);
         memcpy(entry.digest, form->digest, sizeof entry.digest);
         entry.offset = job->end;
         entry.length = form->length;

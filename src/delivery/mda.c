@@ -240,10 +240,13 @@ static int run(const struct deliver_settings *settings, const struct parcel *par
 __attribute__((format(printf, 3, 4))) static void
 decide(struct parcel *parcel, enum parcel_outcome outcome, const char *fmt, ...)
 {
+    char why[256];
     va_list args;
     va_start(args, fmt);
-    vsnprintf(parcel->why, sizeof parcel->why, fmt, args);
+    vsnprintf(why, sizeof why, fmt, args);
     va_end(args);
+    free(parcel->why);
+    parcel->why = xstrdup(why);
     parcel->outcome = outcome;
 }
 

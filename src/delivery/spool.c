@@ -69,8 +69,10 @@ int spool_begin(struct parcel **out, int folder, const char *folder_path, struct
                 struct err *err)
 {
     struct parcel *parcel = xcalloc(1, sizeof *parcel);
-    spool_name(names, 'Q', parcel->name);
-    parcel->path = xasprintf("%s/%s", folder_path, parcel->name);
+    char name[SPOOL_NAME_MAX];
+    spool_name(names, 'Q', name);
+    parcel->path = xasprintf("%s/%s", folder_path, name);
+    parcel->name = parcel->path + strlen(parcel->path) - strlen(name);
     parcel->folder = folder;
     do
         parcel->fd = openat(folder, parcel->name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -163,6 +165,7 @@ void spool_free(struct parcel *parcel)
         close(parcel->fd);
     header_free(parcel->header);
     free(parcel->extra);
+    free(parcel->why);
     free(parcel->path);
     free(parcel);
 }

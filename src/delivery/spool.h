@@ -27,8 +27,9 @@ enum parcel_outcome {
     PARCEL_REFUSED /* the destination refuses this message for good */
 };
 
+/* Hundreds of them wait for their batch: small. */
 struct parcel {
-    char name[SPOOL_NAME_MAX];
+    const char *name; /* the last part of path */
     int folder; /* borrowed descriptor of the folder the file is in */
     int fd;
     char *path;            /* for error texts and receipts */
@@ -38,7 +39,7 @@ struct parcel {
     bool write_early;      /* start them while more comes in: it will be flushed in any case */
     struct header *header; /* fed as it streams past */
     enum parcel_outcome outcome;
-    char why[256];    /* for LATER and REFUSED: one clean line */
+    char *why;       /* for LATER and REFUSED: one clean line; else NULL; freed with the parcel */
     struct str uidl; /* what the command is told; borrowed, may be empty */
     /* for kinds that store something else than the plain message: */
     int (*transform)(struct parcel *parcel, const char *bytes, size_t len, struct err *err);

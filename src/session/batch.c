@@ -100,7 +100,8 @@ static void tell(struct batch *batch, size_t from, size_t n)
         if (item->parcel->outcome == PARCEL_WAITING)
             continue;
         batch->octets -= item->parcel->octets;
-        batch->settled(batch->ctx, item, item->parcel->outcome, item->parcel->why);
+        batch->settled(batch->ctx, item, item->parcel->outcome,
+                       item->parcel->why != NULL ? item->parcel->why : "");
     }
 }
 

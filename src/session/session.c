@@ -338,8 +338,7 @@ static int note_deleted(struct session *session, const uint32_t *deleted, uint32
 static int quit(struct session *session, const uint32_t *deleted, uint32_t count, struct err *err)
 {
     bool confirmed = false;
-    bool wait = count > 0 || session->run->figures.fetched > 0;
-    if (pop3_quit(session->pop3, wait, count > 0, &confirmed, err) < 0)
+    if (pop3_quit(session->pop3, count > 0, count > 0, &confirmed, err) < 0)
         return count > 0 || err->kind == ERR_FRAMING ? -1 : 0;
     if (confirmed)
         return note_deleted(session, deleted, count, err);

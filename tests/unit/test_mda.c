@@ -20,7 +20,7 @@ static int run_with(struct kit *kit, const char *bytes, size_t len, const char *
         kit->batch[0]->uidl = str_from(uidl);
         if (deliver_publish(kit->deliver, kit->batch, 1, &err) == 0) {
             outcome = (int)kit->batch[0]->outcome;
-            snprintf(why, 256, "%s", kit->batch[0]->why);
+            snprintf(why, 256, "%s", kit->batch[0]->why != NULL ? kit->batch[0]->why : "");
         }
     }
     if (err.text[0] != '\0')
