@@ -13,7 +13,6 @@
 #include "session/journal_store.h"
 
 #define OUT_MAX ((size_t)256 * 1024 * 1024)
-#define NAMES_MAX ((size_t)UINT32_MAX)
 #define NAME_PART 60
 
 /* ---- opening and closing ---- */
@@ -130,7 +129,7 @@ int journal_open(struct journal **out, const char *state_dir, const char *server
     str_escape(str_of(user, strnlen(user, 1024)), words[1], sizeof words[1]);
     journal->head = xasprintf("%s %s", words[0], words[1]);
     buf_init(&journal->out, OUT_MAX);
-    buf_init(&journal->names, NAMES_MAX);
+    journal->window = xmalloc(STORE_WINDOW);
     buf_init(&journal->copy, SIZE_MAX / 2);
     digest_make_key(&journal->key);
     int result = open_and_load(journal, stem, err);
@@ -153,6 +152,7 @@ void journal_close(struct journal *journal)
         close(journal->lock); /* and with it the lock */
     store_clear(journal);
     buf_free(&journal->out);
+    free(journal->window);
     free(journal->head);
     free(journal->path);
     free(journal->dir);
@@ -184,41 +184,55 @@ enum record_verb store_verb(unsigned state)
     }
 }
 
-void store_write_entry(const struct journal *journal, uint32_t id, uint32_t as,
-                       enum record_verb verb, struct str words, struct buf *out)
+/* escaped keeps its UIDL: where that is may be what is written to. */
+static struct record describe(const struct journal *journal, uint32_t id, enum record_verb verb,
+                              char escaped[STR_ESCAPED_MAX(UIDL_MAX)])
 {
     const struct journal_entry *entry = &journal->entries[id];
     struct journal_facts facts = journal_facts(journal, id);
-    struct record record = {
+    struct str uidl = store_uidl(journal, id);
+    memcpy(escaped, uidl.ptr, uidl.len);
+    return (struct record){
         .verb = verb,
-        .id = as,
+        .id = id,
         .size = facts.size,
         .print = facts.print,
         .first_seen = facts.first_seen,
         .keep = entry->keep,
         .number = verb == RECORD_MISS ? entry->absent : entry->tries,
-        .uidl = store_uidl(journal, id),
-        .words = words,
+        .uidl = str_of(escaped, uidl.len),
     };
+}
+
+void store_write_entry(const struct journal *journal, uint32_t id, uint32_t as,
+                       enum record_verb verb, struct str words, struct buf *out)
+{
+    char escaped[STR_ESCAPED_MAX(UIDL_MAX)];
+    struct record record = describe(journal, id, verb, escaped);
+    record.id = as;
+    record.words = words;
     record_write(&record, out);
 }
 
+/* From now on the line says what is known of the entry; but `done` will want it soon after `take`,
+ * so that stays in memory. */
 static void note(struct journal *journal, uint32_t id, enum record_verb verb, struct str words)
 {
-    store_write_entry(journal, id, id, verb, words, &journal->out);
+    char escaped[STR_ESCAPED_MAX(UIDL_MAX)];
+    struct record record = describe(journal, id, verb, escaped);
+    record.words = words;
+    size_t at = record_write(&record, &journal->out);
     journal->lines++;
+    if (at != 0 && verb != RECORD_TAKE)
+        store_refer(journal, id, &record, journal->length + at);
 }
 
 void store_note(struct journal *journal, uint32_t id, enum record_verb verb)
 {
-    note(journal, id, verb, journal_facts(journal, id).words);
-}
-
-/* What is said of the state; a receipt is for the file alone. */
-static void set_words(struct journal *journal, uint32_t id, struct str words)
-{
-    if (words.len > 0 || store_is_own(journal, id))
-        store_set_words(journal, store_fact(journal, id), words);
+    struct str words = journal_facts(journal, id).words;
+    char *copy = xmemdup0(words.ptr, words.len);
+    note(journal, id, verb, str_of(copy, words.len));
+    free(copy);
 }
 
 void journal_take(struct journal *journal, uint32_t id, bool keep, struct str receipt)
@@ -227,7 +241,6 @@ void journal_take(struct journal *journal, uint32_t id, bool keep, struct str re
     entry->before = entry->state;
     entry->state = JOURNAL_TAKEN;
     entry->keep = keep;
-    set_words(journal, id, str_of("", 0));
     note(journal, id, RECORD_TAKE, receipt);
 }
 
@@ -235,7 +248,6 @@ void journal_drop(struct journal *journal, uint32_t id)
 {
     struct journal_entry *entry = &journal->entries[id];
     entry->state = entry->before;
-    set_words(journal, id, str_of("", 0));
     note(journal, id, RECORD_DROP, str_of("", 0));
 }
 
@@ -248,7 +260,6 @@ static void settle(struct journal *journal, uint32_t id, enum journal_state stat
     words[0] = '\0';
     if (reason != NULL)
         str_escape(str_of(reason, strnlen(reason, ERR_TEXT_MAX)), words, sizeof words);
-    set_words(journal, id, str_from(words));
     note(journal, id, store_verb(state), str_from(words));
 }
 

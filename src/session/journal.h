@@ -110,6 +110,10 @@ uint32_t journal_find(const struct journal *journal, struct str uidl, uint32_t *
 uint32_t journal_next(const struct journal *journal, uint32_t id);
 struct str journal_named(const struct journal *journal, uint32_t name);
 
+/* A new connection begins: what was written since the last is in reach again as the rest is. Ends
+ * all names and views. */
+void journal_reread(struct journal *journal);
+
 /* Its failure was told: not again in this run. Not written to disk. */
 void journal_mark_tried(struct journal *journal, uint32_t id);
 
@@ -126,6 +130,8 @@ struct journal_subject {
     uint64_t size;
     struct journal_print print;
 };
+/* So many entries may be added: memory that grows in one go has no holes. */
+void journal_expect(struct journal *journal, uint32_t more);
 /* A new entry (JOURNAL_FREE until something happens to it). A UIDL is at most 255 octets long. */
 uint32_t journal_add(struct journal *journal, const struct journal_subject *subject, int64_t now);
 /* What is known better now: another UIDL, size or print for the same message. */

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -70,7 +69,7 @@ static void apply(struct journal *journal, const struct record *record)
         drop(store_entry(journal, record->id));
         break;
     default:
-        store_refer(journal, record->id, record);
+        store_refer(journal, record->id, record, (uint64_t)(record->uidl.ptr - journal->text.ptr));
         apply_state(store_entry(journal, record->id), record);
         break;
     }
@@ -164,11 +163,8 @@ static int get_text(struct journal *journal, size_t size, struct err *err)
         journal->text = buf_str(&journal->copy);
         return 0;
     }
-    void *text = mmap(NULL, size, PROT_READ, MAP_PRIVATE, journal->fd, 0);
-    if (text == MAP_FAILED)
+    if (store_map(journal, size) < 0)
         return err_errno(err, ERR_IO, errno, "cannot read %s", journal->path);
-    journal->text = str_of(text, size);
-    journal->mapped = size;
     return 0;
 }
 
@@ -198,7 +194,7 @@ int store_load(struct journal *journal, struct err *err)
     journal->is_new = status.st_size == 0;
     if (!journal->is_new && load(journal, (size_t)status.st_size, err) < 0)
         return -1;
-    index_make(journal);
+    index_make(journal, 0);
     return 0;
 }
 

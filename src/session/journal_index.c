@@ -47,11 +47,13 @@ static void put(struct journal *journal, uint32_t id)
     *slot = place.tag | (id + 1);
 }
 
-void index_make(struct journal *journal)
+void index_make(struct journal *journal, uint32_t more)
 {
     uint32_t count = 256;
-    while (count < 2 * journal->count)
+    while (count < 2 * (journal->count + more))
         count *= 2;
+    if (count == journal->slot_count && more > 0)
+        return;
     free(journal->slots);
     journal->slots = xcalloc(count, sizeof *journal->slots);
     journal->slot_count = count;
@@ -64,7 +66,7 @@ void index_make(struct journal *journal)
 void index_add(struct journal *journal, uint32_t id)
 {
     if (journal->slot_count / 4 * 3 <= journal->slots_used + 1)
-        index_make(journal);
+        index_make(journal, 0);
     else
         put(journal, id);
 }
@@ -81,6 +83,12 @@ void index_remove(struct journal *journal, uint32_t id)
     } else {
         *slot = entries[id].same == 0 ? FREED : (*slot & ~ID_MASK) | entries[id].same;
     }
+}
+
+void journal_expect(struct journal *journal, uint32_t more)
+{
+    store_reserve(journal, journal->count + more);
+    index_make(journal, more);
 }
 
 static uint32_t first_known(const struct journal *journal, uint32_t link)

@@ -49,7 +49,7 @@ static void write_word(struct str word, struct buf *out)
     buf_add(out, word.ptr, word.len);
 }
 
-static void write_message(const struct record *record, struct buf *out)
+static size_t write_message(const struct record *record, struct buf *out)
 {
     char print[1 + 2 * HEADER_FINGERPRINT + 1] = "n-";
     if (record->print.known)
@@ -60,6 +60,7 @@ static void write_message(const struct record *record, struct buf *out)
     write_word(str_from(print), out);
     write_number(record->first_seen, out);
     write_word(record->uidl, out);
+    return out->len - record->uidl.len;
 }
 
 static void put_crc(char *line, size_t len)
@@ -69,16 +70,16 @@ static void put_crc(char *line, size_t len)
         line[i] = "0123456789abcdef"[crc & 15];
 }
 
-void record_write(const struct record *record, struct buf *out)
+size_t record_write(const struct record *record, struct buf *out)
 {
     const struct shape *shape = &shapes[record->verb];
-    size_t from = out->len;
+    size_t from = out->len, uidl = 0;
     buf_add(out, "00000000", CRC_LEN);
     write_word(str_of(shape->name, shape->len), out);
     if (shape->fields & ID)
         write_number(record->id, out);
     if (shape->fields & MESSAGE)
-        write_message(record, out);
+        uidl = write_message(record, out);
     if (shape->fields & KEEP)
         write_word(str_from(record->keep ? "keep" : "delete"), out);
     if (shape->fields & NUMBER)
@@ -88,9 +89,10 @@ void record_write(const struct record *record, struct buf *out)
     if (shape->fields & WORDS)
         write_word(record->words, out);
     if (out->len < from + CRC_LEN + 1)
-        return; /* past the buffer's maximum: the caller's bug, caught by its own check */
+        return 0; /* past the buffer's maximum: the caller's bug, caught by its own check */
     put_crc(out->data + from, out->len - from);
     buf_add(out, "\n", 1);
+    return uidl;
 }
 
 /* 1 + the value of each hex digit. */

@@ -50,8 +50,9 @@ struct record {
     struct str words; /* receipt (unescaped words), reason or place, as it stands in the line */
 };
 
-/* Appends the line, line end included. uidl and words are put in as they are. */
-void record_write(const struct record *record, struct buf *out);
+/* Appends the line, line end included. uidl and words are put in as they are. Returns where in out
+ * the UIDL is, 0 if there is none. */
+size_t record_write(const struct record *record, struct buf *out);
 
 /* 0, or -1 for a line that is damaged or not understood. line is without its line end. Views point
  * into it. A print is as long as one, and not looked at. */

@@ -1,9 +1,10 @@
 /*
  * journal_store: what the files of the journal share. Nobody else includes it.
  *
- * An entry points to where its facts are: to its UIDL in its last line of the file, which stays
- * mapped, or, for what this run has added or learnt, to a struct fact. So a message that was seen
- * before costs 20 octets and its share of the index.
+ * An entry points to its UIDL in its last line: in the file as it was opened, which is mapped, in
+ * what was written since, which is read when it is wanted, or in the lines that are gathered. Only
+ * what has no line yet, or a `take` alone, has a struct fact. So a message that was seen before, or
+ * is done, costs 20 octets and its share of the index.
  */
 #ifndef FP_SESSION_JOURNAL_STORE_H
 #define FP_SESSION_JOURNAL_STORE_H
@@ -14,12 +15,14 @@
 #include "session/journal_record.h"
 
 #define UIDL_MAX 255
+#define STORE_WINDOW ((size_t)2 * JOURNAL_LINE_MAX)
 
-/* What is not, or not as it stands there, in the file. */
+/* What is not in the file so far. */
 struct fact {
     uint64_t size;
+    char *uidl, *words; /* escaped; NULL: empty */
     uint32_t first_seen;
-    uint32_t uidl, words; /* where in names, escaped and NUL-terminated; 0: empty */
+    uint32_t next; /* of the unused ones: 1 + the next */
     struct journal_print print;
 };
 
@@ -41,8 +44,8 @@ struct journal {
     struct journal_entry *entries;
     uint32_t count, cap;
     struct fact *facts;
-    uint32_t fact_count, fact_cap;
-    struct buf names;
+    uint32_t fact_count, fact_cap, fact_unused;
+    char *window; /* STORE_WINDOW octets: a piece of the file that was read again */
 
     uint32_t *slots; /* see journal_index.c */
     uint32_t slot_count, slots_used;
@@ -60,18 +63,15 @@ void store_reserve(struct journal *journal, uint32_t count);
 /* The entry, made if it is not there (not in the index). */
 struct journal_entry *store_entry(struct journal *journal, uint32_t id);
 
-/* Says that this record, whose views point into journal->text, has the facts of an entry. */
-void store_refer(struct journal *journal, uint32_t id, const struct record *record);
+/* Says that this record has the facts of an entry, and where in the file its UIDL is. */
+void store_refer(struct journal *journal, uint32_t id, const struct record *record, uint64_t at);
 
 /* The entry's own facts, made from its line if it had none. The pointer lives until the next. */
 struct fact *store_fact(struct journal *journal, uint32_t id);
-void store_set_uidl(struct journal *journal, struct fact *fact, struct str uidl);
-void store_set_words(struct journal *journal, struct fact *fact, struct str words);
+void store_set_uidl(struct fact *fact, struct str uidl);
 
-/* True if its facts are its own already. */
-bool store_is_own(const struct journal *journal, uint32_t id);
-
-/* Its UIDL as it is written: escaped. Is it this one? Where it stands in the file; 0: nowhere. */
+/* Its UIDL as it is written: escaped, a view that lives until the next call. Is it this one? Where
+ * it stands in the mapped file; 0: not there. */
 struct str store_uidl(const struct journal *journal, uint32_t id);
 bool store_is_named(const struct journal *journal, uint32_t id, struct str uidl);
 uint32_t store_name(const struct journal *journal, uint32_t id);
@@ -90,10 +90,13 @@ void store_note(struct journal *journal, uint32_t id, enum record_verb verb);
 /* The verb whose line brings a state back. */
 enum record_verb store_verb(unsigned state);
 
-/* The index over UIDLs: of all entries; one more entry; one entry less. */
-void index_make(struct journal *journal);
+/* The index over UIDLs: of all entries, with room for so many more; one more entry; one less. */
+void index_make(struct journal *journal, uint32_t more);
 void index_add(struct journal *journal, uint32_t id);
 void index_remove(struct journal *journal, uint32_t id);
+
+/* The file, `size` octets of it, mapped; -1 and errno. */
+int store_map(struct journal *journal, size_t size);
 
 /* Reads the file into the store. */
 int store_load(struct journal *journal, struct err *err);

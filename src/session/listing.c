@@ -10,6 +10,8 @@
 #define UIDLS_MAX ((size_t)64 * 1024 * 1024) /* beyond it, messages are told by their headers */
 #define OWN 0x80000000u /* message.uidl is an offset in listing.uidls; else the journal's name */
 
+#define ROOM_FIRST 32768 /* what is never used costs nothing; growing leaves holes */
+
 _Static_assert(REPLY_MESSAGES_MAX < 1 << 24, "a message has room for its number");
 
 void listing_init(struct listing *listing, struct journal *journal)
@@ -17,7 +19,8 @@ void listing_init(struct listing *listing, struct journal *journal)
     uint32_t known = journal_count(journal);
     *listing = (struct listing){.journal = journal};
     buf_init(&listing->uidls, UIDLS_MAX);
-    listing->cap = known < REPLY_MESSAGES_MAX ? known + known / 16 + 64 : REPLY_MESSAGES_MAX;
+    listing->cap =
+        known < REPLY_MESSAGES_MAX ? known + known / 16 + ROOM_FIRST : REPLY_MESSAGES_MAX;
     listing->messages = xreallocarray(NULL, listing->cap, sizeof *listing->messages);
 }
 

@@ -222,11 +222,19 @@ static int ask_prints(struct listing *listing, struct pop3 *pop3, struct err *er
     return ask_top(listing, pop3, err);
 }
 
+static uint32_t count_unknown(const struct listing *listing)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < listing->count; i++)
+        count += listing->messages[i].entry == JOURNAL_NONE;
+    return count;
+}
+
 /* More than half of what should be there is not there under its UIDL, and there are messages that
  * nobody knows: the server changed its UIDLs (a migration, a rebuild). */
 static bool is_reset(const struct listing *listing)
 {
-    uint32_t expected = 0, missing = 0, unknown = 0;
+    uint32_t expected = 0, missing = 0, unknown = count_unknown(listing);
     for (uint32_t id = 0; id < journal_count(listing->journal); id++) {
         const struct journal_entry *entry = journal_entry(listing->journal, id);
         if (entry->state == JOURNAL_FREE || entry->state == JOURNAL_GONE)
@@ -234,8 +242,6 @@ static bool is_reset(const struct listing *listing)
         expected++;
         missing += entry->listed == 0;
     }
-    for (uint32_t i = 0; i < listing->count; i++)
-        unknown += listing->messages[i].entry == JOURNAL_NONE;
     return unknown > 0 && 2 * missing > expected;
 }
 
@@ -254,6 +260,7 @@ int listing_match(struct listing *listing, struct pop3 *pop3, struct log *log, s
         listing->any_uidl = true;
         result = ask_prints(listing, pop3, err);
     }
+    journal_expect(listing->journal, count_unknown(listing));
     return result;
 }
 

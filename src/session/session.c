@@ -412,6 +412,7 @@ static int poll_connected(struct session *session, struct err *err)
 
 static int poll_once(struct session *session, struct err *err)
 {
+    journal_reread(session->journal);
     listing_init(&session->listing, session->journal);
     int result = connect_open(&session->pop3, session->account, session->manners.note, session->log,
                               &session->end.login_delay, err);

@@ -353,6 +353,55 @@ static void test_compaction(void)
     buf_free(&after);
 }
 
+/* Everything is known of an entry, wherever its line is by now. */
+static void is_known(struct journal *journal, uint32_t a, uint32_t b, const char *where)
+{
+    char room[JOURNAL_UIDL_ROOM];
+    uint32_t name;
+    struct journal_facts facts = journal_facts(journal, a);
+    ok(facts.size == 1ull << 40 && facts.first_seen == 1700000000 && facts.print.known &&
+           facts.print.bytes[15] == 7 && facts.words.len == 0,
+       "%s: the facts", where);
+    ok(journal_size(journal, a) == 1ull << 40 && journal_size(journal, b) == 12, "%s: sizes",
+       where);
+    ok(journal_find(journal, str_from("reach %"), &name) == a && name == 0 &&
+           str_is(journal_uidl(journal, a, room), "reach %"),
+       "%s: an odd UIDL", where);
+    ok(journal_find(journal, str_from("reach"), &name) == b &&
+           (name == 0 || str_is(journal_named(journal, name), "reach")) &&
+           str_is(journal_uidl(journal, b, room), "reach"),
+       "%s: a plain one", where);
+    ok(str_is(journal_facts(journal, b).words, "no%20luck"), "%s: the reason", where);
+}
+
+static void test_reach(void)
+{
+    struct journal *journal = open_journal();
+    struct err err;
+    struct journal_subject subject = {.uidl = str_from("reach %"),
+                                      .size = 1ull << 40,
+                                      .print = {.known = true, .bytes = {[15] = 7}}};
+    uint32_t a = journal_add(journal, &subject, 1700000000), b = add(journal, "reach", 12);
+    journal_take(journal, a, true, str_from("maildir 1 n m /p"));
+    journal_fail(journal, b, "no luck");
+    is_known(journal, a, b, "taken, gathered");
+    ok(journal_sync(journal, &err) == 0, "synced");
+    is_known(journal, a, b, "taken, written");
+    journal_done(journal, a);
+    is_known(journal, a, b, "done, gathered");
+    ok(journal_sync(journal, &err) == 0, "synced");
+    is_known(journal, a, b, "written");
+    journal_reread(journal);
+    is_known(journal, a, b, "mapped");
+    journal_fail(journal, b, "no luck");
+    journal_learn(journal, b, &(struct journal_subject){.uidl = str_from("reach"), .size = 12});
+    is_known(journal, a, b, "gathered once more");
+    sync_and_close(journal);
+    journal = open_journal();
+    is_known(journal, find(journal, "reach %"), find(journal, "reach"), "opened");
+    journal_close(journal);
+}
+
 static void test_read_only(void)
 {
     struct journal *journal = NULL;
@@ -382,6 +431,7 @@ int main(void)
     test_newer_version();
     test_twins();
     test_compaction();
+    test_reach();
     test_junk();
     test_forgetting();
     test_read_only();
