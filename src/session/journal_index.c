@@ -87,6 +87,8 @@ void index_remove(struct journal *journal, uint32_t id)
 
 void journal_expect(struct journal *journal, uint32_t more)
 {
+    if (more == 0)
+        return;
     store_reserve(journal, journal->count + more);
     index_make(journal, more);
 }
