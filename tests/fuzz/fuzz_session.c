@@ -2,7 +2,8 @@
  * Whole polls over a connection in memory: this file stands in for net/conn, net/dial and
  * base/clock, so there is no socket and hardly any waiting. The input is what the server says:
  *
- *   byte 0    how many octets come at once (0: as many as there are)
+ *   byte 0    how many octets come at once (0: as many as there are), and 128: the second poll minds
+ *             what the first one has noted (else it is as with --force)
  *   byte 1    what the server can do, and what the run file asks for (enum below)
  *   the rest  answers: the first is the greeting, each further one is released by one line of the
  *             client. 0xfe ends an answer; 0xfd ends it and then the connection; 0xfc ends it and
@@ -460,13 +461,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *methods[] = {way, NULL};
     fuzz_empty(fuzz_folder());
     server = (struct server){.script = {data, size}, .there = {true, true, true}};
-    server.step = fuzz_byte(&server.script);
+    unsigned first = fuzz_byte(&server.script);
+    server.step = first & 127;
     server.can = fuzz_byte(&server.script);
     snprintf(way, sizeof way, "%s", server.can & AUTO ? "auto" : "user");
     fill_account(&account, methods, where);
     poll_once(&account, &figures, &err);
+    account.force = first < 128;
     poll_once(&account, &figures, &err);
     server.script.left = 0;
+    account.force = true; /* a liar may keep us away for a while, or call a password wrong */
     poll_once(&account, &figures, &err);
     if (err.kind != ERR_NONE)
         fprintf(stderr, "the decent poll: %s\n", err.text);
