@@ -298,6 +298,9 @@ static int check_daemon(const struct options *options, struct err *err)
     if (options->no_fork) {
         return err_set(err, ERR_USAGE, "--daemon needs workers, --no-fork has none; give one");
     }
+    if (options->force) {
+        return err_set(err, ERR_USAGE, "--force is for one poll; send USR1 to a daemon");
+    }
     if (options->all) {
         return err_set(err, ERR_USAGE, "--all with --daemon would fetch everything again in each "
                        "poll; give one");

@@ -82,6 +82,14 @@ static void show_progress(struct pool *pool)
     report_progress(pool->report, &all, known);
 }
 
+/* Of a second of the wall clock that is to come, on our clock; nobody asks for more than a day. */
+static int64_t moment_of(int64_t wall)
+{
+    int64_t left = wall - clock_wall();
+    int64_t ms = left < DAY_MS / 1000 ? left * 1000 : DAY_MS;
+    return wall > 0 && left > 0 ? clock_in(ms) : 0;
+}
+
 static void take_event(struct pool *pool, struct slot *slot, struct event *event)
 {
     const char *title = slot->turn->account->title;
@@ -100,6 +108,7 @@ static void take_event(struct pool *pool, struct slot *slot, struct event *event
         break;
     default:
         slot->has_result = true;
+        slot->turn->not_before = moment_of(event->figures.next_try);
         slot->figures = (struct session_figures){0};
         slot->has_plan = false; /* it is done: no more, and no less */
         report_result(pool->report, title, &event->figures,
@@ -118,6 +127,7 @@ static struct worker_job worker_job(const struct pool *pool, struct turn *turn)
         .mode = pool->job->mode,
         .attended = pool->report->attended,
         .paced = pool->turns->every > 0,
+        .hurried = turn->hurried,
         .level = pool->report->level,
     };
 }
@@ -182,9 +192,6 @@ static void run_child(const struct pool *pool, const struct slot *slot, struct t
 #endif
     close_others(pool, slot);
     turns_forget_others(pool->turns, turn);
-    if (pool->turns->every > 0) {
-        turn->account->interval = 0; /* its turn has seen to that */
-    }
     take_null_input();
     struct pipe_end end = {fd};
     struct worker_job work = worker_job(pool, turn);

@@ -238,6 +238,7 @@ void report_divert(struct report *report, struct outlet *outlet)
     bool silent = report->level == FP_LOG_ERROR;
     report->outlet = outlet;
     report->live = false;
+    report->attended = true; /* a log is to hold all */
     report->summaries = !silent;
     report->news_only = report->mode == SESSION_POLL;
     if (report->level == FP_LOG_WARNING) {

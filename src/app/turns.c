@@ -70,6 +70,7 @@ void turns_begin(struct turns *turns, struct turn *turn, int64_t now)
     turn->running = true;
     turn->hurried = false;
     turn->begun = now;
+    turn->not_before = 0;
     turns->running++;
     if (turns->every == 0) {
         account_wipe(turn->account);
@@ -116,7 +117,8 @@ static int64_t next_due(const struct turns *turns, const struct turn *turn, int6
     int64_t ms = interval_ms(turns, turn->account);
     int64_t tenth = ms / 10;
     int64_t due = turn->begun + ms - tenth + pick(2 * tenth);
-    return due > now + tenth ? due : now + tenth;
+    due = due > now + tenth ? due : now + tenth;
+    return due > turn->not_before ? due : turn->not_before;
 }
 
 void turns_end(struct turns *turns, struct turn *turn, int64_t now)

@@ -19,6 +19,7 @@ struct turn {
     struct turn *next;
     struct account *account;
     int64_t due, begun; /* clock_ms() moments; begun: of the last poll, while it runs */
+    int64_t not_before; /* the next poll, as the last one learned; 0: whenever you like */
     int64_t lost_told; /* the pool's: when the loss of a worker was told last; 0: never */
     bool running;
     bool hurried; /* somebody wants it polled now, whatever its manners */

@@ -105,6 +105,7 @@ void worker_run(const struct worker_job *job)
         .mode = job->mode,
         .attended = job->attended,
         .paced = job->paced,
+        .hurried = job->hurried,
         .log = &log,
         .progress = on_progress,
         .answer = job->level > FP_LOG_ERROR ? on_answer : NULL,

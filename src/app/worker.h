@@ -35,6 +35,7 @@ struct worker_job {
     enum session_mode mode;
     bool attended; /* somebody looks on */
     bool paced;    /* who starts us keeps the intervals */
+    bool hurried;  /* pauses after failures do not count in this poll */
     enum log_level level;
     void (*emit)(void *ctx, const struct event *event);
     void *ctx;

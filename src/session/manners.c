@@ -118,7 +118,7 @@ int manners_allow(struct session_run *run, int64_t now, struct err *err)
     bool paces = run->mode == SESSION_POLL && !run->paced;
     int64_t end = paces ? interval_end(note, account) : 0;
     int result = 0;
-    if (note->not_before > now) {
+    if (note->not_before > now && !run->hurried) {
         run->figures.next_try = note->not_before;
         run->figures.quiet = !run->attended;
         result = stay_away(note, now, err);

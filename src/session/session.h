@@ -40,6 +40,7 @@ struct session_run {
     enum session_mode mode;
     bool attended; /* somebody looks on: all trouble is told */
     bool paced;    /* a daemon keeps the interval, and polls at once when it is asked to */
+    bool hurried;  /* somebody asked for this poll: pauses do not count, refused secrets do */
     struct log *log;
     /* Called now and then while it works (at most ten times a second or so); NULL: never. */
     void (*progress)(void *ctx, const struct session_figures *figures);

@@ -234,6 +234,63 @@ def usr1_busy(w):
     w.need_each(1, ["m1", "m2"], a.maildir)
 
 
+def paces(w):
+    """An interval of its own, longer or shorter than the others'."""
+    for every, own in (("1", NEVER), (NEVER, "1s")):
+        a, b = Account(w, "a"), Account(w, "b", interval=own)
+        quick, slow = ("a", "b") if every == "1" else ("b", "a")
+        with serve([a, b]) as server:
+            with Daemon(w, "-d", every, "-f", write_rc(
+                    w, a.text(server.port) + b.text(server.port))) as d:
+                w.need(wait(lambda: polls(server, quick) >= 4), "the quick one", d.said())
+                d.end()
+            w.need(polls(server, slow) == 1, "the slow one", server.commands())
+
+
+def pauses(w):
+    """After failures in a row there is a pause. USR1 does not mind it."""
+    a = Account(w, "a")
+    a.put("m1")
+    with serve([a], script='on x3 USER: err "[SYS/TEMP] busy"') as server:
+        rc = write_rc(w, a.text(server.port))
+        with Daemon(w, "-d", NEVER, "-f", rc) as d:
+            for count in (1, 2, 3):
+                w.need(wait(lambda: polls(server, "a") == count and not children(d.child.pid)),
+                       "failure %d" % count, d.said())
+                d.send(signal.SIGUSR1)
+            w.need(wait(lambda: a.has("m1")), "now, and not after the pause", d.said())
+            w.need("next try" in d.said() or d.said() == "", "what was said", d.said())
+            d.end()
+
+
+def refused_secret(w):
+    """Told once where nobody looks on, and not tried again, not even with USR1."""
+    a = Account(w, "a", password="wrong")
+    b = Account(w, "b")
+    with serve([a, b]) as server:
+        rc = write_rc(w, a.text(server.port) + b.text(server.port))
+        with Daemon(w, "-d", NEVER, "-f", rc) as d:
+            for count in (1, 2, 3):
+                w.need(wait(lambda: polls(server, "b") == count and not children(d.child.pid)),
+                       "poll %d" % count, d.said())
+                if count < 3:
+                    d.send(signal.SIGUSR1)
+            d.end()
+            w.need(server.commands().count("PASS wrong") == 1, "one try", server.commands())
+            w.need(d.said().count("\n") == 1 and "a: login refused" in d.said(), "one word",
+                   d.said())
+        log = w.path("log")
+        with Daemon(w, "-d", NEVER, "-f", rc, "-L", log) as d:
+            w.need(wait(lambda: read(log).count("error: a: ") == 1), "a log holds each", read(log))
+            d.send(signal.SIGUSR1)
+            w.need(wait(lambda: read(log).count("error: a: ") == 2), "and again", read(log))
+            write_rc(w, a.text(server.port, password="secret") + b.text(server.port))
+            d.send(signal.SIGHUP)
+            d.send(signal.SIGUSR1)
+            w.need(wait(lambda: polls(server, "a") == 2), "another secret is tried", read(log))
+            d.end()
+
+
 def hup(w):
     a, b, c = (Account(w, title) for title in "abc")
     with serve([a, b, c]) as server:
@@ -426,9 +483,9 @@ def late_manager(w):
     a.put("m1")
     with serve([a]) as server:
         for name in (w.path("nobody"), "@nobody-%d" % id(w), "relative", "@", "/" * 200, ""):
+            count = polls(server, "a")
             with Daemon(w, "-d", NEVER, "-f", write_rc(w, a.text(server.port)),
                         env={"NOTIFY_SOCKET": name, "WATCHDOG_USEC": "x"}) as d:
-                count = polls(server, "a")
                 w.need(wait(lambda: polls(server, "a") > count), "polled", name, d.said())
                 d.end()
     w.need_each(1, ["m1"], a.maildir)
@@ -492,7 +549,10 @@ def logged_once(w):
         w.need("] error: b: login refused" in read(log) and "] note: a: 1 new (" in read(log),
                "error and summary", read(log))
         os.unlink(log)
-        run = once(w, "-f", rc, "-s", "--force", "-L", log, "b")
+        run = once(w, "-f", rc, "-L", log, "a")
+        w.need(run == (0, "", "") and read(log) == "", "no word where nothing is new", run,
+               read(log))
+        run = once(w, "-f", rc, "-s", "-L", log, "b")
         w.need(run == (77, "", "") and read(log).count("\n") == 1 and "] error: b: " in read(log),
                "-s: errors alone", run, read(log))
         run = once(w, "-f", rc, "-v", "-L", log, "a")
@@ -511,11 +571,11 @@ def refused_log(w):
     """Before anything is polled, and nothing is written to what is not ours."""
     a = Account(w, "a")
     a.put("m1")
-    precious = w.path("precious")
-    with open(precious, "w") as f:
-        f.write("x\n")
-    os.symlink(precious, w.path("link"))
-    os.link(precious, w.path("hard"))
+    for name in ("one", "other"):
+        with open(w.path(name), "w") as f:
+            f.write("x\n")
+    os.symlink(w.path("one"), w.path("link"))
+    os.link(w.path("other"), w.path("hard"))
     os.mkfifo(w.path("fifo"))
     os.mkdir(w.path("folder"))
     names = ["link", "hard", "fifo", "folder", "no/such/folder"]
@@ -531,7 +591,7 @@ def refused_log(w):
             w.need(run[0] == 73 and run[1] == "" and
                    re.fullmatch(r"fetchpop: \S+/%s: [^\n]+; [^\n]+\n" % name, run[2]), name, run)
         w.need(not server.conns, "nothing was polled")
-    w.need(read(precious) == "x\n", "nothing was written")
+    w.need(read(w.path("one")) == read(w.path("other")) == "x\n", "nothing was written")
 
 
 def full_log(w):
@@ -564,9 +624,12 @@ def full_log(w):
                 d.send(signal.SIGUSR1)
                 w.need(wait(lambda: a.has("n1")), "mail", d.said())
                 d.end()
-            w.need(" 1 new (" in read(log), "and lines when there is room again", read(log)[-300:])
-        run = once(w, "-f", rc, "-L", log, before=world.file_limit(4096))
-        w.need(run[0] == 75, "a limit on the size of files is no signal", run)
+            fresh = [line for line in read(log).splitlines() if " 1 new (" in line]
+            w.need(len(fresh) == 1 and LINE.fullmatch(fresh[0]),
+                   "and whole lines when there is room again", read(log)[-300:])
+            run = once(w, "-f", rc, "-v", "-L", log,
+                       before=("sh", "-c", "ulimit -f 8; exec \"$@\"", "sh"))
+            w.need(run[0] in (0, 75), "a limit on the size of files is no signal", run)
     finally:
         world.unmount(folder)
 
@@ -666,6 +729,9 @@ CASES = [
     ("TERM in the middle of a message: nothing is lost, nothing comes twice", terminated_busy),
     ("USR1 polls now", usr1),
     ("USR1 during a poll: once more after it", usr1_busy),
+    ("each account at its own pace", paces),
+    ("pauses after failures, and USR1", pauses),
+    ("a refused secret", refused_secret),
     ("HUP: added, removed and changed accounts; bad files are refused", hup),
     ("HUP during a poll of an account that goes", hup_busy),
     ("HUP with the run file from standard input", hup_input),

@@ -178,6 +178,7 @@ static void test_refused(void)
     refused("-d 60 --print-pin a", "goes with none of");
     refused("-d 60 --discover a@b", "goes with none of");
     refused("-d 60 --no-fork", "--daemon needs workers");
+    refused("-d 60 --force", "send USR1");
     refused("-d 60 -a", "--all with --daemon");
     refused("-L", "--logfile needs a value");
     refused("--logfile=", "--logfile needs the path");

@@ -94,8 +94,18 @@ static void test_again(void)
     ok(turns_next(&turns, now) == turns.first->due, "that is what is due next");
     ok(turns_next(&turns, turns.first->due) == CLOCK_NEVER, "what is due already is not next");
 
+    struct turn *turn;
     int64_t due_at = again(&turns, now, now + 300000);
     ok(due_at == now + 310000, "after a long poll, a pause");
+    turn = turns.first;
+    turns_begin(&turns, turn, now);
+    turn->not_before = now + 500000;
+    turns_end(&turns, turn, now + 10);
+    ok(turn->due == now + 500000, "nor before the server lets it");
+    turns_begin(&turns, turn, now + 500000);
+    turn->not_before = now + 500010;
+    turns_end(&turns, turn, now + 500005);
+    ok(turn->due >= now + 590000, "which makes nothing sooner");
     turns.first->account->interval = 7200;
     due_at = again(&turns, now, now + 40) - now;
     ok(due_at >= 6480000 && due_at <= 7920000, "an interval of its own counts");
