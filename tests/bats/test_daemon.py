@@ -19,8 +19,8 @@ DEADLINE = 60
 NEVER = "1d"        # an interval that no test lives to see the end of
 
 
-def wait(condition, seconds=DEADLINE):
-    end = time.monotonic() + seconds
+def wait(condition):
+    end = time.monotonic() + DEADLINE
     while not condition():
         if time.monotonic() > end:
             return False
