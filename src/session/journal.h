@@ -59,6 +59,7 @@ struct journal_entry {
     bool tried : 1;      /* its failure was told in this run; not on disk */
     bool keep : 1;       /* policy of TAKEN and DONE: stay on the server */
     bool blank : 1;      /* it has no UIDL */
+    bool shared : 1;     /* private: another entry has, or had, the same UIDL */
 };
 
 /* What its line says beside that. */
@@ -104,9 +105,12 @@ uint64_t journal_size(const struct journal *journal, uint32_t id); /* of its fac
 #define JOURNAL_UIDL_ROOM 256
 struct str journal_uidl(const struct journal *journal, uint32_t id, char room[JOURNAL_UIDL_ROOM]);
 
-/* Entries of one UIDL: the first, and the one after another. JOURNAL_NONE: there is none. *name:
+/* Entries of one UIDL: the first, and the one after another. JOURNAL_NONE: there is none. guess:
+ * an entry that may well be the only one, since servers list in the same order again (any number
+ * will do). *name:
  * with it journal_named gives the UIDL as long as the journal is open; 0 if it has to be copied. */
-uint32_t journal_find(const struct journal *journal, struct str uidl, uint32_t *name);
+uint32_t journal_find(const struct journal *journal, struct str uidl, uint32_t guess,
+                      uint32_t *name);
 uint32_t journal_next(const struct journal *journal, uint32_t id);
 struct str journal_named(const struct journal *journal, uint32_t name);
 

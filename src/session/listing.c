@@ -112,9 +112,9 @@ static int take_uidl(void *ctx, struct str line, struct err *err)
         return 0;
     }
     struct message *message = append(listing, number);
-    uint32_t name = 0;
+    uint32_t name = 0, guess = listing->count > 1 ? message[-1].entry + 1 : 0;
     if (uidl.len > 0)
-        message->entry = journal_find(listing->journal, uidl, &name);
+        message->entry = journal_find(listing->journal, uidl, guess, &name);
     message->uidl = name;
     if (name == 0)
         keep_uidl(listing, message, uidl);

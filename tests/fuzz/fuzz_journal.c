@@ -80,10 +80,11 @@ static uint64_t sum(const struct journal *journal)
             continue;
         bool met = false;
         uint32_t name;
-        for (uint32_t at = journal_find(journal, uidl, &name); at != JOURNAL_NONE;
+        for (uint32_t at = journal_find(journal, uidl, 0, &name); at != JOURNAL_NONE;
              at = journal_next(journal, at))
             met = met || at == id;
         fuzz_check(met);
+        fuzz_check(journal_find(journal, uidl, id, &name) == journal_find(journal, uidl, 0, &name));
         bool failed = entry->state >= JOURNAL_FAILED && entry->state <= JOURNAL_HELD;
         unsigned tries = failed ? entry->tries : 0u;
         all += (str_hash(uidl) | 1) * (entry->state + 8u * tries + 1) * (facts.size | 1) +
@@ -142,7 +143,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fuzz_check(open_it(&journal, JOURNAL_WRITE, &err) == 0);
         fuzz_check(sum(journal) == before);
         uint32_t name;
-        uint32_t id = journal_find(journal, str_from("fuzzed in"), &name);
+        uint32_t id = journal_find(journal, str_from("fuzzed in"), 0, &name);
         bool done = false;
         for (; id != JOURNAL_NONE; id = journal_next(journal, id))
             done = done || (journal_entry(journal, id)->state == JOURNAL_DONE &&

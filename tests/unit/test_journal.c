@@ -57,7 +57,7 @@ static uint32_t add(struct journal *journal, const char *uidl, uint64_t size)
 static uint32_t find(struct journal *journal, const char *uidl)
 {
     uint32_t name;
-    return journal_find(journal, str_from(uidl), &name);
+    return journal_find(journal, str_from(uidl), 0, &name);
 }
 
 static int state(struct journal *journal, const char *uidl)
@@ -364,14 +364,38 @@ static void is_known(struct journal *journal, uint32_t a, uint32_t b, const char
        "%s: the facts", where);
     ok(journal_size(journal, a) == 1ull << 40 && journal_size(journal, b) == 12, "%s: sizes",
        where);
-    ok(journal_find(journal, str_from("reach %"), &name) == a && name == 0 &&
+    ok(journal_find(journal, str_from("reach %"), 0, &name) == a && name == 0 &&
            str_is(journal_uidl(journal, a, room), "reach %"),
        "%s: an odd UIDL", where);
-    ok(journal_find(journal, str_from("reach"), &name) == b &&
+    ok(journal_find(journal, str_from("reach"), 0, &name) == b &&
            (name == 0 || str_is(journal_named(journal, name), "reach")) &&
            str_is(journal_uidl(journal, b, room), "reach"),
        "%s: a plain one", where);
     ok(str_is(journal_facts(journal, b).words, "no%20luck"), "%s: the reason", where);
+}
+
+/* A guess makes it quick, and never another answer. */
+static void test_guess(void)
+{
+    struct journal *journal = open_journal();
+    uint32_t name, lone = add(journal, "guess lone", 1), one = add(journal, "guess", 2),
+                   two = add(journal, "guess", 3);
+    journal_fail(journal, lone, "no luck");
+    journal_fail(journal, one, "no luck");
+    journal_fail(journal, two, "no luck");
+    struct str uidl = str_from("guess"), uidl_lone = str_from("guess lone");
+    uint32_t first = journal_find(journal, uidl, JOURNAL_NONE, &name);
+    ok(first == one || first == two, "no guess: one of the two");
+    ok(journal_find(journal, uidl, one, &name) == first &&
+           journal_find(journal, uidl, two, &name) == first,
+       "two of one UIDL: the guess does not count");
+    ok(journal_find(journal, uidl, lone, &name) == first, "a false guess");
+    ok(journal_find(journal, uidl_lone, lone, &name) == lone &&
+           journal_find(journal, uidl_lone, 1u << 24, &name) == lone,
+       "a right guess, and one that is no entry");
+    ok(journal_find(journal, str_from("guess none"), lone, &name) == JOURNAL_NONE,
+       "nothing for a UIDL that is not there");
+    journal_close(journal);
 }
 
 static void test_reach(void)
@@ -431,6 +455,7 @@ int main(void)
     test_newer_version();
     test_twins();
     test_compaction();
+    test_guess();
     test_reach();
     test_junk();
     test_forgetting();
