@@ -50,9 +50,18 @@ static struct place find(const struct journal *journal, struct str uidl, uint64_
     return (struct place){.slot = freed == UINT32_MAX ? at : freed, .tag = tag};
 }
 
+/* Of a copy: each UIDL that is read again to be compared takes the place of the one before. */
+static struct place find_entry(const struct journal *journal, uint32_t id, uint64_t hash)
+{
+    char copy[STR_ESCAPED_MAX(UIDL_MAX)];
+    struct str uidl = store_uidl(journal, id);
+    memcpy(copy, uidl.ptr, uidl.len);
+    return find(journal, str_of(copy, uidl.len), hash);
+}
+
 static void put(struct journal *journal, uint32_t id, uint64_t hash)
 {
-    struct place place = find(journal, store_uidl(journal, id), hash);
+    struct place place = find_entry(journal, id, hash);
     uint32_t *slot = &journal->slots[place.slot], same = *slot & ID_MASK;
     journal->slots_used += *slot == 0;
     journal->entries[id].same = same;
@@ -103,8 +112,8 @@ void index_add(struct journal *journal, uint32_t id)
 void index_remove(struct journal *journal, uint32_t id)
 {
     struct journal_entry *entries = journal->entries;
-    struct str uidl = store_uidl(journal, id);
-    uint32_t *slot = &journal->slots[find(journal, uidl, hash_of(journal, uidl)).slot];
+    uint64_t hash = hash_of(journal, store_uidl(journal, id));
+    uint32_t *slot = &journal->slots[find_entry(journal, id, hash).slot];
     uint32_t first = *slot & ID_MASK;
     if (first != id + 1) {
         while (entries[first - 1].same != id + 1)

@@ -426,6 +426,29 @@ static void test_reach(void)
     journal_close(journal);
 }
 
+/* The index grows while what is in it is in no memory: UIDLs that are read again to be compared. */
+static void test_index_grows(void)
+{
+    struct journal *journal = open_journal();
+    struct err err;
+    uint32_t ids[2000], lost = 0;
+    char uidl[JOURNAL_UIDL_ROOM];
+    for (unsigned i = 0; i < 2000; i++) {
+        snprintf(uidl, sizeof uidl, "grows-%06u", i);
+        ids[i] = add(journal, uidl, 10);
+        journal_done(journal, ids[i]);
+        if (journal_sync(journal, &err) < 0)
+            abort();
+    }
+    for (unsigned i = 0; i < 2000; i++) {
+        snprintf(uidl, sizeof uidl, "grows-%06u", i);
+        uint32_t id = find(journal, uidl);
+        lost += id != ids[i] || journal_next(journal, id) != JOURNAL_NONE;
+    }
+    is_int(lost, 0, "each is found, and alone");
+    journal_close(journal);
+}
+
 static void test_read_only(void)
 {
     struct journal *journal = NULL;
@@ -459,6 +482,7 @@ int main(void)
     test_reach();
     test_junk();
     test_forgetting();
+    test_index_grows();
     test_read_only();
     char *command = xasprintf("%s/alice@pop.example.com-%s.lock", dir, mailbox);
     unlink(command);
