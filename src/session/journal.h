@@ -6,7 +6,7 @@
  * itself; a torn tail is cut off before the first append. Records are gathered in memory and
  * written by journal_sync, in one write and one fdatasync. The file stays mapped while it is open:
  * what a line says is read there when it is wanted. When it has half as many lines again
- * as it has entries, it is written anew beside itself and renamed; a failed rewrite is no error.
+ * as it needs, it is written anew beside itself and renamed; a failed rewrite is no error.
  *
  * An entry is one message. It is forgotten only after its absence from JOURNAL_FORGET complete
  * listings on as many different days, since servers hide messages and bring them back.

@@ -256,13 +256,23 @@ static int write_anew(struct journal *journal, int fd, const char *path, struct 
     return result;
 }
 
+/* As many as write_entry writes: else what is absent from the server, as all is with keep = no,
+ * would be written anew by each run. */
+static unsigned lines_of(const struct journal *journal, const struct journal_entry *entry)
+{
+    if (is_forgotten(journal, entry))
+        return 0;
+    return 1 + (entry->state == JOURNAL_TAKEN && entry->before != JOURNAL_FREE) +
+           (entry->absent != 0);
+}
+
 static bool is_too_long(const struct journal *journal)
 {
     uint64_t live = 0;
     if (journal->damaged > 0)
         return true;
     for (uint32_t id = 0; id < journal->count; id++)
-        live += !is_forgotten(journal, &journal->entries[id]);
+        live += lines_of(journal, &journal->entries[id]);
     return journal->lines > COMPACT_LINES && 2 * journal->lines > 3 * live;
 }
 

@@ -353,6 +353,29 @@ static void test_compaction(void)
     buf_free(&after);
 }
 
+static long inode(void)
+{
+    struct stat status;
+    return stat(path, &status) < 0 ? -1 : (long)status.st_ino;
+}
+
+/* With keep = no all that was ever delivered is absent: two lines for each. */
+static void test_no_compaction(void)
+{
+    unlink(path);
+    struct journal *journal = open_journal();
+    char uidl[JOURNAL_UIDL_ROOM];
+    for (unsigned i = 0; i < 200; i++) {
+        snprintf(uidl, sizeof uidl, "absent-%u", i);
+        journal_gone(journal, add(journal, uidl, 10));
+    }
+    journal_listed_all(journal, 20000);
+    sync_and_close(journal);
+    long before = inode();
+    journal_close(open_journal());
+    is_int(inode(), before, "what needs its length is not written anew");
+}
+
 /* Everything is known of an entry, wherever its line is by now. */
 static void is_known(struct journal *journal, uint32_t a, uint32_t b, const char *where)
 {
@@ -478,6 +501,7 @@ int main(void)
     test_newer_version();
     test_twins();
     test_compaction();
+    test_no_compaction();
     test_guess();
     test_reach();
     test_junk();
