@@ -95,7 +95,8 @@ void notify_ready(struct notify *notify)
 void notify_reloading(struct notify *notify)
 {
     char text[80];
-    snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)clock_ms() * 1000);
+    /* To the microsecond: systemd takes a moment before that of its own signal for an older one. */
+    snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)clock_us());
     tell(notify, text);
 }
 
