@@ -198,7 +198,8 @@ static void got_through(struct manners *manners)
 {
     struct note *note = manners->note;
     char since[TIME_MAX + 8];
-    if (note->told_status == err_status(ERR_AGAIN))
+    bool felt = manners->run->attended && note->failures >= MANNERS_PATIENCE;
+    if (note->told_status == err_status(ERR_AGAIN) || felt)
         log_line(manners->run->log, FP_LOG_WARNING,
                  "reachable again after %" PRIu32 " failed run%s%s", note->failures,
                  note->failures == 1 ? "" : "s",

@@ -87,6 +87,32 @@ END
     [ "$(connections)" -gt "$once" ] || fail "the new token was not tried"
 }
 
+# refused_once RUN...: thirty runs from cron make one login, and the first one is heard
+refused_once() {
+    local round
+    popd_start 'on PASS: err "[AUTH] no"'
+    popd_rc -password "$1"
+    shift
+    want 77 "$@"
+    heard 'login refused'
+    for ((round = 2; round <= 30; round++)); do
+        want 77 "$@"
+        silent
+    done
+    [ "$(connections)" -eq 1 ] || fail "$(connections) connections"
+}
+
+@test "a refused secret of password_command, thirty runs: the command is asked, the server is not" {
+    refused_once "password_command = \"echo x >>'$T/asked'; echo no-good\""
+    [ "$(wc -l <"$T/asked")" -eq 30 ] || fail "the command may have had another one"
+}
+
+@test "a refused secret of password_file with --no-fork, thirty runs: one login" {
+    echo no-good >"$T/secret"
+    chmod 600 "$T/secret"
+    refused_once "password_file = \"$T/secret\"" --no-fork
+}
+
 @test "a password is refused by code or by clear words; what is not clear is tried again" {
     local -a clear=('[AUTH] no' 'Authentication failed' 'bad password' 'Invalid credentials')
     local -a unclear=('no' '' 'login failed: internal error' '[XYZ] login failed')

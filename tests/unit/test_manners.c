@@ -152,6 +152,25 @@ static void test_row(void)
     ok(figures.quiet, "65 ended the row too");
 }
 
+/* A log file holds each failure; so it has to hold the end of them. */
+static void test_attended(void)
+{
+    struct poll bad = {.at = START, .attended = true, .kind = ERR_CLOSED, .text = "gone"};
+    struct poll good = {.at = START, .attended = true};
+    begin("attended", "secret");
+    run(&bad);
+    run(&bad);
+    run(&good);
+    is_str(heard, "", "two failures, and it goes on");
+    for (int round = 0; round < 3; round++)
+        run(&bad);
+    good.at = figures.next_try;
+    run(&good);
+    ok(strstr(heard, "reachable again after 3 failed runs since ") == heard, "it is over");
+    run(&good);
+    is_str(heard, "", "which is told once");
+}
+
 static void test_here(void)
 {
     static const enum err_kind kinds[] = {ERR_HERE,   ERR_LOCKED, ERR_STOPPED, ERR_IO,
@@ -380,7 +399,8 @@ static void test_clock(void)
 static void remove_notes(void)
 {
     static const char *const users[] = {"row",  "here", "broken", "delay",    "secret",  "none",
-                                        "kept", "stays", "unsaid", "interval", "nothing", "clock"};
+                                        "kept", "stays", "unsaid", "interval", "nothing", "clock",
+                                        "attended"};
     for (size_t i = 0; i < sizeof users / sizeof users[0]; i++) {
         char *stem = journal_stem("pop.example.com", users[i]);
         char *path = xasprintf("%s/%s.note", dir, stem);
@@ -398,6 +418,7 @@ int main(void)
     setenv("TZ", "UTC", 1);
     test_sequence();
     test_row();
+    test_attended();
     test_here();
     test_broken_off();
     test_delay();
