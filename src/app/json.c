@@ -81,5 +81,11 @@ void json_result(struct buf *out, const char *title, enum session_mode mode,
     add_number(out, "deleted", figures->deleted);
     add_number(out, "failed", figures->failed);
     add_number(out, "held", figures->held);
+    buf_addf(out, ", \"skipped\": %s", figures->skipped ? "true" : "false");
+    if (figures->next_try > 0) {
+        add_number(out, "next_try", (uint64_t)figures->next_try);
+    } else {
+        buf_addf(out, ", \"next_try\": null");
+    }
     buf_addf(out, "}");
 }

@@ -39,7 +39,7 @@ static const struct option_row ROWS[] = {
     {"rcfile", required_argument, 'f', "-f, --rcfile FILE", "read this run file (-: from input)"},
     {"state-dir", required_argument, STATE_DIR, "    --state-dir DIR", "keep the journals here"},
     {"json", no_argument, JSON, "    --json", "print each account's result as a line of JSON"},
-    {"status", no_argument, STATUS, "    --status", "list messages that failed or are held"},
+    {"status", no_argument, STATUS, "    --status", "list what failed, is held, or is paused"},
     {"retry", required_argument, RETRY, "    --retry UIDL", "release a held message, or all"},
     {"print-pin", no_argument, PRINT_PIN, "    --print-pin", "show the pin of an account's server"},
     {"discover", required_argument, DISCOVER, "    --discover ADDRESS",

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "lib"))
@@ -12,7 +13,7 @@ import world  # noqa: E402
 from crowd import Crowd  # noqa: E402
 
 MEMBERS = ["account", "mode", "status", "kind", "error", "listed", "new", "octets", "seen",
-           "deleted", "failed", "held"]
+           "deleted", "failed", "held", "skipped", "next_try"]
 
 
 def parse(w, out):
@@ -88,6 +89,30 @@ def looked_at(w):
     need_members(w, parse(w, run.out)["w"], status=0, new=0, seen=4)
 
 
+def too_early(w):
+    """A program can tell an account that was left out, and when it comes next."""
+    w.fill(1)
+    run = w.run("--json", script='on PASS: err "[LOGIN-DELAY] later"')
+    result = parse(w, run.out)["w"]
+    now = time.time()
+    w.need(run.status == 75 and run.err == "", "no news, and not printed", run)
+    need_members(w, result, status=75, kind="delay", skipped=False, new=0)
+    w.need("next try not before" in result["error"], "its words all the same", result)
+    w.need(now < result["next_try"] <= now + 61, "when it comes next", result, now)
+    run = w.run("--json")
+    after = parse(w, run.out)["w"]
+    w.need(run.status == 75 and run.err == "" and run.connections == 0, "left out", run)
+    need_members(w, after, status=75, kind="again", skipped=True, new=0,
+                 next_try=result["next_try"])
+    w.need("not polled before" in after["error"], "its words", after)
+    run = w.run("--json", "--force", interval="1h")
+    need_members(w, parse(w, run.out)["w"], status=0, new=1, skipped=False, next_try=None)
+    run = w.run("--json", interval="1h")
+    result = parse(w, run.out)["w"]
+    need_members(w, result, status=0, kind="none", error=None, skipped=True, listed=0)
+    w.need(now + 3000 < result["next_try"] < now + 3700, "behind the interval", result, now)
+
+
 def other_options(w):
     for option in ("--status", "--print-pin", "--retry=x"):
         run = w.run("--json", option, "w")
@@ -161,6 +186,7 @@ CASES = [
     ("polling: new, seen, deleted, refused, dead", polled),
     ("a message that is refused and held", refused_message),
     ("--check and --dry-run", looked_at),
+    ("accounts that are left out", too_early),
     ("other options beside it", other_options),
     ("whatever the server says and titles hold", any_bytes),
     ("many accounts at once", many_at_once),
