@@ -113,14 +113,9 @@ static void refuse_unknown(struct parse *parse, unsigned line, bool top, const c
 }
 
 /* Behind `password =` and `proxy =` a word that makes no sense may be a part of the secret. */
-static bool is_behind_secret(const struct rctext *text, unsigned line)
+static bool is_behind_secret(struct str this)
 {
     static const char *const KEYS_OF_SECRETS[] = {"password", "proxy"};
-    struct str rest = str_of(text->data, text->size);
-    struct str this = str_until(&rest, '\n');
-    while (--line > 0 && rest.len > 0) {
-        this = str_until(&rest, '\n');
-    }
     for (; this.len > 0; this = str_of(this.ptr + 1, this.len - 1)) {
         for (size_t i = 0; i < sizeof KEYS_OF_SECRETS / sizeof KEYS_OF_SECRETS[0]; i++) {
             size_t len = strlen(KEYS_OF_SECRETS[i]);
@@ -152,10 +147,14 @@ static void on_error(cfg_t *cfg, const char *fmt, va_list args)
     unsigned line = (unsigned)cfg->line;
     bool named = quoted(words, word, sizeof word);
     struct str text = str_from(words);
-    if (is_behind_secret(&parse->files[parse->depth - 1], line)) {
+    struct str shown = rctext_line(&parse->files[parse->depth - 1], line);
+    if (is_behind_secret(shown)) {
         refuse(parse, line,
                "a word makes no sense here (it is not shown: this line holds a secret); quote the "
                "secret, and give each key a line of its own");
+    } else if (named && str_has_prefix(text, "no such option") && rctext_in_value(shown, word)) {
+        refuse(parse, line, "no such key: \"%s\"; if it belongs to the text before it, put quotes "
+               "around the whole", word);
     } else if (named && str_has_prefix(text, "no such option")) {
         refuse_unknown(parse, line, is_top(cfg), word);
     } else if (str_has_prefix(text, "no sub-section")) {

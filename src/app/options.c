@@ -44,7 +44,7 @@ static const struct option_row ROWS[] = {
     {"print-pin", no_argument, PRINT_PIN, "    --print-pin", "show the pin of an account's server"},
     {"discover", required_argument, DISCOVER, "    --discover ADDRESS",
      "ask the DNS for the server of an address"},
-    {"daemon", required_argument, 'd', "-d, --daemon SECONDS", "poll again and again, until TERM"},
+    {"daemon", required_argument, 'd', "-d, --daemon TIME", "poll again and again, until TERM"},
     {"logfile", required_argument, 'L', "-L, --logfile FILE", "append what is said to this file"},
     {"syslog", no_argument, SYSLOG, "    --syslog", "say it to syslog"},
     {"silent", no_argument, 's', "-s, --silent", "print errors only"},
@@ -321,7 +321,8 @@ static int check_together(const struct options *options, struct err *err)
         return err_set(err, ERR_USAGE, "--json goes with --check, --dry-run, or none of them");
     }
     if (options->mode == OPTIONS_PRINT_PIN && options->account_count == 0) {
-        return err_set(err, ERR_USAGE, "--print-pin needs the title of an account");
+        return err_set(err, ERR_USAGE, "--print-pin needs the title of an account of "
+                       "the run file behind it");
     }
     if (options->mode == OPTIONS_DISCOVER && options->account_count > 0) {
         return err_set(err, ERR_USAGE, "--discover takes one address, and no account");
@@ -352,7 +353,8 @@ int options_parse(struct options *options, int argc, char **argv, struct err *er
     int letter;
     while ((letter = getopt_long(argc, argv, LETTERS, longs, NULL)) != -1) {
         if (letter == ':') {
-            return err_set(err, ERR_USAGE, "--%s needs a value", name_of(optopt));
+            return err_set(err, ERR_USAGE, "--%s needs a value; see fetchpop --help",
+                           name_of(optopt));
         }
         if (letter == '?' && optopt != 0 && name_of(optopt)[0] != '?') {
             return err_set(err, ERR_USAGE, "--%s takes no value", name_of(optopt));

@@ -201,6 +201,9 @@ static int scan_string(struct scan *scan)
 static int scan_word(struct scan *scan)
 {
     char c = *scan->at;
+    if (scan->behind == BEHIND_STRING && c == ';') {
+        return refuse(scan, scan->line, "a ; behind a quote; remove it: no line needs one");
+    }
     if (scan->behind == BEHIND_STRING) {
         return refuse(scan, scan->line,
                       "a word right behind a quote; quote it all, with \\ before a quote inside");

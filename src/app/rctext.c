@@ -102,8 +102,9 @@ int rctext_read(struct rctext *text, const char *path, struct err *err)
         /* O_NONBLOCK: a FIFO must not hold us before we could see that it is one. */
         fd = file_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
         if (fd < 0) {
-            err_set(err, ERR_CONFIG, "%s: %s; check the path of the run file", path,
-                    strerror(errno));
+            err_set(err, ERR_CONFIG, "%s: %s; check %s", path, strerror(errno),
+                    errno == EACCES ? "who owns the run file, its permissions and its folder's"
+                                    : "the path of the run file");
             rctext_free(text);
             return -1;
         }
@@ -134,6 +135,29 @@ int rctext_from(struct rctext *text, const char *name, const char *bytes, size_t
         return -1;
     }
     return 0;
+}
+
+struct str rctext_line(const struct rctext *text, unsigned number)
+{
+    struct str rest = str_of(text->data, text->size);
+    struct str line = str_until(&rest, '\n');
+    while (--number > 0 && rest.len > 0) {
+        line = str_until(&rest, '\n');
+    }
+    return line;
+}
+
+bool rctext_in_value(struct str line, const char *word)
+{
+    str_until(&line, '=');
+    for (struct str left = str_trim(line); left.len > 0; left = str_trim(left)) {
+        struct str this = str_word(&left);
+        struct str behind = str_trim(left);
+        if (str_is(this, word)) {
+            return behind.len == 0 || strchr("=+{(", behind.ptr[0]) == NULL;
+        }
+    }
+    return false;
 }
 
 void rctext_free(struct rctext *text)

@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "base/str.h"
 
 #define RCTEXT_MAX (1024 * 1024) /* octets of one file */
 
@@ -39,6 +40,14 @@ int rctext_read(struct rctext *text, const char *path, struct err *err);
 /* The same for bytes that are in memory already (copied). */
 int rctext_from(struct rctext *text, const char *name, const char *bytes, size_t size,
                 struct err *err);
+
+/* The line of this number (1: the first) without its end; the last one if there are fewer. It lives
+ * as long as the text. */
+struct str rctext_line(const struct rctext *text, unsigned number);
+
+/* Does the word stand behind a `key =` of the line, and is it no `word =` itself? Then it may be a
+ * part of a value without quotes. */
+bool rctext_in_value(struct str line, const char *word);
 
 /* Wipes and frees. */
 void rctext_free(struct rctext *text);

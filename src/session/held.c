@@ -25,9 +25,10 @@ static void describe(const struct journal *journal, uint32_t id, const struct lo
         str_unescape(facts.words, reason, sizeof reason, &len) < 0)
         len = 0;
     strftime(date, sizeof date, "%Y-%m-%d %H:%M", localtime_r(&since, &tm));
-    snprintf(out, cap, "%s: UIDL %s, seen first %s, %u tries: %s",
+    snprintf(out, cap, "%s: UIDL %s, seen first %s, %u %s: %s",
              entry->state == JOURNAL_HELD ? "held" : "failing",
              log_quote(log, journal_uidl(journal, id, room), uidl), date, entry->tries,
+             entry->tries == 1 ? "try" : "tries",
              log_quote(log, str_of(reason, len), shown));
 }
 

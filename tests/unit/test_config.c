@@ -210,6 +210,11 @@ static void test_grammar(void)
     refused("a key from elsewhere", "account a {\n passwordeval = s }", 2, "password_command");
     refused("a key outside", "user = u\n", 1, "belongs inside an account");
     refused("a key inside", "account a { jobs = 1 }\n", 1, "belongs at the top level");
+    refused("a text without quotes", "account a {\n mda = procmail -d bob\n}", 2,
+            "\"-d\"; if it belongs to the text before it, put quotes around the whole");
+    refused("a near key behind one", "account a {\n port = 3 usr = x\n}", 2, "did you mean user?");
+    refused("a far key behind one", "account a {\n port = 3 zzz=x\n}", 2, "lists them");
+    refused("a far key in a section", "account a { zzz = x }", 1, "lists them");
     refused("a section misspelt", "acount a { }\n", 1, "did you mean account?");
     refused("no title", "account {\n}\n", 1, "needs a title");
     refused("no =", "account a {\n port 3\n}", 2, "= is missing behind port");
@@ -240,6 +245,7 @@ static void test_scan(void)
     refused_setting("password = \"abc", "without its end");
     refused_setting("password = 'abc", "without its end");
     refused_setting("password = \"ab\"cd\"", "right behind a quote");
+    refused_setting("password = \"ab\";", "a ; behind a quote");
     refused_setting("password = ab\"cd", "inside a word");
     refused_setting("password = 'it''s'", "inside a word");
     refused_setting("password = \"a\\d\"", "\\d means nothing");

@@ -149,7 +149,7 @@ static void test_modes(void)
     refused("--status --retry x", "only one of");
     refused("--print-pin --check a", "only one of");
     refused("--discover a@b --status", "only one of");
-    refused("--print-pin", "needs the title of an account");
+    refused("--print-pin", "needs the title of an account of the run file behind it");
     refused("--discover a@b home", "takes one address, and no account");
     refused("--discover", "needs a value");
 }
@@ -184,7 +184,7 @@ static void test_refused(void)
     refused("--logfile=", "--logfile needs the path");
     refused("--check=3", "--check takes no value");
     refused("-B", "--fetchlimit needs a value");
-    refused("--mda", "--mda needs a value");
+    refused("--mda", "--mda needs a value; see fetchpop --help");
     refused("--fetchmailrc", "--rcfile needs a value");
     refused("-B 0", "--fetchlimit takes a number");
     refused("-B x", "not \"x\"");
