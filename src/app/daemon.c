@@ -1,5 +1,6 @@
 #include "app/daemon.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,6 +73,18 @@ static void reload(struct daemon *daemon)
     notify_ready(&daemon->notify);
 }
 
+/* Else a terminal and a log file would be empty until there is news. */
+static void tell_begin(const struct daemon *daemon)
+{
+    char text[100];
+    int64_t every = daemon->job->options->daemon;
+    int64_t unit = every % 3600 == 0 ? 3600 : every % 60 == 0 ? 60 : 1;
+    snprintf(text, sizeof text, "polls %zu account%s every %" PRId64 "%c; Ctrl-C or TERM ends it",
+             daemon->turns.count, daemon->turns.count == 1 ? "" : "s", every / unit,
+             unit == 3600 ? 'h' : unit == 60 ? 'm' : 's');
+    report_line(daemon->job->report, NULL, FP_LOG_NOTE, text);
+}
+
 /* --- the loop --------------------------------------------------------------------------------- */
 
 static void hear_signals(struct daemon *daemon)
@@ -123,6 +136,7 @@ void daemon_run(const struct daemon_job *job)
     notify_open(&daemon.notify);
     turns_init(&daemon.turns, job->options->daemon);
     take_roster(&daemon, job->roster);
+    tell_begin(&daemon);
     struct pool *pool = pool_new(&daemon.pool_job, &daemon.turns, job->report);
     loop(&daemon, pool);
     pool_free(pool);

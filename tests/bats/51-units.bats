@@ -77,6 +77,6 @@ polled() {
         [ -z "$stderr" ] || fail "$command"
         count=$((count + 1))
     done < <(sed -n 's/^ExecStart=.*\/fetchpop/fetchpop/p' "$T/units"/*.service &&
-        sed -n 's/^\*.* fetchpop$/fetchpop/p' "$UNITS/../fetchpop.cron")
+        sed -n 's/^\*.* \/.*\/fetchpop$/fetchpop/p' "$UNITS/../fetchpop.cron")
     [ "$count" -eq 4 ] || fail "not four commands"
 }

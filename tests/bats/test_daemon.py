@@ -506,6 +506,7 @@ def rotated(w):
         rc = write_rc(w, a.text(server.port))
         with Daemon(w, "-d", NEVER, "-f", rc, "-L", log, env={"TZ": "XXX-05:30"}) as d:
             w.need(wait(lambda: "] note: a: 1 new (" in read(log)), "a summary", read(log))
+            w.need("] note: polls 1 account every " in read(log).splitlines()[0], "it begins", read(log))
             w.need(os.stat(log).st_mode & 0o777 == 0o600, "private")
             os.rename(log, old)
             d.send(signal.SIGHUP)
