@@ -259,8 +259,9 @@ def pauses(w):
                        "failure %d" % count, d.said())
                 d.send(signal.SIGUSR1)
             w.need(wait(lambda: a.has("m1")), "now, and not after the pause", d.said())
-            w.need(d.said().count("\n") == 2 and "; next try not before " in d.said() and
-                   d.heard("a: reachable again after 3 failed runs"), "what was said", d.said())
+            w.need(d.heard("a: reachable again after 3 failed runs") and
+                   d.said().count("\n") == 2 and "; next try not before " in d.said(),
+                   "what was said", d.said())
             d.end()
 
 
@@ -506,7 +507,8 @@ def rotated(w):
         rc = write_rc(w, a.text(server.port))
         with Daemon(w, "-d", NEVER, "-f", rc, "-L", log, env={"TZ": "XXX-05:30"}) as d:
             w.need(wait(lambda: "] note: a: 1 new (" in read(log)), "a summary", read(log))
-            w.need("] note: polls 1 account every " in read(log).splitlines()[0], "it begins", read(log))
+            w.need("] note: polls 1 account every 24h" in read(log).splitlines()[0], "it begins",
+                   read(log))
             w.need(os.stat(log).st_mode & 0o777 == 0o600, "private")
             os.rename(log, old)
             d.send(signal.SIGHUP)
