@@ -119,7 +119,7 @@ enters() {
 
 wrong_password() {
     PASSWORD=not-it server_rc alice implicit "$@"
-    want 77
+    want 77 --force # one after the other, with the same password
     account_line
     [[ $stderr != *not-it* ]] || fail "the password is shown"
 }

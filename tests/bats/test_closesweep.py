@@ -65,7 +65,7 @@ class Point:
                 f.write(RC % (server.port, self.keep, self.maildir))
             env = {"HOME": self.top, "PATH": os.environ["PATH"], "LC_ALL": "C"}
             env.update((k, v) for k, v in os.environ.items() if k.endswith("SAN_OPTIONS"))
-            done = subprocess.run([self.program, "-f", rc], env=env, capture_output=True,
+            done = subprocess.run([self.program, "--force", "-f", rc], env=env, capture_output=True,
                                   stdin=subprocess.DEVNULL, timeout=60)
             server.settle(5)
         if server.faults:

@@ -115,13 +115,22 @@ class Conn(Steps, Pop3, threading.Thread):
         if self._buf:
             return True
         try:
-            if isinstance(self.sock, ssl.SSLSocket) and self.sock.pending():
-                return True
+            if isinstance(self.sock, ssl.SSLSocket):
+                return self._read_waiting()
             return bool(select.select([self.sock], [], [], 0)[0]) and \
-                (isinstance(self.sock, ssl.SSLSocket) or
-                 bool(self.sock.recv(1, socket.MSG_PEEK)))
+                bool(self.sock.recv(1, socket.MSG_PEEK))
         except (OSError, ValueError):
             return False
+
+    def _read_waiting(self):
+        """TLS cannot be peeked at, and what is there may be no more than its close_notify."""
+        patience = self.sock.gettimeout()
+        self.sock.settimeout(0)
+        try:
+            self._buf += self.sock.recv(4096)
+        finally:
+            self.sock.settimeout(patience)
+        return bool(self._buf)
 
     def hang_up(self, hard=False):
         try:
