@@ -235,10 +235,17 @@ void store_note(struct journal *journal, uint32_t id, enum record_verb verb)
     free(copy);
 }
 
+/* Whoever takes what was held releases it. Its reason is not in the line of a `take`, and without
+ * one that has passed it would be held for good. */
+unsigned store_before(unsigned state)
+{
+    return state == JOURNAL_HELD ? JOURNAL_FAILED : state;
+}
+
 void journal_take(struct journal *journal, uint32_t id, bool keep, struct str receipt)
 {
     struct journal_entry *entry = &journal->entries[id];
-    entry->before = entry->state;
+    entry->before = store_before(entry->state);
     entry->state = JOURNAL_TAKEN;
     entry->keep = keep;
     note(journal, id, RECORD_TAKE, receipt);

@@ -22,7 +22,7 @@ static void apply_state(struct journal_entry *entry, const struct record *record
     switch (record->verb) {
     case RECORD_TAKE:
         if (entry->state != JOURNAL_TAKEN)
-            entry->before = entry->state;
+            entry->before = store_before(entry->state);
         entry->state = JOURNAL_TAKEN;
         entry->keep = record->keep;
         break;

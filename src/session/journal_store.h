@@ -90,6 +90,9 @@ void store_note(struct journal *journal, uint32_t id, enum record_verb verb);
 /* The verb whose line brings a state back. */
 enum record_verb store_verb(unsigned state);
 
+/* What an entry of this state is again once it was taken and is dropped. */
+unsigned store_before(unsigned state);
+
 /* The index over UIDLs: of all entries, with room for so many more; one more entry; one less. */
 void index_make(struct journal *journal, uint32_t more);
 void index_add(struct journal *journal, uint32_t id);

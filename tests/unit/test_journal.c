@@ -149,6 +149,25 @@ static void test_take_over_done(void)
     journal_close(journal);
 }
 
+/* Held for its length, taken under another limit, and killed there: it is not held for good. */
+static void test_take_over_held(void)
+{
+    struct journal *journal = open_journal();
+    uint32_t id = add(journal, "was held", 10), now = add(journal, "is dropped", 10);
+    journal_hold(journal, id, "it is longer than max_size");
+    journal_hold(journal, now, "it is longer than max_size");
+    journal_take(journal, id, true, str_from("mda"));
+    journal_take(journal, now, true, str_from("mda"));
+    journal_drop(journal, now);
+    is_int(state(journal, "is dropped"), JOURNAL_FAILED, "what was taken is held no more");
+    sync_and_close(journal);
+    journal = open_journal();
+    is_int(state(journal, "is dropped"), JOURNAL_FAILED, "nor after the next open");
+    journal_drop(journal, find(journal, "was held"));
+    is_int(state(journal, "was held"), JOURNAL_FAILED, "nor when only recovery drops it");
+    sync_and_close(journal);
+}
+
 static void test_lock(void)
 {
     struct journal *journal = open_journal();
@@ -495,6 +514,7 @@ int main(void)
     path = xasprintf("%s/alice@pop.example.com-%s.journal", dir, mailbox);
     test_states();
     test_take_over_done();
+    test_take_over_held();
     test_lock();
     test_torn();
     test_damaged_line();
