@@ -291,8 +291,9 @@ void manners_end(struct manners *manners, const struct manners_end *end, struct 
         else
             failed(manners, end, err);
     }
-    if (poll)
-        (void)note_save(note); /* its loss costs nothing */
+    /* Its loss costs nothing, but where nobody can count, nothing is the first of its kind. */
+    if (poll && (note_save(note) < 0 || note->foreign))
+        manners->run->figures.quiet = false;
     note_free(note);
     manners->note = NULL;
 }

@@ -105,6 +105,26 @@ static void test_sequence(void)
        "an hour and a fifth for ever");
 }
 
+/* A note that cannot be written counts nothing: all is told. */
+static void test_no_note(void)
+{
+    begin("no note", "secret");
+    char *stem = journal_stem(account.server, account.user);
+    char *path = xasprintf("%s/%s.note", dir, stem), *fresh = xasprintf("%s.new", path);
+    ok(mkdir(path, 0700) == 0, "a folder in the place of a note");
+    poll_at(START, ERR_CLOSED, "gone");
+    ok(!figures.quiet, "the first failure is told");
+    ok(rmdir(path) == 0 && mkdir(fresh, 0700) == 0, "a folder where a note would be written");
+    poll_at(START, ERR_CLOSED, "gone");
+    ok(!figures.quiet, "and so it is there");
+    ok(rmdir(fresh) == 0, "it is gone");
+    poll_at(START, ERR_CLOSED, "gone");
+    ok(figures.quiet, "with a note it is not");
+    free(fresh);
+    free(path);
+    free(stem);
+}
+
 static void test_row(void)
 {
     begin("row", "secret");
@@ -400,7 +420,7 @@ static void remove_notes(void)
 {
     static const char *const users[] = {"row",  "here", "broken", "delay",    "secret",  "none",
                                         "kept", "stays", "unsaid", "interval", "nothing", "clock",
-                                        "attended"};
+                                        "attended", "no note"};
     for (size_t i = 0; i < sizeof users / sizeof users[0]; i++) {
         char *stem = journal_stem("pop.example.com", users[i]);
         char *path = xasprintf("%s/%s.note", dir, stem);
@@ -418,6 +438,7 @@ int main(void)
     setenv("TZ", "UTC", 1);
     test_sequence();
     test_row();
+    test_no_note();
     test_attended();
     test_here();
     test_broken_off();
