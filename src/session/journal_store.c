@@ -13,6 +13,7 @@
 #define OWN 0x80000000u /* at: the rest of it is the number of a fact; else an offset in the file */
 #define SIZE_LARGE UINT32_MAX /* or more: the facts know */
 #define NO_UIDL "%-"
+#define UIDL_ESCAPED ((size_t)3 * UIDL_MAX)
 #define BEFORE_UIDL 128 /* a line is never longer before its UIDL */
 
 void store_reserve(struct journal *journal, uint32_t count)
@@ -169,12 +170,14 @@ static bool is_end(char c)
     return c == ' ' || c == '\n';
 }
 
-/* Every line has its end. */
+/* A UIDL, escaped, as long as one at most: somebody may write over a file that is mapped. */
 static struct str word_in(struct window window)
 {
     const char *from = window.text.ptr + window.at;
-    size_t len = 0;
-    while (!is_end(from[len]))
+    size_t len = 0, max = window.text.len - window.at;
+    if (max > UIDL_ESCAPED)
+        max = UIDL_ESCAPED;
+    while (len < max && !is_end(from[len]))
         len++;
     return str_of(from, len);
 }

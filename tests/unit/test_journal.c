@@ -468,6 +468,30 @@ static void test_reach(void)
     journal_close(journal);
 }
 
+/* Somebody writes over the file while it is open: nonsense, but with an end. */
+static void test_written_over(void)
+{
+    struct journal *journal = open_journal();
+    uint32_t id = add(journal, "over", 10);
+    journal_fail(journal, id, "why");
+    sync_and_close(journal);
+    journal = open_journal();
+    id = find(journal, "over");
+    struct buf bytes = read_journal();
+    memset(bytes.data, 'x', bytes.len);
+    int fd = open(path, O_WRONLY);
+    if (fd < 0 || write(fd, bytes.data, bytes.len) != (ssize_t)bytes.len)
+        abort();
+    close(fd);
+    char room[JOURNAL_UIDL_ROOM];
+    ok(journal_uidl(journal, id, room).len < JOURNAL_UIDL_ROOM, "a UIDL is no longer than one");
+    journal_fail(journal, id, "why");
+    ok(journal_is_dirty(journal), "and what is written of it has its bounds");
+    journal_close(journal);
+    buf_free(&bytes);
+    unlink(path);
+}
+
 /* The index grows while what is in it is in no memory: UIDLs that are read again to be compared. */
 static void test_index_grows(void)
 {
@@ -526,6 +550,7 @@ int main(void)
     test_reach();
     test_junk();
     test_forgetting();
+    test_written_over();
     test_index_grows();
     test_read_only();
     char *command = xasprintf("%s/alice@pop.example.com-%s.lock", dir, mailbox);
