@@ -12,8 +12,8 @@
  * - `interval` of the account.
  *
  * Nobody looks on (cron): what may pass is told from the third run in a row on, and when it is
- * over; what stays is told at once, then once a day as long as it is the same. Where the note cannot
- * be written, all is told each time.
+ * over; what stays is told at once, then once a day as long as it is the same. Where no note can be
+ * written, all is told each time.
  */
 #ifndef FP_SESSION_MANNERS_H
 #define FP_SESSION_MANNERS_H
