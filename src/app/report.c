@@ -66,28 +66,6 @@ __attribute__((format(printf, 3, 4))) static void say(struct report *report, int
 
 /* --- words ------------------------------------------------------------------------------------ */
 
-char *report_size(uint64_t octets, char out[24])
-{
-    static const char *const UNITS[] = {"B", "kB", "MB", "GB", "TB"};
-    size_t unit = 0;
-    uint64_t tenths = octets * 10;
-    if (octets > UINT64_MAX / 10 - 500) {
-        tenths = octets / 100;
-        unit = 1;
-    }
-    while (tenths >= 10000 && unit < 4) {
-        /* Rounded once at the end would need the remainder; a tenth is no matter. */
-        tenths = (tenths + 500) / 1000;
-        unit++;
-    }
-    if (unit == 0 || tenths >= 100) {
-        snprintf(out, 24, "%" PRIu64 " %s", (tenths + 5) / 10, UNITS[unit]);
-    } else {
-        snprintf(out, 24, "%" PRIu64 ".%" PRIu64 " %s", tenths / 10, tenths % 10, UNITS[unit]);
-    }
-    return out;
-}
-
 __attribute__((format(printf, 3, 4))) static void add(char *line, size_t cap, const char *fmt, ...)
 {
     size_t at = strlen(line);
@@ -109,7 +87,7 @@ static void spell_poll(const struct session_figures *figures, char *line, size_t
     }
     if (figures->fetched > 0) {
         add(line, cap, "%" PRIu32 " new (%s)", figures->fetched,
-            report_size(figures->octets, size));
+            status_size(figures->octets, size));
     } else {
         add(line, cap, "no new mail");
     }
@@ -136,7 +114,7 @@ static void spell(const struct report *report, const struct session_figures *fig
         add(line, cap, "%" PRIu32 " new of %" PRIu32, figures->fresh, figures->listed);
     } else if (report->mode == SESSION_DRY_RUN) {
         add(line, cap, "would fetch %" PRIu32 " (%s) and delete %" PRIu32 " of %" PRIu32,
-            figures->planned, report_size(figures->octets_planned, size), figures->deleted,
+            figures->planned, status_size(figures->octets_planned, size), figures->deleted,
             figures->listed);
     } else {
         spell_poll(figures, line, cap);

@@ -80,7 +80,4 @@ void report_error(struct report *report, const char *title, const struct err *er
 /* Takes the status line away; the exit status of the run. */
 int report_end(struct report *report);
 
-/* "12 kB", "3.4 MB": 1 kB is 1000 octets. out holds 24. */
-char *report_size(uint64_t octets, char out[24]);
-
 #endif

@@ -5,10 +5,30 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "app/report.h"
-
 #define PART 64
 #define LEFT_MAX_S (100 * 3600) /* what is longer says nothing */
+
+char *status_size(uint64_t octets, char out[24])
+{
+    static const char *const UNITS[] = {"B", "kB", "MB", "GB", "TB"};
+    size_t unit = 0;
+    uint64_t tenths = octets * 10;
+    if (octets > UINT64_MAX / 10 - 500) {
+        tenths = octets / 100;
+        unit = 1;
+    }
+    while (tenths >= 10000 && unit < 4) {
+        /* Rounded once at the end would need the remainder; a tenth is no matter. */
+        tenths = (tenths + 500) / 1000;
+        unit++;
+    }
+    if (unit == 0 || tenths >= 100) {
+        snprintf(out, 24, "%" PRIu64 " %s", (tenths + 5) / 10, UNITS[unit]);
+    } else {
+        snprintf(out, 24, "%" PRIu64 ".%" PRIu64 " %s", tenths / 10, tenths % 10, UNITS[unit]);
+    }
+    return out;
+}
 
 /* Seconds; -1: nobody knows. While there are accounts whose mail nobody has counted, they are
  * taken to be like those that are done. What the server says of sizes may be nothing, or too
@@ -50,7 +70,7 @@ static bool add_messages(const struct status_facts *facts, size_t width, char *l
 static bool add_octets(const struct status_facts *facts, size_t width, char *line)
 {
     char size[24];
-    return add(line, width, report_size(facts->octets, size));
+    return add(line, width, status_size(facts->octets, size));
 }
 
 static bool add_rate(const struct status_facts *facts, size_t width, char *line)
@@ -60,7 +80,7 @@ static bool add_rate(const struct status_facts *facts, size_t width, char *line)
     double seconds = facts->fetch_ms > 0 ? (double)facts->fetch_ms / 1000 : 0.001;
     double rate = (double)facts->octets / seconds;
     uint64_t octets = rate < 1e18 ? (uint64_t)rate : UINT64_MAX;
-    snprintf(part, sizeof part, "%s/s", report_size(octets, size));
+    snprintf(part, sizeof part, "%s/s", status_size(octets, size));
     return add(line, width, part);
 }
 

@@ -20,4 +20,7 @@ struct status_facts {
  * `width` columns, the first of them cut if need be. line holds width + 1. */
 void status_spell(const struct status_facts *facts, size_t width, char *line);
 
+/* "12 kB", "3.4 MB": 1 kB is 1000 octets. Gives back out, which holds 24. */
+char *status_size(uint64_t octets, char out[24]);
+
 #endif
