@@ -221,6 +221,10 @@ static void note(struct journal *journal, uint32_t id, enum record_verb verb, st
     char escaped[STR_ESCAPED_MAX(UIDL_MAX)];
     struct record record = describe(journal, id, verb, escaped);
     record.words = words;
+    if (journal->out.len > OUT_MAX - JOURNAL_LINE_MAX) { /* half a line would pass for a whole one */
+        journal->broken = true;
+        return;
+    }
     size_t at = record_write(&record, &journal->out);
     journal->lines++;
     if (at != 0 && verb != RECORD_TAKE)
