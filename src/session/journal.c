@@ -221,7 +221,7 @@ static void note(struct journal *journal, uint32_t id, enum record_verb verb, st
     char escaped[STR_ESCAPED_MAX(UIDL_MAX)];
     struct record record = describe(journal, id, verb, escaped);
     record.words = words;
-    if (journal->out.len > OUT_MAX - JOURNAL_LINE_MAX) { /* half a line would pass for a whole one */
+    if (journal->out.len > OUT_MAX - JOURNAL_LINE_MAX) { /* half a line would pass for one */
         journal->broken = true;
         return;
     }
