@@ -53,14 +53,16 @@ int discover_read(struct discover_address *address, const char *text, struct err
     struct err why;
     *address = (struct discover_address){0};
     if (at == NULL || !is_local(str_of(text, (size_t)(at - text)))) {
-        return err_set(err, ERR_USAGE, "--discover takes an address such as alice@example.com");
+        err_set(err, ERR_USAGE, "--discover takes an address such as alice@example.com");
+        return -1;
     }
     char *domain = idn_ascii(at + 1, &why);
     if (domain == NULL || !is_domain(str_from(domain))) {
         free(domain);
-        return err_set(err, ERR_USAGE,
-                       "--discover takes an address such as alice@example.com; what stands behind "
-                       "the @ is no domain");
+        err_set(err, ERR_USAGE,
+                "--discover takes an address such as alice@example.com; what stands behind the @ "
+                "is no domain");
+        return -1;
     }
     address->whole = xstrdup(text);
     address->domain = domain;
