@@ -134,7 +134,7 @@ class Client:
 
     def __init__(self, program, the_lab, load):
         self.program, self.lab, self.load = program, the_lab, load
-        self.folder = f"{the_lab.top}/work/{load.name}-{self.name}"
+        self.folder = f"{the_lab.top}/runs/{load.name}-{self.name}"
         os.makedirs(self.folder, exist_ok=True)
         self.configure()
         self.fresh()

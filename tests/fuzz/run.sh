@@ -49,7 +49,7 @@ done
 status=0
 for target; do
     corpus=$top/tests/fuzz/corpus/fuzz_$target
-    work=$build/work/$target
+    work=$build/grown/$target
     found=$build/found/$target
     dict=$top/tests/fuzz/$target.dict
     mkdir -p "$corpus" "$work" "$found"
