@@ -27,11 +27,9 @@ struct app {
 /* Missing 0, 1 and 2 would be given to the next file that is opened. */
 static void fill_standard(void)
 {
-    for (int fd = 0; fd <= 2; fd++) {
-        if (fcntl(fd, F_GETFD) == -1) {
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
             (void)!open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY);
-        }
-    }
 }
 
 /* --- polling ---------------------------------------------------------------------------------- */
@@ -48,9 +46,8 @@ static void run_pool(struct app *app, enum worker_task task)
     struct roster *roster = &app->roster;
     struct turns turns;
     turns_init(&turns, 0);
-    for (size_t i = 0; i < roster->count; i++) {
+    for (size_t i = 0; i < roster->count; i++)
         turns_add(&turns, roster->accounts[i]);
-    }
     roster->count = 0;
     struct pool_job job = {
         .task = task,
@@ -93,11 +90,10 @@ static void show_status(struct app *app)
     for (size_t i = 0; i < roster->count; i++) {
         struct listing listing = {&app->report, roster->accounts[i]->title, 0};
         struct err err = {0};
-        if (session_status(roster->accounts[i], roster->state_dir, answer, &listing, &err) != 0) {
+        if (session_status(roster->accounts[i], roster->state_dir, answer, &listing, &err) < 0)
             report_error(&app->report, listing.title, &err);
-        } else if (listing.lines == 0 && !app->options.silent) {
+        else if (listing.lines == 0 && !app->options.silent)
             report_answer(&app->report, listing.title, "nothing failed, nothing held");
-        }
     }
 }
 
@@ -110,7 +106,7 @@ static void retry(struct app *app)
     for (size_t i = 0; i < roster->count; i++) {
         const char *title = roster->accounts[i]->title;
         unsigned released = 0;
-        if (session_retry(roster->accounts[i], roster->state_dir, uidl, &released, &err) != 0) {
+        if (session_retry(roster->accounts[i], roster->state_dir, uidl, &released, &err) < 0) {
             report_error(&app->report, title, &err);
         } else if (released > 0 && !app->options.silent) {
             char text[80];
@@ -130,11 +126,10 @@ static void retry(struct app *app)
 static void poll_accounts(struct app *app)
 {
     roster_find_secrets(&app->roster, NULL, &app->report);
-    if (app->options.daemon == 0) {
+    if (app->options.daemon == 0)
         run_pool(app, WORKER_POLL);
-    } else if (app->roster.count > 0 && !stop_asked()) {
+    else if (app->roster.count > 0 && !stop_asked())
         run_daemon(app);
-    }
 }
 
 static void act(struct app *app)
@@ -157,12 +152,10 @@ static void act(struct app *app)
 static int open_outlet(struct app *app, struct err *err)
 {
     const struct options *options = &app->options;
-    if (outlet_open(&app->outlet, options->log_file, options->syslog, err) != 0) {
+    if (outlet_open(&app->outlet, options->log_file, options->syslog, err) < 0)
         return -1;
-    }
-    if (outlet_is_open(&app->outlet)) {
+    if (outlet_is_open(&app->outlet))
         report_divert(&app->report, &app->outlet);
-    }
     return 0;
 }
 
@@ -172,10 +165,9 @@ static int run(struct app *app)
     report_begin(&app->report, session_mode(app->options.mode), app->options.silent,
                  app->options.verbose, 0);
     app->report.attended = app->report.attended || app->options.force;
-    if (app->options.json) {
+    if (app->options.json)
         report_json(&app->report);
-    }
-    if (open_outlet(app, &err) != 0 || roster_read(&app->roster, &app->options, &err) != 0) {
+    if (open_outlet(app, &err) < 0 || roster_read(&app->roster, &app->options, &err) < 0) {
         report_refusal(&app->report, &err);
     } else {
         app->report.total = app->roster.count;
@@ -190,7 +182,7 @@ static int run(struct app *app)
 static int print(void (*printer)(FILE *to))
 {
     printer(stdout);
-    if (fflush(stdout) != 0) {
+    if (fflush(stdout) < 0) {
         fputs("fetchpop: standard output did not take what was printed\n", stderr);
         return err_status(ERR_IO);
     }
@@ -201,9 +193,8 @@ static int print(void (*printer)(FILE *to))
 static int discover(const char *address)
 {
     struct err err;
-    if (discover_run(address, &err) == 0) {
+    if (discover_run(address, &err) == 0)
         return 0;
-    }
     fprintf(stderr, "fetchpop: %s\n", err.text);
     return err_status(err.kind);
 }
@@ -214,23 +205,19 @@ int app_run(int argc, char **argv)
     struct err err;
     fill_standard();
     umask(077);
-    if (options_parse(&app.options, argc, argv, &err) != 0) {
+    if (options_parse(&app.options, argc, argv, &err) < 0) {
         fprintf(stderr, "fetchpop: %s\n", err.text);
         return err_status(err.kind);
     }
-    if (app.options.mode == OPTIONS_HELP) {
+    if (app.options.mode == OPTIONS_HELP)
         return print(options_print_help);
-    }
-    if (app.options.mode == OPTIONS_VERSION) {
+    if (app.options.mode == OPTIONS_VERSION)
         return print(options_print_version);
-    }
-    if (app.options.mode == OPTIONS_DISCOVER) {
+    if (app.options.mode == OPTIONS_DISCOVER)
         return discover(app.options.discover);
-    }
     stop_install();
-    if (app.options.daemon > 0) {
+    if (app.options.daemon > 0)
         stop_listen();
-    }
     secrets_guard();
     return run(&app);
 }

@@ -18,7 +18,7 @@
 #include "base/xalloc.h"
 
 #define STREAM_BUFFER 4096 /* octets read at once */
-#define LEXER_STRING 4096 /* passwords are not longer */
+#define LEXER_STRING 4096  /* passwords are not longer */
 #define FILLER_LEAD "jobs = \""
 #define FILLER (sizeof FILLER_LEAD - 1 + LEXER_STRING + 2)
 
@@ -42,11 +42,9 @@ struct parse {
 
 static struct parse *find_parse(const cfg_t *cfg)
 {
-    for (const cfg_opt_t *opt = cfg->opts; opt->name != NULL; opt++) {
-        if (opt->type == CFGT_FUNC) {
+    for (const cfg_opt_t *opt = cfg->opts; opt->name != NULL; opt++)
+        if (opt->type == CFGT_FUNC)
             return (struct parse *)(void *)opt->simple_value.ptr;
-        }
-    }
     return NULL;
 }
 
@@ -60,9 +58,8 @@ static struct parse *parse_of(const cfg_t *cfg)
 __attribute__((format(printf, 3, 4))) static int refuse(struct parse *parse, unsigned line,
                                                         const char *fmt, ...)
 {
-    if (parse->err->kind != ERR_NONE) {
+    if (parse->err->kind != ERR_NONE)
         return -1;
-    }
     char words[600];
     va_list args;
     va_start(args, fmt);
@@ -82,9 +79,8 @@ static bool quoted(const char *words, char *out, size_t cap)
 {
     const char *from = strchr(words, '\'');
     const char *to = strrchr(words, '\'');
-    if (from == NULL || to == from || (size_t)(to - from) > cap) {
+    if (from == NULL || to == from || (size_t)(to - from) > cap)
         return false;
-    }
     size_t len = (size_t)(to - from) - 1;
     memcpy(out, from + 1, len);
     out[len] = '\0';
@@ -122,9 +118,8 @@ static bool is_behind_secret(struct str this)
             struct str behind = str_has_prefix_nocase(this, KEYS_OF_SECRETS[i])
                                     ? str_trim(str_of(this.ptr + len, this.len - len))
                                     : str_of(NULL, 0);
-            if (behind.len > 0 && (behind.ptr[0] == '=' || behind.ptr[0] == '+')) {
+            if (behind.len > 0 && (behind.ptr[0] == '=' || behind.ptr[0] == '+'))
                 return true;
-            }
         }
     }
     return false;
@@ -134,9 +129,8 @@ static bool is_behind_secret(struct str this)
 static void on_error(cfg_t *cfg, const char *fmt, va_list args)
 {
     struct parse *parse = find_parse(cfg);
-    if (parse == NULL || parse->depth == 0) {
+    if (parse == NULL || parse->depth == 0)
         return;
-    }
     char words[400];
     char word[120];
     /* The format is libconfuse's own. */
@@ -153,8 +147,10 @@ static void on_error(cfg_t *cfg, const char *fmt, va_list args)
                "a word makes no sense here (it is not shown: this line holds a secret); quote the "
                "secret, and give each key a line of its own");
     } else if (named && str_has_prefix(text, "no such option") && rctext_in_value(shown, word)) {
-        refuse(parse, line, "no such key: \"%s\"; if it belongs to the text before it, put quotes "
-               "around the whole", word);
+        refuse(parse, line,
+               "no such key: \"%s\"; if it belongs to the text before it, put quotes "
+               "around the whole",
+               word);
     } else if (named && str_has_prefix(text, "no such option")) {
         refuse_unknown(parse, line, is_top(cfg), word);
     } else if (str_has_prefix(text, "no sub-section")) {
@@ -175,11 +171,9 @@ static void on_error(cfg_t *cfg, const char *fmt, va_list args)
 
 static const char *keep_name(struct parse *parse, const char *name)
 {
-    for (size_t i = 0; i < parse->name_count; i++) {
-        if (strcmp(parse->names[i], name) == 0) {
+    for (size_t i = 0; i < parse->name_count; i++)
+        if (strcmp(parse->names[i], name) == 0)
             return parse->names[i];
-        }
-    }
     parse->names = xreallocarray(parse->names, parse->name_count + 1, sizeof *parse->names);
     parse->names[parse->name_count] = xstrdup(name);
     return parse->names[parse->name_count++];
@@ -188,9 +182,8 @@ static const char *keep_name(struct parse *parse, const char *name)
 /* libconfuse tells of a section by its first key, or by its end. */
 static int begin_section(struct parse *parse, cfg_t *cfg)
 {
-    if (parse->current != NULL) {
+    if (parse->current != NULL)
         return 0;
-    }
     struct rctext *file = &parse->files[parse->depth - 1];
     size_t *met = &parse->sections_met[parse->depth - 1];
     unsigned line = *met < file->section_count ? file->sections[*met] : (unsigned)cfg->line;
@@ -224,19 +217,16 @@ static int end_section(cfg_t *cfg, cfg_opt_t *opt)
     unsigned last = cfg_opt_size(opt) - 1;
     int result = begin_section(parse, cfg_opt_getnsec(opt, last));
     parse->current = NULL;
-    if (result == 0 && (opt->flags & CFGF_MULTI) != 0) {
+    if (result == 0 && (opt->flags & CFGF_MULTI) != 0)
         cfg_opt_rmnsec(opt, last);
-    }
     return result;
 }
 
 static bool belongs(const cfg_t *cfg, const cfg_opt_t *opt)
 {
-    for (const cfg_opt_t *own = cfg->opts; own->name != NULL; own++) {
-        if (own == opt) {
+    for (const cfg_opt_t *own = cfg->opts; own->name != NULL; own++)
+        if (own == opt)
             return true;
-        }
-    }
     return false;
 }
 
@@ -258,18 +248,15 @@ static int keep_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *resul
 {
     *(const char **)result = "";
     struct parse *parse = parse_of(cfg);
-    if (is_filler(value)) {
+    if (is_filler(value))
         return 0;
-    }
     unsigned line = (unsigned)cfg->line;
     bool top = is_top(cfg);
     /* A name such as account=work|port reaches into another section. */
-    if (!belongs(cfg, opt)) {
+    if (!belongs(cfg, opt))
         return refuse(parse, line, "a name with | in it is no key");
-    }
-    if (!top && begin_section(parse, cfg) != 0) {
+    if (!top && begin_section(parse, cfg) < 0)
         return -1;
-    }
     struct section *section = top ? &parse->top : parse->current;
     const struct rctext *file = &parse->files[parse->depth - 1];
     int key = settings_key(opt->name, top);
@@ -293,11 +280,9 @@ static int read_file(struct parse *parse, cfg_t *cfg, struct rctext *text);
 
 static bool is_open(const struct parse *parse, const struct rctext *text)
 {
-    for (size_t i = 0; i < parse->depth; i++) {
-        if (parse->files[i].device == text->device && parse->files[i].inode == text->inode) {
+    for (size_t i = 0; i < parse->depth; i++)
+        if (parse->files[i].device == text->device && parse->files[i].inode == text->inode)
             return true;
-        }
-    }
     return false;
 }
 
@@ -315,15 +300,12 @@ static int include(cfg_t *cfg, cfg_opt_t *opt, int argc, const char **argv)
     struct parse *parse = parse_of(cfg);
     unsigned line = (unsigned)cfg->line;
     (void)opt;
-    if (!is_top(cfg)) {
+    if (!is_top(cfg))
         return refuse(parse, line, "include belongs at the top level, outside of accounts");
-    }
-    if (argc != 1 || argv[0][0] == '\0') {
+    if (argc != 1 || argv[0][0] == '\0')
         return refuse(parse, line, "include takes one path: include(\"more\")");
-    }
-    if (parse->depth == CONFIG_INCLUDES) {
+    if (parse->depth == CONFIG_INCLUDES)
         return refuse(parse, line, "more than %d files inside each other", CONFIG_INCLUDES);
-    }
     const struct rctext *here = &parse->files[parse->depth - 1];
     char *folder = file_parent(here->is_input ? "" : here->name);
     char *path = file_expand(argv[0], strcmp(folder, ".") == 0 ? NULL : folder);
@@ -360,9 +342,8 @@ static size_t add_filler(char *to)
 static int parse_stream(cfg_t *cfg, char *bytes, size_t size)
 {
     FILE *stream = fmemopen(bytes, size, "r");
-    if (stream == NULL) {
+    if (stream == NULL)
         return -1;
-    }
     /* A buffer of stdio's own would keep a copy; with none it reads octet by octet. */
     char *buffer = xmalloc(STREAM_BUFFER);
     setvbuf(stream, buffer, _IOFBF, STREAM_BUFFER);
@@ -395,9 +376,8 @@ static int read_file(struct parse *parse, cfg_t *cfg, struct rctext *text)
     parse->sections_met[parse->depth] = 0;
     parse->files[parse->depth++] = *text;
     int result = run_parser(cfg, text);
-    if (result != 0) {
+    if (result != 0)
         refuse(parse, (unsigned)cfg->line, "this is no run file");
-    }
     rctext_free(&parse->files[--parse->depth]);
     free(cfg->filename);
     cfg->filename = outer_name;
@@ -498,17 +478,15 @@ static int check_twins(const struct parse *parse, const struct config *config, s
 static int convert_all(const struct parse *parse, struct config *config, struct err *err)
 {
     struct settings_top top;
-    if (settings_read_top(&parse->top, &top, err) != 0) {
+    if (settings_read_top(&parse->top, &top, err) < 0)
         return -1;
-    }
     config->jobs = top.jobs;
     config->max_per_server = top.max_per_server;
     config->state_dir = top.state_dir;
     config->accounts = xcalloc(parse->account_count, sizeof *config->accounts);
     for (size_t i = 0; i < parse->account_count; i++) {
-        if (settings_account(parse->accounts[i], parse->defaults, &config->accounts[i], err) != 0) {
+        if (settings_account(parse->accounts[i], parse->defaults, &config->accounts[i], err) < 0)
             return -1;
-        }
         config->count++;
         settings_clear(parse->accounts[i]); /* its place is still needed, its words are not */
     }
@@ -527,9 +505,8 @@ static void clear(struct parse *parse)
         free(parse->accounts[i]);
     }
     free(parse->accounts);
-    for (size_t i = 0; i < parse->name_count; i++) {
+    for (size_t i = 0; i < parse->name_count; i++)
         free(parse->names[i]);
-    }
     free(parse->names);
 }
 
@@ -541,18 +518,16 @@ static int make(struct config *config, struct rctext *text, struct err *err)
     *config = (struct config){0};
     err_clear(err);
     int result = parse_all(&parse, text);
-    if (result == 0) {
+    if (result == 0)
         result = convert_all(&parse, config, err);
-    }
     if (result == 0 && config->count == 0) {
         result = err_set(err, ERR_CONFIG,
                          "%s: has no account; fetchpoprc(5) begins with an example", name);
     }
     clear(&parse);
     free(name);
-    if (result != 0) {
+    if (result != 0)
         config_free(config);
-    }
 #ifdef __GLIBC__
     malloc_trim(0); /* libconfuse's tables are large, and workers inherit what is left */
 #endif
@@ -576,9 +551,8 @@ int config_parse(struct config *config, const char *name, const char *bytes, siz
 
 void config_free(struct config *config)
 {
-    for (size_t i = 0; i < config->count; i++) {
+    for (size_t i = 0; i < config->count; i++)
         account_free(config->accounts[i]);
-    }
     free(config->accounts);
     free(config->state_dir);
     *config = (struct config){0};

@@ -42,11 +42,9 @@ __attribute__((format(printf, 2, 3))) static int refuse(const struct take *take,
 
 static bool has_control(const char *text)
 {
-    for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++) {
-        if (*p < 0x20 || *p == 0x7f) {
+    for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++)
+        if (*p < 0x20 || *p == 0x7f)
             return true;
-        }
-    }
     return false;
 }
 
@@ -62,34 +60,29 @@ static int put(const struct take *take, char *owned)
 
 static int take_text(const struct take *take, const char *text)
 {
-    if (text[0] == '\0') {
+    if (text[0] == '\0')
         return refuse(take, "is empty; leave the key out instead");
-    }
-    if (has_control(text)) {
+    if (has_control(text))
         return refuse(take, "holds a control character or a line end");
-    }
     return put(take, xstrdup(text));
 }
 
 static int take_path(const struct take *take, const char *text)
 {
-    if (text[0] == '\0') {
+    if (text[0] == '\0')
         return refuse(take, "is empty; leave the key out instead");
-    }
     struct err why;
     char *path = settings_path(text, &why);
-    if (path == NULL) {
+    if (path == NULL)
         return refuse(take, ": %s", why.text);
-    }
     return put(take, path);
 }
 
 /* A command may have several lines. */
 static int take_command(const struct take *take, const char *text)
 {
-    if (str_trim(str_from(text)).len == 0) {
+    if (str_trim(str_from(text)).len == 0)
         return refuse(take, "is empty; leave the key out instead");
-    }
     return put(take, xstrdup(text));
 }
 
@@ -124,9 +117,8 @@ static int choose(const struct take *take, const char *text, int *value)
 static int take_choice(const struct take *take, const char *text)
 {
     int value;
-    if (choose(take, text, &value) != 0) {
+    if (choose(take, text, &value) < 0)
         return -1;
-    }
     memcpy(field(take), &value, sizeof value);
     return 0;
 }
@@ -134,9 +126,8 @@ static int take_choice(const struct take *take, const char *text)
 static int take_flag(const struct take *take, const char *text)
 {
     int value;
-    if (choose(take, text, &value) != 0) {
+    if (choose(take, text, &value) < 0)
         return -1;
-    }
     *(bool *)field(take) = value == 1;
     return 0;
 }
@@ -146,7 +137,7 @@ static int take_number(const struct take *take, const char *text)
     uint64_t number = 0;
     bool none = take->key->words != NULL && strcmp(text, take->key->words) == 0;
     if (!none &&
-        (str_number(str_from(text), take->key->high, &number) != 0 || number < take->key->low)) {
+        (str_number(str_from(text), take->key->high, &number) < 0 || number < take->key->low)) {
         return refuse(take, "is a number from %llu to %llu%s%s, not \"%.60s\"",
                       (unsigned long long)take->key->low, (unsigned long long)take->key->high,
                       take->key->words != NULL ? ", or " : "",
@@ -160,9 +151,8 @@ static int take_size(const struct take *take, const char *text)
 {
     uint64_t octets = 0;
     bool none = strcmp(text, "none") == 0;
-    if (!none && (str_size(str_from(text), &octets) != 0 || octets == 0)) {
+    if (!none && (str_size(str_from(text), &octets) < 0 || octets == 0))
         return refuse(take, "is a size such as 500K, 20M or 1G, or none, not \"%.60s\"", text);
-    }
     *(uint64_t *)field(take) = octets;
     return 0;
 }
@@ -202,9 +192,8 @@ static int take_proxy(const struct take *take, const char *text)
     struct account *account = take->target;
     struct place_proxy proxy;
     struct err why;
-    if (place_proxy(text, &proxy, &why) != 0) {
+    if (place_proxy(text, &proxy, &why) < 0)
         return refuse(take, "%s", why.text);
-    }
     free(account->proxy_user);
     account->proxy_user = proxy.user;
     account->proxy_port = proxy.port;
@@ -216,15 +205,12 @@ static int take_proxy(const struct take *take, const char *text)
 static int take_password(const struct take *take, const char *text)
 {
     struct account *account = take->target;
-    if (text[0] == '\0') {
+    if (text[0] == '\0')
         return refuse(take, "is empty; leave the key out to be asked");
-    }
-    if (strpbrk(text, "\r\n") != NULL) {
+    if (strpbrk(text, "\r\n") != NULL)
         return refuse(take, "holds a line end");
-    }
-    if (secret_set(&account->password, str_from(text)) != 0) {
+    if (secret_set(&account->password, str_from(text)) < 0)
         return refuse(take, "is too long");
-    }
     return 0;
 }
 
@@ -232,9 +218,8 @@ static int take_keep(const struct take *take, const char *text)
 {
     struct account *account = take->target;
     account->keep = ACCOUNT_KEEP;
-    if (strcmp(text, "yes") == 0) {
+    if (strcmp(text, "yes") == 0)
         return 0;
-    }
     if (strcmp(text, "no") == 0) {
         account->keep = ACCOUNT_NOKEEP;
         return 0;
@@ -246,9 +231,8 @@ static int take_keep(const struct take *take, const char *text)
         return refuse(take, "is yes, no or a duration such as 30d, with its unit, not \"%.60s\"",
                       text);
     }
-    if (str_duration(str_from(text), &account->keep_seconds) != 0 || account->keep_seconds <= 0) {
+    if (str_duration(str_from(text), &account->keep_seconds) != 0 || account->keep_seconds <= 0)
         return refuse(take, "is yes, no or a duration such as 30d, not \"%.60s\"", text);
-    }
     return 0;
 }
 
@@ -257,24 +241,20 @@ static int take_target(const struct take *take, const char *text)
     struct account *account = take->target;
     if (strcmp(take->key->name, "mda") == 0) {
         struct err why;
-        if (settings_check_mda(text, &why) != 0) {
+        if (settings_check_mda(text, &why) < 0)
             return refuse(take, ": %s", why.text);
-        }
         account->target = ACCOUNT_MDA;
         return take_command(take, text);
     }
-    if (take_path(take, text) != 0) {
+    if (take_path(take, text) < 0)
         return -1;
-    }
     bool mbox = strcmp(take->key->name, "mbox") == 0;
     account->target = mbox ? ACCOUNT_MBOX : ACCOUNT_MAILDIR;
     size_t len = strlen(account->where);
-    if (mbox && account->where[len - 1] == '/') {
+    if (mbox && account->where[len - 1] == '/')
         return refuse(take, "is a file; a folder is maildir = \"%.60s\"", text);
-    }
-    while (len > 1 && account->where[len - 1] == '/') {
+    while (len > 1 && account->where[len - 1] == '/')
         account->where[--len] = '\0';
-    }
     return 0;
 }
 
@@ -283,11 +263,9 @@ static int take_list(const struct take *take, bool (*good)(const char *item), co
 {
     const struct setting *setting = take->setting;
     const char *item = NULL;
-    while ((item = settings_next(setting, item)) != NULL) {
-        if (!good(item)) {
+    while ((item = settings_next(setting, item)) != NULL)
+        if (!good(item))
             return refuse(take, "is %s, not \"%.80s\"", want, has_control(item) ? "?" : item);
-        }
-    }
     char **list = xcalloc(setting->count + 1, sizeof *list);
     for (size_t i = 0; i < setting->count; i++) {
         item = settings_next(setting, item);
@@ -306,14 +284,12 @@ static int take_auth(const struct take *take, const char *text)
 {
     char want[500];
     (void)text;
-    snprintf(want, sizeof want,
-             "a name, or a list such as { \"scram-sha-256\", \"plain\" }, of %s", method_names());
+    snprintf(want, sizeof want, "a name, or a list such as { \"scram-sha-256\", \"plain\" }, of %s",
+             method_names());
     const char *item = NULL;
-    while (take->setting->count > 1 && (item = settings_next(take->setting, item)) != NULL) {
-        if (str_is_nocase(str_from(item), "auto")) {
+    while (take->setting->count > 1 && (item = settings_next(take->setting, item)) != NULL)
+        if (str_is_nocase(str_from(item), "auto"))
             return refuse(take, "is auto alone, or a list without it");
-        }
-    }
     return take_list(take, is_method, want);
 }
 
@@ -321,16 +297,14 @@ static int take_auth(const struct take *take, const char *text)
 static bool is_pin(const char *item)
 {
     unsigned char digest[DIGEST_SIZE];
-    if (digest_unbase64(str_from(item), digest, sizeof digest) == DIGEST_SIZE) {
+    if (digest_unbase64(str_from(item), digest, sizeof digest) == DIGEST_SIZE)
         return true;
-    }
     size_t len = strlen(item);
     size_t digits = 0;
     for (size_t i = 0; i < len; i++) {
         bool colon = item[i] == ':' && digits % 2 == 0;
-        if (!colon && strchr("0123456789abcdefABCDEF", item[i]) == NULL) {
+        if (!colon && strchr("0123456789abcdefABCDEF", item[i]) == NULL)
             return false;
-        }
         digits += !colon;
     }
     return digits == 64;
@@ -428,9 +402,8 @@ char *settings_path(const char *path, struct err *err)
     char *home = file_expand("~", NULL);
     char *whole = file_expand(path, home);
     free(home);
-    if (whole[0] == '/') {
+    if (whole[0] == '/')
         return whole;
-    }
     free(whole);
     err_set(err, ERR_CONFIG,
             "the home folder is not known (HOME is not set); write the path in full");

@@ -41,12 +41,12 @@ static int read_again(struct daemon *daemon, struct err *err)
     const struct options *options = daemon->job->options;
     struct roster roster;
     if (options->run_file != NULL && strcmp(options->run_file, "-") == 0) {
-        return err_set(err, ERR_CONFIG, "the run file came from standard input, and cannot be read "
+        return err_set(err, ERR_CONFIG,
+                       "the run file came from standard input, and cannot be read "
                        "again");
     }
-    if (roster_read(&roster, options, err) != 0) {
+    if (roster_read(&roster, options, err) < 0)
         return -1;
-    }
     roster_find_secrets(&roster, &daemon->turns, daemon->job->report);
     take_roster(daemon, &roster);
     return 0;
@@ -57,11 +57,11 @@ static void reload(struct daemon *daemon)
     struct report *report = daemon->job->report;
     struct err err;
     notify_reloading(&daemon->notify);
-    if (outlet_reopen(daemon->job->outlet, &err) != 0) {
+    if (outlet_reopen(daemon->job->outlet, &err) < 0) {
         err_prefix(&err, "the old log file is kept");
         report_error(report, NULL, &err);
     }
-    if (read_again(daemon, &err) != 0) {
+    if (read_again(daemon, &err) < 0) {
         err_prefix(&err, "the old run file is kept");
         report_error(report, NULL, &err);
     } else {
@@ -81,7 +81,9 @@ static void tell_begin(const struct daemon *daemon)
     int64_t unit = every % 3600 == 0 ? 3600 : every % 60 == 0 ? 60 : 1;
     snprintf(text, sizeof text, "polls %zu account%s every %" PRId64 "%c; Ctrl-C or TERM ends it",
              daemon->turns.count, daemon->turns.count == 1 ? "" : "s", every / unit,
-             unit == 3600 ? 'h' : unit == 60 ? 'm' : 's');
+             unit == 3600 ? 'h'
+             : unit == 60 ? 'm'
+                          : 's');
     report_line(daemon->job->report, NULL, FP_LOG_NOTE, text);
 }
 
@@ -90,18 +92,15 @@ static void tell_begin(const struct daemon *daemon)
 static void hear_signals(struct daemon *daemon)
 {
     if (stop_asked()) {
-        if (!daemon->ending) {
+        if (!daemon->ending)
             notify_stopping(&daemon->notify);
-        }
         daemon->ending = true;
         return;
     }
-    if (stop_take_hup()) {
+    if (stop_take_hup())
         reload(daemon);
-    }
-    if (stop_take_usr1()) {
+    if (stop_take_usr1())
         turns_hurry(&daemon->turns, clock_ms());
-    }
 }
 
 static void tell_status(struct daemon *daemon)
@@ -109,8 +108,7 @@ static void tell_status(struct daemon *daemon)
     char text[NOTIFY_TEXT];
     size_t count = daemon->turns.count - daemon->turns.leaving;
     snprintf(text, sizeof text, "%s%zu account%s, %zu being polled",
-             daemon->ending ? "ending; " : "", count, count == 1 ? "" : "s",
-             daemon->turns.running);
+             daemon->ending ? "ending; " : "", count, count == 1 ? "" : "s", daemon->turns.running);
     notify_status(&daemon->notify, text);
 }
 
@@ -120,9 +118,8 @@ static void loop(struct daemon *daemon, struct pool *pool)
     notify_ready(&daemon->notify);
     for (;;) {
         hear_signals(daemon);
-        if (daemon->ending && pool_running(pool) == 0) {
+        if (daemon->ending && pool_running(pool) == 0)
             return;
-        }
         tell_status(daemon);
         notify_alive(&daemon->notify, clock_ms());
         pool_step(pool, daemon->notify.next);

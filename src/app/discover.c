@@ -27,9 +27,8 @@ static bool is_local(struct str local)
         char c = local.ptr[i];
         bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                      (unsigned char)c >= 0x80 || (c != '\0' && strchr(SIGNS, c) != NULL);
-        if (!plain) {
+        if (!plain)
             return false;
-        }
     }
     return local.len > 0 && local.len <= LOCAL_MAX && local.ptr[0] != '.' && local.ptr[0] != '-';
 }
@@ -39,9 +38,8 @@ static bool is_domain(struct str domain)
     for (size_t i = 0; i < domain.len; i++) {
         char c = domain.ptr[i];
         if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
-            c != '-' && c != '.') {
+            c != '-' && c != '.')
             return false;
-        }
     }
     return domain.len > 0 && domain.len <= DOMAIN_MAX && domain.ptr[0] != '.' &&
            domain.ptr[0] != '-' && domain.ptr[domain.len - 1] != '.';
@@ -83,9 +81,8 @@ static bool is_within(const char *host, const char *domain)
 {
     struct str name = str_from(host);
     struct str zone = str_from(domain);
-    if (name.len > zone.len && name.ptr[name.len - zone.len - 1] == '.') {
+    if (name.len > zone.len && name.ptr[name.len - zone.len - 1] == '.')
         name = str_of(name.ptr + name.len - zone.len, zone.len);
-    }
     return str_equal_nocase(name, zone);
 }
 
@@ -111,8 +108,7 @@ static void spell_command(const struct discover_address *address, struct buf *ou
     buf_addf(out,
              "    # Without password_command, fetchpop asks for the password.\n"
              "    # password_command = \"secret-tool lookup mail %s%s%s\"\n",
-             quotable ? "'" : "", quotable ? address->whole : address->domain,
-             quotable ? "'" : "");
+             quotable ? "'" : "", quotable ? address->whole : address->domain, quotable ? "'" : "");
 }
 
 void discover_spell(const struct discover_address *address, const struct srv_list *list,
@@ -167,9 +163,8 @@ static int find(const struct discover_address *address, struct srv_list *list, b
         *secure = false;
         found = look_up("_pop3", address->domain, list, &refused, err);
     }
-    if (found != 0) {
+    if (found != 0)
         return found < 0 ? -1 : 0;
-    }
     return err_set(err, ERR_HOST, "%s: its DNS %s; ask your provider for the server's name",
                    address->domain,
                    refused ? "says that there is no POP3 server"
@@ -181,9 +176,8 @@ int discover_run(const char *text, struct err *err)
     struct discover_address address;
     struct srv_list list;
     bool secure;
-    if (discover_read(&address, text, err) != 0) {
+    if (discover_read(&address, text, err) < 0)
         return -1;
-    }
     int result = find(&address, &list, &secure, err);
     if (result == 0) {
         struct buf out;

@@ -49,9 +49,8 @@ static void add_text(struct buf *out, const char *key, const char *text)
         return;
     }
     buf_addf(out, "\"");
-    for (struct str rest = str_from(text); rest.len > 0;) {
+    for (struct str rest = str_from(text); rest.len > 0;)
         add_character(out, take_character(&rest));
-    }
     buf_addf(out, "\"");
 }
 
@@ -73,19 +72,19 @@ void json_result(struct buf *out, const char *title, enum session_mode mode,
     buf_addf(out, ", \"kind\": \"%s\", ", err_word(kind));
     add_text(out, "error", text);
     add_number(out, "listed", figures->listed);
-    add_number(out, "new", done                     ? figures->fetched
-                           : mode == SESSION_CHECK ? figures->fresh
-                                                   : figures->planned);
+    add_number(out, "new",
+               done                    ? figures->fetched
+               : mode == SESSION_CHECK ? figures->fresh
+                                       : figures->planned);
     add_number(out, "octets", done ? figures->octets : figures->octets_planned);
     add_number(out, "seen", figures->seen);
     add_number(out, "deleted", figures->deleted);
     add_number(out, "failed", figures->failed);
     add_number(out, "held", figures->held);
     buf_addf(out, ", \"skipped\": %s", figures->skipped ? "true" : "false");
-    if (figures->next_try > 0) {
+    if (figures->next_try > 0)
         add_number(out, "next_try", (uint64_t)figures->next_try);
-    } else {
+    else
         buf_addf(out, ", \"next_try\": null");
-    }
     buf_addf(out, "}");
 }

@@ -34,17 +34,14 @@ static bool is_blank(char c)
 static int read_quoted(struct reader *reader)
 {
     for (reader->at++; reader->at < reader->end && *reader->at != '"'; reader->at++) {
-        if (*reader->at == '\\' && reader->at + 1 < reader->end) {
+        if (*reader->at == '\\' && reader->at + 1 < reader->end)
             reader->at++;
-        }
-        if (*reader->at == '\n') {
+        if (*reader->at == '\n')
             break;
-        }
         reader->word[reader->len++] = *reader->at;
     }
-    if (reader->at >= reader->end || *reader->at != '"') {
+    if (reader->at >= reader->end || *reader->at != '"')
         return refuse(reader, "a \" without its end on this line");
-    }
     reader->at++;
     return 1;
 }
@@ -58,16 +55,13 @@ static int read_word(struct reader *reader)
     }
     reader->len = 0;
     reader->word_line = reader->line;
-    if (reader->at == reader->end) {
+    if (reader->at == reader->end)
         return 0;
-    }
     reader->bare_comment = *reader->at == '#';
-    if (*reader->at == '"') {
+    if (*reader->at == '"')
         return read_quoted(reader);
-    }
-    while (reader->at < reader->end && !is_blank(*reader->at)) {
+    while (reader->at < reader->end && !is_blank(*reader->at))
         reader->word[reader->len++] = *reader->at++;
-    }
     return 1;
 }
 
@@ -78,9 +72,8 @@ static bool word_is(const struct reader *reader, const char *text)
 
 static void skip_line(struct reader *reader)
 {
-    while (reader->at < reader->end && *reader->at != '\n') {
+    while (reader->at < reader->end && *reader->at != '\n')
         reader->at++;
-    }
 }
 
 /* A macro ends at an empty line. */
@@ -88,31 +81,27 @@ static void skip_macro(struct reader *reader)
 {
     for (;;) {
         skip_line(reader);
-        if (reader->at == reader->end) {
+        if (reader->at == reader->end)
             return;
-        }
         reader->at++;
         reader->line++;
-        if (reader->at == reader->end || *reader->at == '\n') {
+        if (reader->at == reader->end || *reader->at == '\n')
             return;
-        }
     }
 }
 
 /* A keyword with a value: reads the value too. */
-static int read_pair(struct reader *reader, struct entry *entry, const char *host,
-                     const char *user, struct secret *password)
+static int read_pair(struct reader *reader, struct entry *entry, const char *host, const char *user,
+                     struct secret *password)
 {
     bool machine = word_is(reader, "machine");
     bool login = word_is(reader, "login");
     bool secret = word_is(reader, "password");
-    if (!machine && !login && !secret && !word_is(reader, "account")) {
+    if (!machine && !login && !secret && !word_is(reader, "account"))
         return refuse(reader, "neither machine, default, login, password, account nor macdef");
-    }
     int got = read_word(reader);
-    if (got <= 0) {
+    if (got <= 0)
         return got < 0 ? -1 : refuse(reader, "a value is missing at the end");
-    }
     struct str value = str_of(reader->word, reader->len);
     if (machine) {
         *entry = (struct entry){.ours = str_is_nocase(value, host)};
@@ -120,9 +109,8 @@ static int read_pair(struct reader *reader, struct entry *entry, const char *hos
         entry->login_differs = !str_is(value, user);
     } else if (secret && (entry->ours || entry->fallback)) {
         entry->has_password = true;
-        if (secret_set(password, value) != 0) {
+        if (secret_set(password, value) < 0)
             return refuse(reader, "the password is too long");
-        }
     }
     return 1;
 }
@@ -142,12 +130,10 @@ static bool begins(const struct reader *reader)
  * one for the host may still come. */
 static int close_entry(const struct entry *entry, struct secret *password, struct secret *fallback)
 {
-    if (!fits(entry)) {
+    if (!fits(entry))
         return 0;
-    }
-    if (entry->ours) {
+    if (entry->ours)
         return 1;
-    }
     if (fallback->data == NULL) {
         *fallback = *password; /* moved */
         *password = (struct secret){0};
@@ -166,9 +152,8 @@ static int search(struct reader *reader, const char *host, const char *user,
             skip_line(reader);
             continue;
         }
-        if (begins(reader) && close_entry(&entry, password, fallback) == 1) {
+        if (begins(reader) && close_entry(&entry, password, fallback) == 1)
             return 1;
-        }
         if (word_is(reader, "default")) {
             entry = (struct entry){.fallback = true};
         } else if (word_is(reader, "macdef")) {
@@ -184,14 +169,13 @@ static int search(struct reader *reader, const char *host, const char *user,
 int netrc_find(struct str text, const char *name, const char *host, const char *user,
                struct secret *password, struct err *err)
 {
-    struct reader reader = {.at = text.ptr, .end = text.ptr + text.len, .line = 1, .name = name,
-                            .err = err};
+    struct reader reader = {
+        .at = text.ptr, .end = text.ptr + text.len, .line = 1, .name = name, .err = err};
     reader.word = xmalloc(text.len + 1);
     struct secret fallback = {0};
     int result = search(&reader, host, user, password, &fallback);
-    if (result != 1) {
+    if (result != 1)
         secret_wipe(password);
-    }
     if (result == 0 && fallback.data != NULL) {
         *password = fallback; /* moved */
         result = 1;

@@ -18,15 +18,13 @@ static bool take_address(struct notify *notify, const char *name)
 {
     size_t len = strlen(name);
     bool known = name[0] == '/' || name[0] == '@';
-    if (!known || name[1] == '\0' || len >= sizeof notify->to.sun_path) {
+    if (!known || name[1] == '\0' || len >= sizeof notify->to.sun_path)
         return false;
-    }
     notify->to.sun_family = AF_UNIX;
     memcpy(notify->to.sun_path, name, len + 1);
     notify->to_len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len + (name[0] == '/'));
-    if (name[0] == '@') {
+    if (name[0] == '@')
         notify->to.sun_path[0] = '\0';
-    }
     return true;
 }
 
@@ -35,10 +33,9 @@ static bool take_address(struct notify *notify, const char *name)
 static void take_pulse(struct notify *notify, const char *usec, const char *pid)
 {
     uint64_t number;
-    if (pid != NULL && (str_number(str_from(pid), INT64_MAX, &number) != 0 ||
-                        number != (uint64_t)getpid())) {
+    if (pid != NULL &&
+        (str_number(str_from(pid), INT64_MAX, &number) < 0 || number != (uint64_t)getpid()))
         return;
-    }
     if (usec != NULL && str_number(str_from(usec), INT64_MAX, &number) == 0 && number >= 2000) {
         notify->pulse = (int64_t)(number / 2000);
         notify->next = clock_ms();
@@ -59,12 +56,10 @@ void notify_open(struct notify *notify)
 {
     *notify = (struct notify){.fd = -1, .next = CLOCK_NEVER};
     const char *name = getenv("NOTIFY_SOCKET");
-    if (name != NULL && take_address(notify, name)) {
+    if (name != NULL && take_address(notify, name))
         open_socket(notify);
-    }
-    if (notify->fd >= 0) {
+    if (notify->fd >= 0)
         take_pulse(notify, getenv("WATCHDOG_USEC"), getenv("WATCHDOG_PID"));
-    }
     unsetenv("NOTIFY_SOCKET");
     unsetenv("WATCHDOG_USEC");
     unsetenv("WATCHDOG_PID");

@@ -17,8 +17,8 @@ struct notify {
     int fd; /* -1: nobody listens */
     struct sockaddr_un to;
     socklen_t to_len;
-    int64_t pulse;     /* ms between two signs of life; 0: none are wanted */
-    int64_t next;      /* when the next one is due; CLOCK_NEVER: never */
+    int64_t pulse; /* ms between two signs of life; 0: none are wanted */
+    int64_t next;  /* when the next one is due; CLOCK_NEVER: never */
     char status[NOTIFY_TEXT];
 };
 

@@ -13,7 +13,17 @@
 
 /* Values of options without a letter. */
 enum {
-    DRY_RUN = 256, JSON, NO_FORK, FORCE, STATE_DIR, STATUS, RETRY, PRINT_PIN, DISCOVER, SYSLOG, HELP
+    DRY_RUN = 256,
+    JSON,
+    NO_FORK,
+    FORCE,
+    STATE_DIR,
+    STATUS,
+    RETRY,
+    PRINT_PIN,
+    DISCOVER,
+    SYSLOG,
+    HELP
 };
 
 struct option_row {
@@ -60,8 +70,8 @@ static const struct option_alias {
     int letter;
     int has_value;
 } ALIASES[] = {
-    {"fetchall", 'a', 0},    {"fetchmailrc", 'f', 1}, {"nodetach", 'N', 0},
-    {"uidl", 'U', 0},        {"quiet", 's', 0},
+    {"fetchall", 'a', 0}, {"fetchmailrc", 'f', 1}, {"nodetach", 'N', 0},
+    {"uidl", 'U', 0},     {"quiet", 's', 0},
 };
 
 static const struct {
@@ -88,13 +98,12 @@ static const struct {
 static void fill_long(struct option *longs)
 {
     size_t n = 0;
-    for (size_t i = 0; i < COUNT(ROWS); i++) {
+    for (size_t i = 0; i < COUNT(ROWS); i++)
         longs[n++] = (struct option){ROWS[i].name, ROWS[i].argument, NULL, ROWS[i].letter};
-    }
     for (size_t i = 0; i < COUNT(ALIASES); i++) {
-        longs[n++] = (struct option){ALIASES[i].name,
-                                     ALIASES[i].has_value ? required_argument : no_argument, NULL,
-                                     ALIASES[i].letter};
+        longs[n++] =
+            (struct option){ALIASES[i].name, ALIASES[i].has_value ? required_argument : no_argument,
+                            NULL, ALIASES[i].letter};
     }
     longs[n] = (struct option){0};
 }
@@ -105,7 +114,7 @@ static int read_count(const char *name, const char *text, unsigned max, unsigned
                       struct err *err)
 {
     uint64_t number;
-    if (str_number(str_from(text), max, &number) != 0 || number == 0) {
+    if (str_number(str_from(text), max, &number) < 0 || number == 0) {
         return err_set(err, ERR_USAGE, "%s takes a number from 1 to %u, not \"%.60s\"", name, max,
                        text);
     }
@@ -142,7 +151,7 @@ static int read_limit(struct options *options, const char *text, struct err *err
         options->max_size = 0;
         return 0;
     }
-    if (str_size(str_from(text), &options->max_size) != 0) {
+    if (str_size(str_from(text), &options->max_size) < 0) {
         return err_set(err, ERR_USAGE, "--limit takes a size such as 500K or 10M, not \"%.60s\"",
                        text);
     }
@@ -151,13 +160,11 @@ static int read_limit(struct options *options, const char *text, struct err *err
 
 static int read_mda(struct options *options, const char *text, struct err *err)
 {
-    if (str_trim(str_from(text)).len == 0) {
+    if (str_trim(str_from(text)).len == 0)
         return err_set(err, ERR_USAGE, "--mda needs a command");
-    }
     struct err why;
-    if (settings_check_mda(text, &why) != 0) {
+    if (settings_check_mda(text, &why) < 0)
         return err_set(err, ERR_USAGE, "--mda: %s", why.text);
-    }
     options->mda = text;
     return 0;
 }
@@ -165,7 +172,8 @@ static int read_mda(struct options *options, const char *text, struct err *err)
 static int set_mode(struct options *options, enum options_mode mode, struct err *err)
 {
     if (options->mode != OPTIONS_POLL && options->mode != mode) {
-        return err_set(err, ERR_USAGE, "only one of --check, --dry-run, --status, --retry, "
+        return err_set(err, ERR_USAGE,
+                       "only one of --check, --dry-run, --status, --retry, "
                        "--print-pin and --discover at a time");
     }
     options->mode = mode;
@@ -238,9 +246,8 @@ static bool *flag_of(struct options *options, int letter)
 
 static int take_option(struct options *options, int letter, const char *value, struct err *err)
 {
-    if (value != NULL) {
+    if (value != NULL)
         return take_value(options, letter, value, err);
-    }
     bool *flag = flag_of(options, letter);
     if (flag != NULL) {
         *flag = true;
@@ -265,26 +272,22 @@ static int take_option(struct options *options, int letter, const char *value, s
 /* getopt_long has said no; `word` is the argument that it was at. */
 static int refuse(int letter, const char *word, struct err *err)
 {
-    for (size_t i = 0; i < COUNT(RESERVED); i++) {
-        if (letter == RESERVED[i].letter) {
-            return err_set(err, ERR_USAGE, "-%c is reserved: %s", letter,
-                           RESERVED[i].why);
-        }
-    }
-    if (letter > 0x20 && letter < 0x7f) {
+    for (size_t i = 0; i < COUNT(RESERVED); i++)
+        if (letter == RESERVED[i].letter)
+            return err_set(err, ERR_USAGE, "-%c is reserved: %s", letter, RESERVED[i].why);
+    if (letter > 0x20 && letter < 0x7f)
         return err_set(err, ERR_USAGE, "no such option: -%c; see fetchpop --help", letter);
-    }
-    return err_set(err, ERR_USAGE, "no such option, or more than one begins so: %.60s; see "
-                   "fetchpop --help", word);
+    return err_set(err, ERR_USAGE,
+                   "no such option, or more than one begins so: %.60s; see "
+                   "fetchpop --help",
+                   word);
 }
 
 static const char *name_of(int letter)
 {
-    for (size_t i = 0; i < COUNT(ROWS); i++) {
-        if (ROWS[i].letter == letter) {
+    for (size_t i = 0; i < COUNT(ROWS); i++)
+        if (ROWS[i].letter == letter)
             return ROWS[i].name;
-        }
-    }
     return "?";
 }
 
@@ -292,17 +295,17 @@ static const char *name_of(int letter)
 static int check_daemon(const struct options *options, struct err *err)
 {
     if (options->mode != OPTIONS_POLL) {
-        return err_set(err, ERR_USAGE, "--daemon polls; it goes with none of --check, --dry-run, "
+        return err_set(err, ERR_USAGE,
+                       "--daemon polls; it goes with none of --check, --dry-run, "
                        "--status, --retry, --print-pin and --discover");
     }
-    if (options->no_fork) {
+    if (options->no_fork)
         return err_set(err, ERR_USAGE, "--daemon needs workers, --no-fork has none; give one");
-    }
-    if (options->force) {
+    if (options->force)
         return err_set(err, ERR_USAGE, "--force is for one poll; send USR1 to a daemon");
-    }
     if (options->all) {
-        return err_set(err, ERR_USAGE, "--all with --daemon would fetch everything again in each "
+        return err_set(err, ERR_USAGE,
+                       "--all with --daemon would fetch everything again in each "
                        "poll; give one");
     }
     return 0;
@@ -310,23 +313,20 @@ static int check_daemon(const struct options *options, struct err *err)
 
 static int check_together(const struct options *options, struct err *err)
 {
-    if (options->keep && options->no_keep) {
+    if (options->keep && options->no_keep)
         return err_set(err, ERR_USAGE, "--keep and --nokeep contradict each other; give one");
-    }
-    if (options->silent && options->verbose) {
+    if (options->silent && options->verbose)
         return err_set(err, ERR_USAGE, "--silent and --verbose contradict each other; give one");
-    }
     if (options->json && options->mode != OPTIONS_POLL && options->mode != OPTIONS_CHECK &&
-        options->mode != OPTIONS_DRY_RUN) {
+        options->mode != OPTIONS_DRY_RUN)
         return err_set(err, ERR_USAGE, "--json goes with --check, --dry-run, or none of them");
-    }
     if (options->mode == OPTIONS_PRINT_PIN && options->account_count == 0) {
-        return err_set(err, ERR_USAGE, "--print-pin needs the title of an account of "
+        return err_set(err, ERR_USAGE,
+                       "--print-pin needs the title of an account of "
                        "the run file behind it");
     }
-    if (options->mode == OPTIONS_DISCOVER && options->account_count > 0) {
+    if (options->mode == OPTIONS_DISCOVER && options->account_count > 0)
         return err_set(err, ERR_USAGE, "--discover takes one address, and no account");
-    }
     return options->daemon > 0 ? check_daemon(options, err) : 0;
 }
 
@@ -356,19 +356,16 @@ int options_parse(struct options *options, int argc, char **argv, struct err *er
             return err_set(err, ERR_USAGE, "--%s needs a value; see fetchpop --help",
                            name_of(optopt));
         }
-        if (letter == '?' && optopt != 0 && name_of(optopt)[0] != '?') {
+        if (letter == '?' && optopt != 0 && name_of(optopt)[0] != '?')
             return err_set(err, ERR_USAGE, "--%s takes no value", name_of(optopt));
-        }
-        if (letter == '?') {
+        if (letter == '?')
             return refuse(optopt, argv[optind - 1], err);
-        }
         if (letter == HELP || letter == 'V') {
             options->mode = letter == HELP ? OPTIONS_HELP : OPTIONS_VERSION;
             return 0;
         }
-        if (take_option(options, letter, optarg, err) != 0) {
+        if (take_option(options, letter, optarg, err) < 0)
             return -1;
-        }
     }
     options->accounts = argv + optind;
     options->account_count = (size_t)(argc - optind);
@@ -384,15 +381,12 @@ void options_apply(const struct options *options, struct account *account)
         account->keep = options->keep ? ACCOUNT_KEEP : ACCOUNT_NOKEEP;
         account->never_delete = options->keep;
     }
-    if (options->has_max_size) {
+    if (options->has_max_size)
         account->max_size = options->max_size;
-    }
-    if (options->max_messages > 0) {
+    if (options->max_messages > 0)
         account->max_messages = options->max_messages;
-    }
-    if (options->timeout > 0) {
+    if (options->timeout > 0)
         account->timeout = options->timeout;
-    }
     if (options->mda != NULL) {
         free(account->where);
         account->where = xstrdup(options->mda);
@@ -406,15 +400,15 @@ void options_print_help(FILE *to)
           "Fetches mail from POP3 servers, each message exactly once. Without a name: from all\n"
           "accounts of the run file that are enabled.\n\n",
           to);
-    for (size_t i = 0; i < COUNT(ROWS); i++) {
+    for (size_t i = 0; i < COUNT(ROWS); i++)
         fprintf(to, "  %-22s %s\n", ROWS[i].left, ROWS[i].help);
-    }
     fputs("\nThe manual is fetchpop(1); the run file is described in fetchpoprc(5).\n", to);
 }
 
 void options_print_version(FILE *to)
 {
-    fputs(PACKAGE_STRING "\n"
+    fputs(PACKAGE_STRING
+          "\n"
           "Copyright The fetchpop authors. ISC licence: use it as you like, without warranty.\n",
           to);
 }

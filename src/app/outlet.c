@@ -30,12 +30,10 @@ static const struct {
 static int check(const char *path, int fd, struct err *err)
 {
     struct stat info;
-    if (fstat(fd, &info) != 0) {
+    if (fstat(fd, &info) < 0)
         return err_errno(err, ERR_CREATE, errno, "%s", path);
-    }
-    if (!S_ISREG(info.st_mode)) {
+    if (!S_ISREG(info.st_mode))
         return err_set(err, ERR_CREATE, "%s: is no regular file; a log file is one", path);
-    }
     if (info.st_uid != geteuid()) {
         return err_set(err, ERR_CREATE,
                        "%s: belongs to somebody else (uid %lu); log to a file of your own", path,
@@ -54,17 +52,15 @@ static int open_file(const char *path, struct err *err)
     /* Not to wait for the reader of a FIFO; it makes no difference to a file. */
     int flags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK;
     int fd = file_open(path, flags, 0600);
-    if (fd < 0 && (errno == ELOOP || errno == EMLINK)) {
+    if (fd < 0 && (errno == ELOOP || errno == EMLINK))
         return err_set(err, ERR_CREATE, "%s: is a link; name the log file itself", path);
-    }
-    if (fd < 0 && errno == ENXIO) {
+    if (fd < 0 && errno == ENXIO)
         return err_set(err, ERR_CREATE, "%s: is no regular file; a log file is one", path);
-    }
     if (fd < 0) {
         return err_set(err, ERR_CREATE, "%s: %s; log to a file in a folder of your own", path,
                        strerror(errno));
     }
-    if (check(path, fd, err) != 0) {
+    if (check(path, fd, err) < 0) {
         close(fd);
         return -1;
     }
@@ -77,25 +73,21 @@ int outlet_open(struct outlet *outlet, const char *path, bool to_syslog, struct 
     if (path != NULL) {
         signal(SIGXFSZ, SIG_IGN); /* a file that may not grow costs lines, not us */
         outlet->fd = open_file(path, err);
-        if (outlet->fd < 0) {
+        if (outlet->fd < 0)
             return -1;
-        }
     }
-    if (to_syslog) {
+    if (to_syslog)
         openlog("fetchpop", LOG_PID, LOG_MAIL);
-    }
     return 0;
 }
 
 int outlet_reopen(struct outlet *outlet, struct err *err)
 {
-    if (outlet->path == NULL) {
+    if (outlet->path == NULL)
         return 0;
-    }
     int fd = open_file(outlet->path, err);
-    if (fd < 0) {
+    if (fd < 0)
         return -1;
-    }
     close(outlet->fd);
     outlet->fd = fd;
     outlet->torn = false;
@@ -156,10 +148,8 @@ static void to_file(struct outlet *outlet, enum log_level level, const char *tex
 
 void outlet_line(struct outlet *outlet, enum log_level level, const char *text)
 {
-    if (outlet->fd >= 0) {
+    if (outlet->fd >= 0)
         to_file(outlet, level, text);
-    }
-    if (outlet->syslog) {
+    if (outlet->syslog)
         syslog(LEVELS[level].priority, "%s", text);
-    }
 }

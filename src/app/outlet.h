@@ -17,7 +17,7 @@ struct outlet {
     const char *path; /* borrowed; NULL: no file */
     int fd;           /* -1: none */
     bool syslog;
-    bool torn;        /* the last line was cut short by a full disk */
+    bool torn; /* the last line was cut short by a full disk */
 };
 
 /* Appends to `path` (made with mode 0600 if it is missing; NULL: no file), and to syslog if asked.

@@ -14,9 +14,8 @@ static char *below_xdg(const char *variable, const char *otherwise, const char *
                        struct err *err)
 {
     const char *folder = getenv(variable);
-    if (folder != NULL && folder[0] == '/') {
+    if (folder != NULL && folder[0] == '/')
         return xasprintf("%s/%s", folder, name);
-    }
     char *path = xasprintf("%s/%s", otherwise, name);
     char *whole = settings_path(path, err);
     free(path);
@@ -31,13 +30,11 @@ static bool is_there(const char *path)
 char *paths_run_file(const char *given, struct err *err)
 {
     const char *named = given != NULL ? given : getenv("FETCHPOPRC");
-    if (named != NULL && named[0] != '\0') {
+    if (named != NULL && named[0] != '\0')
         return xstrdup(named);
-    }
     char *first = settings_path("~/.fetchpoprc", err);
-    if (first == NULL || is_there(first)) {
+    if (first == NULL || is_there(first))
         return first;
-    }
     char *second = below_xdg("XDG_CONFIG_HOME", "~/.config", "fetchpop/fetchpoprc", err);
     if (second == NULL || is_there(second)) {
         free(first);
@@ -69,8 +66,7 @@ char *paths_state(const char *given, const char *configured, struct err *err)
         }
         return path;
     }
-    if (configured != NULL) {
+    if (configured != NULL)
         return xstrdup(configured);
-    }
     return below_xdg("XDG_STATE_HOME", "~/.local/state", "fetchpop", err);
 }

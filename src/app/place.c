@@ -15,28 +15,26 @@
 
 static size_t last_of(struct str text, char wanted)
 {
-    for (size_t i = text.len; i > 0; i--) {
-        if (text.ptr[i - 1] == wanted) {
+    for (size_t i = text.len; i > 0; i--)
+        if (text.ptr[i - 1] == wanted)
             return i - 1;
-        }
-    }
     return NOWHERE;
 }
 
 static bool has_control(struct str text)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        if ((unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7f) {
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7f)
             return true;
-        }
-    }
     return false;
 }
 
 static int refuse(const char *want, struct str text, struct err *err)
 {
     return err_set(err, ERR_CONFIG, "is %s, not \"%.*s\"", want,
-                   has_control(text) ? 1 : text.len < 60 ? (int)text.len : 60,
+                   has_control(text) ? 1
+                   : text.len < 60   ? (int)text.len
+                                     : 60,
                    has_control(text) ? "?" : text.ptr);
 }
 
@@ -46,9 +44,8 @@ static bool is_host(struct str host)
 {
     for (size_t i = 0; i < host.len; i++) {
         unsigned char c = (unsigned char)host.ptr[i];
-        if (c <= 0x20 || c == 0x7f || strchr("/@\"'[]", c) != NULL) {
+        if (c <= 0x20 || c == 0x7f || strchr("/@\"'[]", c) != NULL)
             return false;
-        }
     }
     return true;
 }
@@ -93,8 +90,8 @@ int place_address(const char *text, struct err *err)
 {
     unsigned char address[16];
     if (inet_pton(AF_INET, text, address) != 1 && inet_pton(AF_INET6, text, address) != 1) {
-        return refuse("an address of this machine such as 192.0.2.7 or 2001:db8::7",
-                      str_from(text), err);
+        return refuse("an address of this machine such as 192.0.2.7 or 2001:db8::7", str_from(text),
+                      err);
     }
     return 0;
 }
@@ -103,9 +100,8 @@ int place_address(const char *text, struct err *err)
 
 static int hex_digit(char c)
 {
-    if (c >= '0' && c <= '9') {
+    if (c >= '0' && c <= '9')
         return c - '0';
-    }
     char small = (char)(c | 0x20);
     return small >= 'a' && small <= 'f' ? small - 'a' + 10 : -1;
 }
@@ -121,9 +117,8 @@ static size_t unescape(char *text, size_t len)
         }
         int high = i + 2 < len ? hex_digit(text[i + 1]) : -1;
         int low = high >= 0 ? hex_digit(text[i + 2]) : -1;
-        if (low < 0 || (high == 0 && low == 0)) {
+        if (low < 0 || (high == 0 && low == 0))
             return 0;
-        }
         text[to++] = (char)(high << 4 | low);
         i += 2;
     }
@@ -171,9 +166,8 @@ static int read_place(struct place_proxy *proxy, struct str place, struct err *e
 static int read_all(struct place_proxy *proxy, struct str rest, struct err *err)
 {
     size_t at = last_of(rest, '@');
-    if (at == NOWHERE) {
+    if (at == NOWHERE)
         return read_place(proxy, rest, err);
-    }
     char *login = xmemdup0(rest.ptr, at);
     int result = read_login(proxy, login, at, err);
     secret_wipe_bytes(login, at);
@@ -191,12 +185,10 @@ int place_proxy(const char *text, struct place_proxy *proxy, struct err *err)
                        "begins with socks5:// (names are always resolved by the proxy)");
     }
     rest = str_of(rest.ptr + sizeof SCHEME - 1, rest.len - (sizeof SCHEME - 1));
-    if (rest.len > 0 && rest.ptr[rest.len - 1] == '/') {
+    if (rest.len > 0 && rest.ptr[rest.len - 1] == '/')
         rest.len--;
-    }
-    if (read_all(proxy, rest, err) == 0) {
+    if (read_all(proxy, rest, err) == 0)
         return 0;
-    }
     free(proxy->host);
     free(proxy->user);
     secret_wipe(&proxy->password);

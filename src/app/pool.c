@@ -18,7 +18,7 @@
 #include "base/xalloc.h"
 #include "session/batch.h"
 
-#define LIMIT_KILL_S 5 /* a command that is out of time is asked to end, then killed */
+#define LIMIT_KILL_S 5   /* a command that is out of time is asked to end, then killed */
 #define LIMIT_EXTRA_S 60 /* beyond what is counted */
 #define END_MS 5000      /* from the end of its pipe to the end of the process */
 #define EVENTS_AT_ONCE 64
@@ -137,9 +137,8 @@ static void report_lost(struct pool *pool, struct turn *turn, const struct err *
 {
     int64_t now = clock_ms();
     if (err->kind != ERR_STOPPED) {
-        if (turn->lost_told != 0 && now - turn->lost_told < DAY_MS) {
+        if (turn->lost_told != 0 && now - turn->lost_told < DAY_MS)
             return;
-        }
         turn->lost_told = now;
     }
     report_result(pool->report, turn->account->title, &(struct session_figures){0}, err->kind,
@@ -161,11 +160,9 @@ static void send_event(void *ctx, const struct event *event)
 
 static void close_others(const struct pool *pool, const struct slot *own)
 {
-    for (size_t i = 0; i < pool->slot_count; i++) {
-        if (&pool->slots[i] != own && pool->slots[i].pid != 0 && pool->slots[i].fd >= 0) {
+    for (size_t i = 0; i < pool->slot_count; i++)
+        if (&pool->slots[i] != own && pool->slots[i].pid != 0 && pool->slots[i].fd >= 0)
             close(pool->slots[i].fd);
-        }
-    }
 }
 
 static void take_null_input(void)
@@ -184,9 +181,8 @@ static void run_child(const struct pool *pool, const struct slot *slot, struct t
     setpgid(0, 0);
 #ifdef __linux__
     prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != parent) {
+    if (getppid() != parent)
         _exit(err_status(ERR_STOPPED));
-    }
 #else
     (void)parent;
 #endif
@@ -206,11 +202,10 @@ static void run_child(const struct pool *pool, const struct slot *slot, struct t
 
 static int make_pipe(int fds[2])
 {
-    if (pipe(fds) != 0) {
+    if (pipe(fds) < 0)
         return -1;
-    }
-    if (fcntl(fds[0], F_SETFD, FD_CLOEXEC) != 0 || fcntl(fds[1], F_SETFD, FD_CLOEXEC) != 0 ||
-        fcntl(fds[0], F_SETFL, O_NONBLOCK) != 0) {
+    if (fcntl(fds[0], F_SETFD, FD_CLOEXEC) < 0 || fcntl(fds[1], F_SETFD, FD_CLOEXEC) < 0 ||
+        fcntl(fds[0], F_SETFL, O_NONBLOCK) < 0) {
         int why = errno;
         close(fds[0]);
         close(fds[1]);
@@ -223,11 +218,9 @@ static int make_pipe(int fds[2])
 static struct slot *free_slot(struct pool *pool)
 {
     size_t count = pool->slot_count;
-    for (size_t i = 0; i < count; i++) {
-        if (pool->slots[i].pid == 0) {
+    for (size_t i = 0; i < count; i++)
+        if (pool->slots[i].pid == 0)
             return &pool->slots[i];
-        }
-    }
     pool->slot_count = count == 0 ? 1 : count * 2;
     pool->slots = xreallocarray(pool->slots, pool->slot_count, sizeof *pool->slots);
     pool->waits = xreallocarray(pool->waits, pool->slot_count, sizeof *pool->waits);
@@ -239,9 +232,8 @@ static struct slot *free_slot(struct pool *pool)
 static int start(struct pool *pool, struct slot *slot, struct turn *turn)
 {
     int fds[2];
-    if (make_pipe(fds) != 0) {
+    if (make_pipe(fds) < 0)
         return -1;
-    }
     pid_t parent = getpid();
     pid_t pid = fork();
     if (pid == 0) {
@@ -295,16 +287,14 @@ static void start_due(struct pool *pool, int64_t now)
 {
     while (pool->running < pool->job->jobs && !pool->starved && !stop_asked()) {
         struct turn *turn = turns_due(pool->turns, now, has_room, pool);
-        if (turn == NULL) {
+        if (turn == NULL)
             return;
-        }
-        if (start(pool, free_slot(pool), turn) == 0) {
+        if (start(pool, free_slot(pool), turn) == 0)
             turns_begin(pool->turns, turn, now);
-        } else if (pool->running > 0) {
+        else if (pool->running > 0)
             pool->starved = true; /* again when one has ended */
-        } else {
+        else
             report_unborn(pool, turn, errno, now);
-        }
     }
 }
 
@@ -340,12 +330,10 @@ static void report_death(struct pool *pool, const struct slot *slot, int status)
 static void end_slot(struct pool *pool, struct slot *slot, int status)
 {
     /* A result is a result, even if the worker crashed while it cleaned up. */
-    if (!slot->has_result) {
+    if (!slot->has_result)
         report_death(pool, slot, status);
-    }
-    if (slot->fd >= 0) {
+    if (slot->fd >= 0)
         close(slot->fd);
-    }
     turns_end(pool->turns, slot->turn, clock_ms());
     slot->pid = 0;
     pool->running--;
@@ -370,9 +358,8 @@ static void read_slot(struct pool *pool, struct slot *slot)
             end_pipe(slot);
             return;
         }
-        if (n < 0) {
+        if (n < 0)
             return;
-        }
         slot->have += (size_t)n;
         if (slot->have == sizeof slot->event) {
             slot->have = 0;
@@ -386,27 +373,24 @@ static void reap(struct pool *pool)
 {
     for (size_t i = 0; i < pool->slot_count; i++) {
         struct slot *slot = &pool->slots[i];
-        if (slot->pid == 0) {
+        if (slot->pid == 0)
             continue;
-        }
         if (clock_left(slot->deadline) == 0) {
             slot->ending = slot->ending == ENDING_OF_ITSELF ? ENDING_LATE : slot->ending;
             slot->deadline = clock_in(END_MS);
             kill_worker(slot);
         }
         int status;
-        if (slot->fd < 0 && waitpid(slot->pid, &status, WNOHANG) == slot->pid) {
+        if (slot->fd < 0 && waitpid(slot->pid, &status, WNOHANG) == slot->pid)
             end_slot(pool, slot, status);
-        }
     }
 }
 
 static void pass_on_stop(struct pool *pool)
 {
     int count = stop_count() < 2 ? stop_count() : 2;
-    if (count == pool->stops) {
+    if (count == pool->stops)
         return;
-    }
     pool->stops = count;
     for (size_t i = 0; i < pool->slot_count; i++) {
         struct slot *slot = &pool->slots[i];
@@ -454,9 +438,8 @@ static int wait_ms(const struct pool *pool, int64_t until)
     int64_t ms = until == CLOCK_NEVER ? WAIT_MAX_MS : clock_left(until);
     for (size_t i = 0; i < pool->slot_count; i++) {
         const struct slot *slot = &pool->slots[i];
-        if (slot->pid == 0) {
+        if (slot->pid == 0)
             continue;
-        }
         /* Between the end of the pipe and the end of the process there is nothing to wait for. */
         int64_t left = slot->fd < 0 ? 1 : clock_left(slot->deadline);
         ms = left < ms ? left : ms;
@@ -471,31 +454,26 @@ static void wait_events(struct pool *pool, int64_t until)
         pool->waits[i] = (struct pollfd){.fd = slot->pid != 0 ? slot->fd : -1, .events = POLLIN};
     }
     int ms = wait_ms(pool, until);
-    if (stop_wait(pool->waits, (nfds_t)pool->slot_count, ms, &pool->before) <= 0) {
+    if (stop_wait(pool->waits, (nfds_t)pool->slot_count, ms, &pool->before) <= 0)
         return;
-    }
-    for (size_t i = 0; i < pool->slot_count; i++) {
-        if (pool->waits[i].fd >= 0 && pool->waits[i].revents != 0) {
+    for (size_t i = 0; i < pool->slot_count; i++)
+        if (pool->waits[i].fd >= 0 && pool->waits[i].revents != 0)
             read_slot(pool, &pool->slots[i]);
-        }
-    }
 }
 
 struct pool *pool_new(const struct pool_job *job, struct turns *turns, struct report *report)
 {
     struct pool *pool = xcalloc(1, sizeof *pool);
     *pool = (struct pool){.job = job, .turns = turns, .report = report};
-    if (!job->no_fork) {
+    if (!job->no_fork)
         stop_hold(&pool->before);
-    }
     return pool;
 }
 
 void pool_free(struct pool *pool)
 {
-    if (!pool->job->no_fork) {
+    if (!pool->job->no_fork)
         stop_release(&pool->before);
-    }
     free(pool->waits);
     free(pool->slots);
     free(pool);
@@ -543,13 +521,11 @@ static void report_rest(const struct turns *turns, struct report *report)
 void pool_run(const struct pool_job *job, struct turns *turns, struct report *report)
 {
     struct pool *pool = pool_new(job, turns, report);
-    while (pool->running > 0 || (turns->count > 0 && !stop_asked())) {
-        if (job->no_fork) {
+    while (pool->running > 0 || (turns->count > 0 && !stop_asked()))
+        if (job->no_fork)
             poll_in_place(pool, turns->first);
-        } else {
+        else
             pool_step(pool, CLOCK_NEVER);
-        }
-    }
     pool_free(pool);
     report_rest(turns, report);
 }

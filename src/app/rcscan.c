@@ -47,17 +47,15 @@ static int scan_comment(struct scan *scan)
         return refuse(scan, scan->line,
                       "# right behind a word; put the word in quotes, or a blank before a comment");
     }
-    while (scan->at < scan->end && *scan->at != '\n') {
+    while (scan->at < scan->end && *scan->at != '\n')
         *scan->at++ = ' ';
-    }
     return 0;
 }
 
 static int open_brace(struct scan *scan)
 {
-    if (scan->depth == DEPTH_MAX) {
+    if (scan->depth == DEPTH_MAX)
         return refuse(scan, scan->line, "too many braces inside each other; sections do not nest");
-    }
     struct rctext *text = scan->text;
     if (scan->depth == 0) {
         text->sections =
@@ -70,12 +68,10 @@ static int open_brace(struct scan *scan)
 
 static int close_brace(struct scan *scan)
 {
-    if (scan->depth == 0) {
+    if (scan->depth == 0)
         return refuse(scan, scan->line, "a } too many; remove it, or add its {");
-    }
-    if (scan->fresh && scan->depth > 1) {
+    if (scan->fresh && scan->depth > 1)
         return refuse(scan, scan->line, "an empty list; leave the key out instead");
-    }
     scan->depth--;
     return 0;
 }
@@ -87,15 +83,13 @@ static int check_variable(struct scan *scan)
     char *name = scan->at + 2;
     char *p = name;
     while (p < scan->end && (*p == '_' || (*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'z') ||
-                             (*p >= 'A' && *p <= 'Z'))) {
+                             (*p >= 'A' && *p <= 'Z')))
         p++;
-    }
     size_t len = (size_t)(p - name);
     char *stop = p;
     bool has_default = scan->end - p > 1 && p[0] == ':' && p[1] == '-';
-    while (has_default && stop < scan->end && strchr("}\"\\\n", *stop) == NULL) {
+    while (has_default && stop < scan->end && strchr("}\"\\\n", *stop) == NULL)
         stop++;
-    }
     if (len == 0 || len >= VARIABLE_MAX || stop >= scan->end || *stop != '}') {
         return refuse(scan, scan->line,
                       "${ in double quotes begins the name of a variable; use single quotes");
@@ -119,11 +113,9 @@ static bool is_nul(const char *p, const char *end)
     const char *digits = hex ? "0123456789abcdefABCDEF" : "01234567";
     unsigned limit = hex ? 2 : 3;
     unsigned n = 0;
-    for (p += hex; n < limit && p < end && memchr(digits, *p, strlen(digits)) != NULL; n++, p++) {
-        if (*p != '0') {
+    for (p += hex; n < limit && p < end && memchr(digits, *p, strlen(digits)) != NULL; n++, p++)
+        if (*p != '0')
             return false;
-        }
-    }
     return n > 0;
 }
 
@@ -147,41 +139,35 @@ static int scan_double(struct scan *scan, unsigned first)
 {
     while (scan->at < scan->end && *scan->at != '"') {
         int result = 0;
-        if (*scan->at == '\n') {
+        if (*scan->at == '\n')
             break;
-        }
-        if (*scan->at == '\\') {
+        if (*scan->at == '\\')
             result = scan_escape(scan);
-        } else if (*scan->at == '$' && next(scan) == '{') {
+        else if (*scan->at == '$' && next(scan) == '{')
             result = check_variable(scan);
-        } else {
+        else
             scan->at++;
-        }
-        if (result != 0) {
+        if (result != 0)
             return -1;
-        }
     }
-    if (scan->at >= scan->end || *scan->at != '"') {
+    if (scan->at >= scan->end || *scan->at != '"')
         return refuse(scan, first, "a \" without its end on this line; add it");
-    }
     return 0;
 }
 
 static int scan_single(struct scan *scan, unsigned first)
 {
     while (scan->at < scan->end && *scan->at != '\'') {
-        if (*scan->at == '\n') {
+        if (*scan->at == '\n')
             break;
-        }
         if (*scan->at == '\\') {
             scan->line += next(scan) == '\n';
             scan->at++;
         }
         scan->at += scan->at < scan->end;
     }
-    if (scan->at >= scan->end || *scan->at != '\'') {
+    if (scan->at >= scan->end || *scan->at != '\'')
         return refuse(scan, first, "a ' without its end on this line; add it");
-    }
     return 0;
 }
 
@@ -201,9 +187,8 @@ static int scan_string(struct scan *scan)
 static int scan_word(struct scan *scan)
 {
     char c = *scan->at;
-    if (scan->behind == BEHIND_STRING && c == ';') {
+    if (scan->behind == BEHIND_STRING && c == ';')
         return refuse(scan, scan->line, "a ; behind a quote; remove it: no line needs one");
-    }
     if (scan->behind == BEHIND_STRING) {
         return refuse(scan, scan->line,
                       "a word right behind a quote; quote it all, with \\ before a quote inside");
@@ -212,9 +197,8 @@ static int scan_word(struct scan *scan)
         return refuse(scan, scan->line,
                       "comments begin with #; a text with /%c in it goes in quotes", next(scan));
     }
-    if (c == '*' || c == '+' || c == '\\' || (c == '$' && next(scan) == '{')) {
+    if (c == '*' || c == '+' || c == '\\' || (c == '$' && next(scan) == '{'))
         return refuse(scan, scan->line, "%c outside quotes; put the text in quotes", c);
-    }
     if ((unsigned char)c < 0x20 || c == 0x7f) {
         return refuse(scan, scan->line, "a control character (0x%02x) outside quotes; remove it",
                       (unsigned char)c);
@@ -247,32 +231,26 @@ static int scan_one(struct scan *scan)
     char c = *scan->at;
     bool blank = strchr(" \t\r\n#}", c) != NULL;
     scan->fresh = scan->fresh && blank;
-    if (c == '#') {
+    if (c == '#')
         return scan_comment(scan);
-    }
-    if (c == '"' || c == '\'') {
+    if (c == '"' || c == '\'')
         return scan_string(scan);
-    }
-    if (strchr(" \t\n{}()=,", c) != NULL || (c == '\r' && next(scan) == '\n')) {
+    if (strchr(" \t\n{}()=,", c) != NULL || (c == '\r' && next(scan) == '\n'))
         return scan_gap(scan);
-    }
     return scan_word(scan);
 }
 
 static int check_bytes(const struct scan *scan)
 {
     const struct rctext *text = scan->text;
-    if (str_has_prefix(str_of(text->data, text->size), "\xef\xbb\xbf")) {
+    if (str_has_prefix(str_of(text->data, text->size), "\xef\xbb\xbf"))
         return refuse(scan, 1, "begins with a byte order mark; save it as UTF-8 without one");
-    }
     const char *nul = memchr(text->data, '\0', text->size);
-    if (nul == NULL) {
+    if (nul == NULL)
         return 0;
-    }
     unsigned line = 1;
-    for (const char *p = text->data; p < nul; p++) {
+    for (const char *p = text->data; p < nul; p++)
         line += *p == '\n';
-    }
     return refuse(scan, line, "a NUL octet; this is no text, or not in UTF-8");
 }
 
@@ -280,16 +258,12 @@ int rcscan_text(struct rctext *text, struct err *err)
 {
     struct scan scan = {.text = text, .at = text->data, .line = 1, .err = err};
     scan.end = text->data + text->size;
-    if (check_bytes(&scan) != 0) {
+    if (check_bytes(&scan) < 0)
         return -1;
-    }
-    while (scan.at < scan.end) {
-        if (scan_one(&scan) != 0) {
+    while (scan.at < scan.end)
+        if (scan_one(&scan) < 0)
             return -1;
-        }
-    }
-    if (scan.depth > 0) {
+    if (scan.depth > 0)
         return refuse(&scan, scan.opened[scan.depth - 1], "this { has no }; add it");
-    }
     return 0;
 }

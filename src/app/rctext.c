@@ -16,9 +16,8 @@
 /* ERR_CONFIG about the file as a whole. */
 static int check_kind(const char *name, const struct stat *info, struct err *err)
 {
-    if (S_ISDIR(info->st_mode)) {
+    if (S_ISDIR(info->st_mode))
         return err_set(err, ERR_CONFIG, "%s: is a folder, not a run file; name a file", name);
-    }
     if (!S_ISREG(info->st_mode)) {
         return err_set(err, ERR_CONFIG, "%s: is no regular file; `-f -` reads standard input",
                        name);
@@ -40,15 +39,12 @@ static int check_kind(const char *name, const struct stat *info, struct err *err
 static int check_file(struct rctext *text, int fd, struct err *err)
 {
     struct stat info;
-    if (fstat(fd, &info) != 0) {
+    if (fstat(fd, &info) < 0)
         return err_errno(err, ERR_CONFIG, errno, "%s", text->name);
-    }
-    if (!text->is_input && check_kind(text->name, &info, err) != 0) {
+    if (!text->is_input && check_kind(text->name, &info, err) < 0)
         return -1;
-    }
-    if (text->is_input && S_ISDIR(info.st_mode)) {
+    if (text->is_input && S_ISDIR(info.st_mode))
         return err_set(err, ERR_CONFIG, "%s: is a folder, not a run file; name a file", text->name);
-    }
     text->device = info.st_dev;
     text->inode = info.st_ino;
     text->others_read = S_ISREG(info.st_mode) && (info.st_mode & (S_IRGRP | S_IROTH)) != 0;
@@ -62,15 +58,12 @@ static int read_all(struct rctext *text, int fd, struct err *err)
     for (;;) {
         /* One octet more than allowed tells "full" from "too long". */
         ssize_t n = read(fd, text->data + text->size, RCTEXT_MAX + 1 - text->size);
-        if (n < 0 && errno == EINTR) {
+        if (n < 0 && errno == EINTR)
             continue;
-        }
-        if (n < 0) {
+        if (n < 0)
             return err_errno(err, ERR_CONFIG, errno, "%s", text->name);
-        }
-        if (n == 0) {
+        if (n == 0)
             return 0;
-        }
         text->size += (size_t)n;
         if (text->size > RCTEXT_MAX) {
             return err_set(err, ERR_CONFIG, "%s: is larger than 1 MB; that is no run file",
@@ -87,9 +80,8 @@ static int finish(struct rctext *text, struct err *err)
 
 static int load(struct rctext *text, int fd, struct err *err)
 {
-    if (check_file(text, fd, err) != 0 || read_all(text, fd, err) != 0) {
+    if (check_file(text, fd, err) < 0 || read_all(text, fd, err) < 0)
         return -1;
-    }
     return finish(text, err);
 }
 
@@ -110,12 +102,10 @@ int rctext_read(struct rctext *text, const char *path, struct err *err)
         }
     }
     int result = load(text, fd, err);
-    if (!text->is_input) {
+    if (!text->is_input)
         close(fd);
-    }
-    if (result != 0) {
+    if (result != 0)
         rctext_free(text);
-    }
     return result;
 }
 
@@ -130,7 +120,7 @@ int rctext_from(struct rctext *text, const char *name, const char *bytes, size_t
     text->data = xmalloc(RCTEXT_MAX + RCTEXT_PADDING);
     memcpy(text->data, bytes, size);
     text->size = size;
-    if (finish(text, err) != 0) {
+    if (finish(text, err) < 0) {
         rctext_free(text);
         return -1;
     }
@@ -141,9 +131,8 @@ struct str rctext_line(const struct rctext *text, unsigned number)
 {
     struct str rest = str_of(text->data, text->size);
     struct str line = str_until(&rest, '\n');
-    while (--number > 0 && rest.len > 0) {
+    while (--number > 0 && rest.len > 0)
         line = str_until(&rest, '\n');
-    }
     return line;
 }
 
@@ -153,18 +142,16 @@ bool rctext_in_value(struct str line, const char *word)
     for (struct str left = str_trim(line); left.len > 0; left = str_trim(left)) {
         struct str this = str_word(&left);
         struct str behind = str_trim(left);
-        if (str_is(this, word)) {
+        if (str_is(this, word))
             return behind.len == 0 || strchr("=+{(", behind.ptr[0]) == NULL;
-        }
     }
     return false;
 }
 
 void rctext_free(struct rctext *text)
 {
-    if (text->data != NULL) {
+    if (text->data != NULL)
         secret_wipe_bytes(text->data, text->size);
-    }
     free(text->data);
     free(text->name);
     free(text->sections);

@@ -22,11 +22,11 @@
 #define RCTEXT_PADDING (20 * 1024)
 
 struct rctext {
-    char *name;         /* for errors */
-    char *data;         /* size octets of text and the padding */
+    char *name; /* for errors */
+    char *data; /* size octets of text and the padding */
     size_t size;
-    bool others_read;   /* somebody else may read the file */
-    bool is_input;      /* standard input */
+    bool others_read; /* somebody else may read the file */
+    bool is_input;    /* standard input */
     dev_t device;
     ino_t inode;
     unsigned *sections; /* the line of each brace that opens a section, in order */

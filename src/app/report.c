@@ -46,9 +46,8 @@ static void put_line(struct report *report, int fd, const char *line, size_t siz
         put(STDOUT_FILENO, "\r\033[K", 4);
         report->shown = false;
     }
-    if (put(fd, line, size) != 0 && fd == STDOUT_FILENO) {
+    if (put(fd, line, size) < 0 && fd == STDOUT_FILENO)
         report->unwritten = true;
-    }
 }
 
 __attribute__((format(printf, 3, 4))) static void say(struct report *report, int fd,
@@ -98,11 +97,9 @@ static void spell_poll(const struct session_figures *figures, char *line, size_t
                  {figures->deleted, "deleted"},
                  {figures->failed, "failed"},
                  {figures->held, "held"}};
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        if (parts[i].count > 0) {
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        if (parts[i].count > 0)
             add(line, cap, ", %" PRIu32 " %s", parts[i].count, parts[i].what);
-        }
-    }
 }
 
 static void spell(const struct report *report, const struct session_figures *figures, char *line,
@@ -137,9 +134,8 @@ static void sum(struct session_figures *to, const struct session_figures *more)
 static size_t width(void)
 {
     struct winsize size;
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) {
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
         return 79;
-    }
     return size.ws_col - 1u < WIDTH_MAX ? size.ws_col - 1u : WIDTH_MAX;
 }
 
@@ -156,9 +152,8 @@ static void draw(struct report *report, const struct status_facts *facts)
 void report_progress(struct report *report, const struct session_figures *running, size_t known)
 {
     int64_t now = clock_ms();
-    if (!report->live || now - report->drawn < REDRAW_MS) {
+    if (!report->live || now - report->drawn < REDRAW_MS)
         return;
-    }
     struct session_figures all = report->ended;
     sum(&all, running);
     report->begun = report->begun == 0 ? now : report->begun;
@@ -193,8 +188,8 @@ void report_begin(struct report *report, enum session_mode mode, bool silent, bo
     bool looked_on = terminal || isatty(STDERR_FILENO) == 1;
     bool dumb = term == NULL || term[0] == '\0' || strcmp(term, "dumb") == 0;
     *report = (struct report){
-        .level = silent ? FP_LOG_ERROR
-                 : verbose ? FP_LOG_TRACE
+        .level = silent     ? FP_LOG_ERROR
+                 : verbose  ? FP_LOG_TRACE
                  : terminal ? FP_LOG_NOTE
                             : FP_LOG_WARNING,
         .mode = mode,
@@ -219,9 +214,8 @@ void report_divert(struct report *report, struct outlet *outlet)
     report->attended = true; /* a log is to hold all */
     report->summaries = !silent;
     report->news_only = report->mode == SESSION_POLL;
-    if (report->level == FP_LOG_WARNING) {
+    if (report->level == FP_LOG_WARNING)
         report->level = FP_LOG_NOTE;
-    }
 }
 
 void report_repeat(struct report *report)
@@ -241,9 +235,8 @@ static void to_outlet(struct report *report, const char *title, enum log_level l
 
 void report_line(struct report *report, const char *title, enum log_level level, const char *text)
 {
-    if (level > report->level) {
+    if (level > report->level)
         return;
-    }
     if (report->outlet != NULL) {
         to_outlet(report, title, level, text);
         return;
@@ -256,9 +249,8 @@ void report_line(struct report *report, const char *title, enum log_level level,
 void report_refusal(struct report *report, const struct err *err)
 {
     report_error(report, NULL, err);
-    if (report->outlet != NULL) {
+    if (report->outlet != NULL)
         say(report, STDERR_FILENO, "fetchpop: %s", err->text);
-    }
 }
 
 void report_answer(struct report *report, const char *title, const char *text)
@@ -282,16 +274,14 @@ static void summarise(struct report *report, const char *title,
     bool something = figures->fetched > 0 || figures->deleted > 0;
     bool went_well = kind == ERR_NONE || kind == ERR_MESSAGE;
     bool wanted = something || (went_well && !report->news_only);
-    if (!report->summaries || figures->skipped || !wanted) {
+    if (!report->summaries || figures->skipped || !wanted)
         return;
-    }
     char line[200];
     spell(report, figures, line, sizeof line);
-    if (report->outlet != NULL) {
+    if (report->outlet != NULL)
         to_outlet(report, title, FP_LOG_NOTE, line);
-    } else {
+    else
         report_answer(report, title, line);
-    }
 }
 
 static void tell_programs(struct report *report, const char *title,
@@ -318,12 +308,10 @@ void report_result(struct report *report, const char *title, const struct sessio
     report->status = err_worst(report->status, err_status(kind));
     report->any_fresh = report->any_fresh || figures->fresh > 0;
     /* Without words: they were said where it happened. */
-    if (kind != ERR_NONE && text[0] != '\0' && !figures->quiet) {
+    if (kind != ERR_NONE && text[0] != '\0' && !figures->quiet)
         report_line(report, title, FP_LOG_ERROR, text);
-    }
-    if (report->json) {
+    if (report->json)
         tell_programs(report, title, figures, kind, text);
-    }
     summarise(report, title, figures, kind);
 }
 
@@ -338,8 +326,7 @@ int report_end(struct report *report)
         err_set(&err, ERR_IO, "standard output did not take what was printed");
         report_error(report, NULL, &err);
     }
-    if (report->status == 0 && report->mode == SESSION_CHECK && !report->any_fresh) {
+    if (report->status == 0 && report->mode == SESSION_CHECK && !report->any_fresh)
         return 1;
-    }
     return report->status;
 }

@@ -22,19 +22,19 @@ struct report {
     struct outlet *outlet; /* borrowed; NULL: standard output and error */
     enum log_level level;
     enum session_mode mode;
-    bool json;          /* results alone on standard output, for programs */
-    bool attended;      /* somebody looks on: a terminal, or it was asked for */
-    bool summaries;     /* one line an account */
-    bool news_only;     /* but none where nothing has happened */
-    bool live;          /* the status line */
-    bool shown;         /* it is on the screen now */
-    int64_t begun;      /* clock_ms() of the first word of progress, 0: none yet */
-    int64_t started;    /* clock_ms() of the first figures, 0: none yet */
-    int64_t drawn;      /* when the status line was drawn last */
-    size_t total, done; /* accounts */
+    bool json;                    /* results alone on standard output, for programs */
+    bool attended;                /* somebody looks on: a terminal, or it was asked for */
+    bool summaries;               /* one line an account */
+    bool news_only;               /* but none where nothing has happened */
+    bool live;                    /* the status line */
+    bool shown;                   /* it is on the screen now */
+    int64_t begun;                /* clock_ms() of the first word of progress, 0: none yet */
+    int64_t started;              /* clock_ms() of the first figures, 0: none yet */
+    int64_t drawn;                /* when the status line was drawn last */
+    size_t total, done;           /* accounts */
     struct session_figures ended; /* sums over the accounts that are done */
-    bool any_fresh;     /* --check found something */
-    bool unwritten;     /* standard output did not take a line */
+    bool any_fresh;               /* --check found something */
+    bool unwritten;               /* standard output did not take a line */
     int status;
 };
 

@@ -16,11 +16,9 @@
 
 static struct account *find(const struct config *config, const char *title)
 {
-    for (size_t i = 0; i < config->count; i++) {
-        if (strcmp(config->accounts[i]->title, title) == 0) {
+    for (size_t i = 0; i < config->count; i++)
+        if (strcmp(config->accounts[i]->title, title) == 0)
             return config->accounts[i];
-        }
-    }
     return NULL;
 }
 
@@ -30,9 +28,8 @@ static int refuse_name(const struct config *config, const char *name, struct err
     buf_init(&names, NAMES_SHOWN);
     size_t i = 0;
     while (i < config->count &&
-           buf_addf(&names, "%s%s", i > 0 ? ", " : "", config->accounts[i]->title) == 0) {
+           buf_addf(&names, "%s%s", i > 0 ? ", " : "", config->accounts[i]->title) == 0)
         i++;
-    }
     err_set(err, ERR_USAGE, "no account \"%.80s\" in the run file; it has %.*s%s", name,
             (int)names.len, names.data != NULL ? names.data : "",
             i < config->count ? " and more" : "");
@@ -42,43 +39,35 @@ static int refuse_name(const struct config *config, const char *name, struct err
 
 static bool has(const struct roster *roster, const struct account *account)
 {
-    for (size_t i = 0; i < roster->count; i++) {
-        if (roster->accounts[i] == account) {
+    for (size_t i = 0; i < roster->count; i++)
+        if (roster->accounts[i] == account)
             return true;
-        }
-    }
     return false;
 }
 
-static int choose(struct roster *roster, const struct config *config,
-                  const struct options *options, struct err *err)
+static int choose(struct roster *roster, const struct config *config, const struct options *options,
+                  struct err *err)
 {
     roster->accounts = xcalloc(config->count, sizeof *roster->accounts);
     for (size_t i = 0; i < options->account_count; i++) {
         struct account *account = find(config, options->accounts[i]);
-        if (account == NULL) {
+        if (account == NULL)
             return refuse_name(config, options->accounts[i], err);
-        }
-        if (!has(roster, account)) {
+        if (!has(roster, account))
             roster->accounts[roster->count++] = account;
-        }
     }
-    for (size_t i = 0; options->account_count == 0 && i < config->count; i++) {
-        if (config->accounts[i]->enabled) {
+    for (size_t i = 0; options->account_count == 0 && i < config->count; i++)
+        if (config->accounts[i]->enabled)
             roster->accounts[roster->count++] = config->accounts[i];
-        }
-    }
     return 0;
 }
 
 /* The others are not needed any more, and their secrets least of all. */
 static void drop_others(struct config *config, const struct roster *roster)
 {
-    for (size_t i = 0; i < config->count; i++) {
-        if (!has(roster, config->accounts[i])) {
+    for (size_t i = 0; i < config->count; i++)
+        if (!has(roster, config->accounts[i]))
             account_free(config->accounts[i]);
-        }
-    }
     config->count = 0;
 }
 
@@ -88,16 +77,15 @@ static int fill(struct roster *roster, struct config *config, const struct optio
                 struct err *err)
 {
     char *state_dir = paths_state(options->state_dir, config->state_dir, err);
-    if (state_dir == NULL || choose(roster, config, options, err) != 0) {
+    if (state_dir == NULL || choose(roster, config, options, err) < 0) {
         free(state_dir);
         free(roster->accounts); /* config owns what is in it */
         *roster = (struct roster){0};
         return -1;
     }
     drop_others(config, roster);
-    for (size_t i = 0; i < roster->count; i++) {
+    for (size_t i = 0; i < roster->count; i++)
         options_apply(options, roster->accounts[i]);
-    }
     roster->jobs = options->jobs > 0 ? options->jobs : config->jobs;
     roster->max_per_server = config->max_per_server;
     roster->state_dir = state_dir;
@@ -120,9 +108,8 @@ int roster_read(struct roster *roster, const struct options *options, struct err
 
 void roster_free(struct roster *roster)
 {
-    for (size_t i = 0; i < roster->count; i++) {
+    for (size_t i = 0; i < roster->count; i++)
         account_free(roster->accounts[i]);
-    }
     free(roster->accounts);
     free(roster->state_dir);
     *roster = (struct roster){0};
@@ -156,9 +143,8 @@ void roster_find_secrets(struct roster *roster, const struct turns *before, stru
         struct titled to = {report, account->title};
         struct log log = {.level = report->level, .write = log_to_report, .ctx = &to};
         struct err err = {0};
-        if (stop_asked()) {
+        if (stop_asked())
             err_set(&err, ERR_STOPPED, "interrupted");
-        }
         if (err.kind == ERR_NONE && find_secret(account, before, &log, &err) == 0) {
             roster->accounts[kept++] = account;
             continue;

@@ -29,7 +29,6 @@ void roster_free(struct roster *roster);
 /* Finds the secrets that are the parent's part. Accounts without one are reported as failed, and
  * are not in the roster after this; the others go on. With `before` nobody is asked on the
  * terminal, but what was typed for an account there is good for the same mailbox here. */
-void roster_find_secrets(struct roster *roster, const struct turns *before,
-                         struct report *report);
+void roster_find_secrets(struct roster *roster, const struct turns *before, struct report *report);
 
 #endif

@@ -34,9 +34,8 @@ static void start(struct buf *buf, size_t max)
 
 static void finish(struct buf *buf)
 {
-    if (buf->data != NULL) {
+    if (buf->data != NULL)
         secret_wipe_bytes(buf->data, buf->cap);
-    }
     buf_free(buf);
 }
 
@@ -53,15 +52,14 @@ static int slurp(const char *path, struct buf *buf, bool *shared, struct err *er
     }
     struct stat info;
     int result = 1;
-    if (fstat(fd, &info) != 0) {
+    if (fstat(fd, &info) < 0)
         result = err_errno(err, ERR_CONFIG, errno, "%s", path);
-    } else if (S_ISDIR(info.st_mode)) {
+    else if (S_ISDIR(info.st_mode))
         result = err_set(err, ERR_CONFIG, "%s: is a folder; a file is needed", path);
-    } else if (file_read(fd, buf, path, err) != 0) {
+    else if (file_read(fd, buf, path, err) < 0)
         result = -1;
-    } else {
+    else
         *shared = (info.st_mode & (S_IRGRP | S_IROTH)) != 0;
-    }
     close(fd);
     return result;
 }
@@ -72,13 +70,11 @@ static int take_line(struct secret *secret, const struct buf *buf, const char *w
 {
     struct str rest = buf_str(buf);
     struct str line = str_until(&rest, '\n');
-    if (line.len > 0 && line.ptr[line.len - 1] == '\r') {
+    if (line.len > 0 && line.ptr[line.len - 1] == '\r')
         line.len--;
-    }
-    if (line.len == 0) {
+    if (line.len == 0)
         return err_set(err, ERR_LOGIN, "%s: the first line is empty; it is to be the secret", what);
-    }
-    if (memchr(line.ptr, '\0', line.len) != NULL || secret_set(secret, line) != 0) {
+    if (memchr(line.ptr, '\0', line.len) != NULL || secret_set(secret, line) < 0) {
         return err_set(err, ERR_LOGIN,
                        "%s: the first line is no secret; it is too long or holds a NUL", what);
     }
@@ -93,9 +89,8 @@ static int from_file(struct account *account, const char *path, const struct log
     bool shared = false;
     start(&buf, SECRET_MAX);
     int result = slurp(path, &buf, &shared, err);
-    if (result == 1 && take_line(&account->password, &buf, path, err) != 0) {
+    if (result == 1 && take_line(&account->password, &buf, path, err) < 0)
         result = -1;
-    }
     finish(&buf);
     if (result == 1 && shared) {
         log_line(log, FP_LOG_WARNING, "%s: others can read this password; chmod 600 %s", path,
@@ -140,9 +135,8 @@ struct source {
 static int judge(const struct source *source, const struct child_result *result, struct err *err)
 {
     const char *key = source->key;
-    if (result->end == CHILD_STOPPED) {
+    if (result->end == CHILD_STOPPED)
         return err_set(err, ERR_STOPPED, "interrupted while %s ran", key);
-    }
     if (result->end == CHILD_TIMEOUT) {
         return err_set(err, ERR_HERE, "%s did not end within %lld seconds; run it by hand", key,
                        (long long)source->seconds);
@@ -185,12 +179,10 @@ static int run_source(const struct source *source, const struct log *log, struct
     };
     struct child_result ended;
     int result = child_run(&job, &ended, err);
-    if (result == 0) {
+    if (result == 0)
         result = judge(source, &ended, err);
-    }
-    if (result == 0) {
+    if (result == 0)
         result = take_line(source->secret, &output, source->key, err);
-    }
     finish(&output);
     if (result == 0) {
         pass_on(&said);
@@ -225,15 +217,12 @@ int secrets_fetch_key(struct account *account, const struct log *log, struct err
 
 int secrets_fetch(struct account *account, const struct log *log, struct err *err)
 {
-    if (account->password.len > 0) {
+    if (account->password.len > 0)
         return 0;
-    }
-    if (account->password_command != NULL) {
+    if (account->password_command != NULL)
         return from_command(account, "password_command", account->password_command, log, err);
-    }
-    if (account->token_command != NULL) {
+    if (account->token_command != NULL)
         return from_command(account, "token_command", account->token_command, log, err);
-    }
     if (account->password_file != NULL) {
         int result = from_file(account, account->password_file, log, err);
         if (result == 0) {
@@ -253,11 +242,9 @@ static bool needs_no_password(const char *method)
 {
     static const char *const NAMES[] = {"gssapi", "gs2-krb5", "gss-spnego", "external",
                                         "anonymous"};
-    for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
-        if (str_is_nocase(str_from(method), NAMES[i])) {
+    for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++)
+        if (str_is_nocase(str_from(method), NAMES[i]))
             return true;
-        }
-    }
     return false;
 }
 
@@ -265,14 +252,11 @@ static bool needs_no_password(const char *method)
 static bool are_given(const struct account *account)
 {
     if (account->password.len > 0 || account->password_command != NULL ||
-        account->password_file != NULL || account->token_command != NULL) {
+        account->password_file != NULL || account->token_command != NULL)
         return true;
-    }
-    for (char **method = account->auth; method != NULL && *method != NULL; method++) {
-        if (needs_no_password(*method)) {
+    for (char **method = account->auth; method != NULL && *method != NULL; method++)
+        if (needs_no_password(*method))
             return true;
-        }
-    }
     return false;
 }
 
@@ -286,9 +270,8 @@ static bool may_do_without(const struct account *account)
 static int from_credentials(struct account *account, const struct log *log, struct err *err)
 {
     const char *folder = getenv("CREDENTIALS_DIRECTORY");
-    if (folder == NULL || folder[0] != '/') {
+    if (folder == NULL || folder[0] != '/')
         return 0;
-    }
     char *path = xasprintf("%s/%s", folder, account->title);
     int result = from_file(account, path, log, err);
     free(path);
@@ -298,9 +281,8 @@ static int from_credentials(struct account *account, const struct log *log, stru
 static int from_netrc(struct account *account, const struct log *log, struct err *err)
 {
     char *path = settings_path("~/.netrc", err);
-    if (path == NULL) {
+    if (path == NULL)
         return 0;
-    }
     struct buf buf;
     bool shared = false;
     start(&buf, NETRC_MAX);
@@ -330,9 +312,8 @@ static int from_terminal(struct account *account, struct err *err)
 /* 1: taken; 0: nothing was typed. */
 static int from_before(struct account *account, const struct account *before)
 {
-    if (before == NULL || !before->password_typed) {
+    if (before == NULL || !before->password_typed)
         return 0;
-    }
     account->password_typed = true;
     return secret_set(&account->password, secret_str(&before->password)) == 0 ? 1 : 0;
 }
@@ -340,18 +321,16 @@ static int from_before(struct account *account, const struct account *before)
 static int find(struct account *account, bool may_ask, const struct account *before,
                 const struct log *log, struct err *err)
 {
-    if (are_given(account)) {
+    if (are_given(account))
         return 0;
-    }
     int result = from_credentials(account, log, err);
-    if (result == 0) {
+    if (result == 0)
         result = from_netrc(account, log, err);
-    }
-    if (result == 0) {
+    if (result == 0)
         result = may_ask ? from_terminal(account, err) : from_before(account, before);
-    }
     if (result == 0 && !may_do_without(account)) {
-        return err_set(err, ERR_CONFIG, "no password, and %s; add password_command or "
+        return err_set(err, ERR_CONFIG,
+                       "no password, and %s; add password_command or "
                        "password_file to the run file",
                        may_ask ? "no terminal to ask on" : "a daemon asks only when it starts");
     }
@@ -363,8 +342,8 @@ int secrets_find(struct account *account, const struct log *log, struct err *err
     return find(account, true, NULL, log, err);
 }
 
-int secrets_find_again(struct account *account, const struct account *before,
-                       const struct log *log, struct err *err)
+int secrets_find_again(struct account *account, const struct account *before, const struct log *log,
+                       struct err *err)
 {
     return find(account, false, before, log, err);
 }

@@ -20,8 +20,8 @@ int secrets_find(struct account *account, const struct log *log, struct err *err
 
 /* The same for an account of a run file that is read again: nobody is asked, but what was typed for
  * `before` (the same mailbox; NULL: there was none) is used again. */
-int secrets_find_again(struct account *account, const struct account *before,
-                       const struct log *log, struct err *err);
+int secrets_find_again(struct account *account, const struct account *before, const struct log *log,
+                       struct err *err);
 
 /* The worker's part: fills account->password from the command or file. ERR_LOGIN, ERR_CONFIG,
  * ERR_HERE, ERR_STOPPED. */

@@ -13,14 +13,28 @@
 static const struct {
     const char *word, *key;
 } ALIASES[] = {
-    {"host", "server"},           {"hostname", "server"},          {"poll", "server"},
-    {"username", "user"},         {"login", "user"},               {"pass", "password"},
-    {"passwd", "password"},       {"passwordeval", "password_command"},
-    {"delivery", "maildir"},      {"path", "maildir"},             {"folder", "maildir"},
-    {"command", "mda"},           {"ssl", "tls"},                  {"tls_starttls", "tls"},
-    {"starttls", "tls"},          {"tls_trust_file", "tls_ca_file"},
-    {"tls_fingerprint", "tls_pin"}, {"limit", "max_size"},         {"fetchlimit", "max_messages"},
-    {"delete", "keep"},           {"nokeep", "keep"},              {"idfile", "state_dir"},
+    {"host", "server"},
+    {"hostname", "server"},
+    {"poll", "server"},
+    {"username", "user"},
+    {"login", "user"},
+    {"pass", "password"},
+    {"passwd", "password"},
+    {"passwordeval", "password_command"},
+    {"delivery", "maildir"},
+    {"path", "maildir"},
+    {"folder", "maildir"},
+    {"command", "mda"},
+    {"ssl", "tls"},
+    {"tls_starttls", "tls"},
+    {"starttls", "tls"},
+    {"tls_trust_file", "tls_ca_file"},
+    {"tls_fingerprint", "tls_pin"},
+    {"limit", "max_size"},
+    {"fetchlimit", "max_messages"},
+    {"delete", "keep"},
+    {"nokeep", "keep"},
+    {"idfile", "state_dir"},
     {"uidls_file", "state_dir"},
 };
 
@@ -34,9 +48,8 @@ static size_t distance(const char *a, const char *b)
 {
     size_t row[WORD_MAX + 1];
     size_t len = strlen(b);
-    for (size_t j = 0; j <= len; j++) {
+    for (size_t j = 0; j <= len; j++)
         row[j] = j;
-    }
     for (size_t i = 0; a[i] != '\0'; i++) {
         size_t corner = row[0];
         row[0] = i + 1;
@@ -52,14 +65,11 @@ static size_t distance(const char *a, const char *b)
 const char *settings_near(const char *name, bool top)
 {
     static const char *const WORDS[] = {"account", "defaults", "include"};
-    if (strlen(name) > WORD_MAX) {
+    if (strlen(name) > WORD_MAX)
         return NULL;
-    }
-    for (size_t i = 0; i < sizeof ALIASES / sizeof ALIASES[0]; i++) {
-        if (strcmp(name, ALIASES[i].word) == 0 && settings_key(ALIASES[i].key, top) >= 0) {
+    for (size_t i = 0; i < sizeof ALIASES / sizeof ALIASES[0]; i++)
+        if (strcmp(name, ALIASES[i].word) == 0 && settings_key(ALIASES[i].key, top) >= 0)
             return ALIASES[i].key;
-        }
-    }
     const char *best = NULL;
     size_t limit = strlen(name) <= 4 ? 2 : 3; /* fewer changes than this */
     size_t count;
@@ -85,22 +95,18 @@ int settings_key(const char *name, bool top)
 {
     size_t count;
     const struct key *keys = convert_keys(top, &count);
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(name, keys[i].name) == 0) {
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(name, keys[i].name) == 0)
             return (int)i;
-        }
-    }
     return -1;
 }
 
 const struct setting *settings_of(const struct section *section, int key)
 {
     static const struct setting NONE = {0};
-    for (size_t i = 0; i < section->count; i++) {
-        if (section->settings[i].key == key) {
+    for (size_t i = 0; i < section->count; i++)
+        if (section->settings[i].key == key)
             return &section->settings[i];
-        }
-    }
     return &NONE;
 }
 
@@ -114,12 +120,10 @@ void settings_add(struct section *section, int key, const char *text, const char
                   unsigned line)
 {
     size_t at = 0;
-    while (at < section->count && section->settings[at].key != key) {
+    while (at < section->count && section->settings[at].key != key)
         at++;
-    }
     if (at == section->count) {
-        section->settings =
-            xreallocarray(section->settings, at + 1, sizeof *section->settings);
+        section->settings = xreallocarray(section->settings, at + 1, sizeof *section->settings);
         section->settings[at] = (struct setting){.file = file, .line = line, .key = key};
         section->count++;
     }
@@ -159,21 +163,17 @@ static const struct setting *setting_of(const struct section *section, const cha
 
 static bool has_any(const struct section *section, const char *const *group)
 {
-    for (size_t i = 0; group[i] != NULL; i++) {
-        if (setting_of(section, group[i])->count > 0) {
+    for (size_t i = 0; group[i] != NULL; i++)
+        if (setting_of(section, group[i])->count > 0)
             return true;
-        }
-    }
     return false;
 }
 
 static bool is_in(const char *name, const char *const *group)
 {
-    for (size_t i = 0; group[i] != NULL; i++) {
-        if (strcmp(name, group[i]) == 0) {
+    for (size_t i = 0; group[i] != NULL; i++)
+        if (strcmp(name, group[i]) == 0)
             return true;
-        }
-    }
     return false;
 }
 
@@ -184,9 +184,8 @@ static int check_group(const struct section *section, const char *const *group, 
     const char *first_name = NULL;
     for (size_t i = 0; group[i] != NULL; i++) {
         const struct setting *this = setting_of(section, group[i]);
-        if (this->count == 0) {
+        if (this->count == 0)
             continue;
-        }
         if (first != NULL) {
             bool later = this->line >= first->line;
             const struct setting *at = later ? this : first;
@@ -202,9 +201,8 @@ static int check_group(const struct section *section, const char *const *group, 
 
 static int check_groups(const struct section *section, struct err *err)
 {
-    if (check_group(section, TARGETS, err) != 0 || check_group(section, SECRETS, err) != 0) {
+    if (check_group(section, TARGETS, err) < 0 || check_group(section, SECRETS, err) < 0)
         return -1;
-    }
     return check_group(section, WAYS, err);
 }
 
@@ -240,9 +238,8 @@ static int check_revocation(const struct section *own, const struct section *def
     const struct section *from = section_of(own, defaults, "tls_crl_file");
     const struct setting *crl = setting_of(from, "tls_crl_file");
     if (account->trust != ACCOUNT_TRUST_PIN || crl->count == 0 ||
-        from != section_of(own, defaults, "tls_trust")) {
+        from != section_of(own, defaults, "tls_trust"))
         return 0;
-    }
     return err_set(err, ERR_CONFIG,
                    "%s:%u: tls_crl_file counts only with tls_trust = ca or both; take one of them "
                    "out",
@@ -282,8 +279,7 @@ static int check_tls(const struct section *own, const struct section *defaults,
 static int check_way(const struct section *own, const struct account *account, struct err *err)
 {
     bool is_v6 = account->source_address != NULL && strchr(account->source_address, ':') != NULL;
-    if (account->source_address != NULL &&
-        account->ip == (is_v6 ? ACCOUNT_IP_4 : ACCOUNT_IP_6)) {
+    if (account->source_address != NULL && account->ip == (is_v6 ? ACCOUNT_IP_4 : ACCOUNT_IP_6)) {
         return err_set(err, ERR_CONFIG,
                        "%s:%u: account \"%s\" has ip = %d, and source_address %s is none of that "
                        "kind; change one of them",
@@ -296,21 +292,19 @@ static int check_whole(const struct section *own, const struct section *defaults
                        const struct account *account, struct err *err)
 {
     const char *missing = NULL;
-    if (account->server == NULL) {
+    if (account->server == NULL)
         missing = "server; add server = \"pop.example.com\"";
-    } else if (account->user == NULL) {
+    else if (account->user == NULL)
         missing = "user; add user = \"alice\"";
-    } else if (account->where == NULL) {
+    else if (account->where == NULL)
         missing = "place for its mail; add one of maildir, mbox and mda";
-    }
     if (missing != NULL) {
         return err_set(err, ERR_CONFIG, "%s:%u: account \"%s\" has no %s", own->file, own->line,
                        own->title, missing);
     }
-    if (check_tls(own, defaults, account, err) != 0 ||
-        check_revocation(own, defaults, account, err) != 0) {
+    if (check_tls(own, defaults, account, err) < 0 ||
+        check_revocation(own, defaults, account, err) < 0)
         return -1;
-    }
     return check_way(own, account, err);
 }
 
@@ -343,12 +337,10 @@ static int fill(struct account *account, const struct section *own, const struct
         if (setting->count == 0 && defaults != NULL &&
             !(own_target && is_in(keys[i].name, TARGETS)) &&
             !(own_secret && is_in(keys[i].name, SECRETS)) &&
-            !(own_way && is_in(keys[i].name, WAYS))) {
+            !(own_way && is_in(keys[i].name, WAYS)))
             setting = settings_of(defaults, (int)i);
-        }
-        if (setting->count > 0 && convert_take(&keys[i], setting, account, err) != 0) {
+        if (setting->count > 0 && convert_take(&keys[i], setting, account, err) < 0)
             return -1;
-        }
     }
     return 0;
 }
@@ -356,18 +348,16 @@ static int fill(struct account *account, const struct section *own, const struct
 int settings_account(const struct section *own, const struct section *defaults,
                      struct account **account, struct err *err)
 {
-    if (check_title(own, err) != 0 || check_groups(own, err) != 0 ||
-        (defaults != NULL && check_groups(defaults, err) != 0)) {
+    if (check_title(own, err) < 0 || check_groups(own, err) < 0 ||
+        (defaults != NULL && check_groups(defaults, err) < 0))
         return -1;
-    }
     struct account *made = new_account(own->title);
-    if (fill(made, own, defaults, err) != 0 || check_whole(own, defaults, made, err) != 0) {
+    if (fill(made, own, defaults, err) < 0 || check_whole(own, defaults, made, err) < 0) {
         account_free(made);
         return -1;
     }
-    if (made->port == 0) {
+    if (made->port == 0)
         made->port = made->tls == ACCOUNT_TLS_IMPLICIT ? 995 : 110;
-    }
     if (made->auth == NULL) {
         made->auth = xcalloc(2, sizeof *made->auth);
         made->auth[0] = xstrdup("auto");
@@ -383,7 +373,7 @@ int settings_read_top(const struct section *top, struct settings_top *result, st
     const struct key *keys = convert_keys(true, &count);
     for (size_t i = 0; i < count; i++) {
         const struct setting *setting = settings_of(top, (int)i);
-        if (setting->count > 0 && convert_take(&keys[i], setting, result, err) != 0) {
+        if (setting->count > 0 && convert_take(&keys[i], setting, result, err) < 0) {
             free(result->state_dir);
             result->state_dir = NULL;
             return -1;

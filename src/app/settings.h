@@ -15,9 +15,9 @@
 
 /* One key's value: a single text, or the items of a list. */
 struct setting {
-    char *items;           /* one behind the other, each with its NUL; see settings_next */
+    char *items;            /* one behind the other, each with its NUL; see settings_next */
     unsigned count, octets; /* 0: the key is not there */
-    const char *file;      /* borrowed from whoever made the section */
+    const char *file;       /* borrowed from whoever made the section */
     unsigned line;
     int key; /* as settings_key tells it */
 };

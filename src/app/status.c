@@ -22,11 +22,10 @@ char *status_size(uint64_t octets, char out[24])
         tenths = (tenths + 500) / 1000;
         unit++;
     }
-    if (unit == 0 || tenths >= 100) {
+    if (unit == 0 || tenths >= 100)
         snprintf(out, 24, "%" PRIu64 " %s", (tenths + 5) / 10, UNITS[unit]);
-    } else {
+    else
         snprintf(out, 24, "%" PRIu64 ".%" PRIu64 " %s", tenths / 10, tenths % 10, UNITS[unit]);
-    }
     return out;
 }
 
@@ -37,15 +36,12 @@ static double time_left(const struct status_facts *facts)
 {
     double run = (double)facts->run_ms / 1000, fetch = (double)facts->fetch_ms / 1000;
     size_t open = facts->total - facts->done;
-    if (facts->known < open) {
+    if (facts->known < open)
         return facts->done == 0 ? -1 : run * (double)open / (double)facts->done;
-    }
-    if (facts->octets > 0 && facts->octets < facts->octets_planned) {
+    if (facts->octets > 0 && facts->octets < facts->octets_planned)
         return fetch * (double)(facts->octets_planned - facts->octets) / (double)facts->octets;
-    }
-    if (facts->fetched > 0 && facts->fetched < facts->planned) {
+    if (facts->fetched > 0 && facts->fetched < facts->planned)
         return fetch * (facts->planned - facts->fetched) / facts->fetched;
-    }
     return -1;
 }
 
@@ -53,9 +49,8 @@ static double time_left(const struct status_facts *facts)
 static bool add(char *line, size_t width, const char *part)
 {
     size_t at = strlen(line);
-    if (at + 2 + strlen(part) > width) {
+    if (at + 2 + strlen(part) > width)
         return false;
-    }
     snprintf(line + at, width + 1 - at, ", %s", part);
     return true;
 }
@@ -98,8 +93,7 @@ static void add_time_left(const struct status_facts *facts, size_t width, char *
 void status_spell(const struct status_facts *facts, size_t width, char *line)
 {
     snprintf(line, width + 1, "%zu/%zu accounts", facts->done, facts->total);
-    if (facts->planned > 0 && add_messages(facts, width, line) &&
-        add_octets(facts, width, line) && add_rate(facts, width, line)) {
+    if (facts->planned > 0 && add_messages(facts, width, line) && add_octets(facts, width, line) &&
+        add_rate(facts, width, line))
         add_time_left(facts, width, line);
-    }
 }

@@ -20,24 +20,19 @@ static int read_line(int fd, char *line, size_t *len, struct err *err)
     for (;;) {
         struct pollfd wait = {.fd = fd, .events = POLLIN};
         int ready = poll(&wait, 1, STOP_SLICE_MS);
-        if (stop_asked()) {
+        if (stop_asked())
             return err_set(err, ERR_STOPPED, "interrupted while asking for a password");
-        }
-        if (ready <= 0) {
+        if (ready <= 0)
             continue;
-        }
         ssize_t n = read(fd, line + *len, LINE_OCTETS - *len);
-        if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
+        if (n < 0 && (errno == EINTR || errno == EAGAIN))
             continue;
-        }
-        if (n <= 0) {
+        if (n <= 0)
             return err_set(err, ERR_LOGIN, "no password was typed; run it again");
-        }
         char *stop = memchr(line + *len, '\n', (size_t)n);
         *len += stop != NULL ? (size_t)(stop - (line + *len)) : (size_t)n;
-        if (stop != NULL || *len == LINE_OCTETS) {
+        if (stop != NULL || *len == LINE_OCTETS)
             return 1;
-        }
     }
 }
 
@@ -45,16 +40,13 @@ static int ask(int fd, const char *prompt, struct secret *secret, struct err *er
 {
     char line[LINE_OCTETS];
     size_t len;
-    if (file_write(fd, prompt, strlen(prompt), "the terminal", err) != 0) {
+    if (file_write(fd, prompt, strlen(prompt), "the terminal", err) < 0)
         return -1;
-    }
     int result = read_line(fd, line, &len, err);
-    if (result == 1 && len == 0) {
+    if (result == 1 && len == 0)
         result = err_set(err, ERR_LOGIN, "no password was typed; run it again");
-    }
-    if (result == 1) {
+    if (result == 1)
         secret_set(secret, str_of(line, len));
-    }
     secret_wipe_bytes(line, sizeof line);
     return result;
 }
@@ -63,10 +55,9 @@ int tty_ask(const char *prompt, struct secret *secret, struct err *err)
 {
     int fd = file_open("/dev/tty", O_RDWR | O_NOCTTY, 0);
     struct termios before;
-    if (fd < 0 || tcgetattr(fd, &before) != 0) {
-        if (fd >= 0) {
+    if (fd < 0 || tcgetattr(fd, &before) < 0) {
+        if (fd >= 0)
             close(fd);
-        }
         return 0;
     }
     /* These would end or stop us with the echo off; INT and TERM are noted by stop. */

@@ -41,27 +41,22 @@ void turns_add(struct turns *turns, struct account *account)
 }
 
 struct turn *turns_due(const struct turns *turns, int64_t now,
-                       bool (*may)(const void *ctx, const struct account *account),
-                       const void *ctx)
+                       bool (*may)(const void *ctx, const struct account *account), const void *ctx)
 {
     struct turn *best = NULL;
-    for (struct turn *turn = turns->first; turn != NULL; turn = turn->next) {
+    for (struct turn *turn = turns->first; turn != NULL; turn = turn->next)
         if (!turn->running && turn->due <= now && (best == NULL || turn->due < best->due) &&
-            may(ctx, turn->account)) {
+            may(ctx, turn->account))
             best = turn;
-        }
-    }
     return best;
 }
 
 int64_t turns_next(const struct turns *turns, int64_t now)
 {
     int64_t next = CLOCK_NEVER;
-    for (const struct turn *turn = turns->first; turn != NULL; turn = turn->next) {
-        if (!turn->running && turn->due > now && turn->due < next) {
+    for (const struct turn *turn = turns->first; turn != NULL; turn = turn->next)
+        if (!turn->running && turn->due > now && turn->due < next)
             next = turn->due;
-        }
-    }
     return next;
 }
 
@@ -72,9 +67,8 @@ void turns_begin(struct turns *turns, struct turn *turn, int64_t now)
     turn->begun = now;
     turn->not_before = 0;
     turns->running++;
-    if (turns->every == 0) {
+    if (turns->every == 0)
         account_wipe(turn->account);
-    }
 }
 
 static void free_turn(struct turn *turn)
@@ -86,13 +80,11 @@ static void free_turn(struct turn *turn)
 static void drop(struct turns *turns, struct turn *turn)
 {
     struct turn **at = &turns->first;
-    while (*at != turn) {
+    while (*at != turn)
         at = &(*at)->next;
-    }
     *at = turn->next;
-    if (turn->next == NULL) {
+    if (turn->next == NULL)
         turns->end = at;
-    }
     turns->count--;
     turns->leaving -= turn->leaving;
     free_turn(turn);
@@ -126,13 +118,12 @@ void turns_end(struct turns *turns, struct turn *turn, int64_t now)
     turns->changes++;
     turns->running -= turn->running;
     turn->running = false;
-    if (turns->every == 0 || turn->leaving) {
+    if (turns->every == 0 || turn->leaving)
         drop(turns, turn);
-    } else if (turn->hurried) { /* once more */
+    else if (turn->hurried) /* once more */
         turn->due = now;
-    } else {
+    else
         turn->due = next_due(turns, turn, now);
-    }
 }
 
 void turns_hurry(struct turns *turns, int64_t now)
@@ -154,18 +145,16 @@ static bool is_same(const struct account *a, const struct account *b)
 /* Where the turn of that mailbox hangs; the end of the list if there is none. */
 static struct turn **place(struct turn **at, const struct account *like)
 {
-    while (*at != NULL && !is_same((*at)->account, like)) {
+    while (*at != NULL && !is_same((*at)->account, like))
         at = &(*at)->next;
-    }
     return at;
 }
 
 const struct account *turns_find(const struct turns *turns, const struct account *like)
 {
     const struct turn *turn = turns->first;
-    while (turn != NULL && !is_same(turn->account, like)) {
+    while (turn != NULL && !is_same(turn->account, like))
         turn = turn->next;
-    }
     return turn != NULL ? turn->account : NULL;
 }
 
@@ -217,9 +206,7 @@ void turns_replace(struct turns *turns, struct account **accounts, size_t count)
 
 void turns_forget_others(struct turns *turns, const struct turn *own)
 {
-    for (struct turn *turn = turns->first; turn != NULL; turn = turn->next) {
-        if (turn != own) {
+    for (struct turn *turn = turns->first; turn != NULL; turn = turn->next)
+        if (turn != own)
             account_wipe(turn->account);
-        }
-    }
 }

@@ -43,9 +43,8 @@ bool twins_find(struct account *const *accounts, size_t count, enum twins_kind k
                 size_t *earlier, size_t *later)
 {
     struct candidate *all = xcalloc(count, sizeof *all);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         all[i] = (struct candidate){accounts[i], i};
-    }
     qsort(all, count, sizeof *all, kind == TWINS_TITLE ? order_titles : order_mailboxes);
     *later = count;
     for (size_t i = 1; i < count; i++) {

@@ -43,9 +43,8 @@ struct renewal {
 static int renew(void *ctx, struct err *err)
 {
     struct renewal *renewal = ctx;
-    if (renewal->done) {
+    if (renewal->done)
         return 1;
-    }
     renewal->done = true;
     return secrets_renew(renewal->account, renewal->log, err);
 }
@@ -61,9 +60,8 @@ static int fetch_secrets(const struct worker_job *job, struct log *log, struct e
 static int show_pin(const struct worker_job *job, struct log *log, struct err *err)
 {
     struct event event = {.kind = EVENT_ANSWER};
-    if (connect_show_pin(job->account, log, event.text, sizeof event.text, err) != 0) {
+    if (connect_show_pin(job->account, log, event.text, sizeof event.text, err) < 0)
         return -1;
-    }
     job->emit(job->ctx, &event);
     return 0;
 }
@@ -73,24 +71,20 @@ static int work(const struct worker_job *job, struct session_run *run, struct er
     struct account *account = job->account;
     struct log *log = run->log;
     struct renewal renewal = {.account = account, .log = log};
-    if (job->task == WORKER_POLL && manners_allow(run, clock_wall(), err) != 0) {
+    if (job->task == WORKER_POLL && manners_allow(run, clock_wall(), err) < 0)
         return err->kind == ERR_NONE ? 0 : -1;
-    }
-    if (fetch_secrets(job, log, err) != 0) {
+    if (fetch_secrets(job, log, err) < 0)
         return -1;
-    }
     const struct secret *const secrets[] = {&account->password, &account->proxy_password,
                                             &account->tls_key_password};
-    for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++) {
+    for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++)
         log_hide(log, secrets[i]);
-    }
     account->renew = account->token_command != NULL ? renew : NULL;
     account->renew_ctx = &renewal;
     int result = job->task == WORKER_PIN ? show_pin(job, log, err) : session_poll(run, err);
     account->renew = NULL;
-    for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++) {
+    for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++)
         log_unhide(log, secrets[i]);
-    }
     return result;
 }
 

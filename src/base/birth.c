@@ -34,9 +34,8 @@ struct outfit {
 static size_t count_env(char *const *env)
 {
     size_t count = 0;
-    while (env[count] != NULL) {
+    while (env[count] != NULL)
         count++;
-    }
     return count;
 }
 
@@ -44,11 +43,9 @@ static size_t count_env(char *const *env)
 static bool is_replaced(const char *entry, const char *const *more)
 {
     size_t name = strcspn(entry, "=");
-    for (size_t i = 0; more != NULL && more[i] != NULL; i++) {
-        if (strncmp(more[i], entry, name) == 0 && more[i][name] == '=') {
+    for (size_t i = 0; more != NULL && more[i] != NULL; i++)
+        if (strncmp(more[i], entry, name) == 0 && more[i][name] == '=')
             return true;
-        }
-    }
     return false;
 }
 
@@ -57,32 +54,27 @@ static char **make_env(const char *const *more)
 {
     size_t ours = environ != NULL ? count_env(environ) : 0;
     size_t extra = 0;
-    while (more != NULL && more[extra] != NULL) {
+    while (more != NULL && more[extra] != NULL)
         extra++;
-    }
     char **env = xcalloc(ours + extra + 1, sizeof *env);
     size_t at = 0;
-    for (size_t i = 0; i < ours; i++) {
-        if (!is_replaced(environ[i], more)) {
+    for (size_t i = 0; i < ours; i++)
+        if (!is_replaced(environ[i], more))
             env[at++] = environ[i];
-        }
-    }
     /* execve(2) promises to leave the strings alone, and cannot say so in its type. */
-    if (extra > 0) {
+    if (extra > 0)
         memcpy(env + at, more, extra * sizeof *env);
-    }
     return env;
 }
 
 int birth_pipe(int ends[2])
 {
-    if (pipe(ends) != 0) {
+    if (pipe(ends) < 0) {
         ends[0] = ends[1] = -1;
         return -1;
     }
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 2; i++)
         fcntl(ends[i], F_SETFD, FD_CLOEXEC);
-    }
     return 0;
 }
 
@@ -104,12 +96,10 @@ static bool is_ignored_by_us(int number)
 static void reset_signals(void)
 {
     struct sigaction action;
-    for (int number = 1; number < NSIG; number++) {
+    for (int number = 1; number < NSIG; number++)
         if (sigaction(number, NULL, &action) == 0 &&
-            (action.sa_handler != SIG_IGN || is_ignored_by_us(number))) {
+            (action.sa_handler != SIG_IGN || is_ignored_by_us(number)))
             signal(number, SIG_DFL);
-        }
-    }
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -119,26 +109,22 @@ static void reset_signals(void)
 static void close_from(int first)
 {
 #ifdef SYS_close_range
-    if (syscall(SYS_close_range, (unsigned)first, ~0U, 0U) == 0) {
+    if (syscall(SYS_close_range, (unsigned)first, ~0U, 0U) == 0)
         return;
-    }
 #endif
     long bound = sysconf(_SC_OPEN_MAX);
-    if (bound < 0 || bound > FD_BOUND) {
+    if (bound < 0 || bound > FD_BOUND)
         bound = FD_BOUND;
-    }
-    for (int fd = first; fd < bound; fd++) {
+    for (int fd = first; fd < bound; fd++)
         close(fd);
-    }
 }
 
 /* Out of the way of 0 to 3, whatever numbers the parent had free. */
 static int park(int fd, int report)
 {
     int parked = fcntl(fd, F_DUPFD_CLOEXEC, REPORT_FD + 1);
-    if (parked < 0) {
+    if (parked < 0)
         give_up(report);
-    }
     return parked;
 }
 
@@ -147,9 +133,8 @@ static void die_with(pid_t parent)
 {
 #ifdef __linux__
     prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != parent) {
+    if (getppid() != parent)
         _exit(126);
-    }
 #else
     (void)parent;
 #endif
@@ -165,9 +150,8 @@ static _Noreturn void become(const struct outfit *outfit)
     int complaints = park(birth->complaints, report);
     if (dup2(input, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 ||
         dup2(complaints, STDERR_FILENO) < 0 || dup2(report, REPORT_FD) < 0 ||
-        fcntl(REPORT_FD, F_SETFD, FD_CLOEXEC) < 0) {
+        fcntl(REPORT_FD, F_SETFD, FD_CLOEXEC) < 0)
         give_up(report);
-    }
     close_from(REPORT_FD + 1);
     reset_signals();
     die_with(outfit->parent);
@@ -186,9 +170,8 @@ static pid_t fork_blocked(const struct outfit *outfit)
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &before);
     pid_t pid = fork();
-    if (pid == 0) {
+    if (pid == 0)
         become(outfit);
-    }
     int number = errno;
     sigprocmask(SIG_SETMASK, &before, NULL);
     errno = number;
@@ -218,23 +201,20 @@ static int bear(const struct outfit *outfit, int read_end, pid_t *pid)
     *pid = fork_blocked(outfit);
     int number = *pid < 0 ? errno : 0;
     close(outfit->report);
-    if (number != 0) {
+    if (number != 0)
         return number;
-    }
     setpgid(*pid, *pid); /* the child does so too; whoever is first */
     number = read_report(read_end);
-    if (number != 0) {
+    if (number != 0)
         reap_now(*pid);
-    }
     return number;
 }
 
 int birth_command(const struct birth *birth, pid_t *pid)
 {
     int report[2];
-    if (birth_pipe(report) != 0) {
+    if (birth_pipe(report) < 0)
         return errno;
-    }
     struct outfit outfit = {
         .birth = birth,
         .env = make_env(birth->env),
@@ -261,13 +241,11 @@ static void end_line(struct birth_complaints *said)
 
 void birth_complain(struct birth_complaints *said, const char *bytes, size_t len)
 {
-    for (size_t i = 0; i < len; i++) {
-        if (bytes[i] == '\n') {
+    for (size_t i = 0; i < len; i++)
+        if (bytes[i] == '\n')
             end_line(said);
-        } else if (said->len < sizeof said->line) {
+        else if (said->len < sizeof said->line)
             said->line[said->len++] = bytes[i];
-        }
-    }
 }
 
 void birth_end_complaints(struct birth_complaints *said)

@@ -32,25 +32,21 @@ void buf_clear(struct buf *buf)
 /* Memory for `need` bytes in all; the callers have compared it with the maximum. */
 static void grow(struct buf *buf, size_t need)
 {
-    if (need <= buf->cap && buf->data != NULL) {
+    if (need <= buf->cap && buf->data != NULL)
         return;
-    }
     size_t cap = buf->cap < FIRST_CAP ? FIRST_CAP : buf->cap;
-    while (cap < need) {
+    while (cap < need)
         cap = cap > SIZE_MAX / 2 ? need : cap * 2;
-    }
-    if (cap > buf->max && need <= buf->max) {
+    if (cap > buf->max && need <= buf->max)
         cap = buf->max;
-    }
     buf->data = xreallocarray(buf->data, cap, 1);
     buf->cap = cap;
 }
 
 char *buf_reserve(struct buf *buf, size_t len)
 {
-    if (len > buf->max - buf->len) {
+    if (len > buf->max - buf->len)
         return NULL;
-    }
     grow(buf, buf->len + len);
     return buf->data + buf->len;
 }
@@ -58,12 +54,10 @@ char *buf_reserve(struct buf *buf, size_t len)
 int buf_add(struct buf *buf, const void *bytes, size_t len)
 {
     char *room = buf_reserve(buf, len);
-    if (room == NULL) {
+    if (room == NULL)
         return -1;
-    }
-    if (len > 0) {
+    if (len > 0)
         memcpy(room, bytes, len);
-    }
     buf->len += len;
     return 0;
 }
@@ -74,17 +68,15 @@ int buf_addf(struct buf *buf, const char *fmt, ...)
     va_start(args, fmt);
     int len = vsnprintf(NULL, 0, fmt, args);
     va_end(args);
-    if (len < 0 || (size_t)len > buf->max - buf->len) {
+    if (len < 0 || (size_t)len > buf->max - buf->len)
         return -1;
-    }
     /* One byte more than the maximum may be asked for: vsnprintf wants to write its NUL. */
     grow(buf, buf->len + (size_t)len + 1);
     va_start(args, fmt);
     len = vsnprintf(buf->data + buf->len, (size_t)len + 1, fmt, args);
     va_end(args);
-    if (len < 0) {
+    if (len < 0)
         return -1;
-    }
     buf->len += (size_t)len;
     return 0;
 }

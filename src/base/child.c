@@ -55,7 +55,7 @@ static int start(struct run *run, struct err *err)
     int complaints[2] = {-1, -1};
     int null = file_open("/dev/null", O_RDWR, 0);
     int number;
-    if (null < 0 || (job->output != NULL && birth_pipe(out) != 0) || birth_pipe(complaints) != 0) {
+    if (null < 0 || (job->output != NULL && birth_pipe(out) < 0) || birth_pipe(complaints) != 0) {
         number = errno;
     } else {
         const struct birth birth = {
@@ -77,9 +77,8 @@ static int start(struct run *run, struct err *err)
         close_fd(&run->complaints);
         return err_errno(err, ERR_SYSTEM, number, "cannot start a command");
     }
-    if (run->out >= 0) {
+    if (run->out >= 0)
         fcntl(run->out, F_SETFL, O_NONBLOCK);
-    }
     fcntl(run->complaints, F_SETFL, O_NONBLOCK);
     return 0;
 }
@@ -88,12 +87,10 @@ static int start(struct run *run, struct err *err)
 static size_t read_pipe(int *fd, char *bytes, size_t len)
 {
     ssize_t n = read(*fd, bytes, len);
-    if (n > 0) {
+    if (n > 0)
         return (size_t)n;
-    }
-    if (n == 0 || (errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK)) {
+    if (n == 0 || (errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK))
         close_fd(fd);
-    }
     return 0;
 }
 
@@ -137,18 +134,14 @@ static void wait_slice(struct run *run)
     int ready = poll(fds, 2, run->slice);
     int next = run->slice == 0 ? 1 : run->slice * 2;
     run->slice = next < STOP_SLICE_MS ? next : STOP_SLICE_MS;
-    if (ready <= 0) {
+    if (ready <= 0)
         return;
-    }
-    if (fds[0].revents != 0) {
+    if (fds[0].revents != 0)
         take_output(run);
-    }
-    if (fds[1].revents != 0) {
+    if (fds[1].revents != 0)
         take_complaints(run);
-    }
-    if ((fds[0].fd >= 0 && run->out < 0) || (fds[1].fd >= 0 && run->complaints < 0)) {
+    if ((fds[0].fd >= 0 && run->out < 0) || (fds[1].fd >= 0 && run->complaints < 0))
         run->slice = 0;
-    }
 }
 
 static void send_group(struct run *run, int number, enum phase phase)
@@ -177,17 +170,14 @@ static int reap(struct run *run, struct err *err)
 {
     int status;
     pid_t pid = run->reaped ? 0 : waitpid(run->pid, &status, WNOHANG);
-    if (pid < 0 && errno != EINTR) {
+    if (pid < 0 && errno != EINTR)
         return err_errno(err, ERR_SYSTEM, errno, "lost sight of a command");
-    }
-    if (pid <= 0) {
+    if (pid <= 0)
         return 0;
-    }
     run->reaped = true;
     run->result->code = WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status);
-    if (run->phase == PHASE_RUNNING) {
+    if (run->phase == PHASE_RUNNING)
         run->result->end = WIFEXITED(status) ? CHILD_EXITED : CHILD_SIGNALLED;
-    }
     return 0;
 }
 
@@ -195,7 +185,7 @@ static int reap(struct run *run, struct err *err)
  * background is its own affair), or its group is empty, or was killed. */
 static bool is_over(const struct run *run)
 {
-    return run->reaped && (run->phase != PHASE_TERMED || kill(-run->pid, 0) != 0);
+    return run->reaped && (run->phase != PHASE_TERMED || kill(-run->pid, 0) < 0);
 }
 
 static void keep_idle(struct run *run)
@@ -210,12 +200,10 @@ static int watch(struct run *run, struct err *err)
 {
     for (;;) {
         wait_slice(run);
-        if (reap(run, err) != 0) {
+        if (reap(run, err) < 0)
             return -1;
-        }
-        if (is_over(run)) {
+        if (is_over(run))
             return 0;
-        }
         press(run);
         keep_idle(run);
     }
@@ -226,13 +214,11 @@ static int watch(struct run *run, struct err *err)
 static void drain(struct run *run)
 {
     size_t n = 1;
-    for (size_t sum = 0; run->out >= 0 && n > 0 && sum < DRAIN_MAX; sum += n) {
+    for (size_t sum = 0; run->out >= 0 && n > 0 && sum < DRAIN_MAX; sum += n)
         n = take_output(run);
-    }
     n = 1;
-    for (size_t sum = 0; run->complaints >= 0 && n > 0 && sum < DRAIN_MAX; sum += n) {
+    for (size_t sum = 0; run->complaints >= 0 && n > 0 && sum < DRAIN_MAX; sum += n)
         n = take_complaints(run);
-    }
 }
 
 static void finish(struct run *run)
@@ -246,16 +232,17 @@ static void finish(struct run *run)
 int child_run(const struct child_job *job, struct child_result *result, struct err *err)
 {
     memset(result, 0, sizeof *result);
-    struct run run = {.job = job, .result = result, .idle_at = clock_in(IDLE_EVERY_MS),
+    struct run run = {.job = job,
+                      .result = result,
+                      .idle_at = clock_in(IDLE_EVERY_MS),
                       .said = {.log = job->log}};
     struct buf *output = job->output;
     if (output != NULL && output->max - output->len <= AT_ONCE) {
         /* A buffer that grows leaves copies of its password in memory that was freed. */
         buf_reserve(output, output->max - output->len);
     }
-    if (start(&run, err) != 0) {
+    if (start(&run, err) < 0)
         return -1;
-    }
     int status = watch(&run, err);
     finish(&run);
     return status;

@@ -13,9 +13,8 @@
 
 static void need(int ok)
 {
-    if (ok != 1) {
+    if (ok != 1)
         xdie("SHA-256 is not to be had from OpenSSL, or out of memory");
-    }
 }
 
 #ifdef OPENSSL_NO_DEPRECATED_3_0 /* an OpenSSL that was built without the old ways */
@@ -245,12 +244,10 @@ size_t digest_base64(struct str in, char *out)
     for (size_t i = 0; i < in.len; i += 3) {
         size_t have = in.len - i < 3 ? in.len - i : 3;
         unsigned group = 0;
-        for (size_t k = 0; k < 3; k++) {
+        for (size_t k = 0; k < 3; k++)
             group = group << 8 | (k < have ? (unsigned char)in.ptr[i + k] : 0);
-        }
-        for (size_t k = 0; k < 4; k++) {
+        for (size_t k = 0; k < 4; k++)
             out[at++] = k <= have ? alphabet[group >> (18 - 6 * k) & 63] : '=';
-        }
     }
     out[at] = '\0';
     return at;
@@ -263,9 +260,8 @@ static long group_value(const char *digits, size_t pads)
     unsigned group = 0;
     for (size_t k = 0; k < 4 - pads; k++) {
         const char *found = memchr(alphabet, digits[k], 64);
-        if (found == NULL) {
+        if (found == NULL)
             return -1;
-        }
         group |= (unsigned)(found - alphabet) << (18 - 6 * k);
     }
     unsigned unused = pads == 0 ? 0 : pads == 1 ? 0xff : 0xffff;
@@ -276,21 +272,17 @@ long digest_unbase64(struct str in, void *out, size_t cap)
 {
     unsigned char *bytes = out;
     size_t at = 0;
-    if (in.len % 4 != 0) {
+    if (in.len % 4 != 0)
         return -1;
-    }
     for (size_t i = 0; i < in.len; i += 4) {
         size_t pads = 0;
-        while (i + 4 == in.len && pads < 2 && in.ptr[i + 3 - pads] == '=') {
+        while (i + 4 == in.len && pads < 2 && in.ptr[i + 3 - pads] == '=')
             pads++;
-        }
         long group = group_value(in.ptr + i, pads);
-        if (group < 0 || 3 - pads > cap - at) {
+        if (group < 0 || 3 - pads > cap - at)
             return -1;
-        }
-        for (size_t k = 0; k < 3 - pads; k++) {
+        for (size_t k = 0; k < 3 - pads; k++)
             bytes[at++] = (unsigned char)(group >> (16 - 8 * k) & 0xff);
-        }
     }
     return (long)at;
 }

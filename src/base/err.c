@@ -46,9 +46,8 @@ static size_t append(char text[ERR_TEXT_MAX], size_t at, const char *more)
 {
     size_t room = ERR_TEXT_MAX - 1 - at;
     size_t len = strlen(more);
-    if (len > room) {
+    if (len > room)
         len = room;
-    }
     memcpy(text + at, more, len);
     text[at + len] = '\0';
     return at + len;
@@ -59,16 +58,14 @@ static void format(char text[ERR_TEXT_MAX], const char *fmt, va_list args)
     __attribute__((format(printf, 2, 0)));
 static void format(char text[ERR_TEXT_MAX], const char *fmt, va_list args)
 {
-    if (vsnprintf(text, ERR_TEXT_MAX, fmt, args) < 0) {
+    if (vsnprintf(text, ERR_TEXT_MAX, fmt, args) < 0)
         text[0] = '\0';
-    }
 }
 
 int err_set(struct err *err, enum err_kind kind, const char *fmt, ...)
 {
-    if (err == NULL) {
+    if (err == NULL)
         return -1;
-    }
     char text[ERR_TEXT_MAX];
     va_list args;
     va_start(args, fmt);
@@ -126,9 +123,8 @@ static const char *remedy(int number)
 
 int err_errno(struct err *err, enum err_kind kind, int number, const char *fmt, ...)
 {
-    if (err == NULL) {
+    if (err == NULL)
         return -1;
-    }
     char text[ERR_TEXT_MAX];
     va_list args;
     va_start(args, fmt);
@@ -138,17 +134,15 @@ int err_errno(struct err *err, enum err_kind kind, int number, const char *fmt, 
     size_t at = append(err->text, 0, text);
     at = append(err->text, at, ": ");
     at = append(err->text, at, strerror(number));
-    if (strchr(text, ';') == NULL) { /* the caller knows better */
+    if (strchr(text, ';') == NULL) /* the caller knows better */
         append(err->text, at, remedy(number));
-    }
     return -1;
 }
 
 int err_prefix(struct err *err, const char *fmt, ...)
 {
-    if (err == NULL) {
+    if (err == NULL)
         return -1;
-    }
     char before[ERR_TEXT_MAX];
     char after[ERR_TEXT_MAX];
     va_list args;
@@ -178,11 +172,9 @@ int err_status(enum err_kind kind)
 /* A status that is none of ours came from a worker that ended in its own way: as bad as 70. */
 static size_t rank(int status)
 {
-    for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
-        if (order[i] == status) {
+    for (size_t i = 0; i < sizeof order / sizeof order[0]; i++)
+        if (order[i] == status)
             return i;
-        }
-    }
     return 1;
 }
 

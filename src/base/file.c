@@ -19,12 +19,10 @@ int file_write(int fd, const void *bytes, size_t len, const char *path, struct e
     const char *at = bytes;
     while (len > 0) {
         ssize_t n = write(fd, at, len);
-        if (n < 0 && errno == EINTR) {
+        if (n < 0 && errno == EINTR)
             continue;
-        }
-        if (n <= 0) {
+        if (n <= 0)
             return err_errno(err, ERR_IO, n < 0 ? errno : EIO, "cannot write %s", path);
-        }
         at += n;
         len -= (size_t)n;
     }
@@ -48,12 +46,10 @@ int file_read(int fd, struct buf *buf, const char *path, struct err *err)
         char beyond = 0;
         char *to = want > 0 ? buf_reserve(buf, want) : &beyond;
         ssize_t n = read_some(fd, to, want > 0 ? want : 1);
-        if (n < 0) {
+        if (n < 0)
             return err_errno(err, ERR_IO, errno, "cannot read %s", path);
-        }
-        if (n == 0) {
+        if (n == 0)
             return 0;
-        }
         if (want == 0) {
             return err_set(err, ERR_IO, "%s is longer than the %zu bytes it may have", path,
                            buf->max);
@@ -76,30 +72,26 @@ int file_open(const char *path, int flags, mode_t mode)
 static int flush(int fd)
 {
 #ifdef F_FULLFSYNC
-    if (fcntl(fd, F_FULLFSYNC) == 0) {
+    if (fcntl(fd, F_FULLFSYNC) == 0)
         return 0;
-    }
-    if (errno != ENOTSUP && errno != EINVAL && errno != ENOTTY) {
+    if (errno != ENOTSUP && errno != EINVAL && errno != ENOTTY)
         return -1;
-    }
 #endif
     return fsync(fd);
 }
 
 int file_sync(int fd, const char *path, struct err *err)
 {
-    if (flush(fd) != 0) {
+    if (flush(fd) < 0)
         return err_errno(err, ERR_IO, errno, "cannot flush %s to disk", path);
-    }
     return 0;
 }
 
 int file_datasync(int fd, const char *path, struct err *err)
 {
 #if defined _POSIX_SYNCHRONIZED_IO && _POSIX_SYNCHRONIZED_IO > 0 && !defined F_FULLFSYNC
-    if (fdatasync(fd) != 0) {
+    if (fdatasync(fd) < 0)
         return err_errno(err, ERR_IO, errno, "cannot flush %s to disk", path);
-    }
     return 0;
 #else
     return file_sync(fd, path, err);
@@ -109,20 +101,17 @@ int file_datasync(int fd, const char *path, struct err *err)
 int file_sync_folder(const char *path, bool *unsupported, struct err *err)
 {
     int fd = file_open(path, O_RDONLY | O_DIRECTORY, 0);
-    if (fd < 0) {
+    if (fd < 0)
         return err_errno(err, ERR_IO, errno, "cannot open folder %s", path);
-    }
-    int failed = flush(fd) != 0 ? errno : 0;
+    int failed = flush(fd) < 0 ? errno : 0;
     close(fd);
     if (failed == EINVAL) {
-        if (unsupported != NULL) {
+        if (unsupported != NULL)
             *unsupported = true;
-        }
         return 0;
     }
-    if (failed != 0) {
+    if (failed != 0)
         return err_errno(err, ERR_IO, failed, "cannot flush folder %s to disk", path);
-    }
     return 0;
 }
 
@@ -139,9 +128,8 @@ static int look_for_folder(const char *path, struct err *err)
 {
     struct stat info;
     if (stat(path, &info) == 0) {
-        if (S_ISDIR(info.st_mode)) {
+        if (S_ISDIR(info.st_mode))
             return 1;
-        }
         return err_set(err, ERR_CREATE, "%s is no folder; give another path", path);
     }
     return errno == ENOENT ? 0 : err_errno(err, ERR_CREATE, errno, "cannot look at %s", path);
@@ -151,11 +139,10 @@ static int look_for_folder(const char *path, struct err *err)
  * is no chmod behind it. */
 static int make_level(const char *path, bool durable, struct err *err)
 {
-    if (mkdir(path, 0700) != 0) {
+    if (mkdir(path, 0700) < 0) {
         int number = errno;
-        if (number != EEXIST || look_for_folder(path, NULL) != 1) {
+        if (number != EEXIST || look_for_folder(path, NULL) != 1)
             return err_errno(err, ERR_CREATE, number, "cannot make folder %s", path);
-        }
     }
     return durable ? sync_parent(path, err) : 0;
 }
@@ -174,9 +161,8 @@ static int settle_existing(const char *path, struct err *err)
 int file_make_folder(const char *path, bool durable, struct err *err)
 {
     int there = look_for_folder(path, err);
-    if (there != 0) {
+    if (there != 0)
         return there < 0 ? -1 : durable ? settle_existing(path, err) : 0;
-    }
     char *parent = file_parent(path);
     int result = file_make_folder(parent, durable, err);
     free(parent);
@@ -186,27 +172,21 @@ int file_make_folder(const char *path, bool durable, struct err *err)
 static int write_new(const char *path, const void *bytes, size_t len, mode_t mode, bool durable,
                      struct err *err)
 {
-    if (unlink(path) != 0 && errno != ENOENT) {
+    if (unlink(path) < 0 && errno != ENOENT)
         return err_errno(err, ERR_CREATE, errno, "cannot remove %s", path);
-    }
     int fd = file_open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
-    if (fd < 0) {
+    if (fd < 0)
         return err_errno(err, ERR_CREATE, errno, "cannot make %s", path);
-    }
     int result = 0;
-    if (fchmod(fd, mode) != 0) {
+    if (fchmod(fd, mode) < 0)
         result = err_errno(err, ERR_CREATE, errno, "cannot set the mode of %s", path);
-    }
-    if (result == 0) {
+    if (result == 0)
         result = file_write(fd, bytes, len, path, err);
-    }
-    if (result == 0 && durable) {
+    if (result == 0 && durable)
         result = file_sync(fd, path, err);
-    }
     /* Some network file systems tell of a full disk only here. */
-    if (close(fd) != 0 && errno != EINTR && result == 0) {
+    if (close(fd) < 0 && errno != EINTR && result == 0)
         result = err_errno(err, ERR_IO, errno, "cannot write %s", path);
-    }
     return result;
 }
 
@@ -215,14 +195,12 @@ int file_replace(const char *path, const void *bytes, size_t len, mode_t mode, b
 {
     char *fresh = xasprintf("%s.new", path);
     int result = write_new(fresh, bytes, len, mode, durable, err);
-    if (result == 0 && rename(fresh, path) != 0) {
+    if (result == 0 && rename(fresh, path) < 0)
         result = err_errno(err, ERR_IO, errno, "cannot rename %s", fresh);
-    }
-    if (result != 0) {
+    if (result != 0)
         unlink(fresh);
-    } else if (durable) {
+    else if (durable)
         result = sync_parent(path, err);
-    }
     free(fresh);
     return result;
 }
@@ -237,21 +215,18 @@ int file_lock(int fd, const char *path, struct err *err)
     do {
         result = fcntl(fd, F_SETLK, &lock);
     } while (result != 0 && errno == EINTR);
-    if (result == 0) {
+    if (result == 0)
         return 0;
-    }
-    if (errno == EACCES || errno == EAGAIN) {
+    if (errno == EACCES || errno == EAGAIN)
         return err_set(err, ERR_LOCKED, "%s is locked by another process", path);
-    }
     return err_errno(err, ERR_IO, errno, "cannot lock %s", path);
 }
 
 uint64_t file_room(const char *path)
 {
     struct statvfs info;
-    if (statvfs(path, &info) != 0 || info.f_blocks == 0 || info.f_frsize == 0) {
+    if (statvfs(path, &info) != 0 || info.f_blocks == 0 || info.f_frsize == 0)
         return UINT64_MAX;
-    }
     uint64_t blocks = info.f_bavail;
     return blocks > UINT64_MAX / info.f_frsize ? UINT64_MAX : blocks * info.f_frsize;
 }
@@ -260,9 +235,8 @@ uint64_t file_room(const char *path)
 static const char *home_folder(void)
 {
     const char *home = getenv("HOME");
-    if (home != NULL && home[0] != '\0') {
+    if (home != NULL && home[0] != '\0')
         return home;
-    }
     const struct passwd *user = getpwuid(getuid());
     return user != NULL ? user->pw_dir : NULL;
 }
@@ -278,31 +252,25 @@ char *file_expand(const char *path, const char *base)
 {
     if (path[0] == '~') {
         const char *home = path[1] == '\0' || path[1] == '/' ? home_folder() : NULL;
-        if (home == NULL) {
+        if (home == NULL)
             return xstrdup(path);
-        }
         return path[1] == '\0' ? xstrdup(home) : join(home, path + 2);
     }
-    if (path[0] == '/' || base == NULL) {
+    if (path[0] == '/' || base == NULL)
         return xstrdup(path);
-    }
     return join(base, path);
 }
 
 char *file_parent(const char *path)
 {
     size_t len = strlen(path);
-    while (len > 1 && path[len - 1] == '/') {
+    while (len > 1 && path[len - 1] == '/')
         len--;
-    }
-    while (len > 0 && path[len - 1] != '/') {
+    while (len > 0 && path[len - 1] != '/')
         len--;
-    }
-    if (len == 0) {
+    if (len == 0)
         return xstrdup(".");
-    }
-    while (len > 1 && path[len - 1] == '/') {
+    while (len > 1 && path[len - 1] == '/')
         len--;
-    }
     return xmemdup0(path, len);
 }

@@ -58,9 +58,8 @@ struct header *header_new(void)
     struct header *header = xcalloc(1, sizeof *header);
     header->digest = digest_new();
     header->capture = FIELD_OTHER;
-    for (size_t i = 0; i < FIELDS; i++) {
+    for (size_t i = 0; i < FIELDS; i++)
         buf_init(&header->values[i].text, HEADER_VALUE_MAX);
-    }
     header->sender = xcalloc(1, HEADER_ADDRESS_MAX + 1);
     header->recipient = xcalloc(1, HEADER_ADDRESS_MAX + 1);
     return header;
@@ -68,13 +67,11 @@ struct header *header_new(void)
 
 void header_free(struct header *header)
 {
-    if (header == NULL) {
+    if (header == NULL)
         return;
-    }
     digest_free(header->digest);
-    for (size_t i = 0; i < FIELDS; i++) {
+    for (size_t i = 0; i < FIELDS; i++)
         buf_free(&header->values[i].text);
-    }
     free(header->sender);
     free(header->recipient);
     free(header);
@@ -82,16 +79,14 @@ void header_free(struct header *header)
 
 static void digest_part(struct header *header, const char *bytes, size_t len)
 {
-    if (!header->left_out) {
+    if (!header->left_out)
         digest_add(header->digest, bytes, len);
-    }
 }
 
 static void keep_part(struct header *header, const char *bytes, size_t len)
 {
-    if (header->capture == FIELD_OTHER) {
+    if (header->capture == FIELD_OTHER)
         return;
-    }
     struct value *value = &header->values[header->capture];
     for (size_t i = 0; i < len && !value->cut; i++) {
         /* Unfolding takes only the line end away; a blank in its place is as good. */
@@ -102,11 +97,9 @@ static void keep_part(struct header *header, const char *bytes, size_t len)
 
 static bool is_changing(struct str name)
 {
-    for (size_t i = 0; i < sizeof changing / sizeof changing[0]; i++) {
-        if (str_is_nocase(name, changing[i])) {
+    for (size_t i = 0; i < sizeof changing / sizeof changing[0]; i++)
+        if (str_is_nocase(name, changing[i]))
             return true;
-        }
-    }
     return false;
 }
 
@@ -122,9 +115,8 @@ static void begin_field(struct header *header, struct str name)
             header->capture = (enum field)i;
         }
     }
-    if (str_is_nocase(name, "Message-ID")) {
+    if (str_is_nocase(name, "Message-ID"))
         header->has_message_id = true;
-    }
     digest_part(header, header->name, header->name_len);
     header->name_len = 0;
     header->place = IN_REST;
@@ -133,9 +125,8 @@ static void begin_field(struct header *header, struct str name)
 static void begin_nameless(struct header *header)
 {
     begin_field(header, str_of(NULL, 0));
-    for (; header->crs > 0; header->crs--) {
+    for (; header->crs > 0; header->crs--)
         digest_part(header, "\r", 1);
-    }
 }
 
 /* Each of these three takes some bytes (perhaps none, if it moves on) and returns how many. */
@@ -150,11 +141,10 @@ static size_t take_line_start(struct header *header, char c)
         header->crs++;
         return 1;
     }
-    if (header->crs > 0) {
+    if (header->crs > 0)
         begin_nameless(header);
-    } else {
+    else
         header->place = c == ' ' || c == '\t' ? IN_REST : IN_NAME;
-    }
     return 0;
 }
 
@@ -210,9 +200,8 @@ bool header_is_done(const struct header *header)
 
 void header_fingerprint(struct header *header, unsigned char out[HEADER_FINGERPRINT])
 {
-    if (header->place == IN_NAME || header->place == IN_REST) {
+    if (header->place == IN_NAME || header->place == IN_REST)
         header_feed(header, "\n", 1);
-    }
     header->place = AT_END;
     unsigned char whole[DIGEST_SIZE];
     digest_end(header->digest, whole);
@@ -234,9 +223,8 @@ static size_t span(struct str text, char open, char close)
         if (text.ptr[i] == '\\') {
             i++;
         } else if (i > 0 && text.ptr[i] == close) {
-            if (--depth == 0) {
+            if (--depth == 0)
                 return i + 1;
-            }
         } else if (text.ptr[i] == open) {
             depth++;
         }
@@ -253,13 +241,11 @@ static struct str in_brackets(struct str rest)
         size_t used = here.ptr[0] == '"' ? span(here, '"', '"') : 1;
         end = used > 0 ? end + used : rest.len;
     }
-    if (end == rest.len) {
+    if (end == rest.len)
         return str_of(NULL, 0);
-    }
     struct str inside = str_trim(str_of(rest.ptr, end));
-    if (str_has_prefix(inside, "@")) {
+    if (str_has_prefix(inside, "@"))
         str_until(&inside, ':');
-    }
     return str_trim(inside);
 }
 
@@ -278,9 +264,8 @@ static struct str first_address(struct str text, bool cut, char *out)
             used = used > 0 ? used : text.len;
         } else if (c == '"' || c == '[') {
             used = span(text, c, c == '[' ? ']' : c);
-            if (used == 0 && c == '"') {
+            if (used == 0 && c == '"')
                 return str_of(NULL, 0);
-            }
             used = used > 0 ? used : 1; /* a lone bracket in a display name */
             memcpy(out + len, text.ptr, used);
             len += used;
@@ -300,11 +285,9 @@ static struct str first_address(struct str text, bool cut, char *out)
 
 static bool is_printable(struct str text)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] < 0x21 || text.ptr[i] > 0x7e) {
+    for (size_t i = 0; i < text.len; i++)
+        if (text.ptr[i] < 0x21 || text.ptr[i] > 0x7e)
             return false;
-        }
-    }
     return true;
 }
 
@@ -312,13 +295,11 @@ static const char *address(const struct header *header, const enum field *fields
                            char *out)
 {
     size_t i = 0;
-    while (i < count && !header->values[fields[i]].seen) {
+    while (i < count && !header->values[fields[i]].seen)
         i++;
-    }
     out[0] = '\0';
-    if (i == count) {
+    if (i == count)
         return out;
-    }
     const struct value *value = &header->values[fields[i]];
     char scratch[HEADER_VALUE_MAX];
     struct str found = first_address(buf_str(&value->text), value->cut, scratch);

@@ -16,33 +16,29 @@ bool log_wants(const struct log *log, enum log_level level)
 
 void log_line(const struct log *log, enum log_level level, const char *fmt, ...)
 {
-    if (!log_wants(log, level)) {
+    if (!log_wants(log, level))
         return;
-    }
     char line[LINE_MAX_BYTES];
     va_list args;
     va_start(args, fmt);
     int len = vsnprintf(line, sizeof line, fmt, args);
     va_end(args);
-    if (len >= 0) {
+    if (len >= 0)
         log->write(log->ctx, level, line);
-    }
 }
 
 static size_t slot_of(const struct log *log, const struct secret *secret)
 {
     size_t i = 0;
-    while (i < LOG_SECRETS && log->hidden[i] != secret) {
+    while (i < LOG_SECRETS && log->hidden[i] != secret)
         i++;
-    }
     return i;
 }
 
 void log_hide(struct log *log, const struct secret *secret)
 {
-    if (slot_of(log, secret) < LOG_SECRETS) {
+    if (slot_of(log, secret) < LOG_SECRETS)
         return;
-    }
     size_t slot = slot_of(log, NULL);
     assert(slot < LOG_SECRETS);
     log->hidden[slot] = secret;
@@ -51,9 +47,8 @@ void log_hide(struct log *log, const struct secret *secret)
 void log_unhide(struct log *log, const struct secret *secret)
 {
     size_t slot = slot_of(log, secret);
-    if (slot < LOG_SECRETS) {
+    if (slot < LOG_SECRETS)
         log->hidden[slot] = NULL;
-    }
 }
 
 /* How a secret may stand in a text: raw, or in base64 behind 0, 1 or 2 other bytes (mod 3). */
@@ -67,18 +62,16 @@ static size_t shared_digits(enum form form)
 
 static size_t form_len(struct str secret, enum form form)
 {
-    if (form == FORM_RAW) {
+    if (form == FORM_RAW)
         return secret.len;
-    }
     return (secret.len + (size_t)form) * 8 / 6 - shared_digits(form);
 }
 
 /* The i-th byte of that form, worked out on the spot: no copy of the secret is made. */
 static char form_byte(struct str secret, enum form form, size_t i)
 {
-    if (form == FORM_RAW) {
+    if (form == FORM_RAW)
         return secret.ptr[i];
-    }
     size_t bit = (i + shared_digits(form)) * 6 - (size_t)form * 8;
     unsigned high = (unsigned char)secret.ptr[bit / 8];
     unsigned low = bit / 8 + 1 < secret.len ? (unsigned char)secret.ptr[bit / 8 + 1] : 0;
@@ -96,16 +89,13 @@ static size_t match(struct str text, struct str secret, enum form form)
 {
     size_t want = form_len(secret, form);
     size_t n = 0;
-    while (n < want && n < text.len && text.ptr[n] == form_byte(secret, form, n)) {
+    while (n < want && n < text.len && text.ptr[n] == form_byte(secret, form, n))
         n++;
-    }
-    if (n < want && (n < text.len || n < LOG_SECRET_PART)) {
+    if (n < want && (n < text.len || n < LOG_SECRET_PART))
         return 0;
-    }
     /* The last digit may hold bits of the secret beside others. */
-    while (form != FORM_RAW && n < text.len && is_base64(text.ptr[n])) {
+    while (form != FORM_RAW && n < text.len && is_base64(text.ptr[n]))
         n++;
-    }
     return n;
 }
 

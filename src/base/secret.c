@@ -7,9 +7,8 @@
 
 void secret_wipe_bytes(void *bytes, size_t len)
 {
-    if (len == 0) {
+    if (len == 0)
         return;
-    }
     memset(bytes, 0, len);
     /* Tells the compiler that somebody looks at the zeros, so that it cannot leave them out. */
     __asm__ volatile("" : : "r"(bytes) : "memory");
@@ -17,9 +16,8 @@ void secret_wipe_bytes(void *bytes, size_t len)
 
 int secret_set(struct secret *secret, struct str bytes)
 {
-    if (bytes.len > SECRET_MAX) {
+    if (bytes.len > SECRET_MAX)
         return -1;
-    }
     /* The copy comes first: the bytes may be those of the old secret. */
     char *copy = xmemdup0(bytes.ptr, bytes.len);
     secret_wipe(secret);

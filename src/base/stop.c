@@ -17,12 +17,10 @@ static volatile int64_t first;
 static void note(int number)
 {
     (void)number;
-    if (count == 0) {
+    if (count == 0)
         first = clock_ms();
-    }
-    if (count < COUNT_MAX) {
+    if (count < COUNT_MAX)
         count = count + 1;
-    }
 }
 
 void stop_install(void)
@@ -46,11 +44,10 @@ void stop_install(void)
 
 static void note_other(int number)
 {
-    if (number == SIGHUP) {
+    if (number == SIGHUP)
         hup = 1;
-    } else {
+    else
         usr1 = 1;
-    }
 }
 
 void stop_listen(void)
@@ -93,9 +90,8 @@ int stop_count(void)
 
 int64_t stop_cap(int64_t deadline, int64_t grace_ms)
 {
-    if (count == 0) {
+    if (count == 0)
         return deadline;
-    }
     int64_t end = first + grace_ms;
     return end < deadline ? end : deadline;
 }

@@ -16,14 +16,11 @@ static char lower(char c)
 
 bool str_equal_nocase(struct str a, struct str b)
 {
-    if (a.len != b.len) {
+    if (a.len != b.len)
         return false;
-    }
-    for (size_t i = 0; i < a.len; i++) {
-        if (lower(a.ptr[i]) != lower(b.ptr[i])) {
+    for (size_t i = 0; i < a.len; i++)
+        if (lower(a.ptr[i]) != lower(b.ptr[i]))
             return false;
-        }
-    }
     return true;
 }
 
@@ -39,9 +36,8 @@ bool str_is_nocase(struct str a, const char *text)
 
 static bool cut_to(struct str *a, size_t len)
 {
-    if (a->len < len) {
+    if (a->len < len)
         return false;
-    }
     a->len = len;
     return true;
 }
@@ -61,11 +57,9 @@ bool str_has_prefix_nocase(struct str a, const char *prefix)
 bool str_contains_nocase(struct str a, const char *needle)
 {
     struct str want = str_from(needle);
-    for (size_t at = 0; at + want.len <= a.len; at++) {
-        if (str_equal_nocase(str_of(a.ptr + at, want.len), want)) {
+    for (size_t at = 0; at + want.len <= a.len; at++)
+        if (str_equal_nocase(str_of(a.ptr + at, want.len), want))
             return true;
-        }
-    }
     return want.len == 0;
 }
 
@@ -77,16 +71,13 @@ static bool is_blank(char c)
 struct str str_word(struct str *rest)
 {
     size_t start = 0;
-    while (start < rest->len && is_blank(rest->ptr[start])) {
+    while (start < rest->len && is_blank(rest->ptr[start]))
         start++;
-    }
     size_t end = start;
-    while (end < rest->len && !is_blank(rest->ptr[end])) {
+    while (end < rest->len && !is_blank(rest->ptr[end]))
         end++;
-    }
-    if (rest->ptr == NULL) {
+    if (rest->ptr == NULL)
         return str_of(NULL, 0);
-    }
     struct str word = str_of(rest->ptr + start, end - start);
     *rest = str_of(rest->ptr + end, rest->len - end);
     return word;
@@ -94,9 +85,8 @@ struct str str_word(struct str *rest)
 
 struct str str_until(struct str *rest, char stop)
 {
-    if (rest->ptr == NULL) {
+    if (rest->ptr == NULL)
         return str_of(NULL, 0);
-    }
     const char *found = memchr(rest->ptr, stop, rest->len);
     size_t len = found != NULL ? (size_t)(found - rest->ptr) : rest->len;
     size_t gone = found != NULL ? len + 1 : len;
@@ -116,9 +106,8 @@ struct str str_trim(struct str a)
         a.ptr++;
         a.len--;
     }
-    while (a.len > 0 && is_space(a.ptr[a.len - 1])) {
+    while (a.len > 0 && is_space(a.ptr[a.len - 1]))
         a.len--;
-    }
     return a;
 }
 
@@ -130,14 +119,12 @@ static int sum_up(const char *from, const char *end, uint64_t max, uint64_t *val
     uint64_t sum = 0;
     for (; from < end; from++) {
         uint64_t digit = (uint64_t)(*from - '0');
-        if (sum > (UINT64_MAX - digit) / 10) {
+        if (sum > (UINT64_MAX - digit) / 10)
             return -1;
-        }
         sum = sum * 10 + digit;
     }
-    if (sum > max) {
+    if (sum > max)
         return -1;
-    }
     *value = sum;
     return 0;
 }
@@ -145,23 +132,18 @@ static int sum_up(const char *from, const char *end, uint64_t max, uint64_t *val
 int str_take_number(struct str *rest, uint64_t max, uint64_t *value)
 {
     const char *at = rest->ptr, *end = at + rest->len;
-    while (at < end && is_blank(*at)) {
+    while (at < end && is_blank(*at))
         at++;
-    }
     const char *from = at;
     uint64_t sum = 0;
-    for (unsigned digit; at < end && (digit = (unsigned char)*at - (unsigned)'0') <= 9; at++) {
+    for (unsigned digit; at < end && (digit = (unsigned char)*at - (unsigned)'0') <= 9; at++)
         sum = sum * 10 + digit;
-    }
-    if (at == from || (at < end && !is_blank(*at))) {
+    if (at == from || (at < end && !is_blank(*at)))
         return -1;
-    }
-    if (at - from > DIGITS_SAFE && sum_up(from, at, max, &sum) < 0) {
+    if (at - from > DIGITS_SAFE && sum_up(from, at, max, &sum) < 0)
         return -1;
-    }
-    if (sum > max) {
+    if (sum > max)
         return -1;
-    }
     rest->ptr = at;
     rest->len = (size_t)(end - at);
     *value = sum;
@@ -170,14 +152,12 @@ int str_take_number(struct str *rest, uint64_t max, uint64_t *value)
 
 int str_number(struct str digits, uint64_t max, uint64_t *value)
 {
-    if (digits.len == 0 || is_blank(digits.ptr[0]) || is_blank(digits.ptr[digits.len - 1])) {
+    if (digits.len == 0 || is_blank(digits.ptr[0]) || is_blank(digits.ptr[digits.len - 1]))
         return -1;
-    }
     struct str rest = digits;
     uint64_t sum;
-    if (str_take_number(&rest, max, &sum) < 0 || rest.len > 0) {
+    if (str_take_number(&rest, max, &sum) < 0 || rest.len > 0)
         return -1;
-    }
     *value = sum;
     return 0;
 }
@@ -193,9 +173,8 @@ static int read_scaled(struct str text, const char *units, const uint64_t *facto
         text.len--;
     }
     uint64_t number;
-    if (str_number(text, max / factor, &number) != 0) {
+    if (str_number(text, max / factor, &number) < 0)
         return -1;
-    }
     *value = number * factor;
     return 0;
 }
@@ -204,9 +183,8 @@ int str_duration(struct str text, int64_t *seconds)
 {
     static const uint64_t factors[] = {1, 60, 3600, 86400};
     uint64_t value;
-    if (read_scaled(text, "smhd", factors, (uint64_t)STR_DURATION_MAX, &value) != 0) {
+    if (read_scaled(text, "smhd", factors, (uint64_t)STR_DURATION_MAX, &value) < 0)
         return -1;
-    }
     *seconds = (int64_t)value;
     return 0;
 }
@@ -241,13 +219,11 @@ bool str_is_plain(struct str a)
     uint64_t eight;
     for (; i + sizeof eight <= a.len; i += sizeof eight) {
         memcpy(&eight, a.ptr + i, sizeof eight);
-        if (!are_plain(eight)) {
+        if (!are_plain(eight))
             return false;
-        }
     }
-    while (i < a.len && is_plain((unsigned char)a.ptr[i])) {
+    while (i < a.len && is_plain((unsigned char)a.ptr[i]))
         i++;
-    }
     return a.len > 0 && i == a.len;
 }
 
@@ -288,14 +264,12 @@ static int unescape_one(struct str *text)
     unsigned char byte = (unsigned char)text->ptr[0];
     size_t used = 1;
     if (byte == '%') {
-        if (text->len < 3) {
+        if (text->len < 3)
             return -1;
-        }
         int high = hex_value(text->ptr[1]);
         int low = hex_value(text->ptr[2]);
-        if (high < 0 || low < 0 || is_plain((unsigned char)(high << 4 | low))) {
+        if (high < 0 || low < 0 || is_plain((unsigned char)(high << 4 | low)))
             return -1;
-        }
         byte = (unsigned char)(high << 4 | low);
         used = 3;
     } else if (!is_plain(byte)) {
@@ -309,15 +283,13 @@ static int unescape_one(struct str *text)
 int str_unescape(struct str text, char *out, size_t cap, size_t *length)
 {
     size_t at = 0;
-    if (text.len == 0) {
+    if (text.len == 0)
         return -1;
-    }
     if (!str_is(text, "%-")) {
         while (text.len > 0) {
             int byte = unescape_one(&text);
-            if (byte < 0 || at == cap) {
+            if (byte < 0 || at == cap)
                 return -1;
-            }
             out[at++] = (char)byte;
         }
     }

@@ -15,17 +15,15 @@ _Noreturn void xdie(const char *why)
 {
     static const char name[] = "fetchpop: ";
     if (write(STDERR_FILENO, name, sizeof name - 1) < 0 ||
-        write(STDERR_FILENO, why, strlen(why)) < 0 || write(STDERR_FILENO, "\n", 1) < 0) {
+        write(STDERR_FILENO, why, strlen(why)) < 0 || write(STDERR_FILENO, "\n", 1) < 0)
         _exit(STATUS_SYSTEM); /* nobody listens */
-    }
     _exit(STATUS_SYSTEM);
 }
 
 static void *checked(void *memory)
 {
-    if (memory == NULL) {
+    if (memory == NULL)
         xdie("out of memory");
-    }
     return memory;
 }
 
@@ -36,20 +34,17 @@ void *xmalloc(size_t size)
 
 void *xcalloc(size_t count, size_t size)
 {
-    if (count == 0 || size == 0) {
+    if (count == 0 || size == 0)
         count = size = 1;
-    }
     return checked(calloc(count, size));
 }
 
 void *xreallocarray(void *old, size_t count, size_t size)
 {
-    if (count == 0 || size == 0) {
+    if (count == 0 || size == 0)
         count = size = 1;
-    }
-    if (count > SIZE_MAX / size) {
+    if (count > SIZE_MAX / size)
         xdie("out of memory");
-    }
     return checked(realloc(old, count * size));
 }
 
@@ -60,13 +55,11 @@ char *xstrdup(const char *text)
 
 char *xmemdup0(const void *bytes, size_t length)
 {
-    if (length == SIZE_MAX) {
+    if (length == SIZE_MAX)
         xdie("out of memory");
-    }
     char *copy = xmalloc(length + 1);
-    if (length > 0) {
+    if (length > 0)
         memcpy(copy, bytes, length);
-    }
     copy[length] = '\0';
     return copy;
 }
@@ -79,13 +72,11 @@ char *xasprintf(const char *fmt, ...)
     va_copy(again, args);
     int len = vsnprintf(NULL, 0, fmt, args);
     va_end(args);
-    if (len < 0) {
+    if (len < 0)
         xdie("out of memory");
-    }
     char *text = xmalloc((size_t)len + 1);
-    if (vsnprintf(text, (size_t)len + 1, fmt, again) != len) {
+    if (vsnprintf(text, (size_t)len + 1, fmt, again) != len)
         xdie("out of memory");
-    }
     va_end(again);
     return text;
 }

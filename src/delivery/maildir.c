@@ -270,12 +270,11 @@ static int publish(struct deliver *deliver, struct parcel *const *batch, size_t 
 static void release(struct deliver *deliver, struct parcel **batch, size_t n)
 {
     (void)deliver;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         if (batch[i]->outcome == PARCEL_DELIVERED)
             spool_free(batch[i]);
         else
             spool_drop(batch[i]);
-    }
 }
 
 /* What recovery knows of one message: the words of its receipt. */

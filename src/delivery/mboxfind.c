@@ -72,11 +72,10 @@ static void begin_line(struct side *side)
     size_t len = fill(side, PEEK);
     char first = len > 0 ? side->bytes[side->at] : '\n';
     side->line_start = false;
-    if (first == '\n') {
+    if (first == '\n')
         side->in_header = side->leave_out = false;
-    } else if (first != ' ' && first != '\t') { /* a folded line goes with its field */
+    else if (first != ' ' && first != '\t') /* a folded line goes with its field */
         side->leave_out = is_changing(str_of(side->bytes + side->at, len < PEEK ? len : PEEK));
-    }
 }
 
 /* The next byte that counts, or -1 at the end. */

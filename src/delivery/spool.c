@@ -21,12 +21,11 @@ static void host_part(char *out, size_t cap)
     size_t len = 0;
     if (gethostname(host, sizeof host - 1) < 0 || host[0] == '\0')
         memcpy(host, "localhost", 10);
-    for (const char *p = host; *p != '\0' && len + 5 < cap; p++) {
+    for (const char *p = host; *p != '\0' && len + 5 < cap; p++)
         if (*p == '/' || *p == ':' || *p == ',' || (unsigned char)*p <= ' ')
             len += (size_t)snprintf(out + len, cap - len, "\\%03o", (unsigned char)*p);
         else
             out[len++] = *p;
-    }
     out[len] = '\0';
 }
 

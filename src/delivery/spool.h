@@ -30,7 +30,7 @@ enum parcel_outcome {
 /* Hundreds of them wait for their batch: small. */
 struct parcel {
     const char *name; /* the last part of path */
-    int folder; /* borrowed descriptor of the folder the file is in */
+    int folder;       /* borrowed descriptor of the folder the file is in */
     int fd;
     char *path;            /* for error texts and receipts */
     uint64_t octets;       /* of the message as stored, so far */

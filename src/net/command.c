@@ -49,7 +49,7 @@ static void close_both(int fds[2])
 static int start(const char *text, const char *const *env, int line[2], int complaints[2],
                  pid_t *pid)
 {
-    struct birth birth = { .command = text, .env = env };
+    struct birth birth = {.command = text, .env = env};
     int number;
 
     if (make_pair(line) < 0)
@@ -129,7 +129,7 @@ bool command_has_ended(struct command *command, int64_t ms, int *status)
     int64_t deadline = clock_in(ms);
 
     while (!has_ended(command) && clock_left(deadline) > 0) {
-        struct pollfd said = { .fd = command->complaints, .events = POLLIN };
+        struct pollfd said = {.fd = command->complaints, .events = POLLIN};
 
         poll(&said, 1, SLICE_MS);
         command_hear(command);

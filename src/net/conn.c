@@ -34,10 +34,10 @@ struct conn {
     struct err why;
 
     int64_t idle_ms, deadline, grace_ms;
-    bool arrived; /* the deadline is no longer that of the way there */
-    int64_t looked;        /* when time was last added to the two counts below */
-    int64_t quiet_ms;      /* time waited since the last byte */
-    int64_t window_ms;     /* time waited, and bytes moved, since the rate was last measured */
+    bool arrived;      /* the deadline is no longer that of the way there */
+    int64_t looked;    /* when time was last added to the two counts below */
+    int64_t quiet_ms;  /* time waited since the last byte */
+    int64_t window_ms; /* time waited, and bytes moved, since the rate was last measured */
     uint64_t window_bytes;
     struct conn_figures figures;
 };
@@ -213,7 +213,7 @@ static void note_events(struct conn *conn, short events)
 /* The one place that waits: until one of the events, or an error of time. */
 static int wait_for(struct conn *conn, short events, struct err *err)
 {
-    struct pollfd fds[2] = { { .fd = conn->fd, .events = events }, { .fd = -1, .events = POLLIN } };
+    struct pollfd fds[2] = {{.fd = conn->fd, .events = events}, {.fd = -1, .events = POLLIN}};
     int n;
 
     conn->figures.waits++;
@@ -473,7 +473,8 @@ static int check_silence(struct conn *conn, bool upgraded, struct err *err)
     if (rc > 0)
         return err_set(err, ERR_TRUST,
                        "%s: bytes behind the answer to STLS: somebody may be in the line; "
-                       "use tls = \"implicit\" if the server has it", conn->name);
+                       "use tls = \"implicit\" if the server has it",
+                       conn->name);
     if (rc < 0 && err)
         *err = peeked;
     return rc;

@@ -103,9 +103,8 @@ static int explain_name(const struct race *race, int code, struct err *err)
 static int look_up(const struct race *race, struct addrinfo **found, struct err *err)
 {
     const struct dial_options *options = race->options;
-    struct addrinfo hints = { .ai_family = race->family,
-                              .ai_socktype = SOCK_STREAM,
-                              .ai_flags = AI_NUMERICSERV };
+    struct addrinfo hints = {
+        .ai_family = race->family, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
     char port[16];
     int code;
 
@@ -165,8 +164,7 @@ static int open_socket(const struct addrinfo *to)
 
 static int take_source(struct race *race, int fd)
 {
-    if (race->source_len == 0 ||
-        bind(fd, (struct sockaddr *)&race->source, race->source_len) == 0)
+    if (race->source_len == 0 || bind(fd, (struct sockaddr *)&race->source, race->source_len) == 0)
         return 0;
     race->homeless = errno == EADDRNOTAVAIL;
     return -1;
@@ -183,7 +181,7 @@ static int begin(struct race *race)
         if (connect(fd, to->ai_addr, to->ai_addrlen) == 0)
             return fd;
         if (errno == EINPROGRESS || errno == EINTR) {
-            race->polls[race->open++] = (struct pollfd){ .fd = fd, .events = POLLOUT };
+            race->polls[race->open++] = (struct pollfd){.fd = fd, .events = POLLOUT};
             return -1;
         }
     }
@@ -228,9 +226,10 @@ static int explain_time(const struct race *race, struct err *err)
     if (race->next == 0) /* getaddrinfo knows no deadline but the resolver's own */
         return err_set(err, ERR_TIMEOUT,
                        "%s: looking up the name took all the time; see the name servers, or raise "
-                       "timeout", options->host);
-    return err_set(err, ERR_TIMEOUT, "%s: port %u does not answer; try again later",
-                   options->host, options->port);
+                       "timeout",
+                       options->host);
+    return err_set(err, ERR_TIMEOUT, "%s: port %u does not answer; try again later", options->host,
+                   options->port);
 }
 
 static int explain_trouble(const struct race *race, struct err *err)
@@ -240,15 +239,16 @@ static int explain_trouble(const struct race *race, struct err *err)
     if (race->homeless)
         return err_set(err, ERR_AGAIN,
                        "%s: source_address %s is no address of this machine now; check it, or try "
-                       "again later", options->host, options->source);
+                       "again later",
+                       options->host, options->source);
     if (race->trouble == ETIMEDOUT)
         return explain_time(race, err);
     if (race->trouble == ECONNREFUSED)
         return err_set(err, ERR_AGAIN,
                        "%s: port %u refuses connections; try again later, or check the port",
                        options->host, options->port);
-    return err_errno(err, ERR_AGAIN, race->trouble, "%s: cannot connect to port %u",
-                     options->host, options->port);
+    return err_errno(err, ERR_AGAIN, race->trouble, "%s: cannot connect to port %u", options->host,
+                     options->port);
 }
 
 static int slice(const struct race *race, int64_t now, int64_t limit)
@@ -284,7 +284,7 @@ static int run(struct race *race, int *fd, struct err *err)
 
 int dial_tcp(const struct dial_options *options, int *fd, struct err *err)
 {
-    struct race race = { .options = options, .next_at = clock_ms() };
+    struct race race = {.options = options, .next_at = clock_ms()};
     struct addrinfo *found = NULL;
     int rc;
 

@@ -10,7 +10,7 @@
 #include "base/err.h"
 
 struct dial_options {
-    const char *host;   /* name (in A-labels) or address; borrowed */
+    const char *host; /* name (in A-labels) or address; borrowed */
     unsigned port;
     int family;         /* AF_UNSPEC, AF_INET, AF_INET6; with source, that of source or AF_UNSPEC */
     const char *source; /* our own address; NULL: the system chooses */

@@ -40,7 +40,7 @@ int dns_srv(const char *name, struct srv_list *list, struct err *err)
     unsigned char *answer = xmalloc(NS_MAXMSG);
     int code, len = ask(name, answer, NS_MAXMSG, &code), rc = 0;
 
-    *list = (struct srv_list){ .count = 0 };
+    *list = (struct srv_list){.count = 0};
     if (len > NS_MAXMSG) /* more than fits is said so */
         len = NS_MAXMSG;
     if (len >= 0 && srv_parse(answer, (size_t)len, list) < 0)

@@ -23,7 +23,7 @@ static int explain_time(int64_t deadline, struct err *err)
 
 static int wait_for(int fd, short events, int64_t deadline, struct err *err)
 {
-    struct pollfd peer = { .fd = fd, .events = events };
+    struct pollfd peer = {.fd = fd, .events = events};
 
     for (;;) {
         int64_t left = clock_left(stop_cap(deadline, 0));

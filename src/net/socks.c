@@ -40,7 +40,7 @@ static bool fits(struct str text)
 
 int socks_begin(struct socks *socks, const struct socks_target *target, struct err *err)
 {
-    *socks = (struct socks){ .target = target };
+    *socks = (struct socks){.target = target};
     if (!fits(str_from(target->host)) || target->port == 0 || target->port > 65535 ||
         (target->user && (!fits(str_from(target->user)) || !fits(secret_str(target->password)))))
         return err_set(err, ERR_CONFIG,
@@ -117,9 +117,10 @@ static int take_method(struct socks *socks, struct err *err)
         return 0;
     }
     if (method == METHOD_REFUSED)
-        return err_set(err, ERR_LOGIN, socks->target->user
-                       ? "it takes no user and password; leave them out of proxy"
-                       : "it wants to know who we are; write user and password into proxy");
+        return err_set(err, ERR_LOGIN,
+                       socks->target->user
+                           ? "it takes no user and password; leave them out of proxy"
+                           : "it wants to know who we are; write user and password into proxy");
     return not_socks(err);
 }
 
@@ -140,14 +141,14 @@ static int refused(const struct socks *socks, struct err *err)
         enum err_kind kind;
         const char *words;
     } rows[] = {
-        [1] = { ERR_AGAIN, "it has a failure of its own; try again later" },
-        [2] = { ERR_REFUSED, "it is not allowed to go there; ask who runs it" },
-        [3] = { ERR_AGAIN, "it cannot reach that network; try again later" },
-        [4] = { ERR_AGAIN, "it cannot reach that host; check its name, or try again later" },
-        [5] = { ERR_AGAIN, "the server refuses connections; check the port, or try again later" },
-        [6] = { ERR_AGAIN, "the server is too far away for it; try again later" },
-        [7] = { ERR_PROTOCOL, "it makes no connections of this kind; use another proxy" },
-        [8] = { ERR_PROTOCOL, "it does not know this kind of address; use another proxy" },
+        [1] = {ERR_AGAIN, "it has a failure of its own; try again later"},
+        [2] = {ERR_REFUSED, "it is not allowed to go there; ask who runs it"},
+        [3] = {ERR_AGAIN, "it cannot reach that network; try again later"},
+        [4] = {ERR_AGAIN, "it cannot reach that host; check its name, or try again later"},
+        [5] = {ERR_AGAIN, "the server refuses connections; check the port, or try again later"},
+        [6] = {ERR_AGAIN, "the server is too far away for it; try again later"},
+        [7] = {ERR_PROTOCOL, "it makes no connections of this kind; use another proxy"},
+        [8] = {ERR_PROTOCOL, "it does not know this kind of address; use another proxy"},
     };
     unsigned code = socks->in[1];
 

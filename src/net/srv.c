@@ -52,7 +52,7 @@ static unsigned read16(const unsigned char *from)
 static int take(const ns_msg *message, const ns_rr *rr, struct srv_list *list)
 {
     const unsigned char *data = ns_rr_rdata(*rr);
-    struct srv record = { 0 };
+    struct srv record = {0};
     struct str target;
 
     if (ns_rr_rdlen(*rr) <= TARGET_AT)
@@ -78,7 +78,7 @@ int srv_parse(const unsigned char *bytes, size_t len, struct srv_list *list)
     ns_msg message;
     int count;
 
-    *list = (struct srv_list){ .count = 0 };
+    *list = (struct srv_list){.count = 0};
     if (len > INT_MAX || ns_initparse(bytes, (int)len, &message) < 0)
         return -1;
     count = ns_msg_count(message, ns_s_an);

@@ -186,7 +186,8 @@ static int load_identity(struct tls *tls, struct err *err)
     SSL_CTX_set_default_passwd_cb_userdata(tls->context, tls);
     if (!cert)
         return tls->options.key_file
-                   ? err_set(err, ERR_CONFIG, "tls_key_file needs a tls_cert_file; add it") : 0;
+                   ? err_set(err, ERR_CONFIG, "tls_key_file needs a tls_cert_file; add it")
+                   : 0;
     if (trust_check_file("tls_cert_file", cert, err) < 0 ||
         trust_check_file("tls_key_file", key, err) < 0)
         return -1;
@@ -194,7 +195,8 @@ static int load_identity(struct tls *tls, struct err *err)
         return err_set(err, ERR_CONFIG, "tls_cert_file %s cannot be used: %s; is it PEM?", cert,
                        trust_openssl_words());
     if (SSL_CTX_use_PrivateKey_file(tls->context, key, SSL_FILETYPE_PEM) != 1)
-        return err_set(err, ERR_CONFIG, "%s %s cannot be used: %s; is it the key of the "
+        return err_set(err, ERR_CONFIG,
+                       "%s %s cannot be used: %s; is it the key of the "
                        "certificate, and the passphrase right?",
                        tls->options.key_file ? "tls_key_file" : "the key in tls_cert_file", key,
                        trust_openssl_words());
@@ -306,12 +308,12 @@ static int explain_handshake(const struct tls *tls, int reason, struct err *err)
                        "the clear, ask who runs it",
                        tls->host);
     if (is_plain_text(tls))
-        return err_set(err, ERR_PROTOCOL,
-                       "%s: no TLS on this port; for STLS write tls = \"stls\"", tls->host);
+        return err_set(err, ERR_PROTOCOL, "%s: no TLS on this port; for STLS write tls = \"stls\"",
+                       tls->host);
     if (tls->lost != 0)
         return err_set(err, ERR_CLOSED,
-                       "%s: connection lost in the TLS handshake: %s; try again later",
-                       tls->host, strerror(tls->lost));
+                       "%s: connection lost in the TLS handshake: %s; try again later", tls->host,
+                       strerror(tls->lost));
     if (tls->eof)
         return err_set(err, ERR_CLOSED, "%s: the server hung up in the TLS handshake; %s",
                        tls->host,
@@ -319,8 +321,8 @@ static int explain_handshake(const struct tls *tls, int reason, struct err *err)
     if (is_version(reason))
         return err_set(err, ERR_TRUST,
                        "%s: the server's TLS is too old (it has no version %s or newer); "
-                       "tell its keeper", tls->host,
-                       tls->options.min_version ? tls->options.min_version : "1.2");
+                       "tell its keeper",
+                       tls->host, tls->options.min_version ? tls->options.min_version : "1.2");
     return err_set(err, ERR_TRUST, "%s: no TLS with this server: %s; ask who runs it", tls->host,
                    trust_openssl_words());
 }

@@ -21,10 +21,10 @@ enum tls_trust { TLS_TRUST_CA, TLS_TRUST_PIN, TLS_TRUST_BOTH };
 
 /* All texts are borrowed for the life of the tls. NULL means the default. */
 struct tls_options {
-    const char *host;        /* the name to be checked and sent as SNI */
-    const char *ca_file;     /* PEM; NULL and ca_dir NULL: the system's trust */
+    const char *host;    /* the name to be checked and sent as SNI */
+    const char *ca_file; /* PEM; NULL and ca_dir NULL: the system's trust */
     const char *ca_dir;
-    const char *cert_file;   /* client certificate, PEM */
+    const char *cert_file; /* client certificate, PEM */
     const char *key_file;
     const struct secret *key_password;
     const char *crl_file;

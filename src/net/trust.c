@@ -38,8 +38,8 @@ struct trust {
 const char *trust_openssl_words(void)
 {
     unsigned long code = ERR_peek_last_error();
-    const char *words = ERR_SYSTEM_ERROR(code) ? strerror(ERR_GET_REASON(code))
-                                               : ERR_reason_error_string(code);
+    const char *words =
+        ERR_SYSTEM_ERROR(code) ? strerror(ERR_GET_REASON(code)) : ERR_reason_error_string(code);
 
     return words ? words : "unknown reason";
 }
@@ -50,34 +50,34 @@ static const struct reason {
     int code;
     const char *check, *what, *todo;
 } reasons[] = {
-    { X509_V_ERR_CERT_HAS_EXPIRED, "dates", "it has run out",
-      "tell the server's keeper, and see that the clock here is right" },
-    { X509_V_ERR_CERT_NOT_YET_VALID, "dates", "it is not valid yet",
-      "see that the clock here is right" },
-    { X509_V_ERR_HOSTNAME_MISMATCH, "name", "it is for other names",
-      "write the server's real name into the run file" },
-    { X509_V_ERR_IP_ADDRESS_MISMATCH, "name", "it is not for this address",
-      "write the server's name into the run file" },
-    { X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, "issuer", "it is signed by itself",
-      "if it is the right one, put it into tls_ca_file, or write its pin into tls_pin" },
-    { X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, "issuer", "its authority is not trusted here",
-      "if it is the right one, put the authority's certificate into tls_ca_file" },
-    { X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, "issuer", "its authority is not known here",
-      "put the authority's certificate into tls_ca_file" },
-    { X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, "issuer", "its authority is not known here",
-      "install the system's certificates, or put the authority's into tls_ca_file" },
-    { X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, "issuer", "its authority is not known here",
-      "put the authority's certificate into tls_ca_file" },
-    { X509_V_ERR_CERT_REVOKED, "revocation", "its authority has revoked it",
-      "tell the server's keeper" },
-    { X509_V_ERR_UNABLE_TO_GET_CRL, "revocation", "its authority has no list in tls_crl_file",
-      "get that list, or take tls_crl_file out" },
-    { X509_V_ERR_CRL_HAS_EXPIRED, "revocation", "the list in tls_crl_file has run out",
-      "get a new one" },
-    { X509_V_ERR_APPLICATION_VERIFICATION, "pin", "its key is none of those in tls_pin",
-      "if the server has a new key, write its pin into tls_pin" },
-    { X509_V_ERR_INVALID_PURPOSE, "purpose", "it is not meant for servers",
-      "tell the server's keeper" },
+    {X509_V_ERR_CERT_HAS_EXPIRED, "dates", "it has run out",
+     "tell the server's keeper, and see that the clock here is right"},
+    {X509_V_ERR_CERT_NOT_YET_VALID, "dates", "it is not valid yet",
+     "see that the clock here is right"},
+    {X509_V_ERR_HOSTNAME_MISMATCH, "name", "it is for other names",
+     "write the server's real name into the run file"},
+    {X509_V_ERR_IP_ADDRESS_MISMATCH, "name", "it is not for this address",
+     "write the server's name into the run file"},
+    {X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, "issuer", "it is signed by itself",
+     "if it is the right one, put it into tls_ca_file, or write its pin into tls_pin"},
+    {X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, "issuer", "its authority is not trusted here",
+     "if it is the right one, put the authority's certificate into tls_ca_file"},
+    {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, "issuer", "its authority is not known here",
+     "put the authority's certificate into tls_ca_file"},
+    {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, "issuer", "its authority is not known here",
+     "install the system's certificates, or put the authority's into tls_ca_file"},
+    {X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, "issuer", "its authority is not known here",
+     "put the authority's certificate into tls_ca_file"},
+    {X509_V_ERR_CERT_REVOKED, "revocation", "its authority has revoked it",
+     "tell the server's keeper"},
+    {X509_V_ERR_UNABLE_TO_GET_CRL, "revocation", "its authority has no list in tls_crl_file",
+     "get that list, or take tls_crl_file out"},
+    {X509_V_ERR_CRL_HAS_EXPIRED, "revocation", "the list in tls_crl_file has run out",
+     "get a new one"},
+    {X509_V_ERR_APPLICATION_VERIFICATION, "pin", "its key is none of those in tls_pin",
+     "if the server has a new key, write its pin into tls_pin"},
+    {X509_V_ERR_INVALID_PURPOSE, "purpose", "it is not meant for servers",
+     "tell the server's keeper"},
 };
 
 static const char *quote(const struct trust *trust, BIO *text, char out[LOG_QUOTE_MAX + 4])
@@ -171,8 +171,8 @@ static void explain(struct trust *trust, int code, X509 *cert)
 {
     char subject[LOG_QUOTE_MAX + 4], issuer[LOG_QUOTE_MAX + 4], names[LOG_QUOTE_MAX + 4] = "";
     char from[32], until[32], pin[TLS_PIN_TEXT] = "?";
-    struct reason reason = { code, "certificate", X509_verify_cert_error_string(code),
-                             "tell the server's keeper" };
+    struct reason reason = {code, "certificate", X509_verify_cert_error_string(code),
+                            "tell the server's keeper"};
 
     for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
         if (reasons[i].code == code)
@@ -290,8 +290,7 @@ static int load_authorities(struct trust *trust, struct err *err)
     if (dir && !S_ISDIR(st.st_mode))
         return err_set(err, ERR_CONFIG, "tls_ca_dir %s is no folder; a file is tls_ca_file", dir);
     if (dir && SSL_CTX_load_verify_dir(trust->context, dir) != 1)
-        return err_set(err, ERR_CONFIG,
-                       "tls_ca_dir %s cannot be used: %s; see openssl rehash", dir,
+        return err_set(err, ERR_CONFIG, "tls_ca_dir %s cannot be used: %s; see openssl rehash", dir,
                        trust_openssl_words());
     return 0;
 }
@@ -305,8 +304,7 @@ static int load_crl(struct trust *trust, struct err *err)
     if (file && trust_check_file("tls_crl_file", file, err) < 0)
         return -1;
     if (file && (!lookup || X509_load_crl_file(lookup, file, X509_FILETYPE_PEM) <= 0))
-        return err_set(err, ERR_CONFIG,
-                       "tls_crl_file %s cannot be used: %s; is it PEM?", file,
+        return err_set(err, ERR_CONFIG, "tls_crl_file %s cannot be used: %s; is it PEM?", file,
                        trust_openssl_words());
     return 0;
 }
@@ -341,8 +339,8 @@ static int read_pins(struct trust *trust, struct err *err)
     trust->pins = xcalloc(count, sizeof *trust->pins);
     for (; trust->pin_count < count; trust->pin_count++)
         if (read_pin(pins[trust->pin_count], trust->pins[trust->pin_count]) < 0)
-            return err_set(err, ERR_CONFIG,
-                           "tls_pin \"%s\" is no SHA-256 in base64 or hex", pins[trust->pin_count]);
+            return err_set(err, ERR_CONFIG, "tls_pin \"%s\" is no SHA-256 in base64 or hex",
+                           pins[trust->pin_count]);
     return 0;
 }
 

@@ -65,18 +65,16 @@ static void md5_block(struct md5 *md5)
         s[2] = s[1];
         s[1] += sum << turn | sum >> (32 - turn);
     }
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 4; i++)
         md5->state[i] += s[i];
-    }
 }
 
 static void md5_add(struct md5 *md5, struct str bytes)
 {
     for (size_t i = 0; i < bytes.len; i++) {
         md5->block[md5->length++ % BLOCK] = (unsigned char)bytes.ptr[i];
-        if (md5->length % BLOCK == 0) {
+        if (md5->length % BLOCK == 0)
             md5_block(md5);
-        }
     }
 }
 
@@ -84,9 +82,8 @@ static void md5_end(struct md5 *md5)
 {
     uint64_t bits = md5->length * 8;
     md5_add(md5, str_of("\x80", 1));
-    while (md5->length % BLOCK != BLOCK - 8) {
+    while (md5->length % BLOCK != BLOCK - 8)
         md5_add(md5, str_of("", 1));
-    }
     for (unsigned i = 0; i < 8; i++) {
         char byte = (char)(bits >> (8 * i) & 0xff);
         md5_add(md5, str_of(&byte, 1));

@@ -42,26 +42,21 @@ static const struct hint {
 
 static const struct hint *find_hint(struct str text)
 {
-    for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++) {
-        if (str_contains_nocase(text, hints[i].words)) {
+    for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++)
+        if (str_contains_nocase(text, hints[i].words))
             return &hints[i];
-        }
-    }
     return NULL;
 }
 
 static const char *advice(const struct dance *dance, struct str text)
 {
     const struct hint *hint = find_hint(text);
-    if (hint != NULL) {
+    if (hint != NULL)
         return hint->advice;
-    }
-    if (strcmp(dance->method->name, "EXTERNAL") == 0) {
+    if (strcmp(dance->method->name, "EXTERNAL") == 0)
         return "check the client certificate";
-    }
-    if (strcmp(dance->method->name, "GSSAPI") == 0) {
+    if (strcmp(dance->method->name, "GSSAPI") == 0)
         return "check the Kerberos ticket (klist)";
-    }
     return dance->options->is_token ? "check user and token" : "check user and password";
 }
 
@@ -80,12 +75,10 @@ static void explain_token(const struct dance *dance, char *out, size_t cap)
                                    fields[i], log_quote(pop3_log(dance->pop3), value, shown));
         }
     }
-    if (at == 0 && json.len > 0) {
+    if (at == 0 && json.len > 0)
         at += (size_t)snprintf(out, cap, " (%s", log_quote(pop3_log(dance->pop3), json, shown));
-    }
-    if (at > 0 && at + 1 < cap) {
+    if (at > 0 && at + 1 < cap)
         memcpy(out + at, ")", 2);
-    }
 }
 
 /* Is it the secret that is refused? Only if it went out, and the server says so; a secret that is
@@ -109,13 +102,11 @@ static int refused(const struct dance *dance, const struct reply *reply, struct 
         snprintf(what, sizeof what, "login at %s", dance->options->server);
         return pop3_refused(dance->pop3, reply, ERR_LOGIN, what, err);
     }
-    if (dance->options->used != NULL) {
+    if (dance->options->used != NULL)
         dance->options->used->refused = true;
-    }
     if (dance->options->token_refused != NULL && dance->proved &&
-        method_is_oauth(dance->method->name)) {
+        method_is_oauth(dance->method->name))
         *dance->options->token_refused = true;
-    }
     explain_token(dance, token, sizeof token);
     log_quote(pop3_log(dance->pop3), reply->text, text);
     bool bare = text[0] == '\0';
@@ -136,9 +127,8 @@ static int say(struct dance *dance, struct str line, const char *shown, struct r
                struct err *err)
 {
     dance->told = true;
-    if (pop3_call(dance->pop3, line, shown, reply, err) == 0) {
+    if (pop3_call(dance->pop3, line, shown, reply, err) == 0)
         return 0;
-    }
     if (dance->proved && err->kind == ERR_CLOSED) {
         struct err was = *err;
         return err_set(err, ERR_CLOSED, "%s: %s; some servers hang up on a wrong password: %s",
@@ -148,8 +138,8 @@ static int say(struct dance *dance, struct str line, const char *shown, struct r
 }
 
 /* As say, for a line with a secret or proof in it: it is hidden from all that is shown later. */
-static int say_hidden(struct dance *dance, struct str line, const char *shown,
-                      struct reply *reply, struct err *err)
+static int say_hidden(struct dance *dance, struct str line, const char *shown, struct reply *reply,
+                      struct err *err)
 {
     (void)secret_set(&dance->sent, line); /* longer than SECRET_MAX: parts of it are hidden as is */
     return say(dance, line, shown, reply, err);
@@ -159,26 +149,23 @@ static int say_hidden(struct dance *dance, struct str line, const char *shown,
 
 static bool fits_line(struct str text)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] == '\r' || text.ptr[i] == '\n' || text.ptr[i] == '\0') {
+    for (size_t i = 0; i < text.len; i++)
+        if (text.ptr[i] == '\r' || text.ptr[i] == '\n' || text.ptr[i] == '\0')
             return false;
-        }
-    }
     return true;
 }
 
 /* Before a byte is sent: what would break the line is ours to refuse. */
 static int check_line(const struct dance *dance, struct err *err)
 {
-    if (!fits_line(str_from(dance->options->user)) || dance->options->user[0] == '\0') {
+    if (!fits_line(str_from(dance->options->user)) || dance->options->user[0] == '\0')
         return err_set(err, ERR_CONFIG, "user must be one line of text");
-    }
     if (dance->method->way == METHOD_APOP &&
-        memchr(dance->options->user, ' ', strlen(dance->options->user)) != NULL) {
+        memchr(dance->options->user, ' ', strlen(dance->options->user)) != NULL)
         return err_set(err, ERR_CONFIG, "APOP takes no user with a blank in it");
-    }
     if (dance->method->way == METHOD_USER && !fits_line(secret_str(dance->options->secret))) {
-        return err_set(err, ERR_CONFIG, "the password holds a line end or NUL, which PASS cannot "
+        return err_set(err, ERR_CONFIG,
+                       "the password holds a line end or NUL, which PASS cannot "
                        "carry; name a SASL mechanism with auth");
     }
     return 0;
@@ -201,28 +188,26 @@ static int send_pass(struct dance *dance, struct reply *reply, struct err *err)
 /* +OK: 0; -ERR: refused; "+ " has no place here. */
 static int judge(const struct dance *dance, const struct reply *reply, struct err *err)
 {
-    if (reply->kind == REPLY_OK) {
+    if (reply->kind == REPLY_OK)
         return 0;
-    }
-    if (reply->kind == REPLY_ERR) {
+    if (reply->kind == REPLY_ERR)
         return refused(dance, reply, err);
-    }
-    return err_set(err, ERR_PROTOCOL, "login at %s: the server asks to go on where nothing is to "
-                   "be said", dance->options->server);
+    return err_set(err, ERR_PROTOCOL,
+                   "login at %s: the server asks to go on where nothing is to "
+                   "be said",
+                   dance->options->server);
 }
 
 static int login_user(struct dance *dance, struct err *err)
 {
     struct reply reply;
-    if (check_line(dance, err) != 0) {
+    if (check_line(dance, err) < 0)
         return -1;
-    }
     char *line = xasprintf("USER %s", dance->options->user);
     int rc = say(dance, str_from(line), NULL, &reply, err);
     free(line);
-    if (rc != 0 || judge(dance, &reply, err) != 0 || send_pass(dance, &reply, err) != 0) {
+    if (rc != 0 || judge(dance, &reply, err) < 0 || send_pass(dance, &reply, err) < 0)
         return -1;
-    }
     return judge(dance, &reply, err);
 }
 
@@ -230,9 +215,8 @@ static int login_apop(struct dance *dance, struct err *err)
 {
     char digest[APOP_HEX];
     struct reply reply;
-    if (check_line(dance, err) != 0) {
+    if (check_line(dance, err) < 0)
         return -1;
-    }
     apop_digest(pop3_stamp(dance->pop3), secret_str(dance->options->secret), digest);
     char *line = xasprintf("APOP %s %s", dance->options->user, digest);
     dance->proved = true;
@@ -262,11 +246,10 @@ static struct sasl_login sasl_login_of(const struct dance *dance, unsigned char 
     login.server_offers_plus = reply_capa_has(pop3_capabilities(dance->pop3), plus);
     struct tls *tls = conn_tls(pop3_conn(dance->pop3));
     if (strncmp(method->name, "SCRAM-", 6) == 0 && tls != NULL &&
-        tls_binding(tls, &login.binding_type, binding, SASL_BINDING_MAX, &login.binding_len) == 0) {
+        tls_binding(tls, &login.binding_type, binding, SASL_BINDING_MAX, &login.binding_len) == 0)
         login.binding = binding;
-    } else {
+    else
         login.binding_type = NULL;
-    }
     return login;
 }
 
@@ -299,15 +282,13 @@ static int send_auth(struct dance *dance, bool has_initial, struct str initial, 
     size_t len = (size_t)snprintf(line, sizeof line, "AUTH %s", name);
     size_t more = initial.len == 0 ? 1 : 4 * ((initial.len + 2) / 3);
     *held = has_initial && (method_is_oauth(name) || len + 1 + more + 2 > AUTH_LINE_MAX);
-    if (!has_initial || *held) {
+    if (!has_initial || *held)
         return say(dance, str_of(line, len), NULL, reply, err);
-    }
     line[len++] = ' ';
-    if (initial.len == 0) {
+    if (initial.len == 0)
         line[len++] = '=';
-    } else {
+    else
         len += digest_base64(initial, line + len);
-    }
     snprintf(shown, sizeof shown, "AUTH %s ***", name);
     dance->proved = true;
     int rc = say_hidden(dance, str_of(line, len), shown, reply, err);
@@ -339,7 +320,7 @@ static int answer(struct dance *dance, bool held, struct str initial, struct rep
         astray(dance, "the server has a challenge where there is none", err);
         return cancel(dance);
     }
-    if (!held && sasl_step(dance->sasl, str_of(challenge, (size_t)len), &response, err) != 0) {
+    if (!held && sasl_step(dance->sasl, str_of(challenge, (size_t)len), &response, err) < 0) {
         err_prefix(err, "login at %s", dance->options->server);
         return cancel(dance);
     }
@@ -350,38 +331,36 @@ static int exchange(struct dance *dance, bool has_initial, struct str initial, s
 {
     struct reply reply;
     bool held;
-    if (send_auth(dance, has_initial, initial, &held, &reply, err) != 0) {
+    if (send_auth(dance, has_initial, initial, &held, &reply, err) < 0)
         return -1;
-    }
     for (int challenges = 0; reply.kind == REPLY_CONTINUE; challenges++) {
         if (challenges == AUTH_CHALLENGES_MAX) {
             astray(dance, "the server asks on and on", err);
             return cancel(dance);
         }
-        if (answer(dance, held, initial, &reply, err) != 0) {
+        if (answer(dance, held, initial, &reply, err) < 0)
             return -1;
-        }
         held = false;
     }
     if (reply.kind == REPLY_OK && (held || !sasl_is_done(dance->sasl))) {
-        return astray(dance, "the server says +OK before it has proved itself; it may be a false "
-                      "one", err);
+        return astray(dance,
+                      "the server says +OK before it has proved itself; it may be a false "
+                      "one",
+                      err);
     }
     return judge(dance, &reply, err);
 }
 
 static int check_token(const struct dance *dance, struct err *err)
 {
-    if (!method_is_oauth(dance->method->name)) {
+    if (!method_is_oauth(dance->method->name))
         return 0;
-    }
-    for (const char *c = dance->options->user; *c != '\0'; c++) {
-        if (*c > 0 && *c < 0x20) {
+    for (const char *c = dance->options->user; *c != '\0'; c++)
+        if (*c > 0 && *c < 0x20)
             return err_set(err, ERR_CONFIG, "user must be one line of text");
-        }
-    }
     if (!oauth_is_token(secret_str(dance->options->secret))) {
-        return err_set(err, ERR_CONFIG, "the token is empty or holds blanks or control bytes; "
+        return err_set(err, ERR_CONFIG,
+                       "the token is empty or holds blanks or control bytes; "
                        "token_command must print the token and nothing else");
     }
     return 0;
@@ -392,13 +371,11 @@ static int login_sasl(struct dance *dance, struct err *err)
     unsigned char binding[SASL_BINDING_MAX];
     struct str initial;
     bool has_initial;
-    if (check_token(dance, err) != 0) {
+    if (check_token(dance, err) < 0)
         return -1;
-    }
     struct sasl_login login = sasl_login_of(dance, binding);
-    if (sasl_start(&dance->sasl, &login, dance->method->name, &has_initial, &initial, err) != 0) {
+    if (sasl_start(&dance->sasl, &login, dance->method->name, &has_initial, &initial, err) < 0)
         return err_prefix(err, "login at %s", dance->options->server);
-    }
     int rc = exchange(dance, has_initial, initial, err);
     sasl_end(dance->sasl);
     dance->sasl = NULL;
@@ -410,9 +387,8 @@ static int login_sasl(struct dance *dance, struct err *err)
 static void join(char *out, size_t cap, const char *word)
 {
     size_t at = strlen(out);
-    if (word[0] != '\0') {
+    if (word[0] != '\0')
         snprintf(out + at, cap - at, "%s%s", at == 0 ? "" : " ", word);
-    }
 }
 
 /* The first wish that is only a plugin away; NULL: none. Of the many that auto may take, PLAIN
@@ -425,9 +401,8 @@ static const char *missing_plugin(const struct method_question *question)
         const char *wanted = any ? "plain" : *wish;
         if (method_package(wanted) != NULL) {
             method_name(str_from(wanted), name);
-            if (!question->has(name)) {
+            if (!question->has(name))
                 return wanted;
-            }
         }
     }
     return NULL;
@@ -441,9 +416,8 @@ static int nothing_in_common(struct pop3 *pop3, const struct method_question *qu
     join(offer, sizeof offer, capa->mechanisms);
     join(offer, sizeof offer, capa->user || !capa->known ? "USER" : "");
     join(offer, sizeof offer, pop3_stamp(pop3).len > 0 ? "APOP" : "");
-    for (size_t i = 0; options->methods[i] != NULL; i++) {
+    for (size_t i = 0; options->methods[i] != NULL; i++)
         join(wish, sizeof wish, options->methods[i]);
-    }
     const char *why = "; name one that it has";
     const char *missing = missing_plugin(question);
     if (missing != NULL) {
@@ -458,24 +432,21 @@ static int nothing_in_common(struct pop3 *pop3, const struct method_question *qu
                        "\"%s\"); add password_command or password_file to the run file",
                        options->server, offer, wish);
     }
-    if (!question->secure) {
+    if (!question->secure)
         why = "; a password goes over a line without TLS only if auth names the mechanism";
-    } else if (!question->secret) {
+    else if (!question->secret)
         why = "; there is no password";
-    } else if (question->token) {
+    else if (question->token)
         why = "; a token wants OAUTHBEARER or XOAUTH2";
-    }
     return err_set(err, ERR_LOGIN, "no way to log in at %s: it offers \"%s\", auth is \"%s\"%s",
                    options->server, offer, wish, why);
 }
 
 static bool is_hidden(const struct log *log, const struct secret *secret)
 {
-    for (size_t i = 0; i < LOG_SECRETS; i++) {
-        if (log->hidden[i] == secret) {
+    for (size_t i = 0; i < LOG_SECRETS; i++)
+        if (log->hidden[i] == secret)
             return true;
-        }
-    }
     return false;
 }
 
@@ -483,19 +454,16 @@ static int try_one(struct dance *dance, struct err *err)
 {
     struct log *log = pop3_log(dance->pop3);
     int rc;
-    if (log != NULL) {
+    if (log != NULL)
         log_hide(log, &dance->sent);
-    }
-    if (dance->method->way == METHOD_SASL) {
+    if (dance->method->way == METHOD_SASL)
         rc = login_sasl(dance, err);
-    } else if (dance->method->way == METHOD_APOP) {
+    else if (dance->method->way == METHOD_APOP)
         rc = login_apop(dance, err);
-    } else {
+    else
         rc = login_user(dance, err);
-    }
-    if (log != NULL) {
+    if (log != NULL)
         log_unhide(log, &dance->sent);
-    }
     secret_wipe(&dance->sent);
     return rc;
 }
@@ -507,8 +475,8 @@ static void look_up(const struct pop3 *pop3, struct auth_used *used)
     char plus[sizeof used->method + 5];
     snprintf(plus, sizeof plus, "%s-PLUS", used->method);
     used->plus = reply_capa_has(capa, plus);
-    used->listed = strcmp(used->method, "USER") == 0 ? capa->user
-                                                     : reply_capa_has(capa, used->method);
+    used->listed =
+        strcmp(used->method, "USER") == 0 ? capa->user : reply_capa_has(capa, used->method);
 }
 
 static void note_used(const struct pop3 *pop3, const struct method *method, struct auth_used *used)
@@ -528,8 +496,8 @@ bool auth_has_changed(const struct pop3 *pop3, const struct auth_used *used)
 
 /* One after the other, as long as nothing was sent: what a server refused is not tried again in
  * another way, since then a false server would only have to refuse the strong ones. */
-static int try_all(struct pop3 *pop3, const struct auth_options *options,
-                   const struct method *list, size_t count, struct err *err)
+static int try_all(struct pop3 *pop3, const struct auth_options *options, const struct method *list,
+                   size_t count, struct err *err)
 {
     for (size_t i = 0; i < count; i++) {
         struct dance dance = {.pop3 = pop3, .options = options, .method = &list[i]};
@@ -541,9 +509,8 @@ static int try_all(struct pop3 *pop3, const struct auth_options *options,
             note_used(pop3, &list[i], options->used);
             return -1;
         }
-        if (i + 1 < count) {
+        if (i + 1 < count)
             log_line(pop3_log(pop3), FP_LOG_NOTE, "%s; trying %s", err->text, list[i + 1].name);
-        }
     }
     return -1;
 }
@@ -562,20 +529,16 @@ int auth_login(struct pop3 *pop3, const struct auth_options *options, struct err
         .has = sasl_has,
     };
     size_t count = method_choose(&question, list);
-    if (options->used != NULL) {
+    if (options->used != NULL)
         *options->used = (struct auth_used){.refused = false};
-    }
-    if (count == 0) {
+    if (count == 0)
         return nothing_in_common(pop3, &question, options, err);
-    }
     struct log *log = pop3_log(pop3);
     bool hide = log != NULL && question.secret && !is_hidden(log, options->secret);
-    if (hide) {
+    if (hide)
         log_hide(log, options->secret);
-    }
     int rc = try_all(pop3, options, list, count, err);
-    if (hide) {
+    if (hide)
         log_unhide(log, options->secret);
-    }
     return rc;
 }

@@ -27,11 +27,11 @@ struct auth_options {
     const char *const *methods; /* "auto" alone, or names best first, lower or upper case,
                                    NULL-terminated: user, apop, any SASL name */
     const struct secret *secret;
-    bool is_token;              /* from token_command: OAUTHBEARER or XOAUTH2 */
+    bool is_token; /* from token_command: OAUTHBEARER or XOAUTH2 */
     bool client_certificate;
-    unsigned port;              /* told to the server by OAUTHBEARER; 0: not said */
-    bool *token_refused;        /* set to true if the server saw the token and refused; or NULL */
-    struct auth_used *used;     /* is filled in; or NULL */
+    unsigned port;          /* told to the server by OAUTHBEARER; 0: not said */
+    bool *token_refused;    /* set to true if the server saw the token and refused; or NULL */
+    struct auth_used *used; /* is filled in; or NULL */
 };
 
 #define AUTH_CHALLENGES_MAX 16 /* more of them in one exchange is a server that plays games */

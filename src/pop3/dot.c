@@ -5,11 +5,11 @@
 /* Where we stand. What was seen but not yet decided (a CR, a dot at a line's start) is in the
  * state and nowhere else, so that a read may end anywhere. */
 enum dot_state {
-    START,     /* behind a line end, or at the very beginning */
-    MIDDLE,    /* inside a line */
-    CR,        /* a CR is held back: half a line end, or a bare one */
-    DOT,       /* a dot at the start of a line is held back */
-    DOT_CR     /* that dot and a CR */
+    START,  /* behind a line end, or at the very beginning */
+    MIDDLE, /* inside a line */
+    CR,     /* a CR is held back: half a line end, or a bare one */
+    DOT,    /* a dot at the start of a line is held back */
+    DOT_CR  /* that dot and a CR */
 };
 
 /* One call's input and output. */
@@ -55,9 +55,8 @@ static enum dot_state run(struct dot *dot, struct work *work)
 {
     for (;;) {
         size_t n = work->left < work->room ? work->left : work->room;
-        if (n == 0) {
+        if (n == 0)
             return MIDDLE;
-        }
         const char *lf = memchr(work->in, '\n', n);
         if (lf == NULL) {
             bool held = work->in[n - 1] == '\r';
@@ -77,22 +76,19 @@ static enum dot_state run(struct dot *dot, struct work *work)
             copy(work, 1);
         } else {
             copy(work, before + 1);
-            if (!dot->lf_only) {
+            if (!dot->lf_only)
                 continue; /* a bare LF ends no line */
-            }
         }
-        if (work->left == 0 || *work->in == '.') {
+        if (work->left == 0 || *work->in == '.')
             return START;
-        }
     }
 }
 
 /* A CR was held back. False: no room to go on. */
 static bool after_cr(struct dot *dot, struct work *work)
 {
-    if (work->room == 0) {
+    if (work->room == 0)
         return false;
-    }
     if (*work->in == '\n') {
         copy(work, 1);
         dot->octets += 2;
@@ -131,9 +127,8 @@ static bool step(struct dot *dot, struct work *work)
         }
         return true;
     case MIDDLE:
-        if (work->room == 0) {
+        if (work->room == 0)
             return false;
-        }
         dot->state = (unsigned char)run(dot, work);
         return true;
     case CR:

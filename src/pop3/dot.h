@@ -18,7 +18,7 @@ struct dot {
     unsigned char state; /* private */
     bool lf_only;
     bool ended;
-    uint64_t octets;     /* of content so far, as the server counts: dots unstuffed, a line end as
+    uint64_t octets; /* of content so far, as the server counts: dots unstuffed, a line end as
                             the octets that came (two, or one for LF alone), no terminator */
 };
 

@@ -50,11 +50,9 @@ static const struct known {
 
 bool method_is_known(struct str name)
 {
-    for (size_t i = 0; i < KNOWN; i++) {
-        if (str_is_nocase(name, known[i].name)) {
+    for (size_t i = 0; i < KNOWN; i++)
+        if (str_is_nocase(name, known[i].name))
             return true;
-        }
-    }
     return false;
 }
 
@@ -67,11 +65,9 @@ const char *method_names(void)
 
 const char *method_package(const char *name)
 {
-    for (size_t i = 0; i < KNOWN; i++) {
-        if (str_is_nocase(str_from(name), known[i].name)) {
+    for (size_t i = 0; i < KNOWN; i++)
+        if (str_is_nocase(str_from(name), known[i].name))
             return known[i].package;
-        }
-    }
     return NULL;
 }
 
@@ -104,14 +100,11 @@ static bool is_plus(const char *name)
 
 static void add(struct choice *choice, enum method_way way, const char *name, bool named)
 {
-    for (size_t i = 0; i < choice->count; i++) {
-        if (strcmp(choice->list[i].name, name) == 0) {
+    for (size_t i = 0; i < choice->count; i++)
+        if (strcmp(choice->list[i].name, name) == 0)
             return;
-        }
-    }
-    if (choice->count == METHODS_MAX) {
+    if (choice->count == METHODS_MAX)
         return;
-    }
     struct method *method = &choice->list[choice->count++];
     method->way = way;
     method->named = named;
@@ -130,25 +123,22 @@ static void add_sasl(struct choice *choice, const char *name, bool named)
     if (!is_offered(question, name, named) || !question->has(name) ||
         (!question->secret && !needs_no_secret(name)) ||
         (strcmp(name, "EXTERNAL") == 0 && !question->certificate) ||
-        (is_plus(name) && !question->secure)) {
+        (is_plus(name) && !question->secure))
         return;
-    }
     add(choice, METHOD_SASL, name, named);
 }
 
 static void add_all(struct choice *choice, const char *const *names)
 {
-    for (; *names != NULL; names++) {
+    for (; *names != NULL; names++)
         add_sasl(choice, *names, false);
-    }
 }
 
 static void add_user(struct choice *choice)
 {
     const struct reply_capa *capa = choice->question->capa;
-    if (!capa->known || capa->user) {
+    if (!capa->known || capa->user)
         add(choice, METHOD_USER, "USER", false);
-    }
 }
 
 static void add_password_methods(struct choice *choice)
@@ -162,11 +152,10 @@ static void add_password_methods(struct choice *choice)
         add_user(choice);
     }
     add_all(choice, old);
-    if (choice->count == 0 && choice->question->secure) {
+    if (choice->count == 0 && choice->question->secure)
         add(choice, METHOD_USER, "USER", false); /* not announced, but what else */
-    } else if (choice->count == 0 && choice->question->stamp) {
+    else if (choice->count == 0 && choice->question->stamp)
         add(choice, METHOD_APOP, "APOP", false);
-    }
 }
 
 static void add_auto(struct choice *choice)
@@ -174,38 +163,34 @@ static void add_auto(struct choice *choice)
     static const char *const oauth[] = {"OAUTHBEARER", "XOAUTH2", NULL};
     static const char *const without[] = {"GSSAPI", "EXTERNAL", NULL};
     const struct method_question *question = choice->question;
-    if (!question->secret) {
+    if (!question->secret)
         add_all(choice, without);
-    } else if (!question->token) {
+    else if (!question->token)
         add_password_methods(choice);
-    } else if (question->secure) {
+    else if (question->secure)
         add_all(choice, oauth);
-    }
 }
 
 static void add_wish(struct choice *choice, struct str wish)
 {
     char name[METHOD_NAME];
     method_name(wish, name);
-    if (name[0] == '\0') {
+    if (name[0] == '\0')
         return;
-    }
-    if (strcmp(name, "AUTO") == 0) {
+    if (strcmp(name, "AUTO") == 0)
         add_auto(choice);
-    } else if (strcmp(name, "USER") != 0 && strcmp(name, "APOP") != 0) {
+    else if (strcmp(name, "USER") != 0 && strcmp(name, "APOP") != 0)
         add_sasl(choice, name, true);
-    } else if (choice->question->secret && name[0] == 'U') {
+    else if (choice->question->secret && name[0] == 'U')
         add(choice, METHOD_USER, name, true);
-    } else if (choice->question->secret && choice->question->stamp) {
+    else if (choice->question->secret && choice->question->stamp)
         add(choice, METHOD_APOP, name, true);
-    }
 }
 
 size_t method_choose(const struct method_question *question, struct method list[METHODS_MAX])
 {
     struct choice choice = {.question = question, .list = list};
-    for (const char *const *wish = question->wishes; *wish != NULL; wish++) {
+    for (const char *const *wish = question->wishes; *wish != NULL; wish++)
         add_wish(&choice, str_from(*wish));
-    }
     return choice.count;
 }

@@ -24,18 +24,18 @@ enum method_way { METHOD_SASL, METHOD_USER, METHOD_APOP };
 
 struct method {
     enum method_way way;
-    bool named;    /* by the run file: a plaintext password without TLS is what the user wants */
+    bool named; /* by the run file: a plaintext password without TLS is what the user wants */
     char name[METHOD_NAME]; /* upper case; USER and APOP too */
 };
 
 struct method_question {
     const struct reply_capa *capa;
-    const char *const *wishes; /* names in any case, or "auto"; NULL-terminated */
-    bool secure;               /* TLS is on */
-    bool stamp;                /* the greeting had a stamp for APOP */
-    bool secret;               /* there is a password or token */
-    bool token;                /* it is a token */
-    bool certificate;          /* we have a client certificate */
+    const char *const *wishes;          /* names in any case, or "auto"; NULL-terminated */
+    bool secure;                        /* TLS is on */
+    bool stamp;                         /* the greeting had a stamp for APOP */
+    bool secret;                        /* there is a password or token */
+    bool token;                         /* it is a token */
+    bool certificate;                   /* we have a client certificate */
     bool (*has)(const char *mechanism); /* can we do it ourselves: sasl_has */
 };
 

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-
 #define SEPARATOR "\1"
 
 /* So much at once that no copy of the token is left behind by growing. */
@@ -29,11 +28,10 @@ static void add_name(struct buf *message, struct str user)
 {
     for (size_t i = 0; i < user.len; i++) {
         char c = user.ptr[i];
-        if (c == ',' || c == '=') {
+        if (c == ',' || c == '=')
             add_text(message, c == ',' ? "=2C" : "=3D");
-        } else {
+        else
             add(message, str_of(&c, 1));
-        }
     }
 }
 
@@ -71,27 +69,23 @@ void oauth_xoauth2(struct buf *message, struct str user, struct str token)
 
 bool oauth_is_token(struct str token)
 {
-    for (size_t i = 0; i < token.len; i++) {
-        if (token.ptr[i] < 0x21 || token.ptr[i] > 0x7e) {
+    for (size_t i = 0; i < token.len; i++)
+        if (token.ptr[i] < 0x21 || token.ptr[i] > 0x7e)
             return false;
-        }
-    }
     return token.len > 0;
 }
 
 static void skip_space(struct str *rest)
 {
-    while (rest->len > 0 && memchr(" \t\r\n", rest->ptr[0], 4) != NULL) {
+    while (rest->len > 0 && memchr(" \t\r\n", rest->ptr[0], 4) != NULL)
         *rest = str_of(rest->ptr + 1, rest->len - 1);
-    }
 }
 
 /* Takes a JSON string, quotes included, off the front; *inside is what stands between them. */
 static bool take_string(struct str *rest, struct str *inside)
 {
-    if (rest->len == 0 || rest->ptr[0] != '"') {
+    if (rest->len == 0 || rest->ptr[0] != '"')
         return false;
-    }
     for (size_t i = 1; i < rest->len; i++) {
         if (rest->ptr[i] == '\\') {
             i++;
@@ -112,18 +106,15 @@ struct str oauth_field(struct str json, const char *name)
             json = str_of(json.ptr + 1, json.len - 1);
             continue;
         }
-        if (!take_string(&json, &key)) {
+        if (!take_string(&json, &key))
             break;
-        }
         skip_space(&json);
-        if (json.len == 0 || json.ptr[0] != ':') {
+        if (json.len == 0 || json.ptr[0] != ':')
             continue; /* it was a value */
-        }
         json = str_of(json.ptr + 1, json.len - 1);
         skip_space(&json);
-        if (str_is_nocase(key, name) && take_string(&json, &value)) {
+        if (str_is_nocase(key, name) && take_string(&json, &value))
             return value;
-        }
     }
     return str_of(NULL, 0);
 }

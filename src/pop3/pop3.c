@@ -418,8 +418,7 @@ static void forget_capa(struct pop3 *pop3)
 static void learn_capability(struct pop3 *pop3, struct str line)
 {
     reply_capa_line(&pop3->capa, line);
-    if (buf_add(&pop3->capa_text, line.ptr, line.len) < 0 ||
-        buf_add(&pop3->capa_text, "\n", 1) < 0)
+    if (buf_add(&pop3->capa_text, line.ptr, line.len) < 0 || buf_add(&pop3->capa_text, "\n", 1) < 0)
         pop3->capa_cut = true;
 }
 

@@ -30,9 +30,8 @@ static struct str tail(struct str text, size_t from)
 static struct str skip_blanks(struct str text)
 {
     size_t n = 0;
-    while (n < text.len && is_blank(text.ptr[n])) {
+    while (n < text.len && is_blank(text.ptr[n]))
         n++;
-    }
     return tail(text, n);
 }
 
@@ -40,13 +39,11 @@ static struct str skip_blanks(struct str text)
 static bool says(struct str text, const char *phrase)
 {
     size_t len = strlen(phrase);
-    for (size_t i = 0; i + len <= text.len; i++) {
+    for (size_t i = 0; i + len <= text.len; i++)
         if (str_is_nocase(str_of(text.ptr + i, len), phrase) &&
             (i == 0 || !is_alnum(text.ptr[i - 1])) &&
-            (i + len == text.len || !is_alnum(text.ptr[i + len]))) {
+            (i + len == text.len || !is_alnum(text.ptr[i + len])))
             return true;
-        }
-    }
     return false;
 }
 
@@ -100,14 +97,11 @@ static bool is_about_the_person(struct str text)
 
 static enum reply_code code_by_words(struct str text)
 {
-    if (is_about_the_person(text)) {
+    if (is_about_the_person(text))
         return REPLY_CODE_NONE;
-    }
-    for (size_t i = 0; i < sizeof phrases / sizeof phrases[0]; i++) {
-        if (says(text, phrases[i].words)) {
+    for (size_t i = 0; i < sizeof phrases / sizeof phrases[0]; i++)
+        if (says(text, phrases[i].words))
             return phrases[i].code;
-        }
-    }
     return REPLY_CODE_NONE;
 }
 
@@ -120,54 +114,49 @@ static bool is_code(struct str code, const char *name)
 
 static enum reply_code bracket_code(struct str text)
 {
-    if (text.len == 0 || text.ptr[0] != '[') {
+    if (text.len == 0 || text.ptr[0] != '[')
         return REPLY_CODE_NONE;
-    }
     const char *end = memchr(text.ptr, ']', text.len);
-    if (end == NULL) {
+    if (end == NULL)
         return REPLY_CODE_NONE;
-    }
     struct str code = str_trim(str_of(text.ptr + 1, (size_t)(end - text.ptr) - 1));
     static const struct phrase codes[] = {
         {"IN-USE", REPLY_CODE_IN_USE},     {"LOGIN-DELAY", REPLY_CODE_LOGIN_DELAY},
         {"SYS/TEMP", REPLY_CODE_SYS_TEMP}, {"SYS/PERM", REPLY_CODE_SYS_PERM},
         {"AUTH", REPLY_CODE_AUTH},
     };
-    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
-        if (is_code(code, codes[i].words)) {
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
+        if (is_code(code, codes[i].words))
             return codes[i].code;
-        }
-    }
     return REPLY_CODE_OTHER;
 }
 
 static enum reply_code find_code(struct str text)
 {
     enum reply_code code = bracket_code(text);
-    if (code != REPLY_CODE_NONE && code != REPLY_CODE_OTHER) {
+    if (code != REPLY_CODE_NONE && code != REPLY_CODE_OTHER)
         return code;
-    }
     enum reply_code words = code_by_words(text);
     return words != REPLY_CODE_NONE ? words : code;
 }
 
 static bool has_any(struct str text, const char *const *words)
 {
-    for (size_t i = 0; words[i] != NULL; i++) {
-        if (str_contains_nocase(text, words[i])) {
+    for (size_t i = 0; words[i] != NULL; i++)
+        if (str_contains_nocase(text, words[i]))
             return true;
-        }
-    }
     return false;
 }
 
 bool reply_blames_secret(struct str text)
 {
-    static const char *const blame[] = {"password", "authentication", "credentials", "login",
-                                        "user", "invalid", "incorrect", "denied", "failed", NULL};
+    static const char *const blame[] = {
+        "password", "authentication", "credentials", "login",  "user",
+        "invalid",  "incorrect",      "denied",      "failed", NULL};
     static const char *const own[] = {"unavailable", "maintenance", "internal", "server error",
-                                      "timed out", "timeout", "time out", "backend", "database",
-                                      "unreachable", "overload", "not responding", NULL};
+                                      "timed out",   "timeout",     "time out", "backend",
+                                      "database",    "unreachable", "overload", "not responding",
+                                      NULL};
     return has_any(text, blame) && !has_any(text, own);
 }
 
@@ -199,9 +188,8 @@ int reply_line(struct str view, size_t max, struct str *line, size_t *used, bool
     }
     size_t len = (size_t)(lf - view.ptr);
     bool cr = len > 0 && lf[-1] == '\r';
-    if (len - cr > max) {
+    if (len - cr > max)
         return -1;
-    }
     *line = str_of(view.ptr, len - cr);
     *used = len + 1;
     *bare_lf = !cr;
@@ -211,9 +199,8 @@ int reply_line(struct str view, size_t max, struct str *line, size_t *used, bool
 static int read_index(struct str *rest, uint32_t count, uint32_t *number)
 {
     uint64_t value;
-    if (str_take_number(rest, count, &value) != 0 || value == 0) {
+    if (str_take_number(rest, count, &value) != 0 || value == 0)
         return -1;
-    }
     *number = (uint32_t)value;
     return 0;
 }
@@ -228,33 +215,28 @@ static int read_size(struct str *rest, uint64_t *size)
     }
     struct str fraction = str_word(rest);
     struct str digits = str_until(&fraction, '.');
-    for (size_t i = 0; i < fraction.len; i++) {
-        if (!is_digit(fraction.ptr[i])) {
+    for (size_t i = 0; i < fraction.len; i++)
+        if (!is_digit(fraction.ptr[i]))
             return -1;
-        }
-    }
     return str_number(digits, INT64_MAX, size);
 }
 
 int reply_list_line(struct str line, uint32_t count, uint32_t *number, uint64_t *size)
 {
     uint32_t index;
-    if (read_index(&line, count, &index) != 0 || read_size(&line, size) != 0) {
+    if (read_index(&line, count, &index) < 0 || read_size(&line, size) < 0)
         return -1;
-    }
     *number = index;
     return 0;
 }
 
 int reply_uidl_line(struct str line, uint32_t count, uint32_t *number, struct str *uidl)
 {
-    if (read_index(&line, count, number) != 0) {
+    if (read_index(&line, count, number) < 0)
         return -1;
-    }
     struct str rest = skip_blanks(line);
-    while (rest.len > 0 && is_blank(rest.ptr[rest.len - 1])) {
+    while (rest.len > 0 && is_blank(rest.ptr[rest.len - 1]))
         rest.len--;
-    }
     *uidl = rest.len <= REPLY_UIDL_MAX ? rest : str_of(rest.ptr, 0);
     return 0;
 }
@@ -262,10 +244,8 @@ int reply_uidl_line(struct str line, uint32_t count, uint32_t *number, struct st
 int reply_stat(struct str text, uint32_t *count, uint64_t *octets)
 {
     uint64_t value;
-    if (str_number(str_word(&text), REPLY_MESSAGES_MAX, &value) != 0 ||
-        read_size(&text, octets) != 0) {
+    if (str_number(str_word(&text), REPLY_MESSAGES_MAX, &value) < 0 || read_size(&text, octets) < 0)
         return -1;
-    }
     *count = (uint32_t)value;
     return 0;
 }
@@ -280,11 +260,9 @@ void reply_capa_init(struct reply_capa *capa)
 bool reply_capa_has(const struct reply_capa *capa, const char *mechanism)
 {
     struct str rest = str_from(capa->mechanisms);
-    for (struct str word = str_word(&rest); word.len > 0; word = str_word(&rest)) {
-        if (str_is(word, mechanism)) {
+    for (struct str word = str_word(&rest); word.len > 0; word = str_word(&rest))
+        if (str_is(word, mechanism))
             return true;
-        }
-    }
     return false;
 }
 
@@ -292,32 +270,27 @@ bool reply_capa_has(const struct reply_capa *capa, const char *mechanism)
 static void add_mechanism(struct reply_capa *capa, struct str word)
 {
     char name[21];
-    if (word.len >= sizeof name) {
+    if (word.len >= sizeof name)
         return;
-    }
     for (size_t i = 0; i < word.len; i++) {
-        if (!is_alnum(word.ptr[i]) && word.ptr[i] != '-' && word.ptr[i] != '_') {
+        if (!is_alnum(word.ptr[i]) && word.ptr[i] != '-' && word.ptr[i] != '_')
             return;
-        }
         name[i] = upper(word.ptr[i]);
     }
     name[word.len] = '\0';
     size_t have = strlen(capa->mechanisms);
-    if (have + 1 + word.len >= sizeof capa->mechanisms || reply_capa_has(capa, name)) {
+    if (have + 1 + word.len >= sizeof capa->mechanisms || reply_capa_has(capa, name))
         return;
-    }
-    if (have > 0) {
+    if (have > 0)
         capa->mechanisms[have++] = ' ';
-    }
     memcpy(capa->mechanisms + have, name, word.len + 1);
 }
 
 static void read_sasl(struct reply_capa *capa, struct str rest)
 {
     capa->sasl = true;
-    for (struct str word = str_word(&rest); word.len > 0; word = str_word(&rest)) {
+    for (struct str word = str_word(&rest); word.len > 0; word = str_word(&rest))
         add_mechanism(capa, word);
-    }
 }
 
 static void read_implementation(struct reply_capa *capa, struct str text)
@@ -326,9 +299,8 @@ static void read_implementation(struct reply_capa *capa, struct str text)
     for (size_t i = 0; i < n; i++) {
         char c = text.ptr[i];
         capa->implementation[i] = c;
-        if (c < 0x20 || c > 0x7e) {
+        if (c < 0x20 || c > 0x7e)
             capa->implementation[i] = '?';
-        }
     }
     capa->implementation[n] = '\0';
 }
@@ -356,20 +328,17 @@ void reply_capa_line(struct reply_capa *capa, struct str line)
         {"UTF8", &capa->utf8},
     };
     struct str word = str_word(&line);
-    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
-        if (str_is_nocase(word, flags[i].name)) {
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
+        if (str_is_nocase(word, flags[i].name))
             *flags[i].flag = true;
-        }
-    }
-    if (str_is_nocase(word, "SASL")) {
+    if (str_is_nocase(word, "SASL"))
         read_sasl(capa, line);
-    } else if (str_is_nocase(word, "EXPIRE")) {
+    else if (str_is_nocase(word, "EXPIRE"))
         capa->expire_days = read_count(line);
-    } else if (str_is_nocase(word, "LOGIN-DELAY")) {
+    else if (str_is_nocase(word, "LOGIN-DELAY"))
         capa->login_delay = read_count(line);
-    } else if (str_is_nocase(word, "IMPLEMENTATION")) {
+    else if (str_is_nocase(word, "IMPLEMENTATION"))
         read_implementation(capa, str_trim(line));
-    }
 }
 
 static bool is_atext(char c)
@@ -381,28 +350,24 @@ static bool is_atext(char c)
 static bool is_dot_atom(struct str text)
 {
     bool atom = false; /* the last byte was of an atom */
-    for (size_t i = 0; i < text.len; i++) {
-        if (is_atext(text.ptr[i])) {
+    for (size_t i = 0; i < text.len; i++)
+        if (is_atext(text.ptr[i]))
             atom = true;
-        } else if (text.ptr[i] == '.' && atom) {
+        else if (text.ptr[i] == '.' && atom)
             atom = false;
-        } else {
+        else
             return false;
-        }
-    }
     return atom;
 }
 
 static bool is_literal(struct str text)
 {
-    if (text.len < 3 || text.ptr[0] != '[' || text.ptr[text.len - 1] != ']') {
+    if (text.len < 3 || text.ptr[0] != '[' || text.ptr[text.len - 1] != ']')
         return false;
-    }
     for (size_t i = 1; i + 1 < text.len; i++) {
         char c = text.ptr[i];
-        if (c < 0x21 || c > 0x7e || c == '[' || c == ']' || c == '\\') {
+        if (c < 0x21 || c > 0x7e || c == '[' || c == ']' || c == '\\')
             return false;
-        }
     }
     return true;
 }
@@ -414,15 +379,13 @@ struct str reply_stamp(struct str greeting)
         str_until(&rest, '<');
         struct str inside = rest;
         const char *end = rest.len == 0 ? NULL : memchr(rest.ptr, '>', rest.len);
-        if (end == NULL) {
+        if (end == NULL)
             break;
-        }
         inside.len = (size_t)(end - rest.ptr);
         struct str domain = inside;
         struct str left = str_until(&domain, '@');
-        if (is_dot_atom(left) && (is_dot_atom(domain) || is_literal(domain))) {
+        if (is_dot_atom(left) && (is_dot_atom(domain) || is_literal(domain)))
             return str_of(inside.ptr - 1, inside.len + 2);
-        }
     }
     return str_of(greeting.ptr, 0);
 }

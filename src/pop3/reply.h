@@ -10,10 +10,10 @@
 
 #include "base/str.h"
 
-#define REPLY_LINE_MAX 8192       /* status lines and lines of CAPA, octets without line end */
-#define REPLY_UIDL_MAX 255        /* a longer UIDL counts as none */
+#define REPLY_LINE_MAX 8192        /* status lines and lines of CAPA, octets without line end */
+#define REPLY_UIDL_MAX 255         /* a longer UIDL counts as none */
 #define REPLY_MESSAGES_MAX 4194304 /* 4 Mi messages in one listing */
-#define REPLY_BLANKS_MAX 4        /* empty lines tolerated before a status line */
+#define REPLY_BLANKS_MAX 4         /* empty lines tolerated before a status line */
 
 /* Response codes (RFC 2449 section 8, RFC 3206, and words that real servers use). */
 enum reply_code {
@@ -58,11 +58,11 @@ int reply_stat(struct str text, uint32_t *count, uint64_t *octets);
 
 /* Capabilities (RFC 2449), a set filled line by line. */
 struct reply_capa {
-    bool known;      /* CAPA worked */
+    bool known; /* CAPA worked */
     bool user, sasl, stls, top, uidl, pipelining, resp_codes, auth_resp_code, utf8;
-    int64_t expire_days;  /* -1: NEVER or not said */
-    int64_t login_delay;  /* seconds, -1: not said */
-    char mechanisms[512]; /* SASL names in upper case, one blank between; beyond: dropped */
+    int64_t expire_days;      /* -1: NEVER or not said */
+    int64_t login_delay;      /* seconds, -1: not said */
+    char mechanisms[512];     /* SASL names in upper case, one blank between; beyond: dropped */
     char implementation[128]; /* cleaned */
 };
 void reply_capa_init(struct reply_capa *capa); /* nothing known, nothing said */

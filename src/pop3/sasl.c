@@ -20,7 +20,7 @@
 #include "pop3/oauth.h"
 
 #define SERVICE "pop"     /* the GSSAPI service name (RFC 5034) */
-#define PLUGIN "fetchpop"      /* under which our own mechanisms are registered */
+#define PLUGIN "fetchpop" /* under which our own mechanisms are registered */
 #define SSF_OF_TLS 256
 #define LEVEL_SHOWN SASL_LOG_FAIL  /* what is less grave is for a trace */
 #define LEVEL_TRACED SASL_LOG_NOTE /* beyond it come debug texts, which may hold passwords */
@@ -83,21 +83,18 @@ static int oauth_step(void *context, sasl_client_params_t *params, const char *s
     (void)prompts;
     struct buf *message = context;
     const struct sasl *sasl = attempt_of(params);
-    if (sasl == NULL || message->data != NULL) {
+    if (sasl == NULL || message->data != NULL)
         return SASL_BADPROT;
-    }
     int rc = params->canon_user(params->utils->conn, sasl->login.user, 0,
                                 SASL_CU_AUTHID | SASL_CU_AUTHZID, oparams);
-    if (rc != SASL_OK) {
+    if (rc != SASL_OK)
         return rc;
-    }
     struct str user = str_from(sasl->login.user);
     struct str token = secret_str(sasl->login.secret);
-    if (sasl->bearer) {
+    if (sasl->bearer)
         oauth_bearer(message, user, sasl->login.server, sasl->login.port, token);
-    } else {
+    else
         oauth_xoauth2(message, user, token);
-    }
     *out = message->data;
     *outlen = (unsigned)message->len;
     oparams->doneflag = 1;
@@ -123,9 +120,8 @@ static int oauth_init(const sasl_utils_t *utils, int max_version, int *out_versi
          .mech_dispose = oauth_dispose},
     };
     (void)utils;
-    if (max_version < SASL_CLIENT_PLUG_VERSION) {
+    if (max_version < SASL_CLIENT_PLUG_VERSION)
         return SASL_BADVERS;
-    }
     *out_version = SASL_CLIENT_PLUG_VERSION;
     *list = plugs;
     *count = sizeof plugs / sizeof plugs[0];
@@ -145,9 +141,8 @@ static void note_plugin(client_sasl_mechanism_t *mech, sasl_info_callback_stage_
     struct search *search = rock;
     if (stage != SASL_INFO_LIST_MECH ||
         (search->binding && !(mech->plug->features & SASL_FEAT_CHANNEL_BINDING)) ||
-        (search->ours && (mech->plugname == NULL || strcmp(mech->plugname, PLUGIN) != 0))) {
+        (search->ours && (mech->plugname == NULL || strcmp(mech->plugname, PLUGIN) != 0)))
         return;
-    }
     search->found = true;
 }
 
@@ -168,9 +163,8 @@ static int ignore_log(void *context, int level, const char *message)
 static void wipe_and_free(void *memory)
 {
 #ifdef HAVE_MALLOC_USABLE_SIZE
-    if (memory != NULL) {
+    if (memory != NULL)
         secret_wipe_bytes(memory, malloc_usable_size(memory));
-    }
 #endif
     free(memory);
 }
@@ -213,11 +207,9 @@ static bool is_one_of(const char *file, const char *const *names)
 {
     const char *slash = strrchr(file, '/');
     const char *base = slash != NULL ? slash + 1 : file;
-    for (; *names != NULL; names++) {
-        if (strstr(base, *names) != NULL) {
+    for (; *names != NULL; names++)
+        if (strstr(base, *names) != NULL)
             return true;
-        }
-    }
     return false;
 }
 
@@ -262,9 +254,8 @@ static int load(const char *mechanism, struct err *err)
     while (kerberos && !is_loaded(mechanism, false) && sasl_client_done() == SASL_CONTINUE) {
     }
     int rc = sasl_client_init(kerberos ? all : most);
-    if (rc == SASL_OK && !is_loaded("XOAUTH2", true)) {
+    if (rc == SASL_OK && !is_loaded("XOAUTH2", true))
         rc = sasl_client_add_plugin(PLUGIN, oauth_init);
-    }
     if (rc != SASL_OK) {
         return err_set(err, ERR_LOGIN, "libsasl2 does not start: %s",
                        sasl_errstring(rc, NULL, NULL));
@@ -283,9 +274,8 @@ bool sasl_has(const char *mechanism)
     char name[32];
     size_t len = strlen(mechanism) - (has_plus(mechanism) ? 5 : 0);
     struct search search = {.binding = has_plus(mechanism)};
-    if (len == 0 || len >= sizeof name || load(mechanism, NULL) != 0) {
+    if (len == 0 || len >= sizeof name || load(mechanism, NULL) < 0)
         return false;
-    }
     memcpy(name, mechanism, len);
     name[len] = '\0';
     sasl_client_plugin_info(name, note_plugin, &search);
@@ -301,9 +291,8 @@ static int give_name(void *context, int id, const char **result, unsigned *len)
      * that one's mailbox if the server does not hear whose we want. */
     bool named = id == SASL_CB_AUTHNAME || strncmp(sasl->name, "GS", 2) == 0;
     *result = named ? sasl->login.user : "";
-    if (len != NULL) {
+    if (len != NULL)
         *len = (unsigned)strlen(*result);
-    }
     return SASL_OK;
 }
 
@@ -327,9 +316,8 @@ static int take_log(void *context, int level, const char *message)
 {
     const struct sasl *sasl = context;
     char shown[LOG_QUOTE_MAX + 4];
-    if (level == SASL_LOG_NONE || level > LEVEL_TRACED || message == NULL) {
+    if (level == SASL_LOG_NONE || level > LEVEL_TRACED || message == NULL)
         return SASL_OK;
-    }
     log_line(sasl->login.log, level <= LEVEL_SHOWN ? FP_LOG_NOTE : FP_LOG_TRACE, "libsasl2: %s",
              log_quote(sasl->login.log, str_from(message), shown));
     return SASL_OK;
@@ -342,9 +330,8 @@ static void set_callbacks(struct sasl *sasl)
     *next++ = (sasl_callback_t){SASL_CB_AUTHNAME, CALLBACK(give_name), sasl};
     *next++ = (sasl_callback_t){SASL_CB_GETREALM, CALLBACK(give_realm), sasl};
     *next++ = (sasl_callback_t){SASL_CB_LOG, CALLBACK(take_log), sasl};
-    if (sasl->password != NULL) {
+    if (sasl->password != NULL)
         *next++ = (sasl_callback_t){SASL_CB_PASS, CALLBACK(give_password), sasl};
-    }
     *next = (sasl_callback_t){SASL_CB_LIST_END, NULL, NULL};
 }
 
@@ -355,14 +342,18 @@ static int fail(const struct sasl *sasl, int rc, struct err *err)
     char shown[LOG_QUOTE_MAX + 4];
     switch (rc) {
     case SASL_NOMECH:
-        return err_set(err, ERR_LOGIN, "%s: not possible here (it may want TLS, a password, a "
-                       "client certificate, or a plugin of libsasl2)", sasl->name);
+        return err_set(err, ERR_LOGIN,
+                       "%s: not possible here (it may want TLS, a password, a "
+                       "client certificate, or a plugin of libsasl2)",
+                       sasl->name);
     case SASL_BADSERV:
         return err_set(err, ERR_LOGIN, "%s: %s could not prove that it knows the password itself",
                        sasl->name, sasl->login.server);
     case SASL_INTERACT:
-        return err_set(err, ERR_LOGIN, "%s: libsasl2 asks for something that fetchpop does not "
-                       "know", sasl->name);
+        return err_set(err, ERR_LOGIN,
+                       "%s: libsasl2 asks for something that fetchpop does not "
+                       "know",
+                       sasl->name);
     default:
         break;
     }
@@ -376,9 +367,8 @@ static int fail(const struct sasl *sasl, int rc, struct err *err)
 
 static sasl_secret_t *copy_password(const struct secret *secret)
 {
-    if (secret == NULL || secret->data == NULL) {
+    if (secret == NULL || secret->data == NULL)
         return NULL;
-    }
     sasl_secret_t *password = xmalloc(sizeof *password + secret->len);
     password->len = secret->len;
     memcpy(password->data, secret->data, secret->len);
@@ -397,13 +387,11 @@ static int set_security(struct sasl *sasl, struct err *err)
     const struct sasl_login *login = &sasl->login;
     sasl_security_properties_t wanted = {.security_flags = SASL_SEC_NOANONYMOUS};
     sasl_ssf_t tls = SSF_OF_TLS;
-    if (!login->secure && !login->allow_plaintext) {
+    if (!login->secure && !login->allow_plaintext)
         wanted.security_flags |= SASL_SEC_NOPLAINTEXT;
-    }
-    if (set_property(sasl, SASL_SEC_PROPS, &wanted, err) != 0 ||
-        (login->secure && set_property(sasl, SASL_SSF_EXTERNAL, &tls, err) != 0)) {
+    if (set_property(sasl, SASL_SEC_PROPS, &wanted, err) < 0 ||
+        (login->secure && set_property(sasl, SASL_SSF_EXTERNAL, &tls, err) < 0))
         return -1;
-    }
     return login->client_certificate ? set_property(sasl, SASL_AUTH_EXTERNAL, login->user, err) : 0;
 }
 
@@ -418,9 +406,8 @@ static bool wants_binding(const struct sasl_login *login, const char *mechanism)
 static int set_binding(struct sasl *sasl, struct err *err)
 {
     const struct sasl_login *login = &sasl->login;
-    if (login->binding_len > sizeof sasl->binding_bytes) {
+    if (login->binding_len > sizeof sasl->binding_bytes)
         return err_set(err, ERR_LOGIN, "%s: channel binding too long", sasl->name);
-    }
     memcpy(sasl->binding_bytes, login->binding, login->binding_len);
     sasl->binding = (sasl_channel_binding_t){.name = login->binding_type,
                                              .critical = 0,
@@ -436,25 +423,21 @@ static int start(struct sasl *sasl, const char *mechanism, bool *has_initial, st
     char names[2 * sizeof sasl->name];
     const char *out = NULL, *chosen = NULL;
     unsigned len = 0;
-    int rc = sasl_client_new(SERVICE, sasl->login.server, NULL, NULL, sasl->callbacks, 0,
-                             &sasl->conn);
-    if (rc != SASL_OK) {
+    int rc =
+        sasl_client_new(SERVICE, sasl->login.server, NULL, NULL, sasl->callbacks, 0, &sasl->conn);
+    if (rc != SASL_OK)
         return fail(sasl, rc, err);
-    }
-    if (has_plus(mechanism) && !binding) {
+    if (has_plus(mechanism) && !binding)
         return err_set(err, ERR_LOGIN, "%s: TLS gives no channel binding here", sasl->name);
-    }
-    if (set_security(sasl, err) != 0 || (binding && set_binding(sasl, err) != 0)) {
+    if (set_security(sasl, err) < 0 || (binding && set_binding(sasl, err) < 0))
         return -1;
-    }
     /* One name without -PLUS makes libsasl2 say "n", whatever we could; two names make it say "y".
      * A single one with -PLUS is what makes it bind. */
     bool twice = binding && !has_plus(mechanism);
     snprintf(names, sizeof names, "%s%s%s", sasl->name, twice ? " " : "", twice ? sasl->name : "");
     rc = sasl_client_start(sasl->conn, names, NULL, &out, &len, &chosen);
-    if (rc != SASL_OK && rc != SASL_CONTINUE) {
+    if (rc != SASL_OK && rc != SASL_CONTINUE)
         return fail(sasl, rc, err);
-    }
     sasl->done = rc == SASL_OK;
     *has_initial = out != NULL;
     *initial = str_of(out, out != NULL ? len : 0);
@@ -465,9 +448,8 @@ int sasl_start(struct sasl **sasl, const struct sasl_login *login, const char *m
                bool *has_initial, struct str *initial, struct err *err)
 {
     *sasl = NULL;
-    if (load(mechanism, err) != 0) {
+    if (load(mechanism, err) < 0)
         return -1;
-    }
     struct sasl *mine = xcalloc(1, sizeof *mine);
     mine->login = *login;
     snprintf(mine->name, sizeof mine->name, "%s", mechanism);
@@ -475,7 +457,7 @@ int sasl_start(struct sasl **sasl, const struct sasl_login *login, const char *m
     mine->bearer = strcmp(mechanism, "OAUTHBEARER") == 0;
     mine->password = copy_password(login->secret);
     set_callbacks(mine);
-    if (start(mine, mechanism, has_initial, initial, err) != 0) {
+    if (start(mine, mechanism, has_initial, initial, err) < 0) {
         sasl_end(mine);
         return -1;
     }
@@ -505,9 +487,8 @@ static int take_refusal(struct sasl *sasl, struct str challenge, struct str *res
 
 int sasl_step(struct sasl *sasl, struct str challenge, struct str *response, struct err *err)
 {
-    if (sasl->oauth && sasl->done) {
+    if (sasl->oauth && sasl->done)
         return take_refusal(sasl, challenge, response);
-    }
     if (sasl->oauth || sasl->done) {
         return err_set(err, ERR_LOGIN, "%s: %s asks on after everything was said", sasl->name,
                        sasl->login.server);
@@ -518,11 +499,10 @@ int sasl_step(struct sasl *sasl, struct str challenge, struct str *response, str
     /* libsasl2 wants a NUL behind it, and plugins take NULL amiss. */
     sasl->challenge = xmemdup0(challenge.ptr, challenge.len);
     sasl->challenge_len = challenge.len;
-    int rc = sasl_client_step(sasl->conn, sasl->challenge, (unsigned)challenge.len, NULL, &out,
-                              &len);
-    if (rc != SASL_OK && rc != SASL_CONTINUE) {
+    int rc =
+        sasl_client_step(sasl->conn, sasl->challenge, (unsigned)challenge.len, NULL, &out, &len);
+    if (rc != SASL_OK && rc != SASL_CONTINUE)
         return fail(sasl, rc, err);
-    }
     sasl->done = rc == SASL_OK;
     *response = str_of(out, out != NULL ? len : 0);
     return 0;
@@ -533,9 +513,8 @@ int sasl_step(struct sasl *sasl, struct str challenge, struct str *response, str
 static bool has_layer(const struct sasl *sasl)
 {
     const void *value = NULL;
-    if (sasl_getprop(sasl->conn, SASL_SSF, &value) != SASL_OK || value == NULL) {
+    if (sasl_getprop(sasl->conn, SASL_SSF, &value) != SASL_OK || value == NULL)
         return true;
-    }
     return *(const sasl_ssf_t *)value != 0;
 }
 
@@ -551,12 +530,10 @@ struct str sasl_refusal(const struct sasl *sasl)
 
 void sasl_end(struct sasl *sasl)
 {
-    if (sasl == NULL) {
+    if (sasl == NULL)
         return;
-    }
-    if (sasl->conn != NULL) {
+    if (sasl->conn != NULL)
         sasl_dispose(&sasl->conn);
-    }
     forget_challenge(sasl);
     if (sasl->password != NULL) {
         secret_wipe_bytes(sasl->password->data, sasl->password->len);

@@ -17,17 +17,17 @@
 struct sasl;
 
 struct sasl_login {
-    const char *server;           /* as configured */
-    unsigned port;                /* for OAUTHBEARER; 0: not said */
+    const char *server; /* as configured */
+    unsigned port;      /* for OAUTHBEARER; 0: not said */
     const char *user;
-    const struct secret *secret;  /* password or token; borrowed for the attempt */
-    bool secure;                  /* TLS is on: plaintext mechanisms are fine */
-    bool allow_plaintext;         /* the run file names this mechanism */
-    bool client_certificate;      /* EXTERNAL is possible */
-    const char *binding_type;     /* channel binding, NULL if none */
+    const struct secret *secret; /* password or token; borrowed for the attempt */
+    bool secure;                 /* TLS is on: plaintext mechanisms are fine */
+    bool allow_plaintext;        /* the run file names this mechanism */
+    bool client_certificate;     /* EXTERNAL is possible */
+    const char *binding_type;    /* channel binding, NULL if none */
     const unsigned char *binding;
-    size_t binding_len;           /* SASL_BINDING_MAX at most */
-    bool server_offers_plus;      /* the server listed the -PLUS twin of this mechanism */
+    size_t binding_len;      /* SASL_BINDING_MAX at most */
+    bool server_offers_plus; /* the server listed the -PLUS twin of this mechanism */
     const struct log *log;
 };
 

@@ -6,9 +6,8 @@
 
 static void free_list(char **list)
 {
-    for (size_t i = 0; list != NULL && list[i] != NULL; i++) {
+    for (size_t i = 0; list != NULL && list[i] != NULL; i++)
         free(list[i]);
-    }
     free(list);
 }
 
@@ -30,18 +29,15 @@ void account_wipe(struct account *account)
     struct secret *secrets[] = {&account->password, &account->proxy_password,
                                 &account->tls_key_password};
     /* Not even a zero is written where there is none: the memory may be shared with the parent. */
-    for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++) {
-        if (secrets[i]->data != NULL) {
+    for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++)
+        if (secrets[i]->data != NULL)
             secret_wipe(secrets[i]);
-        }
-    }
 }
 
 void account_free(struct account *account)
 {
-    if (account == NULL) {
+    if (account == NULL)
         return;
-    }
     char *texts[] = {account->title,
                      account->server,
                      account->source_address,
@@ -61,9 +57,8 @@ void account_free(struct account *account)
                      account->password_file,
                      account->token_command,
                      account->where};
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         free(texts[i]);
-    }
     free_list(account->tls_pins);
     free_list(account->auth);
     account_wipe(account);

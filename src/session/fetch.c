@@ -465,12 +465,10 @@ static int on_answer(void *ctx, const struct pop3_answer *answer, int taken, str
 {
     struct fetch *fetch = ctx;
     confirm(fetch);
-    if (answer->verb == POP3_UIDL_ONE || answer->verb == POP3_LIST_ONE) {
+    if (answer->verb == POP3_UIDL_ONE || answer->verb == POP3_LIST_ONE)
         return proved(fetch, answer, err);
-    }
-    if (answer->verb == POP3_RETR) {
+    if (answer->verb == POP3_RETR)
         return retrieved(fetch, answer, taken, err);
-    }
     dele_answered(fetch, answer);
     return 0;
 }

@@ -28,8 +28,7 @@ static void describe(const struct journal *journal, uint32_t id, const struct lo
     snprintf(out, cap, "%s: UIDL %s, seen first %s, %u %s: %s",
              entry->state == JOURNAL_HELD ? "held" : "failing",
              log_quote(log, journal_uidl(journal, id, room), uidl), date, entry->tries,
-             entry->tries == 1 ? "try" : "tries",
-             log_quote(log, str_of(reason, len), shown));
+             entry->tries == 1 ? "try" : "tries", log_quote(log, str_of(reason, len), shown));
 }
 
 int session_status(const struct account *account, const char *state_dir,

@@ -41,12 +41,11 @@ static struct place find(const struct journal *journal, struct str uidl, uint64_
 {
     uint32_t mask = journal->slot_count - 1, at = (uint32_t)hash & mask;
     uint32_t tag = (uint32_t)(hash >> (32 + ID_BITS)) << ID_BITS, freed = UINT32_MAX, slot;
-    for (; (slot = journal->slots[at]) != 0; at = (at + 1) & mask) {
+    for (; (slot = journal->slots[at]) != 0; at = (at + 1) & mask)
         if ((slot & ID_MASK) == 0)
             freed = freed == UINT32_MAX ? at : freed;
         else if ((slot & ~ID_MASK) == tag && store_is_named(journal, (slot & ID_MASK) - 1, uidl))
             return (struct place){.slot = at, .tag = tag};
-    }
     return (struct place){.slot = freed == UINT32_MAX ? at : freed, .tag = tag};
 }
 

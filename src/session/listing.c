@@ -150,12 +150,11 @@ static void put_in_order(struct listing *listing)
     if (sorted)
         return;
     qsort(listing->messages, listing->count, sizeof *listing->messages, by_number);
-    for (uint32_t i = 0; i < listing->count; i++) {
+    for (uint32_t i = 0; i < listing->count; i++)
         if (kept > 0 && listing->messages[kept - 1].number == listing->messages[i].number)
             merge(&listing->messages[kept - 1], &listing->messages[i]);
         else
             listing->messages[kept++] = listing->messages[i];
-    }
     listing->count = listing->sorted = kept;
 }
 

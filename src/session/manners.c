@@ -11,7 +11,7 @@
 #ifndef ITERATIONS        /* make fuzz has no time for them */
 #define ITERATIONS 250000 /* of PBKDF2: some 50 ms */
 #endif
-#define SLACK_MAX 30      /* seconds that a poll may come before its interval is over */
+#define SLACK_MAX 30 /* seconds that a poll may come before its interval is over */
 #define TIME_MAX 32
 
 /* ---- words ---- */

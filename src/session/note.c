@@ -48,8 +48,8 @@ static void write_note(const struct note *note, struct buf *out)
         buf_addf(out, "failures %llu %lu\n", (unsigned long long)note->failing_since,
                  (unsigned long)note->failures);
     if (note->told_status != 0)
-        buf_addf(out, "told %llu %d %llu\n", (unsigned long long)note->told_when,
-                 note->told_status, (unsigned long long)note->told_hash);
+        buf_addf(out, "told %llu %d %llu\n", (unsigned long long)note->told_when, note->told_status,
+                 (unsigned long long)note->told_hash);
     if (note->polled != 0)
         buf_addf(out, "polled %llu\n", (unsigned long long)note->polled);
     if (note->refused.known)

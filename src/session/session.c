@@ -39,8 +39,8 @@ struct session {
     int64_t next_noop;  /* clock_ms() */
     struct manners manners;
     struct manners_end end;
-    bool counted;       /* figures of the listing are there: later connections see less */
-    bool listing_junk;  /* lines in both lists that make no sense: mail may be missing */
+    bool counted;      /* figures of the listing are there: later connections see less */
+    bool listing_junk; /* lines in both lists that make no sense: mail may be missing */
 };
 
 static enum deliver_kind kind_of(enum account_target target)

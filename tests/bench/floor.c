@@ -273,14 +273,29 @@ int main(int argc, char **argv)
 
     while ((option = getopt(argc, argv, "h:p:u:w:c:n:j:")) != -1) {
         switch (option) {
-        case 'h': f.address = optarg; break;
-        case 'p': f.port = (int)strtol(optarg, NULL, 10); break;
-        case 'u': f.user = optarg; break;
-        case 'w': f.password = optarg; break;
-        case 'c': f.ca_file = optarg; break;
-        case 'n': f.sessions = (int)strtol(optarg, NULL, 10); break;
-        case 'j': f.at_once = (int)strtol(optarg, NULL, 10); break;
-        default: return 64;
+        case 'h':
+            f.address = optarg;
+            break;
+        case 'p':
+            f.port = (int)strtol(optarg, NULL, 10);
+            break;
+        case 'u':
+            f.user = optarg;
+            break;
+        case 'w':
+            f.password = optarg;
+            break;
+        case 'c':
+            f.ca_file = optarg;
+            break;
+        case 'n':
+            f.sessions = (int)strtol(optarg, NULL, 10);
+            break;
+        case 'j':
+            f.at_once = (int)strtol(optarg, NULL, 10);
+            break;
+        default:
+            return 64;
         }
     }
     if (optind + 1 != argc || !f.user || !f.ca_file || f.port == 0 || f.at_once < 1)

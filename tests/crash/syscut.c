@@ -61,15 +61,13 @@ static void json_text(FILE *f, const void *text, size_t len)
     const unsigned char *p = text;
 
     putc('"', f);
-    for (size_t i = 0; i < len; i++) {
-        if (p[i] == '"' || p[i] == '\\') {
+    for (size_t i = 0; i < len; i++)
+        if (p[i] == '"' || p[i] == '\\')
             fprintf(f, "\\%c", p[i]);
-        } else if (p[i] < 0x20 || p[i] > 0x7e) {
+        else if (p[i] < 0x20 || p[i] > 0x7e)
             fprintf(f, "\\u%04x", p[i]);
-        } else {
+        else
             putc(p[i], f);
-        }
-    }
     putc('"', f);
 }
 
@@ -77,14 +75,12 @@ static void json_text(FILE *f, const void *text, size_t len)
 static void trace_data(struct run *run, pid_t tid, const struct watched *w,
                        const struct user_regs_struct *r, long done)
 {
-    if (!*w->data || done <= 0) {
+    if (!*w->data || done <= 0)
         return;
-    }
     size_t size = (size_t)done < run->octets ? (size_t)done : run->octets;
     char *buf = malloc(size);
-    if (!buf) {
+    if (!buf)
         die("malloc");
-    }
     fputs(",\"data\":", run->trace);
     json_text(run->trace, buf, tracee_data(tid, w, r, buf, size));
     free(buf);
@@ -100,9 +96,8 @@ static void trace_call(struct run *run, struct tracee *t, const struct user_regs
     tracee_target(t->tid, w, r, 1, two, sizeof two);
     fprintf(run->trace, "{\"n\":%ld,\"start\":%ld,\"end\":%ld,\"pid\":%ld,\"call\":\"%s\"",
             t->point, t->start, ++run->clock, t->ordinal, w->name);
-    if (w->target[0] == 'F') {
+    if (w->target[0] == 'F')
         fprintf(run->trace, ",\"fd\":%d", (int)tracee_arg(r, w->target[1] - '0'));
-    }
     fputs(",\"path\":", run->trace);
     json_text(run->trace, one, strlen(one));
     if (two[0]) {
@@ -118,17 +113,14 @@ static void trace_call(struct run *run, struct tracee *t, const struct user_regs
 
 static struct tracee *find(struct run *run, pid_t tid)
 {
-    for (size_t i = 0; i < run->ntracees; i++) {
-        if (run->tracees[i].tid == tid) {
+    for (size_t i = 0; i < run->ntracees; i++)
+        if (run->tracees[i].tid == tid)
             return &run->tracees[i];
-        }
-    }
     if (run->ntracees == run->room) {
         run->room = run->room ? 2 * run->room : 16;
         run->tracees = realloc(run->tracees, run->room * sizeof *run->tracees);
-        if (!run->tracees) {
+        if (!run->tracees)
             die("realloc");
-        }
     }
     struct tracee *t = &run->tracees[run->ntracees++];
     *t = (struct tracee){.tid = tid, .ordinal = ++run->next_ordinal};
@@ -152,9 +144,8 @@ static void forget(struct run *run, pid_t tid)
 static void kill_tree(struct run *run)
 {
     run->killed = true;
-    for (size_t i = 0; i < run->ntracees; i++) {
+    for (size_t i = 0; i < run->ntracees; i++)
         kill(run->tracees[i].tid, SIGKILL);
-    }
 }
 
 /* --- changing calls --------------------------------------------------------------------------- */
@@ -172,23 +163,20 @@ static bool shorten(struct tracee *t, struct user_regs_struct *r)
     int i = t->call->count;
 
     t->saved = *r;
-    if (i == 0) {
+    if (i == 0)
         return false;
-    }
     if (t->call->nr == SYS_writev && tracee_arg(r, i) == 1) {
         struct iovec iov = {0};
         if (tracee_peek(t->tid, tracee_arg(r, 1), &iov, sizeof iov) != sizeof iov ||
-            iov.iov_len < 2) {
+            iov.iov_len < 2)
             return false;
-        }
         *tracee_arg_slot(r, 1) = (unsigned long long)(uintptr_t)iov.iov_base;
         *tracee_arg_slot(r, 2) = iov.iov_len / 2;
         tracee_change_nr(t->tid, r, SYS_write);
         return true;
     }
-    if (tracee_arg(r, i) < 2) {
+    if (tracee_arg(r, i) < 2)
         return false;
-    }
     *tracee_arg_slot(r, i) = tracee_arg(r, i) / 2;
     tracee_set_regs(t->tid, r);
     return true;
@@ -201,9 +189,8 @@ static void restore(struct tracee *t, const struct user_regs_struct *now)
 
     for (int i = 0; i < 6; i++) {
 #if defined __aarch64__
-        if (i == 0) {
+        if (i == 0)
             continue; /* x0 is the result */
-        }
 #endif
         *tracee_arg_slot(&back, i) = tracee_arg(&t->saved, i);
     }
@@ -214,9 +201,8 @@ static void restore(struct tracee *t, const struct user_regs_struct *now)
 
 static void mark_hit(struct run *run, struct tracee *t, const struct user_regs_struct *r)
 {
-    if (!run->hit) {
+    if (!run->hit)
         tracee_describe(t->tid, t->ordinal, t->call, r, run->hit_text, sizeof run->hit_text);
-    }
     run->hit = true;
 }
 
@@ -269,12 +255,10 @@ static void before_call(struct run *run, struct tracee *t)
         tracee_describe(t->tid, t->ordinal, w, &r, text, sizeof text);
         fprintf(run->list, "%ld %s\n", t->point, text);
     }
-    if (run->trace) {
+    if (run->trace)
         t->saved = r;
-    }
-    if (!act(run, t, &r)) {
+    if (!act(run, t, &r))
         return;
-    }
     t->in_call = run->trace || t->restore;
     ptrace(t->in_call ? PTRACE_SYSCALL : PTRACE_CONT, t->tid, 0, 0);
 }
@@ -289,9 +273,8 @@ static void after_call(struct run *run, struct tracee *t)
         restore(t, &r);
         t->restore = false;
     }
-    if (run->trace) {
+    if (run->trace)
         trace_call(run, t, &t->saved, tracee_result(&r));
-    }
     ptrace(PTRACE_CONT, t->tid, 0, 0);
 }
 
@@ -303,17 +286,16 @@ static void on_stop(struct run *run, struct tracee *t, int status)
         kill(t->tid, SIGKILL); /* again: a child may have been born after the others were hit */
         return;
     }
-    if (event == PTRACE_EVENT_SECCOMP) {
+    if (event == PTRACE_EVENT_SECCOMP)
         before_call(run, t);
-    } else if (sig == (SIGTRAP | 0x80)) {
+    else if (sig == (SIGTRAP | 0x80))
         after_call(run, t);
-    } else if (event == PTRACE_EVENT_STOP && sig != SIGTRAP) {
+    else if (event == PTRACE_EVENT_STOP && sig != SIGTRAP)
         ptrace(PTRACE_LISTEN, t->tid, 0, 0); /* a job control stop */
-    } else if (event != 0) {
+    else if (event != 0)
         ptrace(t->in_call ? PTRACE_SYSCALL : PTRACE_CONT, t->tid, 0, 0);
-    } else {
+    else
         ptrace(t->in_call ? PTRACE_SYSCALL : PTRACE_CONT, t->tid, 0, (void *)(uintptr_t)sig);
-    }
 }
 
 static void loop(struct run *run)
@@ -323,18 +305,16 @@ static void loop(struct run *run)
         pid_t tid = waitpid(-1, &status, __WALL);
 
         if (tid < 0) {
-            if (errno == EINTR) {
+            if (errno == EINTR)
                 continue;
-            }
             return; /* ECHILD: the tree is gone */
         }
         if (WIFSTOPPED(status)) {
             on_stop(run, find(run, tid), status);
             continue;
         }
-        if (tid == run->root) {
+        if (tid == run->root)
             run->status = status;
-        }
         forget(run, tid);
     }
 }
@@ -346,23 +326,19 @@ static void start(struct run *run, char **argv)
     int gate[2];
     char go = 0;
 
-    if (pipe2(gate, O_CLOEXEC) != 0) {
+    if (pipe2(gate, O_CLOEXEC) != 0)
         die("pipe");
-    }
     /* Orphans of the tree come to us: none is left as a zombie that looks alive to the next run. */
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     run->root = fork();
-    if (run->root < 0) {
+    if (run->root < 0)
         die("fork");
-    }
     if (run->root == 0) {
         close(gate[1]);
-        if (read(gate[0], &go, 1) != 1) {
+        if (read(gate[0], &go, 1) != 1)
             _exit(EXIT_OWN);
-        }
-        if (calls_install_filter() != 0) {
+        if (calls_install_filter() != 0)
             _exit(EXIT_OWN);
-        }
         execvp(argv[0], argv);
         _exit(127); /* a message would be a write, and so a point */
     }
@@ -376,9 +352,8 @@ static void start(struct run *run, char **argv)
         die("ptrace");
     }
     find(run, run->root);
-    if (write(gate[1], "", 1) != 1) {
+    if (write(gate[1], "", 1) != 1)
         die("write");
-    }
     close(gate[0]);
     close(gate[1]);
 }
@@ -387,37 +362,31 @@ static void write_report(const struct run *run)
 {
     FILE *f = run->report ? fopen(run->report, "w") : NULL;
 
-    if (!run->report) {
+    if (!run->report)
         return;
-    }
-    if (!f) {
+    if (!f)
         die(run->report);
-    }
     fprintf(f, "{\"points\":%ld,\"killed\":%s,\"hit\":%s,\"exit\":%d,\"signal\":%d,\"at\":",
             run->points, run->killed ? "true" : "false", run->hit ? "true" : "false",
             WIFEXITED(run->status) ? WEXITSTATUS(run->status) : -1,
             WIFSIGNALED(run->status) ? WTERMSIG(run->status) : 0);
     json_text(f, run->hit_text, strlen(run->hit_text));
     fputs("}\n", f);
-    if (fclose(f) != 0) {
+    if (fclose(f) != 0)
         die(run->report);
-    }
 }
 
 static int finish(struct run *run, bool say_count)
 {
     write_report(run);
-    if ((run->list && fclose(run->list) != 0) || (run->trace && fclose(run->trace) != 0)) {
+    if ((run->list && fclose(run->list) != 0) || (run->trace && fclose(run->trace) != 0))
         die("fclose");
-    }
     free(run->tracees);
-    if (say_count) {
+    if (say_count)
         printf("%ld\n", run->points);
-    }
     if (run->mode == M_KILL) {
-        if (!run->killed) {
+        if (!run->killed)
             fprintf(stderr, "syscut: ended before point %ld: %ld points\n", run->at, run->points);
-        }
         return run->killed ? EXIT_KILLED : EXIT_ENDED;
     }
     return WIFEXITED(run->status) ? WEXITSTATUS(run->status) : 128 + WTERMSIG(run->status);
@@ -450,12 +419,10 @@ static long number(const char *text, char end, const char **rest)
 
     errno = 0;
     long n = strtol(text, &stop, 10);
-    if (errno || stop == text || *stop != end || n < 1) {
+    if (errno || stop == text || *stop != end || n < 1)
         bad("not a number", text);
-    }
-    if (rest) {
+    if (rest)
         *rest = stop + 1;
-    }
     return n;
 }
 
@@ -463,17 +430,14 @@ static void set_mode(struct run *run, enum mode mode, const char *value)
 {
     bool pair = mode == M_FAIL || mode == M_FAIL_FROM || mode == M_SIGNAL;
 
-    if (run->mode != M_COUNT) {
+    if (run->mode != M_COUNT)
         bad("one of --kill, --fail, --fail-from, --short, --signal only", value);
-    }
     run->mode = mode;
     run->at = number(value, pair ? ':' : 0, &run->spec);
-    if (mode == M_SIGNAL) {
+    if (mode == M_SIGNAL)
         run->with = (int)number(run->spec, 0, NULL);
-    }
-    if (mode != M_FAIL && mode != M_FAIL_FROM) {
+    if (mode != M_FAIL && mode != M_FAIL_FROM)
         return;
-    }
     for (size_t i = 0; i < sizeof errno_names / sizeof errno_names[0]; i++) {
         if (strcmp(errno_names[i].name, run->spec) == 0) {
             run->with = errno_names[i].value;
@@ -487,36 +451,34 @@ static FILE *make_file(const char *path)
 {
     FILE *f = fopen(path, "we");
 
-    if (!f) {
+    if (!f)
         die(path);
-    }
     return f;
 }
 
 /* Takes one option that has a value; false if it is none of them. */
 static bool take_value(struct run *run, const char *name, const char *value)
 {
-    if (strcmp(name, "--kill") == 0) {
+    if (strcmp(name, "--kill") == 0)
         set_mode(run, M_KILL, value);
-    } else if (strcmp(name, "--fail") == 0) {
+    else if (strcmp(name, "--fail") == 0)
         set_mode(run, M_FAIL, value);
-    } else if (strcmp(name, "--fail-from") == 0) {
+    else if (strcmp(name, "--fail-from") == 0)
         set_mode(run, M_FAIL_FROM, value);
-    } else if (strcmp(name, "--short") == 0) {
+    else if (strcmp(name, "--short") == 0)
         set_mode(run, M_SHORT, value);
-    } else if (strcmp(name, "--signal") == 0) {
+    else if (strcmp(name, "--signal") == 0)
         set_mode(run, M_SIGNAL, value);
-    } else if (strcmp(name, "--list") == 0) {
+    else if (strcmp(name, "--list") == 0)
         run->list = make_file(value);
-    } else if (strcmp(name, "--trace") == 0) {
+    else if (strcmp(name, "--trace") == 0)
         run->trace = make_file(value);
-    } else if (strcmp(name, "--octets") == 0) {
+    else if (strcmp(name, "--octets") == 0)
         run->octets = (size_t)number(value, 0, NULL);
-    } else if (strcmp(name, "--report") == 0) {
+    else if (strcmp(name, "--report") == 0)
         run->report = value;
-    } else {
+    else
         return false;
-    }
     return true;
 }
 
@@ -535,19 +497,17 @@ int main(int argc, char **argv)
             calls_print_names(stdout);
             return 0;
         }
-        if (strcmp(argv[i], "--count") == 0) {
+        if (strcmp(argv[i], "--count") == 0)
             say_count = true;
-        } else if (strcmp(argv[i], "--files-only") == 0) {
+        else if (strcmp(argv[i], "--files-only") == 0)
             run.files_only = true;
-        } else if (i + 1 < argc && take_value(&run, argv[i], argv[i + 1])) {
+        else if (i + 1 < argc && take_value(&run, argv[i], argv[i + 1]))
             i++;
-        } else {
+        else
             usage();
-        }
     }
-    if (i >= argc) {
+    if (i >= argc)
         usage();
-    }
     start(&run, argv + i);
     loop(&run);
     return finish(&run, say_count);

@@ -98,19 +98,16 @@ static const struct watched table[] = {
 
 const struct watched *calls_find(long nr)
 {
-    for (size_t i = 0; i < TABLE_LEN; i++) {
-        if (table[i].nr == nr) {
+    for (size_t i = 0; i < TABLE_LEN; i++)
+        if (table[i].nr == nr)
             return &table[i];
-        }
-    }
     return NULL;
 }
 
 void calls_print_names(FILE *f)
 {
-    for (size_t i = 0; i < TABLE_LEN; i++) {
+    for (size_t i = 0; i < TABLE_LEN; i++)
         fprintf(f, "%s\n", table[i].name);
-    }
 }
 
 static unsigned long long open_flags(pid_t tid, const struct watched *w,
@@ -118,17 +115,15 @@ static unsigned long long open_flags(pid_t tid, const struct watched *w,
 {
     struct open_how how = {0};
 
-    if (w->nr == SYS_openat) {
+    if (w->nr == SYS_openat)
         return tracee_arg(r, 2);
-    }
     if (w->nr == SYS_openat2) {
         tracee_peek(tid, tracee_arg(r, 2), &how, sizeof how);
         return how.flags;
     }
 #ifdef SYS_open
-    if (w->nr == SYS_open) {
+    if (w->nr == SYS_open)
         return tracee_arg(r, 1);
-    }
 #endif
     return O_CREAT | O_TRUNC | O_WRONLY; /* creat */
 }
@@ -138,9 +133,8 @@ static bool is_file_fd(pid_t tid, int fd)
     char path[64];
     struct stat st;
 
-    if (fd == 1 || fd == 2) {
+    if (fd == 1 || fd == 2)
         return false;
-    }
     snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)tid, fd);
     return stat(path, &st) == 0 && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode));
 }
@@ -151,31 +145,25 @@ static bool on_disk(pid_t tid, const struct watched *w, const struct user_regs_s
     char path[2 * PATH_MAX];
     struct stat st;
 
-    if (w->kind == K_NET) {
+    if (w->kind == K_NET)
         return false;
-    }
-    if (w->target[0] == 'F') {
+    if (w->target[0] == 'F')
         return is_file_fd(tid, (int)tracee_arg(r, w->target[1] - '0'));
-    }
-    if (!w->target[0]) {
+    if (!w->target[0])
         return true;
-    }
     tracee_target(tid, w, r, 0, path, sizeof path);
-    if (strncmp(path, "/proc/", 6) == 0) {
+    if (strncmp(path, "/proc/", 6) == 0)
         return false;
-    }
-    if (w->kind != K_OPEN || stat(path, &st) != 0) {
+    if (w->kind != K_OPEN || stat(path, &st) < 0)
         return true;
-    }
     return S_ISREG(st.st_mode) || S_ISDIR(st.st_mode);
 }
 
 bool calls_count(pid_t tid, const struct watched *w, const struct user_regs_struct *r,
                  bool files_only)
 {
-    if (w->kind == K_OPEN && !(open_flags(tid, w, r) & WRITING_FLAGS)) {
+    if (w->kind == K_OPEN && !(open_flags(tid, w, r) & WRITING_FLAGS))
         return false;
-    }
     return !files_only || on_disk(tid, w, r);
 }
 
@@ -249,11 +237,9 @@ int calls_install_filter(void)
     n = emit(f, n, BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
 
     struct sock_fprog prog = {(unsigned short)n, f};
-    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) == 0) {
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) == 0)
         return 0; /* as root; set-id programs of the tree still work */
-    }
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return -1;
-    }
     return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog);
 }

@@ -108,9 +108,8 @@ static void peek_string(pid_t tid, unsigned long long addr, char *buf, size_t si
     while (have + 1 < size) {
         size_t want = 4096 - (size_t)((addr + have) % 4096);
 
-        if (want > size - 1 - have) {
+        if (want > size - 1 - have)
             want = size - 1 - have;
-        }
         size_t got = tracee_peek(tid, addr + have, buf + have, want);
         if (got == 0 || memchr(buf + have, 0, got)) {
             have += got;
@@ -136,9 +135,8 @@ static void fd_target(pid_t tid, int fd, char *buf, size_t size)
 
     snprintf(what, sizeof what, "fd/%d", fd);
     proc_link(tid, what, buf, size);
-    if (!*buf) {
+    if (!*buf)
         snprintf(buf, size, "fd %d", fd);
-    }
 }
 
 /* The path as an absolute one, as far as text can tell: links are not followed. */
@@ -147,18 +145,16 @@ static void absolute(pid_t tid, int dirfd, unsigned long long addr, char *buf, s
     char text[PATH_MAX], base[PATH_MAX];
 
     text[0] = 0;
-    if (addr) {
+    if (addr)
         peek_string(tid, addr, text, sizeof text);
-    }
     if (text[0] == '/') {
         snprintf(buf, size, "%s", text);
         return;
     }
-    if (dirfd == AT_FDCWD) {
+    if (dirfd == AT_FDCWD)
         proc_link(tid, "cwd", base, sizeof base);
-    } else {
+    else
         fd_target(tid, dirfd, base, sizeof base);
-    }
     snprintf(buf, size, text[0] ? "%s/%s" : "%s", base, text);
 }
 
@@ -168,20 +164,17 @@ void tracee_target(pid_t tid, const struct watched *w, const struct user_regs_st
     const char *spec = w->target;
 
     buf[0] = 0;
-    for (; which > 0 && *spec; which--) {
+    for (; which > 0 && *spec; which--)
         spec += 2;
-    }
-    if (!*spec) {
+    if (!*spec)
         return;
-    }
     int i = spec[1] - '0';
-    if (*spec == 'F') {
+    if (*spec == 'F')
         fd_target(tid, (int)tracee_arg(r, i), buf, size);
-    } else if (*spec == 'P') {
+    else if (*spec == 'P')
         absolute(tid, AT_FDCWD, tracee_arg(r, i), buf, size);
-    } else {
+    else
         absolute(tid, (int)tracee_arg(r, i), tracee_arg(r, i + 1), buf, size);
-    }
 }
 
 void tracee_describe(pid_t tid, long ordinal, const struct watched *w,
@@ -199,9 +192,8 @@ static size_t gather(pid_t tid, unsigned long long addr, size_t n, char *buf, si
     struct iovec iov[64];
     size_t have = 0;
 
-    if (n > 64) {
+    if (n > 64)
         n = 64;
-    }
     n = tracee_peek(tid, addr, iov, n * sizeof iov[0]) / sizeof iov[0];
     for (size_t i = 0; i < n && have < size; i++) {
         size_t want = iov[i].iov_len < size - have ? iov[i].iov_len : size - have;
@@ -215,16 +207,13 @@ size_t tracee_data(pid_t tid, const struct watched *w, const struct user_regs_st
 {
     struct msghdr msg = {0};
 
-    if (!*w->data) {
+    if (!*w->data)
         return 0;
-    }
     int i = w->data[1] - '0';
-    if (*w->data == 'B') {
+    if (*w->data == 'B')
         return tracee_peek(tid, tracee_arg(r, i), buf, size);
-    }
-    if (*w->data == 'V') {
+    if (*w->data == 'V')
         return gather(tid, tracee_arg(r, i), (size_t)tracee_arg(r, i + 1), buf, size);
-    }
     tracee_peek(tid, tracee_arg(r, i), &msg, sizeof msg);
     return gather(tid, (unsigned long long)(uintptr_t)msg.msg_iov, msg.msg_iovlen, buf, size);
 }

@@ -60,8 +60,7 @@ static inline char *fuzz_copy(const void *bytes, size_t len)
 
 static inline bool fuzz_is_within(struct str part, struct str whole)
 {
-    return part.len == 0 ||
-           (part.ptr >= whole.ptr && part.ptr + part.len <= whole.ptr + whole.len);
+    return part.len == 0 || (part.ptr >= whole.ptr && part.ptr + part.len <= whole.ptr + whole.len);
 }
 
 /* A folder of its own for this process, made at the first call (in /dev/shm where there is one)

@@ -38,9 +38,8 @@ static int step(struct sasl *sasl, struct str line)
     long len = digest_unbase64(line, decoded, line.len);
     struct str challenge = len < 0 ? line : str_of(decoded, (size_t)len);
     char *alone = fuzz_copy(challenge.ptr, challenge.len);
-    int result = is_slow(challenge)
-                     ? -1
-                     : sasl_step(sasl, str_of(alone, challenge.len), &response, &err);
+    int result =
+        is_slow(challenge) ? -1 : sasl_step(sasl, str_of(alone, challenge.len), &response, &err);
     free(alone);
     free(decoded);
     unsigned sum = 0; /* the answer can be read */

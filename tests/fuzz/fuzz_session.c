@@ -25,8 +25,16 @@
 #include "net/dial.h"
 #include "session/session.h"
 
-enum { CAN_PIPELINE = 1, CAN_UIDL = 2, CAN_TOP = 4, NO_KEEP = 8, AUTO = 16, WITH_MBOX = 32,
-       SMALL = 64, FLUSH = 128 };
+enum {
+    CAN_PIPELINE = 1,
+    CAN_UIDL = 2,
+    CAN_TOP = 4,
+    NO_KEEP = 8,
+    AUTO = 16,
+    WITH_MBOX = 32,
+    SMALL = 64,
+    FLUSH = 128
+};
 
 #define MESSAGES 3
 #define CONNECTIONS_MAX 16

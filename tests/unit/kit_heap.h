@@ -28,9 +28,8 @@ static const bool heap_can_tell = false;
 static inline void heap_secret(const char *backwards, char *out)
 {
     size_t len = strlen(backwards);
-    for (size_t i = 0; i < len; i++) {
+    for (size_t i = 0; i < len; i++)
         out[i] = backwards[len - 1 - i];
-    }
     out[len] = '\0';
 }
 
@@ -43,18 +42,15 @@ static inline int heap_count(const char *text)
     FILE *maps = heap_can_tell ? fopen("/proc/self/maps", "r") : NULL;
     while (maps != NULL && fgets(line, sizeof line, maps) != NULL) {
         char *end;
-        if (strstr(line, "[heap]") == NULL) {
+        if (strstr(line, "[heap]") == NULL)
             continue;
-        }
         const char *from = (const char *)strtoul(line, &end, 16);
         const char *to = (const char *)strtoul(end + 1, NULL, 16);
-        for (const char *p = from; p + 16 <= to; p++) {
+        for (const char *p = from; p + 16 <= to; p++)
             found += memcmp(p, text + 16, 16) == 0;
-        }
     }
-    if (maps != NULL) {
+    if (maps != NULL)
         fclose(maps);
-    }
     return found;
 }
 

@@ -14,12 +14,12 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/xalloc.h"
+#include "kit_heap.h"
 #include "net/conn.h"
 #include "pop3/apop.h"
 #include "pop3/method.h"
 #include "pop3/oauth.h"
 #include "pop3/sasl.h"
-#include "kit_heap.h"
 #include "tap.h"
 
 /* --- which method --------------------------------------------------------------------------- */
@@ -39,7 +39,7 @@ enum { TLS = 1, STAMP = 2, SECRET = 4, TOKEN = 8, CERTIFICATE = 16, NO_CAPA = 32
 
 static const struct {
     int flags;
-    const char *capa; /* the lines of CAPA, "|" between */
+    const char *capa;   /* the lines of CAPA, "|" between */
     const char *wishes; /* blanks between */
     const char *want;
 } choices[] = {
@@ -103,9 +103,8 @@ static char *split(const char *text, char at, const char *list[16])
     size_t n = 0;
     for (char *p = copy, *next; p != NULL && *p != '\0'; p = next) {
         next = strchr(p, at);
-        if (next != NULL) {
+        if (next != NULL)
             *next++ = '\0';
-        }
         list[n++] = p;
     }
     list[n] = NULL;
@@ -120,9 +119,8 @@ static void describe(const struct method *list, size_t count, char *out, size_t 
         size_t at = strlen(out);
         snprintf(out + at, cap - at, "%s%s%s", i > 0 ? " " : "", list[i].name,
                  list[i].named ? "!" : "");
-        if (list[i].way != METHOD_SASL && strcmp(ways[list[i].way], list[i].name) != 0) {
+        if (list[i].way != METHOD_SASL && strcmp(ways[list[i].way], list[i].name) != 0)
             snprintf(out, cap, "wrong way for %s", list[i].name);
-        }
     }
 }
 
@@ -136,9 +134,8 @@ static void test_choice(void)
         struct reply_capa capa;
         reply_capa_init(&capa);
         capa.known = !(flags & NO_CAPA);
-        for (size_t k = 0; lines[k] != NULL; k++) {
+        for (size_t k = 0; lines[k] != NULL; k++)
             reply_capa_line(&capa, str_from(lines[k]));
-        }
         struct method_question question = {
             .capa = &capa,
             .wishes = wishes,
@@ -240,8 +237,8 @@ static void test_json(void)
 
 static struct sasl_login login_with(const struct secret *secret)
 {
-    return (struct sasl_login){.server = "pop.example.com", .user = "alice", .secret = secret,
-                               .secure = true};
+    return (struct sasl_login){
+        .server = "pop.example.com", .user = "alice", .secret = secret, .secure = true};
 }
 
 /* What a process that has asked for nothing else is told. */
@@ -249,9 +246,8 @@ static bool has_at_first(const char *mechanism)
 {
     int status = -1;
     pid_t child = fork();
-    if (child == 0) {
+    if (child == 0)
         _exit(sasl_has(mechanism) ? 1 : 0);
-    }
     waitpid(child, &status, 0);
     return WIFEXITED(status) && WEXITSTATUS(status) == 1;
 }
@@ -259,9 +255,8 @@ static bool has_at_first(const char *mechanism)
 static void test_kerberos_later(void)
 {
     bool here = has_at_first("GSSAPI");
-    if (!here) {
+    if (!here)
         printf("# no Kerberos plugin here (Debian: libsasl2-modules-gssapi-mit)\n");
-    }
     ok(sasl_has("PLAIN"), "without Kerberos at first");
     is_int(sasl_has("GSSAPI"), here, "with it when it is asked for");
     is_int(sasl_has("GSSAPI"), here, "and again");
@@ -284,33 +279,35 @@ static void test_sasl(void)
        "libsasl2 has its mechanisms (Debian: libsasl2-modules)");
     ok(sasl_has("XOAUTH2") && sasl_has("OAUTHBEARER"), "and ours");
     ok(sasl_has("SCRAM-SHA-256-PLUS") && !sasl_has("PLAIN-PLUS") && !sasl_has("NO-SUCH") &&
-           !sasl_has("") && !sasl_has("-PLUS"), "and no others");
+           !sasl_has("") && !sasl_has("-PLUS"),
+       "and no others");
 
     ok(sasl_start(&sasl, &login, "PLAIN", &initial, &out, &err) == 0 && initial, "PLAIN starts");
     is_mem(out.ptr, out.len, "\0alice\0sesame", 13, "PLAIN says it all at once");
     ok(sasl_is_done(sasl), "PLAIN is done");
-    ok(sasl_step(sasl, str_from("x"), &out, &err) != 0 && err.kind == ERR_LOGIN,
+    ok(sasl_step(sasl, str_from("x"), &out, &err) < 0 && err.kind == ERR_LOGIN,
        "a challenge after the end is an error");
     sasl_end(sasl);
 
     login.secure = false;
-    ok(sasl_start(&sasl, &login, "PLAIN", &initial, &out, &err) != 0 && sasl == NULL,
+    ok(sasl_start(&sasl, &login, "PLAIN", &initial, &out, &err) < 0 && sasl == NULL,
        "no PLAIN without TLS");
     is_int(err.kind, ERR_LOGIN, "which is a matter of login");
-    ok(sasl_start(&sasl, &login, "XOAUTH2", &initial, &out, &err) != 0, "no token without TLS");
+    ok(sasl_start(&sasl, &login, "XOAUTH2", &initial, &out, &err) < 0, "no token without TLS");
     login.allow_plaintext = true;
     ok(sasl_start(&sasl, &login, "PLAIN", &initial, &out, &err) == 0, "unless asked for");
     sasl_end(sasl);
     login = login_with(NULL);
-    ok(sasl_start(&sasl, &login, "PLAIN", &initial, &out, &err) != 0, "no PLAIN without password");
-    ok(sasl_start(&sasl, &login, "EXTERNAL", &initial, &out, &err) != 0,
+    ok(sasl_start(&sasl, &login, "PLAIN", &initial, &out, &err) < 0, "no PLAIN without password");
+    ok(sasl_start(&sasl, &login, "EXTERNAL", &initial, &out, &err) < 0,
        "no EXTERNAL without a certificate");
     login.client_certificate = true;
     ok(sasl_start(&sasl, &login, "EXTERNAL", &initial, &out, &err) == 0 && initial &&
-           out.len == 0 && sasl_is_done(sasl), "EXTERNAL: an empty initial response");
+           out.len == 0 && sasl_is_done(sasl),
+       "EXTERNAL: an empty initial response");
     sasl_end(sasl);
     login = login_with(&secret);
-    ok(sasl_start(&sasl, &login, "ANONYMOUS", &initial, &out, &err) != 0, "never ANONYMOUS");
+    ok(sasl_start(&sasl, &login, "ANONYMOUS", &initial, &out, &err) < 0, "never ANONYMOUS");
     sasl_end(NULL);
     secret_wipe(&secret);
 }
@@ -344,17 +341,20 @@ static void test_digest_md5(void)
     name[sizeof name - 1] = nonce[sizeof nonce - 1] = '\0';
     digest_md5("as Dovecot has it",
                "realm=\"\",nonce=\"bT3Zr0PAsRhGSVtwXUq1dQ==\",qop=\"auth\",charset=\"utf-8\","
-               "algorithm=\"md5-sess\"", "");
+               "algorithm=\"md5-sess\"",
+               "");
     digest_md5("as Cyrus has it",
                "nonce=\"sJ5kQCQm2UvI1ZIh0QMIBLkzZr3jTqlPHlyU9ilZ1dU=\",realm=\"pop.example.com\","
                "qop=\"auth,auth-int,auth-conf\",cipher=\"rc4-40,rc4-56,rc4,des,3des\","
-               "maxbuf=4096,charset=utf-8,algorithm=md5-sess", "pop.example.com");
+               "maxbuf=4096,charset=utf-8,algorithm=md5-sess",
+               "pop.example.com");
     digest_md5("a realm of several words, with a comma and an umlaut",
                "realm=\"The Mail of K\xc3\xb6nig, Sons and Daughters = one house\",nonce=\"x\","
                "qop=\"auth\",charset=utf-8,algorithm=md5-sess",
                "The Mail of K\xc3\xb6nig, Sons and Daughters = one house");
     char *text = xasprintf("realm=\"%s\", nonce=\"%s\", qop=\"auth\", maxbuf=\"65536\",\r\n\t"
-                           "algorithm=md5-sess, more=\"%s\"", name, nonce, nonce);
+                           "algorithm=md5-sess, more=\"%s\"",
+                           name, nonce, nonce);
     digest_md5("long words, folded lines", text, name);
     free(text);
 }
@@ -408,10 +408,10 @@ static void test_binding(void)
 /* A conversation: the greeting, then a reply to each line that comes; NULL: hang up. */
 struct talk {
     const char *name;
-    const char *capa;  /* "" for a server without CAPA, else its lines */
-    const char *auth;  /* wishes */
+    const char *capa; /* "" for a server without CAPA, else its lines */
+    const char *auth; /* wishes */
     const char *replies[20];
-    const char *sent;  /* all that the peer got, after CAPA; NULL: looked at elsewhere */
+    const char *sent; /* all that the peer got, after CAPA; NULL: looked at elsewhere */
     enum err_kind kind;
     const char *words; /* in the error */
     bool token;
@@ -442,21 +442,18 @@ static bool peer_line(int fd, char *line, size_t cap, size_t *len)
     *len = 0;
     while (*len < cap) {
         struct pollfd wait = {.fd = fd, .events = POLLIN};
-        if (poll(&wait, 1, 10000) != 1 || read(fd, line + *len, 1) != 1) {
+        if (poll(&wait, 1, 10000) != 1 || read(fd, line + *len, 1) != 1)
             return false;
-        }
-        if (line[(*len)++] == '\n') {
+        if (line[(*len)++] == '\n')
             return true;
-        }
     }
     return false;
 }
 
 static void peer_say(int fd, const char *text)
 {
-    if (write(fd, text, strlen(text)) < 0) {
+    if (write(fd, text, strlen(text)) < 0)
         _exit(1);
-    }
 }
 
 /* The server: whatever it got goes into the pipe as well. */
@@ -472,9 +469,8 @@ static void peer(const struct talk *talk, int fd, int notes)
             peer_say(fd, talk->capa[0] == '\0' ? "" : ".\r\n");
             continue;
         }
-        if (write(notes, line, len) != (ssize_t)len || talk->replies[next] == NULL) {
+        if (write(notes, line, len) != (ssize_t)len || talk->replies[next] == NULL)
             break;
-        }
         peer_say(fd, talk->replies[next++]);
     }
     _exit(0);
@@ -488,13 +484,16 @@ static int log_in(const struct talk *talk, int fd, struct outcome *outcome)
     const char *wishes[16];
     char *copy = split(talk->auth, ' ', wishes);
     secret_set(&secret, str_from(talk->secret != NULL ? talk->secret : SECRET_TEXT));
-    struct auth_options options = {.server = "pop.example.com", .user = "tim", .methods = wishes,
-                                   .secret = &secret, .is_token = talk->token, .port = 995,
+    struct auth_options options = {.server = "pop.example.com",
+                                   .user = "tim",
+                                   .methods = wishes,
+                                   .secret = &secret,
+                                   .is_token = talk->token,
+                                   .port = 995,
                                    .token_refused = &outcome->token_refused};
     int rc = -1;
-    if (pop3_greeting(pop3, &outcome->err) == 0 && pop3_capa(pop3, &outcome->err) == 0) {
+    if (pop3_greeting(pop3, &outcome->err) == 0 && pop3_capa(pop3, &outcome->err) == 0)
         rc = auth_login(pop3, &options, &outcome->err);
-    }
     ok(log.hidden[0] == NULL && log.hidden[1] == NULL, "%s: no secret stays registered",
        talk->name);
     pop3_free(pop3);
@@ -507,9 +506,8 @@ static void converse(const struct talk *talk, struct outcome *outcome)
 {
     int pair[2], notes[2];
     memset(outcome, 0, sizeof *outcome);
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0 || pipe(notes) != 0) {
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0 || pipe(notes) < 0)
         abort();
-    }
     pid_t child = fork();
     if (child == 0) {
         close(pair[0]);
@@ -522,9 +520,8 @@ static void converse(const struct talk *talk, struct outcome *outcome)
     outcome->rc = log_in(talk, pair[0], outcome);
     ssize_t n;
     while ((n = read(notes[0], outcome->sent + outcome->sent_len,
-                     sizeof outcome->sent - 1 - outcome->sent_len)) > 0) {
+                     sizeof outcome->sent - 1 - outcome->sent_len)) > 0)
         outcome->sent_len += (size_t)n;
-    }
     close(notes[0]);
     waitpid(child, NULL, 0);
 }
@@ -544,143 +541,550 @@ static bool is_told(const struct outcome *outcome, const char *secret)
 #define ASKS "+ \r\n", "+ \r\n", "+ \r\n", "+ \r\n"
 
 static const struct talk talks[] = {
-    {"USER", "", "user", {"+OK\r\n", "+OK in\r\n"}, "USER tim\r\nPASS " SECRET_TEXT "\r\n",
-     ERR_NONE, "", false, NULL},
-    {"USER, bare answers after blank lines", "", "user", {"\r\n\r\n+OK\r\n", "\r\n+OK\r\n"},
-     "USER tim\r\nPASS " SECRET_TEXT "\r\n", ERR_NONE, "", false, NULL},
-    {"wrong password, echoed", "", "user",
-     {"+OK\r\n", "-ERR bad \"" SECRET_TEXT "\" \033[2J\r\n"},
-     "USER tim\r\nPASS " SECRET_TEXT "\r\n", ERR_UNSAID,
-     "login refused by pop.example.com: \"bad \"***\" ?[2J\"; check user and password", false,
+    {"USER",
+     "",
+     "user",
+     {"+OK\r\n", "+OK in\r\n"},
+     "USER tim\r\nPASS " SECRET_TEXT "\r\n",
+     ERR_NONE,
+     "",
+     false,
      NULL},
-    {"refused without a word", "", "user", {"+OK\r\n", "-ERR\r\n"}, NULL, ERR_UNSAID,
-     "login refused by pop.example.com; check user and password", false, NULL},
-    {"unknown user", "", "user", {"-ERR no such user\r\n"}, "USER tim\r\n", ERR_UNSAID,
-     "no such user", false, NULL},
-    {"USER answered with +", "", "user", {"+ go on\r\n"}, "USER tim\r\n", ERR_PROTOCOL, "", false,
+    {"USER, bare answers after blank lines",
+     "",
+     "user",
+     {"\r\n\r\n+OK\r\n", "\r\n+OK\r\n"},
+     "USER tim\r\nPASS " SECRET_TEXT "\r\n",
+     ERR_NONE,
+     "",
+     false,
+     NULL},
+    {"wrong password, echoed",
+     "",
+     "user",
+     {"+OK\r\n", "-ERR bad \"" SECRET_TEXT "\" \033[2J\r\n"},
+     "USER tim\r\nPASS " SECRET_TEXT "\r\n",
+     ERR_UNSAID,
+     "login refused by pop.example.com: \"bad \"***\" ?[2J\"; check user and password",
+     false,
+     NULL},
+    {"refused without a word",
+     "",
+     "user",
+     {"+OK\r\n", "-ERR\r\n"},
+     NULL,
+     ERR_UNSAID,
+     "login refused by pop.example.com; check user and password",
+     false,
+     NULL},
+    {"unknown user",
+     "",
+     "user",
+     {"-ERR no such user\r\n"},
+     "USER tim\r\n",
+     ERR_UNSAID,
+     "no such user",
+     false,
+     NULL},
+    {"USER answered with +",
+     "",
+     "user",
+     {"+ go on\r\n"},
+     "USER tim\r\n",
+     ERR_PROTOCOL,
+     "",
+     false,
      NULL},
     {"junk to PASS", "", "user", {"+OK\r\n", "hello\r\n"}, NULL, ERR_FRAMING, "", false, NULL},
-    {"in use", "", "user", {"+OK\r\n", "-ERR [IN-USE] locked\r\n"}, NULL, ERR_AGAIN, "locked",
-     false, NULL},
-    {"in use, by words", "", "user", {"+OK\r\n", "-ERR maildrop already locked\r\n"}, NULL,
-     ERR_AGAIN, "already locked", false, NULL},
-    {"for now", "", "user", {"+OK\r\n", "-ERR [SYS/TEMP] oops\r\n"}, NULL, ERR_AGAIN, "oops", false,
+    {"in use",
+     "",
+     "user",
+     {"+OK\r\n", "-ERR [IN-USE] locked\r\n"},
+     NULL,
+     ERR_AGAIN,
+     "locked",
+     false,
      NULL},
-    {"too often", "", "user", {"+OK\r\n", "-ERR [LOGIN-DELAY] wait\r\n"}, NULL, ERR_DELAY, "wait",
-     false, NULL},
-    {"for good", "", "user", {"+OK\r\n", "-ERR [SYS/PERM] gone\r\n"}, NULL, ERR_REFUSED, "gone",
-     false, NULL},
-    {"[AUTH]", "", "user", {"+OK\r\n", "-ERR [AUTH] locked, try again later\r\n"}, NULL, ERR_SECRET,
-     "check user and password", false, NULL},
-    {"app password", "", "user", {"+OK\r\n", "-ERR Application-specific password required\r\n"},
-     NULL, ERR_SECRET, "make an app password", false, NULL},
-    {"hangs up after PASS", "", "user", {"+OK\r\n"}, "USER tim\r\nPASS " SECRET_TEXT "\r\n",
-     ERR_CLOSED, "some servers hang up on a wrong password", false, NULL},
+    {"in use, by words",
+     "",
+     "user",
+     {"+OK\r\n", "-ERR maildrop already locked\r\n"},
+     NULL,
+     ERR_AGAIN,
+     "already locked",
+     false,
+     NULL},
+    {"for now",
+     "",
+     "user",
+     {"+OK\r\n", "-ERR [SYS/TEMP] oops\r\n"},
+     NULL,
+     ERR_AGAIN,
+     "oops",
+     false,
+     NULL},
+    {"too often",
+     "",
+     "user",
+     {"+OK\r\n", "-ERR [LOGIN-DELAY] wait\r\n"},
+     NULL,
+     ERR_DELAY,
+     "wait",
+     false,
+     NULL},
+    {"for good",
+     "",
+     "user",
+     {"+OK\r\n", "-ERR [SYS/PERM] gone\r\n"},
+     NULL,
+     ERR_REFUSED,
+     "gone",
+     false,
+     NULL},
+    {"[AUTH]",
+     "",
+     "user",
+     {"+OK\r\n", "-ERR [AUTH] locked, try again later\r\n"},
+     NULL,
+     ERR_SECRET,
+     "check user and password",
+     false,
+     NULL},
+    {"app password",
+     "",
+     "user",
+     {"+OK\r\n", "-ERR Application-specific password required\r\n"},
+     NULL,
+     ERR_SECRET,
+     "make an app password",
+     false,
+     NULL},
+    {"hangs up after PASS",
+     "",
+     "user",
+     {"+OK\r\n"},
+     "USER tim\r\nPASS " SECRET_TEXT "\r\n",
+     ERR_CLOSED,
+     "some servers hang up on a wrong password",
+     false,
+     NULL},
     {"hangs up after USER", "", "user", {NULL}, "USER tim\r\n", ERR_CLOSED, "closed", false, NULL},
-    {"no TLS, nothing named", "SASL PLAIN LOGIN\r\nUSER\r\n", "auto", {NULL},
-     "APOP tim d16ff9ac2a65d209022d7eb541ecf24d\r\n", ERR_CLOSED, "hang up", false, NULL},
-    {"a proof echoed", "", "apop",
-     {"-ERR APOP tim d16ff9ac2a65d209022d7eb541ecf24d: no\r\n"}, NULL, ERR_UNSAID,
-     "login refused by pop.example.com: \"***", false, NULL},
-    {"a password too short to be blanked by itself", "", "user", {"+OK\r\n", "-ERR no\r\n"},
-     "USER tim\r\nPASS x%y\r\n", ERR_UNSAID, "refused", false, "x%y"},
+    {"no TLS, nothing named",
+     "SASL PLAIN LOGIN\r\nUSER\r\n",
+     "auto",
+     {NULL},
+     "APOP tim d16ff9ac2a65d209022d7eb541ecf24d\r\n",
+     ERR_CLOSED,
+     "hang up",
+     false,
+     NULL},
+    {"a proof echoed",
+     "",
+     "apop",
+     {"-ERR APOP tim d16ff9ac2a65d209022d7eb541ecf24d: no\r\n"},
+     NULL,
+     ERR_UNSAID,
+     "login refused by pop.example.com: \"***",
+     false,
+     NULL},
+    {"a password too short to be blanked by itself",
+     "",
+     "user",
+     {"+OK\r\n", "-ERR no\r\n"},
+     "USER tim\r\nPASS x%y\r\n",
+     ERR_UNSAID,
+     "refused",
+     false,
+     "x%y"},
     {"no TLS, a token", "SASL XOAUTH2\r\n", "auto", {NULL}, "", ERR_LOGIN, "XOAUTH2", true, NULL},
-    {"not offered", "SASL PLAIN\r\n", "scram-sha-256", {NULL}, "", ERR_LOGIN,
-     "it offers \"PLAIN APOP\", auth is \"scram-sha-256\"", false, NULL},
+    {"not offered",
+     "SASL PLAIN\r\n",
+     "scram-sha-256",
+     {NULL},
+     "",
+     ERR_LOGIN,
+     "it offers \"PLAIN APOP\", auth is \"scram-sha-256\"",
+     false,
+     NULL},
     {"PASS cannot carry it", "", "user", {NULL}, "", ERR_CONFIG, "line end", false, "a\r\nDELE 1"},
-    {"local failure gives way", "SASL PLAIN\r\n", "user plain", {"+OK\r\n"},
-     "AUTH PLAIN AHRpbQBhCmI=\r\n", ERR_NONE, "", false, "a\nb"},
-    {"APOP", "", "apop", {"+OK\r\n"}, "APOP tim d16ff9ac2a65d209022d7eb541ecf24d\r\n", ERR_NONE, "",
-     false, NULL},
-    {"APOP refused", "SASL PLAIN\r\n", "apop plain", {"-ERR no\r\n"},
-     "APOP tim d16ff9ac2a65d209022d7eb541ecf24d\r\n", ERR_UNSAID, "refused", false, NULL},
-    {"PLAIN", "SASL PLAIN\r\n", "plain", {"+OK\r\n"}, "AUTH PLAIN " HELD "\r\n", ERR_NONE, "",
-     false, NULL},
-    {"PLAIN echoed", "SASL PLAIN\r\n", "plain user", {"-ERR AUTH PLAIN " HELD " no\r\n"},
-     "AUTH PLAIN " HELD "\r\n", ERR_UNSAID, "login refused by pop.example.com: \"", false, NULL},
-    {"PLAIN asked on", "SASL PLAIN\r\n", "plain", {"+ \r\n", "-ERR gone\r\n"},
-     "AUTH PLAIN " HELD "\r\n*\r\n", ERR_LOGIN, "asks on", false, NULL},
-    {"LOGIN", "SASL LOGIN\r\n", "login", {"+ VXNlcm5hbWU6\r\n", "+ UGFzc3dvcmQ6\r\n", "+OK\r\n"},
-     "AUTH LOGIN\r\ndGlt\r\ndGFuc3RhYWZ0YW5zdGFhZg==\r\n", ERR_NONE, "", false, NULL},
-    {"LOGIN, +OK too early", "SASL LOGIN\r\n", "login", {"+ VXNlcm5hbWU6\r\n", "+OK\r\n"},
-     "AUTH LOGIN\r\ndGlt\r\n", ERR_LOGIN, "+OK before", false, NULL},
-    {"CRAM-MD5 (RFC 2195)", "SASL CRAM-MD5\r\n", "auto", {"+ " CRAM "\r\n", "+OK\r\n"},
-     "AUTH CRAM-MD5\r\ndGltIGI5MTNhNjAyYzdlZGE3YTQ5NWI0ZTZlNzMzNGQzODkw\r\n", ERR_NONE, "", false,
+    {"local failure gives way",
+     "SASL PLAIN\r\n",
+     "user plain",
+     {"+OK\r\n"},
+     "AUTH PLAIN AHRpbQBhCmI=\r\n",
+     ERR_NONE,
+     "",
+     false,
+     "a\nb"},
+    {"APOP",
+     "",
+     "apop",
+     {"+OK\r\n"},
+     "APOP tim d16ff9ac2a65d209022d7eb541ecf24d\r\n",
+     ERR_NONE,
+     "",
+     false,
      NULL},
-    {"CRAM-MD5, hangs up", "SASL CRAM-MD5\r\n", "auto", {"+ " CRAM "\r\n"}, NULL, ERR_CLOSED,
-     "some servers hang up", false, NULL},
-    {"CRAM-MD5, +OK at once", "SASL CRAM-MD5\r\n", "auto", {"+OK\r\n"}, "AUTH CRAM-MD5\r\n",
-     ERR_LOGIN, "+OK before", false, NULL},
-    {"challenge not base64", "SASL CRAM-MD5\r\n", "auto", {"+ !\033[2J\r\n", "-ERR\r\n"},
-     "AUTH CRAM-MD5\r\n*\r\n", ERR_LOGIN, "not base64", false, NULL},
-    {"refused, no other way is tried", "SASL CRAM-MD5 PLAIN\r\n", "cram-md5 plain user",
-     {"-ERR no\r\n"}, "AUTH CRAM-MD5\r\n", ERR_UNSAID, "refused", false, NULL},
-    {"SCRAM, server knows nothing", "SASL SCRAM-SHA-256\r\n", "auto",
-     {"+ cj1mYWtlLHM9c2FsdCxpPTQwOTY=\r\n", "-ERR\r\n"}, NULL, ERR_LOGIN, "SCRAM-SHA-256", false,
+    {"APOP refused",
+     "SASL PLAIN\r\n",
+     "apop plain",
+     {"-ERR no\r\n"},
+     "APOP tim d16ff9ac2a65d209022d7eb541ecf24d\r\n",
+     ERR_UNSAID,
+     "refused",
+     false,
      NULL},
-    {"SCRAM, +OK at once", "SASL SCRAM-SHA-256\r\n", "auto", {"+OK\r\n"}, NULL, ERR_LOGIN,
-     "+OK before", false, NULL},
-    {"XOAUTH2 in two steps", "SASL XOAUTH2\r\n", "xoauth2", {"+ \r\n", "+OK\r\n"},
-     "AUTH XOAUTH2\r\ndXNlcj10aW0BYXV0aD1CZWFyZXIgdG9rZW4uMTIzAQE=\r\n", ERR_NONE, "", true,
+    {"PLAIN",
+     "SASL PLAIN\r\n",
+     "plain",
+     {"+OK\r\n"},
+     "AUTH PLAIN " HELD "\r\n",
+     ERR_NONE,
+     "",
+     false,
+     NULL},
+    {"PLAIN echoed",
+     "SASL PLAIN\r\n",
+     "plain user",
+     {"-ERR AUTH PLAIN " HELD " no\r\n"},
+     "AUTH PLAIN " HELD "\r\n",
+     ERR_UNSAID,
+     "login refused by pop.example.com: \"",
+     false,
+     NULL},
+    {"PLAIN asked on",
+     "SASL PLAIN\r\n",
+     "plain",
+     {"+ \r\n", "-ERR gone\r\n"},
+     "AUTH PLAIN " HELD "\r\n*\r\n",
+     ERR_LOGIN,
+     "asks on",
+     false,
+     NULL},
+    {"LOGIN",
+     "SASL LOGIN\r\n",
+     "login",
+     {"+ VXNlcm5hbWU6\r\n", "+ UGFzc3dvcmQ6\r\n", "+OK\r\n"},
+     "AUTH LOGIN\r\ndGlt\r\ndGFuc3RhYWZ0YW5zdGFhZg==\r\n",
+     ERR_NONE,
+     "",
+     false,
+     NULL},
+    {"LOGIN, +OK too early",
+     "SASL LOGIN\r\n",
+     "login",
+     {"+ VXNlcm5hbWU6\r\n", "+OK\r\n"},
+     "AUTH LOGIN\r\ndGlt\r\n",
+     ERR_LOGIN,
+     "+OK before",
+     false,
+     NULL},
+    {"CRAM-MD5 (RFC 2195)",
+     "SASL CRAM-MD5\r\n",
+     "auto",
+     {"+ " CRAM "\r\n", "+OK\r\n"},
+     "AUTH CRAM-MD5\r\ndGltIGI5MTNhNjAyYzdlZGE3YTQ5NWI0ZTZlNzMzNGQzODkw\r\n",
+     ERR_NONE,
+     "",
+     false,
+     NULL},
+    {"CRAM-MD5, hangs up",
+     "SASL CRAM-MD5\r\n",
+     "auto",
+     {"+ " CRAM "\r\n"},
+     NULL,
+     ERR_CLOSED,
+     "some servers hang up",
+     false,
+     NULL},
+    {"CRAM-MD5, +OK at once",
+     "SASL CRAM-MD5\r\n",
+     "auto",
+     {"+OK\r\n"},
+     "AUTH CRAM-MD5\r\n",
+     ERR_LOGIN,
+     "+OK before",
+     false,
+     NULL},
+    {"challenge not base64",
+     "SASL CRAM-MD5\r\n",
+     "auto",
+     {"+ !\033[2J\r\n", "-ERR\r\n"},
+     "AUTH CRAM-MD5\r\n*\r\n",
+     ERR_LOGIN,
+     "not base64",
+     false,
+     NULL},
+    {"refused, no other way is tried",
+     "SASL CRAM-MD5 PLAIN\r\n",
+     "cram-md5 plain user",
+     {"-ERR no\r\n"},
+     "AUTH CRAM-MD5\r\n",
+     ERR_UNSAID,
+     "refused",
+     false,
+     NULL},
+    {"SCRAM, server knows nothing",
+     "SASL SCRAM-SHA-256\r\n",
+     "auto",
+     {"+ cj1mYWtlLHM9c2FsdCxpPTQwOTY=\r\n", "-ERR\r\n"},
+     NULL,
+     ERR_LOGIN,
+     "SCRAM-SHA-256",
+     false,
+     NULL},
+    {"SCRAM, +OK at once",
+     "SASL SCRAM-SHA-256\r\n",
+     "auto",
+     {"+OK\r\n"},
+     NULL,
+     ERR_LOGIN,
+     "+OK before",
+     false,
+     NULL},
+    {"XOAUTH2 in two steps",
+     "SASL XOAUTH2\r\n",
+     "xoauth2",
+     {"+ \r\n", "+OK\r\n"},
+     "AUTH XOAUTH2\r\ndXNlcj10aW0BYXV0aD1CZWFyZXIgdG9rZW4uMTIzAQE=\r\n",
+     ERR_NONE,
+     "",
+     true,
      "token.123"},
-    {"OAUTHBEARER in two steps", "SASL OAUTHBEARER\r\n", "oauthbearer", {"+\r\n", "+OK\r\n"},
-     "AUTH OAUTHBEARER\r\n" BEARER "\r\n", ERR_NONE, "", true, "token.123"},
-    {"OAUTHBEARER refused", "SASL OAUTHBEARER\r\n", "oauthbearer",
+    {"OAUTHBEARER in two steps",
+     "SASL OAUTHBEARER\r\n",
+     "oauthbearer",
+     {"+\r\n", "+OK\r\n"},
+     "AUTH OAUTHBEARER\r\n" BEARER "\r\n",
+     ERR_NONE,
+     "",
+     true,
+     "token.123"},
+    {"OAUTHBEARER refused",
+     "SASL OAUTHBEARER\r\n",
+     "oauthbearer",
      {"+ \r\n", "+ " JSON "\r\n", "-ERR no\r\n"},
-     "AUTH OAUTHBEARER\r\n" BEARER "\r\nAQ==\r\n", ERR_UNSAID,
-     "\"no\" (status \"invalid_token\", scope \"mail\"); check user and token", true, "token.123"},
-    {"XOAUTH2 refused", "SASL XOAUTH2\r\n", "xoauth2",
+     "AUTH OAUTHBEARER\r\n" BEARER "\r\nAQ==\r\n",
+     ERR_UNSAID,
+     "\"no\" (status \"invalid_token\", scope \"mail\"); check user and token",
+     true,
+     "token.123"},
+    {"XOAUTH2 refused",
+     "SASL XOAUTH2\r\n",
+     "xoauth2",
      {"+ \r\n", "+ " JSON "\r\n", "-ERR no\r\n"},
-     "AUTH XOAUTH2\r\ndXNlcj10aW0BYXV0aD1CZWFyZXIgdG9rZW4uMTIzAQE=\r\n\r\n", ERR_UNSAID,
-     "status \"invalid_token\"", true, "token.123"},
-    {"XOAUTH2 refused, then +OK", "SASL XOAUTH2\r\n", "xoauth2",
-     {"+ \r\n", "+ " JSON "\r\n", "+OK\r\n"}, NULL, ERR_LOGIN, "+OK before", true, "token.123"},
-    {"XOAUTH2 asked on", "SASL XOAUTH2\r\n", "xoauth2",
-     {"+ \r\n", "+ " JSON "\r\n", "+ " JSON "\r\n", "-ERR\r\n"}, NULL, ERR_LOGIN, "asks on", true,
+     "AUTH XOAUTH2\r\ndXNlcj10aW0BYXV0aD1CZWFyZXIgdG9rZW4uMTIzAQE=\r\n\r\n",
+     ERR_UNSAID,
+     "status \"invalid_token\"",
+     true,
      "token.123"},
-    {"XOAUTH2, +OK before the token", "SASL XOAUTH2\r\n", "xoauth2", {"+OK\r\n"},
-     "AUTH XOAUTH2\r\n", ERR_LOGIN, "+OK before", true, "token.123"},
-    {"XOAUTH2, a challenge before the token", "SASL XOAUTH2\r\n", "xoauth2",
-     {"+ " JSON "\r\n", "-ERR\r\n"}, "AUTH XOAUTH2\r\n*\r\n", ERR_LOGIN, "challenge", true,
+    {"XOAUTH2 refused, then +OK",
+     "SASL XOAUTH2\r\n",
+     "xoauth2",
+     {"+ \r\n", "+ " JSON "\r\n", "+OK\r\n"},
+     NULL,
+     ERR_LOGIN,
+     "+OK before",
+     true,
      "token.123"},
-    {"a token with a line end", "SASL XOAUTH2\r\n", "xoauth2", {NULL}, "", ERR_CONFIG,
-     "the token and nothing else", true, "token.123\n"},
-    {"wrong, by words", "", "user", {"+OK\r\n", "-ERR Password incorrect\r\n"}, NULL, ERR_SECRET,
-     "check user and password", false, NULL},
-    {"wrong, by another word", "", "user", {"+OK\r\n", "-ERR authorization failed\r\n"}, NULL, ERR_SECRET,
-     "check user and password", false, NULL},
-    {"gibberish", "", "user", {"+OK\r\n", "-ERR qwertz\r\n"}, NULL, ERR_UNSAID,
-     "qwertz", false, NULL},
-    {"no words", "", "user", {"+OK\r\n", "-ERR\r\n"}, NULL, ERR_UNSAID,
-     "check user and password", false, NULL},
-    {"a code nobody knows", "", "user", {"+OK\r\n", "-ERR [FULL] login failed\r\n"}, NULL, ERR_UNSAID,
-     "login failed", false, NULL},
-    {"trouble of its own", "", "user", {"+OK\r\n", "-ERR login failed: internal error\r\n"}, NULL, ERR_UNSAID,
-     "internal error", false, NULL},
-    {"try later", "", "user", {"+OK\r\n", "-ERR login failed, try again later\r\n"}, NULL, ERR_AGAIN,
-     "not now", false, NULL},
-    {"try later, with a code", "", "user", {"+OK\r\n", "-ERR [SYS/TEMP] authentication failed\r\n"}, NULL, ERR_AGAIN,
-     "not now", false, NULL},
-    {"locked and not the person", "", "user", {"+OK\r\n", "-ERR login failed: mailbox locked\r\n"}, NULL, ERR_AGAIN,
-     "in use", false, NULL},
-    {"too soon, by words", "", "user", {"+OK\r\n", "-ERR login too often\r\n"}, NULL, ERR_DELAY,
-     "not so soon", false, NULL},
-    {"for good, with words", "", "user", {"+OK\r\n", "-ERR [SYS/PERM] user invalid\r\n"}, NULL, ERR_REFUSED,
-     "refused for good", false, NULL},
-    {"POP is off", "", "user", {"+OK\r\n", "-ERR [AUTH] Your account is not enabled for POP access\r\n"}, NULL, ERR_UNSAID,
-     "switch POP on", false, NULL},
-    {"user unknown, and no secret went out", "", "user", {"-ERR [AUTH] invalid user\r\n"},
-     "USER tim\r\n", ERR_UNSAID, "invalid user", false, NULL},
-    {"APOP, wrong", "", "apop", {"-ERR permission denied\r\n"}, NULL, ERR_SECRET, "denied", false,
+    {"XOAUTH2 asked on",
+     "SASL XOAUTH2\r\n",
+     "xoauth2",
+     {"+ \r\n", "+ " JSON "\r\n", "+ " JSON "\r\n", "-ERR\r\n"},
+     NULL,
+     ERR_LOGIN,
+     "asks on",
+     true,
+     "token.123"},
+    {"XOAUTH2, +OK before the token",
+     "SASL XOAUTH2\r\n",
+     "xoauth2",
+     {"+OK\r\n"},
+     "AUTH XOAUTH2\r\n",
+     ERR_LOGIN,
+     "+OK before",
+     true,
+     "token.123"},
+    {"XOAUTH2, a challenge before the token",
+     "SASL XOAUTH2\r\n",
+     "xoauth2",
+     {"+ " JSON "\r\n", "-ERR\r\n"},
+     "AUTH XOAUTH2\r\n*\r\n",
+     ERR_LOGIN,
+     "challenge",
+     true,
+     "token.123"},
+    {"a token with a line end",
+     "SASL XOAUTH2\r\n",
+     "xoauth2",
+     {NULL},
+     "",
+     ERR_CONFIG,
+     "the token and nothing else",
+     true,
+     "token.123\n"},
+    {"wrong, by words",
+     "",
+     "user",
+     {"+OK\r\n", "-ERR Password incorrect\r\n"},
+     NULL,
+     ERR_SECRET,
+     "check user and password",
+     false,
      NULL},
-    {"PLAIN, wrong", "SASL PLAIN\r\n", "plain", {"-ERR [AUTH] no\r\n"}, NULL, ERR_SECRET, "no",
-     false, NULL},
-    {"CRAM-MD5, not even begun", "SASL CRAM-MD5\r\n", "cram-md5", {"-ERR [AUTH] failed\r\n"}, NULL,
-     ERR_UNSAID, "failed", false, NULL},
-    {"CRAM-MD5, wrong", "SASL CRAM-MD5\r\n", "cram-md5",
-     {"+ " CRAM "\r\n", "-ERR invalid\r\n"}, NULL, ERR_SECRET, "invalid", false, NULL},
-    {"LOGIN without end", "SASL LOGIN\r\n", "login", {ASKS, ASKS, ASKS, ASKS, "+ \r\n", "-ERR\r\n"},
-     NULL, ERR_LOGIN, "", false, NULL},
+    {"wrong, by another word",
+     "",
+     "user",
+     {"+OK\r\n", "-ERR authorization failed\r\n"},
+     NULL,
+     ERR_SECRET,
+     "check user and password",
+     false,
+     NULL},
+    {"gibberish",
+     "",
+     "user",
+     {"+OK\r\n", "-ERR qwertz\r\n"},
+     NULL,
+     ERR_UNSAID,
+     "qwertz",
+     false,
+     NULL},
+    {"no words",
+     "",
+     "user",
+     {"+OK\r\n", "-ERR\r\n"},
+     NULL,
+     ERR_UNSAID,
+     "check user and password",
+     false,
+     NULL},
+    {"a code nobody knows",
+     "",
+     "user",
+     {"+OK\r\n", "-ERR [FULL] login failed\r\n"},
+     NULL,
+     ERR_UNSAID,
+     "login failed",
+     false,
+     NULL},
+    {"trouble of its own",
+     "",
+     "user",
+     {"+OK\r\n", "-ERR login failed: internal error\r\n"},
+     NULL,
+     ERR_UNSAID,
+     "internal error",
+     false,
+     NULL},
+    {"try later",
+     "",
+     "user",
+     {"+OK\r\n", "-ERR login failed, try again later\r\n"},
+     NULL,
+     ERR_AGAIN,
+     "not now",
+     false,
+     NULL},
+    {"try later, with a code",
+     "",
+     "user",
+     {"+OK\r\n", "-ERR [SYS/TEMP] authentication failed\r\n"},
+     NULL,
+     ERR_AGAIN,
+     "not now",
+     false,
+     NULL},
+    {"locked and not the person",
+     "",
+     "user",
+     {"+OK\r\n", "-ERR login failed: mailbox locked\r\n"},
+     NULL,
+     ERR_AGAIN,
+     "in use",
+     false,
+     NULL},
+    {"too soon, by words",
+     "",
+     "user",
+     {"+OK\r\n", "-ERR login too often\r\n"},
+     NULL,
+     ERR_DELAY,
+     "not so soon",
+     false,
+     NULL},
+    {"for good, with words",
+     "",
+     "user",
+     {"+OK\r\n", "-ERR [SYS/PERM] user invalid\r\n"},
+     NULL,
+     ERR_REFUSED,
+     "refused for good",
+     false,
+     NULL},
+    {"POP is off",
+     "",
+     "user",
+     {"+OK\r\n", "-ERR [AUTH] Your account is not enabled for POP access\r\n"},
+     NULL,
+     ERR_UNSAID,
+     "switch POP on",
+     false,
+     NULL},
+    {"user unknown, and no secret went out",
+     "",
+     "user",
+     {"-ERR [AUTH] invalid user\r\n"},
+     "USER tim\r\n",
+     ERR_UNSAID,
+     "invalid user",
+     false,
+     NULL},
+    {"APOP, wrong",
+     "",
+     "apop",
+     {"-ERR permission denied\r\n"},
+     NULL,
+     ERR_SECRET,
+     "denied",
+     false,
+     NULL},
+    {"PLAIN, wrong",
+     "SASL PLAIN\r\n",
+     "plain",
+     {"-ERR [AUTH] no\r\n"},
+     NULL,
+     ERR_SECRET,
+     "no",
+     false,
+     NULL},
+    {"CRAM-MD5, not even begun",
+     "SASL CRAM-MD5\r\n",
+     "cram-md5",
+     {"-ERR [AUTH] failed\r\n"},
+     NULL,
+     ERR_UNSAID,
+     "failed",
+     false,
+     NULL},
+    {"CRAM-MD5, wrong",
+     "SASL CRAM-MD5\r\n",
+     "cram-md5",
+     {"+ " CRAM "\r\n", "-ERR invalid\r\n"},
+     NULL,
+     ERR_SECRET,
+     "invalid",
+     false,
+     NULL},
+    {"LOGIN without end",
+     "SASL LOGIN\r\n",
+     "login",
+     {ASKS, ASKS, ASKS, ASKS, "+ \r\n", "-ERR\r\n"},
+     NULL,
+     ERR_LOGIN,
+     "",
+     false,
+     NULL},
 };
 
 static void test_talks(void)
@@ -689,21 +1093,18 @@ static void test_talks(void)
     for (size_t i = 0; i < sizeof talks / sizeof talks[0]; i++) {
         const struct talk *talk = &talks[i];
         converse(talk, &outcome);
-        bool good = talk->kind == ERR_NONE
-                        ? outcome.rc == 0
-                        : outcome.rc != 0 && outcome.err.kind == talk->kind &&
-                              strstr(outcome.err.text, talk->words) != NULL;
-        if (!ok(good, "%s: ends as it should", talk->name)) {
+        bool good = talk->kind == ERR_NONE ? outcome.rc == 0
+                                           : outcome.rc != 0 && outcome.err.kind == talk->kind &&
+                                                 strstr(outcome.err.text, talk->words) != NULL;
+        if (!ok(good, "%s: ends as it should", talk->name))
             printf("# rc %d, kind %d, \"%s\"\n", outcome.rc, outcome.err.kind, outcome.err.text);
-        }
         if (talk->kind == ERR_CLOSED) {
             ok((strstr(outcome.err.text, "hang up") != NULL) ==
                    (strstr(talk->words, "hang up") != NULL),
                "%s: is it the password", talk->name);
         }
-        if (talk->sent != NULL) {
+        if (talk->sent != NULL)
             is_mem(outcome.sent, outcome.sent_len, talk->sent, strlen(talk->sent), talk->name);
-        }
         ok(!is_told(&outcome, talk->secret != NULL ? talk->secret : SECRET_TEXT) &&
                !is_told(&outcome, HELD) && !is_told(&outcome, "dGFuc3RhYWZ0YW5zdGFhZg") &&
                !is_told(&outcome, "dG9rZW4uMTIz") && !is_told(&outcome, "d16ff9ac") &&
@@ -721,7 +1122,9 @@ static void test_lengths(void)
         memset(secret, 'x', len);
         secret[len] = '\0';
         size_t whole = strlen("AUTH PLAIN ") + 4 * ((len + 5 + 2) / 3) + 2;
-        struct talk talk = {.name = "long password", .capa = "SASL PLAIN\r\n", .auth = "plain",
+        struct talk talk = {.name = "long password",
+                            .capa = "SASL PLAIN\r\n",
+                            .auth = "plain",
                             .replies = {whole <= 255 ? "+OK\r\n" : "+ \r\n", "+OK\r\n"},
                             .secret = secret};
         converse(&talk, &outcome);
@@ -732,8 +1135,12 @@ static void test_lengths(void)
     }
     static char token[9000];
     memset(token, 't', sizeof token - 1);
-    struct talk talk = {.name = "a token of 9 kB", .capa = "SASL XOAUTH2\r\n", .auth = "xoauth2",
-                        .replies = {"+ \r\n", "+OK\r\n"}, .secret = token, .token = true};
+    struct talk talk = {.name = "a token of 9 kB",
+                        .capa = "SASL XOAUTH2\r\n",
+                        .auth = "xoauth2",
+                        .replies = {"+ \r\n", "+OK\r\n"},
+                        .secret = token,
+                        .token = true};
     converse(&talk, &outcome);
     size_t message = 5 + 3 + 1 + 12 + sizeof token - 1 + 2;
     is_int((long long)outcome.sent_len, 14 + 4 * ((long long)(message + 2) / 3) + 2,
@@ -748,24 +1155,60 @@ static void test_refusals(void)
         struct talk talk;
         bool refused;
     } rows[] = {
-        {{.name = "refused", .capa = "SASL XOAUTH2\r\n", .auth = "xoauth2",
-          .replies = {"+ \r\n", "-ERR no\r\n"}, .secret = "token.123", .token = true}, true},
-        {{.name = "refused with [AUTH]", .capa = "SASL XOAUTH2\r\n", .auth = "xoauth2",
-          .replies = {"+ \r\n", "-ERR [AUTH] no\r\n"}, .secret = "token.123", .token = true}, true},
-        {{.name = "refused after its JSON", .capa = "SASL OAUTHBEARER\r\n", .auth = "auto",
-          .replies = {"+ \r\n", "+ " JSON "\r\n", "-ERR no\r\n"}, .secret = "token.123",
-          .token = true}, false /* no TLS: auto sends no token */},
-        {{.name = "in use", .capa = "SASL XOAUTH2\r\n", .auth = "xoauth2",
-          .replies = {"+ \r\n", "-ERR [IN-USE] later\r\n"}, .secret = "token.123", .token = true},
+        {{.name = "refused",
+          .capa = "SASL XOAUTH2\r\n",
+          .auth = "xoauth2",
+          .replies = {"+ \r\n", "-ERR no\r\n"},
+          .secret = "token.123",
+          .token = true},
+         true},
+        {{.name = "refused with [AUTH]",
+          .capa = "SASL XOAUTH2\r\n",
+          .auth = "xoauth2",
+          .replies = {"+ \r\n", "-ERR [AUTH] no\r\n"},
+          .secret = "token.123",
+          .token = true},
+         true},
+        {{.name = "refused after its JSON",
+          .capa = "SASL OAUTHBEARER\r\n",
+          .auth = "auto",
+          .replies = {"+ \r\n", "+ " JSON "\r\n", "-ERR no\r\n"},
+          .secret = "token.123",
+          .token = true},
+         false /* no TLS: auto sends no token */},
+        {{.name = "in use",
+          .capa = "SASL XOAUTH2\r\n",
+          .auth = "xoauth2",
+          .replies = {"+ \r\n", "-ERR [IN-USE] later\r\n"},
+          .secret = "token.123",
+          .token = true},
          false},
-        {{.name = "the mechanism refused", .capa = "SASL XOAUTH2\r\n", .auth = "xoauth2",
-          .replies = {"-ERR what\r\n"}, .secret = "token.123", .token = true}, false},
-        {{.name = "hung up", .capa = "SASL XOAUTH2\r\n", .auth = "xoauth2", .replies = {"+ \r\n"},
-          .secret = "token.123", .token = true}, false},
-        {{.name = "taken", .capa = "SASL XOAUTH2\r\n", .auth = "xoauth2",
-          .replies = {"+ \r\n", "+OK\r\n"}, .secret = "token.123", .token = true}, false},
-        {{.name = "a password refused", .capa = "SASL PLAIN\r\n", .auth = "plain",
-          .replies = {"-ERR no\r\n"}}, false},
+        {{.name = "the mechanism refused",
+          .capa = "SASL XOAUTH2\r\n",
+          .auth = "xoauth2",
+          .replies = {"-ERR what\r\n"},
+          .secret = "token.123",
+          .token = true},
+         false},
+        {{.name = "hung up",
+          .capa = "SASL XOAUTH2\r\n",
+          .auth = "xoauth2",
+          .replies = {"+ \r\n"},
+          .secret = "token.123",
+          .token = true},
+         false},
+        {{.name = "taken",
+          .capa = "SASL XOAUTH2\r\n",
+          .auth = "xoauth2",
+          .replies = {"+ \r\n", "+OK\r\n"},
+          .secret = "token.123",
+          .token = true},
+         false},
+        {{.name = "a password refused",
+          .capa = "SASL PLAIN\r\n",
+          .auth = "plain",
+          .replies = {"-ERR no\r\n"}},
+         false},
     };
     static struct outcome outcome;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -780,14 +1223,23 @@ static void test_wiped(void)
     static const struct talk ways[] = {
         {.name = "USER", .capa = "", .auth = "user", .replies = {"+OK\r\n", "-ERR no\r\n"}},
         {.name = "PLAIN", .capa = "SASL PLAIN\r\n", .auth = "plain", .replies = {"-ERR no\r\n"}},
-        {.name = "LOGIN", .capa = "SASL LOGIN\r\n", .auth = "login",
+        {.name = "LOGIN",
+         .capa = "SASL LOGIN\r\n",
+         .auth = "login",
          .replies = {"+ VXNlcm5hbWU6\r\n", "+ UGFzc3dvcmQ6\r\n", "-ERR no\r\n"}},
-        {.name = "CRAM-MD5", .capa = "SASL CRAM-MD5\r\n", .auth = "cram-md5",
+        {.name = "CRAM-MD5",
+         .capa = "SASL CRAM-MD5\r\n",
+         .auth = "cram-md5",
          .replies = {"+ " CRAM "\r\n", "-ERR no\r\n"}},
-        {.name = "SCRAM-SHA-256", .capa = "SASL SCRAM-SHA-256\r\n", .auth = "auto",
+        {.name = "SCRAM-SHA-256",
+         .capa = "SASL SCRAM-SHA-256\r\n",
+         .auth = "auto",
          .replies = {"+ cj1mYWtlLHM9c2FsdCxpPTQwOTY=\r\n", "-ERR\r\n"}},
-        {.name = "XOAUTH2", .capa = "SASL XOAUTH2\r\n", .auth = "xoauth2",
-         .replies = {"+ \r\n", "-ERR no\r\n"}, .token = true},
+        {.name = "XOAUTH2",
+         .capa = "SASL XOAUTH2\r\n",
+         .auth = "xoauth2",
+         .replies = {"+ \r\n", "-ERR no\r\n"},
+         .token = true},
     };
     static struct outcome outcome;
     static char word[80];

@@ -44,9 +44,8 @@ static void test_growth(void)
         char byte = (char)(i % 251);
         good = good && buf_add(&buf, &byte, 1) == 0;
     }
-    for (int i = 0; i < 100000; i++) {
+    for (int i = 0; i < 100000; i++)
         good = good && buf.data[i] == (char)(i % 251);
-    }
     ok(good, "100000 single bytes");
     ok(buf.cap <= 100001, "and no more memory than the maximum");
     is_int(buf_add(&buf, "x", 1), -1, "then it is full");

@@ -24,9 +24,8 @@ static void hear(void *ctx, enum log_level level, const char *line)
 {
     struct heard *heard = ctx;
     snprintf(heard->last, sizeof heard->last, "%d %s", (int)level, line);
-    if (heard->count++ == 0) {
+    if (heard->count++ == 0)
         snprintf(heard->first, sizeof heard->first, "%s", heard->last);
-    }
 }
 
 static struct err err;
@@ -91,9 +90,8 @@ static void test_output(void)
 static int input_of(const char *text)
 {
     int ends[2];
-    if (pipe(ends) != 0 || write(ends[1], text, strlen(text)) < 0) {
+    if (pipe(ends) < 0 || write(ends[1], text, strlen(text)) < 0)
         return -1;
-    }
     close(ends[1]);
     return ends[0];
 }
@@ -225,9 +223,8 @@ static void test_low_fds(void)
 static bool within(int64_t start, int64_t least, int64_t most)
 {
     int64_t took = clock_ms() - start;
-    if (took < least || took > most) {
+    if (took < least || took > most)
         printf("# took %lld ms\n", (long long)took);
-    }
     return took >= least && took <= most;
 }
 
@@ -271,9 +268,8 @@ static void test_group(void)
         snprintf(text, sizeof text, "/proc/%d/stat", (int)pid);
         FILE *file = fopen(text, "r");
         if (file != NULL) {
-            if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1) {
+            if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
                 state = 'Z';
-            }
             fclose(file);
         }
         alive = kill((pid_t)pid, 0) == 0 && state != 'Z';
@@ -337,15 +333,13 @@ static void test_many(void)
     struct child_job job = job_of(":", NULL);
     int64_t start = clock_ms();
     bool good = true;
-    for (int i = 0; i < 50; i++) {
+    for (int i = 0; i < 50; i++)
         good = good && child_run(&job, &result, &err) == 0 && result.end == CHILD_EXITED;
-    }
     ok(good && within(start, 0, 5000), "short commands are seen to end at once");
     job.command = "exec 2>&-; sleep 0.02";
     start = clock_ms();
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i < 10; i++)
         good = good && child_run(&job, &result, &err) == 0 && result.end == CHILD_EXITED;
-    }
     ok(good && within(start, 0, 2000), "also where no pipe tells of it");
     ok(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD, "all were waited for");
     int fd = open("/dev/null", O_RDONLY);
@@ -385,7 +379,7 @@ static void test_orphan(void)
 #ifdef __linux__
     int ends[2];
     char text[20] = "";
-    if (pipe(ends) != 0) {
+    if (pipe(ends) < 0) {
         ok(false, "pipe");
         return;
     }
@@ -413,9 +407,8 @@ static void test_orphan(void)
         FILE *file = fopen(path, "r");
         gone = file == NULL || fgets(state, sizeof state, file) == NULL ||
                strstr(state, ") Z ") != NULL;
-        if (file != NULL) {
+        if (file != NULL)
             fclose(file);
-        }
         usleep(10000);
     }
     ok(gone, "and ends with the process that ran it");

@@ -32,11 +32,12 @@ static struct conn *begin(const char *text, const char *const *env)
     struct err err;
     int fd;
     heard[0] = '\0';
-    if (command_start(&command, text, env, &log_all, &fd, &err) != 0) {
+    if (command_start(&command, text, env, &log_all, &fd, &err) < 0) {
         ok(false, "%s", err.text);
         exit(1);
     }
-    ok((fcntl(fd, F_GETFL) & O_NONBLOCK) && (fcntl(fd, F_GETFD) & FD_CLOEXEC), "%s: a socket", text);
+    ok((fcntl(fd, F_GETFL) & O_NONBLOCK) && (fcntl(fd, F_GETFD) & FD_CLOEXEC), "%s: a socket",
+       text);
     struct conn *conn = conn_new(fd, "the command", 5000, clock_in(10000));
     conn_set_command(conn, command);
     ok(conn_command(conn) == command, "the conn has it");
@@ -47,11 +48,9 @@ static struct conn *begin(const char *text, const char *const *env)
 static bool reads(struct conn *conn, const char *want)
 {
     struct err err;
-    while (!str_contains_nocase(conn_view(conn), want)) {
-        if (conn_fill(conn, &err) <= 0) {
+    while (!str_contains_nocase(conn_view(conn), want))
+        if (conn_fill(conn, &err) <= 0)
             return false;
-        }
-    }
     return true;
 }
 
@@ -81,7 +80,8 @@ static void test_surroundings(void)
     dup2(other, 7);
     struct conn *conn = begin("echo $FETCHPOP_SERVER $FETCHPOP_PORT; "
                               "(echo x >&7) 2>/dev/null && echo it is open; "
-                              "ps -o pgid= -p $$ | tr -d ' '; echo pid $$", env);
+                              "ps -o pgid= -p $$ | tr -d ' '; echo pid $$",
+                              env);
     ok(reads(conn, "pop.example.com 995\n"), "server and port in its environment");
     ok(reads(conn, "pid "), "it goes on");
     struct str all = conn_view(conn);
@@ -103,7 +103,8 @@ static void test_complaints(void)
     conn_free(conn);
 
     conn = begin("i=0; while [ $i -lt 20000 ]; do echo complaint $i of many >&2; i=$((i+1)); done; "
-                 "echo ready; cat", NULL);
+                 "echo ready; cat",
+                 NULL);
     ok(reads(conn, "ready\n"), "half a megabyte of complaints does not block it");
     conn_free(conn);
     ok(strstr(heard, "command: complaint 19 of many\n") != NULL &&
@@ -120,7 +121,8 @@ static void test_ends(void)
     struct conn *conn = begin("exit 3", NULL);
     is_int(conn_fill(conn, &err), 0, "one that ends at once is an end of the stream");
     ok(command_has_ended(conn_command(conn), 2000, &status) && WIFEXITED(status) &&
-           WEXITSTATUS(status) == 3, "with its status");
+           WEXITSTATUS(status) == 3,
+       "with its status");
     ok(command_has_ended(conn_command(conn), 0, &status) && WEXITSTATUS(status) == 3,
        "which is told again");
     conn_free(conn);

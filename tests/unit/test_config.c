@@ -39,12 +39,10 @@ static void refused(const char *name, const char *text, unsigned line, const cha
     snprintf(place, sizeof place, "rc:%u: ", line);
     bool good = result == -1 && err_status(err.kind) == 78 &&
                 strncmp(err.text, place, strlen(place)) == 0 && strstr(err.text, words) != NULL;
-    if (!ok(good, "refused: %s", name)) {
+    if (!ok(good, "refused: %s", name))
         printf("#      got: %d, %s\n# expected: %s ... %s\n", result, err.text, place, words);
-    }
-    if (result == 0) {
+    if (result == 0)
         config_free(&config);
-    }
 }
 
 /* An account of WHOLE and these settings is refused in line 2. */
@@ -58,7 +56,7 @@ static void refused_setting(const char *setting, const char *words)
 static struct account *one(struct config *config, const char *text)
 {
     struct err err;
-    if (parse(config, text, &err) != 0) {
+    if (parse(config, text, &err) < 0) {
         ok(false, "taken: %s", text);
         printf("# %s\n", err.text);
         return NULL;
@@ -89,7 +87,8 @@ static void test_builtin(void)
     is_str(a->auth[0], "auto", "auth");
     ok(a->auth[1] == NULL && a->tls_pins == NULL && a->password.len == 0, "nothing else");
     ok(a->ip == ACCOUNT_IP_ANY && a->source_address == NULL && a->proxy_host == NULL &&
-           a->connect_command == NULL, "the straight way");
+           a->connect_command == NULL,
+       "the straight way");
     config_free(&config);
 }
 
@@ -97,7 +96,8 @@ static void test_all_keys(void)
 {
     struct config config;
     setenv("HOME", "/home/alice", 1);
-    struct account *a = one(&config,
+    struct account *a = one(
+        &config,
         "jobs = 3 max_per_server = 2 state_dir = \"~/state\"\n"
         "account a {\n server = \"[::1]\" port = 010 tls = stls tls_trust = both\n"
         "tls_ca_file = \"~/ca\" tls_ca_dir = \"/d\" tls_cert_file = \"c\" tls_key_file = \"/k\"\n"
@@ -169,10 +169,11 @@ static void test_secrets_and_commands(void)
 static void test_defaults(void)
 {
     struct config config;
-    struct account *a = one(&config,
-        "account a { server = s user = u keep = yes mda = cat password_file = /x }\n"
-        "account b { server = s user = v max_size = none }\n"
-        "defaults { keep = no tls = none mbox = /box password_command = p max_size = 1K }\n");
+    struct account *a =
+        one(&config,
+            "account a { server = s user = u keep = yes mda = cat password_file = /x }\n"
+            "account b { server = s user = v max_size = none }\n"
+            "defaults { keep = no tls = none mbox = /box password_command = p max_size = 1K }\n");
     struct account *b = config.accounts[1];
     ok(a->keep == ACCOUNT_KEEP && b->keep == ACCOUNT_NOKEEP, "the account wins over defaults");
     ok(a->tls == ACCOUNT_TLS_NONE && a->port == 110, "defaults win over what is built in");
@@ -201,8 +202,10 @@ static void test_lines(void)
 
 static void test_grammar(void)
 {
-    refused("a key twice", "account a {\nport = 1\nport = 1\n}", 3, "port is there already (line 2)");
-    refused("a list twice", "account a {\nauth = a\nauth = { b, c }\n}", 3, "auth is there already");
+    refused("a key twice", "account a {\nport = 1\nport = 1\n}", 3,
+            "port is there already (line 2)");
+    refused("a list twice", "account a {\nauth = a\nauth = { b, c }\n}", 3,
+            "auth is there already");
     refused("a top key twice", "jobs = 1\njobs = 2\n", 2, "jobs is there already (line 1)");
     refused("a title twice", "account a {" WHOLE "}\naccount a {" WHOLE "}", 2, "second account");
     refused("defaults twice", "defaults { keep = no }\ndefaults { }\n", 2, "second defaults");
@@ -293,7 +296,8 @@ static void test_values(void)
     refused_setting("tls_pin = abc", "44 characters of base64 or 64 hexadecimal digits as fetchpop "
                                      "--print-pin shows it, not \"abc\"");
     refused_setting("tls_pin = \"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFV=\"", "--print-pin");
-    refused_setting("tls_pin = \"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=47DE\"", "--print-pin");
+    refused_setting("tls_pin = \"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=47DE\"",
+                    "--print-pin");
     refused_setting("auth = { auto, plain }", "auto alone");
     refused_setting("auth = \"plain login\"", "auth is a name, or a list such as");
     refused_setting("auth = { plain, scram }", "digest-md5, ntlm, scram-sha-1");
@@ -309,7 +313,8 @@ static void test_values(void)
     refused_setting("source_address = localhost", "is an address of this machine");
     refused_setting("source_address = \"\"", "source_address");
     refused_setting("proxy = \"proxy:1080\"", "begins with socks5://");
-    refused_setting("proxy = \"socks5://u:hunter2@proxy\"", "proxy ends in the proxy's host and port");
+    refused_setting("proxy = \"socks5://u:hunter2@proxy\"",
+                    "proxy ends in the proxy's host and port");
     refused_setting("connect_command = \" \"", "connect_command is empty");
     refused_setting("tls_key_password_command = \"\"", "tls_key_password_command is empty");
     refused("host:port", "account a {\n server = \"s:995\" }", 2, "port = 995");
@@ -321,17 +326,18 @@ static void test_values(void)
 /* What is wrong in the line of a secret may be a part of it. */
 static void test_discretion(void)
 {
-    static const char *const lines[] = {"password = one hunter2", "password = one, hunter2",
-                                        "password = one hunter2 = two", "PASSWORD = hunter2",
-                                        "password = { hunter2, hunter2 }", "password hunter2",
-                                        "password += hunter2 hunter2", "proxy = hunter2",
-                                        "proxy = 'socks5://u:p' hunter2"};
+    static const char *const lines[] = {
+        "password = one hunter2",          "password = one, hunter2",
+        "password = one hunter2 = two",    "PASSWORD = hunter2",
+        "password = { hunter2, hunter2 }", "password hunter2",
+        "password += hunter2 hunter2",     "proxy = hunter2",
+        "proxy = 'socks5://u:p' hunter2"};
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         char text[300];
         struct config config;
         struct err err;
         snprintf(text, sizeof text, "account a { " WHOLE "\n%s\n}\n", lines[i]);
-        ok(parse(&config, text, &err) == -1 && strncmp(err.text, "rc:2: ", 6) == 0 &&
+        ok(parse(&config, text, &err) < 0 && strncmp(err.text, "rc:2: ", 6) == 0 &&
                strstr(err.text, "hunter2") == NULL,
            "%s: %s", lines[i], err.text);
     }
@@ -342,11 +348,13 @@ static void test_discretion(void)
 static void test_ways(void)
 {
     struct config config;
-    struct account *a = one(&config,
-        "defaults { proxy = \"socks5://u:p@proxy:1\" ip = 4 }\n"
-        "account a { server = \"b\xc3\xbc" "cher.example\" user = u mda = x }\n"
-        "account b { server = s user = u mda = x connect_command = 'nc $FETCHPOP_SERVER' }\n"
-        "account c { server = t user = u mda = x ip = any source_address = \"::1\" }\n");
+    struct account *a =
+        one(&config,
+            "defaults { proxy = \"socks5://u:p@proxy:1\" ip = 4 }\n"
+            "account a { server = \"b\xc3\xbc"
+            "cher.example\" user = u mda = x }\n"
+            "account b { server = s user = u mda = x connect_command = 'nc $FETCHPOP_SERVER' }\n"
+            "account c { server = t user = u mda = x ip = any source_address = \"::1\" }\n");
     is_str(a->server, "xn--bcher-kva.example", "a server's name as the DNS has it");
     is_str(a->proxy_host, "proxy", "a proxy of defaults");
     const struct account *b = config.accounts[1];
@@ -374,25 +382,32 @@ static void test_whole_accounts(void)
             "account a { server = POP.example.com user = u mda = x }\n\n"
             "account b { server = \"pop.EXAMPLE.com.\" user = u mda = y port = 110 }\n",
             3, "the same mailbox as \"a\" (rc:1)");
-    refused("a pin for nothing", "account a { " WHOLE "\n tls_pin = "
-            "\"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\" }", 2, "tls_trust");
-    refused("a list that nobody looks at", "account a { " WHOLE "\n tls_trust = pin\n tls_pin = "
-            "\"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\"\n tls_crl_file = \"~/c\" }", 4,
-            "tls_crl_file counts only with tls_trust = ca or both");
+    refused("a pin for nothing",
+            "account a { " WHOLE "\n tls_pin = "
+            "\"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\" }",
+            2, "tls_trust");
+    refused("a list that nobody looks at",
+            "account a { " WHOLE "\n tls_trust = pin\n tls_pin = "
+            "\"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\"\n tls_crl_file = \"~/c\" }",
+            4, "tls_crl_file counts only with tls_trust = ca or both");
     refused("no pin", "account a { " WHOLE "\n tls_trust = pin }", 1, "no");
     refused("a key without certificate", "account a { " WHOLE "\n tls_key_file = /k }", 1,
             "without tls_cert_file");
-    refused("a passphrase without certificate", "account a { " WHOLE
-            "\n tls_key_password_command = p }", 1,
+    refused("a passphrase without certificate",
+            "account a { " WHOLE "\n tls_key_password_command = p }", 1,
             "has tls_key_password_command without tls_cert_file");
-    refused("a proxy beside a command", "account a {\n connect_command = c\n"
-            " proxy = \"socks5://p:1\" }", 3, "proxy beside connect_command (line 2)");
-    refused("a source of the other kind", "account a { " WHOLE "ip = 6 source_address = 192.0.2.7 }",
-            1, "has ip = 6, and source_address 192.0.2.7 is none of that kind");
-    refused("and the other way round", "account a { " WHOLE "ip = 4 source_address = \"::1\" }",
-            1, "ip = 4");
+    refused("a proxy beside a command",
+            "account a {\n connect_command = c\n"
+            " proxy = \"socks5://p:1\" }",
+            3, "proxy beside connect_command (line 2)");
+    refused("a source of the other kind",
+            "account a { " WHOLE "ip = 6 source_address = 192.0.2.7 }", 1,
+            "has ip = 6, and source_address 192.0.2.7 is none of that kind");
+    refused("and the other way round", "account a { " WHOLE "ip = 4 source_address = \"::1\" }", 1,
+            "ip = 4");
     refused("one mailbox under two spellings",
-            "account a { server = \"b\xc3\xbc" "cher.example\" user = u mda = x }\n"
+            "account a { server = \"b\xc3\xbc"
+            "cher.example\" user = u mda = x }\n"
             "account b { server = \"xn--bcher-kva.example\" user = u mda = y }\n",
             2, "the same mailbox as");
     refused("a title with /", "account \"a/b\" { " WHOLE "}", 1, "title");
@@ -420,7 +435,7 @@ static const char *path_of(const char *name)
 static void write_file(const char *name, mode_t mode, const char *text)
 {
     int fd = open(path_of(name), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text) || fchmod(fd, mode) != 0) {
+    if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text) || fchmod(fd, mode) < 0) {
         printf("Bail out! %s: %s\n", path_of(name), strerror(errno));
         exit(1);
     }
@@ -440,12 +455,10 @@ static void refused_file(const char *name, const char *words)
     err_clear(&err);
     int result = config_read(&config, path_of(name), &err);
     if (!ok(result == -1 && err.kind == ERR_CONFIG && strstr(err.text, want) != NULL, "file: %s",
-            words)) {
+            words))
         printf("#      got: %d, %s\n", result, err.text);
-    }
-    if (result == 0) {
+    if (result == 0)
         config_free(&config);
-    }
 }
 
 static void taken_file(const char *name, size_t accounts)
@@ -454,12 +467,10 @@ static void taken_file(const char *name, size_t accounts)
     struct err err;
     err_clear(&err);
     int result = config_read(&config, path_of(name), &err);
-    if (!ok(result == 0 && config.count == accounts, "file taken: %s", name)) {
+    if (!ok(result == 0 && config.count == accounts, "file taken: %s", name))
         printf("# %s\n", err.text);
-    }
-    if (result == 0) {
+    if (result == 0)
         config_free(&config);
-    }
 }
 
 static void test_files(void)
@@ -480,12 +491,10 @@ static void test_files(void)
     refused_file("writable", "chmod go-w");
     refused_file("missing", "missing: No such file");
     refused_file("", "is a folder");
-    if (mkfifo(path_of("fifo"), 0600) == 0) {
+    if (mkfifo(path_of("fifo"), 0600) == 0)
         refused_file("fifo", "is no regular file");
-    }
-    if (geteuid() == 0 && chown(path_of("open"), 12345, 12345) == 0) {
+    if (geteuid() == 0 && chown(path_of("open"), 12345, 12345) == 0)
         refused_file("open", "belongs to somebody else");
-    }
     char *large = malloc(RCTEXT_MAX + 2);
     memset(large, '\n', RCTEXT_MAX + 1);
     large[RCTEXT_MAX + 1] = '\0';
@@ -501,15 +510,17 @@ static void test_files(void)
 
 static void test_include(void)
 {
-    if (mkdir(path_of("sub"), 0700) != 0) {
+    if (mkdir(path_of("sub"), 0700) < 0) {
         printf("Bail out! mkdir\n");
         exit(1);
     }
-    write_file("sub/more", 0600, "# x\naccount b { server = t user = u mda = x }\n"
-                                 "include(\"even-more\")\n");
+    write_file("sub/more", 0600,
+               "# x\naccount b { server = t user = u mda = x }\n"
+               "include(\"even-more\")\n");
     write_file("sub/even-more", 0600, "account c { server = v user = u mda = x }\n");
-    write_file("main", 0600, "account a { " WHOLE "}\ninclude(\"sub/more\")\naccount d {\n"
-                             "server = w user = u mda = x }\n");
+    write_file("main", 0600,
+               "account a { " WHOLE "}\ninclude(\"sub/more\")\naccount d {\n"
+               "server = w user = u mda = x }\n");
     taken_file("main", 4);
     write_file("after", 0600, "# 1\ninclude('sub/more')\n# 3\nfoo = 1\n");
     refused_file("after", "@/after:4: no such key");
@@ -556,9 +567,8 @@ static void test_empty_values(void)
 /* What is left in freed memory. */
 static void test_wiped(void)
 {
-    if (!heap_can_tell) {
+    if (!heap_can_tell)
         return;
-    }
     char word[80], other[80];
     heap_secret("0981-yreve-nekorb-5-sdeewaes-4-edoc-3", word);
     heap_secret("7-rehtona-si-yxorp-eht-rof-eno-siht-dna", other);
@@ -570,7 +580,7 @@ static void test_wiped(void)
     fclose(file);
     struct config config;
     struct err err;
-    if (config_read(&config, path_of("wiped"), &err) != 0) {
+    if (config_read(&config, path_of("wiped"), &err) < 0) {
         ok(false, "wiped: %s", err.text);
         return;
     }

@@ -24,7 +24,7 @@ static pid_t peer_pid;
 
 static void nap(int ms)
 {
-    struct timespec time = { ms / 1000, (ms % 1000) * 1000000L };
+    struct timespec time = {ms / 1000, (ms % 1000) * 1000000L};
 
     while (nanosleep(&time, &time) < 0 && errno == EINTR)
         ;
@@ -180,7 +180,7 @@ static void test_flood(void)
 {
     struct conn *conn = start(flood_then_read, 2000, clock_in(20000));
     char commands[20000];
-    struct err err = { ERR_NONE, "" };
+    struct err err = {ERR_NONE, ""};
     int rc;
 
     memset(commands, 'c', sizeof commands);
@@ -210,7 +210,7 @@ static void test_both_ways(void)
 {
     struct conn *conn = start(talk_then_read, 1000, clock_in(20000));
     static char bytes[500000];
-    struct err err = { ERR_NONE, "" };
+    struct err err = {ERR_NONE, ""};
     int rc = 0;
 
     for (size_t i = 0; i < sizeof bytes; i++)
@@ -274,8 +274,10 @@ static void steady(int fd)
 {
     for (int i = 0; i < 12; i++) {
         nap(50);
-        say(fd, "ninety bytes in a go are enough for the rate that is asked for here, "
-                "whatever comes: ........", 90);
+        say(fd,
+            "ninety bytes in a go are enough for the rate that is asked for here, "
+            "whatever comes: ........",
+            90);
     }
 }
 
@@ -310,9 +312,10 @@ static int consume_all(struct conn *conn, bool marks, struct err *err)
 static void test_rate(void)
 {
     struct conn *conn = start(steady, 200, clock_in(20000));
-    struct err err = { ERR_NONE, "" };
+    struct err err = {ERR_NONE, ""};
 
-    ok(consume_all(conn, false, &err) == 0, "fast enough, though longer than timeout: %s", err.text);
+    ok(consume_all(conn, false, &err) == 0, "fast enough, though longer than timeout: %s",
+       err.text);
     finish(conn);
 
     conn = start(drip, 200, clock_in(20000));
@@ -359,8 +362,8 @@ static void long_stream(int fd)
 
 static void test_compaction(void)
 {
-    static const size_t keeps[] = { 0, 1, 50000, CONN_INPUT - 5000 };
-    struct err err = { ERR_NONE, "" };
+    static const size_t keeps[] = {0, 1, 50000, CONN_INPUT - 5000};
+    struct err err = {ERR_NONE, ""};
 
     for (size_t i = 0; i < sizeof keeps / sizeof keeps[0]; i++) {
         struct conn *conn = start(long_stream, 2000, clock_in(20000));
@@ -396,7 +399,7 @@ static void test_last_words(void)
 
 static void tcp_pair(int pair[2])
 {
-    struct sockaddr_in to = { .sin_family = AF_INET };
+    struct sockaddr_in to = {.sin_family = AF_INET};
     socklen_t len = sizeof to;
     int server = socket(AF_INET, SOCK_STREAM, 0);
 
@@ -412,7 +415,7 @@ static void tcp_pair(int pair[2])
 
 static void reset(int fd)
 {
-    struct linger now = { .l_onoff = 1, .l_linger = 0 };
+    struct linger now = {.l_onoff = 1, .l_linger = 0};
 
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
     close(fd);

@@ -44,10 +44,10 @@ static void forget(void)
 static void add(const struct sockaddr *to, socklen_t len)
 {
     memcpy(&addresses[count], to, len);
-    found[count] = (struct addrinfo){ .ai_family = to->sa_family,
-                                      .ai_socktype = SOCK_STREAM,
-                                      .ai_addr = (struct sockaddr *)&addresses[count],
-                                      .ai_addrlen = len };
+    found[count] = (struct addrinfo){.ai_family = to->sa_family,
+                                     .ai_socktype = SOCK_STREAM,
+                                     .ai_addr = (struct sockaddr *)&addresses[count],
+                                     .ai_addrlen = len};
     if (count > 0)
         found[count - 1].ai_next = &found[count];
     count++;
@@ -55,7 +55,7 @@ static void add(const struct sockaddr *to, socklen_t len)
 
 static void add_v4(const char *address, unsigned port)
 {
-    struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
 
     inet_pton(AF_INET, address, &to.sin_addr);
     add((struct sockaddr *)&to, sizeof to);
@@ -63,7 +63,7 @@ static void add_v4(const char *address, unsigned port)
 
 static void add_v6(const char *address, unsigned port)
 {
-    struct sockaddr_in6 to = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port) };
+    struct sockaddr_in6 to = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
 
     inet_pton(AF_INET6, address, &to.sin6_addr);
     add((struct sockaddr *)&to, sizeof to);
@@ -71,7 +71,7 @@ static void add_v6(const char *address, unsigned port)
 
 static int listen_at(const char *address, int backlog, unsigned *port)
 {
-    struct sockaddr_in at = { .sin_family = AF_INET };
+    struct sockaddr_in at = {.sin_family = AF_INET};
     socklen_t len = sizeof at;
     int fd = socket(AF_INET, SOCK_STREAM, 0);
 
@@ -89,7 +89,7 @@ static int listen_deaf(unsigned *port)
     int fd = listen_at("127.0.0.1", 0, port);
 
     for (int i = 0; i < 8; i++) {
-        struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)*port) };
+        struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)*port)};
         int client = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 
         to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -112,10 +112,11 @@ static int family = AF_UNSPEC;
 
 static int dial(int64_t ms, int *fd, struct err *err)
 {
-    struct dial_options options = {
-        .host = "pop.test", .port = 995, .family = family, .source = source,
-        .deadline = clock_in(ms)
-    };
+    struct dial_options options = {.host = "pop.test",
+                                   .port = 995,
+                                   .family = family,
+                                   .source = source,
+                                   .deadline = clock_in(ms)};
 
     *fd = -1;
     err_clear(err);
@@ -124,7 +125,7 @@ static int dial(int64_t ms, int *fd, struct err *err)
 
 static unsigned port_of(int fd)
 {
-    struct sockaddr_in peer = { .sin_family = AF_INET };
+    struct sockaddr_in peer = {.sin_family = AF_INET};
     socklen_t len = sizeof peer;
 
     if (getpeername(fd, (struct sockaddr *)&peer, &len) < 0)
@@ -223,8 +224,10 @@ static void test_names(void)
     static const struct {
         int code;
         enum err_kind want;
-    } rows[] = { { EAI_NONAME, ERR_HOST }, { EAI_AGAIN, ERR_AGAIN }, { EAI_FAIL, ERR_AGAIN },
-                 { EAI_MEMORY, ERR_SYSTEM } };
+    } rows[] = {{EAI_NONAME, ERR_HOST},
+                {EAI_AGAIN, ERR_AGAIN},
+                {EAI_FAIL, ERR_AGAIN},
+                {EAI_MEMORY, ERR_SYSTEM}};
     struct err err;
     int fd;
 
@@ -257,7 +260,7 @@ static void test_family(void)
 
 static void test_source(unsigned good)
 {
-    struct sockaddr_in own = { .sin_family = AF_INET };
+    struct sockaddr_in own = {.sin_family = AF_INET};
     socklen_t len = sizeof own;
     struct err err;
     int fd;

@@ -29,9 +29,8 @@ static void test_sha256(void)
             digest_add(digest, text.ptr + split, text.len - split);
             digest_end(digest, out);
             digest_hex(out, DIGEST_SIZE, hex);
-            if (strcmp(hex, table[i][1]) != 0) {
+            if (strcmp(hex, table[i][1]) != 0)
                 ok(false, "SHA-256 split at %zu", split);
-            }
         }
     }
     digest_hex(out, 2, hex);
@@ -72,9 +71,8 @@ static void test_crc32(void)
         ok(digest_crc32(crc, text + split, 9 - split) == UINT32_C(0xcbf43926), "in two parts");
     }
     unsigned char all[256];
-    for (int i = 0; i < 256; i++) {
+    for (int i = 0; i < 256; i++)
         all[i] = (unsigned char)i;
-    }
     for (size_t len = 0; len <= 9; len++) { /* at once, and a byte after the other */
         uint32_t crc = 0;
         for (size_t i = 0; i < len; i++)
@@ -89,11 +87,17 @@ static void test_base64(void)
 {
     /* RFC 4648, section 10. */
     static const char *const table[][2] = {
-        {"", ""},             {"f", "Zg=="},        {"fo", "Zm8="},          {"foo", "Zm9v"},
-        {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"},
+        {"", ""},
+        {"f", "Zg=="},
+        {"fo", "Zm8="},
+        {"foo", "Zm9v"},
+        {"foob", "Zm9vYg=="},
+        {"fooba", "Zm9vYmE="},
+        {"foobar", "Zm9vYmFy"},
     };
-    static const char *const bad[] = {"Z", "Zg", "Zg=", "Zg==\n", "Zg== ", "Zh==", "Zm9=", "Z===",
-                                      "====", "Zg==Zg==", "Zm=v", "Zm8-", "Zm8_", "=Zm9", " Zm9"};
+    static const char *const bad[] = {
+        "Z",    "Zg",       "Zg=",  "Zg==\n", "Zg== ", "Zh==", "Zm9=", "Z===",
+        "====", "Zg==Zg==", "Zm=v", "Zm8-",   "Zm8_",  "=Zm9", " Zm9"};
     char text[20];
     unsigned char back[20];
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
@@ -103,13 +107,11 @@ static void test_base64(void)
         size_t want = strlen(table[i][0]);
         long got = digest_unbase64(str_from(text), back, want);
         is_mem(back, (size_t)got, table[i][0], want, "and back");
-        if (want > 0) {
+        if (want > 0)
             is_int(digest_unbase64(str_from(text), back, want - 1), -1, "no room");
-        }
     }
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         ok(digest_unbase64(str_from(bad[i]), back, sizeof back) == -1, "refused: no. %zu", i);
-    }
     is_int(digest_unbase64(str_of("Zg\0=", 4), back, sizeof back), -1, "a NUL is no digit");
 }
 
@@ -119,9 +121,8 @@ static void test_base64_all(void)
     unsigned char back[256];
     char text[400];
     bool good = true;
-    for (int i = 0; i < 256; i++) {
+    for (int i = 0; i < 256; i++)
         all[i] = (unsigned char)(i * 7 + 3);
-    }
     for (size_t len = 0; len <= 256; len++) {
         size_t n = digest_base64(str_of(all, len), text);
         good = good && digest_unbase64(str_of(text, n), back, 256) == (long)len &&

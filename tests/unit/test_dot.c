@@ -13,10 +13,10 @@
 struct result {
     char out[MOST];
     size_t len;
-    size_t used;     /* bytes of the input taken, the terminator included */
+    size_t used; /* bytes of the input taken, the terminator included */
     bool ended;
     uint64_t octets;
-    bool stuck;      /* neither took nor gave */
+    bool stuck; /* neither took nor gave */
 };
 
 /* --- the reference: whole input at hand, looked at from afar -------------------------------- */
@@ -29,21 +29,18 @@ static bool starts(const char *in, size_t len, size_t at, const char *want)
 
 static bool line_start(const char *in, size_t at, bool lf_only)
 {
-    if (at == 0) {
+    if (at == 0)
         return true;
-    }
     return in[at - 1] == '\n' && (lf_only || (at > 1 && in[at - 2] == '\r'));
 }
 
 /* Length of the terminator at this place, 0 if none. */
 static size_t terminator(const char *in, size_t len, size_t at, bool lf_only)
 {
-    if (!line_start(in, at, lf_only)) {
+    if (!line_start(in, at, lf_only))
         return 0;
-    }
-    if (starts(in, len, at, ".\r\n")) {
+    if (starts(in, len, at, ".\r\n"))
         return 3;
-    }
     return lf_only && starts(in, len, at, ".\n") ? 2 : 0;
 }
 
@@ -51,25 +48,20 @@ static void reference(const char *in, size_t len, bool lf_only, struct result *r
 {
     memset(r, 0, sizeof *r);
     size_t end = 0, more = 0;
-    while (end < len && (more = terminator(in, len, end, lf_only)) == 0) {
+    while (end < len && (more = terminator(in, len, end, lf_only)) == 0)
         end++;
-    }
     r->ended = end < len;
     r->used = r->ended ? end + more : len;
-    if (!r->ended && end > 0 && in[end - 1] == '\r') {
+    if (!r->ended && end > 0 && in[end - 1] == '\r')
         end--; /* undecided */
-    }
-    if (!r->ended && end > 0 && in[end - 1] == '.' && line_start(in, end - 1, lf_only)) {
+    if (!r->ended && end > 0 && in[end - 1] == '.' && line_start(in, end - 1, lf_only))
         end--;
-    }
     for (size_t i = 0; i < end; i++) {
-        if (in[i] == '.' && line_start(in, i, lf_only)) {
+        if (in[i] == '.' && line_start(in, i, lf_only))
             continue;
-        }
         r->octets++;
-        if (!(in[i] == '\r' && i + 1 < end && in[i + 1] == '\n')) {
+        if (!(in[i] == '\r' && i + 1 < end && in[i + 1] == '\n'))
             r->out[r->len++] = in[i];
-        }
     }
 }
 
@@ -83,9 +75,8 @@ static void feed(struct dot *dot, const char *in, size_t from, size_t to, size_t
     while (from < to && !dot->ended) {
         size_t n = to - from, written = 0;
         char *piece = malloc(n), *out = malloc(cap);
-        if (piece == NULL || out == NULL) {
+        if (piece == NULL || out == NULL)
             abort();
-        }
         memcpy(piece, in + from, n);
         size_t took = dot_decode(dot, (struct str){piece, n}, out, cap, &written);
         if ((took == 0 && written == 0) || took > n || written > cap) {
@@ -218,8 +209,9 @@ static uint32_t chance(uint32_t n)
 
 static size_t make(char *in, size_t most)
 {
-    static const char *const bits[] = {"\r\n", "\r", "\n", ".", "..", "x", "\r\n.", "\n.",
-                                       "\r\n.\r", "long run of text", "\r\n..", "\r\r\n"};
+    static const char *const bits[] = {"\r\n",   "\r",    "\n",  ".",       "..",
+                                       "x",      "\r\n.", "\n.", "\r\n.\r", "long run of text",
+                                       "\r\n..", "\r\r\n"};
     static const uint32_t bit_count = sizeof bits / sizeof bits[0];
     size_t len = 0, goal = chance((uint32_t)most - 20);
     while (len < goal) {

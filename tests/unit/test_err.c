@@ -66,18 +66,17 @@ static void test_errno(void)
 static void test_statuses(void)
 {
     static const int want[ERR_KINDS] = {
-        [ERR_USAGE] = 64,    [ERR_MESSAGE] = 65, [ERR_HOST] = 68,     [ERR_REFUSED] = 69,
-        [ERR_WORKER] = 70,   [ERR_SYSTEM] = 71,  [ERR_CREATE] = 73,   [ERR_IO] = 74,
-        [ERR_AGAIN] = 75,    [ERR_TIMEOUT] = 75, [ERR_CLOSED] = 75,   [ERR_LOCKED] = 75,
-        [ERR_STOPPED] = 75,  [ERR_PROTOCOL] = 76, [ERR_FRAMING] = 76, [ERR_LOGIN] = 77,
-        [ERR_TRUST] = 77,    [ERR_CONFIG] = 78,  [ERR_DELAY] = 75,    [ERR_HERE] = 75,
-        [ERR_SECRET] = 77,   [ERR_UNSAID] = 77,
+        [ERR_USAGE] = 64,   [ERR_MESSAGE] = 65,  [ERR_HOST] = 68,    [ERR_REFUSED] = 69,
+        [ERR_WORKER] = 70,  [ERR_SYSTEM] = 71,   [ERR_CREATE] = 73,  [ERR_IO] = 74,
+        [ERR_AGAIN] = 75,   [ERR_TIMEOUT] = 75,  [ERR_CLOSED] = 75,  [ERR_LOCKED] = 75,
+        [ERR_STOPPED] = 75, [ERR_PROTOCOL] = 76, [ERR_FRAMING] = 76, [ERR_LOGIN] = 77,
+        [ERR_TRUST] = 77,   [ERR_CONFIG] = 78,   [ERR_DELAY] = 75,   [ERR_HERE] = 75,
+        [ERR_SECRET] = 77,  [ERR_UNSAID] = 77,
     };
     for (int kind = 0; kind < ERR_KINDS; kind++) {
         is_int(err_status((enum err_kind)kind), want[kind], "status of a kind");
-        if (want[kind] == 75) {
+        if (want[kind] == 75)
             ok(err_is_temporary((enum err_kind)kind), "75 is worth another try");
-        }
     }
     ok(!err_is_temporary(ERR_LOGIN), "a refused login is not");
     ok(err_keeps_connection(ERR_MESSAGE), "one message does not cost the connection");
@@ -93,8 +92,8 @@ static void test_sides(void)
     for (int kind = 0; kind < ERR_KINDS; kind++) {
         int status = err_status((enum err_kind)kind);
         bool ours = kind == ERR_HERE || kind == ERR_LOCKED || kind == ERR_STOPPED;
-        enum err_side want = status == 0 || status == 65                     ? ERR_SIDE_NONE
-                             : status == 75 && !ours                         ? ERR_SIDE_PASSES
+        enum err_side want = status == 0 || status == 65 ? ERR_SIDE_NONE
+                             : status == 75 && !ours     ? ERR_SIDE_PASSES
                              : status == 68 || status == 69 || status == 76 || status == 77
                                  ? ERR_SIDE_STAYS
                                  : ERR_SIDE_HERE;
@@ -109,9 +108,8 @@ static void test_worst(void)
     for (size_t i = 0; i < n; i++) {
         for (size_t k = 0; k < n; k++) {
             int want = order[i < k ? i : k];
-            if (err_worst(order[i], order[k]) != want) {
+            if (err_worst(order[i], order[k]) != want)
                 ok(false, "worse of %d and %d", order[i], order[k]);
-            }
         }
     }
     ok(true, "every pair was compared");

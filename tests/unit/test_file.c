@@ -83,7 +83,7 @@ static void test_short_write(void)
         setrlimit(RLIMIT_FSIZE, &limit);
         signal(SIGXFSZ, SIG_IGN);
         int fd = file_open("short", O_WRONLY | O_CREAT, 0600);
-        _exit(file_write(fd, "0123456789", 10, "short", &err) == -1 && err.kind == ERR_IO ? 0 : 1);
+        _exit(file_write(fd, "0123456789", 10, "short", &err) < 0 && err.kind == ERR_IO ? 0 : 1);
     }
     int status;
     waitpid(pid, &status, 0);
@@ -115,11 +115,9 @@ static int read_slowly(int fd, pid_t writer, size_t len)
             kill(writer, SIGUSR1);
         }
         n = read(fd, bytes, sizeof bytes);
-        for (ssize_t i = 0; i < n; i++) {
-            if (bytes[i] != nth(sum++)) {
+        for (ssize_t i = 0; i < n; i++)
+            if (bytes[i] != nth(sum++))
                 return 1;
-            }
-        }
     } while (n > 0);
     return sum == len ? 0 : 1;
 }
@@ -129,9 +127,8 @@ static void test_interrupted(void)
     int ends[2];
     size_t len = 300000;
     char *text = malloc(len);
-    for (size_t i = 0; i < len; i++) {
+    for (size_t i = 0; i < len; i++)
         text[i] = nth(i);
-    }
     is_int(pipe(ends), 0, "a pipe, smaller than what is written");
     struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGUSR1, &action, NULL);
@@ -228,9 +225,8 @@ static void test_lock(void)
         waitpid(pid, &status, 0);
         is_int(WEXITSTATUS(status), round == 0 ? 1 : 0,
                round == 0 ? "another process finds it locked" : "until it is closed");
-        if (round == 0) {
+        if (round == 0)
             close(fd);
-        }
     }
     is_int(file_lock(fd, "lock", &err), -1, "a closed descriptor");
     is_int(err.kind, ERR_IO, "is another error");
@@ -273,7 +269,7 @@ int main(void)
     char folder[200];
     const char *base = getenv("TMPDIR");
     snprintf(folder, sizeof folder, "%s/fetchpop-file.XXXXXX", base != NULL ? base : "/tmp");
-    if (mkdtemp(folder) == NULL || chdir(folder) != 0) {
+    if (mkdtemp(folder) == NULL || chdir(folder) < 0) {
         puts("Bail out! no folder to work in");
         return 1;
     }

@@ -13,9 +13,8 @@ static struct header *fed(struct str text, size_t first, bool single)
 {
     struct header *header = header_new();
     if (single) {
-        for (size_t i = 0; i < text.len; i++) {
+        for (size_t i = 0; i < text.len; i++)
             header_feed(header, text.ptr + i, 1);
-        }
     } else {
         header_feed(header, text.ptr, first);
         header_feed(header, text.ptr + first, text.len - first);
@@ -41,35 +40,33 @@ static bool same(struct str a, struct str b)
     return memcmp(x, y, sizeof x) == 0;
 }
 
-static const char mail[] =
-    "From bob@example.com Mon Jan  1 00:00:00 2024\n"
-    "Return-Path: <bob@example.com>\n"
-    "Status: RO\n"
-    "\tfolded status\n"
-    "X-UID : 17\n"
-    "no colon here\n"
-    ": no name\n"
-    "Subject: a\r b\n"
-    " folded\n"
-    "\r\r \n"
-    "content-LENGTH: 99\n"
-    "A-Name-That-Is-Much-Longer-Than-Any-That-We-Know: x\n"
-    "lines: 3\n"
-    "To: carol@example.org\n"
-    "\n"
-    "Status: this is the body\n";
+static const char mail[] = "From bob@example.com Mon Jan  1 00:00:00 2024\n"
+                           "Return-Path: <bob@example.com>\n"
+                           "Status: RO\n"
+                           "\tfolded status\n"
+                           "X-UID : 17\n"
+                           "no colon here\n"
+                           ": no name\n"
+                           "Subject: a\r b\n"
+                           " folded\n"
+                           "\r\r \n"
+                           "content-LENGTH: 99\n"
+                           "A-Name-That-Is-Much-Longer-Than-Any-That-We-Know: x\n"
+                           "lines: 3\n"
+                           "To: carol@example.org\n"
+                           "\n"
+                           "Status: this is the body\n";
 
 /* What of it counts, written down by hand. */
-static const char counted[] =
-    "From bob@example.com Mon Jan  1 00:00:00 2024\n"
-    "Return-Path: <bob@example.com>\n"
-    "no colon here\n"
-    ": no name\n"
-    "Subject: a\r b\n"
-    " folded\n"
-    "\r\r \n"
-    "A-Name-That-Is-Much-Longer-Than-Any-That-We-Know: x\n"
-    "To: carol@example.org\n";
+static const char counted[] = "From bob@example.com Mon Jan  1 00:00:00 2024\n"
+                              "Return-Path: <bob@example.com>\n"
+                              "no colon here\n"
+                              ": no name\n"
+                              "Subject: a\r b\n"
+                              " folded\n"
+                              "\r\r \n"
+                              "A-Name-That-Is-Much-Longer-Than-Any-That-We-Know: x\n"
+                              "To: carol@example.org\n";
 
 static void test_splits(void)
 {
@@ -116,11 +113,11 @@ static void test_ends(void)
 
 static void test_left_out(void)
 {
-    static const char *const names[] = {"Status", "X-Status", "X-Keywords", "X-UID", "X-UIDL",
-                                        "X-IMAP", "X-IMAPbase", "Content-Length", "Lines",
-                                        "STATUS", "x-uidl"};
-    static const char *const others[] = {"X-Statu", "X-StatusX", "Statu", "X-UI", "Line", "",
-                                         "Received"};
+    static const char *const names[] = {"Status", "X-Status", "X-Keywords", "X-UID",
+                                        "X-UIDL", "X-IMAP",   "X-IMAPbase", "Content-Length",
+                                        "Lines",  "STATUS",   "x-uidl"};
+    static const char *const others[] = {"X-Statu", "X-StatusX", "Statu",   "X-UI",
+                                         "Line",    "",          "Received"};
     char text[100];
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         snprintf(text, sizeof text, "A: b\n%s: v\n w\nC: d\n", names[i]);
@@ -201,8 +198,8 @@ static void test_sender(void)
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         struct header *header = fed(str_from(table[i].text), 0, true);
         header_feed(header, "\n", 1);
-        is_str(header_sender(header), table[i].want, table[i].text[0] == '\n' ? "no header"
-                                                                              : "sender");
+        is_str(header_sender(header), table[i].want,
+               table[i].text[0] == '\n' ? "no header" : "sender");
         header_free(header);
     }
 }

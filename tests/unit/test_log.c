@@ -91,9 +91,8 @@ static void test_secrets(void)
     log_unhide(&log, &longer);
     log_unhide(&log, &tiny);
     log_unhide(&log, &tiny);
-    for (size_t i = 0; i < LOG_SECRETS; i++) {
+    for (size_t i = 0; i < LOG_SECRETS; i++)
         log_hide(&log, &(&word)[0]);
-    }
     ok(log.hidden[1] == NULL, "one secret takes one place");
     secret_wipe(&word);
     secret_wipe(&longer);

@@ -418,9 +418,9 @@ static void test_clock(void)
 
 static void remove_notes(void)
 {
-    static const char *const users[] = {"row",  "here", "broken", "delay",    "secret",  "none",
-                                        "kept", "stays", "unsaid", "interval", "nothing", "clock",
-                                        "attended", "no note"};
+    static const char *const users[] = {"row",     "here",  "broken",   "delay",  "secret",
+                                        "none",    "kept",  "stays",    "unsaid", "interval",
+                                        "nothing", "clock", "attended", "no note"};
     for (size_t i = 0; i < sizeof users / sizeof users[0]; i++) {
         char *stem = journal_stem("pop.example.com", users[i]);
         char *path = xasprintf("%s/%s.note", dir, stem);

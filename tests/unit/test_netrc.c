@@ -28,9 +28,8 @@ static void refuses(const char *text, const char *words)
     struct err err;
     err_clear(&err);
     int got = netrc_find(str_from(text), "netrc", "pop.example.com", "alice", &secret, &err);
-    if (!ok(got == -1 && err.kind == ERR_CONFIG && strstr(err.text, words) != NULL, "%s", words)) {
+    if (!ok(got == -1 && err.kind == ERR_CONFIG && strstr(err.text, words) != NULL, "%s", words))
         printf("# got: %d, %s\n", got, err.text);
-    }
     ok(secret.data == NULL, "and no password is left");
 }
 
@@ -41,7 +40,8 @@ int main(void)
     finds("machine pop.example.com login alice password one", "one");
     finds("machine POP.Example.com password one login alice", "one");
     finds("machine pop.example.com login bob password one\n"
-          "machine pop.example.com login alice password two", "two");
+          "machine pop.example.com login alice password two",
+          "two");
     finds("machine pop.example.com password any", "any");
     finds("machine pop.example.com login alice\n", NULL);
     finds("machine imap.example.com login alice password one", NULL);
@@ -53,11 +53,13 @@ int main(void)
     finds("default password two\ndefault password three\n", "two");
     finds("default password two\nmachine pop.example.com login alice\n", "two");
     finds("default login bob password two", NULL);
-    finds("machine a login alice password x # y\n#z\nmachine pop.example.com # q\npassword p\n", "p");
+    finds("machine a login alice password x # y\n#z\nmachine pop.example.com # q\npassword p\n",
+          "p");
     finds("machine pop.example.com password \"a b\\\"c#\"\n", "a b\"c#");
     finds("machine pop.example.com account x password #p\n", "#p");
     finds("macdef init\ncd machine pop.example.com password wrong\n\n"
-          "machine pop.example.com password right\n", "right");
+          "machine pop.example.com password right\n",
+          "right");
     refuses("machine", "netrc:1: a value is missing");
     refuses("default password two\nmachine x\npasword y", "netrc:3: neither machine");
     refuses("machine x\n\npasword y", "netrc:3: neither machine");

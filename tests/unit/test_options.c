@@ -22,9 +22,8 @@ static void split(struct line *line, const char *text)
     struct str rest = str_from(text);
     for (struct str word = str_word(&rest); word.len > 0; word = str_word(&rest)) {
         char *copy = xmemdup0(word.ptr, word.len);
-        for (char *p = copy; *p != '\0'; p++) {
+        for (char *p = copy; *p != '\0'; p++)
             *p = *p == '_' ? ' ' : *p;
-        }
         line->args[line->count++] = copy;
     }
     line->args[line->count] = NULL;
@@ -32,9 +31,8 @@ static void split(struct line *line, const char *text)
 
 static void drop(struct line *line)
 {
-    for (int i = 0; i < line->count; i++) {
+    for (int i = 0; i < line->count; i++)
         free(line->args[i]);
-    }
 }
 
 static void refused(const char *text, const char *words)
@@ -45,10 +43,9 @@ static void refused(const char *text, const char *words)
     err_clear(&err);
     split(&line, text);
     int result = options_parse(&options, line.count, line.args, &err);
-    if (!ok(result == -1 && err_status(err.kind) == 64 && strstr(err.text, words) != NULL,
-            "64: %s", text)) {
+    if (!ok(result == -1 && err_status(err.kind) == 64 && strstr(err.text, words) != NULL, "64: %s",
+            text))
         printf("#      got: %d, %s\n# expected: %s\n", result, err.text, words);
-    }
     drop(&line);
 }
 
@@ -59,9 +56,8 @@ static struct options taken(struct line *line, const char *text)
     struct err err;
     err_clear(&err);
     split(line, text);
-    if (!ok(options_parse(&options, line->count, line->args, &err) == 0, "taken: %s", text)) {
+    if (!ok(options_parse(&options, line->count, line->args, &err) == 0, "taken: %s", text))
         printf("# %s\n", err.text);
-    }
     return options;
 }
 
@@ -73,7 +69,8 @@ static void test_letters(void)
            !o.flush && !o.silent && !o.verbose && !o.no_fork && !o.has_max_size,
        "nothing is set of itself");
     ok(o.run_file == NULL && o.state_dir == NULL && o.mda == NULL && o.jobs == 0 &&
-           o.max_messages == 0 && o.timeout == 0, "nor any value");
+           o.max_messages == 0 && o.timeout == 0,
+       "nor any value");
     drop(&line);
 
     o = taken(&line, "-akFvNU -l 20K -B 7 -m cat_-n -t 2m -j 3 -f rc one two");
@@ -132,10 +129,14 @@ static void test_modes(void)
         const char *text;
         enum options_mode mode;
     } MODES[] = {
-        {"-c", OPTIONS_CHECK},          {"--check", OPTIONS_CHECK},
-        {"--dry-run", OPTIONS_DRY_RUN}, {"--status", OPTIONS_STATUS},
-        {"--retry u", OPTIONS_RETRY},   {"--help", OPTIONS_HELP},
-        {"-V", OPTIONS_VERSION},        {"--version -q", OPTIONS_VERSION},
+        {"-c", OPTIONS_CHECK},
+        {"--check", OPTIONS_CHECK},
+        {"--dry-run", OPTIONS_DRY_RUN},
+        {"--status", OPTIONS_STATUS},
+        {"--retry u", OPTIONS_RETRY},
+        {"--help", OPTIONS_HELP},
+        {"-V", OPTIONS_VERSION},
+        {"--version -q", OPTIONS_VERSION},
         {"--print-pin a b", OPTIONS_PRINT_PIN},
         {"--discover alice@example.com", OPTIONS_DISCOVER},
     };
@@ -200,14 +201,19 @@ static void test_refused(void)
 
 static void test_apply(void)
 {
-    struct account account = {.keep = ACCOUNT_KEEP_FOR, .where = xstrdup("/m"), .timeout = 60,
-                              .max_size = 5, .max_messages = 6, .target = ACCOUNT_MAILDIR};
+    struct account account = {.keep = ACCOUNT_KEEP_FOR,
+                              .where = xstrdup("/m"),
+                              .timeout = 60,
+                              .max_size = 5,
+                              .max_messages = 6,
+                              .target = ACCOUNT_MAILDIR};
     struct line line;
     struct options o = taken(&line, "");
     options_apply(&o, &account);
     ok(account.keep == ACCOUNT_KEEP_FOR && account.timeout == 60 && account.max_size == 5 &&
            account.max_messages == 6 && account.target == ACCOUNT_MAILDIR && !account.flush &&
-           !account.fetch_seen, "without options the run file holds");
+           !account.fetch_seen,
+       "without options the run file holds");
     drop(&line);
     o = taken(&line, "-K -F -a -l none -B 9 -t 7 -m cat");
     options_apply(&o, &account);

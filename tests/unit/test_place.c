@@ -10,9 +10,8 @@ static void host(const char *text, const char *want, const char *words)
     struct err err = {ERR_NONE, ""};
     char *got = place_host(str_from(text), &err);
     is_str(got, want, text);
-    if (want == NULL) {
+    if (want == NULL)
         ok(err.kind == ERR_CONFIG && strstr(err.text, words) != NULL, "%s", err.text);
-    }
     free(got);
 }
 
@@ -25,14 +24,24 @@ static void test_hosts(void)
     host("::1", "::1", "");
     host("[2001:db8::7]", "2001:db8::7", "");
     /* A-labels as RFC 3492 and its kin make them */
-    host("b\xc3\xbc" "cher.example", "xn--bcher-kva.example", "");
-    host("B\xc3\x9c" "CHER.example", "xn--bcher-kva.example", "");
-    host("bu\xcc\x88" "cher.example", "xn--bcher-kva.example", "");
+    host("b\xc3\xbc"
+         "cher.example",
+         "xn--bcher-kva.example", "");
+    host("B\xc3\x9c"
+         "CHER.example",
+         "xn--bcher-kva.example", "");
+    host("bu\xcc\x88"
+         "cher.example",
+         "xn--bcher-kva.example", "");
     host("fa\xc3\x9f.example", "xn--fa-hia.example", "");
     host("\xe4\xbe\x8b\xe3\x81\x88.\xe3\x83\x86\xe3\x82\xb9\xe3\x83\x88", "xn--r8jz45g.xn--zckzah",
          "");
-    host("pop\xe3\x80\x82" "example", "pop.example", "");
-    host("b\xfc" "cher.example", NULL, "is no host name");
+    host("pop\xe3\x80\x82"
+         "example",
+         "pop.example", "");
+    host("b\xfc"
+         "cher.example",
+         NULL, "is no host name");
     host("\xe2\x98\xba\xef\xbf\xbe.example", NULL, "is no host name");
     host("", NULL, "1 to 255");
     host("pop.example.com:995", NULL, "write port = 995");
@@ -53,9 +62,8 @@ static void test_addresses(void)
     struct err err;
     is_int(place_address("192.0.2.7", &err), 0, "IPv4");
     is_int(place_address("2001:db8::7", &err), 0, "IPv6");
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        ok(place_address(bad[i], &err) == -1 && err.kind == ERR_CONFIG, "no address: %s", err.text);
-    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        ok(place_address(bad[i], &err) < 0 && err.kind == ERR_CONFIG, "no address: %s", err.text);
 }
 
 static const struct {
@@ -70,7 +78,9 @@ static const struct {
     {"socks5://al%3aice:se%40%2Fcr%25et@proxy:1080", "proxy", 1080, "al:ice", "se@/cr%et"},
     {"socks5://alice:se:c@ret@proxy:1080", "proxy", 1080, "alice", "se:c@ret"},
     {"socks5://alice:%41@p:1", "p", 1, "alice", "A"},
-    {"socks5://a:b@b\xc3\xbc" "cher.example:1080", "xn--bcher-kva.example", 1080, "a", "b"},
+    {"socks5://a:b@b\xc3\xbc"
+     "cher.example:1080",
+     "xn--bcher-kva.example", 1080, "a", "b"},
     {"", NULL, 0, "socks5://", ""},
     {"proxy:1080", NULL, 0, "socks5://", ""},
     {"socks4://proxy:1080", NULL, 0, "socks5://", ""},
@@ -113,7 +123,8 @@ static void test_proxies(void)
                "refused: %s: %s", proxies[i].text, err.text);
             ok(strstr(err.text, "hunter2") == NULL && strstr(err.text, "alice") == NULL,
                "and nothing of it is told");
-            ok(got.host == NULL && got.user == NULL && got.password.data == NULL, "and it is empty");
+            ok(got.host == NULL && got.user == NULL && got.password.data == NULL,
+               "and it is empty");
         }
         free(got.host);
         free(got.user);

@@ -27,13 +27,11 @@ static void count_running(const char *server)
     char path[300];
     snprintf(path, sizeof path, "%s/%s.log", folder, strcmp(server, "ONE") == 0 ? "one" : server);
     int fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
-    if (fd < 0 || write(fd, "+", 1) != 1) {
+    if (fd < 0 || write(fd, "+", 1) != 1)
         _exit(9);
-    }
     usleep(20000);
-    if (write(fd, "-", 1) != 1) {
+    if (write(fd, "-", 1) != 1)
         _exit(9);
-    }
     close(fd);
 }
 
@@ -48,18 +46,16 @@ static int most_running(const char *server)
         now += c == '+' ? 1 : -1;
         most = now > most ? now : most;
     }
-    if (file != NULL) {
+    if (file != NULL)
         fclose(file);
-    }
     unlink(path);
     return most;
 }
 
 static void wait_for_stop(void)
 {
-    while (!stop_asked()) {
+    while (!stop_asked())
         usleep(5000);
-    }
 }
 
 int session_poll(struct session_run *run, struct err *err)
@@ -76,9 +72,8 @@ int session_poll(struct session_run *run, struct err *err)
         _exit(71);
     } else if (strcmp(user, "hang") == 0) {
         signal(SIGTERM, SIG_IGN);
-        for (;;) {
+        for (;;)
             pause();
-        }
     } else if (strcmp(user, "login") == 0) {
         return err_set(err, ERR_LOGIN, "login refused");
     } else if (strcmp(user, "stop") == 0) {
@@ -88,7 +83,8 @@ int session_poll(struct session_run *run, struct err *err)
         return err_set(err, ERR_STOPPED, "interrupted");
     } else if (strcmp(user, "lines") == 0) {
         for (int i = 0; i < 500; i++) {
-            log_line(run->log, FP_LOG_WARNING, "line %d of a worker, abcdefghijklmnopqrstuvwxyz", i);
+            log_line(run->log, FP_LOG_WARNING, "line %d of a worker, abcdefghijklmnopqrstuvwxyz",
+                     i);
         }
     } else if (strcmp(user, "secret") == 0) {
         run->figures.fetched = (uint32_t)run->account->password.len;
@@ -150,11 +146,13 @@ static int run(struct account **accounts, size_t count, unsigned jobs, unsigned 
     report.summaries = true;
     struct turns turns;
     turns_init(&turns, 0);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         turns_add(&turns, accounts[i]);
-    }
-    struct pool_job job = {.state_dir = "/none", .mode = SESSION_POLL, .jobs = jobs,
-                           .max_per_server = per_server, .no_fork = no_fork};
+    struct pool_job job = {.state_dir = "/none",
+                           .mode = SESSION_POLL,
+                           .jobs = jobs,
+                           .max_per_server = per_server,
+                           .no_fork = no_fork};
     pool_run(&job, &turns, &report);
     turns_left = turns.count;
     turns_free(&turns);
@@ -176,18 +174,16 @@ static char *text_of(const char *name)
     FILE *file = fopen(path, "r");
     size_t len = file != NULL ? fread(text, 1, sizeof text - 1, file) : 0;
     text[len] = '\0';
-    if (file != NULL) {
+    if (file != NULL)
         fclose(file);
-    }
     return text;
 }
 
 static int count_of(const char *text, const char *words)
 {
     int count = 0;
-    for (const char *p = strstr(text, words); p != NULL; p = strstr(p + 1, words)) {
+    for (const char *p = strstr(text, words); p != NULL; p = strstr(p + 1, words))
         count++;
-    }
     return count;
 }
 
@@ -243,9 +239,8 @@ static void test_limits(void)
     int most = most_running("one");
     ok(most >= 2 && most <= 3, "at most three at once, and more than one (%d)", most);
     is_int(count_of(text_of("out"), "2 new"), 24, "all polled");
-    for (size_t i = 0; i < 24; i++) {
+    for (size_t i = 0; i < 24; i++)
         accounts[i] = make("a", "all", "good");
-    }
     is_int(run(accounts, 24, 5, 100, false), 0, "five jobs");
     most = most_running("all");
     ok(most >= 2 && most <= 5, "at most five at once, and more than one (%d)", most);
@@ -255,9 +250,8 @@ static void test_limits(void)
 static void test_lines(void)
 {
     struct account *accounts[4];
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 4; i++)
         accounts[i] = make("a", "x", "lines");
-    }
     is_int(run(accounts, 4, 4, 4, false), 0, "many lines");
     const char *errors = text_of("err");
     is_int(count_of(errors, "\n"), 2000, "every line is there");
@@ -294,9 +288,8 @@ static int run_stopped(struct account **accounts, size_t count, unsigned jobs, i
     }
     int status;
     waitpid(pid, &status, 0);
-    for (size_t i = 0; i < count; i++) { /* ours; that process had copies */
+    for (size_t i = 0; i < count; i++) /* ours; that process had copies */
         account_free(accounts[i]);
-    }
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
@@ -306,7 +299,8 @@ static void test_stop(void)
     is_int(run_stopped(accounts, 2, 1, 1), 75, "one INT");
     const char *errors = text_of("err");
     ok(strstr(errors, "fetchpop: a: interrupted\n") != NULL, "it reached the worker");
-    ok(strstr(errors, "fetchpop: interrupted; 1 account was not polled\n") != NULL, "none is begun");
+    ok(strstr(errors, "fetchpop: interrupted; 1 account was not polled\n") != NULL,
+       "none is begun");
     is_str(text_of("out"), "a: 1 new (0 B)\n", "what is complete is counted");
 
     struct account *hung[] = {make("a", "x", "hang")};
@@ -332,8 +326,8 @@ static void test_again(void)
     turns_init(&turns, 3600);
     turns_add(&turns, make("a", "x", "crash"));
     turns_add(&turns, make("b", "y", "login"));
-    struct pool_job job = {.state_dir = "/none", .mode = SESSION_POLL, .jobs = 2,
-                           .max_per_server = 1};
+    struct pool_job job = {
+        .state_dir = "/none", .mode = SESSION_POLL, .jobs = 2, .max_per_server = 1};
     struct pool *pool = pool_new(&job, &turns, &report);
     for (int i = 0; i < 3; i++) {
         turns_hurry(&turns, clock_ms());

@@ -18,12 +18,10 @@ static bool same(struct str a, struct str b)
 static struct str fenced(struct str a, void **keep)
 {
     *keep = malloc(a.len > 0 ? a.len : 1);
-    if (*keep == NULL) {
+    if (*keep == NULL)
         abort();
-    }
-    if (a.len > 0) {
+    if (a.len > 0)
         memcpy(*keep, a.ptr, a.len);
-    }
     return (struct str){*keep, a.len};
 }
 
@@ -167,11 +165,10 @@ static bool sweep_line(struct str all, size_t max, int want, struct str line, si
         size_t got_used = 0;
         bool got_lf = false, good;
         int rc = reply_line(view, max, &got, &got_used, &got_lf);
-        if (want == 1 && n >= used) {
+        if (want == 1 && n >= used)
             good = rc == 1 && same(got, line) && got_used == used && got_lf == lf;
-        } else {
+        else
             good = rc == 0 || (want == -1 && rc == -1);
-        }
         free(keep);
         if (!good || (n == all.len && rc != want)) {
             printf("# at %zu bytes: %d\n", n, rc);
@@ -263,7 +260,9 @@ static void test_list(void)
         {S("18446744073709551617 120"), -1, 0, 0},
         {S("1.0 120"), -1, 0, 0},
         {S("x 120"), -1, 0, 0},
-        {S("\0" "1 120"), -1, 0, 0},
+        {S("\0"
+           "1 120"),
+         -1, 0, 0},
         {S("\261 120"), -1, 0, 0},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -307,8 +306,7 @@ static void test_uidl(void)
         uint32_t number = 0;
         struct str uidl = {NULL, 7};
         int rc = reply_uidl_line(fenced(rows[i].line, &keep), 10, &number, &uidl);
-        ok(rc == rows[i].rc &&
-               (rc != 0 || (number == rows[i].number && same(uidl, rows[i].uidl))),
+        ok(rc == rows[i].rc && (rc != 0 || (number == rows[i].number && same(uidl, rows[i].uidl))),
            "UIDL line %zu", i);
         free(keep);
     }
@@ -344,7 +342,9 @@ static void test_stat(void)
         {S("2.5 1"), -1, 0, 0},
         {S("2"), -1, 0, 0},
         {S("two 320"), -1, 0, 0},
-        {S("\0" "2 320"), -1, 0, 0},
+        {S("\0"
+           "2 320"),
+         -1, 0, 0},
         {S(""), -1, 0, 0},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -367,22 +367,35 @@ static void test_capa(void)
     ok(!capa.known && !capa.sasl && capa.expire_days == -1 && capa.login_delay == -1,
        "nothing said yet");
     static const char *const lines[] = {
-        "TOP", "uidl", "PIPELINING", "RESP-CODES", "AUTH-RESP-CODE", "USER", "STLS", "UTF8 USER",
-        "SASL PLAIN login\tSCRAM-SHA-256  PLAIN", "SASL XOAUTH2 b@d TOOLONGTOBEAMECHANISM",
-        "EXPIRE 30 USER", "LOGIN-DELAY 900", "IMPLEMENTATION  Some Server\033[2J 1.0 ", "X-THING",
-        "", "   ",
+        "TOP",
+        "uidl",
+        "PIPELINING",
+        "RESP-CODES",
+        "AUTH-RESP-CODE",
+        "USER",
+        "STLS",
+        "UTF8 USER",
+        "SASL PLAIN login\tSCRAM-SHA-256  PLAIN",
+        "SASL XOAUTH2 b@d TOOLONGTOBEAMECHANISM",
+        "EXPIRE 30 USER",
+        "LOGIN-DELAY 900",
+        "IMPLEMENTATION  Some Server\033[2J 1.0 ",
+        "X-THING",
+        "",
+        "   ",
     };
-    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
         reply_capa_line(&capa, str_from(lines[i]));
-    }
     ok(capa.top && capa.uidl && capa.pipelining && capa.resp_codes && capa.auth_resp_code &&
-           capa.user && capa.stls && capa.utf8 && capa.sasl, "all flags, in any case");
+           capa.user && capa.stls && capa.utf8 && capa.sasl,
+       "all flags, in any case");
     is_str(capa.mechanisms, "PLAIN LOGIN SCRAM-SHA-256 XOAUTH2", "mechanisms, each once");
     is_int(capa.expire_days, 30, "EXPIRE 30");
     is_int(capa.login_delay, 900, "LOGIN-DELAY 900");
     is_str(capa.implementation, "Some Server?[2J 1.0", "IMPLEMENTATION, cleaned");
     ok(reply_capa_has(&capa, "LOGIN") && !reply_capa_has(&capa, "SCRAM-SHA") &&
-           !reply_capa_has(&capa, "AUTH2") && !reply_capa_has(&capa, ""), "which are there");
+           !reply_capa_has(&capa, "AUTH2") && !reply_capa_has(&capa, ""),
+       "which are there");
 
     reply_capa_line(&capa, str_from("EXPIRE NEVER"));
     is_int(capa.expire_days, -1, "EXPIRE NEVER");
@@ -412,7 +425,8 @@ static void test_capa_flood(void)
         reply_capa_line(&capa, str_from(line));
     }
     ok(strlen(capa.mechanisms) < sizeof capa.mechanisms && reply_capa_has(&capa, "MECHANISM-0") &&
-           !reply_capa_has(&capa, "MECHANISM-999"), "a flood of mechanisms is cut at a word");
+           !reply_capa_has(&capa, "MECHANISM-999"),
+       "a flood of mechanisms is cut at a word");
     char longest[400];
     memset(longest, 'x', sizeof longest);
     memcpy(longest, "IMPLEMENTATION ", 15);
@@ -429,8 +443,7 @@ static void test_stamp(void)
         struct str greeting;
         struct str stamp;
     } rows[] = {
-        {S("+OK ready <1896.697170952@dbc.mtview.ca.us>"),
-         S("<1896.697170952@dbc.mtview.ca.us>")},
+        {S("+OK ready <1896.697170952@dbc.mtview.ca.us>"), S("<1896.697170952@dbc.mtview.ca.us>")},
         {S("+OK <a@b> ready"), S("<a@b>")},
         {S("<168d.1.5f/a+b==@host.example>"), S("<168d.1.5f/a+b==@host.example>")},
         {S("<1.2@[10.0.0.1]>"), S("<1.2@[10.0.0.1]>")},

@@ -41,7 +41,10 @@ static void test_wipe_bytes(void)
 {
     char bytes[8] = "1234567";
     secret_wipe_bytes(bytes + 2, 3);
-    is_mem(bytes, sizeof bytes, "12\0\0\0" "67", 8, "wipes what it is told to and no more");
+    is_mem(bytes, sizeof bytes,
+           "12\0\0\0"
+           "67",
+           8, "wipes what it is told to and no more");
     secret_wipe_bytes(NULL, 0);
 }
 

@@ -75,7 +75,8 @@ static void test_commands(void)
     free(account->tls_key_password_command);
     account->tls_key_password_command = xstrdup("echo no key; echo sorry >&2; exit 3");
     is_int(secrets_fetch_key(account, &log_all, &err), -1, "one that fails");
-    is_str(err.text, "tls_key_password_command failed with status 3; run it by hand (command: sorry)",
+    is_str(err.text,
+           "tls_key_password_command failed with status 3; run it by hand (command: sorry)",
            "is named");
     is_int(err.kind, ERR_LOGIN, "77");
     account_free(account);
@@ -103,9 +104,8 @@ static void test_none(void)
 {
     struct account *account = make();
     struct err err;
-    if (setsid() < 0) {
+    if (setsid() < 0)
         printf("# has a terminal: %s\n", ttyname(0) != NULL ? ttyname(0) : "?");
-    }
     is_int(secrets_find(account, &log_all, &err), 0, "none, and auth = auto: a ticket may do");
     ok(account->password.data == NULL, "none it is");
     free(account->auth[0]);
@@ -121,9 +121,8 @@ static void test_none(void)
 
 static void test_wiped(void)
 {
-    if (!heap_can_tell) {
+    if (!heap_can_tell)
         return;
-    }
     char word[80];
     heap_secret("0981-yreve-nekorb-5-sdeewaes-4-edoc-3-llew-os-tpek", word);
     struct account *account = make();

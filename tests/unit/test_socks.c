@@ -39,7 +39,8 @@ static const struct {
     {"no login", "pop.example.com", 995, NULL, B("\5\0" GRANT_V4), B(HELLO ASK_NAME), ERR_NONE, ""},
     {"IPv4", "192.0.2.7", 110, NULL, B("\5\0" GRANT_V4), B(HELLO ASK_V4), ERR_NONE, ""},
     {"IPv6", "2001:db8::7", 110, NULL, B("\5\0" GRANT_V6), B(HELLO ASK_V6), ERR_NONE, ""},
-    {"bound to a name", "192.0.2.7", 110, NULL, B("\5\0" GRANT_NAME), B(HELLO ASK_V4), ERR_NONE, ""},
+    {"bound to a name", "192.0.2.7", 110, NULL, B("\5\0" GRANT_NAME), B(HELLO ASK_V4), ERR_NONE,
+     ""},
     {"bound to an empty name", "192.0.2.7", 110, NULL, B("\5\0\5\0\0\3\0\0\7"), B(HELLO ASK_V4),
      ERR_NONE, ""},
     {"login", "pop.example.com", 995, "alice", B("\5\2\1\0" GRANT_V4),
@@ -79,8 +80,8 @@ static const struct {
      "kind of address"},
     {"a code of its own", "192.0.2.7", 110, NULL, B("\5\0\5\377\0\1"), B(HELLO ASK_V4), ERR_AGAIN,
      "(255)"},
-    {"granted to an address of no kind", "192.0.2.7", 110, NULL, B("\5\0\5\0\0\2"),
-     B(HELLO ASK_V4), ERR_PROTOCOL, "SOCKS5"},
+    {"granted to an address of no kind", "192.0.2.7", 110, NULL, B("\5\0\5\0\0\2"), B(HELLO ASK_V4),
+     ERR_PROTOCOL, "SOCKS5"},
     {"granted in another version", "192.0.2.7", 110, NULL, B("\5\0\4\0\0\1"), B(HELLO ASK_V4),
      ERR_PROTOCOL, "SOCKS5"},
 };
@@ -112,9 +113,8 @@ static void run(size_t row, size_t first, size_t part, struct talk *talk)
     while (talk->rc == 0) {
         collect(talk, &socks);
         size_t len = socks_wants(&socks);
-        if (len == 0 || talk->used == rows[row].answer_len) {
+        if (len == 0 || talk->used == rows[row].answer_len)
             break;
-        }
         len = len < next ? len : next;
         len = len < rows[row].answer_len - talk->used ? len : rows[row].answer_len - talk->used;
         talk->rc = socks_take(&socks, (const unsigned char *)rows[row].answer + talk->used, len,
@@ -128,10 +128,9 @@ static void run(size_t row, size_t first, size_t part, struct talk *talk)
 
 static bool is_right(size_t row, const struct talk *talk)
 {
-    bool good = rows[row].kind == ERR_NONE
-                    ? talk->rc == 0 && talk->left_wanted == 0
-                    : talk->rc == -1 && talk->err.kind == rows[row].kind &&
-                          strstr(talk->err.text, rows[row].words) != NULL;
+    bool good = rows[row].kind == ERR_NONE ? talk->rc == 0 && talk->left_wanted == 0
+                                           : talk->rc == -1 && talk->err.kind == rows[row].kind &&
+                                                 strstr(talk->err.text, rows[row].words) != NULL;
     return good && talk->used == rows[row].answer_len && talk->sent_len == rows[row].sent_len &&
            memcmp(talk->sent, rows[row].sent, talk->sent_len) == 0;
 }
@@ -200,18 +199,15 @@ static void test_bounds(void)
 static pid_t play(int fd, int other, const char *answer, size_t len)
 {
     pid_t pid = fork();
-    if (pid != 0) {
+    if (pid != 0)
         return pid;
-    }
     close(other);
     for (size_t i = 0; i < len; i++) {
-        if (i == 2) {
+        if (i == 2)
             usleep(50000);
-        }
         size_t part = i + 7 == len ? 7 : 1; /* the server's greeting comes along */
-        if (write(fd, answer + i, part) != (ssize_t)part) {
+        if (write(fd, answer + i, part) != (ssize_t)part)
             _exit(1);
-        }
         i += part - 1;
     }
     char bytes[200];

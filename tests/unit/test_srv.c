@@ -150,9 +150,8 @@ static void test_odd(void)
     is_str(spell(&list, text), "pop.example.net:995/1/1", "do not count");
 
     begin(&m, 40);
-    for (int i = 0; i < 40; i++) {
+    for (int i = 0; i < 40; i++)
         add(&m, 1, 1, (unsigned)(1000 + i), "pop.example.com");
-    }
     is_int(srv_parse(m.bytes, m.len, &list), 0, "forty records");
     is_int((long long)list.count, SRV_MAX, "the first sixteen count");
 
@@ -170,9 +169,8 @@ static void test_short_record(void)
     for (unsigned len = 0; len <= 6; len++) {
         begin(&m, 1);
         size_t from = begin_record(&m, 33, 1);
-        for (unsigned i = 0; i < len; i++) {
+        for (unsigned i = 0; i < len; i++)
             put8(&m, 1);
-        }
         end_record(&m, from);
         ok(srv_parse(m.bytes, m.len, &list) == -1, "a record of %u bytes", len);
     }
@@ -204,9 +202,8 @@ static void test_damage(void)
     begin(&m, 2);
     add(&m, 10, 1, 995, "pop.example.com");
     add(&m, 20, 1, 995, "pop2.example.com");
-    for (size_t len = 0; len < m.len; len++) {
+    for (size_t len = 0; len < m.len; len++)
         good += parse_exactly(m.bytes, len, &list) == 0;
-    }
     is_int((long long)good, 0, "no cut is taken for the whole");
     for (size_t bit = 0; bit < 8 * m.len; bit++) {
         m.bytes[bit / 8] ^= (unsigned char)(1u << bit % 8);
@@ -229,9 +226,8 @@ static const char *stanza(const char *who, const struct srv_list *list, bool sec
     struct err err;
     struct buf out;
     text[0] = '\0';
-    if (discover_read(&address, who, &err) != 0) {
+    if (discover_read(&address, who, &err) < 0)
         return err.text[0] != '\0' ? "refused" : "refused without a word";
-    }
     buf_init(&out, sizeof text - 1);
     discover_spell(&address, list, secure, &out);
     memcpy(text, out.data, out.len);
@@ -243,9 +239,9 @@ static const char *stanza(const char *who, const struct srv_list *list, bool sec
 
 static void test_stanza(void)
 {
-    struct srv_list list = {.count = 2,
-                            .records = {{10, 5, 995, "pop.example.com"},
-                                        {20, 0, 1995, "pop2.example.com"}}};
+    struct srv_list list = {
+        .count = 2,
+        .records = {{10, 5, 995, "pop.example.com"}, {20, 0, 1995, "pop2.example.com"}}};
     is_str(stanza("alice@Example.com", &list, true),
            "# What the DNS of Example.com names for POP3 (RFC 6186).\n"
            "# It also names pop2.example.com, port 1995 (priority 20, weight 0).\n"
@@ -274,7 +270,9 @@ static void test_stanza(void)
     }
     snprintf(list.records[0].target, SRV_TARGET_MAX, "EXAMPLE.com");
     ok(strstr(stanza("alice@example.com", &list, true), "Take care") == NULL, "the domain itself");
-    text = stanza("alice@b\xc3\xbc" "cher.example", &list, true);
+    text = stanza("alice@b\xc3\xbc"
+                  "cher.example",
+                  &list, true);
     ok(strstr(text, "The DNS of xn--bcher-kva.example") != NULL ||
            strstr(text, "the DNS of xn--bcher-kva.example") != NULL,
        "an internationalised domain");
@@ -286,7 +284,8 @@ static void test_command(void)
     static const struct {
         const char *whom, *line;
     } rows[] = {
-        {"a|b&c@example.com", "# password_command = \"secret-tool lookup mail 'a|b&c@example.com'\"\n"},
+        {"a|b&c@example.com",
+         "# password_command = \"secret-tool lookup mail 'a|b&c@example.com'\"\n"},
         {"o'brien;x@example.com", "refused"},
         {"o'brien@example.com", "# password_command = \"secret-tool lookup mail example.com\"\n"},
     };
@@ -304,10 +303,10 @@ static void test_long_address(void)
     struct err err = {ERR_NONE, ""};
     char whom[300];
     memset(whom, 'a', 64);
-    snprintf(whom + 64, sizeof whom - 64, "@%s%s%s%s.example.com", "a.long.domain.", "a.long.domain.",
-             "a.long.domain.", "a.long.domain");
+    snprintf(whom + 64, sizeof whom - 64, "@%s%s%s%s.example.com", "a.long.domain.",
+             "a.long.domain.", "a.long.domain.", "a.long.domain");
     const char *text = stanza(whom, &list, true);
-    if (config_parse(&config, "rc", text, strlen(text), &err) != 0) {
+    if (config_parse(&config, "rc", text, strlen(text), &err) < 0) {
         ok(false, "a long address: %s", err.text);
         return;
     }
@@ -319,8 +318,11 @@ static void test_long_address(void)
 /* What is printed is a run file. */
 static void test_taken(void)
 {
-    static const char *const whom[] = {"alice@example.com", "o'brien+pop{}@b\xc3\xbc" "cher.example",
-                                       "o'brien+a=b%F#x@b\xc3\xbc" "cher.example"};
+    static const char *const whom[] = {"alice@example.com",
+                                       "o'brien+pop{}@b\xc3\xbc"
+                                       "cher.example",
+                                       "o'brien+a=b%F#x@b\xc3\xbc"
+                                       "cher.example"};
     const struct srv_list list = {
         .count = 2, .records = {{1, 1, 1995, "pop.example.net"}, {2, 2, 995, "b.example.com"}}};
     struct config config;
@@ -332,7 +334,7 @@ static void test_taken(void)
             is_str(text, "refused", "braces are refused");
             continue;
         }
-        if (config_parse(&config, "rc", text, strlen(text), &err) != 0) {
+        if (config_parse(&config, "rc", text, strlen(text), &err) < 0) {
             ok(false, "%s: %s", whom[i], err.text);
             continue;
         }
@@ -358,12 +360,10 @@ static void test_addresses(void)
                                       "-a@x.com",     "alice@x\"y.com"};
     static const char *const good[] = {"a@b", "o'brien+pop@example.com", "a@b@example.com"};
     const struct srv_list list = {.count = 1, .records = {{1, 1, 995, "p"}}};
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         ok(strcmp(stanza(bad[i], &list, true), "refused") == 0, "refused: address %zu", i);
-    }
-    for (size_t i = 0; i + 1 < sizeof good / sizeof good[0]; i++) {
+    for (size_t i = 0; i + 1 < sizeof good / sizeof good[0]; i++)
         ok(strncmp(stanza(good[i], &list, true), "# What", 6) == 0, "taken: %s", good[i]);
-    }
     is_str(stanza(good[2], &list, true), "refused", "an @ before the @");
 }
 

@@ -15,8 +15,8 @@ static const char *spell(struct status_facts facts, size_t width)
     return line;
 }
 
-#define FACTS .total = 3, .done = 1, .planned = 40, .fetched = 10, .run_ms = 20000, \
-              .fetch_ms = 10000
+#define FACTS                                                                                      \
+    .total = 3, .done = 1, .planned = 40, .fetched = 10, .run_ms = 20000, .fetch_ms = 10000
 
 static void test_parts(void)
 {
@@ -49,26 +49,47 @@ static void test_left(void)
            "0:30 left", "more came than was announced: messages count");
     is_str(left((struct status_facts){FACTS, .known = 1, .octets = 20000, .octets_planned = 80000}),
            "0:40 left", "an account that has told nothing: like the one that is done");
-    is_str(left((struct status_facts){.total = 3, .known = 1, .planned = 4, .octets = 5,
-                                      .octets_planned = 9, .fetch_ms = 1000}),
+    is_str(left((struct status_facts){.total = 3,
+                                      .known = 1,
+                                      .planned = 4,
+                                      .octets = 5,
+                                      .octets_planned = 9,
+                                      .fetch_ms = 1000}),
            "none", "none is done, and one has told nothing");
     is_str(left((struct status_facts){.total = 1, .known = 1, .planned = 4, .fetch_ms = 1000}),
            "none", "nothing has come yet");
-    is_str(left((struct status_facts){.total = 1, .known = 1, .planned = 4, .fetched = 4,
-                                      .octets = 9, .octets_planned = 9, .fetch_ms = 1000}),
+    is_str(left((struct status_facts){.total = 1,
+                                      .known = 1,
+                                      .planned = 4,
+                                      .fetched = 4,
+                                      .octets = 9,
+                                      .octets_planned = 9,
+                                      .fetch_ms = 1000}),
            "none", "all has come");
-    is_str(left((struct status_facts){.total = 1, .known = 1, .planned = 4, .octets = 1,
-                                      .octets_planned = UINT64_MAX, .fetch_ms = INT64_MAX}),
+    is_str(left((struct status_facts){.total = 1,
+                                      .known = 1,
+                                      .planned = 4,
+                                      .octets = 1,
+                                      .octets_planned = UINT64_MAX,
+                                      .fetch_ms = INT64_MAX}),
            "none", "longer than anybody lives");
-    is_str(left((struct status_facts){.total = 1, .known = 1, .planned = 4, .octets = 100,
-                                      .octets_planned = 736000, .fetch_ms = 1000}),
+    is_str(left((struct status_facts){.total = 1,
+                                      .known = 1,
+                                      .planned = 4,
+                                      .octets = 100,
+                                      .octets_planned = 736000,
+                                      .fetch_ms = 1000}),
            "122:39 left", "hours are minutes");
-    is_str(left((struct status_facts){.total = SIZE_MAX, .done = 1, .planned = 1,
-                                      .run_ms = INT64_MAX}),
+    is_str(left((struct status_facts){
+               .total = SIZE_MAX, .done = 1, .planned = 1, .run_ms = INT64_MAX}),
            "none", "so many accounts");
-    is_str(spell((struct status_facts){.total = 1, .known = 1, .planned = UINT32_MAX,
-                                       .fetched = UINT32_MAX, .octets = UINT64_MAX,
-                                       .octets_planned = UINT64_MAX}, 200),
+    is_str(spell((struct status_facts){.total = 1,
+                                       .known = 1,
+                                       .planned = UINT32_MAX,
+                                       .fetched = UINT32_MAX,
+                                       .octets = UINT64_MAX,
+                                       .octets_planned = UINT64_MAX},
+                 200),
            "0/1 accounts, 4294967295/4294967295 messages, 18446744 TB, 18446744 TB/s",
            "the largest numbers");
 }

@@ -93,8 +93,19 @@ static void test_number(void)
 static void test_take_number(void)
 {
     static const char *const table[] = {
-        "12 rest", " \t7\tx", "12", "12 ", "", "  ", "x", "1x 2", "-1", "18446744073709551615 a",
-        "18446744073709551616 a", "00000000000000000000001 b", "101 c",
+        "12 rest",
+        " \t7\tx",
+        "12",
+        "12 ",
+        "",
+        "  ",
+        "x",
+        "1x 2",
+        "-1",
+        "18446744073709551615 a",
+        "18446744073709551616 a",
+        "00000000000000000000001 b",
+        "101 c",
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         uint64_t max = i == 12 ? 100 : UINT64_MAX, got = 77, want = 77;
@@ -117,21 +128,36 @@ static void test_units(void)
         int64_t seconds; /* -1: no duration */
         int64_t octets;  /* -1: no size */
     } table[] = {
-        {"90", 90, 90},        {"30s", 30, -1},        {"5m", 300, 5 << 20},
-        {"2h", 7200, -1},      {"30d", 2592000, -1},   {"20K", -1, 20480},
-        {"20k", -1, 20480},    {"5M", -1, 5 << 20},    {"2G", -1, INT64_C(2) << 30},
-        {"0", 0, 0},           {"", -1, -1},           {"s", -1, -1},
-        {"K", -1, -1},         {"-5", -1, -1},         {"5 m", -1, -1},
-        {"5mm", -1, -1},       {"1.5h", -1, -1},       {"36525d", STR_DURATION_MAX, -1},
-        {"36526d", -1, -1},    {"99999999999999999999h", -1, -1}, {"5T", -1, -1},
-        {"17179869184G", -1, -1}, {"18446744073709551616", -1, -1},
+        {"90", 90, 90},
+        {"30s", 30, -1},
+        {"5m", 300, 5 << 20},
+        {"2h", 7200, -1},
+        {"30d", 2592000, -1},
+        {"20K", -1, 20480},
+        {"20k", -1, 20480},
+        {"5M", -1, 5 << 20},
+        {"2G", -1, INT64_C(2) << 30},
+        {"0", 0, 0},
+        {"", -1, -1},
+        {"s", -1, -1},
+        {"K", -1, -1},
+        {"-5", -1, -1},
+        {"5 m", -1, -1},
+        {"5mm", -1, -1},
+        {"1.5h", -1, -1},
+        {"36525d", STR_DURATION_MAX, -1},
+        {"36526d", -1, -1},
+        {"99999999999999999999h", -1, -1},
+        {"5T", -1, -1},
+        {"17179869184G", -1, -1},
+        {"18446744073709551616", -1, -1},
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         int64_t seconds = -1;
         uint64_t octets = UINT64_MAX;
         int got = str_duration(str_from(table[i].text), &seconds);
-        ok(seconds == table[i].seconds && got == (table[i].seconds < 0 ? -1 : 0),
-           "duration \"%s\"", table[i].text);
+        ok(seconds == table[i].seconds && got == (table[i].seconds < 0 ? -1 : 0), "duration \"%s\"",
+           table[i].text);
         got = str_size(str_from(table[i].text), &octets);
         ok(octets == (uint64_t)table[i].octets && got == (table[i].octets < 0 ? -1 : 0),
            "size \"%s\"", table[i].text);
@@ -152,8 +178,8 @@ static void is_escaped(struct str in, const char *want)
 
 static void test_escape(void)
 {
-    static const char *const bad[] = {"", "%", "%4", "%zz", "%2f", "%41", "a b", "a\n", "\x80",
-                                      "%-x", "x%-", "%-%-", "%%"};
+    static const char *const bad[] = {"",    "%",    "%4",  "%zz", "%2f",  "%41", "a b",
+                                      "a\n", "\x80", "%-x", "x%-", "%-%-", "%%"};
     is_escaped(str_from(""), "%-");
     is_escaped(str_from("%-"), "%25-");
     is_escaped(str_from("a b~!"), "a%20b~!");
@@ -162,9 +188,8 @@ static void test_escape(void)
     char out[STR_ESCAPED_MAX(256)];
     char back[256];
     size_t len;
-    for (int i = 0; i < 256; i++) {
+    for (int i = 0; i < 256; i++)
         all[i] = (char)i;
-    }
     size_t escaped = str_escape(str_of(all, 256), out, sizeof out);
     ok(memchr(out, ' ', escaped) == NULL && strlen(out) == escaped, "one word, no NUL");
     is_int(str_unescape(str_of(out, escaped), back, 256, &len), 0, "all bytes");
@@ -185,8 +210,9 @@ int main(void)
     test_units();
     test_escape();
     /* The published check values of 64-bit FNV-1a. */
-    ok(str_is_plain(str_from("a~!")) && !str_is_plain(str_from("")) && !str_is_plain(str_from("a%")) &&
-           !str_is_plain(str_from("a b")) && !str_is_plain(str_from("\x7f")),
+    ok(str_is_plain(str_from("a~!")) && !str_is_plain(str_from("")) &&
+           !str_is_plain(str_from("a%")) && !str_is_plain(str_from("a b")) &&
+           !str_is_plain(str_from("\x7f")),
        "what needs no escape");
     ok(str_hash(str_from("")) == UINT64_C(0xcbf29ce484222325), "hash of nothing");
     ok(str_hash(str_from("foobar")) == UINT64_C(0x85944171f73967e8), "hash of foobar");

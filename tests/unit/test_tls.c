@@ -71,7 +71,7 @@ static struct id make(const char *cn, const char *names, const struct id *issuer
                       long from, long until)
 {
     static long serial = 1000;
-    struct id id = { EVP_EC_gen("P-256"), X509_new() };
+    struct id id = {EVP_EC_gen("P-256"), X509_new()};
     X509_NAME *name = X509_get_subject_name(id.cert);
 
     X509_set_version(id.cert, 2);
@@ -153,17 +153,17 @@ static void pin_of(X509 *cert, unsigned char pin[32])
 /* --- the server ------------------------------------------------------------------------------- */
 
 enum scene {
-    HELLO,     /* "+OK hello", then QUIT is read, then close_notify */
-    TRUNCATE,  /* "+OK hel", then the connection is cut */
-    FLOOD,     /* BIG bytes while the client writes as many */
-    BINDINGS,  /* sends what it thinks the three channel bindings are */
-    PLAIN,     /* "+OK hello" in the clear */
-    HANGUP,    /* closes when it has heard something */
-    MUTE,      /* reads and says nothing */
-    SNI,       /* sends the name the client asked for */
-    TOGETHER,  /* its last flight of the handshake and "+OK hello" leave in one packet */
-    BYE,       /* "-ERR bye", close_notify, and the socket is closed */
-    DRIP       /* one byte of a handshake record at a time, without end */
+    HELLO,    /* "+OK hello", then QUIT is read, then close_notify */
+    TRUNCATE, /* "+OK hel", then the connection is cut */
+    FLOOD,    /* BIG bytes while the client writes as many */
+    BINDINGS, /* sends what it thinks the three channel bindings are */
+    PLAIN,    /* "+OK hello" in the clear */
+    HANGUP,   /* closes when it has heard something */
+    MUTE,     /* reads and says nothing */
+    SNI,      /* sends the name the client asked for */
+    TOGETHER, /* its last flight of the handshake and "+OK hello" leave in one packet */
+    BYE,      /* "-ERR bye", close_notify, and the socket is closed */
+    DRIP      /* one byte of a handshake record at a time, without end */
 };
 
 struct server {
@@ -202,7 +202,7 @@ static void flood(SSL *ssl)
 
 static void bindings(SSL *ssl, const struct server *server)
 {
-    unsigned char out[3][64] = { { 0 } };
+    unsigned char out[3][64] = {{0}};
 
     SSL_export_keying_material(ssl, out[0], 32, "EXPORTER-Channel-Binding", 24, NULL, 0, 0);
     SSL_get_peer_finished(ssl, out[1], 64);
@@ -289,10 +289,10 @@ static void together(int fd, SSL *ssl)
 
 static void drip(int fd)
 {
-    static const unsigned char head[] = { 22, 3, 3, 64, 0 };
+    static const unsigned char head[] = {22, 3, 3, 64, 0};
 
     for (size_t i = 0; write(fd, i < sizeof head ? head + i : head + 4, 1) == 1; i++) {
-        struct timespec time = { 0, 20 * 1000000L };
+        struct timespec time = {0, 20 * 1000000L};
 
         nanosleep(&time, NULL);
     }
@@ -364,7 +364,7 @@ static int fill_to(struct conn *conn, size_t len, struct err *err)
 
 static struct tls_options options_for(const char *host)
 {
-    struct tls_options options = { .host = host, .ca_file = path("ca.pem") };
+    struct tls_options options = {.host = host, .ca_file = path("ca.pem")};
 
     return options;
 }
@@ -383,17 +383,16 @@ static int lines_of(const char *text)
 static void test_good(int version, const char *words)
 {
     struct id id = make("x", "DNS:pop.test", &ca, false, -1, 10);
-    struct server server = { .scene = HELLO, .id = id, .max_version = version };
+    struct server server = {.scene = HELLO, .id = id, .max_version = version};
     struct conn *conn = start(&server, 5000);
     struct tls_options options = options_for("pop.test");
-    struct err err = { ERR_NONE, "" };
+    struct err err = {ERR_NONE, ""};
     unsigned char pin[32], got[32];
     char text[TLS_PIN_TEXT];
 
     ok(conn_start_tls(conn, &options, &err) == 0, "handshake: %s", err.text);
     ok(conn_is_secure(conn), "is secure");
-    ok(strncmp(tls_describe(conn_tls(conn)), words, 7) == 0, "%s",
-       tls_describe(conn_tls(conn)));
+    ok(strncmp(tls_describe(conn_tls(conn)), words, 7) == 0, "%s", tls_describe(conn_tls(conn)));
     is_int(fill_to(conn, 11, &err), 1, "bytes come");
     is_mem(conn_view(conn).ptr, conn_view(conn).len, "+OK hello\r\n", 11, "the right ones");
     is_int((tls_peer_days_left(conn_tls(conn)) + 1) / 10, 1, "9 or 10 days left");
@@ -414,10 +413,10 @@ static void test_truncated(void)
     struct id id = make("x", "DNS:pop.test", &ca, false, -1, 10);
 
     for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
-        struct server server = { .scene = TRUNCATE, .id = id, .max_version = version };
+        struct server server = {.scene = TRUNCATE, .id = id, .max_version = version};
         struct conn *conn = start(&server, 5000);
         struct tls_options options = options_for("pop.test");
-        struct err err = { ERR_NONE, "" };
+        struct err err = {ERR_NONE, ""};
 
         is_int(conn_start_tls(conn, &options, &err), 0, "handshake");
         is_int(fill_to(conn, 7, &err), 1, "what came before the cut");
@@ -435,10 +434,10 @@ static void test_truncated(void)
 static void test_together(int version)
 {
     struct id id = make("x", "DNS:pop.test", &ca, false, -1, 10);
-    struct server server = { .scene = TOGETHER, .id = id, .max_version = version };
+    struct server server = {.scene = TOGETHER, .id = id, .max_version = version};
     struct conn *conn = start(&server, 1000);
     struct tls_options options = options_for("pop.test");
-    struct err err = { ERR_NONE, "" };
+    struct err err = {ERR_NONE, ""};
 
     is_int(conn_start_tls(conn, &options, &err), 0, "handshake");
     ok(fill_to(conn, 11, &err) == 1, "greeting in the last packet of the handshake: %s", err.text);
@@ -449,11 +448,11 @@ static void test_together(int version)
 static void test_last_words(int version)
 {
     struct id id = make("x", "DNS:pop.test", &ca, false, -1, 10);
-    struct server server = { .scene = BYE, .id = id, .max_version = version };
+    struct server server = {.scene = BYE, .id = id, .max_version = version};
     struct conn *conn = start(&server, 1000);
     struct tls_options options = options_for("pop.test");
-    struct timespec time = { 0, 100 * 1000000L };
-    struct err err = { ERR_NONE, "" };
+    struct timespec time = {0, 100 * 1000000L};
+    struct err err = {ERR_NONE, ""};
 
     is_int(conn_start_tls(conn, &options, &err), 0, "handshake");
     nanosleep(&time, NULL); /* the server is gone before we write */
@@ -471,10 +470,10 @@ static void test_last_words(int version)
 static void test_flood(void)
 {
     struct id id = make("x", "DNS:pop.test", &ca, false, -1, 10);
-    struct server server = { .scene = FLOOD, .id = id };
+    struct server server = {.scene = FLOOD, .id = id};
     struct conn *conn = start(&server, 5000);
     struct tls_options options = options_for("pop.test");
-    struct err err = { ERR_NONE, "" };
+    struct err err = {ERR_NONE, ""};
     static char bytes[BIG];
     size_t total = 0;
     bool right = true;
@@ -505,59 +504,59 @@ static void test_flood(void)
 
 struct refusal {
     const char *what, *host, *names, *cn;
-    struct id *issuer;  /* NULL: self-signed */
+    struct id *issuer; /* NULL: self-signed */
     long from, until;
     const char *ca, *crl;
-    const char *want;   /* words of the first line; NULL: must be accepted */
+    const char *want; /* words of the first line; NULL: must be accepted */
 };
 
 static const struct refusal refusals[] = {
-    { "good", "pop.test", "DNS:pop.test", "x", &ca, -1, 1, "ca.pem", NULL, NULL },
-    { "dot at the end", "pop.test.", "DNS:pop.test", "x", &ca, -1, 1, "ca.pem", NULL, NULL },
-    { "case", "POP.Test", "DNS:pop.test", "x", &ca, -1, 1, "ca.pem", NULL, NULL },
-    { "expired", "pop.test", "DNS:pop.test", "x", &ca, -3, -1, "ca.pem", NULL,
-      "check of its dates: it has run out" },
-    { "not yet valid", "pop.test", "DNS:pop.test", "x", &ca, 1, 3, "ca.pem", NULL,
-      "check of its dates: it is not valid yet" },
-    { "self-signed", "pop.test", "DNS:pop.test", "x", NULL, -1, 1, "ca.pem", NULL,
-      "check of its issuer: it is signed by itself" },
-    { "self-signed, and so in tls_ca_file", "pop.test", "DNS:pop.test", "x", NULL, -1, 1,
-      "self", NULL, NULL },
-    { "other CA", "pop.test", "DNS:pop.test", "x", &other_ca, -1, 1, "ca.pem", NULL,
-      "check of its issuer: its authority is not known here" },
-    { "system's trust", "pop.test", "DNS:pop.test", "x", &ca, -1, 1, NULL, NULL,
-      "check of its issuer: its authority is not known here" },
-    { "wrong host", "pop.test", "DNS:www.test,DNS:a.pop.test", "x", &ca, -1, 1, "ca.pem", NULL,
-      "check of its name: it is for other names: DNS:www.test, DNS:a.pop.test;" },
-    { "name in CN only", "pop.test", NULL, "pop.test", &ca, -1, 1, "ca.pem", NULL,
-      "check of its name: it is for other names: none (a common name in" },
-    { "wildcard", "pop.a.test", "DNS:*.a.test", "x", &ca, -1, 1, "ca.pem", NULL, NULL },
-    { "wildcard two labels deep", "x.pop.a.test", "DNS:*.a.test", "x", &ca, -1, 1, "ca.pem", NULL,
-      "check of its name" },
-    { "wildcard and no label", "a.test", "DNS:*.a.test", "x", &ca, -1, 1, "ca.pem", NULL,
-      "check of its name" },
-    { "partial wildcard", "pop.a.test", "DNS:p*.a.test", "x", &ca, -1, 1, "ca.pem", NULL,
-      "check of its name" },
-    { "wildcard in the middle", "pop.a.test", "DNS:pop.*.test", "x", &ca, -1, 1, "ca.pem", NULL,
-      "check of its name" },
-    { "bare star", "localhost", "DNS:*", "x", &ca, -1, 1, "ca.pem", NULL, "check of its name" },
-    { "bare star for two labels", "pop.test", "DNS:*", "x", &ca, -1, 1, "ca.pem", NULL,
-      "check of its name" },
-    { "star under a top level", "pop.test", "DNS:*.test", "x", &ca, -1, 1, "ca.pem", NULL,
-      "check of its name" },
-    { "IPv4", "127.0.0.1", "IP:127.0.0.1", "x", &ca, -1, 1, "ca.pem", NULL, NULL },
-    { "IPv6", "::1", "IP:0:0:0:0:0:0:0:1", "x", &ca, -1, 1, "ca.pem", NULL, NULL },
-    { "other IPv4", "127.0.0.1", "IP:127.0.0.2", "x", &ca, -1, 1, "ca.pem", NULL,
-      "check of its name: it is not for this address: IP:127.0.0.2;" },
-    { "IP as a DNS name", "127.0.0.1", "DNS:127.0.0.1", "127.0.0.1", &ca, -1, 1, "ca.pem", NULL,
-      "check of its name" },
-    { "revoked", "pop.test", "DNS:pop.test", "x", &ca, -1, 1, "ca.pem", "gone.crl",
-      "check of its revocation: its authority has revoked it" },
-    { "not in the list", "pop.test", "DNS:pop.test", "x", &ca, -1, 1, "ca.pem", "none.crl", NULL },
-    { "old list", "pop.test", "DNS:pop.test", "x", &ca, -1, 1, "ca.pem", "old.crl",
-      "check of its revocation: the list in tls_crl_file has run out" },
-    { "list of another", "pop.test", "DNS:pop.test", "x", &ca, -1, 1, "ca.pem", "other.crl",
-      "check of its revocation: its authority has no list" },
+    {"good", "pop.test", "DNS:pop.test", "x", &ca, -1, 1, "ca.pem", NULL, NULL},
+    {"dot at the end", "pop.test.", "DNS:pop.test", "x", &ca, -1, 1, "ca.pem", NULL, NULL},
+    {"case", "POP.Test", "DNS:pop.test", "x", &ca, -1, 1, "ca.pem", NULL, NULL},
+    {"expired", "pop.test", "DNS:pop.test", "x", &ca, -3, -1, "ca.pem", NULL,
+     "check of its dates: it has run out"},
+    {"not yet valid", "pop.test", "DNS:pop.test", "x", &ca, 1, 3, "ca.pem", NULL,
+     "check of its dates: it is not valid yet"},
+    {"self-signed", "pop.test", "DNS:pop.test", "x", NULL, -1, 1, "ca.pem", NULL,
+     "check of its issuer: it is signed by itself"},
+    {"self-signed, and so in tls_ca_file", "pop.test", "DNS:pop.test", "x", NULL, -1, 1, "self",
+     NULL, NULL},
+    {"other CA", "pop.test", "DNS:pop.test", "x", &other_ca, -1, 1, "ca.pem", NULL,
+     "check of its issuer: its authority is not known here"},
+    {"system's trust", "pop.test", "DNS:pop.test", "x", &ca, -1, 1, NULL, NULL,
+     "check of its issuer: its authority is not known here"},
+    {"wrong host", "pop.test", "DNS:www.test,DNS:a.pop.test", "x", &ca, -1, 1, "ca.pem", NULL,
+     "check of its name: it is for other names: DNS:www.test, DNS:a.pop.test;"},
+    {"name in CN only", "pop.test", NULL, "pop.test", &ca, -1, 1, "ca.pem", NULL,
+     "check of its name: it is for other names: none (a common name in"},
+    {"wildcard", "pop.a.test", "DNS:*.a.test", "x", &ca, -1, 1, "ca.pem", NULL, NULL},
+    {"wildcard two labels deep", "x.pop.a.test", "DNS:*.a.test", "x", &ca, -1, 1, "ca.pem", NULL,
+     "check of its name"},
+    {"wildcard and no label", "a.test", "DNS:*.a.test", "x", &ca, -1, 1, "ca.pem", NULL,
+     "check of its name"},
+    {"partial wildcard", "pop.a.test", "DNS:p*.a.test", "x", &ca, -1, 1, "ca.pem", NULL,
+     "check of its name"},
+    {"wildcard in the middle", "pop.a.test", "DNS:pop.*.test", "x", &ca, -1, 1, "ca.pem", NULL,
+     "check of its name"},
+    {"bare star", "localhost", "DNS:*", "x", &ca, -1, 1, "ca.pem", NULL, "check of its name"},
+    {"bare star for two labels", "pop.test", "DNS:*", "x", &ca, -1, 1, "ca.pem", NULL,
+     "check of its name"},
+    {"star under a top level", "pop.test", "DNS:*.test", "x", &ca, -1, 1, "ca.pem", NULL,
+     "check of its name"},
+    {"IPv4", "127.0.0.1", "IP:127.0.0.1", "x", &ca, -1, 1, "ca.pem", NULL, NULL},
+    {"IPv6", "::1", "IP:0:0:0:0:0:0:0:1", "x", &ca, -1, 1, "ca.pem", NULL, NULL},
+    {"other IPv4", "127.0.0.1", "IP:127.0.0.2", "x", &ca, -1, 1, "ca.pem", NULL,
+     "check of its name: it is not for this address: IP:127.0.0.2;"},
+    {"IP as a DNS name", "127.0.0.1", "DNS:127.0.0.1", "127.0.0.1", &ca, -1, 1, "ca.pem", NULL,
+     "check of its name"},
+    {"revoked", "pop.test", "DNS:pop.test", "x", &ca, -1, 1, "ca.pem", "gone.crl",
+     "check of its revocation: its authority has revoked it"},
+    {"not in the list", "pop.test", "DNS:pop.test", "x", &ca, -1, 1, "ca.pem", "none.crl", NULL},
+    {"old list", "pop.test", "DNS:pop.test", "x", &ca, -1, 1, "ca.pem", "old.crl",
+     "check of its revocation: the list in tls_crl_file has run out"},
+    {"list of another", "pop.test", "DNS:pop.test", "x", &ca, -1, 1, "ca.pem", "other.crl",
+     "check of its revocation: its authority has no list"},
 };
 
 static void make_lists(const struct id *id)
@@ -583,9 +582,9 @@ static void check_words(const struct refusal *row, const struct err *err)
 static void test_refusal(const struct refusal *row)
 {
     struct id id = make(row->cn, row->names, row->issuer, false, row->from, row->until);
-    struct server server = { .scene = HELLO, .id = id };
+    struct server server = {.scene = HELLO, .id = id};
     struct tls_options options = options_for(row->host);
-    struct err err = { ERR_NONE, "" };
+    struct err err = {ERR_NONE, ""};
     struct conn *conn = start(&server, 5000);
     char pin[TLS_PIN_TEXT];
     int rc;
@@ -628,9 +627,9 @@ static void save_two_lists(const char *name)
 static void test_chain(const char *what, const char *ca_file, const char *crl, const char *want)
 {
     struct id id = make("x", "DNS:pop.test", &middle, false, -1, 1);
-    struct server server = { .scene = HELLO, .id = id, .with_middle = true };
+    struct server server = {.scene = HELLO, .id = id, .with_middle = true};
     struct tls_options options = options_for("pop.test");
-    struct err err = { ERR_NONE, "" };
+    struct err err = {ERR_NONE, ""};
     struct conn *conn = start(&server, 5000);
 
     options.ca_file = path(ca_file);
@@ -657,10 +656,10 @@ static void test_chains(void)
 static void test_pin(const char *what, const struct id *id, const char *host, enum tls_trust trust,
                      const char *pin, enum err_kind want, const char *words)
 {
-    const char *pins[] = { "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", pin, NULL };
-    struct server server = { .scene = HELLO, .id = *id };
+    const char *pins[] = {"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", pin, NULL};
+    struct server server = {.scene = HELLO, .id = *id};
     struct tls_options options = options_for(host);
-    struct err err = { ERR_NONE, "" };
+    struct err err = {ERR_NONE, ""};
     struct conn *conn = start(&server, 5000);
 
     options.trust = trust;
@@ -711,7 +710,7 @@ static void test_failure(const char *what, struct server server, const char *min
 {
     struct id id = make("x", "DNS:pop.test", &ca, false, -1, 1);
     struct tls_options options = options_for("pop.test");
-    struct err err = { ERR_NONE, "" };
+    struct err err = {ERR_NONE, ""};
     struct conn *conn;
     int64_t begun = clock_ms();
 
@@ -728,35 +727,34 @@ static void test_failure(const char *what, struct server server, const char *min
 
 static void test_failures(void)
 {
-    struct server old = { .scene = HELLO, .max_version = TLS1_1_VERSION };
-    struct server oldest = { .scene = HELLO, .max_version = TLS1_VERSION };
-    struct server middling = { .scene = HELLO, .max_version = TLS1_2_VERSION };
+    struct server old = {.scene = HELLO, .max_version = TLS1_1_VERSION};
+    struct server oldest = {.scene = HELLO, .max_version = TLS1_VERSION};
+    struct server middling = {.scene = HELLO, .max_version = TLS1_2_VERSION};
     struct server nameless = {
-        .scene = HELLO, .max_version = TLS1_2_VERSION, .ciphers = "aNULL:@SECLEVEL=0"
-    };
+        .scene = HELLO, .max_version = TLS1_2_VERSION, .ciphers = "aNULL:@SECLEVEL=0"};
 
     test_failure("TLS 1.1", old, NULL, 5000, ERR_TRUST, "too old (it has no version 1.2");
     test_failure("TLS 1.0", oldest, "1.2", 5000, ERR_TRUST, "too old (it has no version 1.2");
     test_failure("TLS 1.2 where 1.3 is asked for", middling, "1.3", 5000, ERR_TRUST,
                  "too old (it has no version 1.3");
     test_failure("no certificate", nameless, NULL, 5000, ERR_TRUST, "no TLS with this server");
-    test_failure("plain text", (struct server){ .scene = PLAIN }, NULL, 5000, ERR_PROTOCOL,
+    test_failure("plain text", (struct server){.scene = PLAIN}, NULL, 5000, ERR_PROTOCOL,
                  "pop.test: no TLS on this port; for STLS write tls = \"stls\"");
-    test_failure("hang up", (struct server){ .scene = HANGUP }, NULL, 5000, ERR_CLOSED,
+    test_failure("hang up", (struct server){.scene = HANGUP}, NULL, 5000, ERR_CLOSED,
                  "hung up in the TLS handshake");
-    test_failure("no answer", (struct server){ .scene = MUTE }, NULL, 200, ERR_TIMEOUT,
+    test_failure("no answer", (struct server){.scene = MUTE}, NULL, 200, ERR_TIMEOUT,
                  "the TLS handshake took longer than 0.2 seconds");
-    test_failure("drip", (struct server){ .scene = DRIP }, NULL, 200, ERR_TIMEOUT,
+    test_failure("drip", (struct server){.scene = DRIP}, NULL, 200, ERR_TIMEOUT,
                  "the TLS handshake took longer than 0.2 seconds");
 }
 
 /* Bytes in the clear before the handshake, in one packet with the answer to STLS. */
 static void test_injection(void)
 {
-    struct server server = { .scene = PLAIN };
+    struct server server = {.scene = PLAIN};
     struct tls_options options = options_for("pop.test");
     struct conn *conn = start(&server, 5000);
-    struct err err = { ERR_NONE, "" };
+    struct err err = {ERR_NONE, ""};
 
     is_int(fill_to(conn, 11, &err), 1, "an answer in the clear");
     conn_consume(conn, 4);
@@ -768,7 +766,7 @@ static void test_injection(void)
 
 static void plain_then(int fd, const char *more, int after_ms)
 {
-    struct timespec time = { 0, after_ms * 1000000L };
+    struct timespec time = {0, after_ms * 1000000L};
     char bytes[4096];
 
     if (write(fd, "+OK begin\r\n", 11) != 11)
@@ -784,9 +782,9 @@ static void plain_then(int fd, const char *more, int after_ms)
 /* The injected bytes come in a packet of their own, just before or long after we go on. */
 static void test_late_injection(int after_ms, int wait_ms, const char *words)
 {
-    struct timespec time = { 0, wait_ms * 1000000L };
+    struct timespec time = {0, wait_ms * 1000000L};
     struct tls_options options = options_for("pop.test");
-    struct err err = { ERR_NONE, "" };
+    struct err err = {ERR_NONE, ""};
     struct conn *conn;
     int pair[2];
 
@@ -814,11 +812,10 @@ static void test_identity(const char *what, int version, const char *cert, const
 {
     struct id id = make("x", "DNS:pop.test", &ca, false, -1, 1);
     struct server server = {
-        .scene = HELLO, .id = id, .max_version = version, .wants_certificate = true
-    };
+        .scene = HELLO, .id = id, .max_version = version, .wants_certificate = true};
     struct tls_options options = options_for("pop.test");
-    struct err err = { ERR_NONE, "" };
-    struct secret secret = { NULL, 0 };
+    struct err err = {ERR_NONE, ""};
+    struct secret secret = {NULL, 0};
     struct conn *conn = start(&server, 5000);
     int rc;
 
@@ -849,8 +846,7 @@ static void test_identities(void)
         test_identity("passphrase", v, "me.pem", "me-locked.key", "open sesame", ERR_NONE, "");
         test_identity("foreign certificate", v, "foreign.pem", "foreign.key", NULL, ERR_TRUST,
                       "refuses our certificate");
-        test_identity("none", v, NULL, NULL, NULL, ERR_TRUST,
-                      "wants a certificate of ours");
+        test_identity("none", v, NULL, NULL, NULL, ERR_TRUST, "wants a certificate of ours");
     }
     test_identity("wrong passphrase", 0, "me.pem", "me-locked.key", "x", ERR_CONFIG,
                   "tls_key_file");
@@ -869,12 +865,10 @@ static void test_identities(void)
 static void test_binding(int version, bool no_ems, const char *want, int row, size_t want_len)
 {
     struct id id = make("x", "DNS:pop.test", &ca, false, -1, 1);
-    struct server server = {
-        .scene = BINDINGS, .id = id, .max_version = version, .no_ems = no_ems
-    };
+    struct server server = {.scene = BINDINGS, .id = id, .max_version = version, .no_ems = no_ems};
     struct tls_options options = options_for("pop.test");
     struct conn *conn = start(&server, 5000);
-    struct err err = { ERR_NONE, "" };
+    struct err err = {ERR_NONE, ""};
     unsigned char out[64];
     const char *type = NULL;
     size_t len = 0;
@@ -892,21 +886,22 @@ static void test_binding(int version, bool no_ems, const char *want, int row, si
 static void test_sni(const char *host, const char *names, const char *want)
 {
     struct id id = make("x", names, &ca, false, -1, 1);
-    struct server server = { .scene = SNI, .id = id };
+    struct server server = {.scene = SNI, .id = id};
     struct tls_options options = options_for(host);
     struct conn *conn = start(&server, 5000);
-    struct err err = { ERR_NONE, "" };
+    struct err err = {ERR_NONE, ""};
 
     is_int(conn_start_tls(conn, &options, &err), 0, host);
     is_int(fill_to(conn, strlen(want), &err), 1, "SNI");
-    is_mem(conn_view(conn).ptr, conn_view(conn).len, want, strlen(want), "the server was asked for");
+    is_mem(conn_view(conn).ptr, conn_view(conn).len, want, strlen(want),
+           "the server was asked for");
     finish(conn);
     drop(id);
 }
 
 static void test_option(const char *what, struct tls_options options, const char *words)
 {
-    struct err err = { ERR_NONE, "" };
+    struct err err = {ERR_NONE, ""};
     struct tls *tls = NULL;
 
     is_int(tls_new(&tls, -1, &options, &err), -1, what);
@@ -916,39 +911,37 @@ static void test_option(const char *what, struct tls_options options, const char
 
 static void test_options(void)
 {
-    const char *none[] = { NULL };
+    const char *none[] = {NULL};
 
-    test_option("empty host", (struct tls_options){ .host = "" }, "no name of a server");
-    test_option("only a dot", (struct tls_options){ .host = "." }, "no name of a server");
-    test_option("dot in front", (struct tls_options){ .host = ".test" }, "no name of a server");
+    test_option("empty host", (struct tls_options){.host = ""}, "no name of a server");
+    test_option("only a dot", (struct tls_options){.host = "."}, "no name of a server");
+    test_option("dot in front", (struct tls_options){.host = ".test"}, "no name of a server");
     test_option("no such CA file",
-                (struct tls_options){ .host = "a.test", .ca_file = path("nothing") },
-                "tls_ca_file");
+                (struct tls_options){.host = "a.test", .ca_file = path("nothing")}, "tls_ca_file");
     test_option("CA file without certificate",
-                (struct tls_options){ .host = "a.test", .ca_file = "/dev/null" }, "tls_ca_file");
+                (struct tls_options){.host = "a.test", .ca_file = "/dev/null"}, "tls_ca_file");
     test_option("CA folder that is a file",
-                (struct tls_options){ .host = "a.test", .ca_dir = path("ca.pem") }, "tls_ca_dir");
+                (struct tls_options){.host = "a.test", .ca_dir = path("ca.pem")}, "tls_ca_dir");
     test_option("no list in the CRL file",
-                (struct tls_options){ .host = "a.test", .crl_file = path("ca.pem") },
-                "tls_crl_file");
-    test_option("TLS 1.1", (struct tls_options){ .host = "a.test", .min_version = "1.1" },
+                (struct tls_options){.host = "a.test", .crl_file = path("ca.pem")}, "tls_crl_file");
+    test_option("TLS 1.1", (struct tls_options){.host = "a.test", .min_version = "1.1"},
                 "tls_min_version");
     test_option("trust in pins, and none",
-                (struct tls_options){ .host = "a.test", .trust = TLS_TRUST_PIN, .pins = none },
+                (struct tls_options){.host = "a.test", .trust = TLS_TRUST_PIN, .pins = none},
                 "tls_pin");
 }
 
 static void test_ca_dir(void)
 {
     struct id id = make("x", "DNS:pop.test", &ca, false, -1, 1);
-    struct server server = { .scene = HELLO, .id = id };
-    struct tls_options options = { .host = "pop.test" };
+    struct server server = {.scene = HELLO, .id = id};
+    struct tls_options options = {.host = "pop.test"};
     struct conn *conn = start(&server, 5000);
-    struct err err = { ERR_NONE, "" };
+    struct err err = {ERR_NONE, ""};
     char name[64];
 
-    snprintf(name, sizeof name, "certs/%08lx.0", X509_NAME_hash_ex(X509_get_subject_name(ca.cert),
-                                                                    NULL, NULL, NULL));
+    snprintf(name, sizeof name, "certs/%08lx.0",
+             X509_NAME_hash_ex(X509_get_subject_name(ca.cert), NULL, NULL, NULL));
     mkdir(path("certs"), 0700);
     save(&ca, name, NULL, NULL);
     options.ca_dir = path("certs");
@@ -966,17 +959,18 @@ static void test_weak_config(void)
 
     fputs("openssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n[c]\n"
           "MinProtocol = TLSv1\nCipherString = ALL:aNULL:eNULL@SECLEVEL=0\n"
-          "Options = UnsafeLegacyRenegotiation\nVerifyMode = Request\n", file);
+          "Options = UnsafeLegacyRenegotiation\nVerifyMode = Request\n",
+          file);
     fclose(file);
     setenv("OPENSSL_CONF", path("weak.cnf"), 1);
 }
 
 static void clean_up(void)
 {
-    static const char *const names[] = {
-        "ca.pem", "middle.pem", "self", "gone.crl", "none.crl", "old.crl", "other.crl", "more.crl",
-        "me.pem", "me.key", "me-locked.key", "foreign.pem", "foreign.key", "weak.cnf"
-    };
+    static const char *const names[] = {"ca.pem",      "middle.pem", "self",          "gone.crl",
+                                        "none.crl",    "old.crl",    "other.crl",     "more.crl",
+                                        "me.pem",      "me.key",     "me-locked.key", "foreign.pem",
+                                        "foreign.key", "weak.cnf"};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         unlink(path(names[i]));
