@@ -16,6 +16,7 @@
 #include "app/roster.h"
 #include "app/secrets.h"
 #include "base/stop.h"
+#include "session/held.h"
 
 struct app {
     struct options options;
@@ -53,6 +54,7 @@ static void run_pool(struct app *app, enum worker_task task)
         .task = task,
         .state_dir = roster->state_dir,
         .mode = session_mode(app->options.mode),
+        .switches = options_switches(&app->options),
         .jobs = roster->jobs,
         .max_per_server = roster->max_per_server,
         .no_fork = app->options.no_fork,
@@ -90,7 +92,7 @@ static void show_status(struct app *app)
     for (size_t i = 0; i < roster->count; i++) {
         struct listing listing = {&app->report, roster->accounts[i]->title, 0};
         struct err err = {0};
-        if (session_status(roster->accounts[i], roster->state_dir, answer, &listing, &err) < 0)
+        if (held_list(roster->accounts[i], roster->state_dir, answer, &listing, &err) < 0)
             report_error(&app->report, listing.title, &err);
         else if (listing.lines == 0 && !app->options.silent)
             report_answer(&app->report, listing.title, "nothing failed, nothing held");
@@ -106,7 +108,7 @@ static void retry(struct app *app)
     for (size_t i = 0; i < roster->count; i++) {
         const char *title = roster->accounts[i]->title;
         unsigned released = 0;
-        if (session_retry(roster->accounts[i], roster->state_dir, uidl, &released, &err) < 0) {
+        if (held_release(roster->accounts[i], roster->state_dir, uidl, &released, &err) < 0) {
             report_error(&app->report, title, &err);
         } else if (released > 0 && !app->options.silent) {
             char text[80];

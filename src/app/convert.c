@@ -243,13 +243,13 @@ static int take_target(const struct take *take, const char *text)
         struct err why;
         if (settings_check_mda(text, &why) < 0)
             return refuse(take, ": %s", why.text);
-        account->target = ACCOUNT_MDA;
+        account->target = DELIVER_MDA;
         return take_command(take, text);
     }
     if (take_path(take, text) < 0)
         return -1;
     bool mbox = strcmp(take->key->name, "mbox") == 0;
-    account->target = mbox ? ACCOUNT_MBOX : ACCOUNT_MAILDIR;
+    account->target = mbox ? DELIVER_MBOX : DELIVER_MAILDIR;
     size_t len = strlen(account->where);
     if (mbox && account->where[len - 1] == '/')
         return refuse(take, "is a file; a folder is maildir = \"%.60s\"", text);

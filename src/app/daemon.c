@@ -129,7 +129,8 @@ static void loop(struct daemon *daemon, struct pool *pool)
 void daemon_run(const struct daemon_job *job)
 {
     struct daemon daemon = {.job = job};
-    daemon.pool_job = (struct pool_job){.task = WORKER_POLL, .mode = SESSION_POLL};
+    daemon.pool_job = (struct pool_job){
+        .task = WORKER_POLL, .mode = SESSION_POLL, .switches = options_switches(job->options)};
     notify_open(&daemon.notify);
     turns_init(&daemon.turns, job->options->daemon);
     take_roster(&daemon, job->roster);

@@ -374,13 +374,8 @@ int options_parse(struct options *options, int argc, char **argv, struct err *er
 
 void options_apply(const struct options *options, struct account *account)
 {
-    account->fetch_seen = options->all;
-    account->flush = options->flush;
-    account->force = options->force;
-    if (options->keep || options->no_keep) {
+    if (options->keep || options->no_keep)
         account->keep = options->keep ? ACCOUNT_KEEP : ACCOUNT_NOKEEP;
-        account->never_delete = options->keep;
-    }
     if (options->has_max_size)
         account->max_size = options->max_size;
     if (options->max_messages > 0)
@@ -390,8 +385,16 @@ void options_apply(const struct options *options, struct account *account)
     if (options->mda != NULL) {
         free(account->where);
         account->where = xstrdup(options->mda);
-        account->target = ACCOUNT_MDA;
+        account->target = DELIVER_MDA;
     }
+}
+
+struct session_switches options_switches(const struct options *options)
+{
+    return (struct session_switches){.fetch_seen = options->all,
+                                     .never_delete = options->keep,
+                                     .flush = options->flush,
+                                     .force = options->force};
 }
 
 void options_print_help(FILE *to)

@@ -13,7 +13,7 @@
 #include <stdio.h>
 
 #include "base/err.h"
-#include "session/account.h"
+#include "session/run.h"
 
 enum options_mode {
     OPTIONS_POLL,
@@ -47,6 +47,9 @@ int options_parse(struct options *options, int argc, char **argv, struct err *er
 
 /* What the command line says about every account, over the run file. */
 void options_apply(const struct options *options, struct account *account);
+
+/* What of it is not the account's, but this run's. */
+struct session_switches options_switches(const struct options *options);
 
 /* Prints for --help and --version. */
 void options_print_help(FILE *to);

@@ -59,7 +59,7 @@ int64_t pool_limit_ms(const struct account *account)
 {
     /* Twice the session's time, a batch of deliveries that began at its end, and what may come
      * before the session: the way there and three commands that print secrets. */
-    bool by_command = account->target == ACCOUNT_MDA;
+    bool by_command = account->target == DELIVER_MDA;
     int64_t deliveries = by_command ? BATCH_COMMANDS * (account->mda_timeout + LIMIT_KILL_S) : 0;
     int64_t seconds = account->session_timeout * 2 + deliveries + account->timeout * 4;
     return (seconds + LIMIT_EXTRA_S) * 1000;
@@ -125,6 +125,7 @@ static struct worker_job worker_job(const struct pool *pool, struct turn *turn)
         .account = turn->account,
         .state_dir = pool->job->state_dir,
         .mode = pool->job->mode,
+        .switches = pool->job->switches,
         .attended = pool->report->attended,
         .paced = pool->turns->every > 0,
         .hurried = turn->hurried,

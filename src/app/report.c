@@ -307,8 +307,7 @@ void report_result(struct report *report, const char *title, const struct sessio
     report->ended.octets_coming = 0;
     report->status = err_worst(report->status, err_status(kind));
     report->any_fresh = report->any_fresh || figures->fresh > 0;
-    /* Without words: they were said where it happened. */
-    if (kind != ERR_NONE && text[0] != '\0' && !figures->quiet)
+    if (kind != ERR_NONE && !figures->told && !figures->quiet)
         report_line(report, title, FP_LOG_ERROR, text);
     if (report->json)
         tell_programs(report, title, figures, kind, text);

@@ -70,7 +70,7 @@ void report_progress(struct report *report, const struct session_figures *runnin
  * happened; CLOCK_NEVER if there is no status line. */
 int64_t report_next(const struct report *report);
 
-/* An account is done: its summary or its error (unless figures->quiet). */
+/* An account is done: its summary or its error (unless figures say told or quiet). */
 void report_result(struct report *report, const char *title, const struct session_figures *figures,
                    enum err_kind kind, const char *text);
 

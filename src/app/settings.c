@@ -237,7 +237,7 @@ static int check_revocation(const struct section *own, const struct section *def
 {
     const struct section *from = section_of(own, defaults, "tls_crl_file");
     const struct setting *crl = setting_of(from, "tls_crl_file");
-    if (account->trust != ACCOUNT_TRUST_PIN || crl->count == 0 ||
+    if (account->trust != TLS_TRUST_PIN || crl->count == 0 ||
         from != section_of(own, defaults, "tls_trust"))
         return 0;
     return err_set(err, ERR_CONFIG,
@@ -254,12 +254,12 @@ static int check_tls(const struct section *own, const struct section *defaults,
     const struct section *from = setting_of(own, "tls_pin")->count > 0 ? own : defaults;
     const struct setting *pin = from != NULL ? setting_of(from, "tls_pin") : NULL;
     bool differs = from == defaults && setting_of(own, "tls_trust")->count > 0;
-    if (pinned && pin != NULL && account->trust == ACCOUNT_TRUST_CA && !differs) {
+    if (pinned && pin != NULL && account->trust == TLS_TRUST_CA && !differs) {
         return err_set(err, ERR_CONFIG,
                        "%s:%u: tls_pin counts only with tls_trust = pin or both; add one of them",
                        pin->file, pin->line);
     }
-    if (!pinned && account->trust != ACCOUNT_TRUST_CA) {
+    if (!pinned && account->trust != TLS_TRUST_CA) {
         return err_set(err, ERR_CONFIG,
                        "%s:%u: account \"%s\" trusts a pin and has none; add tls_pin (without "
                        "tls_trust, fetchpop --print-pin shows it)",

@@ -9,105 +9,93 @@
 #include "session/connect.h"
 #include "session/manners.h"
 
+struct work {
+    const struct worker_job *job;
+    struct log log;
+    bool renewed; /* the token, once in a poll */
+};
+
+static void emit(const struct work *work, const struct event *event)
+{
+    work->job->emit(work->job->ctx, event);
+}
+
 static void on_line(void *ctx, enum log_level level, const char *line)
 {
-    const struct worker_job *job = ctx;
     struct event event = {.kind = EVENT_LINE, .number = (uint32_t)level};
     snprintf(event.text, sizeof event.text, "%s", line);
-    job->emit(job->ctx, &event);
+    emit(ctx, &event);
 }
 
 static void on_answer(void *ctx, const char *line)
 {
-    const struct worker_job *job = ctx;
     struct event event = {.kind = EVENT_ANSWER};
     snprintf(event.text, sizeof event.text, "%s", line);
-    job->emit(job->ctx, &event);
+    emit(ctx, &event);
 }
 
 static void on_progress(void *ctx, const struct session_figures *figures)
 {
-    const struct worker_job *job = ctx;
     struct event event = {.kind = EVENT_PROGRESS, .figures = *figures};
-    job->emit(job->ctx, &event);
+    emit(ctx, &event);
 }
-
-/* --- another token ---------------------------------------------------------------------------- */
-
-struct renewal {
-    struct account *account;
-    struct log *log;
-    bool done; /* once in a poll */
-};
 
 static int renew(void *ctx, struct err *err)
 {
-    struct renewal *renewal = ctx;
-    if (renewal->done)
+    struct work *work = ctx;
+    if (work->renewed)
         return 1;
-    renewal->done = true;
-    return secrets_renew(renewal->account, renewal->log, err);
+    work->renewed = true;
+    return secrets_renew(work->job->account, &work->log, err);
 }
 
 /* --- tasks ------------------------------------------------------------------------------------ */
 
-static int fetch_secrets(const struct worker_job *job, struct log *log, struct err *err)
+static int show_pin(struct work *work, struct err *err)
 {
-    int result = secrets_fetch_key(job->account, log, err);
-    return result == 0 && job->task == WORKER_POLL ? secrets_fetch(job->account, log, err) : result;
-}
-
-static int show_pin(const struct worker_job *job, struct log *log, struct err *err)
-{
+    struct account *account = work->job->account;
     struct event event = {.kind = EVENT_ANSWER};
-    if (connect_show_pin(job->account, log, event.text, sizeof event.text, err) < 0)
+    if (secrets_fetch_key(account, &work->log, err) < 0 ||
+        connect_show_pin(account, &work->log, event.text, sizeof event.text, err) < 0)
         return -1;
-    job->emit(job->ctx, &event);
+    emit(work, &event);
     return 0;
 }
 
-static int work(const struct worker_job *job, struct session_run *run, struct err *err)
+static int poll_account(struct work *work, struct session_run *run, struct err *err)
 {
-    struct account *account = job->account;
-    struct log *log = run->log;
-    struct renewal renewal = {.account = account, .log = log};
-    if (job->task == WORKER_POLL && manners_allow(run, clock_wall(), err) < 0)
-        return err->kind == ERR_NONE ? 0 : -1;
-    if (fetch_secrets(job, log, err) < 0)
+    struct account *account = work->job->account;
+    enum manners_leave leave = manners_allow(run, clock_wall(), err);
+    if (leave != MANNERS_POLL)
+        return leave == MANNERS_SKIP ? 0 : -1;
+    if (secrets_fetch_key(account, &work->log, err) < 0 ||
+        secrets_fetch(account, &work->log, err) < 0)
         return -1;
-    const struct secret *const secrets[] = {&account->password, &account->proxy_password,
-                                            &account->tls_key_password};
-    for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++)
-        log_hide(log, secrets[i]);
-    account->renew = account->token_command != NULL ? renew : NULL;
-    account->renew_ctx = &renewal;
-    int result = job->task == WORKER_PIN ? show_pin(job, log, err) : session_poll(run, err);
-    account->renew = NULL;
-    for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++)
-        log_unhide(log, secrets[i]);
-    return result;
+    return session_poll(run, err);
 }
 
 void worker_run(const struct worker_job *job)
 {
-    /* The log's functions take a plain pointer; they only read the job. */
-    struct worker_job copy = *job;
-    struct log log = {.level = job->level, .write = on_line, .ctx = &copy};
+    struct work work = {.job = job};
+    work.log = (struct log){.level = job->level, .write = on_line, .ctx = &work};
+    account_hide(job->account, &work.log);
     struct session_run run = {
         .account = job->account,
         .state_dir = job->state_dir,
         .mode = job->mode,
+        .switches = job->switches,
         .attended = job->attended,
         .paced = job->paced,
         .hurried = job->hurried,
-        .log = &log,
+        .log = &work.log,
         .progress = on_progress,
         .answer = job->level > FP_LOG_ERROR ? on_answer : NULL,
-        .ctx = &copy,
+        .renew = job->account->token_command != NULL ? renew : NULL,
+        .ctx = &work,
     };
     struct err err = {0};
     signal(SIGXFSZ, SIG_IGN);
-    int result = work(job, &run, &err);
+    int result = job->task == WORKER_PIN ? show_pin(&work, &err) : poll_account(&work, &run, &err);
     account_wipe(job->account);
     struct event event = {.kind = EVENT_RESULT, .figures = run.figures};
     if (result != 0) {

@@ -33,6 +33,7 @@ struct worker_job {
     struct account *account; /* gets its password here */
     const char *state_dir;
     enum session_mode mode;
+    struct session_switches switches;
     bool attended; /* somebody looks on */
     bool paced;    /* who starts us keeps the intervals */
     bool hurried;  /* pauses after failures do not count in this poll */

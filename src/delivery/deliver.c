@@ -62,6 +62,11 @@ size_t deliver_unit(const struct deliver *deliver)
     return deliver->kind->unit;
 }
 
+bool deliver_is_command(const struct deliver *deliver)
+{
+    return deliver->settings->kind == DELIVER_MDA;
+}
+
 uint64_t deliver_room(const struct deliver *deliver)
 {
     return file_room(deliver->kind->folder(deliver));

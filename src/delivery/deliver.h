@@ -64,6 +64,9 @@ int deliver_settle(const struct deliver *deliver, struct err *err);
 /* How many messages one publish may take: SIZE_MAX, or 1 for a command. */
 size_t deliver_unit(const struct deliver *deliver);
 
+/* True if each message is handed to a command, which reads it and may take its time. */
+bool deliver_is_command(const struct deliver *deliver);
+
 /* Free room for new messages, in octets. */
 uint64_t deliver_room(const struct deliver *deliver);
 

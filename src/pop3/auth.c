@@ -442,14 +442,6 @@ static int nothing_in_common(struct pop3 *pop3, const struct method_question *qu
                    options->server, offer, wish, why);
 }
 
-static bool is_hidden(const struct log *log, const struct secret *secret)
-{
-    for (size_t i = 0; i < LOG_SECRETS; i++)
-        if (log->hidden[i] == secret)
-            return true;
-    return false;
-}
-
 static int try_one(struct dance *dance, struct err *err)
 {
     struct log *log = pop3_log(dance->pop3);
@@ -533,12 +525,5 @@ int auth_login(struct pop3 *pop3, const struct auth_options *options, struct err
         *options->used = (struct auth_used){.refused = false};
     if (count == 0)
         return nothing_in_common(pop3, &question, options, err);
-    struct log *log = pop3_log(pop3);
-    bool hide = log != NULL && question.secret && !is_hidden(log, options->secret);
-    if (hide)
-        log_hide(log, options->secret);
-    int rc = try_all(pop3, options, list, count, err);
-    if (hide)
-        log_unhide(log, options->secret);
-    return rc;
+    return try_all(pop3, options, list, count, err);
 }

@@ -24,6 +24,13 @@ int account_compare_servers(const struct account *a, const struct account *b)
     return order != 0 ? order : (a_len > b_len) - (a_len < b_len);
 }
 
+void account_hide(const struct account *account, struct log *log)
+{
+    log_hide(log, &account->password);
+    log_hide(log, &account->proxy_password);
+    log_hide(log, &account->tls_key_password);
+}
+
 void account_wipe(struct account *account)
 {
     struct secret *secrets[] = {&account->password, &account->proxy_password,

@@ -10,15 +10,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/err.h"
+#include "base/log.h"
 #include "base/secret.h"
+#include "delivery/deliver.h"
+#include "net/tls.h"
 
 enum account_tls { ACCOUNT_TLS_IMPLICIT, ACCOUNT_TLS_STLS, ACCOUNT_TLS_NONE };
-enum account_trust { ACCOUNT_TRUST_CA, ACCOUNT_TRUST_PIN, ACCOUNT_TRUST_BOTH };
 enum account_pipelining { ACCOUNT_PIPELINING_AUTO, ACCOUNT_PIPELINING_ON, ACCOUNT_PIPELINING_OFF };
 enum account_keep { ACCOUNT_KEEP, ACCOUNT_NOKEEP, ACCOUNT_KEEP_FOR };
 enum account_ip { ACCOUNT_IP_ANY, ACCOUNT_IP_4, ACCOUNT_IP_6 };
-enum account_target { ACCOUNT_MAILDIR, ACCOUNT_MBOX, ACCOUNT_MDA };
 
 struct account {
     char *title;
@@ -34,7 +34,7 @@ struct account {
     struct secret proxy_password;
     char *connect_command;
     enum account_tls tls;
-    enum account_trust trust;
+    enum tls_trust trust;
     char *tls_ca_file, *tls_ca_dir, *tls_cert_file, *tls_key_file, *tls_crl_file;
     char *tls_server_name, *tls_min_version;
     char **tls_pins; /* NULL-terminated, or NULL */
@@ -46,19 +46,11 @@ struct account {
     bool password_typed;    /* on the terminal */
     char *password_command, *password_file, *token_command;
     char **auth; /* methods, NULL-terminated; {"auto", NULL} by default */
-    /* Called when the server has refused the token: 0 and password holds another one, 1: there is
-     * no other, -1 and err. NULL: tokens are not renewed. */
-    int (*renew)(void *ctx, struct err *err);
-    void *renew_ctx;
 
     enum account_keep keep;
     int64_t keep_seconds; /* with ACCOUNT_KEEP_FOR */
-    bool fetch_seen;      /* --all */
-    bool never_delete;    /* --keep on the command line */
-    bool flush;           /* --flush */
-    bool force;           /* --force: interval, back-off and refused secrets do not count */
 
-    enum account_target target;
+    enum deliver_kind target;
     char *where; /* absolute path of the folder or file, or the command */
     int64_t mda_timeout;
 
@@ -73,6 +65,10 @@ struct account {
 /* Orders accounts by server: 0 if they have the same one, since pop.example.com and
  * POP.Example.Com. are one. */
 int account_compare_servers(const struct account *a, const struct account *b);
+
+/* From here on the log blanks the account's secrets, those that it gets later included. The account
+ * must outlive the log. */
+void account_hide(const struct account *account, struct log *log);
 
 /* Wipes the secrets and leaves the rest. */
 void account_wipe(struct account *account);

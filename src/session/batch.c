@@ -29,8 +29,8 @@ void batch_add(struct batch *batch, struct parcel *parcel, uint32_t number, uint
     assert(batch->count < BATCH_ROOM);
     if (batch->count == 0)
         batch->since = clock_ms();
-    batch->items[batch->count++] =
-        (struct batch_item){.parcel = parcel, .number = number, .entry = entry};
+    batch->items[batch->count] = (struct batch_item){.number = number, .entry = entry};
+    batch->parcels[batch->count++] = parcel;
     batch->octets += parcel->octets;
 }
 
@@ -38,7 +38,7 @@ bool batch_is_full(const struct batch *batch)
 {
     if (batch->count == 0)
         return false;
-    if (deliver_unit(batch->deliver) == 1 && batch->count >= BATCH_COMMANDS)
+    if (deliver_is_command(batch->deliver) && batch->count >= BATCH_COMMANDS)
         return true;
     return batch->count >= batch->files || batch->octets >= BATCH_OCTETS ||
            clock_ms() - batch->since >= BATCH_MS;
@@ -50,18 +50,10 @@ static void forget(struct batch *batch)
     batch->octets = 0;
 }
 
-static size_t list_parcels(const struct batch *batch, size_t from, size_t n,
-                           struct parcel *parcels[BATCH_ROOM])
-{
-    for (size_t i = 0; i < n; i++)
-        parcels[i] = batch->items[from + i].parcel;
-    return n;
-}
-
 void batch_drop(struct batch *batch)
 {
     for (size_t i = 0; i < batch->count; i++)
-        deliver_drop(batch->deliver, batch->items[i].parcel);
+        deliver_drop(batch->deliver, batch->parcels[i]);
     forget(batch);
 }
 
@@ -71,52 +63,48 @@ static int take(struct batch *batch, struct err *err)
     for (size_t i = 0; i < batch->count; i++) {
         struct buf receipt;
         buf_init(&receipt, JOURNAL_WORDS_MAX);
-        deliver_receipt(batch->deliver, batch->items[i].parcel, &receipt);
+        deliver_receipt(batch->deliver, batch->parcels[i], &receipt);
         journal_take(batch->journal, batch->items[i].entry, batch->keep, buf_str(&receipt));
         buf_free(&receipt);
     }
     return journal_sync(batch->journal, err);
 }
 
-static void note_outcome(struct batch *batch, const struct batch_item *item)
+static void record_outcome(struct batch *batch, size_t at)
 {
-    switch (item->parcel->outcome) {
+    switch (batch->parcels[at]->outcome) {
     case PARCEL_DELIVERED:
-        journal_done(batch->journal, item->entry);
+        journal_done(batch->journal, batch->items[at].entry);
         break;
     case PARCEL_LATER:
     case PARCEL_REFUSED:
-        journal_drop(batch->journal, item->entry);
+        journal_drop(batch->journal, batch->items[at].entry);
         break;
     case PARCEL_WAITING:
         break; /* its take stays open */
     }
 }
 
-static void tell(struct batch *batch, size_t from, size_t n)
+static void tell(struct batch *batch, size_t at)
 {
-    for (size_t i = from; i < from + n; i++) {
-        const struct batch_item *item = &batch->items[i];
-        if (item->parcel->outcome == PARCEL_WAITING)
-            continue;
-        batch->octets -= item->parcel->octets;
-        batch->settled(batch->ctx, item, item->parcel->outcome,
-                       item->parcel->why != NULL ? item->parcel->why : "");
-    }
+    const struct parcel *parcel = batch->parcels[at];
+    if (parcel->outcome == PARCEL_WAITING)
+        return;
+    batch->octets -= parcel->octets;
+    batch->settled(batch->ctx, &batch->items[at], parcel);
 }
 
 /* Publishes some of the batch and journals what became of them. */
 static int publish(struct batch *batch, size_t from, size_t n, struct err *err)
 {
-    struct parcel *parcels[BATCH_ROOM];
     struct err later;
-    list_parcels(batch, from, n, parcels);
-    int published = deliver_publish(batch->deliver, parcels, n, err);
+    int published = deliver_publish(batch->deliver, batch->parcels + from, n, err);
     for (size_t i = from; i < from + n; i++)
-        note_outcome(batch, &batch->items[i]);
+        record_outcome(batch, i);
     if (journal_sync(batch->journal, published < 0 ? &later : err) < 0)
         return -1;
-    tell(batch, from, n);
+    for (size_t i = from; i < from + n; i++)
+        tell(batch, i);
     return published;
 }
 
@@ -133,18 +121,15 @@ static int publish_all(struct batch *batch, struct err *err)
 
 static void release(struct batch *batch, bool settled)
 {
-    struct parcel *parcels[BATCH_ROOM];
-    size_t n = list_parcels(batch, 0, batch->count, parcels);
     if (settled)
-        deliver_release(batch->deliver, parcels, n);
+        deliver_release(batch->deliver, batch->parcels, batch->count);
     else
-        deliver_abandon(batch->deliver, parcels, n);
+        deliver_abandon(batch->deliver, batch->parcels, batch->count);
     forget(batch);
 }
 
 int batch_commit(struct batch *batch, struct err *err)
 {
-    struct parcel *parcels[BATCH_ROOM];
     if (batch->count == 0)
         return 0;
 #ifdef FP_CONTROL_PUBLISH_EARLY
@@ -157,8 +142,7 @@ int batch_commit(struct batch *batch, struct err *err)
     release(batch, true);
     return journal_sync(batch->journal, err);
 #endif
-    list_parcels(batch, 0, batch->count, parcels);
-    if (deliver_secure(batch->deliver, parcels, batch->count, err) < 0) {
+    if (deliver_secure(batch->deliver, batch->parcels, batch->count, err) < 0) {
         batch_drop(batch); /* a failed flush is final; nobody has seen these messages yet */
         return -1;
     }

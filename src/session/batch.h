@@ -23,7 +23,6 @@
 
 /* One complete message that waits to be committed. */
 struct batch_item {
-    struct parcel *parcel;
     uint32_t number; /* on the server */
     uint32_t entry;  /* in the journal */
 };
@@ -37,10 +36,10 @@ struct batch {
     uint64_t octets;
     int64_t since; /* clock_ms() of the first item */
     struct batch_item items[BATCH_ROOM];
-    /* Told once for each message that was settled, after its record is durable; outcome is never
+    struct parcel *parcels[BATCH_ROOM]; /* of the items, in the same order */
+    /* Told once for each message that was settled, after its record is durable: its outcome is not
      * WAITING. */
-    void (*settled)(void *ctx, const struct batch_item *item, enum parcel_outcome outcome,
-                    const char *why);
+    void (*settled)(void *ctx, const struct batch_item *item, const struct parcel *parcel);
     void *ctx;
 };
 

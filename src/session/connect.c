@@ -120,16 +120,17 @@ static void explain_command(struct conn *conn, bool begun, struct err *err)
                 code);
 }
 
-/* A port that says itself how it speaks, and a run file that says otherwise: each side then waits
- * for the other, or takes its words for junk. */
+/* The port is the usual one for another kind of TLS than the account says: each side then waits for
+ * the other, or takes its words for junk. */
 static void explain_port(const struct account *account, struct err *err)
 {
     bool implicit = account->tls == ACCOUNT_TLS_IMPLICIT;
     unsigned other = implicit ? PORT_PLAIN : PORT_TLS;
+    /* With implicit TLS a server that speaks, but not POP3, has TLS; or net has explained it. */
+    bool fits = err->kind == ERR_TIMEOUT || err->kind == ERR_CLOSED ||
+                (err->kind == ERR_PROTOCOL && !implicit);
     size_t len = strlen(err->text);
-    if (account->port != other || account->connect_command != NULL ||
-        strstr(err->text, "tls = ") != NULL || /* said already */
-        (err->kind != ERR_TIMEOUT && err->kind != ERR_CLOSED && err->kind != ERR_PROTOCOL))
+    if (account->port != other || account->connect_command != NULL || !fits)
         return;
     snprintf(err->text + len, sizeof err->text - len, " (port %u mostly goes with tls = \"%s\")",
              other, implicit ? "stls" : "implicit");
@@ -139,11 +140,6 @@ static void explain_port(const struct account *account, struct err *err)
 
 static struct tls_options tls_options(const struct account *account, const struct log *log)
 {
-    static const enum tls_trust trusts[] = {
-        [ACCOUNT_TRUST_CA] = TLS_TRUST_CA,
-        [ACCOUNT_TRUST_PIN] = TLS_TRUST_PIN,
-        [ACCOUNT_TRUST_BOTH] = TLS_TRUST_BOTH,
-    };
     return (struct tls_options){
         .host = account->tls_server_name != NULL ? account->tls_server_name : account->server,
         .ca_file = account->tls_ca_file,
@@ -152,7 +148,7 @@ static struct tls_options tls_options(const struct account *account, const struc
         .key_file = account->tls_key_file,
         .key_password = &account->tls_key_password,
         .crl_file = account->tls_crl_file,
-        .trust = trusts[account->trust],
+        .trust = account->trust,
         .pins = (const char *const *)account->tls_pins,
         .min_version = account->tls_min_version,
         .log = log,
@@ -192,40 +188,43 @@ static int greet(struct pop3 *pop3, const struct account *account, const struct 
     return account->tls == ACCOUNT_TLS_STLS ? pop3_stls(pop3, tls, hard, err) : 0;
 }
 
-/* A session that may log in. */
-static int meet(struct pop3 **out, const struct account *account, const struct note *note,
-                struct log *log, bool *recalled, struct err *err)
+/* ---- login ---- */
+
+struct login {
+    const struct session_run *run;
+    struct pop3 *pop3;  /* NULL: there is no connection */
+    bool recalled;      /* its capabilities are those of an earlier session */
+    bool token_refused; /* the server saw the token */
+    struct auth_used used;
+};
+
+/* A session that may log in, in the place of another one if there is one. */
+static int meet(struct login *login, const struct note *note, struct err *err)
 {
+    const struct account *account = login->run->account;
+    struct log *log = login->run->log;
     /* The hard end of everything: twice the time after which no message is begun. */
     int64_t hard = clock_in(account->session_timeout * 2000 + GRACE_MS);
     struct conn *conn = NULL;
-    *out = NULL;
+    pop3_free(login->pop3);
+    login->pop3 = NULL;
     if (open_line(&conn, account, clock_in(account->timeout * 1000), log, err) < 0)
         return -1;
     struct pop3 *pop3 = pop3_new(conn, log);
-    if (greet(pop3, account, note, hard, recalled, err) < 0) {
+    if (greet(pop3, account, note, hard, &login->recalled, err) < 0) {
         explain_command(conn, false, err);
         explain_port(account, err);
         pop3_free(pop3);
         return -1;
     }
     warn_of_end(account, conn, log);
-    *out = pop3;
+    login->pop3 = pop3;
     return 0;
 }
 
-/* ---- login ---- */
-
-/* What a login told beside its result. */
-struct outcome {
-    bool recalled;      /* it went by capabilities of an earlier session */
-    bool token_refused; /* the server saw the token */
-    struct auth_used used;
-};
-
-static int log_in(struct pop3 *pop3, const struct account *account, struct outcome *outcome,
-                  struct err *err)
+static int log_in(struct login *login, struct err *err)
 {
+    const struct account *account = login->run->account;
     const struct auth_options options = {
         .server = account->server,
         .port = account->port,
@@ -234,101 +233,93 @@ static int log_in(struct pop3 *pop3, const struct account *account, struct outco
         .secret = &account->password,
         .is_token = account->token_command != NULL,
         .client_certificate = account->tls_cert_file != NULL,
-        .token_refused = &outcome->token_refused,
-        .used = &outcome->used,
+        .token_refused = &login->token_refused,
+        .used = &login->used,
     };
-    return auth_login(pop3, &options, err);
+    return auth_login(login->pop3, &options, err);
 }
 
 /* Capabilities of an earlier session may be the reason why a login failed. */
-static bool is_doubtful(const struct outcome *outcome, const struct err *err)
+static bool is_doubtful(const struct login *login, const struct err *err)
 {
-    if (!outcome->recalled || outcome->token_refused)
+    if (!login->recalled || login->token_refused)
         return false;
-    if (outcome->used.method[0] == '\0')
+    if (login->used.method[0] == '\0')
         return err->kind == ERR_LOGIN || err->kind == ERR_CONFIG;
-    return outcome->used.refused || err->kind == ERR_CLOSED;
+    return login->used.refused || err->kind == ERR_CLOSED;
 }
 
-/* So CAPA is asked; on another connection if the server has dropped this one. Only where the server
- * says something else now there is another login, else the error stays what it was. */
-static int log_in_afresh(struct pop3 **pop3, const struct account *account, struct note *note,
-                         struct log *log, struct outcome *outcome, struct err *err)
+/* CAPA is asked, on another connection if the server has dropped this one: does the server now say
+ * something else of what was used? */
+static bool has_other_ways(struct login *login, bool dropped)
 {
-    struct err was = *err;
-    struct auth_used used = outcome->used;
+    struct auth_used used = login->used;
+    struct err ignored;
+    login->recalled = false;
+    if ((dropped || pop3_capa(login->pop3, &ignored) < 0) && meet(login, NULL, &ignored) < 0)
+        return false;
+    return auth_has_changed(login->pop3, &used);
+}
+
+/* Only then there is another login, else the error stays what it was. */
+static int log_in_afresh(struct login *login, struct note *note, struct err *err)
+{
     recall_forget(note);
-    outcome->recalled = false;
-    if (was.kind == ERR_CLOSED || pop3_capa(*pop3, err) < 0) {
-        pop3_free(*pop3);
-        if (meet(pop3, account, NULL, log, &outcome->recalled, err) < 0) {
-            *err = was;
-            return -1;
-        }
-    }
-    if (!auth_has_changed(*pop3, &used)) {
-        *err = was;
+    if (!has_other_ways(login, err->kind == ERR_CLOSED))
         return -1;
-    }
-    log_line(log, FP_LOG_NOTE, "%s; the server has other ways to log in than it had, trying those",
-             was.text);
-    return log_in(*pop3, account, outcome, err);
+    log_line(login->run->log, FP_LOG_NOTE,
+             "%s; the server has other ways to log in than it had, trying those", err->text);
+    return log_in(login, err);
 }
 
 /* Another token, and another try; on another connection if the server has dropped this one. The
  * error stays what it was if there is no other token. */
-static int log_in_again(struct pop3 **pop3, const struct account *account, struct log *log,
-                        struct outcome *outcome, struct err *err)
+static int log_in_again(struct login *login, struct err *err)
 {
     struct err was = *err;
-    log_line(log, FP_LOG_NOTE, "%s; token_command is asked once more", was.text);
-    int renewed = account->renew(account->renew_ctx, err);
-    if (renewed != 0) {
-        if (renewed > 0)
-            *err = was;
+    log_line(login->run->log, FP_LOG_NOTE, "%s; token_command is asked once more", was.text);
+    int renewed = login->run->renew(login->run->ctx, err);
+    if (renewed > 0)
+        *err = was;
+    if (renewed != 0)
         return -1;
-    }
-    if (log_in(*pop3, account, outcome, err) == 0)
+    if (log_in(login, err) == 0)
         return 0;
-    if (err->kind != ERR_CLOSED && err->kind != ERR_FRAMING)
+    if ((err->kind != ERR_CLOSED && err->kind != ERR_FRAMING) || meet(login, NULL, err) < 0)
         return -1;
-    pop3_free(*pop3);
-    return meet(pop3, account, NULL, log, &outcome->recalled, err) == 0
-               ? log_in(*pop3, account, outcome, err)
-               : -1;
+    return log_in(login, err);
 }
 
-static int log_in_somehow(struct pop3 **pop3, const struct account *account, struct note *note,
-                          struct log *log, int64_t *login_delay, struct err *err)
+static int log_in_somehow(struct login *login, struct note *note, int64_t *login_delay,
+                          struct err *err)
 {
-    struct outcome outcome = {.recalled = false};
-    if (meet(pop3, account, note, log, &outcome.recalled, err) < 0)
+    if (meet(login, note, err) < 0)
         return -1;
-    *login_delay = pop3_capabilities(*pop3)->login_delay;
-    int result = log_in(*pop3, account, &outcome, err);
-    if (result < 0 && is_doubtful(&outcome, err))
-        result = log_in_afresh(pop3, account, note, log, &outcome, err);
-    if (result < 0 && outcome.token_refused && account->renew != NULL)
-        result = log_in_again(pop3, account, log, &outcome, err);
-    if (result == 0 && !outcome.recalled)
-        recall_keep(note, account, *pop3); /* CAPA was not asked since the login */
+    *login_delay = pop3_capabilities(login->pop3)->login_delay;
+    int result = log_in(login, err);
+    if (result < 0 && is_doubtful(login, err))
+        result = log_in_afresh(login, note, err);
+    if (result < 0 && login->token_refused && login->run->renew != NULL)
+        result = log_in_again(login, err);
+    if (result == 0 && !login->recalled) /* CAPA was not asked since the login */
+        recall_keep(note, login->run->account, login->pop3);
     return result;
 }
 
-int connect_open(struct pop3 **out, const struct account *account, struct note *note,
-                 struct log *log, int64_t *login_delay, struct err *err)
+int connect_open(struct pop3 **out, const struct session_run *run, struct note *note,
+                 int64_t *login_delay, struct err *err)
 {
-    struct pop3 *pop3 = NULL;
+    struct login login = {.run = run};
     *out = NULL;
     *login_delay = -1;
-    if (log_in_somehow(&pop3, account, note, log, login_delay, err) < 0) {
-        if (pop3 != NULL)
-            explain_command(pop3_conn(pop3), true, err);
-        pop3_free(pop3);
+    if (log_in_somehow(&login, note, login_delay, err) < 0) {
+        if (login.pop3 != NULL)
+            explain_command(pop3_conn(login.pop3), true, err);
+        pop3_free(login.pop3);
         return -1;
     }
-    conn_set_grace(pop3_conn(pop3), STOP_GRACE_MS); /* from here on there is something to finish */
-    *out = pop3;
+    conn_set_grace(pop3_conn(login.pop3), STOP_GRACE_MS); /* there is something to finish now */
+    *out = login.pop3;
     return 0;
 }
 

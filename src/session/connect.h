@@ -11,14 +11,16 @@
 #include "pop3/pop3.h"
 #include "session/account.h"
 #include "session/note.h"
+#include "session/run.h"
 
-/* Finds the way there (through a proxy or a command if the account says so), secures as the account
- * says (never less), reads the greeting, asks CAPA and logs in. A token that the server refuses is
- * renewed once (account->renew). CAPA is left out where the note remembers it (session/recall.h);
- * note may be NULL. *login_delay is what the server announced (seconds, -1: not said), also if it
- * failed. The pop3 is the caller's to free. log is borrowed for its life. */
-int connect_open(struct pop3 **out, const struct account *account, struct note *note,
-                 struct log *log, int64_t *login_delay, struct err *err);
+/* Connects to run->account's server (through a proxy or a command if the account says so), secures
+ * the connection as the account says (never less), reads the greeting, asks CAPA and logs in. A
+ * token that the server refuses is renewed once (run->renew). CAPA is left out where the note
+ * remembers it (session/recall.h); note may be NULL. *login_delay is what the server announced
+ * (seconds, -1: not said), also if it failed. The pop3 is the caller's to free; run->log is
+ * borrowed for its life. */
+int connect_open(struct pop3 **out, const struct session_run *run, struct note *note,
+                 int64_t *login_delay, struct err *err);
 
 /* Goes as far as TLS, without logging in, and writes the pin of the server's key into text, whether
  * the certificate is trusted or not, and which of the two. ERR_CONFIG: tls = none. */

@@ -1,6 +1,5 @@
-/*
- * --status and --retry: what the journal says of messages that do not come through.
- */
+#include "session/held.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -9,7 +8,6 @@
 #include "base/file.h"
 #include "session/journal.h"
 #include "session/manners.h"
-#include "session/session.h"
 
 static void describe(const struct journal *journal, uint32_t id, const struct log *log, char *out,
                      size_t cap)
@@ -31,13 +29,13 @@ static void describe(const struct journal *journal, uint32_t id, const struct lo
              entry->tries == 1 ? "try" : "tries", log_quote(log, str_of(reason, len), shown));
 }
 
-int session_status(const struct account *account, const char *state_dir,
-                   void (*line)(void *ctx, const char *text), void *ctx, struct err *err)
+int held_list(const struct account *account, const char *state_dir,
+              void (*line)(void *ctx, const char *text), void *ctx, struct err *err)
 {
     struct journal *journal;
     char text[ERR_TEXT_MAX];
     struct log log = {.level = FP_LOG_ERROR}; /* writes nothing, knows what to blank */
-    log_hide(&log, &account->password);
+    account_hide(account, &log);
     if (journal_open(&journal, state_dir, account->server, account->user, JOURNAL_READ, false, NULL,
                      err) < 0)
         return -1;
@@ -53,8 +51,8 @@ int session_status(const struct account *account, const char *state_dir,
     return 0;
 }
 
-int session_retry(const struct account *account, const char *state_dir, const char *uidl,
-                  unsigned *released, struct err *err)
+int held_release(const struct account *account, const char *state_dir, const char *uidl,
+                 unsigned *released, struct err *err)
 {
     struct journal *journal;
     char room[JOURNAL_UIDL_ROOM];

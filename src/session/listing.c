@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/xalloc.h"
 #include "session/pipe.h"
 
@@ -296,6 +297,16 @@ struct journal_subject listing_subject(const struct listing *listing, const stru
     if (print != NULL)
         subject.print = *print;
     return subject;
+}
+
+uint32_t listing_enter(struct listing *listing, struct message *message)
+{
+    if (message->entry != JOURNAL_NONE)
+        return message->entry;
+    struct journal_subject subject = listing_subject(listing, message);
+    message->entry = journal_add(listing->journal, &subject, clock_wall());
+    journal_list(listing->journal, message->entry);
+    return message->entry;
 }
 
 char *listing_name(const struct listing *listing, const struct message *message,

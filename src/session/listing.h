@@ -2,11 +2,8 @@
  * listing: what is on the server, and what of it we know.
  *
  * UIDL and LIST are joined by message number into one list. Each UIDL is looked up in the journal
- * as it comes, so that those of messages seen before need not be kept. A UIDL that is unique and
- * was seen with this size is enough. Where it is not (empty, twice in one listing, another size, or
- * no UIDL at all) the message must show its header: a fingerprint from TOP n 0, pipelined; where
- * the server has no TOP, when it is fetched. The same happens to unknown messages when most UIDLs
- * have changed at once (a migrated server), so that they are recognised instead of fetched again.
+ * as it comes, so that those of messages seen before need not be kept. What else there is to tell a
+ * message by is session/match.h's.
  */
 #ifndef FP_SESSION_LISTING_H
 #define FP_SESSION_LISTING_H
@@ -58,9 +55,6 @@ void listing_free(struct listing *listing);
  * write where the window allows. */
 int listing_fetch(struct listing *listing, struct pop3 *pop3, bool capa, struct err *err);
 
-/* Looks every message up, asking for prints where needed and possible. */
-int listing_match(struct listing *listing, struct pop3 *pop3, struct log *log, struct err *err);
-
 /* It has a UIDL, under which there is nothing in the journal. */
 bool listing_is_new(const struct message *message);
 
@@ -71,14 +65,12 @@ struct str listing_uidl(const struct listing *listing, const struct message *mes
 /* The message with this number, or NULL. */
 struct message *listing_find(struct listing *listing, uint32_t number);
 
+/* The message's entry in the journal, made if it has none. */
+uint32_t listing_enter(struct listing *listing, struct message *message);
+
 /* What the journal is told of a message. */
 struct journal_subject listing_subject(const struct listing *listing,
                                        const struct message *message);
-
-/* Gives a vague message the print of its fetched header and looks once more: the entry of a message
- * that we have, or JOURNAL_NONE. */
-uint32_t listing_recognise(struct listing *listing, struct message *message,
-                           const struct journal_print *print);
 
 /* Replaces a print by a better one. */
 void listing_set_print(struct listing *listing, struct message *message,

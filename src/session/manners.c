@@ -110,31 +110,31 @@ static int tell_refused(const struct note *note, int64_t now, struct err *err)
                    note->refused.text, spell_since(note->refused.when, now, since, sizeof since));
 }
 
-int manners_allow(struct session_run *run, int64_t now, struct err *err)
+enum manners_leave manners_allow(struct session_run *run, int64_t now, struct err *err)
 {
     const struct account *account = run->account;
     char next[TIME_MAX], last[TIME_MAX];
-    if (account->force)
-        return 0;
+    enum manners_leave leave = MANNERS_POLL;
+    if (run->switches.force)
+        return MANNERS_POLL;
     struct note *note = note_load(run->state_dir, account->server, account->user, NOTE_READ, now);
     bool paces = run->mode == SESSION_POLL && !run->paced;
     int64_t end = paces ? interval_end(note, account) : 0;
-    int result = 0;
     if (note->not_before > now && !run->hurried) {
+        leave = MANNERS_REFUSE;
         run->figures.next_try = note->not_before;
         run->figures.quiet = !run->attended;
-        result = stay_away(note, now, err);
+        stay_away(note, now, err);
     } else if (end > now) {
+        leave = MANNERS_SKIP;
         run->figures.next_try = end;
-        err_clear(err);
         log_line(run->log, FP_LOG_NOTE,
                  "polled at %s; interval is not over before %s; --force polls now",
                  spell_time(note->polled, now, last), spell_time(end, now, next));
-        result = -1;
     }
-    run->figures.skipped = result < 0;
+    run->figures.skipped = leave != MANNERS_POLL;
     note_free(note);
-    return result;
+    return leave;
 }
 
 void manners_status(const struct account *account, const char *state_dir, int64_t now,
@@ -183,7 +183,7 @@ int manners_check_secret(struct manners *manners, struct err *err)
     const struct note *note = manners->note;
     const struct account *account = manners->run->account;
     unsigned char digest[DIGEST_SIZE];
-    if (account->force || !note->refused.known || account->password.data == NULL)
+    if (manners->run->switches.force || !note->refused.known || account->password.data == NULL)
         return 0;
     make_digest(note, account, digest);
     if (memcmp(digest, note->refused.digest, sizeof digest) != 0)
@@ -283,8 +283,7 @@ void manners_end(struct manners *manners, const struct manners_end *end, struct 
         return;
     bool poll = manners->run->mode == SESSION_POLL;
     bool here = end->here || err_whose(err->kind) == ERR_SIDE_HERE;
-    /* Without words: what was wrong was with single messages, and was told with them. */
-    bool through = err_whose(err->kind) == ERR_SIDE_NONE || err->text[0] == '\0';
+    bool through = err_whose(err->kind) == ERR_SIDE_NONE || manners->run->figures.told;
     if (poll && !here) {
         if (through)
             got_through(manners);

@@ -23,7 +23,7 @@
 
 #include "base/err.h"
 #include "session/note.h"
-#include "session/session.h"
+#include "session/run.h"
 
 #define MANNERS_PATIENCE 3 /* failures in a row before anything is made of them */
 #define MANNERS_DELAY 60   /* seconds, where the server announces none */
@@ -44,10 +44,15 @@ struct manners_end {
     int64_t login_delay; /* as the server announces it, -1: not said */
 };
 
-/* May the account be polled now? 0: go on. -1: not now, which is no connection; run->figures says
- * that it was skipped and when to come again, err has kind ERR_NONE (interval; said to the log) or
- * ERR_AGAIN. Needs no secret and no lock, writes nothing. */
-int manners_allow(struct session_run *run, int64_t now, struct err *err);
+enum manners_leave {
+    MANNERS_POLL,
+    MANNERS_SKIP,  /* its interval is not over, which is no error; said to the log */
+    MANNERS_REFUSE /* a pause after failures, or one that the server wants: ERR_AGAIN */
+};
+
+/* May the account be polled now? If not, no connection is to be made; run->figures says that it was
+ * skipped and when to come again. Needs no secret and no lock, writes nothing. */
+enum manners_leave manners_allow(struct session_run *run, int64_t now, struct err *err);
 
 /* Before connecting, under the lock of the journal (if the run writes). */
 void manners_begin(struct manners *manners, struct session_run *run, int64_t now);
@@ -55,9 +60,9 @@ void manners_begin(struct manners *manners, struct session_run *run, int64_t now
 /* Was this very secret refused before? -1 with ERR_SECRET and the words of then. */
 int manners_check_secret(struct manners *manners, struct err *err);
 
-/* After everything: notes how it ended, decides whether it is told (run->figures.quiet), puts the
- * next try behind the words, and frees the note. err may be of kind ERR_NONE. Without a
- * manners_begin (all zero) it does nothing. */
+/* After everything: notes how it ended (run->figures.told: with single messages alone), decides
+ * whether it is told (run->figures.quiet), puts the next try behind the words, and frees the note.
+ * err may be of kind ERR_NONE. Without a manners_begin (all zero) it does nothing. */
 void manners_end(struct manners *manners, const struct manners_end *end, struct err *err);
 
 /* --status: what keeps the account from being polled, one line each through `line`. */

@@ -1,25 +1,20 @@
-/*
- * The second half of listing: looking each message up in the journal.
- */
+#include "session/match.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/digest.h"
 #include "base/xalloc.h"
-#include "session/listing.h"
-#include "session/top.h"
-
-static bool same_print(const struct journal_print *a, const struct journal_print *b)
-{
-    return a->known && b->known && memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
-}
+#include "session/fingerprints.h"
+#include "session/queue.h"
 
 /* The same header and the same size; or another size, which some servers tell differently each
  * time, and a Message-ID in that header, which nobody uses twice. */
 static bool is_same(const struct journal_facts *facts, const struct journal_print *print,
                     uint64_t size)
 {
-    return same_print(&facts->print, print) && (facts->size == size || print->has_message_id);
+    return fingerprints_same(&facts->print, print) &&
+           (facts->size == size || print->has_message_id);
 }
 
 static void claim(struct listing *listing, struct message *message, uint32_t id)
@@ -39,7 +34,7 @@ static bool is_told_by_uidl(const struct listing *listing, const struct message 
     return size_fits && journal_entry(journal, message->entry)->state != JOURNAL_GONE;
 }
 
-/* A UIDL that stands twice in one listing tells neither message: those of the journal ... */
+/* A UIDL that stands twice in one listing identifies neither: here, if the journal has it. */
 static void mark_known_twins(struct listing *listing)
 {
     for (uint32_t i = 0; i < listing->count; i++)
@@ -52,7 +47,7 @@ static void mark_known_twins(struct listing *listing)
     }
 }
 
-/* ... and those that it does not have. */
+/* The same for UIDLs that the journal does not have. */
 static void mark_new_twins(struct listing *listing)
 {
     struct digest_key key;
@@ -80,16 +75,20 @@ static void mark_new_twins(struct listing *listing)
     free(slots);
 }
 
+void match_undo(struct listing *listing, struct message *message)
+{
+    journal_unlist(listing->journal, message->entry);
+    message->entry = JOURNAL_NONE;
+}
+
 /* What was found under the UIDL while the listing came in: is it this message? */
 static void match_uidl(struct listing *listing, struct message *message)
 {
     bool known = message->entry != JOURNAL_NONE;
     message->vague = message->vague || !listing_has_uidl(message) ||
                      (known && !is_told_by_uidl(listing, message));
-    if (known && message->vague) {
-        journal_unlist(listing->journal, message->entry);
-        message->entry = JOURNAL_NONE;
-    }
+    if (known && message->vague)
+        match_undo(listing, message);
 }
 
 static uint32_t slot_of(const struct journal_print *print)
@@ -100,8 +99,9 @@ static uint32_t slot_of(const struct journal_print *print)
 }
 
 /* Made once; entries that are added later belong to messages that have theirs already. */
-static void index_prints(struct listing *listing, const struct journal *journal)
+static void index_prints(struct listing *listing)
 {
+    const struct journal *journal = listing->journal;
     uint32_t count = journal_count(journal), size = 64;
     if (listing->by_print != NULL)
         return;
@@ -143,7 +143,7 @@ static bool may_be(const struct listing *listing, uint32_t id, const struct mess
 static uint32_t find_by_print(struct listing *listing, const struct message *message,
                               const struct journal_print *print)
 {
-    index_prints(listing, listing->journal);
+    index_prints(listing);
     uint32_t mask = listing->by_print_count - 1;
     for (uint32_t at = slot_of(print) & mask; listing->by_print[at] != 0; at = (at + 1) & mask)
         if (may_be(listing, listing->by_print[at] - 1, message, print))
@@ -193,19 +193,19 @@ static bool lacks_print(const struct message *message)
 
 static int ask_top(struct listing *listing, struct pop3 *pop3, struct err *err)
 {
-    struct top top = {.pop3 = pop3, .print = take_print, .ctx = listing};
-    size_t count = 0;
-    for (uint32_t i = 0; i < listing->count; i++)
-        count += lacks_print(&listing->messages[i]);
-    if (count == 0 || !top_is_possible(pop3))
-        return 0;
-    uint32_t *numbers = xcalloc(count, sizeof *numbers);
+    struct queue lacking = {NULL, 0, 0};
+    int result = 0;
     for (uint32_t i = 0; i < listing->count; i++)
         if (lacks_print(&listing->messages[i]))
-            numbers[top.count++] = listing->messages[i].number;
-    top.numbers = numbers;
-    int result = top_run(&top, err);
-    free(numbers);
+            queue_push(&lacking, listing->messages[i].number);
+    const struct fingerprints asked = {.pop3 = pop3,
+                                       .numbers = lacking.at,
+                                       .count = lacking.count,
+                                       .print = take_print,
+                                       .ctx = listing};
+    if (fingerprints_possible(pop3))
+        result = fingerprints_run(&asked, err);
+    free(lacking.at);
     return result;
 }
 
@@ -245,7 +245,7 @@ static bool is_reset(const struct listing *listing)
     return unknown > 0 && 2 * missing > expected;
 }
 
-int listing_match(struct listing *listing, struct pop3 *pop3, struct log *log, struct err *err)
+int match_listing(struct listing *listing, struct pop3 *pop3, struct log *log, struct err *err)
 {
     for (uint32_t id = 0; id < journal_count(listing->journal); id++)
         journal_unlist(listing->journal, id);
@@ -264,8 +264,8 @@ int listing_match(struct listing *listing, struct pop3 *pop3, struct log *log, s
     return result;
 }
 
-uint32_t listing_recognise(struct listing *listing, struct message *message,
-                           const struct journal_print *print)
+uint32_t match_fetched(struct listing *listing, struct message *message,
+                       const struct journal_print *print)
 {
     uint32_t id = JOURNAL_NONE;
     listing_set_print(listing, message, print);

@@ -5,9 +5,10 @@
 static enum plan_action fetch(const struct plan_rules *rules, const struct plan_message *message,
                               enum plan_action how, uint32_t *fetched)
 {
-    if (rules->max_size != 0 && message->size > rules->max_size)
+    const struct account *account = rules->account;
+    if (account->max_size != 0 && message->size > account->max_size)
         return PLAN_REFUSE;
-    if (rules->max_messages != 0 && *fetched >= rules->max_messages)
+    if (account->max_messages != 0 && *fetched >= account->max_messages)
         return PLAN_LEAVE;
     ++*fetched;
     return how;
@@ -15,13 +16,28 @@ static enum plan_action fetch(const struct plan_rules *rules, const struct plan_
 
 static bool is_due(const struct plan_rules *rules, const struct plan_message *message)
 {
-    if (rules->never_delete)
+    const struct account *account = rules->account;
+    if (rules->switches.never_delete)
         return false;
-    if (!message->keep || rules->flush)
+    if (!message->keep || rules->switches.flush)
         return true;
     /* A date from before there was a fetchpop comes from a clock that was not set. */
-    return rules->keep == PLAN_KEEP_FOR && message->first_seen >= CLOCK_SET &&
-           rules->now - message->first_seen >= rules->keep_seconds;
+    return account->keep == ACCOUNT_KEEP_FOR && message->first_seen >= CLOCK_SET &&
+           rules->now - message->first_seen >= account->keep_seconds;
+}
+
+struct plan_message plan_look_up(const struct plan_rules *rules, const struct journal *journal,
+                                 uint32_t id, uint64_t size)
+{
+    struct plan_message message = {.size = size, .known = JOURNAL_FREE};
+    if (id == JOURNAL_NONE)
+        return message;
+    const struct journal_entry *entry = journal_entry(journal, id);
+    message.known = entry->state;
+    message.keep = entry->keep;
+    if (rules->account->keep == ACCOUNT_KEEP_FOR) /* nobody else asks when */
+        message.first_seen = journal_facts(journal, id).first_seen;
+    return message;
 }
 
 enum plan_action plan_decide(const struct plan_rules *rules, const struct plan_message *message,
@@ -38,19 +54,22 @@ enum plan_action plan_decide(const struct plan_rules *rules, const struct plan_m
     case JOURNAL_HELD:
         return PLAN_LEAVE;
     case JOURNAL_GONE: /* it was deleted, and is back */
-        return !rules->never_delete && (rules->flush || plan_deletes_new(rules)) ? PLAN_DELETE
-                                                                                 : PLAN_LEAVE;
+        return !rules->switches.never_delete && (rules->switches.flush || plan_deletes_new(rules))
+                   ? PLAN_DELETE
+                   : PLAN_LEAVE;
     case JOURNAL_DONE:
         break;
     }
-    if (rules->fetch_seen)
+    if (rules->switches.fetch_seen)
         return fetch(rules, message, PLAN_FETCH, fetched);
     return is_due(rules, message) ? PLAN_DELETE : PLAN_LEAVE;
 }
 
 bool plan_deletes_new(const struct plan_rules *rules)
 {
-    if (rules->never_delete)
+    const struct account *account = rules->account;
+    if (rules->switches.never_delete)
         return false;
-    return rules->keep == PLAN_NOKEEP || (rules->keep == PLAN_KEEP_FOR && rules->keep_seconds == 0);
+    return account->keep == ACCOUNT_NOKEEP ||
+           (account->keep == ACCOUNT_KEEP_FOR && account->keep_seconds == 0);
 }

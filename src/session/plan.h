@@ -1,6 +1,6 @@
 /*
- * plan: what is to be done with each message of a listing. Pure: what is known, the rules and the
- * time in; one action each out.
+ * plan: what is to be done with each message of a listing. What is known, the rules and the time
+ * in; one action each out.
  */
 #ifndef FP_SESSION_PLAN_H
 #define FP_SESSION_PLAN_H
@@ -8,7 +8,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "session/account.h"
 #include "session/journal.h"
+#include "session/run.h"
 
 enum plan_action {
     PLAN_LEAVE,  /* stays as it is */
@@ -20,15 +22,9 @@ enum plan_action {
 };
 
 struct plan_rules {
-    enum { PLAN_KEEP, PLAN_NOKEEP, PLAN_KEEP_FOR } keep;
-    int64_t keep_seconds;  /* PLAN_KEEP_FOR: delete when first seen that long ago */
-    bool fetch_seen;       /* -a: fetch what earlier runs have delivered, too */
-    bool never_delete;     /* -k: this run deletes nothing */
-    bool flush;            /* -F: delete what earlier runs have delivered and kept */
-    uint64_t max_size;     /* octets; 0: none */
-    uint32_t max_messages; /* fetched in one run; 0: none */
-    uint16_t max_tries;    /* failures before a message is held */
-    int64_t now;           /* wall clock, seconds */
+    const struct account *account; /* borrowed */
+    struct session_switches switches;
+    int64_t now; /* wall clock, seconds */
 };
 
 struct plan_message {
@@ -37,6 +33,10 @@ struct plan_message {
     bool keep;                /* DONE: the policy it was delivered under */
     int64_t first_seen;       /* wall clock, seconds */
 };
+
+/* What the journal knows of the message with this entry (JOURNAL_NONE: nothing). */
+struct plan_message plan_look_up(const struct plan_rules *rules, const struct journal *journal,
+                                 uint32_t entry, uint64_t size);
 
 /* Decides about one message. *fetched counts what was given PLAN_FETCH, PLAN_RETRY or PLAN_ALONE so
  * far, for max_messages; start with 0. */

@@ -12,10 +12,39 @@ struct claim {
     bool there;
 };
 
-bool proof_ask(const struct message *message, enum pop3_verb *verb)
+void proof_retr(struct proof *proof, uint32_t number)
+{
+    proof->unproved++;
+    proof->last_asked = number;
+}
+
+/* The last round of questions is over and forgotten. */
+static void begin_round(struct proof *proof, unsigned asked, unsigned left)
+{
+    *proof = (struct proof){.unproved = proof->unproved,
+                            .last_asked = proof->last_asked,
+                            .doubtful = proof->doubtful,
+                            .asked = asked,
+                            .left = left,
+                            .in_series = left > 0};
+}
+
+/* The question that tells most about a message; false if there is nothing to compare with. */
+static bool choose_verb(const struct message *message, enum pop3_verb *verb)
 {
     *verb = listing_has_uidl(message) ? POP3_UIDL_ONE : POP3_LIST_ONE;
     return listing_has_uidl(message) || message->size > 0;
+}
+
+bool proof_ask(struct proof *proof, struct listing *listing, enum pop3_verb *verb, uint32_t *number)
+{
+    if (proof->unproved == 0 || proof->asked > 0 || proof->left > 0)
+        return false;
+    *number = proof->last_asked;
+    proof->unproved = 0;
+    bool possible = choose_verb(listing_find(listing, *number), verb);
+    begin_round(proof, possible ? 1 : 0, 0);
+    return possible;
 }
 
 /* Chance that cannot be had leaves a fixed order: no worse than asking once. */
@@ -29,34 +58,33 @@ static uint32_t draw(struct proof *proof, unsigned bits)
     return drawn;
 }
 
-void proof_begin_series(struct proof *proof)
-{
-    *proof = (struct proof){.in_series = true, .left = PROOF_SERIES};
-}
-
 size_t proof_choose(struct proof *proof, size_t count)
 {
     return draw(proof, BITS_OF_CHOICE) % count;
 }
 
-void proof_ask_by_chance(struct proof *proof, const struct message *message, enum pop3_verb *verb)
+enum pop3_verb proof_ask_by_chance(struct proof *proof, const struct message *message)
 {
+    enum pop3_verb verb;
     bool both = listing_has_uidl(message) && message->size > 0;
-    if (!proof_ask(message, verb) || (both && draw(proof, 1) == 1))
-        *verb = POP3_LIST_ONE;
+    if (!choose_verb(message, &verb) || (both && draw(proof, 1) == 1))
+        verb = POP3_LIST_ONE;
+    proof->left--;
+    proof->asked++;
+    return verb;
 }
 
 enum form { RIGHT, WRONG, NO_FORM };
 
-static enum form judge_uidl(const struct claim *proof, struct str text)
+static enum form judge_uidl(const struct claim *claim, struct str text)
 {
-    struct str uidl = listing_uidl(proof->listing, proof->message), told;
+    struct str uidl = listing_uidl(claim->listing, claim->message), told;
     uint32_t number;
     if (str_equal(text, uidl))
         return RIGHT;
     if (reply_uidl_line(text, REPLY_MESSAGES_MAX, &number, &told) < 0)
         return NO_FORM;
-    return number == proof->message->number && str_equal(told, uidl) ? RIGHT : WRONG;
+    return number == claim->message->number && str_equal(told, uidl) ? RIGHT : WRONG;
 }
 
 /* The number alone tells: sizes are estimates with some servers, another one each time. */
@@ -71,17 +99,17 @@ static enum form judge_size(const struct claim *claim, struct str text)
     return number == claim->message->number ? RIGHT : WRONG;
 }
 
-static enum form judge(const struct claim *proof, struct str text)
+static enum form judge(const struct claim *claim, struct str text)
 {
     text = str_trim(text);
-    return proof->verb == POP3_UIDL_ONE ? judge_uidl(proof, text) : judge_size(proof, text);
+    return claim->verb == POP3_UIDL_ONE ? judge_uidl(claim, text) : judge_size(claim, text);
 }
 
 static int look_at_line(void *ctx, struct str line, struct err *err)
 {
-    struct claim *proof = ctx;
+    struct claim *claim = ctx;
     (void)err;
-    proof->there = proof->there || judge(proof, line) == RIGHT;
+    claim->there = claim->there || judge(claim, line) == RIGHT;
     return 0;
 }
 
@@ -98,20 +126,35 @@ static int judge_all(struct claim *claim, struct pop3 *pop3, const struct pop3_a
     return 0;
 }
 
-int proof_check(struct proof *proof, struct pop3 *pop3, const struct listing *listing,
-                const struct message *message, const struct pop3_answer *answer, struct err *err)
+/* Where there is reason for doubt one question is not enough. */
+static int settle(struct proof *proof, size_t count)
 {
-    struct claim claim = {.listing = listing, .message = message, .verb = answer->verb};
+    bool doubt = proof->doubtful || proof->none[0] + proof->none[1] > 0;
+    if (proof->asked > 0 || proof->left > 0)
+        return 0;
+    if (!proof->in_series && count > 0 && doubt) {
+        begin_round(proof, 0, PROOF_SERIES);
+        return 0;
+    }
+    proof->doubtful = false;
+    return 1;
+}
+
+int proof_check(struct proof *proof, struct pop3 *pop3, struct listing *listing,
+                const struct pop3_answer *answer, size_t count, struct err *err)
+{
+    struct claim claim = {
+        .listing = listing, .message = listing_find(listing, answer->number), .verb = answer->verb};
     enum form form;
+    int kind = answer->verb == POP3_LIST_ONE;
     proof->asked--;
     if (judge_all(&claim, pop3, answer, &form, err) < 0)
         return -1;
-    int kind = answer->verb == POP3_LIST_ONE;
     proof->right[kind] += form == RIGHT;
     proof->none[kind] += form == NO_FORM;
     /* A server that can answer a question does so each time. */
-    if (form != WRONG && (proof->right[kind] == 0 || proof->none[kind] == 0))
-        return 0;
-    return err_set(err, ERR_FRAMING,
-                   "the server's answers do not belong to what was asked; ask who runs it");
+    if (form == WRONG || (proof->right[kind] > 0 && proof->none[kind] > 0))
+        return err_set(err, ERR_FRAMING,
+                       "the server's answers do not belong to what was asked; ask who runs it");
+    return settle(proof, count);
 }

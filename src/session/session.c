@@ -9,13 +9,16 @@
 #include "base/file.h"
 #include "base/stop.h"
 #include "base/xalloc.h"
-#include "session/blame.h"
 #include "session/connect.h"
+#include "session/fault.h"
 #include "session/fetch.h"
+#include "session/fingerprints.h"
 #include "session/manners.h"
+#include "session/match.h"
+#include "session/poll.h"
+#include "session/queue.h"
 #include "session/recall.h"
 #include "session/recover.h"
-#include "session/top.h"
 
 #define RECONNECTS_MAX 5 /* after framing faults, each of a message not suspected before */
 #define SECONDS_A_DAY 86400
@@ -31,29 +34,17 @@ struct session {
     struct deliver_settings settings;
     char mailbox[JOURNAL_MAILBOX + 1];
     struct journal *journal;
-    struct fetch_job job;
+    struct poll poll;
     struct pop3 *pop3;
     struct listing listing;
-    uint32_t *verified,
-        verified_count; /* may be deleted: delivered by an earlier run, and the same */
-    int64_t next_noop;  /* clock_ms() */
+    struct queue verified; /* may be deleted: delivered by an earlier run, and the same */
+    int64_t next_noop;     /* clock_ms() */
     struct manners manners;
     struct manners_end end;
     bool counted;      /* figures of the listing are there: later connections see less */
     bool listing_junk; /* lines in both lists that make no sense: mail may be missing */
+    bool faulted;      /* a connection ended over a message that is known */
 };
-
-static enum deliver_kind kind_of(enum account_target target)
-{
-    switch (target) {
-    case ACCOUNT_MBOX:
-        return DELIVER_MBOX;
-    case ACCOUNT_MDA:
-        return DELIVER_MDA;
-    default:
-        return DELIVER_MAILDIR;
-    }
-}
 
 /* NOOP, while a command keeps us and the server might think that we are gone. */
 static void keep_alive(void *ctx)
@@ -73,7 +64,7 @@ static void fill_settings(struct session *session)
     const struct account *account = session->account;
     journal_mailbox(account->server, account->user, session->mailbox);
     session->settings = (struct deliver_settings){
-        .kind = kind_of(account->target),
+        .kind = account->target,
         .where = account->where,
         .durable = account->durable,
         .command_timeout = account->mda_timeout * 1000,
@@ -85,23 +76,6 @@ static void fill_settings(struct session *session)
         .idle = keep_alive,
         .idle_ctx = session,
     };
-}
-
-static void fill_rules(struct session *session)
-{
-    const struct account *account = session->account;
-    struct plan_rules *rules = &session->job.rules;
-    rules->keep = account->keep == ACCOUNT_KEEP     ? PLAN_KEEP
-                  : account->keep == ACCOUNT_NOKEEP ? PLAN_NOKEEP
-                                                    : PLAN_KEEP_FOR;
-    rules->keep_seconds = account->keep_seconds;
-    rules->fetch_seen = account->fetch_seen;
-    rules->flush = account->flush;
-    rules->never_delete = account->never_delete;
-    rules->max_size = account->max_size;
-    rules->max_messages = account->max_messages;
-    rules->max_tries = account->max_tries > UINT16_MAX ? UINT16_MAX : (uint16_t)account->max_tries;
-    rules->now = clock_wall();
 }
 
 /* ---- before the network ---- */
@@ -116,7 +90,7 @@ static int open_journal(struct session *session, struct err *err)
     if (journal_open(&session->journal, session->run->state_dir, account->server, account->user,
                      write ? JOURNAL_WRITE : JOURNAL_READ, account->durable, session->log, err) < 0)
         return -1;
-    session->job.journal = session->journal;
+    session->poll.journal = session->journal;
     if (write && journal_is_new(session->journal))
         log_line(session->log, FP_LOG_NOTE,
                  "a new journal is begun in %s: everything on the server counts as new",
@@ -128,17 +102,16 @@ static int open_journal(struct session *session, struct err *err)
 static int prepare(struct session *session, struct err *err)
 {
     fill_settings(session);
-    fill_rules(session);
     if (deliver_probe(&session->settings, err) < 0 || open_journal(session, err) < 0)
         return -1;
-    manners_begin(&session->manners, session->run, session->job.rules.now);
+    manners_begin(&session->manners, session->run, session->poll.rules.now);
     if (session->run->mode != SESSION_POLL)
         return 0;
     if (recover(session->journal, &session->settings, err) < 0)
         return err_prefix(err, "looking after the last run");
-    if (deliver_open(&session->job.deliver, &session->settings, err) < 0)
+    if (deliver_open(&session->poll.deliver, &session->settings, err) < 0)
         return -1;
-    return recover_note_place(session->journal, session->job.deliver, err);
+    return recover_note_place(session->journal, session->poll.deliver, err);
 }
 
 /* ---- listing and plan ---- */
@@ -185,7 +158,7 @@ static int list(struct session *session, struct err *err)
         log_line(session->log, FP_LOG_NOTE,
                  "the server has no UIDL; messages are told by their headers");
     }
-    if (listing_match(listing, session->pop3, session->log, err) < 0)
+    if (match_listing(listing, session->pop3, session->log, err) < 0)
         return err_prefix(err, "listing");
     if (listing->has_uidl || listing->has_list)
         journal_listed_all(session->journal, clock_wall() / SECONDS_A_DAY);
@@ -219,17 +192,18 @@ static bool was_tried(const struct session *session, const struct message *messa
 /* Held for its length, and no longer too long: the limit has changed. */
 static bool fits_now(const struct session *session, const struct message *message)
 {
-    uint64_t max = session->job.rules.max_size;
+    uint64_t max = session->account->max_size;
     struct str words = journal_facts(session->journal, message->entry).words;
     return str_has_prefix(words, TOO_LONG_ESCAPED) && (max == 0 || message->size <= max);
 }
 
 static void plan_message(struct session *session, struct message *message, uint32_t *fetched)
 {
-    struct plan_message known = fetch_plan_message(&session->job, message);
+    struct plan_message known =
+        plan_look_up(&session->poll.rules, session->journal, message->entry, message->size);
     if (known.known == JOURNAL_HELD && fits_now(session, message))
         known.known = JOURNAL_FAILED;
-    message->action = plan_decide(&session->job.rules, &known, fetched);
+    message->action = plan_decide(&session->poll.rules, &known, fetched);
     if (was_tried(session, message) && message->action != PLAN_DELETE)
         message->action = PLAN_LEAVE;
     if (!session->counted)
@@ -265,7 +239,8 @@ static void refuse_long_ones(struct session *session)
 {
     for (uint32_t i = 0; i < session->listing.count; i++)
         if (session->listing.messages[i].action == PLAN_REFUSE)
-            blame_refuse(&session->job, &session->listing, &session->listing.messages[i], TOO_LONG);
+            fault_refuse(&session->poll, &session->listing, &session->listing.messages[i],
+                         TOO_LONG);
 }
 
 /* A UIDL alone is no licence to delete: size and header have to be those of the message that was
@@ -275,19 +250,17 @@ static void verify_print(void *ctx, uint32_t number, const struct journal_print 
     struct session *session = ctx;
     struct message *message = listing_find(&session->listing, number);
     struct journal_facts facts = journal_facts(session->journal, message->entry);
-    if (print->known && facts.print.known &&
-        memcmp(print->bytes, facts.print.bytes, sizeof print->bytes) == 0) {
-        session->verified[session->verified_count++] = number;
+    if (fingerprints_same(&facts.print, print)) {
+        queue_push(&session->verified, number);
         return;
     }
     if (!print->known) { /* it has to be fetched to be compared; if that is too much, it stays */
-        uint64_t max = session->job.rules.max_size;
+        uint64_t max = session->account->max_size;
         message->compare = true;
         message->action = max != 0 && message->size > max ? PLAN_LEAVE : PLAN_FETCH;
         return;
     }
-    journal_unlist(session->journal, message->entry);
-    message->entry = JOURNAL_NONE;
+    match_undo(&session->listing, message);
     message->action = PLAN_FETCH;
     message->vague = true;
     listing_set_print(&session->listing, message, print);
@@ -298,66 +271,57 @@ static void verify_print(void *ctx, uint32_t number, const struct journal_print 
 
 static int verify(struct session *session, struct err *err)
 {
-    size_t count = 0;
-    session->verified_count = 0;
-    for (uint32_t i = 0; i < session->listing.count; i++)
-        count += session->listing.messages[i].action == PLAN_DELETE;
-    if (count == 0)
-        return 0;
-    uint32_t *numbers = xcalloc(count, sizeof *numbers);
-    struct top top = {
-        .pop3 = session->pop3, .numbers = numbers, .print = verify_print, .ctx = session};
-    session->verified = xcalloc(count, sizeof *session->verified);
-    for (uint32_t i = 0; i < session->listing.count; i++)
-        if (session->listing.messages[i].action == PLAN_DELETE)
-            numbers[top.count++] = session->listing.messages[i].number;
+    struct queue delivered = {NULL, 0, 0};
     int result = 0;
-    if (top_is_possible(session->pop3))
-        result = top_run(&top, err);
+    queue_push_all(&delivered, &session->listing, PLAN_DELETE);
+    const struct fingerprints asked = {.pop3 = session->pop3,
+                                       .numbers = delivered.at,
+                                       .count = delivered.count,
+                                       .print = verify_print,
+                                       .ctx = session};
+    if (fingerprints_possible(session->pop3))
+        result = fingerprints_run(&asked, err);
     else
-        for (size_t i = 0; i < top.count; i++)
-            verify_print(session, numbers[i], &(struct journal_print){.known = false});
-    free(numbers);
+        for (uint32_t i = 0; i < delivered.count; i++)
+            verify_print(session, delivered.at[i], &(struct journal_print){.known = false});
+    free(delivered.at);
     return result;
 }
 
 /* ---- one connection ---- */
 
-static int note_deleted(struct session *session, const uint32_t *deleted, uint32_t count,
-                        struct err *err)
+static int record_deleted(struct session *session, const struct queue *deleted, struct err *err)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        const struct message *message = listing_find(&session->listing, deleted[i]);
-        journal_gone(session->journal, message->entry);
-    }
-    session->run->figures.deleted += count;
+    for (uint32_t i = 0; i < deleted->count; i++)
+        journal_gone(session->journal, listing_find(&session->listing, deleted->at[i])->entry);
+    session->run->figures.deleted += deleted->count;
     return journal_sync(session->journal, err);
 }
 
 /* After QUIT's +OK, and not before, what had its DELE is gone. */
-static int quit(struct session *session, const uint32_t *deleted, uint32_t count, struct err *err)
+static int quit(struct session *session, const struct queue *deleted, struct err *err)
 {
-    bool confirmed = false;
-    if (pop3_quit(session->pop3, count > 0, count > 0, &confirmed, err) < 0)
-        return count > 0 || err->kind == ERR_FRAMING ? -1 : 0;
+    bool some = deleted->count > 0, confirmed = false;
+    if (pop3_quit(session->pop3, some, some, &confirmed, err) < 0)
+        return some || err->kind == ERR_FRAMING ? -1 : 0;
     if (confirmed)
-        return note_deleted(session, deleted, count, err);
-    if (count == 0)
+        return record_deleted(session, deleted, err);
+    if (!some)
         return 0;
     return err_set(err, ERR_AGAIN,
                    "the server did not confirm that it deleted mail; nothing is "
                    "lost, the next run deletes it without fetching it again");
 }
 
-static int fetch_and_quit(struct session *session, struct err *err)
+static enum connection_end fetch_and_quit(struct session *session, struct err *err)
 {
-    uint32_t *deleted = NULL, deleted_count = 0;
-    int result = fetch_run(&session->job, session->pop3, &session->listing, session->verified,
-                           session->verified_count, &deleted, &deleted_count, err);
-    if (result == 0)
-        result = quit(session, deleted, deleted_count, err);
-    free(deleted);
-    return result;
+    struct queue deleted = {NULL, 0, 0};
+    enum connection_end end = fetch_run(&session->poll, session->pop3, &session->listing,
+                                        &session->verified, &deleted, err);
+    if (end == CONNECTION_DONE && quit(session, &deleted, err) < 0)
+        end = CONNECTION_LOST;
+    free(deleted.at);
+    return end;
 }
 
 static void tell_plan(struct session *session)
@@ -373,7 +337,7 @@ static void tell_plan(struct session *session)
         bool fetched = message->action == PLAN_FETCH || message->action == PLAN_RETRY ||
                        message->action == PLAN_ALONE;
         session->run->figures.deleted +=
-            message->action == PLAN_DELETE || (fetched && plan_deletes_new(&session->job.rules));
+            message->action == PLAN_DELETE || (fetched && plan_deletes_new(&session->poll.rules));
         if (message->action == PLAN_LEAVE)
             continue;
         listing_name(&session->listing, message, session->log, name, sizeof name);
@@ -386,62 +350,72 @@ static void tell_plan(struct session *session)
     }
 }
 
-static int poll_connected(struct session *session, struct err *err)
+/* What is to be done is known, and nothing was asked for yet. */
+static int prepare_connected(struct session *session, struct err *err)
 {
     if (list(session, err) < 0)
         return -1;
     make_plan(session);
     if (session->run->progress != NULL)
         session->run->progress(session->run->ctx, &session->run->figures);
-    if (session->run->mode == SESSION_DRY_RUN)
-        tell_plan(session);
-    if (session->run->mode != SESSION_POLL) {
-        bool confirmed;
-        struct err ignored; /* nothing was to be deleted */
-        (void)pop3_quit(session->pop3, false, false, &confirmed, &ignored);
+    if (session->run->mode != SESSION_POLL)
         return 0;
-    }
     session->next_noop = clock_in(NOOP_MS);
     if (verify(session, err) < 0)
         return err_prefix(err, "looking at delivered mail");
     refuse_long_ones(session);
-    if (journal_sync(session->journal, err) < 0)
-        return -1;
-    return fetch_and_quit(session, err);
+    return journal_sync(session->journal, err);
 }
 
-static int poll_once(struct session *session, struct err *err)
+static enum connection_end poll_connected(struct session *session, struct err *err)
 {
+    bool confirmed;
+    struct err ignored; /* nothing was to be deleted */
+    if (prepare_connected(session, err) < 0)
+        return CONNECTION_LOST;
+    if (session->run->mode == SESSION_POLL)
+        return fetch_and_quit(session, err);
+    if (session->run->mode == SESSION_DRY_RUN)
+        tell_plan(session);
+    (void)pop3_quit(session->pop3, false, false, &confirmed, &ignored);
+    return CONNECTION_DONE;
+}
+
+static enum connection_end poll_once(struct session *session, struct err *err)
+{
+    enum connection_end end = CONNECTION_LOST;
     journal_reread(session->journal);
     listing_init(&session->listing, session->journal);
-    int result = connect_open(&session->pop3, session->account, session->manners.note, session->log,
-                              &session->end.login_delay, err);
-    if (result == 0)
-        result = poll_connected(session, err);
-    if (result < 0 && !err_keeps_connection(err->kind))
+    if (connect_open(&session->pop3, session->run, session->manners.note, &session->end.login_delay,
+                     err) == 0)
+        end = poll_connected(session, err);
+    if (end != CONNECTION_DONE && (end != CONNECTION_LOST || !err_keeps_connection(err->kind)))
         recall_forget(session->manners.note); /* it may have been the reason */
+    session->faulted = session->faulted || end == CONNECTION_AGAIN_ALL;
     pop3_free(session->pop3);
     session->pop3 = NULL;
-    free(session->verified);
-    session->verified = NULL;
+    free(session->verified.at);
+    session->verified = (struct queue){NULL, 0, 0};
     listing_free(&session->listing);
-    return result;
+    return end;
 }
 
-/* Every message but those that a connection broke over. A framing fault costs the connection;
- * another one is worth it as long as each fault teaches us something. */
-static int poll_most(struct session *session, struct err *err)
+static bool is_over(const struct session *session)
+{
+    return stop_asked() || clock_left(session->poll.deadline) == 0;
+}
+
+/* Every message but those that a connection broke over. */
+static enum connection_end poll_most(struct session *session, struct err *err)
 {
     for (int round = 0;; round++) {
-        uint32_t blamed = session->job.blamed;
-        bool careful = session->job.careful;
-        int result = poll_once(session, err);
-        if (result == 0 || err->kind != ERR_FRAMING || round == RECONNECTS_MAX || stop_asked() ||
-            clock_left(session->job.deadline) == 0 ||
-            (session->job.blamed == blamed && session->job.careful == careful))
-            return result;
-        if (round > 0)
-            session->job.careful = true; /* what comes through one by one is not fetched again */
+        enum connection_end end = poll_once(session, err);
+        if (end == CONNECTION_DONE || end == CONNECTION_LOST || round == RECONNECTS_MAX ||
+            is_over(session))
+            return end;
+        /* What comes through one by one is not fetched again. */
+        if (round > 0 || end == CONNECTION_AGAIN_ONE_BY_ONE)
+            session->poll.careful = true;
         log_line(session->log, FP_LOG_NOTE, "%s; connecting anew", err->text);
         err_clear(err);
     }
@@ -460,76 +434,71 @@ static uint32_t count_doubted(const struct session *session)
 /* Then those, on connections where nothing else is at stake. What breaks one is told by name. */
 static int poll_doubted(struct session *session, struct err *err)
 {
-    session->job.alone = true;
+    session->poll.alone = true;
     for (int round = 0; count_doubted(session) > 0 && round < 2 * RECONNECTS_MAX; round++) {
-        uint32_t blamed = session->job.blamed;
-        if (stop_asked() || clock_left(session->job.deadline) == 0)
+        if (is_over(session))
             break;
-        if (poll_once(session, err) == 0)
-            return 0;
-        if (session->job.blamed == blamed)
-            return -1;
+        enum connection_end end = poll_once(session, err);
+        if (end != CONNECTION_AGAIN_ALL)
+            return end == CONNECTION_DONE ? 0 : -1;
         err_clear(err);
     }
-    session->job.later += count_doubted(session);
+    session->poll.later += count_doubted(session);
     return 0;
 }
 
 static int poll_server(struct session *session, struct err *err)
 {
-    int result = poll_most(session, err);
-    bool others = result < 0 && err->kind == ERR_FRAMING && session->job.blamed > 0;
-    if (session->run->mode != SESSION_POLL || (result < 0 && !others))
-        return result;
-    if (others) { /* not all of the rest came; those that are to blame have their turn too */
+    enum connection_end end = poll_most(session, err);
+    /* Not all of the rest came; the messages at fault have their turn too. */
+    bool others = session->faulted && (end == CONNECTION_AGAIN_ALL || err->kind == ERR_FRAMING);
+    if (end != CONNECTION_DONE && !others)
+        return -1;
+    if (session->run->mode != SESSION_POLL)
+        return 0;
+    if (end != CONNECTION_DONE) {
         log_line(session->log, FP_LOG_ERROR, "%s; the rest comes next time", err->text);
-        session->job.later++;
+        session->poll.later++;
     }
     return poll_doubted(session, err);
 }
 
 /* ---- the whole ---- */
 
-static void worse(struct err *err, const struct err *other)
+/* The one result of all that happened: the worst kind, and the first words. */
+static void add_error(struct session *session, struct err *sum, enum err_kind kind,
+                      const char *text)
 {
-    int status = err_status(err->kind);
-    if (other->kind == ERR_NONE)
-        return;
-    if (err->kind == ERR_NONE || err_worst(status, err_status(other->kind)) != status)
-        err->kind = other->kind;
-    if (err->text[0] == '\0')
-        memcpy(err->text, other->text, sizeof err->text);
+    int status = err_status(sum->kind);
+    if (sum->kind == ERR_NONE || err_worst(status, err_status(kind)) != status)
+        sum->kind = kind;
+    if (text != NULL && session->run->figures.told)
+        snprintf(sum->text, sizeof sum->text, "%s", text);
+    session->run->figures.told = session->run->figures.told && text == NULL;
 }
 
-/* The one result of all that happened. A failure that was told with its message has no text. */
 static int conclude(struct session *session, int result, struct err *err)
 {
-    struct fetch_job *job = &session->job;
-    struct err more = {.kind = ERR_NONE};
-    if (result == 0)
-        err_clear(err);
-    if (job->local.kind != ERR_NONE) { /* what came of it is not worth telling */
-        more = *err;
-        *err = job->local;
-        more.text[0] = '\0';
-        worse(err, &more);
-        err_clear(&more);
-    }
-    if (job->cut_short)
-        err_set(&more, stop_asked() ? ERR_STOPPED : ERR_HERE,
-                stop_asked()
-                    ? "interrupted; what was complete is delivered, the rest comes next time"
-                    : "session_timeout is over; the rest comes next time");
-    worse(err, &more);
+    const struct poll *poll = &session->poll;
+    struct err sum = {.kind = ERR_NONE};
+    bool local = poll->local.kind != ERR_NONE;
+    session->run->figures.told = true;
+    if (local)
+        add_error(session, &sum, poll->local.kind, poll->local.text);
+    if (result < 0) /* what came of trouble here is not worth telling */
+        add_error(session, &sum, err->kind, local ? NULL : err->text);
+    if (poll->cut_short && stop_asked())
+        add_error(session, &sum, ERR_STOPPED,
+                  "interrupted; what was complete is delivered, the rest comes next time");
+    else if (poll->cut_short)
+        add_error(session, &sum, ERR_HERE, "session_timeout is over; the rest comes next time");
     if (session->listing_junk)
-        err_set(&more, ERR_PROTOCOL, "the server's listing has lines that make no sense");
-    else
-        err_clear(&more);
-    worse(err, &more);
-    more.text[0] = '\0';
-    more.kind = job->refused > 0 ? ERR_MESSAGE : job->later > 0 ? ERR_AGAIN : ERR_NONE;
-    worse(err, &more);
-    return err->kind == ERR_NONE ? 0 : -1;
+        add_error(session, &sum, ERR_PROTOCOL, "the server's listing has lines that make no sense");
+    if (poll->refused + poll->later > 0) /* told with the messages */
+        add_error(session, &sum, poll->refused > 0 ? ERR_MESSAGE : ERR_AGAIN, NULL);
+    session->run->figures.told = session->run->figures.told && sum.kind != ERR_NONE;
+    *err = sum;
+    return sum.kind == ERR_NONE ? 0 : -1;
 }
 
 static void settle(struct session *session, int result)
@@ -537,8 +506,8 @@ static void settle(struct session *session, int result)
     struct err err;
     if (session->run->mode == SESSION_POLL && session->journal != NULL &&
         journal_is_dirty(session->journal) && journal_sync(session->journal, &err) < 0 &&
-        result == 0 && session->job.local.kind == ERR_NONE)
-        session->job.local = err;
+        result == 0 && session->poll.local.kind == ERR_NONE)
+        session->poll.local = err;
 }
 
 int session_poll(struct session_run *run, struct err *err)
@@ -547,9 +516,10 @@ int session_poll(struct session_run *run, struct err *err)
     session->run = run;
     session->account = run->account;
     session->log = run->log;
-    session->job.run = run;
-    session->job.deadline = clock_in(run->account->session_timeout * 1000);
-    log_hide(run->log, &run->account->password);
+    session->poll.run = run;
+    session->poll.deadline = clock_in(run->account->session_timeout * 1000);
+    session->poll.rules = (struct plan_rules){
+        .account = run->account, .switches = run->switches, .now = clock_wall()};
     int result = prepare(session, err);
     if (result == 0)
         result = manners_check_secret(&session->manners, err);
@@ -558,11 +528,10 @@ int session_poll(struct session_run *run, struct err *err)
     settle(session, result);
     result = conclude(session, result, err);
     session->end.now = clock_wall();
-    session->end.here = session->job.local.kind != ERR_NONE;
+    session->end.here = session->poll.local.kind != ERR_NONE;
     manners_end(&session->manners, &session->end, err);
-    deliver_close(session->job.deliver);
+    deliver_close(session->poll.deliver);
     journal_close(session->journal); /* and with it the lock */
-    log_unhide(run->log, &run->account->password);
     free(session);
     return result;
 }

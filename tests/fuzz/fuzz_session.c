@@ -418,12 +418,17 @@ static unsigned count_files(const char *folder)
     return count;
 }
 
-static void poll_once(struct account *account, struct session_figures *figures, struct err *err)
+static void poll_once(const struct account *account, bool force, struct session_figures *figures,
+                      struct err *err)
 {
     char state[256];
     struct log log = {.level = FP_LOG_TRACE, .write = on_log};
     snprintf(state, sizeof state, "%s/state", fuzz_folder());
-    struct session_run run = {.account = account, .state_dir = state, .log = &log};
+    struct session_run run = {.account = account,
+                              .state_dir = state,
+                              .switches = {.flush = server.can & FLUSH, .force = force},
+                              .log = &log};
+    account_hide(account, &log);
     *err = (struct err){0};
     server.connections = 0;
     unsigned before = count_files("mail/new");
@@ -433,7 +438,7 @@ static void poll_once(struct account *account, struct session_figures *figures, 
     fuzz_check(err->kind != ERR_SYSTEM && err->kind != ERR_CREATE && err->kind != ERR_IO &&
                err->kind != ERR_CONFIG);
     fuzz_check(count_files("mail/tmp") == 0 && count_files("state/spool") == 0);
-    if (account->target == ACCOUNT_MAILDIR)
+    if (account->target == DELIVER_MAILDIR)
         fuzz_check(count_files("mail/new") - before == run.figures.fetched);
     *figures = run.figures;
 }
@@ -450,8 +455,7 @@ static void fill_account(struct account *account, char **methods, char *where)
                                 .user = user,
                                 .auth = methods,
                                 .keep = server.can & NO_KEEP ? ACCOUNT_NOKEEP : ACCOUNT_KEEP,
-                                .flush = server.can & FLUSH,
-                                .target = server.can & WITH_MBOX ? ACCOUNT_MBOX : ACCOUNT_MAILDIR,
+                                .target = server.can & WITH_MBOX ? DELIVER_MBOX : DELIVER_MAILDIR,
                                 .where = where,
                                 .timeout = 10,
                                 .session_timeout = 1000000,
@@ -474,12 +478,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     server.can = fuzz_byte(&server.script);
     snprintf(way, sizeof way, "%s", server.can & AUTO ? "auto" : "user");
     fill_account(&account, methods, where);
-    poll_once(&account, &figures, &err);
-    account.force = first < 128;
-    poll_once(&account, &figures, &err);
+    poll_once(&account, false, &figures, &err);
+    poll_once(&account, first < 128, &figures, &err);
     server.script.left = 0;
-    account.force = true; /* a liar may keep us away for a while, or call a password wrong */
-    poll_once(&account, &figures, &err);
+    /* a liar may keep us away for a while, or call a password wrong */
+    poll_once(&account, true, &figures, &err);
     if (err.kind != ERR_NONE)
         fprintf(stderr, "the decent poll: %s\n", err.text);
     fuzz_check(err.kind == ERR_NONE);

@@ -484,6 +484,7 @@ static int log_in(const struct talk *talk, int fd, struct outcome *outcome)
     const char *wishes[16];
     char *copy = split(talk->auth, ' ', wishes);
     secret_set(&secret, str_from(talk->secret != NULL ? talk->secret : SECRET_TEXT));
+    log_hide(&log, &secret);
     struct auth_options options = {.server = "pop.example.com",
                                    .user = "tim",
                                    .methods = wishes,
@@ -494,8 +495,8 @@ static int log_in(const struct talk *talk, int fd, struct outcome *outcome)
     int rc = -1;
     if (pop3_greeting(pop3, &outcome->err) == 0 && pop3_capa(pop3, &outcome->err) == 0)
         rc = auth_login(pop3, &options, &outcome->err);
-    ok(log.hidden[0] == NULL && log.hidden[1] == NULL, "%s: no secret stays registered",
-       talk->name);
+    ok(log.hidden[0] == &secret && log.hidden[1] == NULL,
+       "%s: no secret of the login's own stays registered", talk->name);
     pop3_free(pop3);
     secret_wipe(&secret);
     free(copy);

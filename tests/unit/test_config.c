@@ -74,9 +74,9 @@ static void test_builtin(void)
     is_str(config.state_dir, NULL, "state_dir");
     is_str(a->title, "a b", "title");
     is_int(a->port, 995, "port");
-    ok(a->tls == ACCOUNT_TLS_IMPLICIT && a->trust == ACCOUNT_TRUST_CA, "tls");
+    ok(a->tls == ACCOUNT_TLS_IMPLICIT && a->trust == TLS_TRUST_CA, "tls");
     ok(a->keep == ACCOUNT_KEEP && a->enabled && a->durable, "keep, enabled, fsync");
-    ok(a->target == ACCOUNT_MAILDIR, "target");
+    ok(a->target == DELIVER_MAILDIR, "target");
     is_str(a->where, "/m", "where");
     is_int(a->timeout, 60, "timeout");
     is_int(a->session_timeout, 1800, "session_timeout");
@@ -123,7 +123,7 @@ static void test_all_keys(void)
     is_str(config.state_dir, "/home/alice/state", "state_dir");
     is_str(a->server, "::1", "server: the address without brackets");
     is_int(a->port, 10, "port: 010 is ten");
-    ok(a->tls == ACCOUNT_TLS_STLS && a->trust == ACCOUNT_TRUST_BOTH, "tls, tls_trust");
+    ok(a->tls == ACCOUNT_TLS_STLS && a->trust == TLS_TRUST_BOTH, "tls, tls_trust");
     is_str(a->tls_ca_file, "/home/alice/ca", "tls_ca_file");
     is_str(a->tls_ca_dir, "/d", "tls_ca_dir");
     is_str(a->tls_cert_file, "/home/alice/c", "a relative path is relative to the home folder");
@@ -136,7 +136,7 @@ static void test_all_keys(void)
     is_str(a->auth[1], "SCRAM-SHA-256", "auth");
     ok(a->auth[2] == NULL, "auth ends");
     ok(a->keep == ACCOUNT_KEEP_FOR && a->keep_seconds == 30 * 86400, "keep");
-    ok(a->target == ACCOUNT_MBOX && strcmp(a->where, "/home/alice/inbox") == 0, "mbox");
+    ok(a->target == DELIVER_MBOX && strcmp(a->where, "/home/alice/inbox") == 0, "mbox");
     ok(a->mda_timeout == 90 && a->timeout == 300 && a->session_timeout == 7200 &&
            a->interval == 600,
        "times");
@@ -177,7 +177,7 @@ static void test_defaults(void)
     struct account *b = config.accounts[1];
     ok(a->keep == ACCOUNT_KEEP && b->keep == ACCOUNT_NOKEEP, "the account wins over defaults");
     ok(a->tls == ACCOUNT_TLS_NONE && a->port == 110, "defaults win over what is built in");
-    ok(a->target == ACCOUNT_MDA && b->target == ACCOUNT_MBOX, "one destination hides the others");
+    ok(a->target == DELIVER_MDA && b->target == DELIVER_MBOX, "one destination hides the others");
     ok(a->password_command == NULL && a->password_file != NULL, "one secret hides the others");
     is_str(b->password_command, "p", "else the one of defaults holds");
     ok(a->max_size == 1024 && b->max_size == 0, "none takes a limit away");

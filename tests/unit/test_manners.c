@@ -18,6 +18,7 @@
 static char dir[] = "/tmp/test-manners-XXXXXX";
 static char heard[2048]; /* warnings */
 static struct account account;
+static bool force;
 static struct err last; /* of the last poll */
 static struct session_figures figures;
 
@@ -38,11 +39,11 @@ static void begin(const char *user, const char *password)
     free(account.user);
     account.user = xstrdup(user);
     account.interval = 0;
-    account.force = false;
+    force = false;
     secret_set(&account.password, str_from(password));
 }
 
-enum got { ALLOWED, TOO_EARLY, KNOWN_SECRET };
+enum got { ALLOWED, TOO_EARLY, INTERVAL, KNOWN_SECRET };
 
 struct poll {
     int64_t at;
@@ -53,6 +54,7 @@ struct poll {
     uint32_t fetched;
     int64_t login_delay;
     bool here;
+    bool told; /* with its messages */
 };
 
 static enum got run(const struct poll *poll)
@@ -60,14 +62,16 @@ static enum got run(const struct poll *poll)
     struct session_run run = {.account = &account,
                               .state_dir = dir,
                               .mode = poll->mode,
+                              .switches = {.force = force},
                               .attended = poll->attended,
                               .log = &test_log};
     struct manners manners;
     heard[0] = '\0';
     err_clear(&last);
-    if (manners_allow(&run, poll->at, &last) < 0) {
+    enum manners_leave leave = manners_allow(&run, poll->at, &last);
+    if (leave != MANNERS_POLL) {
         figures = run.figures;
-        return TOO_EARLY;
+        return leave == MANNERS_SKIP ? INTERVAL : TOO_EARLY;
     }
     manners_begin(&manners, &run, poll->at);
     enum got got = ALLOWED;
@@ -76,6 +80,7 @@ static enum got run(const struct poll *poll)
     else if (poll->kind != ERR_NONE)
         err_set(&last, poll->kind, "%s", poll->text);
     run.figures.fetched = poll->fetched;
+    run.figures.told = poll->told;
     struct manners_end end = {
         .here = poll->here, .now = poll->at, .login_delay = poll->login_delay};
     manners_end(&manners, &end, &last);
@@ -148,9 +153,9 @@ static void test_row(void)
            "--check stays away too");
     is_int(poll_at(next, ERR_CLOSED, "gone"), ALLOWED, "in time");
     ok(figures.next_try >= next + 96 && figures.next_try <= next + 144, "twice as long");
-    account.force = true;
+    force = true;
     is_int(poll_at(next, ERR_CLOSED, "gone"), ALLOWED, "--force");
-    account.force = false;
+    force = false;
     at = figures.next_try;
     is_int(
         run(&(struct poll){
@@ -206,7 +211,7 @@ static void test_here(void)
         run(&(struct poll){.at = START, .kind = ERR_PROTOCOL, .text = "full", .here = true});
     ok(!figures.quiet && figures.next_try == 0, "whatever its kind");
     for (int round = 0; round < 5; round++)
-        poll_at(START, ERR_AGAIN, "");
+        run(&(struct poll){.at = START, .kind = ERR_AGAIN, .text = "", .told = true});
     ok(figures.next_try == 0, "what was told with its messages keeps nobody away");
 }
 
@@ -227,10 +232,10 @@ static void test_delay(void)
     } rows[] = {{-1, 60}, {0, 60}, {10, 10}, {900, 900}, {7 * 86400, 86400}, {INT64_MAX, 86400}};
     begin("delay", "secret");
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        account.force = true;
+        force = true;
         run(&(struct poll){
             .at = START, .kind = ERR_DELAY, .text = "so soon", .login_delay = rows[i].announced});
-        account.force = false;
+        force = false;
         is_int(figures.next_try, START + rows[i].want, "as long as the server wants");
     }
     is_int(poll_at(START + 86399, ERR_NONE, ""), TOO_EARLY, "a second before");
@@ -268,10 +273,10 @@ static void test_secret(void)
     is_int(poll_at(START + 86500, ERR_CLOSED, "gone"), ALLOWED, "another one is tried");
     begin("secret", "wrong");
     is_int(poll_at(START + 86500, ERR_NONE, ""), KNOWN_SECRET, "the first one still not");
-    account.force = true;
+    force = true;
     is_int(poll_at(START + 86500, ERR_SECRET, "login refused: \"no\""), ALLOWED,
            "but with --force");
-    account.force = false;
+    force = false;
     begin("secret", "right");
     is_int(poll_at(START + 86600, ERR_NONE, ""), ALLOWED, "the right one is let in");
     begin("secret", "wrong");
@@ -307,7 +312,7 @@ static void test_what_is_kept(void)
         fclose(file);
     char first[4096];
     memcpy(first, text, sizeof first);
-    account.force = true;
+    force = true;
     poll_at(START, ERR_SECRET, "login refused");
     file = fopen(path, "r");
     len = file != NULL ? fread(text, 1, sizeof text - 1, file) : 0;
@@ -364,11 +369,12 @@ static void test_interval(void)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         int64_t over = START + rows[i].interval - rows[i].slack;
         account.interval = rows[i].interval;
-        account.force = true;
+        force = true;
         poll_at(START, ERR_NONE, "");
-        account.force = false;
-        is_int(poll_at(over - 1, ERR_NONE, ""), TOO_EARLY, "before its interval is over");
-        ok(last.kind == ERR_NONE && figures.skipped && figures.next_try == over, "0, and skipped");
+        force = false;
+        is_int(poll_at(over - 1, ERR_NONE, ""), INTERVAL, "before its interval is over");
+        ok(last.kind == ERR_NONE && figures.skipped && figures.next_try == over,
+           "skipped, which is no error");
         is_int(run(&(struct poll){.at = over - 1, .mode = SESSION_CHECK, .attended = true}),
                ALLOWED, "--check does not ask for it");
         is_int(poll_at(over, ERR_CLOSED, "gone"), ALLOWED, "a moment early is in time");
@@ -407,10 +413,10 @@ static void test_clock(void)
 {
     begin("clock", "secret");
     for (int i = 0; i < 5; i++) {
-        account.force = true;
+        force = true;
         poll_at(START, ERR_CLOSED, "gone");
     }
-    account.force = false;
+    force = false;
     is_int(poll_at(START, ERR_NONE, ""), TOO_EARLY, "backed off");
     is_int(poll_at(START - 100000000, ERR_CLOSED, "gone"), ALLOWED,
            "not after the clock went back");

@@ -206,24 +206,30 @@ static void test_apply(void)
                               .timeout = 60,
                               .max_size = 5,
                               .max_messages = 6,
-                              .target = ACCOUNT_MAILDIR};
+                              .target = DELIVER_MAILDIR};
     struct line line;
     struct options o = taken(&line, "");
     options_apply(&o, &account);
     ok(account.keep == ACCOUNT_KEEP_FOR && account.timeout == 60 && account.max_size == 5 &&
-           account.max_messages == 6 && account.target == ACCOUNT_MAILDIR && !account.flush &&
-           !account.fetch_seen,
+           account.max_messages == 6 && account.target == DELIVER_MAILDIR,
        "without options the run file holds");
+    struct session_switches s = options_switches(&o);
+    ok(!s.fetch_seen && !s.never_delete && !s.flush && !s.force, "and nothing else is asked for");
     drop(&line);
     o = taken(&line, "-K -F -a -l none -B 9 -t 7 -m cat");
     options_apply(&o, &account);
-    ok(account.keep == ACCOUNT_NOKEEP && account.flush && account.fetch_seen, "-K -F -a");
+    s = options_switches(&o);
+    ok(account.keep == ACCOUNT_NOKEEP && s.flush && s.fetch_seen && !s.never_delete && !s.force,
+       "-K -F -a");
     ok(account.max_size == 0 && account.max_messages == 9 && account.timeout == 7, "-l -B -t");
-    ok(account.target == ACCOUNT_MDA && strcmp(account.where, "cat") == 0, "-m");
+    ok(account.target == DELIVER_MDA && strcmp(account.where, "cat") == 0, "-m");
     drop(&line);
     o = taken(&line, "-k");
     options_apply(&o, &account);
-    ok(account.keep == ACCOUNT_KEEP, "-k");
+    ok(account.keep == ACCOUNT_KEEP && options_switches(&o).never_delete, "-k deletes nothing");
+    drop(&line);
+    o = taken(&line, "--force");
+    ok(options_switches(&o).force, "--force");
     drop(&line);
     free(account.where);
 }

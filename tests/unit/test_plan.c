@@ -36,17 +36,22 @@ static const struct row rows[] = {
     {"deleted, and back", JOURNAL_GONE, true, 0, {L, D, L, L, D}},
 };
 
-static struct plan_rules rules_of(int column)
+static struct account account; /* what the rules of a test are about */
+
+static struct plan_rules rules_of(enum account_keep keep, int64_t seconds)
 {
-    struct plan_rules rules = {.keep = PLAN_KEEP, .max_tries = 5, .now = NOW};
-    if (column == 1) {
-        rules.keep = PLAN_NOKEEP;
-    } else if (column == 2) {
-        rules.keep = PLAN_KEEP_FOR;
-        rules.keep_seconds = DAY;
-    }
-    rules.fetch_seen = column == 3;
-    rules.flush = column == 4;
+    account = (struct account){.keep = keep, .keep_seconds = seconds, .max_tries = 5};
+    return (struct plan_rules){.account = &account, .now = NOW};
+}
+
+static struct plan_rules rules_of_column(int column)
+{
+    struct plan_rules rules = rules_of(column == 1   ? ACCOUNT_NOKEEP
+                                       : column == 2 ? ACCOUNT_KEEP_FOR
+                                                     : ACCOUNT_KEEP,
+                                       DAY);
+    rules.switches.fetch_seen = column == 3;
+    rules.switches.flush = column == 4;
     return rules;
 }
 
@@ -55,7 +60,7 @@ static void test_table(void)
     static const char *const columns[] = {"keep", "no keep", "keep a day", "-a", "-F"};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         for (int column = 0; column < 5; column++) {
-            struct plan_rules rules = rules_of(column);
+            struct plan_rules rules = rules_of_column(column);
             struct plan_message message = {.size = 10,
                                            .known = rows[i].known,
                                            .keep = rows[i].kept,
@@ -70,7 +75,9 @@ static void test_table(void)
 
 static void test_limits(void)
 {
-    struct plan_rules rules = {.keep = PLAN_NOKEEP, .max_size = 100, .max_messages = 2};
+    struct plan_rules rules = rules_of(ACCOUNT_NOKEEP, 0);
+    account.max_size = 100;
+    account.max_messages = 2;
     struct plan_message message = {.size = 101, .known = JOURNAL_FREE};
     uint32_t fetched = 0;
     is_int(plan_decide(&rules, &message, &fetched), PLAN_REFUSE, "one octet too long");
@@ -88,7 +95,8 @@ static void test_limits(void)
 
 static void test_never(void)
 {
-    struct plan_rules rules = {.keep = PLAN_NOKEEP, .flush = true, .never_delete = true};
+    struct plan_rules rules = rules_of(ACCOUNT_NOKEEP, 0);
+    rules.switches = (struct session_switches){.flush = true, .never_delete = true};
     struct plan_message message = {.size = 1, .known = JOURNAL_DONE};
     uint32_t fetched = 0;
     is_int(plan_decide(&rules, &message, &fetched), PLAN_LEAVE, "-k: what is pending stays");
@@ -99,7 +107,7 @@ static void test_never(void)
 
 static void test_clock(void)
 {
-    struct plan_rules rules = {.keep = PLAN_KEEP_FOR, .keep_seconds = DAY, .now = NOW};
+    struct plan_rules rules = rules_of(ACCOUNT_KEEP_FOR, DAY);
     struct plan_message message = {.size = 1, .known = JOURNAL_DONE, .keep = true, .first_seen = 5};
     uint32_t fetched = 0;
     is_int(plan_decide(&rules, &message, &fetched), PLAN_LEAVE, "seen in 1970: nobody knows when");
@@ -107,14 +115,14 @@ static void test_clock(void)
 
 static void test_new_ones(void)
 {
-    struct plan_rules rules = {.keep = PLAN_KEEP};
+    struct plan_rules rules = rules_of(ACCOUNT_KEEP, 0);
     ok(!plan_deletes_new(&rules), "keep: a new one stays");
-    rules.keep = PLAN_NOKEEP;
+    account.keep = ACCOUNT_NOKEEP;
     ok(plan_deletes_new(&rules), "no keep: it goes");
-    rules.keep = PLAN_KEEP_FOR;
-    rules.keep_seconds = 1;
+    account.keep = ACCOUNT_KEEP_FOR;
+    account.keep_seconds = 1;
     ok(!plan_deletes_new(&rules), "for a second: it stays");
-    rules.keep_seconds = 0;
+    account.keep_seconds = 0;
     ok(plan_deletes_new(&rules), "for no time: it goes");
 }
 

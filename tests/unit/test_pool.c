@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/stop.h"
 #include "base/xalloc.h"
+#include "session/held.h"
 #include "tap.h"
 
 static char folder[100];
@@ -96,8 +97,8 @@ int session_poll(struct session_run *run, struct err *err)
     return 0;
 }
 
-int session_status(const struct account *account, const char *state_dir,
-                   void (*line)(void *ctx, const char *text), void *ctx, struct err *err)
+int held_list(const struct account *account, const char *state_dir,
+              void (*line)(void *ctx, const char *text), void *ctx, struct err *err)
 {
     (void)account;
     (void)state_dir;
@@ -106,8 +107,8 @@ int session_status(const struct account *account, const char *state_dir,
     return err_set(err, ERR_IO, "not here");
 }
 
-int session_retry(const struct account *account, const char *state_dir, const char *uidl,
-                  unsigned *released, struct err *err)
+int held_release(const struct account *account, const char *state_dir, const char *uidl,
+                 unsigned *released, struct err *err)
 {
     (void)account;
     (void)state_dir;

@@ -1,21 +1,19 @@
 /*
- * job: what one poll keeps over its connections. Owned by session.c.
+ * poll: what one poll keeps over its connections, and the ways in which one of those can end.
  */
-#ifndef FP_SESSION_JOB_H
-#define FP_SESSION_JOB_H
+#ifndef FP_SESSION_POLL_H
+#define FP_SESSION_POLL_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
-#include "base/log.h"
 #include "delivery/deliver.h"
 #include "session/journal.h"
 #include "session/plan.h"
-#include "session/session.h"
+#include "session/run.h"
 
-/* What one poll keeps over its connections. Owned by session.c. */
-struct fetch_job {
+struct poll {
     struct session_run *run;
     struct journal *journal;
     struct deliver *deliver;
@@ -24,10 +22,16 @@ struct fetch_job {
     bool cut_short;   /* it passed, or INT or TERM came, with messages left */
     uint32_t later;   /* messages that may work later: not counted as tries */
     uint32_t refused; /* messages that failed: counted */
-    uint32_t blamed;  /* framing faults that a message was blamed for */
+    bool careful;     /* the two sides went out of step before: one message at a time */
     bool alone;       /* this connection is for messages that an earlier one broke over */
-    bool careful; /* the two sides went out of step and no message could be blamed: one at a time */
     struct err local; /* trouble on our side of the wire; kind ERR_NONE: none */
+};
+
+enum connection_end {
+    CONNECTION_DONE,      /* all there is to be had was had */
+    CONNECTION_AGAIN_ALL, /* over one message, which is known; the others are worth another */
+    CONNECTION_AGAIN_ONE_BY_ONE, /* over some message: another connection will tell which */
+    CONNECTION_LOST              /* another one now would fare no better */
 };
 
 #endif

@@ -1,35 +1,42 @@
 /*
- * top: fingerprints of messages on the server, by `TOP n 0` through the pipe.
+ * fingerprints: what tells messages apart beside their UIDLs, by `TOP n 0` through the pipe.
  *
  * TOP is advice: nothing is delivered from it, and nothing is deleted because of it alone.
  */
-#ifndef FP_SESSION_TOP_H
-#define FP_SESSION_TOP_H
+#ifndef FP_SESSION_FINGERPRINTS_H
+#define FP_SESSION_FINGERPRINTS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/header.h"
 #include "pop3/pop3.h"
 #include "session/journal.h"
 
-struct top {
+struct fingerprints {
     struct pop3 *pop3;
     const uint32_t *numbers; /* borrowed */
     size_t count;
     /* Called in order, once for each: print->known is false if the server refused, or sent a header
-     * of more than TOP_HEADER_MAX octets. */
+     * of more than FINGERPRINTS_HEADER_MAX octets. */
     void (*print)(void *ctx, uint32_t number, const struct journal_print *print);
     void *ctx;
 };
 
-#define TOP_HEADER_MAX (4u * 1024 * 1024)
+#define FINGERPRINTS_HEADER_MAX (4u * 1024 * 1024)
+
+/* Of a header that is whole. */
+struct journal_print fingerprints_of(struct header *header);
+
+/* Both are known, and equal. */
+bool fingerprints_same(const struct journal_print *a, const struct journal_print *b);
 
 /* True unless the server's CAPA says that there is no TOP. */
-bool top_is_possible(struct pop3 *pop3);
+bool fingerprints_possible(struct pop3 *pop3);
 
 /* Asks for all of them. -1: the connection is lost (as pop3_take). */
-int top_run(const struct top *top, struct err *err);
+int fingerprints_run(const struct fingerprints *asked, struct err *err);
 
 #endif

@@ -1,0 +1,28 @@
+/*
+ * fault: which message is at fault, and what that costs it.
+ *
+ * A refusal counts as a try; after max_tries the message is held. What may be the network's or the
+ * destination's fault counts nothing, but the message is asked for last the next time, so that no
+ * bad message stands in front of good ones.
+ */
+#ifndef FP_SESSION_FAULT_H
+#define FP_SESSION_FAULT_H
+
+#include "session/listing.h"
+#include "session/poll.h"
+
+/* The message could not be had or delivered: told, counted as a try, and held after max_tries. */
+void fault_refuse(struct poll *poll, struct listing *listing, struct message *message,
+                  const char *why);
+
+/* It may work later: told, and not counted. The next run asks for it after the others. */
+void fault_put_off(struct poll *poll, struct listing *listing, struct message *message,
+                   const char *why);
+
+/* The two sides went out of step over this message, or the connection broke in its answer. If
+ * nothing else was asked for (poll->alone) that counts as a try; else it may have been another's
+ * fault or the network's: it is asked for alone, on a connection where nothing else is at stake. */
+void fault_break(struct poll *poll, struct listing *listing, struct message *message,
+                 const char *why);
+
+#endif

@@ -1,0 +1,20 @@
+/*
+ * held: --status and --retry, which look at messages that do not come through and release them.
+ * Neither touches the network.
+ */
+#ifndef FP_SESSION_HELD_H
+#define FP_SESSION_HELD_H
+
+#include "base/err.h"
+#include "session/account.h"
+
+/* One line for each held or failing message of the account, and for what keeps it from being
+ * polled, through `line`; changes nothing. */
+int held_list(const struct account *account, const char *state_dir,
+              void (*line)(void *ctx, const char *text), void *ctx, struct err *err);
+
+/* Releases one held message, or all of them with uidl NULL. *released: how many. */
+int held_release(const struct account *account, const char *state_dir, const char *uidl,
+                 unsigned *released, struct err *err);
+
+#endif

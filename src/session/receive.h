@@ -1,0 +1,71 @@
+/*
+ * receive: what becomes of a message that comes in.
+ *
+ * Its body goes into a parcel. A message counts as complete only when what follows it is in step:
+ * the next answer's status line, or silence; until then it is pending. Then it joins the batch, or
+ * is dropped if it turns out to be one that we have.
+ */
+#ifndef FP_SESSION_RECEIVE_H
+#define FP_SESSION_RECEIVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "pop3/pop3.h"
+#include "session/batch.h"
+#include "session/listing.h"
+#include "session/poll.h"
+#include "session/queue.h"
+
+struct receiver {
+    struct poll *poll; /* borrowed, as the next two */
+    struct pop3 *pop3;
+    struct listing *listing;
+    struct queue dele;           /* may have their DELE; `at` is the owner's to free */
+    struct batch batch;          /* complete, and not committed yet */
+    struct parcel *parcel;       /* being written */
+    bool like_status;            /* it begins as a status line does */
+    uint64_t body_max;           /* no message is as long as that, whatever it says of itself */
+    uint64_t budget;             /* octets there is room for */
+    int64_t told;                /* clock_ms() of the last progress */
+    struct {                     /* the last answer to a RETR, until it is confirmed */
+        struct message *message; /* NULL: there is none */
+        struct parcel *parcel;   /* complete; NULL for a refusal */
+        bool later;              /* of a refusal: it may work later */
+        char why[LOG_QUOTE_MAX + 64];
+    } pending;
+};
+
+/* For one connection. `room`: how many messages may be open at once. */
+void receive_init(struct receiver *in, struct poll *poll, struct pop3 *pop3,
+                  struct listing *listing, size_t room);
+
+/* The message is about to be asked for. False if there is no room for it: it is put off. */
+bool receive_expect(struct receiver *in, struct message *message);
+
+/* Where bodies go (struct sink); ctx is the receiver. */
+int receive_body(void *ctx, const char *bytes, size_t len, struct err *err);
+
+/* The whole answer to a RETR, as a pipe gives it. *doubtful is set if there is reason to doubt that
+ * it belongs to this message. -1: ERR_FRAMING. */
+int receive_answer(struct receiver *in, const struct pop3_answer *answer, int taken, bool *doubtful,
+                   struct err *err);
+
+/* What follows is in step: the pending answer is what it seems to be. */
+void receive_confirm(struct receiver *in);
+
+/* Commits the batch. */
+void receive_commit(struct receiver *in);
+
+/* Drops the body under way, if there is one. */
+void receive_drop(struct receiver *in);
+
+/* Drops all that is not committed. */
+void receive_drop_all(struct receiver *in);
+
+/* Trouble on our side, which is trouble for every message: none is begun any more. */
+void receive_trouble(struct receiver *in, const struct err *err);
+
+#endif

@@ -1,0 +1,64 @@
+/*
+ * run: what one poll is asked for, and what came of it. app fills it in and reads it; every part of
+ * session may.
+ */
+#ifndef FP_SESSION_RUN_H
+#define FP_SESSION_RUN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "session/account.h"
+
+/* What is told while it runs and at its end. Plain numbers: it crosses a pipe as it is. */
+struct session_figures {
+    uint32_t listed;         /* messages on the server */
+    uint32_t planned;        /* to be fetched in this run */
+    uint32_t fetched;        /* delivered, and journalled as done */
+    uint32_t seen;           /* known from earlier runs */
+    uint32_t deleted;        /* gone from the server: QUIT was answered with +OK */
+    uint32_t failed;         /* could not be had or delivered in this run */
+    uint32_t held;           /* given up after max_tries, now or before, and left on the server */
+    uint32_t fresh;          /* with --check: new ones on the server */
+    uint64_t octets;         /* delivered */
+    uint64_t octets_planned; /* by LIST, of what was to be fetched */
+    uint64_t octets_coming;  /* while it runs: received, and not delivered yet */
+    int64_t next_try;        /* wall clock: not polled before that; 0: whenever you like */
+    bool skipped;            /* not polled, since it is too early */
+    bool told;               /* its error was logged message by message; there is no more to say */
+    bool quiet;              /* its error is not to be told: nobody looks on, and it is no news */
+};
+
+enum session_mode { SESSION_POLL, SESSION_CHECK, SESSION_DRY_RUN };
+
+/* What the command line asks of this run beside what the account says. */
+struct session_switches {
+    bool fetch_seen;   /* --all: fetch what earlier runs have delivered, too */
+    bool never_delete; /* --keep: delete nothing */
+    bool flush;        /* --flush: delete what earlier runs have delivered and kept */
+    bool force;        /* --force: interval, pauses and refused secrets do not count */
+};
+
+struct session_run {
+    const struct account *account;
+    const char *state_dir; /* absolute; made if missing */
+    enum session_mode mode;
+    struct session_switches switches;
+    bool attended;   /* somebody looks on: all trouble is told */
+    bool paced;      /* a daemon keeps the interval, and polls at once when it is asked to */
+    bool hurried;    /* somebody asked for this poll: pauses do not count, refused secrets do */
+    struct log *log; /* blanks the account's secrets (account_hide) */
+    /* Called now and then while it works (at most ten times a second or so); NULL: never. */
+    void (*progress)(void *ctx, const struct session_figures *figures);
+    /* With SESSION_DRY_RUN: what would become of a message; NULL: nobody wants to know. */
+    void (*answer)(void *ctx, const char *line);
+    /* Called when the server has refused the token: 0 and account->password holds another one, 1:
+     * there is no other, -1 and err. NULL: tokens are not renewed. */
+    int (*renew)(void *ctx, struct err *err);
+    void *ctx;
+    struct session_figures figures; /* the result */
+};
+
+#endif
