@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/chance.h"
 #include "base/clock.h"
 #include "base/xalloc.h"
 
@@ -98,8 +98,7 @@ static int64_t interval_ms(const struct turns *turns, const struct account *acco
 /* 0 to max, as chance has it; without any it is the middle. */
 static int64_t pick(int64_t max)
 {
-    uint32_t drawn;
-    return getentropy(&drawn, sizeof drawn) == 0 ? drawn % (max + 1) : max / 2;
+    return chance_number((uint32_t)(max / 2)) % (max + 1);
 }
 
 /* Counted from the beginning of the poll, so that the pace is kept; but one that took long leaves
