@@ -1,5 +1,6 @@
 /*
- * account: what one account of the run file says, in plain C. app makes it, session reads it.
+ * account: what the configuration file says of one account, in plain C. app makes it, session reads
+ * it.
  *
  * Everything is malloced and owned by the account; account_free wipes the secrets. Durations are
  * in seconds, sizes in octets.
@@ -30,7 +31,7 @@ struct account {
     char *source_address;
     char *proxy_host; /* NULL: no proxy */
     unsigned proxy_port;
-    char *proxy_user; /* NULL: nobody is named to the proxy */
+    char *proxy_user; /* NULL: the proxy asks for none */
     struct secret proxy_password;
     char *connect_command;
     enum account_tls tls;
@@ -42,7 +43,7 @@ struct account {
     struct secret tls_key_password; /* what that one printed */
 
     char *user;
-    struct secret password; /* of the run file or the terminal; empty: none (yet) */
+    struct secret password; /* of the configuration or the terminal; empty: none (yet) */
     bool password_typed;    /* on the terminal */
     char *password_command, *password_file, *token_command;
     char **auth; /* methods, NULL-terminated; {"auto", NULL} by default */

@@ -20,12 +20,12 @@
 #define GRACE_MS ((int64_t)60 * 1000)
 #define PORT_TLS 995
 #define PORT_PLAIN 110
-#define WARN_DAYS 14      /* before the server's certificate runs out */
+#define WARN_DAYS 14      /* before the server's certificate expires */
 #define LAST_WORDS_MS 500 /* in which a command that hung up may tell its status */
 
-/* ---- the way there ---- */
+/* ---- connecting ---- */
 
-/* Through a proxy, ip and source_address are about the way to that one. */
+/* With a proxy, ip and source_address are about the connection to the proxy. */
 static int dial(const struct account *account, int64_t deadline, int *fd, struct err *err)
 {
     static const int families[] = {
@@ -93,7 +93,7 @@ static int open_line(struct conn **conn, const struct account *account, int64_t 
     return 0;
 }
 
-/* The server hung up; if it was a command that did, its end says more. Once the session has begun,
+/* The server hung up; if that was a command, its exit status says more. Once the session has begun,
  * an end in good order is the server's. */
 static void explain_command(struct conn *conn, bool begun, struct err *err)
 {
@@ -109,8 +109,10 @@ static void explain_command(struct conn *conn, bool begun, struct err *err)
     if (begun && WIFEXITED(status) && code == 0)
         return;
     if (code == 126 || code == 127)
-        err_set(err, ERR_CONFIG,
-                "connect_command cannot be run (status %d); check its path in the run file", code);
+        err_set(
+            err, ERR_CONFIG,
+            "connect_command cannot be run (status %d); check its path in the configuration file",
+            code);
     else if (WIFSIGNALED(status))
         err_set(err, ERR_CLOSED, "connect_command was ended by signal %d; run it by hand",
                 WTERMSIG(status));
@@ -132,7 +134,7 @@ static void explain_port(const struct account *account, struct err *err)
     size_t len = strlen(err->text);
     if (account->port != other || account->connect_command != NULL || !fits)
         return;
-    snprintf(err->text + len, sizeof err->text - len, " (port %u mostly goes with tls = \"%s\")",
+    snprintf(err->text + len, sizeof err->text - len, " (port %u usually goes with tls = \"%s\")",
              other, implicit ? "stls" : "implicit");
 }
 
@@ -161,15 +163,16 @@ static void warn_of_end(const struct account *account, struct conn *conn, const 
     int days = tls != NULL ? tls_peer_days_left(tls) : INT_MAX;
     if (days > WARN_DAYS)
         return;
-    if (days < 0) /* with a pin it is good all the same */
-        log_line(log, FP_LOG_NOTE, "the certificate of %s has run out; tell its keeper",
+    if (days < 0) /* with a pin it counts all the same */
+        log_line(log, FP_LOG_NOTE, "the certificate of %s has expired; tell the administrator",
                  account->server);
     else
-        log_line(log, FP_LOG_NOTE, "the certificate of %s runs out in %d day%s; tell its keeper",
+        log_line(log, FP_LOG_NOTE,
+                 "the certificate of %s expires in %d day%s; tell the administrator",
                  account->server, days, days == 1 ? "" : "s");
 }
 
-/* Up to TLS and the capabilities. The deadline of the way there goes on until TLS is up; after it,
+/* Up to TLS and the capabilities. The deadline for connecting goes on until TLS is up; after it,
  * `hard` is the end of everything. */
 static int greet(struct pop3 *pop3, const struct account *account, const struct note *note,
                  int64_t hard, bool *recalled, struct err *err)
@@ -268,7 +271,7 @@ static int log_in_afresh(struct login *login, struct note *note, struct err *err
     if (!has_other_ways(login, err->kind == ERR_CLOSED))
         return -1;
     log_line(login->run->log, FP_LOG_NOTE,
-             "%s; the server has other ways to log in than it had, trying those", err->text);
+             "%s; the server now offers other ways to log in, trying those", err->text);
     return log_in(login, err);
 }
 
@@ -277,7 +280,7 @@ static int log_in_afresh(struct login *login, struct note *note, struct err *err
 static int log_in_again(struct login *login, struct err *err)
 {
     struct err was = *err;
-    log_line(login->run->log, FP_LOG_NOTE, "%s; token_command is asked once more", was.text);
+    log_line(login->run->log, FP_LOG_NOTE, "%s; asking token_command for another token", was.text);
     int renewed = login->run->renew(login->run->ctx, err);
     if (renewed > 0)
         *err = was;
@@ -359,8 +362,9 @@ int connect_show_pin(const struct account *account, struct log *log, char *text,
     int64_t deadline = clock_in(account->timeout * 1000);
     struct conn *conn = NULL;
     if (account->tls == ACCOUNT_TLS_NONE)
-        return err_set(err, ERR_CONFIG,
-                       "tls is none: there is no certificate, and no pin; change tls to see it");
+        return err_set(
+            err, ERR_CONFIG,
+            "tls is none: without TLS there is no certificate to pin; change tls to see one");
     if (open_line(&conn, account, deadline, log, err) < 0)
         return -1;
     struct pop3 *pop3 = pop3_new(conn, log);

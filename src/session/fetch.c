@@ -92,7 +92,7 @@ static int next_of_mail(struct fetch *fetch, enum pop3_verb *verb, uint32_t *num
         return proof_ask(proof, fetch->listing, verb, number);
     *verb = POP3_RETR;
     fetch->retrieving++;
-    proof_retr(proof, *number);
+    proof->unproved = *number;
     return 1;
 }
 

@@ -15,7 +15,7 @@ static void describe(const struct journal *journal, uint32_t id, const struct lo
     const struct journal_entry *entry = journal_entry(journal, id);
     struct journal_facts facts = journal_facts(journal, id);
     char uidl[LOG_QUOTE_MAX + 4], room[JOURNAL_UIDL_ROOM];
-    char reason[ERR_TEXT_MAX], shown[LOG_QUOTE_MAX + 4], date[32];
+    char reason[ERR_TEXT_MAX], shown[LOG_QUOTE_MAX + 4], date[32], tries[24];
     time_t since = (time_t)facts.first_seen;
     struct tm tm;
     size_t len = 0;
@@ -23,10 +23,12 @@ static void describe(const struct journal *journal, uint32_t id, const struct lo
         str_unescape(facts.words, reason, sizeof reason, &len) < 0)
         len = 0;
     strftime(date, sizeof date, "%Y-%m-%d %H:%M", localtime_r(&since, &tm));
-    snprintf(out, cap, "%s: UIDL %s, seen first %s, %u %s: %s",
-             entry->state == JOURNAL_HELD ? "held" : "failing",
-             log_quote(log, journal_uidl(journal, id, room), uidl), date, entry->tries,
-             entry->tries == 1 ? "try" : "tries", log_quote(log, str_of(reason, len), shown));
+    bool held = entry->state == JOURNAL_HELD, counted = held || entry->tries > 0;
+    snprintf(tries, sizeof tries, ", %u %s", entry->tries, entry->tries == 1 ? "try" : "tries");
+    snprintf(out, cap, "%s: UIDL %s, first seen %s%s: %s%s", held ? "held" : "failing",
+             log_quote(log, journal_uidl(journal, id, room), uidl), date, counted ? tries : "",
+             log_quote(log, str_of(reason, len), shown),
+             counted ? "" : "; the next run tries again");
 }
 
 int held_list(const struct account *account, const char *state_dir,

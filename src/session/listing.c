@@ -221,8 +221,8 @@ static int answer(void *ctx, const struct pop3_answer *answer, int taken, struct
     } else if (answer->verb == POP3_STAT && ok) {
         if (reply_stat(answer->reply.text, &fetching->stat, &octets) < 0)
             return err_set(err, ERR_PROTOCOL,
-                           "the server's answer to STAT makes no sense; ask who "
-                           "runs it");
+                           "the server's answer to STAT makes no sense; tell its "
+                           "administrator");
     } else if (answer->verb == POP3_STAT) {
         return pop3_refused(fetching->pop3, &answer->reply, ERR_AGAIN,
                             "UIDL, LIST and STAT refused", err);

@@ -6,6 +6,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/chance.h"
+
 #define BACK_OFF_FIRST 60
 #define BACK_OFF_LAST 3600
 #ifndef ITERATIONS        /* make fuzz has no time for them */
@@ -28,7 +30,7 @@ static const char *spell_time(int64_t when, int64_t now, char out[TIME_MAX])
     return out;
 }
 
-/* " since 14:05", or nothing where nobody knows. */
+/* " since 14:05", or nothing if that is not known. */
 static const char *spell_since(int64_t when, int64_t now, char *out, size_t cap)
 {
     char time[TIME_MAX];
@@ -38,11 +40,6 @@ static const char *spell_since(int64_t when, int64_t now, char *out, size_t cap)
     return out;
 }
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 uint64_t manners_hash(const char *text)
 {
     struct str rest = str_from(text);
@@ -50,7 +47,7 @@ uint64_t manners_hash(const char *text)
     for (struct str word = str_word(&rest); word.len > 0; word = str_word(&rest)) {
         bool number = false;
         for (size_t i = 0; i < word.len; i++)
-            number = number || is_digit(word.ptr[i]);
+            number = number || (word.ptr[i] >= '0' && word.ptr[i] <= '9');
         if (!number)
             hash = hash * 31 + str_hash(word);
     }
@@ -70,13 +67,6 @@ int64_t manners_back_off(uint32_t failures, uint32_t chance)
         seconds = BACK_OFF_LAST;
     int64_t fifth = seconds / 5;
     return seconds - fifth + (int64_t)(chance % (uint32_t)(2 * fifth + 1));
-}
-
-/* Without chance, all come at the same time: no worse than before. */
-static uint32_t draw(void)
-{
-    uint32_t chance;
-    return getentropy(&chance, sizeof chance) == 0 ? chance : 0;
 }
 
 /* A tenth early is not early: cron has its own clock, and a poll takes a moment. */
@@ -102,12 +92,14 @@ static int stay_away(const struct note *note, int64_t now, struct err *err)
                    spell_since(note->failing_since, now, since, sizeof since));
 }
 
-static int tell_refused(const struct note *note, int64_t now, struct err *err)
+static int tell_refused(const struct note *note, const struct account *account, int64_t now,
+                        struct err *err)
 {
     char since[TIME_MAX + 8];
     return err_set(err, ERR_SECRET,
-                   "%s (refused%s; not tried again until it changes, or with --force)",
-                   note->refused.text, spell_since(note->refused.when, now, since, sizeof since));
+                   "%s (refused%s; not tried again until the %s changes, or with --force)",
+                   note->refused.text, spell_since(note->refused.when, now, since, sizeof since),
+                   account->token_command != NULL ? "token" : "password");
 }
 
 enum manners_leave manners_allow(struct session_run *run, int64_t now, struct err *err)
@@ -128,8 +120,7 @@ enum manners_leave manners_allow(struct session_run *run, int64_t now, struct er
     } else if (end > now) {
         leave = MANNERS_SKIP;
         run->figures.next_try = end;
-        log_line(run->log, FP_LOG_NOTE,
-                 "polled at %s; interval is not over before %s; --force polls now",
+        log_line(run->log, FP_LOG_NOTE, "polled at %s; the interval ends at %s; --force polls now",
                  spell_time(note->polled, now, last), spell_time(end, now, next));
     }
     run->figures.skipped = leave != MANNERS_POLL;
@@ -147,7 +138,7 @@ void manners_status(const struct account *account, const char *state_dir, int64_
         line(ctx, err.text);
     }
     if (note->refused.known) {
-        tell_refused(note, now, &err);
+        tell_refused(note, account, now, &err);
         line(ctx, err.text);
     }
     note_free(note);
@@ -189,7 +180,7 @@ int manners_check_secret(struct manners *manners, struct err *err)
     if (memcmp(digest, note->refused.digest, sizeof digest) != 0)
         return 0;
     manners->known_secret = true;
-    return tell_refused(note, manners->now, err);
+    return tell_refused(note, account, manners->now, err);
 }
 
 /* ---- how it ended ---- */
@@ -212,7 +203,7 @@ static void got_through(struct manners *manners)
     note->polled = manners->run->account->interval > 0 ? manners->now : 0;
 }
 
-/* What brought mail is no server to stay away from, though it broke off. */
+/* A poll that broke off after it delivered mail is not a reason to stay away. */
 static void count_failure(struct manners *manners, const struct manners_end *end,
                           const struct err *err)
 {
@@ -225,13 +216,13 @@ static void count_failure(struct manners *manners, const struct manners_end *end
     if (err->kind == ERR_DELAY)
         wait = end->login_delay > 0 ? end->login_delay : MANNERS_DELAY;
     else if (manners->run->figures.fetched == 0)
-        wait = manners_back_off(note->failures, draw());
+        wait = manners_back_off(note->failures, chance_number(0));
     note->why = err->kind == ERR_DELAY ? NOTE_WHY_DELAY : NOTE_WHY_BACK_OFF;
     wait = wait < NOTE_DELAY_MAX ? wait : NOTE_DELAY_MAX;
     note->not_before = wait > 0 ? end->now + wait : 0;
 }
 
-/* Is it told where nobody looks on? */
+/* Is it told to an unattended run? */
 static bool is_news(const struct manners *manners, const struct err *err)
 {
     struct note *note = manners->note;
@@ -290,7 +281,7 @@ void manners_end(struct manners *manners, const struct manners_end *end, struct 
         else
             failed(manners, end, err);
     }
-    /* Its loss costs nothing, but where nobody can count, nothing is the first of its kind. */
+    /* Its loss costs nothing, but without a note there is no telling what is news. */
     if (poll && (note_save(note) < 0 || note->foreign))
         manners->run->figures.quiet = false;
     note_free(note);

@@ -11,7 +11,7 @@
  * - A secret that the server calls wrong is not tried again until it changes.
  * - `interval` of the account.
  *
- * Nobody looks on (cron): what may pass is told from the third run in a row on, and when it is
+ * Unattended (cron): what may pass by itself is told from the third run in a row on, and when it is
  * over; what stays is told at once, then once a day as long as it is the same. Where no note can be
  * written, all is told each time.
  */

@@ -8,8 +8,8 @@
 #include "session/fingerprints.h"
 #include "session/queue.h"
 
-/* The same header and the same size; or another size, which some servers tell differently each
- * time, and a Message-ID in that header, which nobody uses twice. */
+/* The same header and the same size; or, since some servers give another size each time, the same
+ * header with a Message-ID in it, which is never used twice. */
 static bool is_same(const struct journal_facts *facts, const struct journal_print *print,
                     uint64_t size)
 {
@@ -25,7 +25,7 @@ static void claim(struct listing *listing, struct message *message, uint32_t id)
 
 /* By UIDL alone: exactly one entry has it, with this size, and it was not deleted before (a UIDL
  * that comes back after its message is gone may well be another message's). */
-static bool is_told_by_uidl(const struct listing *listing, const struct message *message)
+static bool is_known_by_uidl(const struct listing *listing, const struct message *message)
 {
     const struct journal *journal = listing->journal;
     if (journal_next(journal, message->entry) != JOURNAL_NONE)
@@ -75,7 +75,8 @@ static void mark_new_twins(struct listing *listing)
     free(slots);
 }
 
-void match_undo(struct listing *listing, struct message *message)
+/* Its entry is not this message after all. */
+static void undo(struct listing *listing, struct message *message)
 {
     journal_unlist(listing->journal, message->entry);
     message->entry = JOURNAL_NONE;
@@ -86,9 +87,9 @@ static void match_uidl(struct listing *listing, struct message *message)
 {
     bool known = message->entry != JOURNAL_NONE;
     message->vague = message->vague || !listing_has_uidl(message) ||
-                     (known && !is_told_by_uidl(listing, message));
+                     (known && !is_known_by_uidl(listing, message));
     if (known && message->vague)
-        match_undo(listing, message);
+        undo(listing, message);
 }
 
 static uint32_t slot_of(const struct journal_print *print)
@@ -174,7 +175,7 @@ static void take_print(void *ctx, uint32_t number, const struct journal_print *p
     match_print(listing, message);
 }
 
-/* Messages that had no UIDL when they came, and are not listed so far: one may be told now. */
+/* Messages that had no UIDL when they came, and are not listed so far: one may have it now. */
 static bool has_blank_entries(const struct journal *journal)
 {
     for (uint32_t id = 0; id < journal_count(journal); id++) {
@@ -186,18 +187,15 @@ static bool has_blank_entries(const struct journal *journal)
     return false;
 }
 
-static bool lacks_print(const struct message *message)
-{
-    return message->entry == JOURNAL_NONE && message->vague && message->print == 0;
-}
-
 static int ask_top(struct listing *listing, struct pop3 *pop3, struct err *err)
 {
     struct queue lacking = {NULL, 0, 0};
     int result = 0;
-    for (uint32_t i = 0; i < listing->count; i++)
-        if (lacks_print(&listing->messages[i]))
-            queue_push(&lacking, listing->messages[i].number);
+    for (uint32_t i = 0; i < listing->count; i++) {
+        const struct message *message = &listing->messages[i];
+        if (message->entry == JOURNAL_NONE && message->vague && message->print == 0)
+            queue_push(&lacking, message->number);
+    }
     const struct fingerprints asked = {.pop3 = pop3,
                                        .numbers = lacking.at,
                                        .count = lacking.count,
@@ -231,7 +229,7 @@ static uint32_t count_unknown(const struct listing *listing)
 }
 
 /* More than half of what should be there is not there under its UIDL, and there are messages that
- * nobody knows: the server changed its UIDLs (a migration, a rebuild). */
+ * are not known: the server changed its UIDLs (a migration, a rebuild). */
 static bool is_reset(const struct listing *listing)
 {
     uint32_t expected = 0, missing = 0, unknown = count_unknown(listing);
@@ -255,8 +253,9 @@ int match_listing(struct listing *listing, struct pop3 *pop3, struct log *log, s
         match_uidl(listing, &listing->messages[i]);
     int result = ask_prints(listing, pop3, err);
     if (result == 0 && is_reset(listing)) {
-        log_line(log, FP_LOG_NOTE,
-                 "most UIDLs have changed since the last run; messages are told by their headers");
+        log_line(
+            log, FP_LOG_NOTE,
+            "most UIDLs have changed since the last run; messages are recognised by their headers");
         listing->any_uidl = true;
         result = ask_prints(listing, pop3, err);
     }
@@ -274,4 +273,15 @@ uint32_t match_fetched(struct listing *listing, struct message *message,
     if (id != JOURNAL_NONE)
         claim(listing, message, id);
     return id;
+}
+
+bool match_confirm(struct listing *listing, struct message *message,
+                   const struct journal_print *print)
+{
+    struct journal_facts facts = journal_facts(listing->journal, message->entry);
+    if (fingerprints_same(&facts.print, print))
+        return true;
+    undo(listing, message);
+    listing_set_print(listing, message, print);
+    return false;
 }

@@ -23,7 +23,8 @@ int match_listing(struct listing *listing, struct pop3 *pop3, struct log *log, s
 uint32_t match_fetched(struct listing *listing, struct message *message,
                        const struct journal_print *print);
 
-/* Its entry is not this message after all. */
-void match_undo(struct listing *listing, struct message *message);
+/* Is its entry this message? If not, it loses the entry and gets the fingerprint. */
+bool match_confirm(struct listing *listing, struct message *message,
+                   const struct journal_print *print);
 
 #endif

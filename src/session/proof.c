@@ -1,6 +1,6 @@
 #include "session/proof.h"
 
-#include <unistd.h>
+#include "base/chance.h"
 
 #define BITS_OF_CHOICE 5
 
@@ -12,17 +12,10 @@ struct claim {
     bool there;
 };
 
-void proof_retr(struct proof *proof, uint32_t number)
-{
-    proof->unproved++;
-    proof->last_asked = number;
-}
-
 /* The last round of questions is over and forgotten. */
 static void begin_round(struct proof *proof, unsigned asked, unsigned left)
 {
     *proof = (struct proof){.unproved = proof->unproved,
-                            .last_asked = proof->last_asked,
                             .doubtful = proof->doubtful,
                             .asked = asked,
                             .left = left,
@@ -40,19 +33,18 @@ bool proof_ask(struct proof *proof, struct listing *listing, enum pop3_verb *ver
 {
     if (proof->unproved == 0 || proof->asked > 0 || proof->left > 0)
         return false;
-    *number = proof->last_asked;
+    *number = proof->unproved;
     proof->unproved = 0;
     bool possible = choose_verb(listing_find(listing, *number), verb);
     begin_round(proof, possible ? 1 : 0, 0);
     return possible;
 }
 
-/* Chance that cannot be had leaves a fixed order: no worse than asking once. */
+/* Without random numbers the order is fixed: no worse than asking once. */
 static uint32_t draw(struct proof *proof, unsigned bits)
 {
-    if (proof->chance < 1u << BITS_OF_CHOICE &&
-        getentropy(&proof->chance, sizeof proof->chance) < 0)
-        proof->chance = proof->left * 2654435761u;
+    if (proof->chance < 1u << BITS_OF_CHOICE)
+        proof->chance = chance_number(proof->left * 2654435761u);
     uint32_t drawn = proof->chance & ((1u << bits) - 1);
     proof->chance >>= bits;
     return drawn;
@@ -155,6 +147,6 @@ int proof_check(struct proof *proof, struct pop3 *pop3, struct listing *listing,
     /* A server that can answer a question does so each time. */
     if (form == WRONG || (proof->right[kind] > 0 && proof->none[kind] > 0))
         return err_set(err, ERR_FRAMING,
-                       "the server's answers do not belong to what was asked; ask who runs it");
+                       "the server's answers do not match the commands; tell its administrator");
     return settle(proof, count);
 }

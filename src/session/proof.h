@@ -24,9 +24,8 @@
 
 /* Of one connection. Zeroed at first. */
 struct proof {
-    uint32_t unproved;   /* RETRs sent since the last question behind one */
-    uint32_t last_asked; /* message of the last RETR */
-    bool doubtful;       /* a length is not what LIST said, or there was a refusal: without a series
+    uint32_t unproved; /* message of the last RETR, until a question follows it; 0: none */
+    bool doubtful;     /* a length is not what LIST said, or there was a refusal: without a series
                             the batch is not believed */
     /* Questions since then. */
     unsigned asked;    /* outstanding */
@@ -36,9 +35,6 @@ struct proof {
     bool in_series;
     uint32_t chance; /* bits not used yet */
 };
-
-/* A RETR went out. */
-void proof_retr(struct proof *proof, uint32_t number);
 
 /* The question behind the last RETR; false if there is none to be asked. */
 bool proof_ask(struct proof *proof, struct listing *listing, enum pop3_verb *verb,

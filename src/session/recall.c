@@ -20,12 +20,6 @@ static int make_key(const struct account *account, struct pop3 *pop3, char key[K
     return 0;
 }
 
-static bool is_fresh(int64_t when)
-{
-    int64_t now = clock_wall();
-    return when <= now && now - when < RECALL_SECONDS;
-}
-
 bool recall_capa(const struct note *note, const struct account *account, struct pop3 *pop3)
 {
     char key[KEY_MAX];
@@ -33,8 +27,9 @@ bool recall_capa(const struct note *note, const struct account *account, struct 
     if (note == NULL || make_key(account, pop3, key) < 0)
         return false;
     struct str kept = note_capa(note, &when);
+    int64_t age = clock_wall() - when;
     size_t len = strlen(key);
-    return is_fresh(when) && str_has_prefix(kept, key) &&
+    return age >= 0 && age < RECALL_SECONDS && str_has_prefix(kept, key) &&
            pop3_set_capa(pop3, str_of(kept.ptr + len, kept.len - len)) == 0;
 }
 

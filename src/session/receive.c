@@ -147,29 +147,21 @@ void receive_drop_all(struct receiver *in)
 
 /* ---- its answer is whole ---- */
 
-/* A body that we could not take: the message's own fault, or ours. */
-static void body_failed(struct receiver *in, struct message *message, const struct err *why)
+static void refuse(struct receiver *in, struct message *message, bool later, const char *why)
 {
-    receive_drop(in);
-    if (why->kind != ERR_MESSAGE) {
-        receive_trouble(in, why);
-        return;
-    }
     in->pending.message = message;
     in->pending.parcel = NULL;
-    in->pending.later = false;
-    snprintf(in->pending.why, sizeof in->pending.why, "%.*s", (int)sizeof in->pending.why - 1,
-             why->text);
+    in->pending.later = later;
+    snprintf(in->pending.why, sizeof in->pending.why, "%.*s", (int)sizeof in->pending.why - 1, why);
 }
 
 static void message_refused(struct receiver *in, struct message *message, const struct reply *reply)
 {
-    char shown[LOG_QUOTE_MAX + 4];
-    in->pending.message = message;
-    in->pending.parcel = NULL;
-    in->pending.later = reply->code == REPLY_CODE_SYS_TEMP || reply->code == REPLY_CODE_IN_USE;
-    snprintf(in->pending.why, sizeof in->pending.why, "the server refuses it: \"%s\"",
+    char shown[LOG_QUOTE_MAX + 4], why[sizeof in->pending.why];
+    bool later = reply->code == REPLY_CODE_SYS_TEMP || reply->code == REPLY_CODE_IN_USE;
+    snprintf(why, sizeof why, "the server refuses it: \"%s\"",
              log_quote(in->poll->run->log, reply->text, shown));
+    refuse(in, message, later, why);
 }
 
 int receive_answer(struct receiver *in, const struct pop3_answer *answer, int taken, bool *doubtful,
@@ -186,13 +178,17 @@ int receive_answer(struct receiver *in, const struct pop3_answer *answer, int ta
         return 0;
     }
     if (taken < 0 || begin(in, err) < 0 || deliver_finish(in->poll->deliver, in->parcel, err) < 0) {
-        body_failed(in, message, err);
+        receive_drop(in);
+        if (err->kind == ERR_MESSAGE)
+            refuse(in, message, false, err->text);
+        else
+            receive_trouble(in, err);
         return 0;
     }
     /* A stray status line that took the place of the true one is no more than four octets. */
     if (in->like_status && message->size != answer->octets)
         return err_set(err, ERR_FRAMING,
-                       "two status lines for one answer; ask who runs the server");
+                       "two status lines for one answer; tell the server's administrator");
     /* Some servers count a line end as one octet. */
     if (message->size != answer->octets && message->size != in->parcel->octets)
         *doubtful = true;
@@ -209,14 +205,9 @@ int receive_answer(struct receiver *in, const struct pop3_answer *answer, int ta
 static bool is_known(struct receiver *in, struct message *message, struct header *header)
 {
     struct journal_print print = fingerprints_of(header);
-    if (message->compare) { /* it was delivered, and could not show its header: is it the same? */
-        struct journal_facts facts = journal_facts(in->poll->journal, message->entry);
-        if (fingerprints_same(&facts.print, &print))
-            return true;
-        match_undo(in->listing, message);
-    }
-    if (message->compare || message->entry != JOURNAL_NONE ||
-        listing_print(in->listing, message) != NULL) {
+    if (message->compare) /* it was delivered, and could not show its header */
+        return match_confirm(in->listing, message, &print);
+    if (message->entry != JOURNAL_NONE || listing_print(in->listing, message) != NULL) {
         listing_set_print(in->listing, message, &print);
         return false;
     }

@@ -21,10 +21,10 @@ static void settle(struct journal *journal, const struct deliver_settings *setti
         return;
     }
     if (found == DELIVER_LOST)
-        log_line(settings->log, FP_LOG_WARNING,
-                 "a message that was being delivered is not to be found (UIDL %s); it is fetched "
-                 "again",
-                 log_quote(settings->log, journal_uidl(journal, id, room), shown));
+        log_line(
+            settings->log, FP_LOG_WARNING,
+            "a message that was being delivered cannot be found (UIDL %s); it is fetched again",
+            log_quote(settings->log, journal_uidl(journal, id, room), shown));
     journal_drop(journal, id);
 }
 
@@ -58,14 +58,14 @@ int recover(struct journal *journal, const struct deliver_settings *settings, st
 {
     if (settle_open(journal, settings, err) < 0)
         return -1;
-    /* Litter in a place that cannot be written any more is a pity, and no reason to stop. */
+    /* Litter in a place that can no longer be written does no harm. */
     struct str place = journal_place(journal);
     if (place.len > 0 && deliver_sweep(settings, place, err) < 0)
-        log_line(settings->log, FP_LOG_WARNING, "clearing up after the last run: %s", err->text);
+        log_line(settings->log, FP_LOG_WARNING, "cleaning up after the last run: %s", err->text);
     return 0;
 }
 
-int recover_note_place(struct journal *journal, const struct deliver *deliver, struct err *err)
+int recover_record_place(struct journal *journal, const struct deliver *deliver, struct err *err)
 {
     struct buf place;
     int result = 0;

@@ -11,10 +11,10 @@
 
 /* For each open take: found at its destination and made durable by this process, it is done; else
  * it is dropped, and its message will be fetched again. Then litter is removed from the place that
- * was used last and from the one that will be used. */
+ * was used last. */
 int recover(struct journal *journal, const struct deliver_settings *settings, struct err *err);
 
-/* Notes where this run will spool, if it is not where the last one did. */
-int recover_note_place(struct journal *journal, const struct deliver *deliver, struct err *err);
+/* Records where this run will spool, if it is not where the last one did. */
+int recover_record_place(struct journal *journal, const struct deliver *deliver, struct err *err);
 
 #endif

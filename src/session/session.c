@@ -46,12 +46,12 @@ struct session {
     bool faulted;      /* a connection ended over a message that is known */
 };
 
-/* NOOP, while a command keeps us and the server might think that we are gone. */
+/* NOOP, so that the server does not hang up while a command takes its time. */
 static void keep_alive(void *ctx)
 {
     struct session *session = ctx;
     struct reply reply;
-    struct err ignored; /* whoever speaks to the server next meets it again */
+    struct err ignored; /* the next command to the server meets it again */
     if (session->pop3 == NULL || pop3_outstanding(session->pop3) > 0 ||
         clock_left(session->next_noop) > 0)
         return;
@@ -93,7 +93,7 @@ static int open_journal(struct session *session, struct err *err)
     session->poll.journal = session->journal;
     if (write && journal_is_new(session->journal))
         log_line(session->log, FP_LOG_NOTE,
-                 "a new journal is begun in %s: everything on the server counts as new",
+                 "starting a new journal in %s: everything on the server counts as new",
                  session->run->state_dir);
     return 0;
 }
@@ -108,10 +108,10 @@ static int prepare(struct session *session, struct err *err)
     if (session->run->mode != SESSION_POLL)
         return 0;
     if (recover(session->journal, &session->settings, err) < 0)
-        return err_prefix(err, "looking after the last run");
+        return err_prefix(err, "recovering from the last run");
     if (deliver_open(&session->poll.deliver, &session->settings, err) < 0)
         return -1;
-    return recover_note_place(session->journal, session->poll.deliver, err);
+    return recover_record_place(session->journal, session->poll.deliver, err);
 }
 
 /* ---- listing and plan ---- */
@@ -133,8 +133,8 @@ static bool is_junk(const struct listing *listing)
     return uidl && list && listing->uidl_junk + listing->list_junk > 0;
 }
 
-/* That there are no UIDLs is said once: when the first message without one is met. */
-static bool was_said(const struct session *session)
+/* That there are no UIDLs is logged once: when the first message without one is met. */
+static bool has_blank_entry(const struct session *session)
 {
     for (uint32_t id = 0; id < journal_count(session->journal); id++) {
         const struct journal_entry *entry = journal_entry(session->journal, id);
@@ -154,9 +154,9 @@ static int list(struct session *session, struct err *err)
     if (!session->counted)
         session->run->figures.listed = listing->count;
     session->listing_junk = is_junk(listing);
-    if (!listing->has_uidl && listing->count > 0 && !was_said(session)) {
+    if (!listing->has_uidl && listing->count > 0 && !has_blank_entry(session)) {
         log_line(session->log, FP_LOG_NOTE,
-                 "the server has no UIDL; messages are told by their headers");
+                 "the server has no UIDL; messages are recognised by their headers");
     }
     if (match_listing(listing, session->pop3, session->log, err) < 0)
         return err_prefix(err, "listing");
@@ -165,28 +165,23 @@ static int list(struct session *session, struct err *err)
     return 0;
 }
 
+static bool is_fetched(const struct message *message)
+{
+    return message->action == PLAN_FETCH || message->action == PLAN_RETRY ||
+           message->action == PLAN_ALONE;
+}
+
 static void count_planned(struct session_figures *figures, const struct message *message,
                           enum journal_state known)
 {
-    switch (message->action) {
-    case PLAN_FETCH:
-    case PLAN_RETRY:
-    case PLAN_ALONE:
+    if (is_fetched(message)) {
         figures->planned++;
         figures->octets_planned += message->size;
         figures->fresh += known != JOURNAL_DONE;
-        break;
-    default:
+    } else {
         figures->seen += known == JOURNAL_DONE || known == JOURNAL_GONE;
         figures->held += known == JOURNAL_HELD;
-        break;
     }
-}
-
-/* What was told as a failure in this poll is not asked for again on its next connection. */
-static bool was_tried(const struct session *session, const struct message *message)
-{
-    return message->entry != JOURNAL_NONE && journal_entry(session->journal, message->entry)->tried;
 }
 
 /* Held for its length, and no longer too long: the limit has changed. */
@@ -204,7 +199,9 @@ static void plan_message(struct session *session, struct message *message, uint3
     if (known.known == JOURNAL_HELD && fits_now(session, message))
         known.known = JOURNAL_FAILED;
     message->action = plan_decide(&session->poll.rules, &known, fetched);
-    if (was_tried(session, message) && message->action != PLAN_DELETE)
+    /* What was told as a failure in this poll is not asked for again on its next connection. */
+    if (message->entry != JOURNAL_NONE && journal_entry(session->journal, message->entry)->tried &&
+        message->action != PLAN_DELETE)
         message->action = PLAN_LEAVE;
     if (!session->counted)
         count_planned(&session->run->figures, message, known.known);
@@ -249,24 +246,20 @@ static void verify_print(void *ctx, uint32_t number, const struct journal_print 
 {
     struct session *session = ctx;
     struct message *message = listing_find(&session->listing, number);
-    struct journal_facts facts = journal_facts(session->journal, message->entry);
-    if (fingerprints_same(&facts.print, print)) {
-        queue_push(&session->verified, number);
-        return;
-    }
+    uint64_t max = session->account->max_size;
     if (!print->known) { /* it has to be fetched to be compared; if that is too much, it stays */
-        uint64_t max = session->account->max_size;
         message->compare = true;
         message->action = max != 0 && message->size > max ? PLAN_LEAVE : PLAN_FETCH;
-        return;
+    } else if (match_confirm(&session->listing, message, print)) {
+        queue_push(&session->verified, number);
+    } else {
+        message->action = PLAN_FETCH;
+        message->vague = true;
+        log_line(session->log, FP_LOG_NOTE,
+                 "message %u has the UIDL of one that was delivered, but another header; it is "
+                 "fetched",
+                 number);
     }
-    match_undo(&session->listing, message);
-    message->action = PLAN_FETCH;
-    message->vague = true;
-    listing_set_print(&session->listing, message, print);
-    log_line(session->log, FP_LOG_NOTE,
-             "message %u has the UIDL of one that was delivered, but not its header; it is fetched",
-             number);
 }
 
 static int verify(struct session *session, struct err *err)
@@ -330,23 +323,20 @@ static void tell_plan(struct session *session)
                                         [PLAN_RETRY] = "would be tried again",
                                         [PLAN_ALONE] = "would be tried again, alone",
                                         [PLAN_DELETE] = "would be deleted, if it is still the same",
-                                        [PLAN_REFUSE] = "is longer than max_size"};
+                                        [PLAN_REFUSE] = "too large, would stay on the server"};
     char name[LOG_QUOTE_MAX + 40];
     for (uint32_t i = 0; i < session->listing.count; i++) {
         const struct message *message = &session->listing.messages[i];
-        bool fetched = message->action == PLAN_FETCH || message->action == PLAN_RETRY ||
-                       message->action == PLAN_ALONE;
         session->run->figures.deleted +=
-            message->action == PLAN_DELETE || (fetched && plan_deletes_new(&session->poll.rules));
-        if (message->action == PLAN_LEAVE)
+            message->action == PLAN_DELETE ||
+            (is_fetched(message) && plan_deletes_new(&session->poll.rules));
+        if (message->action == PLAN_LEAVE || session->run->answer == NULL)
             continue;
+        char line[sizeof name + 100];
         listing_name(&session->listing, message, session->log, name, sizeof name);
-        if (session->run->answer != NULL) {
-            char line[sizeof name + 100];
-            snprintf(line, sizeof line, "%s, %llu octets: %s", name,
-                     (unsigned long long)message->size, words[message->action]);
-            session->run->answer(session->run->ctx, line);
-        }
+        snprintf(line, sizeof line, "%s, %llu octets: %s", name, (unsigned long long)message->size,
+                 words[message->action]);
+        session->run->answer(session->run->ctx, line);
     }
 }
 
@@ -362,7 +352,7 @@ static int prepare_connected(struct session *session, struct err *err)
         return 0;
     session->next_noop = clock_in(NOOP_MS);
     if (verify(session, err) < 0)
-        return err_prefix(err, "looking at delivered mail");
+        return err_prefix(err, "checking delivered mail");
     refuse_long_ones(session);
     return journal_sync(session->journal, err);
 }
@@ -416,7 +406,7 @@ static enum connection_end poll_most(struct session *session, struct err *err)
         /* What comes through one by one is not fetched again. */
         if (round > 0 || end == CONNECTION_AGAIN_ONE_BY_ONE)
             session->poll.careful = true;
-        log_line(session->log, FP_LOG_NOTE, "%s; connecting anew", err->text);
+        log_line(session->log, FP_LOG_NOTE, "%s; reconnecting", err->text);
         err_clear(err);
     }
 }
@@ -457,7 +447,7 @@ static int poll_server(struct session *session, struct err *err)
     if (session->run->mode != SESSION_POLL)
         return 0;
     if (end != CONNECTION_DONE) {
-        log_line(session->log, FP_LOG_ERROR, "%s; the rest comes next time", err->text);
+        log_line(session->log, FP_LOG_ERROR, "%s; the next run fetches the rest", err->text);
         session->poll.later++;
     }
     return poll_doubted(session, err);
@@ -489,9 +479,10 @@ static int conclude(struct session *session, int result, struct err *err)
         add_error(session, &sum, err->kind, local ? NULL : err->text);
     if (poll->cut_short && stop_asked())
         add_error(session, &sum, ERR_STOPPED,
-                  "interrupted; what was complete is delivered, the rest comes next time");
+                  "interrupted; what was complete is delivered, the next run fetches the rest");
     else if (poll->cut_short)
-        add_error(session, &sum, ERR_HERE, "session_timeout is over; the rest comes next time");
+        add_error(session, &sum, ERR_HERE,
+                  "session_timeout has passed; the next run fetches the rest");
     if (session->listing_junk)
         add_error(session, &sum, ERR_PROTOCOL, "the server's listing has lines that make no sense");
     if (poll->refused + poll->later > 0) /* told with the messages */

@@ -50,7 +50,7 @@ dovecot_logins() {
     [ "$(($(dovecot_logins) - before))" -eq 1 ] || fail "more than one login"
     on_tty
     [ "$status" -eq 77 ]
-    told 'login refused.*refused since [0-9:]+; not tried again until it changes'
+    told 'login refused.*refused since [0-9:]+; not tried again until the password changes'
     want 0 --status
     [[ $output == *"refused since"* ]] || fail "--status does not say so"
     want 77 -c
@@ -309,7 +309,7 @@ END
     [ "$(connections)" -eq 1 ] || fail "it was polled"
     on_tty
     [ "$status" -eq 0 ]
-    told 'polled at [0-9:]+; interval is not over before [0-9:]+; --force polls now'
+    told 'polled at [0-9:]+; the interval ends at [0-9:]+; --force polls now'
     [ "$(connections)" -eq 1 ] || fail "it was polled"
     want 0 -c
     [ "$(connections)" -eq 2 ] || fail "-c did not look"

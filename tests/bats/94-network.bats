@@ -438,7 +438,7 @@ tls_popd_inside() {
     for tls in stls none; do
         popd_rc "tls = \"$tls\"" 'timeout = "1s"'
         want 75
-        account_line 'port 995 mostly goes with tls = "implicit"'
+        account_line 'port 995 usually goes with tls = "implicit"'
     done
     popd_stop
     PORT=110
@@ -450,11 +450,11 @@ tls_popd_inside() {
     popd_run 110 'on greeting: hang'
     tls_rc 'timeout = "1s"'
     want 75
-    account_line 'port 110 mostly goes with tls = "stls"'
+    account_line 'port 110 usually goes with tls = "stls"'
     # not where it would be no help
     popd_rc 'tls = "stls"' 'timeout = "1s"'
     want 75
-    [[ $stderr != *mostly* ]] || fail "a hint without reason"
+    [[ $stderr != *usually* ]] || fail "a hint without reason"
 }
 
 @test "keepalive is on" {
