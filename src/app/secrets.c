@@ -138,7 +138,7 @@ static int judge(const struct source *source, const struct child_result *result,
     if (result->end == CHILD_STOPPED)
         return err_set(err, ERR_STOPPED, "interrupted while %s ran", key);
     if (result->end == CHILD_TIMEOUT) {
-        return err_set(err, ERR_HERE, "%s did not end within %lld seconds; run it by hand", key,
+        return err_set(err, ERR_LOCAL, "%s did not end within %lld seconds; run it by hand", key,
                        (long long)source->seconds);
     }
     if (result->end == CHILD_SIGNALLED) {

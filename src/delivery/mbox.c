@@ -227,7 +227,7 @@ static int fill(const struct append_job *job, struct err *err)
     if (job->settings->durable && file_sync(lock->fd, lock->path, err) < 0)
         return -1;
     if (!mboxlock_is_current(lock))
-        return err_set(err, ERR_HERE,
+        return err_set(err, ERR_LOCAL,
                        "%s was replaced by another program while mail was written to it",
                        lock->path);
     return 0;

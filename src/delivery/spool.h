@@ -62,7 +62,7 @@ void spool_names_init(struct spool_names *names, const char *mailbox);
 void spool_name(struct spool_names *names, char mark, char out[SPOOL_NAME_MAX]);
 
 /* Creates the file `name` in folder (0600, exclusive) and a parcel for it. ERR_CREATE, ERR_IO,
- * ERR_HERE (disk full). */
+ * ERR_LOCAL (disk full). */
 int spool_begin(struct parcel **out, int folder, const char *folder_path, struct spool_names *names,
                 struct err *err);
 

@@ -90,7 +90,7 @@ static enum err_kind blame(const struct dance *dance, const struct reply *reply)
                 (reply->code == REPLY_CODE_NONE && reply_blames_secret(reply->text));
     bool other = (hint != NULL && !hint->secret) || strcmp(dance->method->name, "EXTERNAL") == 0 ||
                  strcmp(dance->method->name, "GSSAPI") == 0;
-    return dance->proved && said && !other ? ERR_SECRET : ERR_UNSAID;
+    return dance->proved && said && !other ? ERR_PASSWORD_REFUSED : ERR_LOGIN_REFUSED;
 }
 
 /* An -ERR on the way: by its code it is for later or for good, else it is about who we are. */

@@ -105,7 +105,7 @@ static int stay_away(const struct note *note, int64_t now, struct err *err)
 static int tell_refused(const struct note *note, int64_t now, struct err *err)
 {
     char since[TIME_MAX + 8];
-    return err_set(err, ERR_SECRET,
+    return err_set(err, ERR_PASSWORD_REFUSED,
                    "%s (refused%s; not tried again until it changes, or with --force)",
                    note->refused.text, spell_since(note->refused.when, now, since, sizeof since));
 }
@@ -236,8 +236,9 @@ static bool is_news(const struct manners *manners, const struct err *err)
 {
     struct note *note = manners->note;
     int status = err_status(err->kind);
-    uint64_t hash = manners_hash(
-        status == err_status(ERR_SECRET) && note->refused.known ? note->refused.text : err->text);
+    uint64_t hash = manners_hash(status == err_status(ERR_PASSWORD_REFUSED) && note->refused.known
+                                     ? note->refused.text
+                                     : err->text);
     bool news = err_whose(err->kind) == ERR_SIDE_PASSES
                     ? note->failures >= MANNERS_PATIENCE
                     : note->told_status != status || note->told_hash != hash ||
@@ -255,9 +256,9 @@ static void failed(struct manners *manners, const struct manners_end *end, struc
     struct session_run *run = manners->run;
     struct note *note = manners->note;
     char next[TIME_MAX];
-    if (err_whose(err->kind) == ERR_SIDE_PASSES || err->kind == ERR_UNSAID)
+    if (err_whose(err->kind) == ERR_SIDE_PASSES || err->kind == ERR_LOGIN_REFUSED)
         count_failure(manners, end, err);
-    if (err->kind == ERR_SECRET && !manners->known_secret)
+    if (err->kind == ERR_PASSWORD_REFUSED && !manners->known_secret)
         remember_secret(manners, err);
     run->figures.quiet = !run->attended && !is_news(manners, err);
     if (note->not_before <= manners->now)

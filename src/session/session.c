@@ -516,7 +516,7 @@ static int conclude(struct session *session, int result, struct err *err)
         err_clear(&more);
     }
     if (job->cut_short)
-        err_set(&more, stop_asked() ? ERR_STOPPED : ERR_HERE,
+        err_set(&more, stop_asked() ? ERR_STOPPED : ERR_LOCAL,
                 stop_asked()
                     ? "interrupted; what was complete is delivered, the rest comes next time"
                     : "session_timeout is over; the rest comes next time");

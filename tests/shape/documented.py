@@ -1,4 +1,4 @@
-"""What a person can write is written down: options, run-file keys, exported functions."""
+"""What a person can write is written down: options, keys, kinds of error, exported functions."""
 
 import re
 
@@ -6,6 +6,7 @@ import libtree
 
 OPTIONS_C = "src/app/options.c"
 KEYS_C = "src/app/convert.c"
+ERR_C = "src/base/err.c"
 MAN_1 = "doc/fetchpop.1"
 MAN_5 = "doc/fetchpoprc.5"
 SAMPLE = "fetchpoprc.sample"
@@ -13,6 +14,7 @@ COMPLETIONS = ("contrib/completions/bash/fetchpop", "contrib/completions/zsh/_fe
                "contrib/completions/fish/fetchpop.fish")
 
 LONG_OPTION = re.compile(r'\{\s*"([a-z][a-z-]+)"\s*,\s*(?:no|required|optional)_argument\b')
+KIND = re.compile(r'\[ERR_\w+\] = \{"([a-z-]+)", (\d+)')
 KEY = re.compile(r'^\s*\{\s*"([a-z][a-z_]*)"\s*,\s*take_\w+', re.M)
 
 
@@ -55,6 +57,13 @@ def check_keys(tap):
              [k for k in keys if not re.search(r"^[# ]*" + k + r"\s*=", sample, re.M)], len(keys))
 
 
+def check_kinds(tap):
+    kinds = [k for k in KIND.findall(libtree.read(ERR_C)) if k[0] not in ("none", "usage")]
+    man = libtree.read(MAN_1)
+    tap.rule(f"every kind of error, with its exit status, is in {MAN_1}",
+             [word for word, status in kinds if f".It {word}\n{status}: " not in man], len(kinds))
+
+
 def uncommented(path):
     """(place or None, name) of each function a header declares; the place is given if no comment
     stands beside it or directly above the unbroken run of declarations it belongs to."""
@@ -87,6 +96,7 @@ def main():
     tap = libtree.Tap()
     check_options(tap)
     check_keys(tap)
+    check_kinds(tap)
     check_headers(tap)
     tap.done()
 
