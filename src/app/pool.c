@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #endif
 
+#include "app/settings.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/stop.h"
@@ -194,7 +195,7 @@ static void run_child(const struct pool *pool, const struct slot *slot, struct t
     work.emit = send_event;
     work.ctx = &end;
     worker_run(&work);
-    account_free(work.account);
+    settings_free(work.account);
     _exit(0);
 }
 

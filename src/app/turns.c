@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/settings.h"
 #include "base/clock.h"
 #include "base/xalloc.h"
 
@@ -17,7 +18,7 @@ void turns_free(struct turns *turns)
     while (turns->first != NULL) {
         struct turn *turn = turns->first;
         turns->first = turn->next;
-        account_free(turn->account);
+        settings_free(turn->account);
         free(turn);
     }
     turns_init(turns, turns->every);
@@ -73,7 +74,7 @@ void turns_begin(struct turns *turns, struct turn *turn, int64_t now)
 
 static void free_turn(struct turn *turn)
 {
-    account_free(turn->account);
+    settings_free(turn->account);
     free(turn);
 }
 
@@ -161,7 +162,7 @@ const struct account *turns_find(const struct turns *turns, const struct account
 /* Its interval may be shorter now. */
 static void change(struct turns *turns, struct turn *turn, struct account *account)
 {
-    account_free(turn->account);
+    settings_free(turn->account);
     turn->account = account;
     turn->leaving = false;
     int64_t latest = clock_in(interval_ms(turns, account) / 10 * 11);

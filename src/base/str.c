@@ -68,6 +68,22 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
+bool str_has_control(struct str a)
+{
+    for (size_t i = 0; i < a.len; i++)
+        if ((unsigned char)a.ptr[i] < 0x20 || a.ptr[i] == 0x7f)
+            return true;
+    return false;
+}
+
+int str_hex_digit(char c)
+{
+    char small = (char)(c | 0x20);
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    return small >= 'a' && small <= 'f' ? small - 'a' + 10 : -1;
+}
+
 struct str str_word(struct str *rest)
 {
     size_t start = 0;

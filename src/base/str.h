@@ -37,6 +37,11 @@ bool str_has_prefix_nocase(struct str a, const char *prefix);
 /* True if the needle occurs anywhere in a, ASCII case ignored; an empty one always does. */
 bool str_contains_nocase(struct str a, const char *needle);
 
+/* True if a byte is a control character (below 0x20, or 0x7f). */
+bool str_has_control(struct str a);
+/* The value of a hexadecimal digit of either case, or -1. */
+int str_hex_digit(char c);
+
 /* Takes the next word (run of bytes other than blank and tab) off the front of *rest, skipping
  * blanks and tabs before it. Returns an empty view at the end. */
 struct str str_word(struct str *rest);

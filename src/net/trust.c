@@ -23,6 +23,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "net/pin.h"
 
 struct trust {
     const struct tls_options *options;
@@ -309,24 +310,6 @@ static int load_crl(struct trust *trust, struct err *err)
     return 0;
 }
 
-/* base64, or hex with or without colons. */
-static int read_pin(const char *text, unsigned char pin[DIGEST_SIZE])
-{
-    long hex_len = 0;
-    unsigned char *hex;
-    int rc = -1;
-
-    if (digest_unbase64(str_from(text), pin, DIGEST_SIZE) == DIGEST_SIZE)
-        return 0;
-    hex = OPENSSL_hexstr2buf(text, &hex_len);
-    if (hex && hex_len == DIGEST_SIZE) {
-        memcpy(pin, hex, DIGEST_SIZE);
-        rc = 0;
-    }
-    OPENSSL_free(hex);
-    return rc;
-}
-
 static int read_pins(struct trust *trust, struct err *err)
 {
     const char *const *pins = trust->options->pins;
@@ -338,7 +321,7 @@ static int read_pins(struct trust *trust, struct err *err)
         return err_set(err, ERR_CONFIG, "tls_trust asks for a pin, and tls_pin has none; add it");
     trust->pins = xcalloc(count, sizeof *trust->pins);
     for (; trust->pin_count < count; trust->pin_count++)
-        if (read_pin(pins[trust->pin_count], trust->pins[trust->pin_count]) < 0)
+        if (pin_read(pins[trust->pin_count], trust->pins[trust->pin_count]) < 0)
             return err_set(err, ERR_CONFIG, "tls_pin \"%s\" is no SHA-256 in base64 or hex",
                            pins[trust->pin_count]);
     return 0;

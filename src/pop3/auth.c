@@ -105,7 +105,7 @@ static int refused(const struct dance *dance, const struct reply *reply, struct 
     if (dance->options->used != NULL)
         dance->options->used->refused = true;
     if (dance->options->token_refused != NULL && dance->proved &&
-        method_is_oauth(dance->method->name))
+        method_proof(str_from(dance->method->name)) == METHOD_TOKEN)
         *dance->options->token_refused = true;
     explain_token(dance, token, sizeof token);
     log_quote(pop3_log(dance->pop3), reply->text, text);
@@ -281,7 +281,8 @@ static int send_auth(struct dance *dance, bool has_initial, struct str initial, 
     const char *name = dance->method->name;
     size_t len = (size_t)snprintf(line, sizeof line, "AUTH %s", name);
     size_t more = initial.len == 0 ? 1 : 4 * ((initial.len + 2) / 3);
-    *held = has_initial && (method_is_oauth(name) || len + 1 + more + 2 > AUTH_LINE_MAX);
+    *held = has_initial &&
+            (method_proof(str_from(name)) == METHOD_TOKEN || len + 1 + more + 2 > AUTH_LINE_MAX);
     if (!has_initial || *held)
         return say(dance, str_of(line, len), NULL, reply, err);
     line[len++] = ' ';
@@ -353,7 +354,7 @@ static int exchange(struct dance *dance, bool has_initial, struct str initial, s
 
 static int check_token(const struct dance *dance, struct err *err)
 {
-    if (!method_is_oauth(dance->method->name))
+    if (method_proof(str_from(dance->method->name)) != METHOD_TOKEN)
         return 0;
     for (const char *c = dance->options->user; *c != '\0'; c++)
         if (*c > 0 && *c < 0x20)

@@ -453,7 +453,7 @@ int sasl_start(struct sasl **sasl, const struct sasl_login *login, const char *m
     struct sasl *mine = xcalloc(1, sizeof *mine);
     mine->login = *login;
     snprintf(mine->name, sizeof mine->name, "%s", mechanism);
-    mine->oauth = method_is_oauth(mechanism);
+    mine->oauth = method_proof(str_from(mechanism)) == METHOD_TOKEN;
     mine->bearer = strcmp(mechanism, "OAUTHBEARER") == 0;
     mine->password = copy_password(login->secret);
     set_callbacks(mine);

@@ -1,8 +1,8 @@
 /*
- * account: what one account of the run file says, in plain C. app makes it, session reads it.
+ * account: what one account of the configuration file says, in plain C. app makes and frees it
+ * (app/settings.h), session reads it.
  *
- * Everything is malloced and owned by the account; account_free wipes the secrets. Durations are
- * in seconds, sizes in octets.
+ * Everything is malloced and owned by the account. Durations are in seconds, sizes in octets.
  */
 #ifndef FP_SESSION_ACCOUNT_H
 #define FP_SESSION_ACCOUNT_H
@@ -12,6 +12,9 @@
 
 #include "base/err.h"
 #include "base/secret.h"
+
+#define ACCOUNT_PORT 110     /* RFC 1939, with STLS or without TLS */
+#define ACCOUNT_PORT_TLS 995 /* RFC 8314, TLS from the first byte */
 
 enum account_tls { ACCOUNT_TLS_IMPLICIT, ACCOUNT_TLS_STLS, ACCOUNT_TLS_NONE };
 enum account_trust { ACCOUNT_TRUST_CA, ACCOUNT_TRUST_PIN, ACCOUNT_TRUST_BOTH };
@@ -42,7 +45,7 @@ struct account {
     struct secret tls_key_password; /* what that one printed */
 
     char *user;
-    struct secret password; /* of the run file or the terminal; empty: none (yet) */
+    struct secret password; /* of the configuration file or the terminal; empty: none (yet) */
     bool password_typed;    /* on the terminal */
     char *password_command, *password_file, *token_command;
     char **auth; /* methods, NULL-terminated; {"auto", NULL} by default */
@@ -76,8 +79,5 @@ int account_compare_servers(const struct account *a, const struct account *b);
 
 /* Wipes the secrets and leaves the rest. */
 void account_wipe(struct account *account);
-
-/* Wipes and frees the account and all it owns. NULL is fine. */
-void account_free(struct account *account);
 
 #endif
