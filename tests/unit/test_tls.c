@@ -24,6 +24,13 @@
 #include "net/conn.h"
 #include "tap.h"
 
+/* Writing to a closed peer must not need PIPE ignored, where the system can say so for one call. */
+#ifdef MSG_NOSIGNAL
+#define PIPE_HANDLING SIG_DFL
+#else
+#define PIPE_HANDLING SIG_IGN
+#endif
+
 #define DAY 86400L
 #define BIG (3 * 1024 * 1024)
 
@@ -674,7 +681,7 @@ static void test_pins(void)
     struct id own = make("x", "DNS:www.test", NULL, false, -3, -1);
     struct id good = make("x", "DNS:pop.test", &ca, false, -1, 1);
     unsigned char raw[32];
-    char hex[65], colons[96], own_pin[TLS_PIN_TEXT], good_pin[TLS_PIN_TEXT];
+    char hex[65], colons[3 * 32 + 1], own_pin[TLS_PIN_TEXT], good_pin[TLS_PIN_TEXT];
 
     pin_of(good.cert, raw);
     EVP_EncodeBlock((unsigned char *)good_pin, raw, 32);
@@ -682,8 +689,9 @@ static void test_pins(void)
     EVP_EncodeBlock((unsigned char *)own_pin, raw, 32);
     for (int i = 0; i < 32; i++) {
         snprintf(hex + 2 * i, 3, "%02x", raw[i]);
-        snprintf(colons + 3 * i, 4, i < 31 ? "%02X:" : "%02X", raw[i]);
+        snprintf(colons + 3 * i, 4, "%02X:", raw[i]);
     }
+    colons[3 * 32 - 1] = '\0';
     test_pin("pin alone", &own, "pop.test", TLS_TRUST_PIN, own_pin, ERR_NONE, "");
     test_pin("pin in hex", &own, "pop.test", TLS_TRUST_PIN, hex, ERR_NONE, "");
     test_pin("pin in hex with colons", &own, "pop.test", TLS_TRUST_PIN, colons, ERR_NONE, "");
@@ -982,7 +990,7 @@ static void clean_up(void)
 
 int main(void)
 {
-    signal(SIGPIPE, SIG_DFL);
+    signal(SIGPIPE, PIPE_HANDLING);
     need(mkdtemp(folder) != NULL);
     test_weak_config(); /* before OpenSSL is first used: it holds for all that follows */
     ca = make("ca", NULL, NULL, true, -10, 100);
