@@ -2,10 +2,10 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "app/settings.h"
 #include "base/clock.h"
+#include "base/random.h"
 #include "base/xalloc.h"
 
 void turns_init(struct turns *turns, int64_t every)
@@ -100,7 +100,7 @@ static int64_t interval_ms(const struct turns *turns, const struct account *acco
 static int64_t pick(int64_t max)
 {
     uint32_t drawn;
-    return getentropy(&drawn, sizeof drawn) == 0 ? drawn % (max + 1) : max / 2;
+    return random_bytes(&drawn, sizeof drawn) == 0 ? drawn % (max + 1) : max / 2;
 }
 
 /* Counted from the beginning of the poll, so that the pace is kept; but one that took long leaves

@@ -92,7 +92,7 @@ static enum err_kind kind_of(int number, enum err_kind kind)
     }
 }
 
-/* What a person can do about it; "" where nothing can be said that holds. */
+/* What a person can do about it. */
 static const char *remedy(int number)
 {
     switch (number) {
@@ -108,14 +108,14 @@ static const char *remedy(int number)
     case ENAMETOOLONG:
         return "; check the path";
     case EROFS:
-        return "; it is on a read-only file system";
+        return "; use a file system that can be written to";
     case EIO:
         return "; check the disk";
     case ENOMEM:
     case EMFILE:
     case ENFILE:
     case EAGAIN:
-        return "; try again when the machine has more to give";
+        return "; try again when the machine has more resources free";
     default:
         return "; try again later";
     }
@@ -134,8 +134,7 @@ int err_errno(struct err *err, enum err_kind kind, int number, const char *fmt, 
     size_t at = append(err->text, 0, text);
     at = append(err->text, at, ": ");
     at = append(err->text, at, strerror(number));
-    if (strchr(text, ';') == NULL) /* the caller knows better */
-        append(err->text, at, remedy(number));
+    append(err->text, at, remedy(number));
     return -1;
 }
 

@@ -59,9 +59,9 @@ struct err {
 int err_set(struct err *err, enum err_kind kind, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* As err_set, with ": ", strerror(number) and what to do about it behind the text (the last only
- * if the text has no ";" of its own); the kind is ERR_LOCAL for a full
- * disk or quota (ENOSPC, EDQUOT), ERR_SYSTEM for ENOMEM, EMFILE, ENFILE and EAGAIN, else `kind`. */
+/* As err_set, followed by ": ", strerror(number) and what to do about it. The kind is ERR_LOCAL for
+ * a full disk or quota (ENOSPC, EDQUOT), ERR_SYSTEM for ENOMEM, EMFILE, ENFILE and EAGAIN, else
+ * `kind`. Where the caller knows better what to do: err_set with strerror. */
 int err_errno(struct err *err, enum err_kind kind, int number, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 

@@ -315,10 +315,8 @@ int str_unescape(struct str text, char *out, size_t cap, size_t *length)
 
 uint64_t str_hash(struct str a)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < a.len; i++) {
-        hash ^= (unsigned char)a.ptr[i];
-        hash *= UINT64_C(0x100000001b3);
-    }
+    uint64_t hash = STR_HASH_EMPTY;
+    for (size_t i = 0; i < a.len; i++)
+        hash = str_hash_add(hash, (unsigned char)a.ptr[i]);
     return hash;
 }

@@ -76,7 +76,13 @@ size_t str_escape(struct str in, char *out, size_t cap); /* ends in NUL; cap >= 
 bool str_is_plain(struct str a); /* not empty, and escaped it is what it was */
 int str_unescape(struct str text, char *out, size_t cap, size_t *length);
 
-/* FNV-1a over the bytes, for hash tables and file names; nothing a foe may lean on. */
+/* FNV-1a over the bytes; whoever chooses them can make two texts collide. str_hash_add goes on from
+ * an earlier result with one more byte. */
+#define STR_HASH_EMPTY UINT64_C(0xcbf29ce484222325)
+static inline uint64_t str_hash_add(uint64_t hash, unsigned char byte)
+{
+    return (hash ^ byte) * UINT64_C(0x100000001b3);
+}
 uint64_t str_hash(struct str a);
 
 #endif

@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
+
+#include "base/random.h"
 
 #define BACK_OFF_FIRST 60
 #define BACK_OFF_LAST 3600
@@ -76,7 +77,7 @@ int64_t manners_back_off(uint32_t failures, uint32_t chance)
 static uint32_t draw(void)
 {
     uint32_t chance;
-    return getentropy(&chance, sizeof chance) == 0 ? chance : 0;
+    return random_bytes(&chance, sizeof chance) == 0 ? chance : 0;
 }
 
 /* A tenth early is not early: cron has its own clock, and a poll takes a moment. */
@@ -168,7 +169,7 @@ static void remember_secret(struct manners *manners, const struct err *err)
     const struct account *account = manners->run->account;
     note->refused.known = false;
     if (account->password.data == NULL ||
-        getentropy(note->refused.salt, sizeof note->refused.salt) < 0)
+        random_bytes(note->refused.salt, sizeof note->refused.salt) < 0)
         return;
     note->refused.known = true;
     note->refused.iterations = ITERATIONS;

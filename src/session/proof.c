@@ -1,6 +1,6 @@
 #include "session/proof.h"
 
-#include <unistd.h>
+#include "base/random.h"
 
 #define BITS_OF_CHOICE 5
 
@@ -22,7 +22,7 @@ bool proof_ask(const struct message *message, enum pop3_verb *verb)
 static uint32_t draw(struct proof *proof, unsigned bits)
 {
     if (proof->chance < 1u << BITS_OF_CHOICE &&
-        getentropy(&proof->chance, sizeof proof->chance) < 0)
+        random_bytes(&proof->chance, sizeof proof->chance) < 0)
         proof->chance = proof->left * 2654435761u;
     uint32_t drawn = proof->chance & ((1u << bits) - 1);
     proof->chance >>= bits;

@@ -61,6 +61,9 @@ static void test_errno(void)
     snprintf(want, sizeof want, "cannot read x: %s; check the path", strerror(ENOENT));
     err_errno(&err, ERR_IO, ENOENT, "cannot read %s", "x");
     is_str(err.text, want, "what the system says, and what to do");
+    snprintf(want, sizeof want, "cannot read a;b: %s; check the path", strerror(ENOENT));
+    err_errno(&err, ERR_IO, ENOENT, "cannot read %s", "a;b");
+    is_str(err.text, want, "a semicolon in a path does not take the advice away");
 }
 
 static void test_statuses(void)
