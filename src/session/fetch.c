@@ -546,7 +546,7 @@ static void broken(struct fetch *fetch, const struct pop3_answer *answer, const 
 static int run(struct fetch *fetch, struct err *err)
 {
     struct pop3_taker taker = {.sink = {.write = write_body, .ctx = fetch}};
-    struct pipe pipe = {
+    struct pipeline pipe = {
         .pop3 = fetch->pop3, .ctx = fetch, .next = next, .taker = &taker, .answer = on_answer};
     struct pop3_answer answer;
     do {

@@ -56,7 +56,7 @@ int top_run(const struct top *top, struct err *err)
 {
     struct run run = {.top = top, .header = header_new()};
     struct pop3_taker taker = {.sink = {.write = write_header, .ctx = &run}};
-    struct pipe pipe = {
+    struct pipeline pipe = {
         .pop3 = top->pop3, .ctx = &run, .next = next, .taker = &taker, .answer = answer};
     int result = top->count == 0 ? 0 : pipe_run(&pipe, NULL, err);
     header_free(run.header);
