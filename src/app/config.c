@@ -10,6 +10,9 @@
 #include <malloc.h>
 #endif
 
+#include "app/keys.h"
+#include "app/near.h"
+#include "app/rcscan.h"
 #include "app/rctext.h"
 #include "app/settings.h"
 #include "app/twins.h"
@@ -89,9 +92,9 @@ static bool quoted(const char *words, char *out, size_t cap)
 
 static void refuse_unknown(struct parse *parse, unsigned line, bool top, const char *word)
 {
-    const char *near = settings_near(word, top);
-    const char *other = settings_near(word, !top);
-    bool elsewhere = settings_key(word, !top) >= 0;
+    const char *near = near_key(word, top);
+    const char *other = near_key(word, !top);
+    bool elsewhere = keys_find(word, !top) != NULL;
     if (strchr(word, '|') != NULL) {
         refuse(parse, line, "no such key: \"%s\"", word);
     } else if (elsewhere && top) {
@@ -108,24 +111,33 @@ static void refuse_unknown(struct parse *parse, unsigned line, bool top, const c
     }
 }
 
-/* Behind `password =` and `proxy =` a word that makes no sense may be a part of the secret. */
-static bool is_behind_secret(struct str this)
+/* Does `KEY =` stand somewhere in the line? */
+static bool sets(struct str line, const char *name)
 {
-    static const char *const KEYS_OF_SECRETS[] = {"password", "proxy"};
-    for (; this.len > 0; this = str_of(this.ptr + 1, this.len - 1)) {
-        for (size_t i = 0; i < sizeof KEYS_OF_SECRETS / sizeof KEYS_OF_SECRETS[0]; i++) {
-            size_t len = strlen(KEYS_OF_SECRETS[i]);
-            struct str behind = str_has_prefix_nocase(this, KEYS_OF_SECRETS[i])
-                                    ? str_trim(str_of(this.ptr + len, this.len - len))
-                                    : str_of(NULL, 0);
-            if (behind.len > 0 && (behind.ptr[0] == '=' || behind.ptr[0] == '+'))
-                return true;
-        }
+    size_t len = strlen(name);
+    for (; line.len > 0; line = str_of(line.ptr + 1, line.len - 1)) {
+        if (!str_has_prefix_nocase(line, name))
+            continue;
+        struct str behind = str_trim(str_of(line.ptr + len, line.len - len));
+        if (behind.len > 0 && (behind.ptr[0] == '=' || behind.ptr[0] == '+'))
+            return true;
     }
     return false;
 }
 
-/* libconfuse's words, in ours where a person would not know what to do. */
+/* Behind `password =` and its like a word that makes no sense may be a part of the secret. */
+static bool is_behind_secret(struct str line)
+{
+    size_t count;
+    const struct key *keys = keys_all(&count);
+    for (size_t i = 0; i < count; i++)
+        if (keys[i].secret && sets(line, keys[i].name))
+            return true;
+    return false;
+}
+
+/* libconfuse's words, in ours where a person would not know what to do. It has no codes for them;
+ * test_config pins each text that is looked for here. */
 static void on_error(cfg_t *cfg, const char *fmt, va_list args)
 {
     struct parse *parse = find_parse(cfg);
@@ -154,7 +166,7 @@ static void on_error(cfg_t *cfg, const char *fmt, va_list args)
     } else if (named && str_has_prefix(text, "no such option")) {
         refuse_unknown(parse, line, is_top(cfg), word);
     } else if (str_has_prefix(text, "no sub-section")) {
-        refuse(parse, line, "a name with | in it is no key");
+        refuse(parse, line, "a name with | in it is not a key");
     } else if (named && str_has_prefix(text, "missing title")) {
         refuse(parse, line, "an account needs a title: account \"work\" { ... }");
     } else if (named && str_has_prefix(text, "missing equal sign")) {
@@ -230,11 +242,10 @@ static bool belongs(const cfg_t *cfg, const cfg_opt_t *opt)
     return false;
 }
 
-/* A password of the account's own, or the one inside socks5://user:password@host. */
-static bool holds_secret(const char *name, const char *value)
+/* A password, or a proxy with one: socks5://user:password@host. */
+static bool holds_secret(const struct key *key, const char *value)
 {
-    return strcmp(name, "password") == 0 ||
-           (strcmp(name, "proxy") == 0 && strchr(value, '@') != NULL);
+    return key->secret && (key->group == KEY_SECRET || strchr(value, '@') != NULL);
 }
 
 /* See add_filler. */
@@ -254,25 +265,25 @@ static int keep_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *resul
     bool top = is_top(cfg);
     /* A name such as account=work|port reaches into another section. */
     if (!belongs(cfg, opt))
-        return refuse(parse, line, "a name with | in it is no key");
+        return refuse(parse, line, "a name with | in it is not a key");
     if (!top && begin_section(parse, cfg) < 0)
         return -1;
     struct section *section = top ? &parse->top : parse->current;
     const struct rctext *file = &parse->files[parse->depth - 1];
-    int key = settings_key(opt->name, top);
-    const struct setting *setting = settings_of(section, key);
+    const struct key *key = keys_find(opt->name, top);
+    const struct setting *setting = section_find(section, key);
     /* In a list the second item finds one there already; so does the first after another `=`. */
-    if (setting->count > 0 && (!(opt->flags & CFGF_LIST) || cfg_opt_size(opt) <= 1)) {
+    if (setting->count > 0 && (!key->list || cfg_opt_size(opt) <= 1)) {
         return refuse(parse, line, "%s is there already (line %u); keep one of them", opt->name,
                       setting->line);
     }
-    if (file->others_read && holds_secret(opt->name, value)) {
+    if (file->others_read && holds_secret(key, value)) {
         return refuse(parse, line,
                       "a password in a file that others can read; chmod 600 %s, or use "
                       "password_command",
                       file->name);
     }
-    settings_add(section, key, value, keep_name(parse, file->name), line);
+    section_add(section, key, value, keep_name(parse, file->name), line);
     return 0;
 }
 
@@ -284,14 +295,6 @@ static bool is_open(const struct parse *parse, const struct rctext *text)
         if (parse->files[i].device == text->device && parse->files[i].inode == text->inode)
             return true;
     return false;
-}
-
-/* True if the error is about a line of that file, and not about the file as a whole. */
-static bool has_line(const struct err *err, const char *path)
-{
-    size_t len = strlen(path);
-    return strncmp(err->text, path, len) == 0 && err->text[len] == ':' &&
-           err->text[len + 1] >= '0' && err->text[len + 1] <= '9';
 }
 
 /* include("path"), relative to the file it stands in. */
@@ -312,10 +315,8 @@ static int include(cfg_t *cfg, cfg_opt_t *opt, int argc, const char **argv)
     free(folder);
     struct rctext text;
     int result = rctext_read(&text, path, parse->err);
-    if (result != 0 && !has_line(parse->err, path)) {
+    if (result < 0) {
         err_prefix(parse->err, "%s:%u: include", here->name, line);
-    } else if (result != 0) {
-        /* The line in that file says more than the one here. */
     } else if (is_open(parse, &text)) {
         result = refuse(parse, line, "%s includes itself", path);
         rctext_free(&text);
@@ -375,9 +376,9 @@ static int read_file(struct parse *parse, cfg_t *cfg, struct rctext *text)
     cfg->filename = xstrdup(text->name);
     parse->sections_met[parse->depth] = 0;
     parse->files[parse->depth++] = *text;
-    int result = run_parser(cfg, text);
-    if (result != 0)
-        refuse(parse, (unsigned)cfg->line, "this is no run file");
+    int result = rcscan_text(&parse->files[parse->depth - 1], parse->err);
+    if (result == 0 && run_parser(cfg, &parse->files[parse->depth - 1]) < 0)
+        result = refuse(parse, (unsigned)cfg->line, "this is not a configuration file");
     rctext_free(&parse->files[--parse->depth]);
     free(cfg->filename);
     cfg->filename = outer_name;
@@ -385,66 +386,49 @@ static int read_file(struct parse *parse, cfg_t *cfg, struct rctext *text)
     return result;
 }
 
-#define KEYS CFGF_NODEFAULT
-
-static int parse_all(struct parse *parse, struct rctext *text)
+/* Writes libconfuse's row of each key, and gives back the place behind them. */
+static cfg_opt_t *add_keys(cfg_opt_t *to, bool top)
 {
+    size_t count;
+    const struct key *keys = keys_all(&count);
+    for (const struct key *key = keys; key < keys + count; key++)
+        if (key->top == top && key->list)
+            *to++ = (cfg_opt_t)CFG_STR_LIST_CB(key->name, NULL, CFGF_NODEFAULT, keep_value);
+        else if (key->top == top)
+            *to++ = (cfg_opt_t)CFG_STR_CB(key->name, NULL, CFGF_NODEFAULT, keep_value);
+    return to;
+}
+
+/* All levels of libconfuse's tables; it makes a copy of them. */
+static cfg_t *new_parser(struct parse *parse)
+{
+    size_t count;
+    keys_all(&count);
+    cfg_opt_t *inner = xcalloc(count + 2, sizeof *inner);
+    cfg_opt_t *outer = xcalloc(count + 4, sizeof *outer);
     cfg_opt_t anchor = CFG_FUNC("include", include);
     anchor.simple_value.ptr = (void **)(void *)parse;
-    cfg_opt_t keys[] = {
-        CFG_STR_CB("server", NULL, KEYS, keep_value),
-        CFG_STR_CB("port", NULL, KEYS, keep_value),
-        CFG_STR_CB("ip", NULL, KEYS, keep_value),
-        CFG_STR_CB("source_address", NULL, KEYS, keep_value),
-        CFG_STR_CB("proxy", NULL, KEYS, keep_value),
-        CFG_STR_CB("connect_command", NULL, KEYS, keep_value),
-        CFG_STR_CB("tls", NULL, KEYS, keep_value),
-        CFG_STR_CB("tls_trust", NULL, KEYS, keep_value),
-        CFG_STR_CB("tls_ca_file", NULL, KEYS, keep_value),
-        CFG_STR_CB("tls_ca_dir", NULL, KEYS, keep_value),
-        CFG_STR_CB("tls_cert_file", NULL, KEYS, keep_value),
-        CFG_STR_CB("tls_key_file", NULL, KEYS, keep_value),
-        CFG_STR_CB("tls_key_password_command", NULL, KEYS, keep_value),
-        CFG_STR_LIST_CB("tls_pin", NULL, KEYS, keep_value),
-        CFG_STR_CB("tls_min_version", NULL, KEYS, keep_value),
-        CFG_STR_CB("tls_server_name", NULL, KEYS, keep_value),
-        CFG_STR_CB("tls_crl_file", NULL, KEYS, keep_value),
-        CFG_STR_CB("user", NULL, KEYS, keep_value),
-        CFG_STR_CB("password", NULL, KEYS, keep_value),
-        CFG_STR_CB("password_command", NULL, KEYS, keep_value),
-        CFG_STR_CB("password_file", NULL, KEYS, keep_value),
-        CFG_STR_CB("token_command", NULL, KEYS, keep_value),
-        CFG_STR_LIST_CB("auth", NULL, KEYS, keep_value),
-        CFG_STR_CB("keep", NULL, KEYS, keep_value),
-        CFG_STR_CB("maildir", NULL, KEYS, keep_value),
-        CFG_STR_CB("mbox", NULL, KEYS, keep_value),
-        CFG_STR_CB("mda", NULL, KEYS, keep_value),
-        CFG_STR_CB("mda_timeout", NULL, KEYS, keep_value),
-        CFG_STR_CB("timeout", NULL, KEYS, keep_value),
-        CFG_STR_CB("session_timeout", NULL, KEYS, keep_value),
-        CFG_STR_CB("interval", NULL, KEYS, keep_value),
-        CFG_STR_CB("max_size", NULL, KEYS, keep_value),
-        CFG_STR_CB("max_messages", NULL, KEYS, keep_value),
-        CFG_STR_CB("max_tries", NULL, KEYS, keep_value),
-        CFG_STR_CB("pipelining", NULL, KEYS, keep_value),
-        CFG_STR_CB("fsync", NULL, KEYS, keep_value),
-        CFG_STR_CB("enabled", NULL, KEYS, keep_value),
-        anchor,
-        CFG_END(),
-    };
-    cfg_opt_t top[] = {
-        CFG_STR_CB("jobs", NULL, KEYS, keep_value),
-        CFG_STR_CB("max_per_server", NULL, KEYS, keep_value),
-        CFG_STR_CB("state_dir", NULL, KEYS, keep_value),
-        CFG_SEC("defaults", keys, CFGF_NODEFAULT),
-        CFG_SEC("account", keys, CFGF_MULTI | CFGF_TITLE),
-        anchor,
-        CFG_END(),
-    };
-    cfg_t *cfg = cfg_init(top, CFGF_NONE);
+    cfg_opt_t *to = add_keys(inner, false);
+    *to++ = anchor;
+    *to = (cfg_opt_t)CFG_END();
+    to = add_keys(outer, true);
+    *to++ = (cfg_opt_t)CFG_SEC("defaults", inner, CFGF_NODEFAULT);
+    *to++ = (cfg_opt_t)CFG_SEC("account", inner, CFGF_MULTI | CFGF_TITLE);
+    *to++ = anchor;
+    *to = (cfg_opt_t)CFG_END();
+    cfg_t *cfg = cfg_init(outer, CFGF_NONE);
+    free(inner);
+    free(outer);
+    return cfg;
+}
+
+/* Takes over the text. */
+static int parse_all(struct parse *parse, struct rctext *text)
+{
+    cfg_t *cfg = new_parser(parse);
     if (cfg == NULL) {
         rctext_free(text);
-        return err_set(parse->err, ERR_SYSTEM, "no memory for the run file");
+        return err_set(parse->err, ERR_SYSTEM, "no memory for the configuration file");
     }
     cfg_set_error_function(cfg, on_error);
     cfg_set_validate_func(cfg, "defaults", end_section);
@@ -477,31 +461,27 @@ static int check_twins(const struct parse *parse, const struct config *config, s
 
 static int convert_all(const struct parse *parse, struct config *config, struct err *err)
 {
-    struct settings_top top;
-    if (settings_read_top(&parse->top, &top, err) < 0)
+    if (settings_top(&parse->top, &config->top, err) < 0)
         return -1;
-    config->jobs = top.jobs;
-    config->max_per_server = top.max_per_server;
-    config->state_dir = top.state_dir;
     config->accounts = xcalloc(parse->account_count, sizeof *config->accounts);
     for (size_t i = 0; i < parse->account_count; i++) {
         if (settings_account(parse->accounts[i], parse->defaults, &config->accounts[i], err) < 0)
             return -1;
         config->count++;
-        settings_clear(parse->accounts[i]); /* its place is still needed, its words are not */
+        section_clear(parse->accounts[i]); /* its place is still needed, its words are not */
     }
     return check_twins(parse, config, err);
 }
 
 static void clear(struct parse *parse)
 {
-    settings_clear(&parse->top);
+    section_clear(&parse->top);
     if (parse->defaults != NULL) {
-        settings_clear(parse->defaults);
+        section_clear(parse->defaults);
         free(parse->defaults);
     }
     for (size_t i = 0; i < parse->account_count; i++) {
-        settings_clear(parse->accounts[i]);
+        section_clear(parse->accounts[i]);
         free(parse->accounts[i]);
     }
     free(parse->accounts);
@@ -552,8 +532,8 @@ int config_parse(struct config *config, const char *name, const char *bytes, siz
 void config_free(struct config *config)
 {
     for (size_t i = 0; i < config->count; i++)
-        account_free(config->accounts[i]);
+        settings_free(config->accounts[i]);
     free(config->accounts);
-    free(config->state_dir);
+    keys_clear(true, &config->top);
     *config = (struct config){0};
 }

@@ -1,5 +1,5 @@
 /*
- * config: the run file, through libconfuse, as accounts.
+ * config: the configuration file, through libconfuse, as accounts.
  *
  * One parse at a time (the lexer is global state). Everything is copied out; nothing of libconfuse
  * is left when these return, and no password in its buffers.
@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 
+#include "app/keys.h"
 #include "base/err.h"
 #include "session/account.h"
 
@@ -17,8 +18,7 @@
 struct config {
     struct account **accounts; /* in the order of the file; an entry may be NULL once freed */
     size_t count;
-    unsigned jobs, max_per_server;
-    char *state_dir; /* absolute; NULL: not given */
+    struct keys_top top;
 };
 
 /* Reads path ("-": standard input) and all it includes. ERR_CONFIG "FILE:LINE: what; what to do".

@@ -13,8 +13,6 @@
 #define LOCAL_MAX 64 /* RFC 5321 section 4.5.3.1 */
 #define DOMAIN_MAX 240
 #define TITLE_MAX 64
-#define PORT_TLS 995
-#define PORT_STLS 110
 
 /* --- the address ------------------------------------------------------------------------------ */
 

@@ -4,291 +4,263 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "app/settings.h"
+#include "app/keys.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "pop3/reply.h"
 
 #define DAY (24 * 3600)
-#define MANY 4000000
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
-/* Values of options without a letter. */
-enum {
-    DRY_RUN = 256,
-    JSON,
-    NO_FORK,
-    FORCE,
-    STATE_DIR,
-    STATUS,
-    RETRY,
-    PRINT_PIN,
-    DISCOVER,
-    SYSLOG,
-    HELP
+/* --- values ----------------------------------------------------------------------------------- */
+
+struct option_row;
+
+/* One option of the command line; value NULL: it takes none. */
+struct given {
+    const struct option_row *row;
+    const char *value;
+    struct options *options;
 };
 
 struct option_row {
     const char *name;
-    int argument;
-    int letter;
-    const char *left, *help; /* help NULL: accepted, and not shown */
+    char letter;       /* 0: none */
+    const char *value; /* what --help calls its value; NULL: it takes none */
+    const char *help;  /* NULL: accepted, and not shown */
+    int (*take)(const struct given *given, struct err *err);
+    size_t offset;          /* of the field in struct options */
+    unsigned high;          /* for numbers */
+    enum options_mode mode; /* what is done in the place of a poll */
 };
 
-static const struct option_row ROWS[] = {
-    {"check", no_argument, 'c', "-c, --check", "say whether there is new mail; change nothing"},
-    {"dry-run", no_argument, DRY_RUN, "    --dry-run", "say what would be done; change nothing"},
-    {"all", no_argument, 'a', "-a, --all", "fetch also what earlier runs fetched"},
-    {"keep", no_argument, 'k', "-k, --keep", "delete nothing on the server"},
-    {"nokeep", no_argument, 'K', "-K, --nokeep", "delete what this run fetches"},
-    {"flush", no_argument, 'F', "-F, --flush", "delete what earlier runs fetched and kept"},
-    {"limit", required_argument, 'l', "-l, --limit SIZE", "leave larger messages on the server"},
-    {"fetchlimit", required_argument, 'B', "-B, --fetchlimit N", "fetch at most N of each account"},
-    {"force", no_argument, FORCE, "    --force", "poll now, whatever the last runs have met"},
-    {"mda", required_argument, 'm', "-m, --mda COMMAND", "deliver to this command"},
-    {"timeout", required_argument, 't', "-t, --timeout TIME", "give up a server silent that long"},
-    {"jobs", required_argument, 'j', "-j, --jobs N", "poll at most N accounts at once"},
-    {"rcfile", required_argument, 'f', "-f, --rcfile FILE", "read this run file (-: from input)"},
-    {"state-dir", required_argument, STATE_DIR, "    --state-dir DIR", "keep the journals here"},
-    {"json", no_argument, JSON, "    --json", "print each account's result as a line of JSON"},
-    {"status", no_argument, STATUS, "    --status", "list what failed, is held, or is paused"},
-    {"retry", required_argument, RETRY, "    --retry UIDL", "release a held message, or all"},
-    {"print-pin", no_argument, PRINT_PIN, "    --print-pin", "show the pin of an account's server"},
-    {"discover", required_argument, DISCOVER, "    --discover ADDRESS",
-     "ask the DNS for the server of an address"},
-    {"daemon", required_argument, 'd', "-d, --daemon TIME", "poll again and again, until TERM"},
-    {"logfile", required_argument, 'L', "-L, --logfile FILE", "append what is said to this file"},
-    {"syslog", no_argument, SYSLOG, "    --syslog", "say it to syslog"},
-    {"silent", no_argument, 's', "-s, --silent", "print errors only"},
-    {"verbose", no_argument, 'v', "-v, --verbose", "show the conversation with the server"},
-    {"no-fork", no_argument, NO_FORK, "    --no-fork", "work in this process, for a debugger"},
-    {"version", no_argument, 'V', "-V, --version", "print the version"},
-    {"help", no_argument, HELP, "    --help", "print this"},
+/* The start of the field; the table below is what makes the cast right. */
+static void *field(const struct given *given)
+{
+    return (char *)given->options + given->row->offset;
+}
+
+static int take_nothing(const struct given *given, struct err *err)
+{
+    (void)given;
+    (void)err;
+    return 0;
+}
+
+static int take_flag(const struct given *given, struct err *err)
+{
+    (void)err;
+    *(bool *)field(given) = true;
+    return 0;
+}
+
+static int take_text(const struct given *given, struct err *err)
+{
+    if (given->value[0] == '\0')
+        return err_set(err, ERR_USAGE, "--%s needs a value that is not empty", given->row->name);
+    *(const char **)field(given) = given->value;
+    return 0;
+}
+
+static int take_number(const struct given *given, struct err *err)
+{
+    uint64_t number;
+    if (str_number(str_from(given->value), given->row->high, &number) < 0 || number == 0) {
+        return err_set(err, ERR_USAGE, "--%s takes a number from 1 to %u, not \"%.60s\"",
+                       given->row->name, given->row->high, given->value);
+    }
+    *(unsigned *)field(given) = (unsigned)number;
+    return 0;
+}
+
+static int take_duration(const struct given *given, struct err *err)
+{
+    int64_t seconds;
+    if (str_duration(str_from(given->value), &seconds) < 0 || seconds < 1 || seconds > DAY) {
+        return err_set(err, ERR_USAGE,
+                       "--%s takes a duration from 1s to 1d, such as 60s or 5m, not \"%.60s\"",
+                       given->row->name, given->value);
+    }
+    *(int64_t *)field(given) = seconds;
+    return 0;
+}
+
+static int take_limit(const struct given *given, struct err *err)
+{
+    struct options *options = given->options;
+    bool none = strcmp(given->value, "none") == 0 || strcmp(given->value, "0") == 0;
+    options->has_max_size = true;
+    options->max_size = 0;
+    if (!none && str_size(str_from(given->value), &options->max_size) < 0) {
+        return err_set(err, ERR_USAGE, "--limit takes a size such as 500K or 10M, not \"%.60s\"",
+                       given->value);
+    }
+    return 0;
+}
+
+static int take_mda(const struct given *given, struct err *err)
+{
+    if (str_trim(str_from(given->value)).len == 0)
+        return err_set(err, ERR_USAGE, "--mda needs a command");
+    struct err why;
+    if (keys_check_mda(given->value, &why) < 0)
+        return err_set(err, ERR_USAGE, "--mda: %s", why.text);
+    given->options->mda = given->value;
+    return 0;
+}
+
+static int take_mode(const struct given *given, struct err *err)
+{
+    struct options *options = given->options;
+    enum options_mode mode = given->row->mode;
+    if (options->mode != OPTIONS_POLL && options->mode != mode) {
+        return err_set(err, ERR_USAGE,
+                       "only one of --check, --dry-run, --status, --retry, --print-pin and "
+                       "--discover at a time");
+    }
+    options->mode = mode;
+    return given->value != NULL ? take_text(given, err) : 0;
+}
+
+/* --- the table -------------------------------------------------------------------------------- */
+
+#define AT(name) .offset = offsetof(struct options, name)
+
+/* getopt's tables, --help and the checks of the completions are made from this. */
+static const struct option_row rows[] = {
+    {"check", 'c', NULL, "say whether there is new mail; change nothing", take_mode,
+     .mode = OPTIONS_CHECK},
+    {"dry-run", 0, NULL, "say what would be done; change nothing", take_mode,
+     .mode = OPTIONS_DRY_RUN},
+    {"all", 'a', NULL, "fetch also what earlier runs fetched", take_flag, AT(all)},
+    {"keep", 'k', NULL, "delete nothing on the server", take_flag, AT(keep)},
+    {"nokeep", 'K', NULL, "delete what this run fetches", take_flag, AT(no_keep)},
+    {"flush", 'F', NULL, "delete what earlier runs fetched and kept", take_flag, AT(flush)},
+    {"limit", 'l', "SIZE", "leave larger messages on the server", .take = take_limit},
+    {"fetchlimit", 'B', "N", "fetch at most N messages of each account", take_number,
+     AT(max_messages), .high = REPLY_MESSAGES_MAX},
+    {"force", 0, NULL, "poll now, ignoring pauses after failures", take_flag, AT(force)},
+    {"mda", 'm', "COMMAND", "deliver to this command", .take = take_mda},
+    {"timeout", 't', "TIME", "give up on a server that is silent this long", take_duration,
+     AT(timeout)},
+    {"jobs", 'j', "N", "poll at most N accounts in parallel", take_number, AT(jobs), .high = 1000},
+    {"rcfile", 'f', "FILE", "read this configuration file (-: stdin)", take_text, AT(run_file)},
+    {"state-dir", 0, "DIR", "keep the journals here", take_text, AT(state_dir)},
+    {"json", 0, NULL, "print each account's result as a line of JSON", take_flag, AT(json)},
+    {"status", 0, NULL, "list what failed, is held, or is paused", take_mode,
+     .mode = OPTIONS_STATUS},
+    {"retry", 0, "UIDL", "release a held message, or all", take_mode, AT(retry),
+     .mode = OPTIONS_RETRY},
+    {"print-pin", 0, NULL, "show the pin of an account's server", take_mode,
+     .mode = OPTIONS_PRINT_PIN},
+    {"discover", 0, "ADDRESS", "ask the DNS for the server of an address", take_mode, AT(discover),
+     .mode = OPTIONS_DISCOVER},
+    {"daemon", 'd', "TIME", "poll again and again, until TERM", take_duration, AT(daemon)},
+    {"logfile", 'L', "FILE", "append messages to this log file", take_text, AT(log_file)},
+    {"syslog", 0, NULL, "log to syslog", take_flag, AT(syslog)},
+    {"silent", 's', NULL, "print errors only", take_flag, AT(silent)},
+    {"verbose", 'v', NULL, "show the conversation with the server", take_flag, AT(verbose)},
+    {"no-fork", 0, NULL, "work in this process, for a debugger", take_flag, AT(no_fork)},
+    {"version", 'V', NULL, "print the version", take_mode, .mode = OPTIONS_VERSION},
+    {"help", 0, NULL, "print this", take_mode, .mode = OPTIONS_HELP},
+    /* fetchmail's, with no effect here */
+    {"nodetach", 'N', NULL, NULL, .take = take_nothing},
+    {"uidl", 'U', NULL, NULL, .take = take_nothing},
 };
 
-/* fetchmail's names and letters. Those without an argument of their own do nothing. */
-static const struct option_alias {
-    const char *name;
-    int letter;
-    int has_value;
-} ALIASES[] = {
-    {"fetchall", 'a', 0}, {"fetchmailrc", 'f', 1}, {"nodetach", 'N', 0},
-    {"uidl", 'U', 0},     {"quiet", 's', 0},
-};
+/* fetchmail's long names for the same. */
+static const struct {
+    const char *name, *ours;
+} aliases[] = {{"fetchall", "all"}, {"fetchmailrc", "rcfile"}, {"quiet", "silent"}};
 
 static const struct {
     int letter;
-    const char *why;
-} RESERVED[] = {
+    const char *why; /* NULL: there is nothing to say */
+} reserved[] = {
     {'e', "batches are sized by fetchpop itself"},
-    {'i', "the journals' place is --state-dir"},
+    {'i', "the journals' folder is --state-dir"},
     {'n', "headers are never rewritten"},
     {'p', "the protocol is POP3"},
-    {'P', "the port is in the run file"},
+    {'P', "the port is in the configuration file"},
     {'q', "to end a daemon, send it TERM; -s is silent"},
-    {'Q', "it has no meaning yet"},
-    {'r', "there are no folders in POP3; the run file is -f"},
+    {'Q', NULL},
+    {'r', "there are no folders in POP3; the configuration file is -f"},
     {'S', "mail goes to a maildir, an mbox or a command, not to SMTP"},
-    {'u', "the user is in the run file"},
-    {'w', "it has no meaning yet"},
+    {'u', "the user is in the configuration file"},
+    {'w', NULL},
     {'x', "name the accounts that are wanted instead"},
 };
 
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
-#define LONG_MAX_COUNT (COUNT(ROWS) + COUNT(ALIASES) + 1)
+/* --- getopt ----------------------------------------------------------------------------------- */
 
-static void fill_long(struct option *longs)
+#define LONGS (COUNT(rows) + COUNT(aliases) + 1)
+#define LETTERS (2 * COUNT(rows) + 2)
+#define LONG_ONLY 256 /* a row without a letter is 256 and its index to getopt */
+
+static int code_of(size_t row)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < COUNT(ROWS); i++)
-        longs[n++] = (struct option){ROWS[i].name, ROWS[i].argument, NULL, ROWS[i].letter};
-    for (size_t i = 0; i < COUNT(ALIASES); i++) {
-        longs[n++] =
-            (struct option){ALIASES[i].name, ALIASES[i].has_value ? required_argument : no_argument,
-                            NULL, ALIASES[i].letter};
-    }
-    longs[n] = (struct option){0};
+    return rows[row].letter != 0 ? rows[row].letter : LONG_ONLY + (int)row;
 }
 
-/* --- values ----------------------------------------------------------------------------------- */
-
-static int read_count(const char *name, const char *text, unsigned max, unsigned *value,
-                      struct err *err)
+static const struct option_row *row_of(int code)
 {
-    uint64_t number;
-    if (str_number(str_from(text), max, &number) < 0 || number == 0) {
-        return err_set(err, ERR_USAGE, "%s takes a number from 1 to %u, not \"%.60s\"", name, max,
-                       text);
-    }
-    *value = (unsigned)number;
-    return 0;
+    for (size_t i = 0; i < COUNT(rows); i++)
+        if (code_of(i) == code)
+            return &rows[i];
+    return NULL;
 }
 
-static int read_timeout(struct options *options, const char *text, struct err *err)
+static size_t row_named(const char *name)
 {
-    if (str_duration(str_from(text), &options->timeout) != 0 || options->timeout < 1 ||
-        options->timeout > DAY) {
-        return err_set(err, ERR_USAGE,
-                       "--timeout takes a duration from 1s to 1d, such as 60s, not \"%.60s\"",
-                       text);
-    }
-    return 0;
+    size_t i = 0;
+    while (strcmp(rows[i].name, name) != 0)
+        i++;
+    return i;
 }
 
-static int read_daemon(struct options *options, const char *text, struct err *err)
+static void fill_longs(struct option longs[LONGS])
 {
-    if (str_duration(str_from(text), &options->daemon) != 0 || options->daemon < 1 ||
-        options->daemon > DAY) {
-        return err_set(err, ERR_USAGE,
-                       "--daemon takes a duration from 1s to 1d, such as 300 or 5m, not \"%.60s\"",
-                       text);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        int argument = rows[i].value != NULL ? required_argument : no_argument;
+        longs[i] = (struct option){rows[i].name, argument, NULL, code_of(i)};
     }
-    return 0;
+    for (size_t i = 0; i < COUNT(aliases); i++) {
+        longs[COUNT(rows) + i] = longs[row_named(aliases[i].ours)];
+        longs[COUNT(rows) + i].name = aliases[i].name;
+    }
+    longs[LONGS - 1] = (struct option){0};
 }
 
-static int read_limit(struct options *options, const char *text, struct err *err)
+static void fill_letters(char letters[LETTERS])
 {
-    options->has_max_size = true;
-    if (strcmp(text, "none") == 0 || strcmp(text, "0") == 0) {
-        options->max_size = 0;
-        return 0;
+    *letters++ = ':'; /* a missing value is told apart from an unknown option */
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        if (rows[i].letter != 0)
+            *letters++ = rows[i].letter;
+        if (rows[i].letter != 0 && rows[i].value != NULL)
+            *letters++ = ':';
     }
-    if (str_size(str_from(text), &options->max_size) < 0) {
-        return err_set(err, ERR_USAGE, "--limit takes a size such as 500K or 10M, not \"%.60s\"",
-                       text);
-    }
-    return 0;
+    *letters = '\0';
 }
-
-static int read_mda(struct options *options, const char *text, struct err *err)
-{
-    if (str_trim(str_from(text)).len == 0)
-        return err_set(err, ERR_USAGE, "--mda needs a command");
-    struct err why;
-    if (settings_check_mda(text, &why) < 0)
-        return err_set(err, ERR_USAGE, "--mda: %s", why.text);
-    options->mda = text;
-    return 0;
-}
-
-static int set_mode(struct options *options, enum options_mode mode, struct err *err)
-{
-    if (options->mode != OPTIONS_POLL && options->mode != mode) {
-        return err_set(err, ERR_USAGE,
-                       "only one of --check, --dry-run, --status, --retry, "
-                       "--print-pin and --discover at a time");
-    }
-    options->mode = mode;
-    return 0;
-}
-
-/* Options with a value. */
-static int take_value(struct options *options, int letter, const char *value, struct err *err)
-{
-    switch (letter) {
-    case 'l':
-        return read_limit(options, value, err);
-    case 'B':
-        return read_count("--fetchlimit", value, MANY, &options->max_messages, err);
-    case 'm':
-        return read_mda(options, value, err);
-    case 't':
-        return read_timeout(options, value, err);
-    case 'd':
-        return read_daemon(options, value, err);
-    case 'L':
-        options->log_file = value;
-        return value[0] != '\0' ? 0 : err_set(err, ERR_USAGE, "--logfile needs the path of a file");
-    case 'j':
-        return read_count("--jobs", value, 1000, &options->jobs, err);
-    case 'f':
-        options->run_file = value;
-        return value[0] != '\0' ? 0 : err_set(err, ERR_USAGE, "--rcfile needs the path of a file");
-    case STATE_DIR:
-        options->state_dir = value;
-        return value[0] != '\0' ? 0
-                                : err_set(err, ERR_USAGE, "--state-dir needs the path of a folder");
-    case DISCOVER:
-        options->discover = value;
-        return set_mode(options, OPTIONS_DISCOVER, err);
-    default:
-        options->retry = value;
-        return value[0] != '\0' ? set_mode(options, OPTIONS_RETRY, err)
-                                : err_set(err, ERR_USAGE, "--retry needs a UIDL, or all");
-    }
-}
-
-static bool *flag_of(struct options *options, int letter)
-{
-    switch (letter) {
-    case 'a':
-        return &options->all;
-    case 'k':
-        return &options->keep;
-    case 'K':
-        return &options->no_keep;
-    case 'F':
-        return &options->flush;
-    case 's':
-        return &options->silent;
-    case 'v':
-        return &options->verbose;
-    case NO_FORK:
-        return &options->no_fork;
-    case JSON:
-        return &options->json;
-    case SYSLOG:
-        return &options->syslog;
-    case FORCE:
-        return &options->force;
-    default:
-        return NULL;
-    }
-}
-
-static int take_option(struct options *options, int letter, const char *value, struct err *err)
-{
-    if (value != NULL)
-        return take_value(options, letter, value, err);
-    bool *flag = flag_of(options, letter);
-    if (flag != NULL) {
-        *flag = true;
-        return 0;
-    }
-    switch (letter) {
-    case 'c':
-        return set_mode(options, OPTIONS_CHECK, err);
-    case DRY_RUN:
-        return set_mode(options, OPTIONS_DRY_RUN, err);
-    case STATUS:
-        return set_mode(options, OPTIONS_STATUS, err);
-    case PRINT_PIN:
-        return set_mode(options, OPTIONS_PRINT_PIN, err);
-    default: /* -N and -U */
-        return 0;
-    }
-}
-
-/* --- the whole -------------------------------------------------------------------------------- */
 
 /* getopt_long has said no; `word` is the argument that it was at. */
-static int refuse(int letter, const char *word, struct err *err)
+static int refuse(int code, int letter, const char *word, struct err *err)
 {
-    for (size_t i = 0; i < COUNT(RESERVED); i++)
-        if (letter == RESERVED[i].letter)
-            return err_set(err, ERR_USAGE, "-%c is reserved: %s", letter, RESERVED[i].why);
+    const struct option_row *row = row_of(letter);
+    if (code == ':' && row != NULL)
+        return err_set(err, ERR_USAGE, "--%s needs a value; see fetchpop --help", row->name);
+    if (row != NULL)
+        return err_set(err, ERR_USAGE, "--%s takes no value", row->name);
+    for (size_t i = 0; i < COUNT(reserved); i++) {
+        const char *why = reserved[i].why;
+        if (letter == reserved[i].letter)
+            return err_set(err, ERR_USAGE, "-%c is not supported%s%s", letter,
+                           why != NULL ? ": " : "", why != NULL ? why : "");
+    }
     if (letter > 0x20 && letter < 0x7f)
         return err_set(err, ERR_USAGE, "no such option: -%c; see fetchpop --help", letter);
     return err_set(err, ERR_USAGE,
-                   "no such option, or more than one begins so: %.60s; see "
-                   "fetchpop --help",
-                   word);
-}
-
-static const char *name_of(int letter)
-{
-    for (size_t i = 0; i < COUNT(ROWS); i++)
-        if (ROWS[i].letter == letter)
-            return ROWS[i].name;
-    return "?";
+                   "no such option, or more than one begins so: %.60s; see fetchpop --help", word);
 }
 
 /* What polls once, or asks for an answer, has no meaning again and again. */
@@ -322,8 +294,7 @@ static int check_together(const struct options *options, struct err *err)
         return err_set(err, ERR_USAGE, "--json goes with --check, --dry-run, or none of them");
     if (options->mode == OPTIONS_PRINT_PIN && options->account_count == 0) {
         return err_set(err, ERR_USAGE,
-                       "--print-pin needs the title of an account of "
-                       "the run file behind it");
+                       "--print-pin needs the title of an account of the configuration file");
     }
     if (options->mode == OPTIONS_DISCOVER && options->account_count > 0)
         return err_set(err, ERR_USAGE, "--discover takes one address, and no account");
@@ -345,26 +316,22 @@ static void rewind_getopt(void)
 
 int options_parse(struct options *options, int argc, char **argv, struct err *err)
 {
-    static const char LETTERS[] = ":cakKFl:B:m:t:j:f:d:L:svVNU";
-    struct option longs[LONG_MAX_COUNT];
-    fill_long(longs);
+    struct option longs[LONGS];
+    char letters[LETTERS];
+    fill_longs(longs);
+    fill_letters(letters);
     *options = (struct options){.mode = OPTIONS_POLL};
     rewind_getopt();
-    int letter;
-    while ((letter = getopt_long(argc, argv, LETTERS, longs, NULL)) != -1) {
-        if (letter == ':') {
-            return err_set(err, ERR_USAGE, "--%s needs a value; see fetchpop --help",
-                           name_of(optopt));
-        }
-        if (letter == '?' && optopt != 0 && name_of(optopt)[0] != '?')
-            return err_set(err, ERR_USAGE, "--%s takes no value", name_of(optopt));
-        if (letter == '?')
-            return refuse(optopt, argv[optind - 1], err);
-        if (letter == HELP || letter == 'V') {
-            options->mode = letter == HELP ? OPTIONS_HELP : OPTIONS_VERSION;
+    int code;
+    while ((code = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
+        if (code == ':' || code == '?')
+            return refuse(code, optopt, argv[optind - 1], err);
+        struct given given = {row_of(code), optarg, options};
+        if (given.row->mode == OPTIONS_HELP || given.row->mode == OPTIONS_VERSION) {
+            options->mode = given.row->mode;
             return 0;
         }
-        if (take_option(options, letter, optarg, err) < 0)
+        if (given.row->take(&given, err) < 0)
             return -1;
     }
     options->accounts = argv + optind;
@@ -401,11 +368,20 @@ void options_print_help(FILE *to)
 {
     fputs("usage: fetchpop [options] [account ...]\n"
           "Fetches mail from POP3 servers, each message exactly once. Without a name: from all\n"
-          "accounts of the run file that are enabled.\n\n",
+          "accounts of the configuration file that are enabled.\n\n",
           to);
-    for (size_t i = 0; i < COUNT(ROWS); i++)
-        fprintf(to, "  %-22s %s\n", ROWS[i].left, ROWS[i].help);
-    fputs("\nThe manual is fetchpop(1); the run file is described in fetchpoprc(5).\n", to);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        if (rows[i].help == NULL)
+            continue;
+        char left[40];
+        const char *value = rows[i].value;
+        char letter[] = {'-', rows[i].letter, ',', '\0'};
+        snprintf(left, sizeof left, "%3s --%s%s%s", rows[i].letter != 0 ? letter : "", rows[i].name,
+                 value != NULL ? " " : "", value != NULL ? value : "");
+        fprintf(to, "  %-22s %s\n", left, rows[i].help);
+    }
+    fputs("\nThe manual is fetchpop(1); the configuration file is described in fetchpoprc(5).\n",
+          to);
 }
 
 void options_print_version(FILE *to)

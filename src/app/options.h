@@ -1,8 +1,9 @@
 /*
  * options: the command line.
  *
- * One table holds every option with its help. Letters that fetchmail's users have in their fingers
- * keep their meaning, and its long names are understood where they mean the same.
+ * An option is a row in options.c, a field in struct options, and the place that reads the field
+ * (options_apply, if it is an account's). fetchmail's letters keep their meaning, and its long
+ * names are understood where they mean the same.
  */
 #ifndef FP_APP_OPTIONS_H
 #define FP_APP_OPTIONS_H
@@ -45,7 +46,7 @@ struct options {
 /* Reads the command line; may reorder argv. ERR_USAGE says what is wrong. */
 int options_parse(struct options *options, int argc, char **argv, struct err *err);
 
-/* What the command line says about every account, over the run file. */
+/* What the command line says about every account, over the configuration file. */
 void options_apply(const struct options *options, struct account *account);
 
 /* What of it is not the account's, but this run's. */

@@ -5,9 +5,25 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "app/settings.h"
 #include "base/file.h"
 #include "base/xalloc.h"
+
+char *paths_expand(const char *path, struct err *err)
+{
+    if (path[0] == '~' && path[1] != '\0' && path[1] != '/') {
+        err_set(err, ERR_CONFIG, "~ stands for your own home folder only; write the path in full");
+        return NULL;
+    }
+    char *home = file_expand("~", NULL);
+    char *whole = file_expand(path, home);
+    free(home);
+    if (whole[0] == '/')
+        return whole;
+    free(whole);
+    err_set(err, ERR_CONFIG,
+            "the home folder is not known (HOME is not set); write the path in full");
+    return NULL;
+}
 
 /* XDG says that a relative path in its variables is to be ignored. */
 static char *below_xdg(const char *variable, const char *otherwise, const char *name,
@@ -17,7 +33,7 @@ static char *below_xdg(const char *variable, const char *otherwise, const char *
     if (folder != NULL && folder[0] == '/')
         return xasprintf("%s/%s", folder, name);
     char *path = xasprintf("%s/%s", otherwise, name);
-    char *whole = settings_path(path, err);
+    char *whole = paths_expand(path, err);
     free(path);
     return whole;
 }
@@ -32,7 +48,7 @@ char *paths_run_file(const char *given, struct err *err)
     const char *named = given != NULL ? given : getenv("FETCHPOPRC");
     if (named != NULL && named[0] != '\0')
         return xstrdup(named);
-    char *first = settings_path("~/.fetchpoprc", err);
+    char *first = paths_expand("~/.fetchpoprc", err);
     if (first == NULL || is_there(first))
         return first;
     char *second = below_xdg("XDG_CONFIG_HOME", "~/.config", "fetchpop/fetchpoprc", err);

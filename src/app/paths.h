@@ -6,6 +6,10 @@
 
 #include "base/err.h"
 
+/* A path as a person writes it: `~` is the home folder, and a relative one is relative to it.
+ * Malloced; NULL with ERR_CONFIG if the home folder is not known, or for `~user`. */
+char *paths_expand(const char *path, struct err *err);
+
 /* The run file: `given` (of -f), else $FETCHPOPRC, else ~/.fetchpoprc, else fetchpop/fetchpoprc
  * under $XDG_CONFIG_HOME or ~/.config. Malloced ("-": standard input); NULL with ERR_CONFIG, which
  * says where was looked, if there is none. */

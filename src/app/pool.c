@@ -8,12 +8,11 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#ifdef __linux__
-#include <sys/prctl.h>
-#endif
 
+#include "app/settings.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/spawn.h"
 #include "base/stop.h"
 #include "base/xalloc.h"
 #include "session/batch.h"
@@ -180,13 +179,8 @@ static void run_child(const struct pool *pool, const struct slot *slot, struct t
 {
     stop_release(&pool->before);
     setpgid(0, 0);
-#ifdef __linux__
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != parent)
+    if (!spawn_die_with(parent))
         _exit(err_status(ERR_STOPPED));
-#else
-    (void)parent;
-#endif
     close_others(pool, slot);
     turns_forget_others(pool->turns, turn);
     take_null_input();
@@ -195,7 +189,7 @@ static void run_child(const struct pool *pool, const struct slot *slot, struct t
     work.emit = send_event;
     work.ctx = &end;
     worker_run(&work);
-    account_free(work.account);
+    settings_free(work.account);
     _exit(0);
 }
 
@@ -203,16 +197,9 @@ static void run_child(const struct pool *pool, const struct slot *slot, struct t
 
 static int make_pipe(int fds[2])
 {
-    if (pipe(fds) < 0)
+    if (file_pipe(fds) < 0)
         return -1;
-    if (fcntl(fds[0], F_SETFD, FD_CLOEXEC) < 0 || fcntl(fds[1], F_SETFD, FD_CLOEXEC) < 0 ||
-        fcntl(fds[0], F_SETFL, O_NONBLOCK) < 0) {
-        int why = errno;
-        close(fds[0]);
-        close(fds[1]);
-        errno = why;
-        return -1;
-    }
+    fcntl(fds[0], F_SETFL, O_NONBLOCK);
     return 0;
 }
 
@@ -455,7 +442,7 @@ static void wait_events(struct pool *pool, int64_t until)
         pool->waits[i] = (struct pollfd){.fd = slot->pid != 0 ? slot->fd : -1, .events = POLLIN};
     }
     int ms = wait_ms(pool, until);
-    if (stop_wait(pool->waits, (nfds_t)pool->slot_count, ms, &pool->before) <= 0)
+    if (stop_ppoll(pool->waits, (nfds_t)pool->slot_count, ms, &pool->before) <= 0)
         return;
     for (size_t i = 0; i < pool->slot_count; i++)
         if (pool->waits[i].fd >= 0 && pool->waits[i].revents != 0)

@@ -7,7 +7,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "app/rcscan.h"
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/secret.h"
@@ -17,9 +16,10 @@
 static int check_kind(const char *name, const struct stat *info, struct err *err)
 {
     if (S_ISDIR(info->st_mode))
-        return err_set(err, ERR_CONFIG, "%s: is a folder, not a run file; name a file", name);
+        return err_set(err, ERR_CONFIG, "%s: is a folder, not a configuration file; name a file",
+                       name);
     if (!S_ISREG(info->st_mode)) {
-        return err_set(err, ERR_CONFIG, "%s: is no regular file; `-f -` reads standard input",
+        return err_set(err, ERR_CONFIG, "%s: is not a regular file; `-f -` reads standard input",
                        name);
     }
     if (info->st_uid != geteuid() && info->st_uid != 0) {
@@ -44,7 +44,8 @@ static int check_file(struct rctext *text, int fd, struct err *err)
     if (!text->is_input && check_kind(text->name, &info, err) < 0)
         return -1;
     if (text->is_input && S_ISDIR(info.st_mode))
-        return err_set(err, ERR_CONFIG, "%s: is a folder, not a run file; name a file", text->name);
+        return err_set(err, ERR_CONFIG, "%s: is a folder, not a configuration file; name a file",
+                       text->name);
     text->device = info.st_dev;
     text->inode = info.st_ino;
     text->others_read = S_ISREG(info.st_mode) && (info.st_mode & (S_IRGRP | S_IROTH)) != 0;
@@ -62,27 +63,16 @@ static int read_all(struct rctext *text, int fd, struct err *err)
             continue;
         if (n < 0)
             return err_errno(err, ERR_CONFIG, errno, "%s", text->name);
-        if (n == 0)
+        if (n == 0) {
+            memset(text->data + text->size, '\n', RCTEXT_PADDING);
             return 0;
+        }
         text->size += (size_t)n;
         if (text->size > RCTEXT_MAX) {
-            return err_set(err, ERR_CONFIG, "%s: is larger than 1 MB; that is no run file",
-                           text->name);
+            return err_set(err, ERR_CONFIG,
+                           "%s: is larger than 1 MB; that is not a configuration file", text->name);
         }
     }
-}
-
-static int finish(struct rctext *text, struct err *err)
-{
-    memset(text->data + text->size, '\n', RCTEXT_PADDING);
-    return rcscan_text(text, err);
-}
-
-static int load(struct rctext *text, int fd, struct err *err)
-{
-    if (check_file(text, fd, err) < 0 || read_all(text, fd, err) < 0)
-        return -1;
-    return finish(text, err);
 }
 
 int rctext_read(struct rctext *text, const char *path, struct err *err)
@@ -95,13 +85,15 @@ int rctext_read(struct rctext *text, const char *path, struct err *err)
         fd = file_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
         if (fd < 0) {
             err_set(err, ERR_CONFIG, "%s: %s; check %s", path, strerror(errno),
-                    errno == EACCES ? "who owns the run file, its permissions and its folder's"
-                                    : "the path of the run file");
+                    errno == EACCES ? "who owns the file, its permissions and its folder's"
+                                    : "the path of the configuration file");
             rctext_free(text);
             return -1;
         }
     }
-    int result = load(text, fd, err);
+    int result = check_file(text, fd, err);
+    if (result == 0)
+        result = read_all(text, fd, err);
     if (!text->is_input)
         close(fd);
     if (result != 0)
@@ -115,15 +107,13 @@ int rctext_from(struct rctext *text, const char *name, const char *bytes, size_t
     *text = (struct rctext){.name = xstrdup(name)};
     if (size > RCTEXT_MAX) {
         rctext_free(text);
-        return err_set(err, ERR_CONFIG, "%s: is larger than 1 MB; that is no run file", name);
+        return err_set(err, ERR_CONFIG, "%s: is larger than 1 MB; that is not a configuration file",
+                       name);
     }
     text->data = xmalloc(RCTEXT_MAX + RCTEXT_PADDING);
     memcpy(text->data, bytes, size);
     text->size = size;
-    if (finish(text, err) < 0) {
-        rctext_free(text);
-        return -1;
-    }
+    memset(text->data + size, '\n', RCTEXT_PADDING);
     return 0;
 }
 

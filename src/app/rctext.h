@@ -1,9 +1,8 @@
 /*
- * rctext: the text of one run file, checked before the parser sees it.
+ * rctext: the text of one configuration file.
  *
- * libconfuse kills the process on a folder, miscounts lines after comments, drops what it does not
- * know and takes half a word for a whole one. So the file is opened and read here, and everything
- * that it would get wrong is blanked (comments) or refused (the rest), with the right line.
+ * libconfuse kills the process on a folder, so the file is opened, checked and read here. See
+ * rcscan for what is done with the text before the parser sees it.
  */
 #ifndef FP_APP_RCTEXT_H
 #define FP_APP_RCTEXT_H
@@ -29,12 +28,12 @@ struct rctext {
     bool is_input;    /* standard input */
     dev_t device;
     ino_t inode;
-    unsigned *sections; /* the line of each brace that opens a section, in order */
+    unsigned *sections; /* the line of each brace that opens a section, in order (rcscan) */
     size_t section_count;
 };
 
-/* Opens path ("-": standard input), checks kind, owner, mode and size, reads and scans it.
- * ERR_CONFIG with "FILE:LINE: what; what to do". On failure there is nothing to free. */
+/* Opens path ("-": standard input), checks kind, owner, mode and size, and reads it. ERR_CONFIG
+ * "FILE: what; what to do". On failure there is nothing to free. */
 int rctext_read(struct rctext *text, const char *path, struct err *err);
 
 /* The same for bytes that are in memory already (copied). */

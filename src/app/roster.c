@@ -6,6 +6,7 @@
 #include "app/config.h"
 #include "app/paths.h"
 #include "app/secrets.h"
+#include "app/settings.h"
 #include "base/buf.h"
 #include "base/stop.h"
 #include "base/xalloc.h"
@@ -67,7 +68,7 @@ static void drop_others(struct config *config, const struct roster *roster)
 {
     for (size_t i = 0; i < config->count; i++)
         if (!has(roster, config->accounts[i]))
-            account_free(config->accounts[i]);
+            settings_free(config->accounts[i]);
     config->count = 0;
 }
 
@@ -76,7 +77,7 @@ static void drop_others(struct config *config, const struct roster *roster)
 static int fill(struct roster *roster, struct config *config, const struct options *options,
                 struct err *err)
 {
-    char *state_dir = paths_state(options->state_dir, config->state_dir, err);
+    char *state_dir = paths_state(options->state_dir, config->top.state_dir, err);
     if (state_dir == NULL || choose(roster, config, options, err) < 0) {
         free(state_dir);
         free(roster->accounts); /* config owns what is in it */
@@ -86,8 +87,8 @@ static int fill(struct roster *roster, struct config *config, const struct optio
     drop_others(config, roster);
     for (size_t i = 0; i < roster->count; i++)
         options_apply(options, roster->accounts[i]);
-    roster->jobs = options->jobs > 0 ? options->jobs : config->jobs;
-    roster->max_per_server = config->max_per_server;
+    roster->jobs = options->jobs > 0 ? options->jobs : config->top.jobs;
+    roster->max_per_server = config->top.max_per_server;
     roster->state_dir = state_dir;
     return 0;
 }
@@ -109,7 +110,7 @@ int roster_read(struct roster *roster, const struct options *options, struct err
 void roster_free(struct roster *roster)
 {
     for (size_t i = 0; i < roster->count; i++)
-        account_free(roster->accounts[i]);
+        settings_free(roster->accounts[i]);
     free(roster->accounts);
     free(roster->state_dir);
     *roster = (struct roster){0};
@@ -150,7 +151,7 @@ void roster_find_secrets(struct roster *roster, const struct turns *before, stru
             continue;
         }
         report_result(report, account->title, &(struct session_figures){0}, err.kind, err.text);
-        account_free(account);
+        settings_free(account);
     }
     roster->count = kept;
 }

@@ -13,13 +13,14 @@
 #endif
 
 #include "app/netrc.h"
-#include "app/settings.h"
+#include "app/paths.h"
 #include "app/tty.h"
 #include "base/buf.h"
 #include "base/child.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/xalloc.h"
+#include "pop3/method.h"
 
 #define SAID_MAX 200 /* of one line of a command */
 
@@ -138,7 +139,7 @@ static int judge(const struct source *source, const struct child_result *result,
     if (result->end == CHILD_STOPPED)
         return err_set(err, ERR_STOPPED, "interrupted while %s ran", key);
     if (result->end == CHILD_TIMEOUT) {
-        return err_set(err, ERR_HERE, "%s did not end within %lld seconds; run it by hand", key,
+        return err_set(err, ERR_LOCAL, "%s did not end within %lld seconds; run it by hand", key,
                        (long long)source->seconds);
     }
     if (result->end == CHILD_SIGNALLED) {
@@ -238,25 +239,17 @@ int secrets_fetch(struct account *account, const struct log *log, struct err *er
 
 /* --- what the run file does not say ----------------------------------------------------------- */
 
-static bool needs_no_password(const char *method)
-{
-    static const char *const NAMES[] = {"gssapi", "gs2-krb5", "gss-spnego", "external",
-                                        "anonymous"};
-    for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++)
-        if (str_is_nocase(str_from(method), NAMES[i]))
-            return true;
-    return false;
-}
-
-/* The account names a source in the run file, or all its methods do without a password. */
+/* The account names a source, or a method that needs neither password nor token. */
 static bool are_given(const struct account *account)
 {
     if (account->password.len > 0 || account->password_command != NULL ||
         account->password_file != NULL || account->token_command != NULL)
         return true;
-    for (char **method = account->auth; method != NULL && *method != NULL; method++)
-        if (needs_no_password(*method))
+    for (char **name = account->auth; name != NULL && *name != NULL; name++) {
+        enum method_proof proof = method_proof(str_from(*name));
+        if (proof == METHOD_TICKET || proof == METHOD_CERTIFICATE)
             return true;
+    }
     return false;
 }
 
@@ -264,7 +257,7 @@ static bool are_given(const struct account *account)
 static bool may_do_without(const struct account *account)
 {
     return account->auth != NULL && account->auth[0] != NULL &&
-           str_is_nocase(str_from(account->auth[0]), "auto");
+           method_proof(str_from(account->auth[0])) == METHOD_ANY;
 }
 
 static int from_credentials(struct account *account, const struct log *log, struct err *err)
@@ -280,7 +273,7 @@ static int from_credentials(struct account *account, const struct log *log, stru
 
 static int from_netrc(struct account *account, const struct log *log, struct err *err)
 {
-    char *path = settings_path("~/.netrc", err);
+    char *path = paths_expand("~/.netrc", err);
     if (path == NULL)
         return 0;
     struct buf buf;

@@ -24,7 +24,7 @@ int secrets_find_again(struct account *account, const struct account *before, co
                        struct err *err);
 
 /* The worker's part: fills account->password from the command or file. ERR_LOGIN, ERR_CONFIG,
- * ERR_HERE, ERR_STOPPED. */
+ * ERR_LOCAL, ERR_STOPPED. */
 int secrets_fetch(struct account *account, const struct log *log, struct err *err);
 
 /* The same for another token, after the server refused the one before: token_command is run with

@@ -3,8 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/chance.h"
+#include "app/settings.h"
 #include "base/clock.h"
+#include "base/random.h"
 #include "base/xalloc.h"
 
 void turns_init(struct turns *turns, int64_t every)
@@ -17,7 +18,7 @@ void turns_free(struct turns *turns)
     while (turns->first != NULL) {
         struct turn *turn = turns->first;
         turns->first = turn->next;
-        account_free(turn->account);
+        settings_free(turn->account);
         free(turn);
     }
     turns_init(turns, turns->every);
@@ -73,7 +74,7 @@ void turns_begin(struct turns *turns, struct turn *turn, int64_t now)
 
 static void free_turn(struct turn *turn)
 {
-    account_free(turn->account);
+    settings_free(turn->account);
     free(turn);
 }
 
@@ -98,7 +99,8 @@ static int64_t interval_ms(const struct turns *turns, const struct account *acco
 /* 0 to max, as chance has it; without any it is the middle. */
 static int64_t pick(int64_t max)
 {
-    return chance_number((uint32_t)(max / 2)) % (max + 1);
+    uint32_t drawn;
+    return random_bytes(&drawn, sizeof drawn) == 0 ? drawn % (max + 1) : max / 2;
 }
 
 /* Counted from the beginning of the poll, so that the pace is kept; but one that took long leaves
@@ -160,7 +162,7 @@ const struct account *turns_find(const struct turns *turns, const struct account
 /* Its interval may be shorter now. */
 static void change(struct turns *turns, struct turn *turn, struct account *account)
 {
-    account_free(turn->account);
+    settings_free(turn->account);
     turn->account = account;
     turn->leaving = false;
     int64_t latest = clock_in(interval_ms(turns, account) / 10 * 11);

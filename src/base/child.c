@@ -10,10 +10,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/birth.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/secret.h"
+#include "base/spawn.h"
 #include "base/stop.h"
 #include "base/xalloc.h"
 
@@ -25,19 +25,19 @@
 
 enum phase { PHASE_RUNNING, PHASE_TERMED, PHASE_KILLED };
 
-/* One command under way. */
-struct run {
+/* One running command. */
+struct child {
     const struct child_job *job;
     struct child_result *result;
     pid_t pid;
     int out; /* our ends of its pipes; -1: closed, or none */
-    int complaints;
+    int error;
     enum phase phase;
-    int64_t killed_at; /* when TERM was sent */
+    int64_t term_at; /* when TERM was sent */
     bool reaped;
     int slice; /* ms of the next wait */
     int64_t idle_at;
-    struct birth_complaints said;
+    struct spawn_stderr said;
 };
 
 static void close_fd(int *fd)
@@ -48,38 +48,38 @@ static void close_fd(int *fd)
     }
 }
 
-static int start(struct run *run, struct err *err)
+static int start(struct child *child, struct err *err)
 {
-    const struct child_job *job = run->job;
+    const struct child_job *job = child->job;
     int out[2] = {-1, -1};
-    int complaints[2] = {-1, -1};
+    int error[2] = {-1, -1};
     int null = file_open("/dev/null", O_RDWR, 0);
     int number;
-    if (null < 0 || (job->output != NULL && birth_pipe(out) < 0) || birth_pipe(complaints) != 0) {
+    if (null < 0 || (job->output != NULL && file_pipe(out) < 0) || file_pipe(error) < 0) {
         number = errno;
     } else {
-        const struct birth birth = {
+        const struct spawn spawn = {
             .command = job->command,
             .env = job->env,
             .input = job->input >= 0 ? job->input : null,
             .output = job->output != NULL ? out[1] : null,
-            .complaints = complaints[1],
+            .error = error[1],
         };
-        number = birth_command(&birth, &run->pid);
+        number = spawn_command(&spawn, &child->pid);
     }
     close_fd(&null);
     close_fd(&out[1]);
-    close_fd(&complaints[1]);
-    run->out = out[0];
-    run->complaints = complaints[0];
+    close_fd(&error[1]);
+    child->out = out[0];
+    child->error = error[0];
     if (number != 0) {
-        close_fd(&run->out);
-        close_fd(&run->complaints);
+        close_fd(&child->out);
+        close_fd(&child->error);
         return err_errno(err, ERR_SYSTEM, number, "cannot start a command");
     }
-    if (run->out >= 0)
-        fcntl(run->out, F_SETFL, O_NONBLOCK);
-    fcntl(run->complaints, F_SETFL, O_NONBLOCK);
+    if (child->out >= 0)
+        fcntl(child->out, F_SETFL, O_NONBLOCK);
+    fcntl(child->error, F_SETFL, O_NONBLOCK);
     return 0;
 }
 
@@ -96,154 +96,154 @@ static size_t read_pipe(int *fd, char *bytes, size_t len)
 
 /* Reads into the job's own buffer, since it may be a password: no copy stays elsewhere. What has
  * no room there is read and dropped, so that the command does not hang on a full pipe. */
-static size_t take_output(struct run *run)
+static size_t take_output(struct child *child)
 {
-    struct buf *buf = run->job->output;
+    struct buf *buf = child->job->output;
     assert(buf != NULL); /* without one there is no pipe */
     size_t room = buf->max - buf->len;
     if (room > 0) {
         size_t want = room < CHUNK ? room : CHUNK;
-        size_t n = read_pipe(&run->out, buf_reserve(buf, want), want);
+        size_t n = read_pipe(&child->out, buf_reserve(buf, want), want);
         buf->len += n;
         return n;
     }
     char waste[CHUNK];
-    size_t n = read_pipe(&run->out, waste, sizeof waste);
+    size_t n = read_pipe(&child->out, waste, sizeof waste);
     if (n > 0) {
-        run->result->overflow = true;
+        child->result->overflow = true;
         secret_wipe_bytes(waste, n);
     }
     return n;
 }
 
-static size_t take_complaints(struct run *run)
+static size_t take_error(struct child *child)
 {
     char bytes[CHUNK];
-    size_t n = read_pipe(&run->complaints, bytes, sizeof bytes);
-    birth_complain(&run->said, bytes, n);
+    size_t n = read_pipe(&child->error, bytes, sizeof bytes);
+    spawn_stderr_add(&child->said, bytes, n);
     secret_wipe_bytes(bytes, n);
     return n;
 }
 
 /* Waits for bytes or for the slice to end. Slices grow from 0 to STOP_SLICE_MS, and begin anew
  * when a pipe closes, so that the end of a short command is seen at once. */
-static void wait_slice(struct run *run)
+static void wait_slice(struct child *child)
 {
-    struct pollfd fds[2] = {{.fd = run->out, .events = POLLIN},
-                            {.fd = run->complaints, .events = POLLIN}};
-    int ready = poll(fds, 2, run->slice);
-    int next = run->slice == 0 ? 1 : run->slice * 2;
-    run->slice = next < STOP_SLICE_MS ? next : STOP_SLICE_MS;
+    struct pollfd fds[2] = {{.fd = child->out, .events = POLLIN},
+                            {.fd = child->error, .events = POLLIN}};
+    int ready = poll(fds, 2, child->slice);
+    int next = child->slice == 0 ? 1 : child->slice * 2;
+    child->slice = next < STOP_SLICE_MS ? next : STOP_SLICE_MS;
     if (ready <= 0)
         return;
     if (fds[0].revents != 0)
-        take_output(run);
+        take_output(child);
     if (fds[1].revents != 0)
-        take_complaints(run);
-    if ((fds[0].fd >= 0 && run->out < 0) || (fds[1].fd >= 0 && run->complaints < 0))
-        run->slice = 0;
+        take_error(child);
+    if ((fds[0].fd >= 0 && child->out < 0) || (fds[1].fd >= 0 && child->error < 0))
+        child->slice = 0;
 }
 
-static void send_group(struct run *run, int number, enum phase phase)
+static void send_group(struct child *child, int number, enum phase phase)
 {
-    kill(-run->pid, number);
-    run->phase = phase;
+    kill(-child->pid, number);
+    child->phase = phase;
 }
 
 /* Deadline and stop lead to TERM, TERM leads to KILL. */
-static void press(struct run *run)
+static void enforce(struct child *child)
 {
-    const struct child_job *job = run->job;
+    const struct child_job *job = child->job;
     bool stop = job->stoppable && stop_asked();
-    if (run->phase == PHASE_RUNNING && (stop || clock_left(job->deadline) == 0)) {
-        run->result->end = stop ? CHILD_STOPPED : CHILD_TIMEOUT;
-        run->killed_at = clock_ms();
-        send_group(run, SIGTERM, PHASE_TERMED);
-        kill(-run->pid, SIGCONT); /* a stopped one hears TERM only so */
-    } else if (run->phase == PHASE_TERMED && clock_ms() - run->killed_at >= TERM_GRACE_MS) {
-        send_group(run, SIGKILL, PHASE_KILLED);
+    if (child->phase == PHASE_RUNNING && (stop || clock_left(job->deadline) == 0)) {
+        child->result->end = stop ? CHILD_STOPPED : CHILD_TIMEOUT;
+        child->term_at = clock_ms();
+        send_group(child, SIGTERM, PHASE_TERMED);
+        kill(-child->pid, SIGCONT); /* a stopped one hears TERM only so */
+    } else if (child->phase == PHASE_TERMED && clock_ms() - child->term_at >= TERM_GRACE_MS) {
+        send_group(child, SIGKILL, PHASE_KILLED);
     }
 }
 
 /* Asks whether the command ended; -1 if nobody can tell. */
-static int reap(struct run *run, struct err *err)
+static int reap(struct child *child, struct err *err)
 {
     int status;
-    pid_t pid = run->reaped ? 0 : waitpid(run->pid, &status, WNOHANG);
+    pid_t pid = child->reaped ? 0 : waitpid(child->pid, &status, WNOHANG);
     if (pid < 0 && errno != EINTR)
-        return err_errno(err, ERR_SYSTEM, errno, "lost sight of a command");
+        return err_errno(err, ERR_SYSTEM, errno, "cannot wait for a command");
     if (pid <= 0)
         return 0;
-    run->reaped = true;
-    run->result->code = WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status);
-    if (run->phase == PHASE_RUNNING)
-        run->result->end = WIFEXITED(status) ? CHILD_EXITED : CHILD_SIGNALLED;
+    child->reaped = true;
+    child->result->code = WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status);
+    if (child->phase == PHASE_RUNNING)
+        child->result->end = WIFEXITED(status) ? CHILD_EXITED : CHILD_SIGNALLED;
     return 0;
 }
 
 /* True when nothing is left to wait for: the command ended by itself (what it left running in the
  * background is its own affair), or its group is empty, or was killed. */
-static bool is_over(const struct run *run)
+static bool is_over(const struct child *child)
 {
-    return run->reaped && (run->phase != PHASE_TERMED || kill(-run->pid, 0) < 0);
+    return child->reaped && (child->phase != PHASE_TERMED || kill(-child->pid, 0) < 0);
 }
 
-static void keep_idle(struct run *run)
+static void keep_idle(struct child *child)
 {
-    if (run->job->idle != NULL && clock_left(run->idle_at) == 0) {
-        run->job->idle(run->job->idle_ctx);
-        run->idle_at = clock_in(IDLE_EVERY_MS);
+    if (child->job->idle != NULL && clock_left(child->idle_at) == 0) {
+        child->job->idle(child->job->idle_ctx);
+        child->idle_at = clock_in(IDLE_EVERY_MS);
     }
 }
 
-static int watch(struct run *run, struct err *err)
+static int watch(struct child *child, struct err *err)
 {
     for (;;) {
-        wait_slice(run);
-        if (reap(run, err) < 0)
+        wait_slice(child);
+        if (reap(child, err) < 0)
             return -1;
-        if (is_over(run))
+        if (is_over(child))
             return 0;
-        press(run);
-        keep_idle(run);
+        enforce(child);
+        keep_idle(child);
     }
 }
 
 /* What the pipes still hold; no longer than that, since something in the background may have them
  * open and write on and on. */
-static void drain(struct run *run)
+static void drain(struct child *child)
 {
     size_t n = 1;
-    for (size_t sum = 0; run->out >= 0 && n > 0 && sum < DRAIN_MAX; sum += n)
-        n = take_output(run);
+    for (size_t sum = 0; child->out >= 0 && n > 0 && sum < DRAIN_MAX; sum += n)
+        n = take_output(child);
     n = 1;
-    for (size_t sum = 0; run->complaints >= 0 && n > 0 && sum < DRAIN_MAX; sum += n)
-        n = take_complaints(run);
+    for (size_t sum = 0; child->error >= 0 && n > 0 && sum < DRAIN_MAX; sum += n)
+        n = take_error(child);
 }
 
-static void finish(struct run *run)
+static void finish(struct child *child)
 {
-    drain(run);
-    close_fd(&run->out);
-    close_fd(&run->complaints);
-    birth_end_complaints(&run->said);
+    drain(child);
+    close_fd(&child->out);
+    close_fd(&child->error);
+    spawn_stderr_end(&child->said);
 }
 
 int child_run(const struct child_job *job, struct child_result *result, struct err *err)
 {
     memset(result, 0, sizeof *result);
-    struct run run = {.job = job,
-                      .result = result,
-                      .idle_at = clock_in(IDLE_EVERY_MS),
-                      .said = {.log = job->log}};
+    struct child child = {.job = job,
+                          .result = result,
+                          .idle_at = clock_in(IDLE_EVERY_MS),
+                          .said = {.log = job->log}};
     struct buf *output = job->output;
     if (output != NULL && output->max - output->len <= AT_ONCE) {
         /* A buffer that grows leaves copies of its password in memory that was freed. */
         buf_reserve(output, output->max - output->len);
     }
-    if (start(&run, err) < 0)
+    if (start(&child, err) < 0)
         return -1;
-    int status = watch(&run, err);
-    finish(&run);
+    int status = watch(&child, err);
+    finish(&child);
     return status;
 }

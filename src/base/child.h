@@ -1,10 +1,10 @@
 /*
  * child: one command, /bin/sh -c, in a process group of its own, with a deadline.
  *
- * Every descriptor but 0, 1 and 2 is closed in it; signals are as at birth. When the deadline
- * passes, its whole group gets TERM and, if any of it is left two seconds later, KILL. The command
- * itself is always waited for. If it ends by itself and leaves something in the background, that
- * one is left alone, even where it holds the pipes open.
+ * Started by base/spawn. When the deadline passes, its whole group gets TERM and, if any of it is
+ * left two seconds later, KILL. The command itself is always waited for. If it ends by itself and
+ * leaves something running in the background, that is left alone, even where it holds the pipes
+ * open.
  */
 #ifndef FP_BASE_CHILD_H
 #define FP_BASE_CHILD_H
@@ -20,12 +20,13 @@
 struct child_job {
     const char *command;     /* for /bin/sh -c */
     int input;               /* its standard input, or -1 for /dev/null; stays the caller's */
-    struct buf *output;      /* where standard output goes (cap: its maximum), NULL: /dev/null;
-                                * up to 2 SECRET_MAX it never moves: wipe data, free it */
-    const char *const *env;  /* NULL, or "NAME=value" that add to or replace ours; then NULL */
+    struct buf *output;      /* where standard output goes, up to its maximum; NULL: /dev/null. It
+                              * may be a secret: with a maximum of up to 2 SECRET_MAX bytes the
+                              * buffer is allocated once, so that wiping it leaves no copy */
+    const char *const *env;  /* as in struct spawn */
     int64_t deadline;        /* clock_ms() moment */
-    bool stoppable;          /* INT or TERM to us ends it too */
-    const struct log *log;   /* where its standard error goes: up to 20 warnings, log_quoted */
+    bool stoppable;          /* INT or TERM to us ends it like a deadline */
+    const struct log *log;   /* gets its standard error as warnings, see spawn_stderr */
     void (*idle)(void *ctx); /* called at least every second while it runs; NULL: none */
     void *idle_ctx;
 };

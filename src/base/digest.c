@@ -1,5 +1,6 @@
 #include "base/digest.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,12 +10,13 @@
 #include <openssl/sha.h>
 
 #include "base/clock.h"
+#include "base/random.h"
 #include "base/xalloc.h"
 
 static void need(int ok)
 {
     if (ok != 1)
-        xdie("SHA-256 is not to be had from OpenSSL, or out of memory");
+        xdie("OpenSSL has no SHA-256, or out of memory");
 }
 
 #ifdef OPENSSL_NO_DEPRECATED_3_0 /* an OpenSSL that was built without the old ways */
@@ -89,6 +91,20 @@ void digest_bytes(struct str bytes, unsigned char out[DIGEST_SIZE])
     digest_end(digest, out);
 }
 
+/* Not from the default set of algorithms, which leaves MD5 out where FIPS is asked for. */
+int digest_md5(struct str first, struct str second, unsigned char out[DIGEST_MD5_SIZE])
+{
+    EVP_MD *md5 = EVP_MD_fetch(NULL, "MD5", "-fips");
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    bool done = md5 != NULL && ctx != NULL && EVP_DigestInit_ex(ctx, md5, NULL) == 1 &&
+                EVP_DigestUpdate(ctx, first.ptr, first.len) == 1 &&
+                EVP_DigestUpdate(ctx, second.ptr, second.len) == 1 &&
+                EVP_DigestFinal_ex(ctx, out, NULL) == 1;
+    EVP_MD_CTX_free(ctx);
+    EVP_MD_free(md5);
+    return done ? 0 : -1;
+}
+
 void digest_slow(struct str secret, struct str salt, uint32_t iterations,
                  unsigned char out[DIGEST_SIZE])
 {
@@ -106,44 +122,23 @@ void digest_hex(const unsigned char *digest, size_t n, char *out)
     out[2 * n] = '\0';
 }
 
-/* The CRC is linear: what a byte makes of it is the sum of what its bits make of it. So a table of
- * 256 words is written as its eight words for one bit, and the compiler adds them up. */
-#define BIT(i, n, word) (((i) >> (n)&1) != 0 ? (word) : 0)
-#define WORD(i, a, b, c, d, e, f, g, h)                                                            \
-    (BIT(i, 0, a) ^ BIT(i, 1, b) ^ BIT(i, 2, c) ^ BIT(i, 3, d) ^ BIT(i, 4, e) ^ BIT(i, 5, f) ^     \
-     BIT(i, 6, g) ^ BIT(i, 7, h))
-#define FOUR(i, ...)                                                                               \
-    WORD(i, __VA_ARGS__), WORD((i) + 1, __VA_ARGS__), WORD((i) + 2, __VA_ARGS__),                  \
-        WORD((i) + 3, __VA_ARGS__)
-#define SIXTEEN(i, ...)                                                                            \
-    FOUR(i, __VA_ARGS__), FOUR((i) + 4, __VA_ARGS__), FOUR((i) + 8, __VA_ARGS__),                  \
-        FOUR((i) + 12, __VA_ARGS__)
-#define QUARTER(i, ...)                                                                            \
-    SIXTEEN(i, __VA_ARGS__), SIXTEEN((i) + 16, __VA_ARGS__), SIXTEEN((i) + 32, __VA_ARGS__),       \
-        SIXTEEN((i) + 48, __VA_ARGS__)
-#define EVERY(...)                                                                                 \
-    QUARTER(0, __VA_ARGS__), QUARTER(64, __VA_ARGS__), QUARTER(128, __VA_ARGS__),                  \
-        QUARTER(192, __VA_ARGS__)
-
 /* crc_after[n][byte]: what the byte makes of the CRC n bytes later (polynomial 0xedb88320). */
-static const uint32_t crc_after[8][256] = {
-    {EVERY(0x77073096, 0xee0e612c, 0x076dc419, 0x0edb8832, 0x1db71064, 0x3b6e20c8, 0x76dc4190,
-           0xedb88320)},
-    {EVERY(0x191b3141, 0x32366282, 0x646cc504, 0xc8d98a08, 0x4ac21251, 0x958424a2, 0xf0794f05,
-           0x3b83984b)},
-    {EVERY(0x01c26a37, 0x0384d46e, 0x0709a8dc, 0x0e1351b8, 0x1c26a370, 0x384d46e0, 0x709a8dc0,
-           0xe1351b80)},
-    {EVERY(0xb8bc6765, 0xaa09c88b, 0x8f629757, 0xc5b428ef, 0x5019579f, 0xa032af3e, 0x9b14583d,
-           0xed59b63b)},
-    {EVERY(0x3d6029b0, 0x7ac05360, 0xf580a6c0, 0x30704bc1, 0x60e09782, 0xc1c12f04, 0x58f35849,
-           0xb1e6b092)},
-    {EVERY(0xcb5cd3a5, 0x4dc8a10b, 0x9b914216, 0xec53826d, 0x03d6029b, 0x07ac0536, 0x0f580a6c,
-           0x1eb014d8)},
-    {EVERY(0xa6770bb4, 0x979f1129, 0xf44f2413, 0x33ef4e67, 0x67de9cce, 0xcfbd399c, 0x440b7579,
-           0x8816eaf2)},
-    {EVERY(0xccaa009e, 0x4225077d, 0x844a0efa, 0xd3e51bb5, 0x7cbb312b, 0xf9766256, 0x299dc2ed,
-           0x533b85da)},
-};
+static uint32_t crc_after[8][256];
+
+static void fill_crc_table(void)
+{
+    for (unsigned byte = 0; byte < 256; byte++) {
+        uint32_t crc = byte;
+        for (int bit = 0; bit < 8; bit++)
+            crc = crc >> 1 ^ ((crc & 1) != 0 ? 0xedb88320 : 0);
+        crc_after[0][byte] = crc;
+    }
+    for (unsigned n = 1; n < 8; n++)
+        for (unsigned byte = 0; byte < 256; byte++) {
+            uint32_t before = crc_after[n - 1][byte];
+            crc_after[n][byte] = before >> 8 ^ crc_after[0][before & 255];
+        }
+}
 
 static uint32_t four_bytes(const unsigned char *at)
 {
@@ -156,10 +151,12 @@ static uint32_t sum_of_four(uint32_t word, const uint32_t (*after)[256])
            after[0][word >> 24];
 }
 
-/* Eight bytes at a time: their sums do not wait for each other. */
+/* Eight bytes at a time: their sums do not wait for each other. The table is made at first use. */
 uint32_t digest_crc32(uint32_t crc, const void *bytes, size_t len)
 {
     const unsigned char *at = bytes;
+    if (crc_after[0][1] == 0)
+        fill_crc_table();
     crc = ~crc;
     for (; len >= 8; at += 8, len -= 8)
         crc = sum_of_four(crc ^ four_bytes(at), crc_after + 4) ^
@@ -227,7 +224,7 @@ uint64_t digest_keyed(const struct digest_key *key, struct str bytes)
 
 void digest_make_key(struct digest_key *key)
 {
-    if (getentropy(key, sizeof *key) < 0) /* no chance to be had: one that nobody knows will do */
+    if (random_bytes(key, sizeof *key) < 0) /* then at least one that a server cannot see */
         key->word[0] = (uint64_t)clock_wall() * 2654435761u ^ (uint64_t)getpid();
 }
 
@@ -240,21 +237,12 @@ char digest_base64_digit(unsigned value)
 
 size_t digest_base64(struct str in, char *out)
 {
-    size_t at = 0;
-    for (size_t i = 0; i < in.len; i += 3) {
-        size_t have = in.len - i < 3 ? in.len - i : 3;
-        unsigned group = 0;
-        for (size_t k = 0; k < 3; k++)
-            group = group << 8 | (k < have ? (unsigned char)in.ptr[i + k] : 0);
-        for (size_t k = 0; k < 4; k++)
-            out[at++] = k <= have ? alphabet[group >> (18 - 6 * k) & 63] : '=';
-    }
-    out[at] = '\0';
-    return at;
+    return (size_t)EVP_EncodeBlock((unsigned char *)out, (const unsigned char *)in.ptr,
+                                   (int)in.len);
 }
 
-/* The value of four digits of which the last `pads` are '='; -1 if they are none, or if bits that
- * no byte takes are set (RFC 4648, section 3.5). */
+/* The value of four digits of which the last `pads` are '='; -1 if they are not base64, or if bits
+ * that belong to no byte are set (RFC 4648, section 3.5). */
 static long group_value(const char *digits, size_t pads)
 {
     unsigned group = 0;

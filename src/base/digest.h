@@ -1,6 +1,6 @@
 /*
- * digest: SHA-256 (through OpenSSL), the CRC-32 that guards each line of a journal, and the hash of
- * tables that are filled by a server.
+ * digest: SHA-256 and MD5 (through OpenSSL), the CRC-32 that guards each line of a journal, a hash
+ * for tables that are filled by a server, and base64.
  */
 #ifndef FP_BASE_DIGEST_H
 #define FP_BASE_DIGEST_H
@@ -27,14 +27,19 @@ void digest_bytes(struct str bytes, unsigned char out[DIGEST_SIZE]);
 /* The first n bytes (n <= DIGEST_SIZE) in lower-case hex; out holds 2 n + 1. */
 void digest_hex(const unsigned char *digest, size_t n, char *out);
 
-/* A digest that takes its time, for what may be guessed: PBKDF2-HMAC-SHA256 (RFC 8018). */
+/* MD5 (RFC 1321) of two pieces, one behind the other, for APOP alone. 0, or -1: this OpenSSL has
+ * none. What it kept of them is wiped. */
+#define DIGEST_MD5_SIZE 16
+int digest_md5(struct str first, struct str second, unsigned char out[DIGEST_MD5_SIZE]);
+
+/* A slow digest, for what may be guessed: PBKDF2-HMAC-SHA256 (RFC 8018). */
 void digest_slow(struct str secret, struct str salt, uint32_t iterations,
                  unsigned char out[DIGEST_SIZE]);
 
 /* CRC-32 (IEEE 802.3, reflected), as in gzip. Start with crc = 0. */
 uint32_t digest_crc32(uint32_t crc, const void *bytes, size_t len);
 
-/* A hash for tables in memory: who does not know the key cannot choose texts that meet in it. */
+/* SipHash-1-3, for tables in memory: without the key nobody can choose texts that collide. */
 struct digest_key {
     uint64_t word[2];
 };

@@ -16,25 +16,25 @@ static const struct {
     [ERR_NONE] = {"none", 0, false, true, ERR_SIDE_NONE},
     [ERR_USAGE] = {"usage", 64, false, true, ERR_SIDE_HERE},
     [ERR_MESSAGE] = {"message", 65, true, true, ERR_SIDE_NONE},
-    [ERR_HOST] = {"host", 68, false, false, ERR_SIDE_STAYS},
+    [ERR_HOST] = {"unknown-host", 68, false, false, ERR_SIDE_STAYS},
     [ERR_REFUSED] = {"refused", 69, false, true, ERR_SIDE_STAYS},
     [ERR_WORKER] = {"worker", 70, false, false, ERR_SIDE_HERE},
     [ERR_SYSTEM] = {"system", 71, true, true, ERR_SIDE_HERE},
-    [ERR_CREATE] = {"create", 73, false, true, ERR_SIDE_HERE},
-    [ERR_IO] = {"io", 74, false, true, ERR_SIDE_HERE},
-    [ERR_AGAIN] = {"again", 75, true, true, ERR_SIDE_PASSES},
-    [ERR_DELAY] = {"delay", 75, true, true, ERR_SIDE_PASSES},
-    [ERR_HERE] = {"here", 75, true, true, ERR_SIDE_HERE},
+    [ERR_CREATE] = {"cannot-create", 73, false, true, ERR_SIDE_HERE},
+    [ERR_IO] = {"local-io", 74, false, true, ERR_SIDE_HERE},
+    [ERR_AGAIN] = {"unavailable", 75, true, true, ERR_SIDE_PASSES},
+    [ERR_DELAY] = {"login-delay", 75, true, true, ERR_SIDE_PASSES},
+    [ERR_LOCAL] = {"local-trouble", 75, true, true, ERR_SIDE_HERE},
     [ERR_TIMEOUT] = {"timeout", 75, true, false, ERR_SIDE_PASSES},
-    [ERR_CLOSED] = {"closed", 75, true, false, ERR_SIDE_PASSES},
+    [ERR_CLOSED] = {"connection-lost", 75, true, false, ERR_SIDE_PASSES},
     [ERR_LOCKED] = {"locked", 75, true, true, ERR_SIDE_HERE},
-    [ERR_STOPPED] = {"stopped", 75, true, false, ERR_SIDE_HERE},
+    [ERR_STOPPED] = {"interrupted", 75, true, false, ERR_SIDE_HERE},
     [ERR_PROTOCOL] = {"protocol", 76, false, false, ERR_SIDE_STAYS},
-    [ERR_FRAMING] = {"framing", 76, true, false, ERR_SIDE_STAYS},
+    [ERR_FRAMING] = {"out-of-step", 76, true, false, ERR_SIDE_STAYS},
     [ERR_LOGIN] = {"login", 77, false, true, ERR_SIDE_STAYS},
-    [ERR_SECRET] = {"secret", 77, false, true, ERR_SIDE_STAYS},
-    [ERR_UNSAID] = {"unsaid", 77, false, true, ERR_SIDE_STAYS},
-    [ERR_TRUST] = {"trust", 77, false, false, ERR_SIDE_STAYS},
+    [ERR_PASSWORD_REFUSED] = {"password-refused", 77, false, true, ERR_SIDE_STAYS},
+    [ERR_LOGIN_REFUSED] = {"login-refused", 77, false, true, ERR_SIDE_STAYS},
+    [ERR_TRUST] = {"untrusted", 77, false, false, ERR_SIDE_STAYS},
     [ERR_CONFIG] = {"config", 78, false, true, ERR_SIDE_HERE},
 };
 
@@ -81,7 +81,7 @@ static enum err_kind kind_of(int number, enum err_kind kind)
     switch (number) {
     case ENOSPC:
     case EDQUOT:
-        return ERR_HERE;
+        return ERR_LOCAL;
     case ENOMEM:
     case EMFILE:
     case ENFILE:
@@ -92,7 +92,7 @@ static enum err_kind kind_of(int number, enum err_kind kind)
     }
 }
 
-/* What a person can do about it; "" where nothing can be said that holds. */
+/* What a person can do about it. */
 static const char *remedy(int number)
 {
     switch (number) {
@@ -108,14 +108,14 @@ static const char *remedy(int number)
     case ENAMETOOLONG:
         return "; check the path";
     case EROFS:
-        return "; it is on a read-only file system";
+        return "; use a file system that can be written to";
     case EIO:
         return "; check the disk";
     case ENOMEM:
     case EMFILE:
     case ENFILE:
     case EAGAIN:
-        return "; try again when the machine has more to give";
+        return "; try again when the machine has more resources free";
     default:
         return "; try again later";
     }
@@ -134,8 +134,7 @@ int err_errno(struct err *err, enum err_kind kind, int number, const char *fmt, 
     size_t at = append(err->text, 0, text);
     at = append(err->text, at, ": ");
     at = append(err->text, at, strerror(number));
-    if (strchr(text, ';') == NULL) /* the caller knows better */
-        append(err->text, at, remedy(number));
+    append(err->text, at, remedy(number));
     return -1;
 }
 

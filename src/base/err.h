@@ -13,29 +13,29 @@
 #include <stdbool.h>
 
 enum err_kind {
-    ERR_NONE,     /* 0 */
-    ERR_USAGE,    /* 64: the command line is wrong */
-    ERR_MESSAGE,  /* 65: one message could not be had or delivered; the rest goes on */
-    ERR_HOST,     /* 68: name unknown */
-    ERR_REFUSED,  /* 69: the server refuses for good */
-    ERR_WORKER,   /* 70: a worker died */
-    ERR_SYSTEM,   /* 71: no process, no memory, no descriptor */
-    ERR_CREATE,   /* 73: a file or folder cannot be made, or is not ours */
-    ERR_IO,       /* 74: a read, write or fsync of a local file failed */
-    ERR_AGAIN,    /* 75: the network or the server: try again later */
-    ERR_DELAY,    /* 75: the server wants a pause between logins ([LOGIN-DELAY]) */
-    ERR_HERE,     /* 75: this machine: try again later (disk full, a command is too slow) */
-    ERR_TIMEOUT,  /* 75: a deadline passed */
-    ERR_CLOSED,   /* 75: the connection ended or broke */
-    ERR_LOCKED,   /* 75: another run, or another program of this machine, holds the lock */
-    ERR_STOPPED,  /* 75: INT or TERM */
-    ERR_PROTOCOL, /* 76: the server does not speak POP3 as it should */
-    ERR_FRAMING,  /* 76: the two sides are out of step; one new connection is worth it */
-    ERR_LOGIN,    /* 77: there is no way to log in, or no secret to be had */
-    ERR_SECRET,   /* 77: the server says that password or token are wrong */
-    ERR_UNSAID,   /* 77: the server refuses the login, and not clearly for the secret */
-    ERR_TRUST,    /* 77: the certificate or TLS cannot be trusted */
-    ERR_CONFIG,   /* 78: the run file is wrong */
+    ERR_NONE,             /* 0 */
+    ERR_USAGE,            /* 64: the command line is wrong */
+    ERR_MESSAGE,          /* 65: one message could not be fetched or delivered; the rest goes on */
+    ERR_HOST,             /* 68: name unknown */
+    ERR_REFUSED,          /* 69: the server refuses for good */
+    ERR_WORKER,           /* 70: a worker died */
+    ERR_SYSTEM,           /* 71: no process, no memory, no descriptor */
+    ERR_CREATE,           /* 73: a file or folder cannot be made, or is not ours */
+    ERR_IO,               /* 74: a read, write or fsync of a local file failed */
+    ERR_AGAIN,            /* 75: the network or the server: try again later */
+    ERR_DELAY,            /* 75: the server wants a pause between logins ([LOGIN-DELAY]) */
+    ERR_LOCAL,            /* 75: this machine: try again later (disk full, a command is too slow) */
+    ERR_TIMEOUT,          /* 75: a deadline passed */
+    ERR_CLOSED,           /* 75: the connection ended or broke */
+    ERR_LOCKED,           /* 75: another run, or another program of this machine, holds the lock */
+    ERR_STOPPED,          /* 75: INT or TERM */
+    ERR_PROTOCOL,         /* 76: the server does not speak POP3 as it should */
+    ERR_FRAMING,          /* 76: the two sides are out of step; a new connection is worth a try */
+    ERR_LOGIN,            /* 77: there is no way to log in, or no password or token */
+    ERR_PASSWORD_REFUSED, /* 77: the server says that the password or token is wrong */
+    ERR_LOGIN_REFUSED,    /* 77: the server refuses the login, perhaps not for the password */
+    ERR_TRUST,            /* 77: the certificate or TLS cannot be trusted */
+    ERR_CONFIG,           /* 78: the configuration file is wrong */
     ERR_KINDS
 };
 
@@ -59,9 +59,9 @@ struct err {
 int err_set(struct err *err, enum err_kind kind, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* As err_set, with ": ", strerror(number) and what to do about it behind the text (the last only
- * if the text has no ";" of its own); the kind is ERR_HERE for a full
- * disk or quota (ENOSPC, EDQUOT), ERR_SYSTEM for ENOMEM, EMFILE, ENFILE and EAGAIN, else `kind`. */
+/* As err_set, followed by ": ", strerror(number) and what to do about it. The kind is ERR_LOCAL for
+ * a full disk or quota (ENOSPC, EDQUOT), ERR_SYSTEM for ENOMEM, EMFILE, ENFILE and EAGAIN, else
+ * `kind`. Where the caller knows better what to do: err_set with strerror. */
 int err_errno(struct err *err, enum err_kind kind, int number, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
@@ -74,7 +74,8 @@ void err_clear(struct err *err);
 /* The sysexits status of a kind: 0, 64 to 78. */
 int err_status(enum err_kind kind);
 
-/* The name of a kind for programs: "login", "timeout"; "none" for ERR_NONE. */
+/* The name of a kind for programs, as --json prints it and fetchpop(1) lists it: "timeout",
+ * "login-refused"; "none" for ERR_NONE. */
 const char *err_word(enum err_kind kind);
 
 /* The worse of two exit statuses, in the order 70 71 78 77 76 74 73 69 68 65 75 0 (64 is worst). */

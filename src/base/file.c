@@ -32,9 +32,9 @@ int file_write(int fd, const void *bytes, size_t len, const char *path, struct e
 static ssize_t read_some(int fd, void *bytes, size_t len)
 {
     ssize_t n;
-    do {
+    do
         n = read(fd, bytes, len);
-    } while (n < 0 && errno == EINTR);
+    while (n < 0 && errno == EINTR);
     return n;
 }
 
@@ -61,10 +61,22 @@ int file_read(int fd, struct buf *buf, const char *path, struct err *err)
 int file_open(const char *path, int flags, mode_t mode)
 {
     int fd;
-    do {
+    do
         fd = open(path, flags | O_CLOEXEC, mode);
-    } while (fd < 0 && errno == EINTR);
+    while (fd < 0 && errno == EINTR);
     return fd;
+}
+
+/* macOS has no pipe2(2). */
+int file_pipe(int ends[2])
+{
+    if (pipe(ends) < 0) {
+        ends[0] = ends[1] = -1;
+        return -1;
+    }
+    for (int i = 0; i < 2; i++)
+        fcntl(ends[i], F_SETFD, FD_CLOEXEC);
+    return 0;
 }
 
 /* As fsync(2). On macOS that leaves the bytes in the disk's own cache; only where a file system
@@ -130,7 +142,7 @@ static int look_for_folder(const char *path, struct err *err)
     if (stat(path, &info) == 0) {
         if (S_ISDIR(info.st_mode))
             return 1;
-        return err_set(err, ERR_CREATE, "%s is no folder; give another path", path);
+        return err_set(err, ERR_CREATE, "%s is not a folder; give another path", path);
     }
     return errno == ENOENT ? 0 : err_errno(err, ERR_CREATE, errno, "cannot look at %s", path);
 }
@@ -212,9 +224,9 @@ int file_lock(int fd, const char *path, struct err *err)
     lock.l_type = F_WRLCK;
     lock.l_whence = SEEK_SET;
     int result;
-    do {
+    do
         result = fcntl(fd, F_SETLK, &lock);
-    } while (result != 0 && errno == EINTR);
+    while (result < 0 && errno == EINTR);
     if (result == 0)
         return 0;
     if (errno == EACCES || errno == EAGAIN)

@@ -24,6 +24,9 @@ int file_read(int fd, struct buf *buf, const char *path, struct err *err);
 /* open(2) with O_CLOEXEC, EINTR tried again; -1 and errno as open. */
 int file_open(const char *path, int flags, mode_t mode);
 
+/* pipe(2), both ends close-on-exec. 0, or -1 with errno and both ends -1. */
+int file_pipe(int ends[2]);
+
 /* fsync (F_FULLFSYNC where there is one); a failure is final and is never tried again, EINTR
  * included: the interrupted call may have taken a disk error with it that no later one reports. */
 int file_sync(int fd, const char *path, struct err *err);
@@ -36,7 +39,7 @@ int file_sync_folder(const char *path, bool *unsupported, struct err *err);
 /* Makes path and whatever is missing above it with mode 0700, and fsyncs each parent up to the
  * first folder that was there; each before the next is made. The parent of that first one is
  * fsynced too if we may read it: it may have been made by a run that was killed before its fsync.
- * Existing folders are left as they are; a path that exists and is no folder is ERR_CREATE.
+ * Existing folders are left as they are; a path that exists and is not a folder is ERR_CREATE.
  * `durable` false leaves the fsyncs out. */
 int file_make_folder(const char *path, bool durable, struct err *err);
 
@@ -48,7 +51,8 @@ int file_replace(const char *path, const void *bytes, size_t len, mode_t mode, b
                  struct err *err);
 
 /* An exclusive fcntl(2) lock on the whole file, not waited for: 0, or -1 with ERR_LOCKED if another
- * process has it. It dies with the process, or when any descriptor of this file is closed. */
+ * process has it (or ERR_IO). It dies with the process, or when any descriptor of this file is
+ * closed. */
 int file_lock(int fd, const char *path, struct err *err);
 
 /* Free space for us on the file system of path, in octets; UINT64_MAX if unknown. */

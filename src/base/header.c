@@ -26,12 +26,7 @@ static const char *const kept[FIELDS] = {
     [FIELD_ENVELOPE_TO] = "Envelope-To",   [FIELD_TO] = "To",
 };
 
-static const char *const changing[] = {
-    "Status", "X-Status",   "X-Keywords",     "X-UID", "X-UIDL",
-    "X-IMAP", "X-IMAPbase", "Content-Length", "Lines",
-};
-
-enum place { AT_LINE_START, IN_NAME, IN_REST, AT_END };
+enum where { AT_LINE_START, IN_NAME, IN_REST, AT_END };
 
 struct value {
     struct buf text; /* unfolded */
@@ -41,7 +36,7 @@ struct value {
 
 struct header {
     struct digest *digest; /* NULL once the fingerprint was given */
-    enum place place;
+    enum where where;
     size_t crs; /* CRs so far on a line of nothing else */
     char name[NAME_MAX_BYTES];
     size_t name_len;
@@ -91,12 +86,16 @@ static void keep_part(struct header *header, const char *bytes, size_t len)
     for (size_t i = 0; i < len && !value->cut; i++) {
         /* Unfolding takes only the line end away; a blank in its place is as good. */
         char c = bytes[i] == '\r' || bytes[i] == '\n' ? ' ' : bytes[i];
-        value->cut = buf_add(&value->text, &c, 1) != 0;
+        value->cut = buf_add(&value->text, &c, 1) < 0;
     }
 }
 
-static bool is_changing(struct str name)
+bool header_is_changing(struct str name)
 {
+    static const char *const changing[] = {
+        "Status", "X-Status",   "X-Keywords",     "X-UID", "X-UIDL",
+        "X-IMAP", "X-IMAPbase", "Content-Length", "Lines",
+    };
     for (size_t i = 0; i < sizeof changing / sizeof changing[0]; i++)
         if (str_is_nocase(name, changing[i]))
             return true;
@@ -107,7 +106,7 @@ static bool is_changing(struct str name)
 static void begin_field(struct header *header, struct str name)
 {
     name = str_trim(name); /* RFC 5322, section 4.5: blanks may stand before the colon */
-    header->left_out = is_changing(name);
+    header->left_out = header_is_changing(name);
     header->capture = FIELD_OTHER;
     for (int i = 0; i < FIELDS; i++) {
         if (str_is_nocase(name, kept[i]) && !header->values[i].seen) {
@@ -119,7 +118,7 @@ static void begin_field(struct header *header, struct str name)
         header->has_message_id = true;
     digest_part(header, header->name, header->name_len);
     header->name_len = 0;
-    header->place = IN_REST;
+    header->where = IN_REST;
 }
 
 static void begin_nameless(struct header *header)
@@ -134,7 +133,7 @@ static void begin_nameless(struct header *header)
 static size_t take_line_start(struct header *header, char c)
 {
     if (c == '\n') {
-        header->place = AT_END;
+        header->where = AT_END;
         return 1;
     }
     if (c == '\r') {
@@ -144,7 +143,7 @@ static size_t take_line_start(struct header *header, char c)
     if (header->crs > 0)
         begin_nameless(header);
     else
-        header->place = c == ' ' || c == '\t' ? IN_REST : IN_NAME;
+        header->where = c == ' ' || c == '\t' ? IN_REST : IN_NAME;
     return 0;
 }
 
@@ -168,7 +167,7 @@ static size_t take_rest(struct header *header, const char *bytes, size_t len)
     const char *end = memchr(bytes, '\n', len);
     if (end != NULL) {
         len = (size_t)(end - bytes) + 1;
-        header->place = AT_LINE_START;
+        header->where = AT_LINE_START;
     }
     digest_part(header, bytes, len);
     keep_part(header, bytes, len);
@@ -178,8 +177,8 @@ static size_t take_rest(struct header *header, const char *bytes, size_t len)
 void header_feed(struct header *header, const char *bytes, size_t len)
 {
     size_t at = 0;
-    while (at < len && header->place != AT_END) {
-        switch (header->place) {
+    while (at < len && header->where != AT_END) {
+        switch (header->where) {
         case AT_LINE_START:
             at += take_line_start(header, bytes[at]);
             break;
@@ -195,14 +194,14 @@ void header_feed(struct header *header, const char *bytes, size_t len)
 
 bool header_is_done(const struct header *header)
 {
-    return header->place == AT_END;
+    return header->where == AT_END;
 }
 
 void header_fingerprint(struct header *header, unsigned char out[HEADER_FINGERPRINT])
 {
-    if (header->place == IN_NAME || header->place == IN_REST)
+    if (header->where == IN_NAME || header->where == IN_REST)
         header_feed(header, "\n", 1);
-    header->place = AT_END;
+    header->where = AT_END;
     unsigned char whole[DIGEST_SIZE];
     digest_end(header->digest, whole);
     header->digest = NULL;

@@ -4,10 +4,10 @@
  * Feed it the message in the form in which it is stored (dots unstuffed, lines ending in LF); it
  * stops by itself at the first empty line (one of nothing but CRs counts as empty). Of each address
  * field it keeps at most HEADER_VALUE_MAX bytes; everything else is digested as it passes, however
- * long. The digest is the fingerprint by which a message is known again. It leaves out what servers
- * change between two sessions (Status, X-Status, X-Keywords, X-UID, X-UIDL, X-IMAP, X-IMAPbase,
- * Content-Length, Lines, each with its folded lines). The same bytes from `TOP n 0` and from
- * `RETR n` give the same fingerprint, whether or not an empty line ends them.
+ * long. The digest is the fingerprint by which a message is recognized. It leaves out what servers
+ * change between two sessions (header_is_changing, each field with its folded lines). The same
+ * bytes from `TOP n 0` and from `RETR n` give the same fingerprint, whether or not an empty line
+ * ends them.
  */
 #ifndef FP_BASE_HEADER_H
 #define FP_BASE_HEADER_H
@@ -20,6 +20,10 @@
 #define HEADER_FINGERPRINT 16 /* bytes of the SHA-256 that are kept */
 #define HEADER_ADDRESS_MAX 255
 #define HEADER_VALUE_MAX 2048
+
+/* True for a field that servers and mail readers change or add: Status, X-Status, X-Keywords,
+ * X-UID, X-UIDL, X-IMAP, X-IMAPbase, Content-Length and Lines; ASCII case ignored. */
+bool header_is_changing(struct str name);
 
 struct header; /* opaque */
 

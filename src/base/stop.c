@@ -1,5 +1,6 @@
 #include "base/stop.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -7,20 +8,20 @@
 
 #define COUNT_MAX 100
 
-static volatile sig_atomic_t count;
+static volatile sig_atomic_t asked;
 static volatile sig_atomic_t hup, usr1;
 
-/* Written once, before count leaves 0, and read only after that: nobody meets it half written. */
+/* Written once, before `asked` leaves 0, and read only after that: nobody meets it half written. */
 static volatile int64_t first;
 
 /* clock_gettime(2) is on the list of async-signal-safe functions. */
 static void note(int number)
 {
     (void)number;
-    if (count == 0)
+    if (asked == 0)
         first = clock_ms();
-    if (count < COUNT_MAX)
-        count = count + 1;
+    if (asked < COUNT_MAX)
+        asked = asked + 1;
 }
 
 void stop_install(void)
@@ -60,7 +61,7 @@ void stop_listen(void)
     sigaction(SIGUSR1, &action, NULL);
 }
 
-/* One that comes in between is answered, too: what it asks for is done after this. */
+/* A signal between these two lines is answered, too: what it asks for is done after this. */
 static bool take(volatile sig_atomic_t *noted)
 {
     bool was = *noted != 0;
@@ -80,20 +81,37 @@ bool stop_take_usr1(void)
 
 bool stop_asked(void)
 {
-    return count > 0;
+    return asked > 0;
 }
 
 int stop_count(void)
 {
-    return (int)count;
+    return (int)asked;
 }
 
 int64_t stop_cap(int64_t deadline, int64_t grace_ms)
 {
-    if (count == 0)
+    if (asked == 0)
         return deadline;
     int64_t end = first + grace_ms;
     return end < deadline ? end : deadline;
+}
+
+int stop_wait(struct pollfd *fds, nfds_t count, int64_t deadline, int64_t grace_ms)
+{
+    for (;;) {
+        int64_t end = stop_cap(deadline, grace_ms);
+        int64_t left = clock_left(end);
+        int ready = poll(fds, count, left < STOP_SLICE_MS ? (int)left : STOP_SLICE_MS);
+        if (ready > 0 || (ready < 0 && errno != EINTR))
+            return ready;
+        if (left == 0 && end == deadline)
+            return 0;
+        if (left == 0) {
+            errno = EINTR;
+            return -1;
+        }
+    }
 }
 
 void stop_hold(sigset_t *before)
@@ -113,19 +131,19 @@ void stop_release(const sigset_t *before)
 }
 
 #ifdef HAVE_PPOLL
-int stop_wait(struct pollfd *fds, nfds_t fd_count, int ms, const sigset_t *before)
+int stop_ppoll(struct pollfd *fds, nfds_t count, int ms, const sigset_t *before)
 {
     struct timespec time = {ms / 1000, ms % 1000 * 1000000L};
-    return ppoll(fds, fd_count, ms < 0 ? NULL : &time, before);
+    return ppoll(fds, count, ms < 0 ? NULL : &time, before);
 }
 #else
 /* Without ppoll a signal may still fall between; so in slices. */
-int stop_wait(struct pollfd *fds, nfds_t fd_count, int ms, const sigset_t *before)
+int stop_ppoll(struct pollfd *fds, nfds_t count, int ms, const sigset_t *before)
 {
     sigset_t held;
     sigprocmask(SIG_SETMASK, before, &held);
     int slice = ms < 0 || ms > STOP_SLICE_MS ? STOP_SLICE_MS : ms;
-    int ready = poll(fds, fd_count, slice);
+    int ready = poll(fds, count, slice);
     sigprocmask(SIG_SETMASK, &held, NULL);
     return ready;
 }

@@ -68,6 +68,22 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
+bool str_has_control(struct str a)
+{
+    for (size_t i = 0; i < a.len; i++)
+        if ((unsigned char)a.ptr[i] < 0x20 || a.ptr[i] == 0x7f)
+            return true;
+    return false;
+}
+
+int str_hex_digit(char c)
+{
+    char small = (char)(c | 0x20);
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    return small >= 'a' && small <= 'f' ? small - 'a' + 10 : -1;
+}
+
 struct str str_word(struct str *rest)
 {
     size_t start = 0;
@@ -299,10 +315,8 @@ int str_unescape(struct str text, char *out, size_t cap, size_t *length)
 
 uint64_t str_hash(struct str a)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < a.len; i++) {
-        hash ^= (unsigned char)a.ptr[i];
-        hash *= UINT64_C(0x100000001b3);
-    }
+    uint64_t hash = STR_HASH_EMPTY;
+    for (size_t i = 0; i < a.len; i++)
+        hash = str_hash_add(hash, (unsigned char)a.ptr[i]);
     return hash;
 }

@@ -37,6 +37,11 @@ bool str_has_prefix_nocase(struct str a, const char *prefix);
 /* True if the needle occurs anywhere in a, ASCII case ignored; an empty one always does. */
 bool str_contains_nocase(struct str a, const char *needle);
 
+/* True if a byte is a control character (below 0x20, or 0x7f). */
+bool str_has_control(struct str a);
+/* The value of a hexadecimal digit of either case, or -1. */
+int str_hex_digit(char c);
+
 /* Takes the next word (run of bytes other than blank and tab) off the front of *rest, skipping
  * blanks and tabs before it. Returns an empty view at the end. */
 struct str str_word(struct str *rest);
@@ -71,7 +76,13 @@ size_t str_escape(struct str in, char *out, size_t cap); /* ends in NUL; cap >= 
 bool str_is_plain(struct str a); /* not empty, and escaped it is what it was */
 int str_unescape(struct str text, char *out, size_t cap, size_t *length);
 
-/* FNV-1a over the bytes, for hash tables and file names; nothing a foe may lean on. */
+/* FNV-1a over the bytes; whoever chooses them can make two texts collide. str_hash_add goes on from
+ * an earlier result with one more byte. */
+#define STR_HASH_EMPTY UINT64_C(0xcbf29ce484222325)
+static inline uint64_t str_hash_add(uint64_t hash, unsigned char byte)
+{
+    return (hash ^ byte) * UINT64_C(0x100000001b3);
+}
 uint64_t str_hash(struct str a);
 
 #endif

@@ -6,18 +6,20 @@
 #include "base/xalloc.h"
 #include "delivery/kind.h"
 
-static const struct kind *const kinds[DELIVER_KINDS] = {
-    [DELIVER_MAILDIR] = &maildir_kind,
-    [DELIVER_MBOX] = &mbox_kind,
-    [DELIVER_MDA] = &mda_kind,
-};
+#define ENTRY(NAME, prefix) [DELIVER_##NAME] = &prefix##_kind,
+static const struct kind *const kinds[DELIVER_KINDS] = {DELIVER_EACH_KIND(ENTRY)};
 
-static const struct kind *find_kind(struct str name)
+const char *deliver_kind_name(enum deliver_kind kind)
 {
-    for (size_t i = 0; i < DELIVER_KINDS; i++)
-        if (str_is(name, kinds[i]->name))
-            return kinds[i];
-    return NULL;
+    return kinds[kind]->name;
+}
+
+enum deliver_kind deliver_kind_of(struct str name)
+{
+    int kind = 0;
+    while (kind < DELIVER_KINDS && !str_is(name, kinds[kind]->name))
+        kind++;
+    return (enum deliver_kind)kind;
 }
 
 int deliver_probe(const struct deliver_settings *settings, struct err *err)
@@ -64,7 +66,7 @@ size_t deliver_unit(const struct deliver *deliver)
 
 bool deliver_is_command(const struct deliver *deliver)
 {
-    return deliver->settings->kind == DELIVER_MDA;
+    return deliver->kind->is_command;
 }
 
 uint64_t deliver_room(const struct deliver *deliver)
@@ -136,12 +138,12 @@ int deliver_check(const struct deliver_settings *settings, struct deliver_claim 
         for (to = from + 1; to < n && same_place(claims[from].receipt, claims[to].receipt); to++)
             ;
         struct str words = claims[from].receipt;
-        const struct kind *kind = find_kind(str_word(&words));
-        if (kind == NULL)
+        enum deliver_kind kind = deliver_kind_of(str_word(&words));
+        if (kind == DELIVER_KINDS)
             return err_set(err, ERR_IO,
-                           "the journal speaks of a destination this version does not know; use "
-                           "the version that wrote it");
-        if (kind->check(settings, claims + from, to - from, err) < 0)
+                           "the journal names a kind of destination that this version does not "
+                           "know; use the version that wrote it");
+        if (kinds[kind]->check(settings, claims + from, to - from, err) < 0)
             return -1;
     }
     return 0;
@@ -149,6 +151,6 @@ int deliver_check(const struct deliver_settings *settings, struct deliver_claim 
 
 int deliver_sweep(const struct deliver_settings *settings, struct str place, struct err *err)
 {
-    const struct kind *kind = find_kind(str_word(&place));
-    return kind == NULL ? 0 : kind->sweep(settings, place, err);
+    enum deliver_kind kind = deliver_kind_of(str_word(&place));
+    return kind == DELIVER_KINDS ? 0 : kinds[kind]->sweep(settings, place, err);
 }

@@ -25,7 +25,22 @@
 #include "base/log.h"
 #include "delivery/spool.h"
 
-enum deliver_kind { DELIVER_MAILDIR, DELIVER_MBOX, DELIVER_MDA, DELIVER_KINDS };
+/* Every kind of destination: its enum constant (DELIVER_...) and the prefix of its struct kind,
+ * which is in a file of its own. A new kind is that file and a row here. */
+#define DELIVER_EACH_KIND(ROW)                                                                     \
+    ROW(MAILDIR, maildir)                                                                          \
+    ROW(MBOX, mbox)                                                                                \
+    ROW(MDA, mda)
+
+#define DELIVER_CONSTANT(NAME, prefix) DELIVER_##NAME,
+enum deliver_kind { DELIVER_EACH_KIND(DELIVER_CONSTANT) DELIVER_KINDS };
+#undef DELIVER_CONSTANT
+
+/* The name of a kind, which is also its key in the configuration file: "maildir", "mbox", "mda". */
+const char *deliver_kind_name(enum deliver_kind kind);
+
+/* The kind of that name; DELIVER_KINDS: there is none. */
+enum deliver_kind deliver_kind_of(struct str name);
 
 /* Borrowed for the life of the deliver. */
 struct deliver_settings {
@@ -44,27 +59,30 @@ struct deliver_settings {
 
 struct deliver;
 
-/* True if this destination can be used, without making or changing anything: what can be known
- * before a connection is made (a Maildir path that is a file, a folder that cannot be written, a
- * command that does not exist) is said here. ERR_CREATE, ERR_CONFIG, ERR_IO. */
+/* Can this destination be used? What can be known before a connection is made (a Maildir path that
+ * is a file, a folder that cannot be written, a command that does not exist) is found here; nothing
+ * is made or changed. 0, or -1 with ERR_CREATE, ERR_CONFIG or ERR_IO. */
 int deliver_probe(const struct deliver_settings *settings, struct err *err);
 
-/* Opens, making folders that are missing (durably). */
+/* Opens, making folders that are missing (durably). *out is the caller's until deliver_close; it is
+ * not set after a failure. ERR_CREATE, ERR_IO, ERR_LOCAL (disk full). */
 int deliver_open(struct deliver **out, const struct deliver_settings *settings, struct err *err);
 void deliver_close(struct deliver *deliver); /* NULL is fine */
 
 /* "kind path": where messages of this deliver are spooled, to be remembered before the first one,
- * so that litter is found even after the run file has changed. One line, escaped; goes to out. */
+ * so that leftover files are found even after the configuration file has changed. One line,
+ * escaped; goes to out. */
 void deliver_place(const struct deliver *deliver, struct buf *out);
 
 /* Before the first message ever goes to a place: its folders are flushed, for an earlier run may
  * have made them and died before it could. */
 int deliver_settle(const struct deliver *deliver, struct err *err);
 
-/* How many messages one publish may take: SIZE_MAX, or 1 for a command. */
+/* How many messages one publish may take: SIZE_MAX, or 1. */
 size_t deliver_unit(const struct deliver *deliver);
 
-/* True if each message is handed to a command, which reads it and may take its time. */
+/* True if the destination is a command: it takes its time, is told about each message, and may
+ * refuse one. */
 bool deliver_is_command(const struct deliver *deliver);
 
 /* Free room for new messages, in octets. */
@@ -108,12 +126,12 @@ struct deliver_claim {
 };
 
 /* Looks for each, publishes what waits complete in tmp/, and makes what is found durable in this
- * very process. Works by the receipts alone, since the run file may have changed. */
+ * very process. Works by the receipts alone, since the configuration file may have changed. */
 int deliver_check(const struct deliver_settings *settings, struct deliver_claim *claims, size_t n,
                   struct err *err);
 
-/* Removes the mailbox's own litter from a place that deliver_place described. Only when no take is
- * open. A place that is gone is fine. */
+/* Removes the mailbox's own leftover files from a place that deliver_place described. Only when no
+ * take is open. A place that is gone is fine. */
 int deliver_sweep(const struct deliver_settings *settings, struct str place, struct err *err);
 
 #endif

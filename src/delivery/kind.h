@@ -17,7 +17,8 @@ struct deliver {
 /* Each function is as its namesake in deliver.h. NULL where a kind has nothing to do. */
 struct kind {
     const char *name; /* first word of receipts and places */
-    size_t unit;
+    size_t unit;      /* how many messages one publish may take */
+    bool is_command;
     int (*probe)(const struct deliver_settings *settings, struct err *err);
     int (*open)(struct deliver *deliver, struct err *err);
     void (*close)(struct deliver *deliver);
@@ -37,6 +38,8 @@ struct kind {
     int (*sweep)(const struct deliver_settings *settings, struct str words, struct err *err);
 };
 
-extern const struct kind maildir_kind, mbox_kind, mda_kind;
+#define KIND_DECLARE(NAME, prefix) extern const struct kind prefix##_kind;
+DELIVER_EACH_KIND(KIND_DECLARE)
+#undef KIND_DECLARE
 
 #endif

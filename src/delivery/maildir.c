@@ -81,9 +81,10 @@ static int sync_folder(const struct deliver_settings *settings, const char *path
     if (file_sync_folder(path, &unsupported, err) < 0)
         return -1;
     if (unsupported)
-        log_line(settings->log, FP_LOG_NOTE,
-                 "%s: this file system cannot flush a folder; a power cut may cost its last names",
-                 path);
+        log_line(
+            settings->log, FP_LOG_NOTE,
+            "%s: this file system cannot flush a folder; a power cut may lose the last mail in it",
+            path);
     return 0;
 #endif
 }
@@ -232,7 +233,7 @@ static void receipt(const struct deliver *deliver, const struct parcel *parcel, 
     spooldir_add_word(out, maildir->where);
 }
 
-static int publish_one(struct maildir *maildir, const char *name, struct err *err)
+static int move_to_new(const struct maildir *maildir, const char *name, struct err *err)
 {
     if (renameat(maildir->fd[TMP], name, maildir->fd[NEW], name) == 0)
         return 0;
@@ -246,7 +247,7 @@ static int publish(struct deliver *deliver, struct parcel *const *batch, size_t 
     int result = 0;
     for (; moved < n && result == 0; moved++) {
         struct parcel *parcel = batch[moved];
-        if (publish_one(maildir, parcel->name, err) == 0)
+        if (move_to_new(maildir, parcel->name, err) == 0)
             continue;
         if (faccessat(maildir->fd[TMP], parcel->name, F_OK, 0) < 0 && errno == ENOENT) {
             parcel->outcome = PARCEL_LATER;
@@ -313,6 +314,19 @@ static int read_receipt(struct deliver_claim *claim, struct sought *sought, stru
     return 0;
 }
 
+/* The file was seen in the folder: flushed, so that it is there for good. */
+static int note_found(const struct maildir *maildir, int which, const char *name,
+                      struct sought *sought, struct err *err)
+{
+    int fd = openat(maildir->fd[which], name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return 0; /* moved on just now */
+    sought->found = true;
+    int synced = file_sync(fd, name, err);
+    close(fd);
+    return synced;
+}
+
 /* Looks through a folder once for all of them; a reader may have added flags behind ':'. */
 static int scan_folder(const struct maildir *maildir, int which, struct sought *sought, size_t n,
                        struct err *err)
@@ -320,31 +334,22 @@ static int scan_folder(const struct maildir *maildir, int which, struct sought *
     DIR *dir = opendir(maildir->path[which]);
     if (dir == NULL)
         return err_errno(err, ERR_IO, errno, "cannot read %s", maildir->path[which]);
-    errno = 0;
-    for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
+    int result = 0;
+    struct dirent *entry;
+    while (result == 0 && (errno = 0, entry = readdir(dir)) != NULL) {
         struct sought key = {.found = false};
         size_t len = strcspn(entry->d_name, ":");
         if (len >= sizeof key.name)
             continue;
         memcpy(key.name, entry->d_name, len);
-        key.name[len] = '\0';
         struct sought *hit = bsearch(&key, sought, n, sizeof *sought, by_name);
-        if (hit != NULL && !hit->found) {
-            int fd = openat(maildir->fd[which], entry->d_name, O_RDONLY | O_CLOEXEC);
-            hit->found = fd >= 0;
-            if (fd >= 0 && fsync(fd) < 0) {
-                close(fd);
-                closedir(dir);
-                return err_errno(err, ERR_IO, errno, "cannot flush %s", entry->d_name);
-            }
-            if (fd >= 0)
-                close(fd);
-        }
-        errno = 0;
+        if (hit != NULL && !hit->found)
+            result = note_found(maildir, which, entry->d_name, hit, err);
     }
-    int number = errno;
+    if (result == 0 && errno != 0)
+        result = err_errno(err, ERR_IO, errno, "cannot read %s", maildir->path[which]);
     closedir(dir);
-    return number == 0 ? 0 : err_errno(err, ERR_IO, number, "cannot read %s", maildir->path[which]);
+    return result;
 }
 
 /* Not in new/ or cur/: complete in tmp/ (its take says so), or moved on, or cleaned away. */
@@ -356,9 +361,8 @@ static int settle_missing(const struct maildir *maildir, struct sought *sought, 
         close(fd);
         if (synced < 0)
             return -1;
-        if (renameat(maildir->fd[TMP], sought->name, maildir->fd[NEW], sought->name) < 0)
-            return err_errno(err, ERR_IO, errno, "cannot move %s to %s", sought->name,
-                             maildir->path[NEW]);
+        if (move_to_new(maildir, sought->name, err) < 0)
+            return -1;
         sought->found = true;
     } else if (errno != ENOENT) {
         return err_errno(err, ERR_IO, errno, "cannot open %s/%s", maildir->path[TMP], sought->name);
@@ -391,7 +395,7 @@ static int settle(const struct deliver_settings *settings, const struct maildir 
     return 0;
 }
 
-/* A path that cannot be is one where nothing is found. */
+/* A word that is not a path gives "", where nothing is found. */
 static char *path_of(struct str escaped)
 {
     char *path = spooldir_word(escaped);
@@ -431,12 +435,10 @@ static int sweep(const struct deliver_settings *settings, struct str words, stru
 {
     char *where = path_of(str_word(&words));
     struct maildir *maildir = new_maildir(where);
-    size_t removed = 0;
     int result = 0;
     (void)open_folders(maildir); /* of one that is half there, no more than tmp/ counts */
     if (maildir->fd[TMP] >= 0)
-        result = spool_sweep(maildir->fd[TMP], maildir->path[TMP], settings->mailbox, NULL, NULL,
-                             &removed, err);
+        result = spool_sweep(maildir->fd[TMP], maildir->path[TMP], settings->mailbox, err);
     close_maildir(maildir);
     free(where);
     return result;

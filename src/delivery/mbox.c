@@ -41,7 +41,7 @@ static int probe_file(const char *path, const struct stat *status, struct err *e
     if (!S_ISREG(status->st_mode))
         return err_set(err, ERR_CREATE,
                        "%s is %s, so it cannot be an mbox; give another path for mbox", path,
-                       S_ISDIR(status->st_mode) ? "a folder" : "no plain file");
+                       S_ISDIR(status->st_mode) ? "a folder" : "not a regular file");
     if (access(path, R_OK | W_OK) < 0)
         return err_errno(err, ERR_CREATE, errno, "cannot write to the mbox %s", path);
     return 0;
@@ -53,7 +53,9 @@ static int probe_folder(const char *path, const char *parent, struct err *err)
     if (stat(parent, &status) < 0)
         return err_errno(err, ERR_CREATE, errno, "cannot make the mbox %s", path);
     if (!S_ISDIR(status.st_mode))
-        return err_set(err, ERR_CREATE, "cannot make the mbox %s: %s is no folder", path, parent);
+        return err_set(err, ERR_CREATE,
+                       "cannot make the mbox %s: %s is not a folder; give another path for mbox",
+                       path, parent);
     if (access(parent, W_OK | X_OK) < 0)
         return err_errno(err, ERR_CREATE, errno, "cannot make the mbox %s", path);
     return 0;
@@ -227,7 +229,7 @@ static int fill(const struct append_job *job, struct err *err)
     if (job->settings->durable && file_sync(lock->fd, lock->path, err) < 0)
         return -1;
     if (!mboxlock_is_current(lock))
-        return err_set(err, ERR_HERE,
+        return err_set(err, ERR_LOCAL,
                        "%s was replaced by another program while mail was written to it",
                        lock->path);
     return 0;

@@ -7,17 +7,14 @@
 
 #define CHUNK 65536
 #define HEAD_MAX 65536
-#define PEEK 24 /* longer than any name in the list below */
+#define PEEK 24 /* longer than any name of header_is_changing */
 
 static const char from_mark[] = "From ";
 #define FROM_LEN (sizeof from_mark - 1)
 
 /* ---- comparing without what readers add ---- */
 
-static const char *const changing[] = {"Status", "X-Status",   "X-Keywords",     "X-UID",
-                                       "X-IMAP", "X-IMAPbase", "Content-Length", "Lines"};
-
-/* A message read byte by byte, those header fields left out. */
+/* A message read byte by byte, without the header fields of header_is_changing. */
 struct side {
     struct span span;
     uint64_t next; /* in the span, of what is not in `bytes` yet */
@@ -56,15 +53,11 @@ static size_t fill(struct side *side, size_t want)
     return side->len;
 }
 
-static bool is_changing(struct str line)
+static bool begins_changing(struct str line)
 {
     if (memchr(line.ptr, ':', line.len) == NULL)
         return false;
-    struct str name = str_until(&line, ':');
-    for (size_t i = 0; i < sizeof changing / sizeof changing[0]; i++)
-        if (str_is_nocase(name, changing[i]))
-            return true;
-    return false;
+    return header_is_changing(str_until(&line, ':'));
 }
 
 static void begin_line(struct side *side)
@@ -75,7 +68,7 @@ static void begin_line(struct side *side)
     if (first == '\n')
         side->in_header = side->leave_out = false;
     else if (first != ' ' && first != '\t') /* a folded line goes with its field */
-        side->leave_out = is_changing(str_of(side->bytes + side->at, len < PEEK ? len : PEEK));
+        side->leave_out = begins_changing(str_of(side->bytes + side->at, len < PEEK ? len : PEEK));
 }
 
 /* The next byte that counts, or -1 at the end. */
@@ -112,7 +105,7 @@ static int compare_loosely(const struct span *there, const struct span *spool, b
 
 /* ---- one message, one place ---- */
 
-struct search {
+struct hunt {
     const struct deliver_settings *settings;
     const struct mboxlock *lock;
     const struct appends *known;
@@ -122,21 +115,21 @@ struct search {
 };
 
 /* What is behind a message of this length must not be the rest of a longer one. */
-static bool ends_there(const struct search *search, uint64_t end)
+static bool ends_there(const struct hunt *hunt, uint64_t end)
 {
     char next[FROM_LEN];
-    ssize_t n = span_read(search->lock->fd, end, next, sizeof next);
+    ssize_t n = span_read(hunt->lock->fd, end, next, sizeof next);
     return n == 0 || (n == (ssize_t)sizeof next && memcmp(next, from_mark, FROM_LEN) == 0);
 }
 
-static int is_at(const struct search *search, const struct mboxfind *find, uint64_t at, bool *found,
+static int is_at(const struct hunt *hunt, const struct mboxfind *find, uint64_t at, bool *found,
                  struct err *err)
 {
     struct span spool;
-    struct span there = {.fd = search->lock->fd, .path = search->lock->path, .offset = at};
+    struct span there = {.fd = hunt->lock->fd, .path = hunt->lock->path, .offset = at};
     *found = false;
     if (find->kept &&
-        mboxrepair_open_spool(search->settings, find->name, find->length, find->digest, &spool)) {
+        mboxrepair_open_spool(hunt->settings, find->name, find->length, find->digest, &spool)) {
         there.length = INT64_MAX - at; /* up to the end of the file: fields may have been added */
         int result = compare_loosely(&there, &spool, found, err);
         mboxrepair_close_spool(&spool);
@@ -153,18 +146,18 @@ static int is_at(const struct search *search, const struct mboxfind *find, uint6
     return 0;
 }
 
-/* The From_ line and the header, without what readers add, as a number (FNV-1a): messages that
- * differ there need not be compared. */
+/* The From_ line and the header, without what readers add, as a number: messages that differ there
+ * need not be compared. */
 static uint64_t head_hash(struct span span)
 {
     struct side side;
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    uint64_t hash = STR_HASH_EMPTY;
     begin_side(&side, span);
     for (size_t i = 0; i < HEAD_MAX; i++) {
         int c = next_byte(&side);
         if (c < 0 || !side.in_header)
             break;
-        hash = (hash ^ (uint64_t)c) * UINT64_C(0x100000001b3);
+        hash = str_hash_add(hash, (unsigned char)c);
     }
     return hash;
 }
@@ -172,67 +165,67 @@ static uint64_t head_hash(struct span span)
 /* ---- everywhere ---- */
 
 /* True if that entry is of one of those that we look for. */
-static bool is_sought(const struct search *search, size_t entry)
+static bool is_sought(const struct hunt *hunt, size_t entry)
 {
-    const struct append *known = &search->known->entries[entry];
-    if (strncmp(known->mailbox, search->settings->mailbox, SPOOL_MAILBOX) != 0)
+    const struct append *known = &hunt->known->entries[entry];
+    if (strncmp(known->mailbox, hunt->settings->mailbox, SPOOL_MAILBOX) != 0)
         return false;
-    for (size_t i = 0; i < search->n; i++)
-        if (strcmp(search->finds[i].name, known->name) == 0)
+    for (size_t i = 0; i < hunt->n; i++)
+        if (strcmp(hunt->finds[i].name, known->name) == 0)
             return true;
     return false;
 }
 
-static bool is_taken(const struct search *search, uint64_t at)
+static bool is_taken(const struct hunt *hunt, uint64_t at)
 {
-    for (size_t i = 0; i < search->n; i++)
-        if (search->finds[i].found && search->finds[i].at == at)
+    for (size_t i = 0; i < hunt->n; i++)
+        if (hunt->finds[i].found && hunt->finds[i].at == at)
             return true;
-    for (size_t i = 0; i < search->known->count; i++)
-        if (search->known->entries[i].state == APPEND_WHOLE &&
-            search->known->entries[i].offset == at && !is_sought(search, i))
+    for (size_t i = 0; i < hunt->known->count; i++)
+        if (hunt->known->entries[i].state == APPEND_WHOLE && hunt->known->entries[i].offset == at &&
+            !is_sought(hunt, i))
             return true;
     return false;
 }
 
 /* A From_ line: is one of those that we look for behind it? */
-static int consider(struct search *search, uint64_t at, struct err *err)
+static int consider(struct hunt *hunt, uint64_t at, struct err *err)
 {
-    struct span there = {.fd = search->lock->fd, .offset = at, .length = INT64_MAX - at};
+    struct span there = {.fd = hunt->lock->fd, .offset = at, .length = INT64_MAX - at};
     uint64_t hash = head_hash(there);
-    bool found = is_taken(search, at);
-    for (size_t i = 0; i < search->n && !found; i++) {
-        struct mboxfind *find = &search->finds[i];
+    bool found = is_taken(hunt, at);
+    for (size_t i = 0; i < hunt->n && !found; i++) {
+        struct mboxfind *find = &hunt->finds[i];
         if (find->found || !find->search || (find->kept && find->head_hash != hash) ||
-            (!find->kept && !ends_there(search, at + find->length)))
+            (!find->kept && !ends_there(hunt, at + find->length)))
             continue;
-        if (is_at(search, find, at, &found, err) < 0)
+        if (is_at(hunt, find, at, &found, err) < 0)
             return -1;
         if (found) {
             find->found = true;
             find->at = at;
-            search->missing--;
+            hunt->missing--;
         }
     }
     return 0;
 }
 
 /* Each "From " at the front of a line. Chunks overlap by what it takes to see one. */
-static int scan(struct search *search, struct err *err)
+static int scan(struct hunt *hunt, struct err *err)
 {
     char bytes[CHUNK];
     bytes[0] = '\n'; /* as if a line had ended before the file */
     uint64_t pos = 0;
     size_t have = 1; /* bytes[1] is at pos */
-    while (search->missing > 0) {
-        ssize_t n = span_read(search->lock->fd, pos + have - 1, bytes + have, sizeof bytes - have);
+    while (hunt->missing > 0) {
+        ssize_t n = span_read(hunt->lock->fd, pos + have - 1, bytes + have, sizeof bytes - have);
         if (n < 0)
-            return err_errno(err, ERR_IO, errno, "cannot read %s", search->lock->path);
+            return err_errno(err, ERR_IO, errno, "cannot read %s", hunt->lock->path);
         have += (size_t)n;
         size_t i = 0;
         for (; i + FROM_LEN < have; i++)
             if (bytes[i] == '\n' && memcmp(bytes + i + 1, from_mark, FROM_LEN) == 0 &&
-                consider(search, pos + i, err) < 0)
+                consider(hunt, pos + i, err) < 0)
                 return -1;
         if (n == 0)
             return 0;
@@ -244,28 +237,27 @@ static int scan(struct search *search, struct err *err)
 }
 
 /* Reads what the spool file has to say; looks at the place where it was written. */
-static int look_first(struct search *search, struct mboxfind *find, struct err *err)
+static int look_first(struct hunt *hunt, struct mboxfind *find, struct err *err)
 {
     struct span spool;
     find->kept =
-        mboxrepair_open_spool(search->settings, find->name, find->length, find->digest, &spool);
+        mboxrepair_open_spool(hunt->settings, find->name, find->length, find->digest, &spool);
     if (find->kept) {
         find->head_hash = head_hash(spool);
         mboxrepair_close_spool(&spool);
     }
-    if (find->placed && is_at(search, find, find->at, &find->found, err) < 0)
+    if (find->placed && is_at(hunt, find, find->at, &find->found, err) < 0)
         return -1;
-    search->missing += !find->found && find->search;
+    hunt->missing += !find->found && find->search;
     return 0;
 }
 
 int mboxfind_run(const struct deliver_settings *settings, const struct mboxlock *lock,
                  const struct appends *known, struct mboxfind *finds, size_t n, struct err *err)
 {
-    struct search search = {
-        .settings = settings, .lock = lock, .known = known, .finds = finds, .n = n};
+    struct hunt hunt = {.settings = settings, .lock = lock, .known = known, .finds = finds, .n = n};
     for (size_t i = 0; i < n; i++)
-        if (look_first(&search, &finds[i], err) < 0)
+        if (look_first(&hunt, &finds[i], err) < 0)
             return -1;
-    return scan(&search, err);
+    return scan(&hunt, err);
 }

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,7 +68,7 @@ static bool is_dead(struct str text)
 
 /* ---- the dotlock ---- */
 
-/* A file with our words under a name of our own; its time of birth is the file system's now. */
+/* A file with our words under a name of our own; its time is that of the file system, now. */
 static int make_candidate(const char *path, bool durable, struct stat *born, struct err *err)
 {
     char text[TEXT_MAX + 32], words[TEXT_MAX];
@@ -119,8 +118,8 @@ static enum attempt clear_stale(const struct mboxlock *lock, time_t now,
     const char *why = why_stale(lock, &there, now);
     if (why == NULL) {
         err_set(err, ERR_LOCKED,
-                "%s is there: another program has the mbox locked; if none does, the lock goes by "
-                "itself once it is %d minutes old",
+                "%s exists: another program has the mbox locked; if none does, the lock is removed "
+                "once it is %d minutes old",
                 lock->dot, MBOXLOCK_STALE / 60);
         return BUSY;
     }
@@ -244,7 +243,7 @@ int mboxlock_sync_folder(const struct mboxlock *lock, struct err *err)
 static int refuse(const char *path, const struct stat *status, struct err *err)
 {
     return err_set(err, ERR_CREATE, "%s is %s, so it cannot be an mbox; give another path for mbox",
-                   path, S_ISDIR(status->st_mode) ? "a folder" : "no plain file");
+                   path, S_ISDIR(status->st_mode) ? "a folder" : "not a regular file");
 }
 
 static enum attempt replaced(const struct mboxlock *lock, struct err *err)
@@ -352,7 +351,7 @@ int mboxlock_take(struct mboxlock *lock, const struct deliver_settings *settings
         let_go(lock);
         if (settings->idle != NULL)
             settings->idle(settings->idle_ctx);
-        poll(NULL, 0, wait);
+        stop_wait(NULL, 0, clock_in(wait), STOP_GRACE_MS);
         wait = wait * 2 < WAIT_MAX_MS ? wait * 2 : WAIT_MAX_MS;
     }
     if (result == LOCKED)

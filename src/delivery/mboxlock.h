@@ -35,7 +35,7 @@ struct mboxlock {
 
 /* Waits up to settings->lock_timeout (less once INT or TERM came), calling settings->idle. `make`:
  * a missing mbox is made (0600; its folder is yet to be fsynced), else the result is 1 and nothing
- * is locked. 0 once locked. -1: ERR_LOCKED, ERR_CREATE, ERR_IO, ERR_HERE. *noted (may be NULL)
+ * is locked. 0 once locked. -1: ERR_LOCKED, ERR_CREATE, ERR_IO, ERR_LOCAL. *noted (may be NULL)
  * keeps the note about a dotlock that cannot be made from being said twice. */
 int mboxlock_take(struct mboxlock *lock, const struct deliver_settings *settings, const char *path,
                   bool make, bool *noted, struct err *err);

@@ -115,10 +115,10 @@ static int probe(const struct deliver_settings *settings, struct err *err)
     char *name = xmemdup0(word.ptr, word.len);
     int number = strchr(name, '/') != NULL ? look_at_program(name) : find_program(word);
     if (number == EACCES)
-        err_set(err, ERR_CONFIG, "mda: %.200s cannot be run: it is no program, or not for us",
-                name);
+        err_set(err, ERR_CONFIG,
+                "mda: %.200s cannot be run; check that it is a program and its permissions", name);
     else if (number != 0)
-        err_set(err, ERR_CONFIG, "mda: %.200s: no such command; install it, or give its whole path",
+        err_set(err, ERR_CONFIG, "mda: %.200s: no such command; install it, or give its full path",
                 name);
     free(name);
     return number == 0 ? 0 : -1;
@@ -307,6 +307,7 @@ static int check(const struct deliver_settings *settings, struct deliver_claim *
 const struct kind mda_kind = {
     .name = "mda",
     .unit = 1,
+    .is_command = true,
     .probe = probe,
     .open = open_kind,
     .close = close_kind,

@@ -23,7 +23,7 @@ struct span {
 /* As many of the len bytes as the file has there; fewer only at its end. -1 and errno. */
 ssize_t span_read(int fd, uint64_t offset, void *bytes, size_t len);
 
-/* Writes all of them there. ERR_IO, ERR_HERE (disk full). */
+/* Writes all of them there. ERR_IO, ERR_LOCAL (disk full). */
 int span_write(int fd, const char *path, uint64_t offset, const void *bytes, size_t len,
                struct err *err);
 

@@ -187,26 +187,20 @@ int spool_secure(struct parcel *const *parcels, size_t n, int folder, struct err
     return 0;
 }
 
-int spool_sweep(int folder, const char *folder_path, const char *mailbox,
-                bool (*keep)(void *ctx, const char *name), void *ctx, size_t *removed,
-                struct err *err)
+int spool_sweep(int folder, const char *folder_path, const char *mailbox, struct err *err)
 {
     int copy = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = copy < 0 ? NULL : fdopendir(copy);
-    int result = 0;
     if (dir == NULL) {
         err_errno(err, ERR_IO, errno, "cannot read the folder %s", folder_path);
         if (copy >= 0)
             close(copy);
         return -1;
     }
-    *removed = 0;
+    int result = 0;
     for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
-        if (!is_own(entry->d_name, mailbox) || (keep != NULL && keep(ctx, entry->d_name)))
-            continue;
-        if (unlinkat(folder, entry->d_name, 0) == 0)
-            ++*removed;
-        else if (errno != ENOENT)
+        if (is_own(entry->d_name, mailbox) && unlinkat(folder, entry->d_name, 0) < 0 &&
+            errno != ENOENT)
             result =
                 err_errno(err, ERR_IO, errno, "cannot remove %s/%s", folder_path, entry->d_name);
     }

@@ -3,7 +3,7 @@
  *
  * A parcel owns its file descriptor from the first octet until it is released, since an error of a
  * late write-back is reported to open descriptors only. Its name is unique, maildir(5)-shaped, and
- * carries the mailbox's id, so that litter of a crash is known for what it is.
+ * carries the mailbox's id, so that what a crash leaves is recognized.
  */
 #ifndef FP_DELIVERY_SPOOL_H
 #define FP_DELIVERY_SPOOL_H
@@ -62,7 +62,7 @@ void spool_names_init(struct spool_names *names, const char *mailbox);
 void spool_name(struct spool_names *names, char mark, char out[SPOOL_NAME_MAX]);
 
 /* Creates the file `name` in folder (0600, exclusive) and a parcel for it. ERR_CREATE, ERR_IO,
- * ERR_HERE (disk full). */
+ * ERR_LOCAL (disk full). */
 int spool_begin(struct parcel **out, int folder, const char *folder_path, struct spool_names *names,
                 struct err *err);
 
@@ -84,10 +84,7 @@ void spool_free(struct parcel *parcel);
 #define SPOOL_FSYNC_EACH 8
 int spool_secure(struct parcel *const *parcels, size_t n, int folder, struct err *err);
 
-/* Removes every own name of the mailbox in the folder. `keep` (may be NULL) is asked first.
- * *removed counts. */
-int spool_sweep(int folder, const char *folder_path, const char *mailbox,
-                bool (*keep)(void *ctx, const char *name), void *ctx, size_t *removed,
-                struct err *err);
+/* Removes every file in the folder whose name spool_name made for this mailbox. ERR_IO. */
+int spool_sweep(int folder, const char *folder_path, const char *mailbox, struct err *err);
 
 #endif

@@ -46,9 +46,8 @@ int spooldir_sweep(const struct deliver_settings *settings, struct str words, st
     char *path = spooldir_word(str_word(&words));
     int fd = path == NULL ? -1 : file_open(path, O_RDONLY | O_DIRECTORY, 0);
     int result = 0;
-    size_t removed;
     if (fd >= 0) {
-        result = spool_sweep(fd, path, settings->mailbox, NULL, NULL, &removed, err);
+        result = spool_sweep(fd, path, settings->mailbox, err);
         close(fd);
     } else if (path != NULL && errno != ENOENT) {
         result = err_errno(err, ERR_IO, errno, "cannot open the folder %s", path);

@@ -10,23 +10,25 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/birth.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/secret.h"
+#include "base/spawn.h"
 #include "base/xalloc.h"
+#include "net/sock.h"
 
-#define FAREWELL_MS 1000 /* from the end of the connection to TERM */
-#define TERM_MS 2000     /* from TERM to KILL */
+#define CLOSED_MS 1000 /* from the end of the connection to TERM */
+#define TERM_MS 2000   /* from TERM to KILL */
 #define SLICE_MS 20
 #define CHUNK 4096
-#define ROUNDS 64 /* of a command that never stops complaining */
+#define ROUNDS 64 /* reads at once from a command that never stops writing */
 
 struct command {
     pid_t pid;
-    int complaints; /* -1: ended */
+    int error; /* our end of its standard error; -1: it has closed it */
     bool ended;
     int status;
-    struct birth_complaints said;
+    struct spawn_stderr said;
 };
 
 static int make_pair(int fds[2])
@@ -45,48 +47,42 @@ static void close_both(int fds[2])
     close(fds[1]);
 }
 
-/* 0, or errno and everything is closed; with 0, line[1] and complaints[1] are. */
-static int start(const char *text, const char *const *env, int line[2], int complaints[2],
-                 pid_t *pid)
+/* 0, or errno and everything is closed; with 0, line[1] and error[1] are. */
+static int start(const char *text, const char *const *env, int line[2], int error[2], pid_t *pid)
 {
-    struct birth birth = {.command = text, .env = env};
-    int number;
-
     if (make_pair(line) < 0)
         return errno;
-    if (birth_pipe(complaints) < 0) {
-        number = errno;
+    if (file_pipe(error) < 0) {
+        int number = errno;
         close_both(line);
         return number;
     }
-    birth.input = birth.output = line[1];
-    birth.complaints = complaints[1];
-    number = birth_command(&birth, pid);
+    const struct spawn spawn = {
+        .command = text, .env = env, .input = line[1], .output = line[1], .error = error[1]};
+    int number = spawn_command(&spawn, pid);
     if (number != 0) {
         close_both(line);
-        close_both(complaints);
+        close_both(error);
         return number;
     }
     close(line[1]);
-    close(complaints[1]);
+    close(error[1]);
     return 0;
 }
 
 int command_start(struct command **made, const char *text, const char *const *env,
                   const struct log *log, int *fd, struct err *err)
 {
-    int line[2] = {-1, -1}, complaints[2] = {-1, -1};
+    int line[2] = {-1, -1}, error[2] = {-1, -1};
     pid_t pid = -1;
-    int number = start(text, env, line, complaints, &pid);
-    struct command *command;
-
     *made = NULL;
+    int number = start(text, env, line, error, &pid);
     if (number != 0)
         return err_errno(err, ERR_SYSTEM, number, "connect_command cannot be started");
-    fcntl(complaints[0], F_SETFL, O_NONBLOCK);
-    command = xcalloc(1, sizeof *command);
+    fcntl(error[0], F_SETFL, O_NONBLOCK);
+    struct command *command = xcalloc(1, sizeof *command);
     command->pid = pid;
-    command->complaints = complaints[0];
+    command->error = error[0];
     command->said.log = log;
     *fd = line[0];
     *made = command;
@@ -95,21 +91,19 @@ int command_start(struct command **made, const char *text, const char *const *en
 
 int command_fd(const struct command *command)
 {
-    return command->complaints;
+    return command->error;
 }
 
-void command_hear(struct command *command)
+void command_log(struct command *command)
 {
     char bytes[CHUNK];
-
-    for (int i = 0; i < ROUNDS && command->complaints >= 0; i++) {
-        ssize_t n = read(command->complaints, bytes, sizeof bytes);
-
+    for (int i = 0; i < ROUNDS && command->error >= 0; i++) {
+        ssize_t n = read(command->error, bytes, sizeof bytes);
         if (n > 0) {
-            birth_complain(&command->said, bytes, (size_t)n);
-        } else if (n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) {
-            close(command->complaints);
-            command->complaints = -1;
+            spawn_stderr_add(&command->said, bytes, (size_t)n);
+        } else if (n == 0 || (!sock_is_busy(errno) && errno != EINTR)) {
+            close(command->error);
+            command->error = -1;
         } else {
             break;
         }
@@ -123,16 +117,14 @@ static bool has_ended(struct command *command)
     return command->ended;
 }
 
-/* Its complaints are heard meanwhile, else it might hang on a full pipe. */
+/* Its standard error is read meanwhile, else it might hang on a full pipe. */
 bool command_has_ended(struct command *command, int64_t ms, int *status)
 {
     int64_t deadline = clock_in(ms);
-
     while (!has_ended(command) && clock_left(deadline) > 0) {
-        struct pollfd said = {.fd = command->complaints, .events = POLLIN};
-
+        struct pollfd said = {.fd = command->error, .events = POLLIN};
         poll(&said, 1, SLICE_MS);
-        command_hear(command);
+        command_log(command);
     }
     *status = command->status;
     return command->ended;
@@ -141,10 +133,9 @@ bool command_has_ended(struct command *command, int64_t ms, int *status)
 void command_end(struct command *command)
 {
     int status;
-
-    if (!command)
+    if (command == NULL)
         return;
-    if (!command_has_ended(command, FAREWELL_MS, &status)) {
+    if (!command_has_ended(command, CLOSED_MS, &status)) {
         kill(-command->pid, SIGTERM);
         kill(-command->pid, SIGCONT); /* a stopped one hears TERM only so */
         if (!command_has_ended(command, TERM_MS, &status))
@@ -152,9 +143,9 @@ void command_end(struct command *command)
     }
     while (!command->ended && waitpid(command->pid, &command->status, 0) < 0 && errno == EINTR)
         ;
-    command_hear(command);
-    birth_end_complaints(&command->said);
-    if (command->complaints >= 0)
-        close(command->complaints);
+    command_log(command);
+    spawn_stderr_end(&command->said);
+    if (command->error >= 0)
+        close(command->error);
     free(command);
 }

@@ -1,8 +1,8 @@
 /*
  * command: a program whose standard input and output are the connection (ssh, stunnel, nc).
  *
- * /bin/sh -c in a process group of its own, at the other end of a socket pair. What it says on
- * standard error becomes warnings. It is ended, and always waited for, by command_end.
+ * Started by base/spawn, at the other end of a socket pair. What it writes to standard error
+ * becomes warnings. It is ended, and always waited for, by command_end.
  */
 #ifndef FP_NET_COMMAND_H
 #define FP_NET_COMMAND_H
@@ -15,16 +15,16 @@
 
 struct command;
 
-/* Starts it. *fd is our end, non-blocking and the caller's. env as in base/birth.h. log is borrowed
- * for its life. ERR_SYSTEM. */
+/* Starts it. *fd is our end, non-blocking and the caller's. env as in base/spawn.h. log is borrowed
+ * for its life. ERR_SYSTEM; *made is then NULL. */
 int command_start(struct command **made, const char *text, const char *const *env,
                   const struct log *log, int *fd, struct err *err);
 
-/* Where its complaints come from, to be polled; -1 once they have ended. */
+/* Our end of its standard error, to be polled; -1 once that is closed. */
 int command_fd(const struct command *command);
 
-/* Reads what complaints there are, without waiting. */
-void command_hear(struct command *command);
+/* Reads and logs what there is of its standard error, without waiting. */
+void command_log(struct command *command);
 
 /* Whether it ends by itself within so many milliseconds: then *status as of wait(2). */
 bool command_has_ended(struct command *command, int64_t ms, int *status);

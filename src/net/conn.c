@@ -5,8 +5,6 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/types.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -14,10 +12,7 @@
 #include "base/stop.h"
 #include "base/xalloc.h"
 #include "net/command.h"
-
-#ifndef MSG_NOSIGNAL
-#define MSG_NOSIGNAL 0 /* macOS: PIPE is ignored as a whole, see stop_install */
-#endif
+#include "net/sock.h"
 
 struct conn {
     int fd;
@@ -30,11 +25,11 @@ struct conn {
     size_t in_start, in_end, out_start, out_end;
     short in_wait, out_wait; /* poll events without which another try is vain; 0: try at once */
     bool ended, failed;      /* nothing more will be read; failed: why says it */
-    bool deaf;               /* the peer takes no more: output is dropped, reading tells the rest */
+    bool peer_deaf;          /* it reads no more: output is dropped, and reading tells why */
     struct err why;
 
     int64_t idle_ms, deadline, grace_ms;
-    bool arrived;      /* the deadline is no longer that of the way there */
+    bool connected;    /* the deadline is no longer that of connecting and the TLS handshake */
     int64_t looked;    /* when time was last added to the two counts below */
     int64_t quiet_ms;  /* time waited since the last byte */
     int64_t window_ms; /* time waited, and bytes moved, since the rate was last measured */
@@ -45,7 +40,6 @@ struct conn {
 struct conn *conn_new(int fd, const char *name, int64_t idle_ms, int64_t deadline)
 {
     struct conn *conn = xcalloc(1, sizeof *conn);
-
     conn->fd = fd;
     conn->name = xstrdup(name);
     conn->in = xmalloc(CONN_INPUT);
@@ -58,7 +52,7 @@ struct conn *conn_new(int fd, const char *name, int64_t idle_ms, int64_t deadlin
 
 void conn_free(struct conn *conn)
 {
-    if (!conn)
+    if (conn == NULL)
         return;
     if (conn->secure && !conn->failed)
         tls_close_notify(conn->tls);
@@ -75,7 +69,7 @@ void conn_free(struct conn *conn)
 void conn_set_deadline(struct conn *conn, int64_t deadline)
 {
     conn->deadline = deadline;
-    conn->arrived = true;
+    conn->connected = true;
 }
 
 void conn_set_command(struct conn *conn, struct command *command)
@@ -136,7 +130,6 @@ static void count_bytes(struct conn *conn, size_t len)
 static void count_time(struct conn *conn)
 {
     int64_t now = clock_ms();
-
     conn->quiet_ms += now - conn->looked;
     conn->window_ms += now - conn->looked;
     conn->looked = now;
@@ -165,12 +158,11 @@ static int late(const struct conn *conn, const char *what, struct err *err)
 static int check_time(struct conn *conn, struct err *err)
 {
     int64_t limit = stop_cap(conn->deadline, conn->grace_ms);
-    bool shaking = conn->tls && !conn->secure;
-
+    bool shaking = conn->tls != NULL && !conn->secure;
     if (conn->looked >= limit && limit < conn->deadline)
         return err_set(err, ERR_STOPPED, "%s: interrupted", conn->name);
-    if ((shaking && conn->quiet_ms >= conn->idle_ms) || (!conn->arrived && conn->looked >= limit))
-        return late(conn, "the way there and the TLS handshake took longer than", err);
+    if ((shaking && conn->quiet_ms >= conn->idle_ms) || (!conn->connected && conn->looked >= limit))
+        return late(conn, "connecting and the TLS handshake took longer than", err);
     if (conn->looked >= limit)
         return err_set(err, ERR_TIMEOUT,
                        "%s: the time for this connection is over; try again later", conn->name);
@@ -187,15 +179,13 @@ static int begin(struct conn *conn, struct err *err)
     return check_time(conn, err);
 }
 
-static int slice(const struct conn *conn)
+/* When time is to be looked at again, should nothing happen. */
+static int64_t next_look(const struct conn *conn)
 {
-    int64_t ms = STOP_SLICE_MS, left = stop_cap(conn->deadline, conn->grace_ms) - conn->looked;
-
-    if (left < ms)
-        ms = left;
-    if (conn->idle_ms - conn->quiet_ms < ms)
-        ms = conn->idle_ms - conn->quiet_ms;
-    return ms > 0 ? (int)ms : 0;
+    int64_t quiet = conn->looked + conn->idle_ms - conn->quiet_ms;
+    int64_t window = conn->looked + conn->idle_ms - conn->window_ms;
+    int64_t next = quiet < window ? quiet : window;
+    return next < conn->deadline ? next : conn->deadline;
 }
 
 static void note_events(struct conn *conn, short events)
@@ -206,7 +196,7 @@ static void note_events(struct conn *conn, short events)
         conn->in_wait = 0;
     if (events & conn->out_wait)
         conn->out_wait = 0;
-    if (conn->tls && events & ~POLLOUT)
+    if (conn->tls != NULL && events & ~POLLOUT)
         tls_ready(conn->tls);
 }
 
@@ -214,19 +204,18 @@ static void note_events(struct conn *conn, short events)
 static int wait_for(struct conn *conn, short events, struct err *err)
 {
     struct pollfd fds[2] = {{.fd = conn->fd, .events = events}, {.fd = -1, .events = POLLIN}};
-    int n;
-
     conn->figures.waits++;
+    int n;
     do {
         if (check_time(conn, err) < 0)
             return -1;
-        fds[1].fd = conn->command ? command_fd(conn->command) : -1;
-        n = poll(fds, 2, slice(conn));
+        fds[1].fd = conn->command != NULL ? command_fd(conn->command) : -1;
+        n = stop_wait(fds, 2, next_look(conn), conn->grace_ms);
         if (n < 0 && errno != EINTR)
             return err_errno(err, ERR_SYSTEM, errno, "%s: cannot wait", conn->name);
         count_time(conn);
         if (n > 0 && fds[1].revents != 0)
-            command_hear(conn->command);
+            command_log(conn->command);
     } while (n <= 0 || fds[0].revents == 0);
     note_events(conn, fds[0].revents);
     return 0;
@@ -234,49 +223,36 @@ static int wait_for(struct conn *conn, short events, struct err *err)
 
 /* --- bytes ----------------------------------------------------------------------------------- */
 
-static bool is_busy(int number)
-{
-    return number == EAGAIN || number == EWOULDBLOCK;
-}
-
 /* As tls_read. A read that brings less than was asked for has emptied the socket: the next try is
  * worth a system call only after poll said so. */
 static enum tls_want receive(struct conn *conn, char *to, size_t cap, size_t *done)
 {
-    ssize_t got;
-
     if (conn->secure)
         return tls_read(conn->tls, to, cap, done, &conn->why);
-    do
-        got = recv(conn->fd, to, cap, 0);
-    while (got < 0 && errno == EINTR);
+    ssize_t got = sock_recv(conn->fd, to, cap);
     if (got > 0) {
         *done = (size_t)got;
         return TLS_DONE;
     }
     if (got == 0)
         return TLS_END;
-    if (is_busy(errno))
+    if (sock_is_busy(errno))
         return TLS_WANT_READ;
     err_set(&conn->why, ERR_CLOSED, "%s: connection lost: %s; try again later", conn->name,
             strerror(errno));
     return TLS_FAILED;
 }
 
-/* As tls_write. A peer that takes no more may have said why before: that is found by reading, so
- * it is no error here. */
+/* As tls_write. A peer that reads no more may have said why before: that is found by reading, so
+ * it is not an error here. */
 static enum tls_want transmit(struct conn *conn, const char *from, size_t len, size_t *done)
 {
-    ssize_t put;
-
     if (conn->secure)
         return tls_write(conn->tls, from, len, done, &conn->why);
-    do
-        put = send(conn->fd, from, len, MSG_NOSIGNAL);
-    while (put < 0 && errno == EINTR);
-    if (put < 0 && is_busy(errno))
+    ssize_t put = sock_send(conn->fd, from, len);
+    if (put < 0 && sock_is_busy(errno))
         return TLS_WANT_WRITE;
-    conn->deaf = put < 0;
+    conn->peer_deaf = put < 0;
     *done = put < 0 ? 0 : (size_t)put;
     return TLS_DONE;
 }
@@ -289,7 +265,6 @@ static bool has_room(const struct conn *conn)
 static void make_room(struct conn *conn)
 {
     size_t rest = conn->in_end - conn->in_start;
-
     if (conn->in_start < rest && has_room(conn))
         return; /* would move more than was consumed since */
     memmove(conn->in, conn->in + conn->in_start, rest);
@@ -311,11 +286,9 @@ static void note_reading(struct conn *conn, enum tls_want want)
 static size_t take_in(struct conn *conn)
 {
     size_t total = 0;
-
     while (has_room(conn) && !conn->in_wait && !conn->ended && !conn->failed) {
         size_t room = CONN_INPUT - conn->in_end, got = 0;
         enum tls_want want = receive(conn, conn->in + conn->in_end, room, &got);
-
         if (want != TLS_DONE) {
             note_reading(conn, want);
             break;
@@ -334,11 +307,11 @@ static size_t take_in(struct conn *conn)
 /* Sends what the socket takes now. -1: the connection is broken. */
 static int give_out(struct conn *conn, struct err *err)
 {
-    while (conn->out_start < conn->out_end && !conn->out_wait && !conn->failed && !conn->deaf) {
+    while (conn->out_start < conn->out_end && !conn->out_wait && !conn->failed &&
+           !conn->peer_deaf) {
         size_t put = 0;
         enum tls_want want =
             transmit(conn, conn->out + conn->out_start, conn->out_end - conn->out_start, &put);
-
         if (want == TLS_WANT_READ || want == TLS_WANT_WRITE)
             conn->out_wait = want == TLS_WANT_READ ? POLLIN : POLLOUT;
         if (want == TLS_FAILED)
@@ -348,11 +321,11 @@ static int give_out(struct conn *conn, struct err *err)
         conn->figures.sent += put;
         conn->out_start += put;
     }
-    if (conn->deaf || conn->out_start == conn->out_end) {
+    if (conn->peer_deaf || conn->out_start == conn->out_end) {
         secret_wipe_bytes(conn->out, conn->out_end); /* it may have been a password */
         conn->out_start = conn->out_end = 0;
     }
-    if (conn->failed && err)
+    if (conn->failed && err != NULL)
         *err = conn->why;
     return conn->failed ? -1 : 0;
 }
@@ -361,7 +334,6 @@ static int give_out(struct conn *conn, struct err *err)
 static short wanted(const struct conn *conn)
 {
     short events = 0;
-
     if (has_room(conn) && !conn->ended)
         events |= conn->in_wait ? conn->in_wait : POLLIN;
     if (conn->out_start < conn->out_end)
@@ -380,7 +352,7 @@ int conn_fill(struct conn *conn, struct err *err)
         if (take_in(conn) > 0)
             return 1;
         if (conn->failed) {
-            if (err)
+            if (err != NULL)
                 *err = conn->why;
             return -1;
         }
@@ -399,7 +371,7 @@ int conn_peek(struct conn *conn, struct err *err)
     note_events(conn, POLLIN);
     if (take_in(conn) > 0)
         return 1;
-    if (conn->failed && err)
+    if (conn->failed && err != NULL)
         *err = conn->why;
     if (conn->ended)
         err_set(err, ERR_CLOSED, "%s: the server closed the connection; try again later",
@@ -428,10 +400,8 @@ static int send_down_to(struct conn *conn, size_t rest, struct err *err)
 int conn_put(struct conn *conn, const void *bytes, size_t len, struct err *err)
 {
     const char *from = bytes;
-
-    while (len > 0 && !conn->deaf) {
+    while (len > 0 && !conn->peer_deaf) {
         size_t part = CONN_OUTPUT - conn->out_end;
-
         if (part == 0 && conn->out_start == 0 && send_down_to(conn, CONN_OUTPUT - 1, err) < 0)
             return -1;
         if (part == 0) {
@@ -469,13 +439,13 @@ static int check_silence(struct conn *conn, bool upgraded, struct err *err)
 {
     struct err peeked;
     int rc = upgraded || conn->in_end > conn->in_start ? conn_peek(conn, &peeked) : 0;
-
     if (rc > 0)
-        return err_set(err, ERR_TRUST,
-                       "%s: bytes behind the answer to STLS: somebody may be in the line; "
-                       "use tls = \"implicit\" if the server has it",
-                       conn->name);
-    if (rc < 0 && err)
+        return err_set(
+            err, ERR_TRUST,
+            "%s: bytes behind the answer to STLS: somebody may be tampering with the connection; "
+            "use tls = \"implicit\" if the server has it",
+            conn->name);
+    if (rc < 0 && err != NULL)
         *err = peeked;
     return rc;
 }
@@ -488,7 +458,6 @@ static int shake_hands(struct conn *conn, struct err *err)
         return -1;
     for (;;) {
         enum tls_want want = tls_handshake(conn->tls, err);
-
         if (want == TLS_DONE)
             return 0;
         if (want == TLS_FAILED || want == TLS_END)
@@ -500,11 +469,10 @@ static int shake_hands(struct conn *conn, struct err *err)
 
 int conn_start_tls(struct conn *conn, const struct tls_options *options, struct err *err)
 {
-    struct tls_options mine = *options;
-
-    assert(!conn->tls);
+    assert(conn->tls == NULL);
     if (conn_flush(conn, err) < 0)
         return -1;
+    struct tls_options mine = *options;
     mine.upgraded = conn->figures.received > 0;
     if (check_silence(conn, mine.upgraded, err) < 0)
         return -1;

@@ -2,7 +2,7 @@
  * conn: bytes to and from one server, buffered, with a deadline on every wait.
  *
  * Owns the socket and the TLS session on it. It waits for both directions at once, so a server
- * that talks while we write cannot deadlock us. Buffers have their size from birth
+ * that talks while we write cannot deadlock us. Buffers have a fixed size
  * (CONN_INPUT, CONN_OUTPUT). A view from conn_view lives until the next conn_ call on it.
  *
  * Deadlines: no byte at all, in or out, for `idle_ms` is a timeout (time between two calls does not
@@ -11,8 +11,8 @@
  * absolute and covers connecting and the handshake too. After INT or TERM no wait lasts beyond the
  * grace set by conn_set_grace.
  *
- * A peer that takes no more bytes is no error of a writing call: what it said before is still to
- * be read, and conn_fill tells how the connection ended.
+ * A peer that reads no more bytes is not an error of a writing call: what it said before is still
+ * to be read, and conn_fill tells how the connection ended.
  */
 #ifndef FP_NET_CONN_H
 #define FP_NET_CONN_H
@@ -33,8 +33,9 @@ struct command; /* net/command.h */
 struct conn;
 
 /* Takes a connected non-blocking socket (or socket pair) as its own. name is for error texts
- * (copied), such as "pop.example.com". deadline is that of the way there, the TLS handshake
- * included, as long as conn_set_deadline has set no other. Never fails. */
+ * (copied), such as "pop.example.com". deadline (a clock_ms() moment) is that of connecting, with
+ * the TLS handshake, as long as conn_set_deadline has set no other. idle_ms is in milliseconds.
+ * Never fails. */
 struct conn *conn_new(int fd, const char *name, int64_t idle_ms, int64_t deadline);
 
 /* Closes without a word to the peer beyond a best-effort close_notify. NULL is fine. */
@@ -43,7 +44,8 @@ void conn_free(struct conn *conn);
 /* Another absolute end of everything, a clock_ms() moment. */
 void conn_set_deadline(struct conn *conn, int64_t deadline);
 
-/* The program at the other end: owned from here on, heard while we wait, ended by conn_free. */
+/* The program at the other end: owned from here on, its standard error logged while we wait, ended
+ * by conn_free. */
 void conn_set_command(struct conn *conn, struct command *command);
 struct command *conn_command(struct conn *conn); /* NULL: there is none */
 

@@ -27,7 +27,7 @@ struct race {
     int family; /* asked for, or that of the source */
     struct sockaddr_storage source;
     socklen_t source_len; /* 0: any */
-    bool homeless;        /* the source is no address of this machine */
+    bool homeless;        /* the source is not an address of this machine */
     const struct addrinfo *order[MAX_ADDRESSES];
     size_t next, count, open;
     struct pollfd polls[MAX_ADDRESSES];
@@ -40,9 +40,8 @@ static int read_source(struct race *race, struct err *err)
     const char *source = race->options->source;
     struct sockaddr_in *v4 = (struct sockaddr_in *)&race->source;
     struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&race->source;
-
     race->family = race->options->family;
-    if (!source)
+    if (source == NULL)
         return 0;
     if (inet_pton(AF_INET, source, &v4->sin_addr) == 1) {
         race->family = v4->sin_family = AF_INET;
@@ -51,7 +50,8 @@ static int read_source(struct race *race, struct err *err)
         race->family = v6->sin6_family = AF_INET6;
         race->source_len = sizeof *v6;
     } else {
-        return err_set(err, ERR_CONFIG, "source_address \"%.60s\" is no address", source);
+        return err_set(err, ERR_CONFIG, "source_address \"%.60s\" is not an IP address; correct it",
+                       source);
     }
     return 0;
 }
@@ -61,8 +61,7 @@ static int explain_absence(const struct race *race, struct err *err)
 {
     const struct dial_options *options = race->options;
     const char *kind = race->family == AF_INET ? "IPv4" : "IPv6";
-
-    if (options->source)
+    if (options->source != NULL)
         return err_set(err, ERR_HOST,
                        "%s: no such host, or it has no %s address, which source_address %s asks "
                        "for; check the name, or change source_address or take it out",
@@ -72,7 +71,7 @@ static int explain_absence(const struct race *race, struct err *err)
                        "%s: no such host, or it has no %s address, which ip = %c asks for; check "
                        "the name, or take ip out",
                        options->host, kind, kind[3]);
-    return err_set(err, ERR_HOST, "%s: no such host; check the name in the run file",
+    return err_set(err, ERR_HOST, "%s: no such host; check the name in the configuration file",
                    options->host);
 }
 
@@ -80,7 +79,6 @@ static int explain_name(const struct race *race, int code, struct err *err)
 {
     const struct dial_options *options = race->options;
     int number = errno;
-
     switch (code) {
     case EAI_NONAME:
 #ifdef EAI_NODATA
@@ -106,28 +104,25 @@ static int look_up(const struct race *race, struct addrinfo **found, struct err 
     struct addrinfo hints = {
         .ai_family = race->family, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
     char port[16];
-    int code;
-
     snprintf(port, sizeof port, "%u", options->port);
-    code = getaddrinfo(options->host, port, &hints, found);
+    int code = getaddrinfo(options->host, port, &hints, found);
     return code == 0 ? 0 : explain_name(race, code, err);
 }
 
 /* RFC 8305, section 4: the system's order (RFC 6724), but the families take turns. */
-static void take_turns(struct race *race, const struct addrinfo *found)
+static void alternate_families(struct race *race, const struct addrinfo *found)
 {
     const struct addrinfo *first = found, *other = found;
     bool turn = true;
-
-    while ((first || other) && race->count < MAX_ADDRESSES) {
-        while (first && first->ai_family != found->ai_family)
+    while ((first != NULL || other != NULL) && race->count < MAX_ADDRESSES) {
+        while (first != NULL && first->ai_family != found->ai_family)
             first = first->ai_next;
-        while (other && other->ai_family == found->ai_family)
+        while (other != NULL && other->ai_family == found->ai_family)
             other = other->ai_next;
-        if (first && (turn || !other)) {
+        if (first != NULL && (turn || other == NULL)) {
             race->order[race->count++] = first;
             first = first->ai_next;
-        } else if (other) {
+        } else if (other != NULL) {
             race->order[race->count++] = other;
             other = other->ai_next;
         }
@@ -151,18 +146,18 @@ static void note_trouble(struct race *race, int number)
 /* macOS has no flags for this in socket(2). */
 static int open_socket(const struct addrinfo *to)
 {
-    int one = 1, fd = socket(to->ai_family, SOCK_STREAM, to->ai_protocol);
-
+    int fd = socket(to->ai_family, SOCK_STREAM, to->ai_protocol);
     if (fd < 0)
         return -1;
     fcntl(fd, F_SETFD, FD_CLOEXEC);
     fcntl(fd, F_SETFL, O_NONBLOCK);
+    int one = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
     return fd;
 }
 
-static int take_source(struct race *race, int fd)
+static int bind_source(struct race *race, int fd)
 {
     if (race->source_len == 0 || bind(fd, (struct sockaddr *)&race->source, race->source_len) == 0)
         return 0;
@@ -175,9 +170,8 @@ static int begin(struct race *race)
 {
     const struct addrinfo *to = race->order[race->next++];
     int fd = open_socket(to);
-
     race->next_at = clock_in(HEAD_START_MS);
-    if (fd >= 0 && take_source(race, fd) == 0) {
+    if (fd >= 0 && bind_source(race, fd) == 0) {
         if (connect(fd, to->ai_addr, to->ai_addrlen) == 0)
             return fd;
         if (errno == EINPROGRESS || errno == EINTR) {
@@ -196,15 +190,13 @@ static int begin(struct race *race)
 static int harvest(struct race *race)
 {
     size_t i = 0;
-
     while (i < race->open) {
-        int number = 0, fd = race->polls[i].fd;
-        socklen_t len = sizeof number;
-
         if (race->polls[i].revents == 0) {
             i++;
             continue;
         }
+        int number = 0, fd = race->polls[i].fd;
+        socklen_t len = sizeof number;
         if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &number, &len) < 0)
             number = errno;
         race->polls[i] = race->polls[--race->open];
@@ -220,12 +212,11 @@ static int harvest(struct race *race)
 static int explain_time(const struct race *race, struct err *err)
 {
     const struct dial_options *options = race->options;
-
     if (stop_cap(options->deadline, 0) < options->deadline)
         return err_set(err, ERR_STOPPED, "%s: interrupted", options->host);
     if (race->next == 0) /* getaddrinfo knows no deadline but the resolver's own */
         return err_set(err, ERR_TIMEOUT,
-                       "%s: looking up the name took all the time; see the name servers, or raise "
+                       "%s: looking up the name took too long; check the name servers, or raise "
                        "timeout",
                        options->host);
     return err_set(err, ERR_TIMEOUT, "%s: port %u does not answer; try again later", options->host,
@@ -235,11 +226,10 @@ static int explain_time(const struct race *race, struct err *err)
 static int explain_trouble(const struct race *race, struct err *err)
 {
     const struct dial_options *options = race->options;
-
     if (race->homeless)
         return err_set(err, ERR_AGAIN,
-                       "%s: source_address %s is no address of this machine now; check it, or try "
-                       "again later",
+                       "%s: source_address %s is not an address of this machine now; check it, or "
+                       "try again later",
                        options->host, options->source);
     if (race->trouble == ETIMEDOUT)
         return explain_time(race, err);
@@ -251,31 +241,22 @@ static int explain_trouble(const struct race *race, struct err *err)
                      options->port);
 }
 
-static int slice(const struct race *race, int64_t now, int64_t limit)
-{
-    int64_t ms = STOP_SLICE_MS;
-
-    if (limit - now < ms)
-        ms = limit - now;
-    if (race->next < race->count && race->next_at - now < ms)
-        ms = race->next_at - now;
-    return ms > 0 ? (int)ms : 0;
-}
-
 static int run(struct race *race, int *fd, struct err *err)
 {
     for (*fd = -1;;) {
-        int64_t now = clock_ms(), limit = stop_cap(race->options->deadline, 0);
-
-        if (now >= limit)
+        int64_t now = clock_ms(), limit = race->options->deadline;
+        if (now >= stop_cap(limit, 0))
             return explain_time(race, err);
-        if (race->next < race->count && now >= race->next_at)
+        bool more = race->next < race->count;
+        if (more && now >= race->next_at)
             *fd = begin(race);
         if (*fd >= 0)
             return 0;
-        if (race->open == 0 && race->next == race->count)
+        more = race->next < race->count;
+        if (race->open == 0 && !more)
             return explain_trouble(race, err);
-        if (poll(race->polls, race->open, slice(race, now, limit)) > 0)
+        int64_t until = more && race->next_at < limit ? race->next_at : limit;
+        if (stop_wait(race->polls, race->open, until, 0) > 0)
             *fd = harvest(race);
         if (*fd >= 0)
             return 0;
@@ -286,12 +267,10 @@ int dial_tcp(const struct dial_options *options, int *fd, struct err *err)
 {
     struct race race = {.options = options, .next_at = clock_ms()};
     struct addrinfo *found = NULL;
-    int rc;
-
     if (read_source(&race, err) < 0 || look_up(&race, &found, err) < 0)
         return -1;
-    take_turns(&race, found);
-    rc = run(&race, fd, err);
+    alternate_families(&race, found);
+    int rc = run(&race, fd, err);
     while (race.open > 0)
         close(race.polls[--race.open].fd);
     freeaddrinfo(found);

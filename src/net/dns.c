@@ -16,20 +16,18 @@
  * own (musl), there is no res_nquery. */
 static int ask(const char *name, unsigned char *answer, int cap, int *code)
 {
-    int len;
 #ifdef HAVE_RES_NQUERY
     struct __res_state state;
-
     memset(&state, 0, sizeof state);
     if (res_ninit(&state) < 0) {
         *code = NO_RECOVERY;
         return -1;
     }
-    len = res_nquery(&state, name, ns_c_in, ns_t_srv, answer, cap);
+    int len = res_nquery(&state, name, ns_c_in, ns_t_srv, answer, cap);
     *code = state.res_h_errno;
     res_nclose(&state);
 #else
-    len = res_query(name, ns_c_in, ns_t_srv, answer, cap);
+    int len = res_query(name, ns_c_in, ns_t_srv, answer, cap);
     *code = h_errno;
 #endif
     return len;
@@ -38,10 +36,10 @@ static int ask(const char *name, unsigned char *answer, int cap, int *code)
 int dns_srv(const char *name, struct srv_list *list, struct err *err)
 {
     unsigned char *answer = xmalloc(NS_MAXMSG);
-    int code, len = ask(name, answer, NS_MAXMSG, &code), rc = 0;
-
+    int code, rc = 0;
+    int len = ask(name, answer, NS_MAXMSG, &code);
     *list = (struct srv_list){.count = 0};
-    if (len > NS_MAXMSG) /* more than fits is said so */
+    if (len > NS_MAXMSG) /* a longer answer is cut, and its whole length told */
         len = NS_MAXMSG;
     if (len >= 0 && srv_parse(answer, (size_t)len, list) < 0)
         rc = err_set(err, ERR_AGAIN, "%s: the name server's answer is broken; try again later",

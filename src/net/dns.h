@@ -1,5 +1,5 @@
 /*
- * dns: libresolv behind a small fence: a question for SRV records.
+ * dns: asks for SRV records. The only file that knows libresolv's resolver.
  */
 #ifndef FP_NET_DNS_H
 #define FP_NET_DNS_H

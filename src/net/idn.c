@@ -10,7 +10,7 @@
 
 static bool is_ascii(const char *name)
 {
-    for (; *name; name++)
+    for (; *name != '\0'; name++)
         if ((unsigned char)*name > 0x7e)
             return false;
     return true;
@@ -18,18 +18,16 @@ static bool is_ascii(const char *name)
 
 char *idn_ascii(const char *name, struct err *err)
 {
-    char *found = NULL, *copy;
-    int rc;
-
     if (is_ascii(name))
         return xstrdup(name);
-    rc = idn2_to_ascii_8z(name, &found,
-                          IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL | IDN2_USE_STD3_ASCII_RULES);
+    char *found = NULL;
+    int rc = idn2_to_ascii_8z(name, &found,
+                              IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL | IDN2_USE_STD3_ASCII_RULES);
     if (rc != IDN2_OK) {
         err_set(err, ERR_CONFIG, "%s", idn2_strerror(rc));
         return NULL;
     }
-    copy = xstrdup(found);
+    char *copy = xstrdup(found);
     idn2_free(found);
     return copy;
 }

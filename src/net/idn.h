@@ -8,7 +8,7 @@
 #include "base/err.h"
 
 /* A name in UTF-8 as ASCII, malloced; one that is ASCII already comes back as it is. NULL with
- * ERR_CONFIG: it is no UTF-8, or no name (the text is libidn2's reason alone). */
+ * ERR_CONFIG: it is not UTF-8, or not a name (the text is libidn2's reason alone). */
 char *idn_ascii(const char *name, struct err *err);
 
 #endif

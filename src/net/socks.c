@@ -23,7 +23,6 @@ static void say(struct socks *socks, const void *bytes, size_t len)
 static void say_byte(struct socks *socks, unsigned value)
 {
     unsigned char byte = (unsigned char)value;
-
     say(socks, &byte, 1);
 }
 
@@ -47,9 +46,9 @@ int socks_begin(struct socks *socks, const struct socks_target *target, struct e
                        "host, user and password have 1 to %d bytes each for a SOCKS5 proxy",
                        SOCKS_TEXT_MAX);
     say_byte(socks, SOCKS_VERSION);
-    say_byte(socks, target->user ? 2 : 1);
+    say_byte(socks, target->user != NULL ? 2 : 1);
     say_byte(socks, METHOD_NONE);
-    if (target->user)
+    if (target->user != NULL)
         say_byte(socks, METHOD_PASSWORD);
     expect(socks, SOCKS_METHOD, 2);
     return 0;
@@ -60,7 +59,6 @@ static void ask(struct socks *socks)
 {
     const char *host = socks->target->host;
     unsigned char address[16];
-
     socks->have = 0;
     say_byte(socks, SOCKS_VERSION);
     say_byte(socks, CONNECT);
@@ -86,7 +84,6 @@ static void log_in(struct socks *socks)
 {
     struct str user = str_from(socks->target->user);
     struct str password = secret_str(socks->target->password);
-
     socks->have = 0;
     say_byte(socks, LOGIN_VERSION);
     say_byte(socks, (unsigned)user.len);
@@ -105,22 +102,21 @@ static int not_socks(struct err *err)
 static int take_method(struct socks *socks, struct err *err)
 {
     unsigned method = socks->in[1];
-
     if (socks->in[0] != SOCKS_VERSION)
         return not_socks(err);
     if (method == METHOD_NONE) {
         ask(socks);
         return 0;
     }
-    if (method == METHOD_PASSWORD && socks->target->user) {
+    if (method == METHOD_PASSWORD && socks->target->user != NULL) {
         log_in(socks);
         return 0;
     }
     if (method == METHOD_REFUSED)
         return err_set(err, ERR_LOGIN,
-                       socks->target->user
+                       socks->target->user != NULL
                            ? "it takes no user and password; leave them out of proxy"
-                           : "it wants to know who we are; write user and password into proxy");
+                           : "it wants a login; add user and password to proxy");
     return not_socks(err);
 }
 
@@ -141,20 +137,19 @@ static int refused(const struct socks *socks, struct err *err)
         enum err_kind kind;
         const char *words;
     } rows[] = {
-        [1] = {ERR_AGAIN, "it has a failure of its own; try again later"},
-        [2] = {ERR_REFUSED, "it is not allowed to go there; ask who runs it"},
+        [1] = {ERR_AGAIN, "it reports an internal failure; try again later"},
+        [2] = {ERR_REFUSED, "its rules forbid this connection; ask its administrator"},
         [3] = {ERR_AGAIN, "it cannot reach that network; try again later"},
         [4] = {ERR_AGAIN, "it cannot reach that host; check its name, or try again later"},
         [5] = {ERR_AGAIN, "the server refuses connections; check the port, or try again later"},
         [6] = {ERR_AGAIN, "the server is too far away for it; try again later"},
-        [7] = {ERR_PROTOCOL, "it makes no connections of this kind; use another proxy"},
+        [7] = {ERR_PROTOCOL, "it does not make connections of this kind; use another proxy"},
         [8] = {ERR_PROTOCOL, "it does not know this kind of address; use another proxy"},
     };
     unsigned code = socks->in[1];
-
     if (code >= sizeof rows / sizeof rows[0])
-        return err_set(err, ERR_AGAIN, "it refuses, with a code of its own (%u); ask who runs it",
-                       code);
+        return err_set(err, ERR_AGAIN,
+                       "it refuses, with the unknown code %u; ask its administrator", code);
     return err_set(err, rows[code].kind, "%s:%u: %s", socks->target->host, socks->target->port,
                    rows[code].words);
 }

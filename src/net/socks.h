@@ -19,7 +19,7 @@
 struct socks_target {
     const char *host; /* name or address */
     unsigned port;
-    const char *user; /* NULL: nobody is named */
+    const char *user; /* NULL: without a login */
     const struct secret *password;
 };
 
@@ -34,15 +34,16 @@ struct socks {
     unsigned char out[3 + 2 * SOCKS_TEXT_MAX];
 };
 
-/* Texts longer than SOCKS_TEXT_MAX, empty ones and a port that is none: ERR_CONFIG. */
+/* Begins, with the first bytes in out. Texts longer than SOCKS_TEXT_MAX or empty, and a port out of
+ * range: ERR_CONFIG. */
 int socks_begin(struct socks *socks, const struct socks_target *target, struct err *err);
 
-/* How many bytes to bring next, at most; 0: the way is open. */
+/* How many bytes to bring next, at most; 0: the proxy has connected to the target. */
 size_t socks_wants(const struct socks *socks);
 
-/* Takes len <= socks_wants bytes. ERR_LOGIN: the proxy does not know us; ERR_REFUSED: it may not go
- * there; ERR_AGAIN: it could not get there; ERR_PROTOCOL: this is no SOCKS5. No error text holds a
- * byte of user or password. */
+/* Takes len <= socks_wants bytes. ERR_LOGIN: the proxy does not know us; ERR_REFUSED: its rules
+ * forbid it; ERR_AGAIN: it could not connect; ERR_PROTOCOL: this is not SOCKS5. No error text holds
+ * a byte of user or password. */
 int socks_take(struct socks *socks, const unsigned char *bytes, size_t len, struct err *err);
 
 /* Wipes: out may have held the password. */

@@ -21,8 +21,8 @@ struct srv_list {
     bool refused; /* a record said "." for its target: there is no such service */
 };
 
-/* Reads a whole DNS message. Records that make no sense (a target that is no host name, port 0) are
- * passed over. 0, or -1 if the message is broken; the list then holds what came before. */
+/* Reads a whole DNS message. Records that make no sense (a target that is not a host name, port 0)
+ * are passed over. 0, or -1 if the message is broken; the list then holds what came before. */
 int srv_parse(const unsigned char *bytes, size_t len, struct srv_list *list);
 
 #endif

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/types.h>
 
 #include <openssl/bio.h>
@@ -16,11 +15,8 @@
 
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "net/sock.h"
 #include "net/trust.h"
-
-#ifndef MSG_NOSIGNAL
-#define MSG_NOSIGNAL 0
-#endif
 
 #define READ_AHEAD (64 * 1024) /* what one recv may bring: four records */
 #define RECV_TURNS 16          /* recvs between two polls at most: deadlines are looked at there */
@@ -39,22 +35,21 @@ struct tls {
     int fd;
     int turns; /* recvs left before the socket has to be polled */
     int lost;  /* errno of a failed recv */
-    bool eof, deaf, heard;
-    unsigned char first; /* byte heard from the server: tells TLS from plain text */
+    bool eof, peer_deaf, heard;
+    unsigned char first; /* byte that came from the server: tells TLS from plain text */
     char words[80];
 };
 
 /* --- the socket under OpenSSL ---------------------------------------------------------------- */
 
-static int sock_read(BIO *bio, char *to, int cap)
+static int bio_read(BIO *bio, char *to, int cap)
 {
     struct tls *tls = BIO_get_data(bio);
     ssize_t got = -1;
-
     BIO_clear_retry_flags(bio);
     errno = EAGAIN;
-    while (tls->turns > 0 && (got = recv(tls->fd, to, (size_t)cap, 0)) < 0 && errno == EINTR)
-        ;
+    if (tls->turns > 0)
+        got = sock_recv(tls->fd, to, (size_t)cap);
     if (got > 0) {
         tls->turns = got < cap ? 0 : tls->turns - 1;
         if (!tls->heard)
@@ -62,7 +57,7 @@ static int sock_read(BIO *bio, char *to, int cap)
         tls->heard = true;
     } else if (got == 0) {
         tls->eof = true;
-    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+    } else if (sock_is_busy(errno)) {
         tls->turns = 0;
         BIO_set_retry_read(bio);
     } else {
@@ -71,33 +66,28 @@ static int sock_read(BIO *bio, char *to, int cap)
     return (int)got;
 }
 
-/* A peer that takes no more may have said why before: the bytes are dropped as if sent, and reading
+/* A peer that reads no more may have said why before: the bytes are dropped as if sent, and reading
  * finds its alert or how the connection ended. */
-static int sock_write(BIO *bio, const char *from, int len)
+static int bio_write(BIO *bio, const char *from, int len)
 {
     struct tls *tls = BIO_get_data(bio);
-    ssize_t put;
-
     BIO_clear_retry_flags(bio);
-    if (tls->deaf)
+    if (tls->peer_deaf)
         return len;
-    do
-        put = send(tls->fd, from, (size_t)len, MSG_NOSIGNAL);
-    while (put < 0 && errno == EINTR);
+    ssize_t put = sock_send(tls->fd, from, (size_t)len);
     if (put >= 0)
         return (int)put;
-    if (errno == EAGAIN || errno == EWOULDBLOCK) {
+    if (sock_is_busy(errno)) {
         BIO_set_retry_write(bio);
         return -1;
     }
-    tls->deaf = true;
+    tls->peer_deaf = true;
     return len;
 }
 
-static long sock_ctrl(BIO *bio, int what, long number, void *ptr)
+static long bio_ctrl(BIO *bio, int what, long number, void *ptr)
 {
     struct tls *tls = BIO_get_data(bio);
-
     (void)number;
     (void)ptr;
     if (what == BIO_CTRL_EOF)
@@ -107,16 +97,14 @@ static long sock_ctrl(BIO *bio, int what, long number, void *ptr)
 
 static BIO *make_bio(struct tls *tls)
 {
-    BIO *bio;
-
     tls->method = BIO_meth_new(BIO_TYPE_SOURCE_SINK | BIO_get_new_index(), "conn");
-    if (!tls->method)
+    if (tls->method == NULL)
         return NULL;
-    BIO_meth_set_read(tls->method, sock_read);
-    BIO_meth_set_write(tls->method, sock_write);
-    BIO_meth_set_ctrl(tls->method, sock_ctrl);
-    bio = BIO_new(tls->method);
-    if (!bio)
+    BIO_meth_set_read(tls->method, bio_read);
+    BIO_meth_set_write(tls->method, bio_write);
+    BIO_meth_set_ctrl(tls->method, bio_ctrl);
+    BIO *bio = BIO_new(tls->method);
+    if (bio == NULL)
         return NULL;
     BIO_set_data(bio, tls);
     BIO_set_init(bio, 1);
@@ -134,9 +122,8 @@ void tls_ready(struct tls *tls)
 static int set_floor(struct tls *tls, struct err *err)
 {
     const char *version = tls->options.min_version;
-    long least = !version || strcmp(version, "1.2") == 0 ? TLS1_2_VERSION : TLS1_3_VERSION;
-
-    if (version && strcmp(version, "1.2") != 0 && strcmp(version, "1.3") != 0)
+    long least = version == NULL || strcmp(version, "1.2") == 0 ? TLS1_2_VERSION : TLS1_3_VERSION;
+    if (version != NULL && strcmp(version, "1.2") != 0 && strcmp(version, "1.3") != 0)
         return err_set(err, ERR_CONFIG, "tls_min_version must be \"1.2\" or \"1.3\"");
     if (SSL_CTX_get_min_proto_version(tls->context) < least)
         SSL_CTX_set_min_proto_version(tls->context, (int)least);
@@ -152,7 +139,7 @@ static int set_floor(struct tls *tls, struct err *err)
 static int make_context(struct tls *tls, struct err *err)
 {
     tls->context = SSL_CTX_new(TLS_client_method());
-    if (!tls->context)
+    if (tls->context == NULL)
         return err_set(err, ERR_SYSTEM, "OpenSSL does not start: %s", trust_openssl_words());
     if (set_floor(tls, err) < 0)
         return -1;
@@ -169,9 +156,8 @@ static int give_passphrase(char *to, int cap, int writing, void *arg)
 {
     const struct tls *tls = arg;
     const struct secret *secret = tls->options.key_password;
-
     (void)writing;
-    if (!secret || !secret->data || cap < 0 || secret->len > (size_t)cap)
+    if (secret == NULL || secret->data == NULL || cap < 0 || secret->len > (size_t)cap)
         return -1;
     memcpy(to, secret->data, secret->len);
     return (int)secret->len;
@@ -180,12 +166,11 @@ static int give_passphrase(char *to, int cap, int writing, void *arg)
 static int load_identity(struct tls *tls, struct err *err)
 {
     const char *cert = tls->options.cert_file;
-    const char *key = tls->options.key_file ? tls->options.key_file : cert;
-
+    const char *key = tls->options.key_file != NULL ? tls->options.key_file : cert;
     SSL_CTX_set_default_passwd_cb(tls->context, give_passphrase);
     SSL_CTX_set_default_passwd_cb_userdata(tls->context, tls);
-    if (!cert)
-        return tls->options.key_file
+    if (cert == NULL)
+        return tls->options.key_file != NULL
                    ? err_set(err, ERR_CONFIG, "tls_key_file needs a tls_cert_file; add it")
                    : 0;
     if (trust_check_file("tls_cert_file", cert, err) < 0 ||
@@ -198,8 +183,8 @@ static int load_identity(struct tls *tls, struct err *err)
         return err_set(err, ERR_CONFIG,
                        "%s %s cannot be used: %s; is it the key of the "
                        "certificate, and the passphrase right?",
-                       tls->options.key_file ? "tls_key_file" : "the key in tls_cert_file", key,
-                       trust_openssl_words());
+                       tls->options.key_file != NULL ? "tls_key_file" : "the key in tls_cert_file",
+                       key, trust_openssl_words());
     return 0;
 }
 
@@ -207,7 +192,6 @@ static int load_identity(struct tls *tls, struct err *err)
 static int note_request(SSL *ssl, X509 **cert, EVP_PKEY **key)
 {
     struct tls *tls = BIO_get_data(SSL_get_rbio(ssl));
-
     (void)cert;
     (void)key;
     tls->asked = true;
@@ -216,13 +200,10 @@ static int note_request(SSL *ssl, X509 **cert, EVP_PKEY **key)
 
 static int make_session(struct tls *tls, struct err *err)
 {
-    BIO *bio;
-
     SSL_CTX_set_client_cert_cb(tls->context, note_request);
-
     tls->ssl = SSL_new(tls->context);
-    bio = tls->ssl ? make_bio(tls) : NULL;
-    if (!bio)
+    BIO *bio = tls->ssl != NULL ? make_bio(tls) : NULL;
+    if (bio == NULL)
         return err_set(err, ERR_SYSTEM, "OpenSSL does not start: %s", trust_openssl_words());
     SSL_set_bio(tls->ssl, bio, bio);
     SSL_set_connect_state(tls->ssl);
@@ -233,10 +214,9 @@ int tls_new(struct tls **made, int fd, const struct tls_options *options, struct
 {
     struct tls *tls = xcalloc(1, sizeof *tls);
     struct str host = str_from(options->host);
-
     if (host.len > 1 && host.ptr[host.len - 1] == '.')
         host.len--;
-    tls->host = xmemdup0(host.ptr ? host.ptr : "", host.len);
+    tls->host = xmemdup0(host.ptr, host.len);
     tls->options = *options;
     tls->fd = fd;
     ERR_clear_error();
@@ -254,7 +234,7 @@ int tls_new(struct tls **made, int fd, const struct tls_options *options, struct
 
 void tls_free(struct tls *tls)
 {
-    if (!tls)
+    if (tls == NULL)
         return;
     SSL_free(tls->ssl);
     SSL_CTX_free(tls->context);
@@ -272,7 +252,7 @@ static bool is_about_us(const struct tls *tls, int reason)
 {
     switch (reason) {
     case SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE:
-        return trust_is_given(tls->trust) && (tls->asked || tls->options.cert_file);
+        return trust_is_given(tls->trust) && (tls->asked || tls->options.cert_file != NULL);
     case SSL_R_SSLV3_ALERT_NO_CERTIFICATE:
     case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
     case SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE:
@@ -305,7 +285,7 @@ static int explain_handshake(const struct tls *tls, int reason, struct err *err)
     if (is_plain_text(tls) && tls->options.upgraded)
         return err_set(err, ERR_TRUST,
                        "%s: the server agreed to STLS and goes on without TLS; nothing was sent in "
-                       "the clear, ask who runs it",
+                       "the clear, ask its administrator",
                        tls->host);
     if (is_plain_text(tls))
         return err_set(err, ERR_PROTOCOL, "%s: no TLS on this port; for STLS write tls = \"stls\"",
@@ -321,10 +301,11 @@ static int explain_handshake(const struct tls *tls, int reason, struct err *err)
     if (is_version(reason))
         return err_set(err, ERR_TRUST,
                        "%s: the server's TLS is too old (it has no version %s or newer); "
-                       "tell its keeper",
-                       tls->host, tls->options.min_version ? tls->options.min_version : "1.2");
-    return err_set(err, ERR_TRUST, "%s: no TLS with this server: %s; ask who runs it", tls->host,
-                   trust_openssl_words());
+                       "tell its administrator",
+                       tls->host,
+                       tls->options.min_version != NULL ? tls->options.min_version : "1.2");
+    return err_set(err, ERR_TRUST, "%s: no TLS with this server: %s; ask its administrator",
+                   tls->host, trust_openssl_words());
 }
 
 static int explain_line(const struct tls *tls, struct err *err)
@@ -343,14 +324,14 @@ static int explain_line(const struct tls *tls, struct err *err)
 static void explain_failure(struct tls *tls, struct err *err)
 {
     int reason = ERR_GET_REASON(ERR_peek_error());
-
-    if (trust_refusal(tls->trust)) {
-        if (err)
+    if (trust_refusal(tls->trust) != NULL) {
+        if (err != NULL)
             *err = *trust_refusal(tls->trust);
     } else if (ERR_GET_LIB(ERR_peek_error()) == ERR_LIB_SSL && is_about_us(tls, reason)) {
         err_set(err, ERR_TRUST, "%s: the server %s (%s); see tls_cert_file and tls_key_file",
                 tls->host,
-                tls->options.cert_file ? "refuses our certificate" : "wants a certificate of ours",
+                tls->options.cert_file != NULL ? "refuses our certificate"
+                                               : "wants a certificate of ours",
                 trust_openssl_words());
     } else if (tls->done) {
         explain_line(tls, err);
@@ -363,7 +344,6 @@ static void explain_failure(struct tls *tls, struct err *err)
 static enum tls_want outcome(struct tls *tls, int rc, struct err *err)
 {
     int code = SSL_get_error(tls->ssl, rc);
-
     if (code == SSL_ERROR_WANT_READ)
         return TLS_WANT_READ;
     if (code == SSL_ERROR_WANT_WRITE)
@@ -380,18 +360,17 @@ static enum tls_want outcome(struct tls *tls, int rc, struct err *err)
 
 enum tls_want tls_handshake(struct tls *tls, struct err *err)
 {
-    int rc;
-
     ERR_clear_error();
-    rc = SSL_do_handshake(tls->ssl);
+    int rc = SSL_do_handshake(tls->ssl);
     if (rc != 1)
         return outcome(tls, rc, err);
     /* Whatever the system's configuration made of the ciphers: without a certificate that was
      * checked nothing is trusted. */
     if (!trust_is_given(tls->trust) || SSL_get_verify_result(tls->ssl) != X509_V_OK ||
-        !SSL_get0_peer_certificate(tls->ssl)) {
+        SSL_get0_peer_certificate(tls->ssl) == NULL) {
         tls->dead = true;
-        err_set(err, ERR_TRUST, "%s: the server showed no certificate; ask who runs it", tls->host);
+        err_set(err, ERR_TRUST, "%s: the server showed no certificate; ask its administrator",
+                tls->host);
         return TLS_FAILED;
     }
     tls->done = true;
@@ -445,21 +424,18 @@ static size_t unique_binding(const struct tls *tls, unsigned char *out, size_t c
 static size_t end_point_binding(const struct tls *tls, unsigned char *out, size_t cap)
 {
     int nid = NID_undef;
-    unsigned int len = 0;
     X509 *peer = trust_peer(tls->trust);
-    const EVP_MD *md;
-
-    if (cap < EVP_MAX_MD_SIZE || !peer ||
+    if (cap < EVP_MAX_MD_SIZE || peer == NULL ||
         X509_get_signature_info(peer, &nid, NULL, NULL, NULL) != 1 || nid == NID_undef)
         return 0;
-    md = nid == NID_md5 || nid == NID_sha1 ? EVP_sha256() : EVP_get_digestbynid(nid);
-    return md && X509_digest(peer, md, out, &len) == 1 ? len : 0;
+    const EVP_MD *md = nid == NID_md5 || nid == NID_sha1 ? EVP_sha256() : EVP_get_digestbynid(nid);
+    unsigned int len = 0;
+    return md != NULL && X509_digest(peer, md, out, &len) == 1 ? len : 0;
 }
 
 int tls_binding(struct tls *tls, const char **type, unsigned char *out, size_t cap, size_t *len)
 {
     static const char label[] = "EXPORTER-Channel-Binding"; /* RFC 9266, section 2 */
-
     ERR_clear_error();
     *len = 0;
     if (!tls->done)
@@ -493,8 +469,7 @@ int tls_peer_days_left(const struct tls *tls)
 {
     X509 *peer = trust_peer(tls->trust);
     int days, seconds;
-
-    if (!peer || ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(peer)) != 1)
+    if (peer == NULL || ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(peer)) != 1)
         return INT_MAX;
     return days == 0 && seconds < 0 ? -1 : days;
 }

@@ -1,6 +1,6 @@
 /*
- * tls: OpenSSL behind a small fence. One struct tls is one TLS client session over a non-blocking
- * socket; it never waits itself, it says what it waits for.
+ * tls: one struct tls is one TLS client session (OpenSSL) over a non-blocking socket. It never
+ * waits itself, it says what it waits for.
  *
  * Verification and the check of the host name are always on (RFC 9525). TLS 1.2 at least. SNI is
  * always sent for a name (never for an address).
@@ -32,7 +32,7 @@ struct tls_options {
     const char *const *pins; /* SHA-256 of the public key (SPKI), base64 or hex, NULL-terminated */
     const char *min_version; /* "1.2" (default) or "1.3" */
     const struct log *log;   /* knows what to blank in texts of the server; may be NULL */
-    bool upgraded;           /* this line began in the clear (STLS): words of errors; set by conn */
+    bool upgraded; /* the connection began in the clear (STLS); set by conn, for error texts */
 };
 
 enum tls_want { TLS_DONE, TLS_WANT_READ, TLS_WANT_WRITE, TLS_END, TLS_FAILED };
@@ -74,10 +74,10 @@ int tls_binding(struct tls *tls, const char **type, unsigned char *out, size_t c
  * has shown none. */
 int tls_peer_pin(const struct tls *tls, char out[TLS_PIN_TEXT]);
 
-/* It was checked as the options say and found good; also where the handshake failed later on. */
+/* True if it was checked as the options say and found good; even if the handshake failed later. */
 bool tls_is_trusted(const struct tls *tls);
 
-/* Days until the peer's certificate runs out (negative: it has), INT_MAX if unknown. */
+/* Days until the peer's certificate expires (negative: it has), INT_MAX if unknown. */
 int tls_peer_days_left(const struct tls *tls);
 
 #endif

@@ -23,6 +23,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "net/pin.h"
 
 struct trust {
     const struct tls_options *options;
@@ -40,8 +41,7 @@ const char *trust_openssl_words(void)
     unsigned long code = ERR_peek_last_error();
     const char *words =
         ERR_SYSTEM_ERROR(code) ? strerror(ERR_GET_REASON(code)) : ERR_reason_error_string(code);
-
-    return words ? words : "unknown reason";
+    return words != NULL ? words : "unknown reason";
 }
 
 /* --- words about certificates ---------------------------------------------------------------- */
@@ -50,41 +50,39 @@ static const struct reason {
     int code;
     const char *check, *what, *todo;
 } reasons[] = {
-    {X509_V_ERR_CERT_HAS_EXPIRED, "dates", "it has run out",
-     "tell the server's keeper, and see that the clock here is right"},
-    {X509_V_ERR_CERT_NOT_YET_VALID, "dates", "it is not valid yet",
-     "see that the clock here is right"},
+    {X509_V_ERR_CERT_HAS_EXPIRED, "dates", "it has expired",
+     "tell the server's administrator, and check the clock here"},
+    {X509_V_ERR_CERT_NOT_YET_VALID, "dates", "it is not valid yet", "check the clock here"},
     {X509_V_ERR_HOSTNAME_MISMATCH, "name", "it is for other names",
-     "write the server's real name into the run file"},
+     "write the server's real name into the configuration file"},
     {X509_V_ERR_IP_ADDRESS_MISMATCH, "name", "it is not for this address",
-     "write the server's name into the run file"},
-    {X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, "issuer", "it is signed by itself",
+     "write the server's name into the configuration file"},
+    {X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, "issuer", "it is self-signed",
      "if it is the right one, put it into tls_ca_file, or write its pin into tls_pin"},
-    {X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, "issuer", "its authority is not trusted here",
+    {X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, "issuer", "issued by an unknown authority",
      "if it is the right one, put the authority's certificate into tls_ca_file"},
-    {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, "issuer", "its authority is not known here",
+    {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, "issuer", "issued by an unknown authority",
      "put the authority's certificate into tls_ca_file"},
-    {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, "issuer", "its authority is not known here",
+    {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, "issuer", "issued by an unknown authority",
      "install the system's certificates, or put the authority's into tls_ca_file"},
-    {X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, "issuer", "its authority is not known here",
+    {X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, "issuer", "issued by an unknown authority",
      "put the authority's certificate into tls_ca_file"},
     {X509_V_ERR_CERT_REVOKED, "revocation", "its authority has revoked it",
-     "tell the server's keeper"},
-    {X509_V_ERR_UNABLE_TO_GET_CRL, "revocation", "its authority has no list in tls_crl_file",
-     "get that list, or take tls_crl_file out"},
-    {X509_V_ERR_CRL_HAS_EXPIRED, "revocation", "the list in tls_crl_file has run out",
+     "tell the server's administrator"},
+    {X509_V_ERR_UNABLE_TO_GET_CRL, "revocation", "its authority has no CRL in tls_crl_file",
+     "get that CRL, or remove tls_crl_file"},
+    {X509_V_ERR_CRL_HAS_EXPIRED, "revocation", "the CRL in tls_crl_file has expired",
      "get a new one"},
-    {X509_V_ERR_APPLICATION_VERIFICATION, "pin", "its key is none of those in tls_pin",
+    {X509_V_ERR_APPLICATION_VERIFICATION, "pin", "its key is not one of those in tls_pin",
      "if the server has a new key, write its pin into tls_pin"},
     {X509_V_ERR_INVALID_PURPOSE, "purpose", "it is not meant for servers",
-     "tell the server's keeper"},
+     "tell the server's administrator"},
 };
 
 static const char *quote(const struct trust *trust, BIO *text, char out[LOG_QUOTE_MAX + 4])
 {
     char *bytes = NULL;
     long len = BIO_get_mem_data(text, &bytes);
-
     return log_quote(trust->options->log, str_of(bytes, len > 0 ? (size_t)len : 0), out);
 }
 
@@ -92,9 +90,8 @@ static const char *name_words(const struct trust *trust, const X509_NAME *name,
                               char out[LOG_QUOTE_MAX + 4])
 {
     BIO *text = BIO_new(BIO_s_mem());
-
     out[0] = '\0';
-    if (text && X509_NAME_print_ex(text, name, 0, XN_FLAG_RFC2253) > 0)
+    if (text != NULL && X509_NAME_print_ex(text, name, 0, XN_FLAG_RFC2253) > 0)
         quote(trust, text, out);
     BIO_free(text);
     return out;
@@ -104,12 +101,11 @@ static void add_name(BIO *text, const GENERAL_NAME *name)
 {
     char address[INET6_ADDRSTRLEN];
     const ASN1_STRING *ip = name->type == GEN_IPADD ? name->d.iPAddress : NULL;
-    int family = ip && ASN1_STRING_length(ip) == 16 ? AF_INET6 : AF_INET;
-
-    if (name->type != GEN_DNS && !ip)
+    int family = ip != NULL && ASN1_STRING_length(ip) == 16 ? AF_INET6 : AF_INET;
+    if (name->type != GEN_DNS && ip == NULL)
         return;
     BIO_puts(text, BIO_pending(text) > 0 ? ", " : "");
-    BIO_puts(text, ip ? "IP:" : "DNS:");
+    BIO_puts(text, ip != NULL ? "IP:" : "DNS:");
     if (name->type == GEN_DNS)
         BIO_write(text, ASN1_STRING_get0_data(name->d.dNSName),
                   ASN1_STRING_length(name->d.dNSName));
@@ -123,10 +119,9 @@ static const char *names_words(const struct trust *trust, X509 *cert, char out[L
 {
     GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
     BIO *text = BIO_new(BIO_s_mem());
-
-    for (int i = 0; text && i < sk_GENERAL_NAME_num(names); i++)
+    for (int i = 0; text != NULL && i < sk_GENERAL_NAME_num(names); i++)
         add_name(text, sk_GENERAL_NAME_value(names, i));
-    if (!text || BIO_pending(text) == 0)
+    if (text == NULL || BIO_pending(text) == 0)
         snprintf(out, LOG_QUOTE_MAX + 4, "none (a common name in the subject does not count)");
     else
         quote(trust, text, out);
@@ -138,7 +133,6 @@ static const char *names_words(const struct trust *trust, X509 *cert, char out[L
 static const char *date_words(const ASN1_TIME *date, char out[32])
 {
     struct tm tm;
-
     if (ASN1_TIME_to_tm(date, &tm) != 1 || strftime(out, 32, "%Y-%m-%d %H:%M", &tm) == 0)
         snprintf(out, 32, "?");
     return out;
@@ -148,7 +142,6 @@ static int pin_of(X509 *cert, unsigned char digest[DIGEST_SIZE])
 {
     unsigned char *der = NULL;
     int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der);
-
     if (len <= 0)
         return -1;
     digest_bytes(str_of(der, (size_t)len), digest);
@@ -159,8 +152,7 @@ static int pin_of(X509 *cert, unsigned char digest[DIGEST_SIZE])
 int trust_pin(const struct trust *trust, char out[TLS_PIN_TEXT])
 {
     unsigned char digest[DIGEST_SIZE];
-
-    if (!trust->peer || pin_of(trust->peer, digest) < 0)
+    if (trust->peer == NULL || pin_of(trust->peer, digest) < 0)
         return -1;
     digest_base64(str_of(digest, sizeof digest), out);
     return 0;
@@ -172,8 +164,7 @@ static void explain(struct trust *trust, int code, X509 *cert)
     char subject[LOG_QUOTE_MAX + 4], issuer[LOG_QUOTE_MAX + 4], names[LOG_QUOTE_MAX + 4] = "";
     char from[32], until[32], pin[TLS_PIN_TEXT] = "?";
     struct reason reason = {code, "certificate", X509_verify_cert_error_string(code),
-                            "tell the server's keeper"};
-
+                            "tell the server's administrator"};
     for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
         if (reasons[i].code == code)
             reason = reasons[i];
@@ -181,11 +172,11 @@ static void explain(struct trust *trust, int code, X509 *cert)
         names_words(trust, cert, names);
     trust_pin(trust, pin);
     err_set(&trust->why, ERR_TRUST,
-            "%s: certificate refused, check of its %s: %s%s%.100s; %s\n"
+            "%s: certificate not trusted (%s): %s%s%.100s; %s\n"
             "  %s: %.150s; issuer: %.150s\n"
             "  valid from %s to %s UTC; pin of the server's key: %s",
             trust->host, reason.check, reason.what, *names ? ": " : "", names, reason.todo,
-            cert == trust->peer ? "subject" : "in its chain, subject",
+            cert == trust->peer ? "subject" : "certificate in the chain, subject",
             name_words(trust, X509_get_subject_name(cert), subject),
             name_words(trust, X509_get_issuer_name(cert), issuer),
             date_words(X509_get0_notBefore(cert), from),
@@ -197,7 +188,6 @@ static void explain(struct trust *trust, int code, X509 *cert)
 static bool is_pinned(const struct trust *trust, X509 *cert)
 {
     unsigned char digest[DIGEST_SIZE];
-
     if (pin_of(cert, digest) < 0)
         return false;
     for (size_t i = 0; i < trust->pin_count; i++)
@@ -206,8 +196,8 @@ static bool is_pinned(const struct trust *trust, X509 *cert)
     return false;
 }
 
-/* Of the authorities above the server's own, tls_crl_file may have lists or not; where it has one,
- * it counts. */
+/* Of the authorities above the server's own, tls_crl_file need not have a CRL; where it has one, it
+ * counts. */
 static int forgive(int good, X509_STORE_CTX *store)
 {
     if (good || X509_STORE_CTX_get_error(store) != X509_V_ERR_UNABLE_TO_GET_CRL ||
@@ -220,11 +210,11 @@ static int forgive(int good, X509_STORE_CTX *store)
 static int refuse(struct trust *trust, X509_STORE_CTX *store, int code)
 {
     X509 *cert = X509_STORE_CTX_get_current_cert(store);
-
-    if (code == X509_V_OK) /* trouble inside OpenSSL must not look like success */
+    if (code == X509_V_OK) /* a failure inside OpenSSL must not look like success */
         code = X509_V_ERR_UNSPECIFIED;
     X509_STORE_CTX_set_error(store, code);
-    explain(trust, code, cert && code != X509_V_ERR_APPLICATION_VERIFICATION ? cert : trust->peer);
+    explain(trust, code,
+            cert != NULL && code != X509_V_ERR_APPLICATION_VERIFICATION ? cert : trust->peer);
     return 0;
 }
 
@@ -233,9 +223,8 @@ static int refuse(struct trust *trust, X509_STORE_CTX *store, int code)
 static int check_certificate(X509_STORE_CTX *store, void *arg)
 {
     struct trust *trust = arg;
-
     trust->peer = X509_STORE_CTX_get0_cert(store);
-    if (!trust->peer)
+    if (trust->peer == NULL)
         return 0;
     X509_up_ref(trust->peer);
     if (trust->options->trust != TLS_TRUST_PIN) {
@@ -254,16 +243,14 @@ static int check_certificate(X509_STORE_CTX *store, void *arg)
 
 int trust_check_file(const char *key, const char *path, struct err *err)
 {
-    struct stat st;
     int fd = file_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
-    int number = errno;
-
     if (fd < 0)
         return err_set(err, ERR_CONFIG, "%s %s cannot be read: %s; check path and mode", key, path,
-                       strerror(number));
-    number = fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
+                       strerror(errno));
+    struct stat st;
+    bool folder = fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
     close(fd);
-    if (number)
+    if (folder)
         return err_set(err, ERR_CONFIG, "%s %s is a folder; name a file in it", key, path);
     return 0;
 }
@@ -272,24 +259,24 @@ static int load_authorities(struct trust *trust, struct err *err)
 {
     const char *file = trust->options->ca_file, *dir = trust->options->ca_dir;
     struct stat st;
-
     if (trust->options->trust == TLS_TRUST_PIN)
         return 0;
-    if (!file && !dir && SSL_CTX_set_default_verify_paths(trust->context) != 1)
+    if (file == NULL && dir == NULL && SSL_CTX_set_default_verify_paths(trust->context) != 1)
         return err_set(err, ERR_SYSTEM,
                        "the system's certificates cannot be read: %s; see tls_ca_file",
                        trust_openssl_words());
-    if (file && trust_check_file("tls_ca_file", file, err) < 0)
+    if (file != NULL && trust_check_file("tls_ca_file", file, err) < 0)
         return -1;
-    if (file && SSL_CTX_load_verify_file(trust->context, file) != 1)
+    if (file != NULL && SSL_CTX_load_verify_file(trust->context, file) != 1)
         return err_set(err, ERR_CONFIG, "tls_ca_file %s cannot be used: %s; is it PEM?", file,
                        trust_openssl_words());
-    if (dir && stat(dir, &st) < 0)
+    if (dir != NULL && stat(dir, &st) < 0)
         return err_set(err, ERR_CONFIG, "tls_ca_dir %s cannot be read: %s; check the path", dir,
                        strerror(errno));
-    if (dir && !S_ISDIR(st.st_mode))
-        return err_set(err, ERR_CONFIG, "tls_ca_dir %s is no folder; a file is tls_ca_file", dir);
-    if (dir && SSL_CTX_load_verify_dir(trust->context, dir) != 1)
+    if (dir != NULL && !S_ISDIR(st.st_mode))
+        return err_set(err, ERR_CONFIG, "tls_ca_dir %s is not a folder; for a file use tls_ca_file",
+                       dir);
+    if (dir != NULL && SSL_CTX_load_verify_dir(trust->context, dir) != 1)
         return err_set(err, ERR_CONFIG, "tls_ca_dir %s cannot be used: %s; see openssl rehash", dir,
                        trust_openssl_words());
     return 0;
@@ -299,47 +286,28 @@ static int load_crl(struct trust *trust, struct err *err)
 {
     const char *file = trust->options->crl_file;
     X509_STORE *store = SSL_CTX_get_cert_store(trust->context);
-    X509_LOOKUP *lookup = file ? X509_STORE_add_lookup(store, X509_LOOKUP_file()) : NULL;
-
-    if (file && trust_check_file("tls_crl_file", file, err) < 0)
+    X509_LOOKUP *lookup = file != NULL ? X509_STORE_add_lookup(store, X509_LOOKUP_file()) : NULL;
+    if (file != NULL && trust_check_file("tls_crl_file", file, err) < 0)
         return -1;
-    if (file && (!lookup || X509_load_crl_file(lookup, file, X509_FILETYPE_PEM) <= 0))
+    if (file != NULL &&
+        (lookup == NULL || X509_load_crl_file(lookup, file, X509_FILETYPE_PEM) <= 0))
         return err_set(err, ERR_CONFIG, "tls_crl_file %s cannot be used: %s; is it PEM?", file,
                        trust_openssl_words());
     return 0;
-}
-
-/* base64, or hex with or without colons. */
-static int read_pin(const char *text, unsigned char pin[DIGEST_SIZE])
-{
-    long hex_len = 0;
-    unsigned char *hex;
-    int rc = -1;
-
-    if (digest_unbase64(str_from(text), pin, DIGEST_SIZE) == DIGEST_SIZE)
-        return 0;
-    hex = OPENSSL_hexstr2buf(text, &hex_len);
-    if (hex && hex_len == DIGEST_SIZE) {
-        memcpy(pin, hex, DIGEST_SIZE);
-        rc = 0;
-    }
-    OPENSSL_free(hex);
-    return rc;
 }
 
 static int read_pins(struct trust *trust, struct err *err)
 {
     const char *const *pins = trust->options->pins;
     size_t count = 0;
-
-    while (pins && pins[count])
+    while (pins != NULL && pins[count] != NULL)
         count++;
     if (count == 0 && trust->options->trust != TLS_TRUST_CA)
         return err_set(err, ERR_CONFIG, "tls_trust asks for a pin, and tls_pin has none; add it");
     trust->pins = xcalloc(count, sizeof *trust->pins);
     for (; trust->pin_count < count; trust->pin_count++)
-        if (read_pin(pins[trust->pin_count], trust->pins[trust->pin_count]) < 0)
-            return err_set(err, ERR_CONFIG, "tls_pin \"%s\" is no SHA-256 in base64 or hex",
+        if (pin_read(pins[trust->pin_count], trust->pins[trust->pin_count]) < 0)
+            return err_set(err, ERR_CONFIG, "tls_pin \"%s\" is not a SHA-256 in base64 or hex",
                            pins[trust->pin_count]);
     return 0;
 }
@@ -349,19 +317,18 @@ static int read_pins(struct trust *trust, struct err *err)
 int trust_set_host(struct trust *trust, SSL *session, struct err *err)
 {
     X509_VERIFY_PARAM *param = SSL_get0_param(session);
-    unsigned char address[16];
-    int good;
-
     /* What the user names is trusted as it is, root or not. */
-    if (trust->options->ca_file || trust->options->ca_dir)
+    if (trust->options->ca_file != NULL || trust->options->ca_dir != NULL)
         X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN);
-    if (trust->options->crl_file)
+    if (trust->options->crl_file != NULL)
         X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
     if (trust->host[0] == '\0' || trust->host[0] == '.')
-        return err_set(err, ERR_CONFIG, "\"%s\" is no name of a server; correct it",
+        return err_set(err, ERR_CONFIG, "\"%s\" is not a server name; correct it",
                        trust->options->host);
     X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
                                                X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+    unsigned char address[16];
+    int good;
     if (inet_pton(AF_INET, trust->host, address) == 1)
         good = X509_VERIFY_PARAM_set1_ip(param, address, 4);
     else if (inet_pton(AF_INET6, trust->host, address) == 1)
@@ -370,7 +337,7 @@ int trust_set_host(struct trust *trust, SSL *session, struct err *err)
         good = X509_VERIFY_PARAM_set1_host(param, trust->host, 0) == 1 &&
                SSL_set_tlsext_host_name(session, trust->host) == 1;
     if (good != 1)
-        return err_set(err, ERR_CONFIG, "\"%s\" is no name of a server; correct it", trust->host);
+        return err_set(err, ERR_CONFIG, "\"%s\" is not a server name; correct it", trust->host);
     return 0;
 }
 
@@ -378,7 +345,6 @@ int trust_new(struct trust **made, const struct tls_options *options, const char
               SSL_CTX *context, struct err *err)
 {
     struct trust *trust = xcalloc(1, sizeof *trust);
-
     *made = trust;
     trust->options = options;
     trust->host = xstrdup(host);
@@ -395,7 +361,7 @@ int trust_new(struct trust **made, const struct tls_options *options, const char
 
 void trust_free(struct trust *trust)
 {
-    if (!trust)
+    if (trust == NULL)
         return;
     X509_free(trust->peer);
     free(trust->pins);

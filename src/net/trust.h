@@ -1,8 +1,8 @@
 /*
  * trust: whether the certificate that a server shows is to be believed.
  *
- * The part of tls that reads tls_trust and its kin, checks the certificate and finds the words when
- * it is refused. Only tls.c uses it. OpenSSL's types are named without its headers.
+ * The part of tls that reads tls_trust and its kin, checks the certificate and words the refusal.
+ * Only tls.c uses it. OpenSSL's types are named without its headers.
  */
 #ifndef FP_NET_TRUST_H
 #define FP_NET_TRUST_H
@@ -39,8 +39,8 @@ struct x509_st *trust_peer(const struct trust *trust);
 /* The pin of its public key. 0, or -1 before it came. */
 int trust_pin(const struct trust *trust, char out[TLS_PIN_TEXT]);
 
-/* ERR_CONFIG, with the key of the run file, the path and the system's words, if the file cannot be
- * read: OpenSSL itself only says "system lib". */
+/* ERR_CONFIG, with the key of the configuration file, the path and the system's words, if the file
+ * cannot be read: OpenSSL itself only says "system lib". */
 int trust_check_file(const char *key, const char *path, struct err *err);
 
 /* OpenSSL's words for its latest error. A static text, good until the next one. */

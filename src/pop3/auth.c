@@ -7,20 +7,19 @@
 #include "base/digest.h"
 #include "base/xalloc.h"
 #include "net/tls.h"
-#include "pop3/apop.h"
 #include "pop3/method.h"
 #include "pop3/oauth.h"
 #include "pop3/sasl.h"
 
 /* One attempt with one method. */
-struct dance {
+struct attempt {
     struct pop3 *pop3;
     const struct auth_options *options;
     const struct method *method;
     struct sasl *sasl;
-    struct secret sent; /* the last line out that may tell something; hidden while we dance */
-    bool told;          /* something went out: no other method after this one */
-    bool proved;        /* password or proof went out: a server that hangs up may mean "wrong" */
+    struct secret sent; /* the last line with a secret in it; hidden during the attempt */
+    bool told;          /* something was sent: no other method after this one */
+    bool proved;        /* password or proof was sent: a server that hangs up may mean "wrong" */
 };
 
 /* --- words ------------------------------------------------------------------------------------ */
@@ -48,23 +47,23 @@ static const struct hint *find_hint(struct str text)
     return NULL;
 }
 
-static const char *advice(const struct dance *dance, struct str text)
+static const char *advice(const struct attempt *attempt, struct str text)
 {
     const struct hint *hint = find_hint(text);
     if (hint != NULL)
         return hint->advice;
-    if (strcmp(dance->method->name, "EXTERNAL") == 0)
+    if (strcmp(attempt->method->name, "EXTERNAL") == 0)
         return "check the client certificate";
-    if (strcmp(dance->method->name, "GSSAPI") == 0)
+    if (strcmp(attempt->method->name, "GSSAPI") == 0)
         return "check the Kerberos ticket (klist)";
-    return dance->options->is_token ? "check user and token" : "check user and password";
+    return attempt->options->is_token ? "check user and token" : "check user and password";
 }
 
 /* What the JSON of a refused token says, as ` (status "...", scope "...")`. */
-static void explain_token(const struct dance *dance, char *out, size_t cap)
+static void explain_token(const struct attempt *attempt, char *out, size_t cap)
 {
     static const char *const fields[] = {"status", "error_description", "scope"};
-    struct str json = dance->sasl != NULL ? sasl_refusal(dance->sasl) : str_of(NULL, 0);
+    struct str json = attempt->sasl != NULL ? sasl_refusal(attempt->sasl) : str_of(NULL, 0);
     char shown[LOG_QUOTE_MAX + 4];
     size_t at = 0;
     out[0] = '\0';
@@ -72,77 +71,79 @@ static void explain_token(const struct dance *dance, char *out, size_t cap)
         struct str value = oauth_field(json, fields[i]);
         if (value.len > 0 && at < cap) {
             at += (size_t)snprintf(out + at, cap - at, "%s%s \"%s\"", at == 0 ? " (" : ", ",
-                                   fields[i], log_quote(pop3_log(dance->pop3), value, shown));
+                                   fields[i], log_quote(pop3_log(attempt->pop3), value, shown));
         }
     }
     if (at == 0 && json.len > 0)
-        at += (size_t)snprintf(out, cap, " (%s", log_quote(pop3_log(dance->pop3), json, shown));
+        at += (size_t)snprintf(out, cap, " (%s", log_quote(pop3_log(attempt->pop3), json, shown));
     if (at > 0 && at + 1 < cap)
         memcpy(out + at, ")", 2);
 }
 
-/* Is it the secret that is refused? Only if it went out, and the server says so; a secret that is
- * held to be wrong is not tried again. */
-static enum err_kind blame(const struct dance *dance, const struct reply *reply)
+/* Is it the secret that is refused? Only if it was sent, and the server says so: a secret that is
+ * believed to be wrong is not tried again. */
+static enum err_kind kind_of(const struct attempt *attempt, const struct reply *reply)
 {
     const struct hint *hint = find_hint(reply->text);
     bool said = reply->code == REPLY_CODE_AUTH ||
                 (reply->code == REPLY_CODE_NONE && reply_blames_secret(reply->text));
-    bool other = (hint != NULL && !hint->secret) || strcmp(dance->method->name, "EXTERNAL") == 0 ||
-                 strcmp(dance->method->name, "GSSAPI") == 0;
-    return dance->proved && said && !other ? ERR_SECRET : ERR_UNSAID;
+    bool other = (hint != NULL && !hint->secret) ||
+                 strcmp(attempt->method->name, "EXTERNAL") == 0 ||
+                 strcmp(attempt->method->name, "GSSAPI") == 0;
+    return attempt->proved && said && !other ? ERR_PASSWORD_REFUSED : ERR_LOGIN_REFUSED;
 }
 
-/* An -ERR on the way: by its code it is for later or for good, else it is about who we are. */
-static int refused(const struct dance *dance, const struct reply *reply, struct err *err)
+/* An -ERR: by its code it is for later or for good, else it is about who we are. */
+static int refused(const struct attempt *attempt, const struct reply *reply, struct err *err)
 {
     char text[LOG_QUOTE_MAX + 4], token[3 * LOG_QUOTE_MAX], what[256];
     if (reply->code != REPLY_CODE_NONE && reply->code != REPLY_CODE_OTHER &&
         reply->code != REPLY_CODE_AUTH) {
-        snprintf(what, sizeof what, "login at %s", dance->options->server);
-        return pop3_refused(dance->pop3, reply, ERR_LOGIN, what, err);
+        snprintf(what, sizeof what, "login at %s", attempt->options->server);
+        return pop3_refused(attempt->pop3, reply, ERR_LOGIN, what, err);
     }
-    if (dance->options->used != NULL)
-        dance->options->used->refused = true;
-    if (dance->options->token_refused != NULL && dance->proved &&
-        method_is_oauth(dance->method->name))
-        *dance->options->token_refused = true;
-    explain_token(dance, token, sizeof token);
-    log_quote(pop3_log(dance->pop3), reply->text, text);
+    if (attempt->options->used != NULL)
+        attempt->options->used->refused = true;
+    if (attempt->options->token_refused != NULL && attempt->proved &&
+        method_proof(str_from(attempt->method->name)) == METHOD_TOKEN)
+        *attempt->options->token_refused = true;
+    explain_token(attempt, token, sizeof token);
+    log_quote(pop3_log(attempt->pop3), reply->text, text);
     bool bare = text[0] == '\0';
-    return err_set(err, blame(dance, reply), "login refused by %s%s%s%s%s; %s",
-                   dance->options->server, bare ? "" : ": \"", text, bare ? "" : "\"", token,
-                   advice(dance, reply->text));
+    return err_set(err, kind_of(attempt, reply), "login refused by %s%s%s%s%s; %s",
+                   attempt->options->server, bare ? "" : ": \"", text, bare ? "" : "\"", token,
+                   advice(attempt, reply->text));
 }
 
-static int astray(const struct dance *dance, const char *what, struct err *err)
+static int protocol_error(const struct attempt *attempt, const char *what, struct err *err)
 {
-    return err_set(err, ERR_LOGIN, "login at %s with %s: %s", dance->options->server,
-                   dance->method->name, what);
+    return err_set(err, ERR_LOGIN, "login at %s with %s: %s", attempt->options->server,
+                   attempt->method->name, what);
 }
 
 /* --- lines out and in ------------------------------------------------------------------------- */
 
-static int say(struct dance *dance, struct str line, const char *shown, struct reply *reply,
-               struct err *err)
+static int send_line(struct attempt *attempt, struct str line, const char *shown,
+                     struct reply *reply, struct err *err)
 {
-    dance->told = true;
-    if (pop3_call(dance->pop3, line, shown, reply, err) == 0)
+    attempt->told = true;
+    if (pop3_call(attempt->pop3, line, shown, reply, err) == 0)
         return 0;
-    if (dance->proved && err->kind == ERR_CLOSED) {
+    if (attempt->proved && err->kind == ERR_CLOSED) {
         struct err was = *err;
         return err_set(err, ERR_CLOSED, "%s: %s; some servers hang up on a wrong password: %s",
-                       dance->options->server, was.text, "check it if this goes on");
+                       attempt->options->server, was.text, "check it if this goes on");
     }
     return -1;
 }
 
-/* As say, for a line with a secret or proof in it: it is hidden from all that is shown later. */
-static int say_hidden(struct dance *dance, struct str line, const char *shown, struct reply *reply,
-                      struct err *err)
+/* As send_line, for a line with a secret or proof in it: it is hidden in all later messages. */
+static int send_hidden(struct attempt *attempt, struct str line, const char *shown,
+                       struct reply *reply, struct err *err)
 {
-    (void)secret_set(&dance->sent, line); /* longer than SECRET_MAX: parts of it are hidden as is */
-    return say(dance, line, shown, reply, err);
+    (void)secret_set(&attempt->sent,
+                     line); /* longer than SECRET_MAX: parts of it are hidden as is */
+    return send_line(attempt, line, shown, reply, err);
 }
 
 /* --- USER and PASS, APOP (RFC 1939) ----------------------------------------------------------- */
@@ -155,96 +156,102 @@ static bool fits_line(struct str text)
     return true;
 }
 
-/* Before a byte is sent: what would break the line is ours to refuse. */
-static int check_line(const struct dance *dance, struct err *err)
+/* Before a byte is sent: a text that would break the line is refused here. */
+static int check_line(const struct attempt *attempt, struct err *err)
 {
-    if (!fits_line(str_from(dance->options->user)) || dance->options->user[0] == '\0')
+    if (!fits_line(str_from(attempt->options->user)) || attempt->options->user[0] == '\0')
         return err_set(err, ERR_CONFIG, "user must be one line of text");
-    if (dance->method->way == METHOD_APOP &&
-        memchr(dance->options->user, ' ', strlen(dance->options->user)) != NULL)
-        return err_set(err, ERR_CONFIG, "APOP takes no user with a blank in it");
-    if (dance->method->way == METHOD_USER && !fits_line(secret_str(dance->options->secret))) {
+    if (attempt->method->way == METHOD_APOP &&
+        memchr(attempt->options->user, ' ', strlen(attempt->options->user)) != NULL)
         return err_set(err, ERR_CONFIG,
-                       "the password holds a line end or NUL, which PASS cannot "
+                       "with APOP, user cannot contain a blank; use another mechanism with auth");
+    if (attempt->method->way == METHOD_USER && !fits_line(secret_str(attempt->options->secret))) {
+        return err_set(err, ERR_CONFIG,
+                       "the password contains a line end or NUL, which PASS cannot "
                        "carry; name a SASL mechanism with auth");
     }
     return 0;
 }
 
-static int send_pass(struct dance *dance, struct reply *reply, struct err *err)
+static int send_pass(struct attempt *attempt, struct reply *reply, struct err *err)
 {
-    struct str secret = secret_str(dance->options->secret);
+    struct str secret = secret_str(attempt->options->secret);
     size_t len = secret.len + 5;
     char *line = xmalloc(len);
     memcpy(line, "PASS ", 5);
     memcpy(line + 5, secret.ptr, secret.len);
-    dance->proved = true;
-    int rc = say_hidden(dance, str_of(line, len), "PASS ***", reply, err);
+    attempt->proved = true;
+    int rc = send_hidden(attempt, str_of(line, len), "PASS ***", reply, err);
     secret_wipe_bytes(line, len);
     free(line);
     return rc;
 }
 
-/* +OK: 0; -ERR: refused; "+ " has no place here. */
-static int judge(const struct dance *dance, const struct reply *reply, struct err *err)
+/* +OK: 0; -ERR: refused; "+ " must not come here. */
+static int judge(const struct attempt *attempt, const struct reply *reply, struct err *err)
 {
     if (reply->kind == REPLY_OK)
         return 0;
     if (reply->kind == REPLY_ERR)
-        return refused(dance, reply, err);
+        return refused(attempt, reply, err);
     return err_set(err, ERR_PROTOCOL,
-                   "login at %s: the server asks to go on where nothing is to "
-                   "be said",
-                   dance->options->server);
+                   "login at %s: the server asks for more where the protocol has nothing to "
+                   "send; ask its administrator",
+                   attempt->options->server);
 }
 
-static int login_user(struct dance *dance, struct err *err)
+static int login_user(struct attempt *attempt, struct err *err)
 {
     struct reply reply;
-    if (check_line(dance, err) < 0)
+    if (check_line(attempt, err) < 0)
         return -1;
-    char *line = xasprintf("USER %s", dance->options->user);
-    int rc = say(dance, str_from(line), NULL, &reply, err);
+    char *line = xasprintf("USER %s", attempt->options->user);
+    int rc = send_line(attempt, str_from(line), NULL, &reply, err);
     free(line);
-    if (rc != 0 || judge(dance, &reply, err) < 0 || send_pass(dance, &reply, err) < 0)
+    if (rc != 0 || judge(attempt, &reply, err) < 0 || send_pass(attempt, &reply, err) < 0)
         return -1;
-    return judge(dance, &reply, err);
+    return judge(attempt, &reply, err);
 }
 
-static int login_apop(struct dance *dance, struct err *err)
+/* RFC 1939, section 7. */
+static int login_apop(struct attempt *attempt, struct err *err)
 {
-    char digest[APOP_HEX];
-    struct reply reply;
-    if (check_line(dance, err) < 0)
+    unsigned char digest[DIGEST_MD5_SIZE];
+    char hex[2 * DIGEST_MD5_SIZE + 1];
+    if (check_line(attempt, err) < 0)
         return -1;
-    apop_digest(pop3_stamp(dance->pop3), secret_str(dance->options->secret), digest);
-    char *line = xasprintf("APOP %s %s", dance->options->user, digest);
-    dance->proved = true;
-    int rc = say_hidden(dance, str_from(line), "APOP ***", &reply, err);
+    if (digest_md5(pop3_stamp(attempt->pop3), secret_str(attempt->options->secret), digest) < 0)
+        return err_set(err, ERR_LOGIN,
+                       "APOP: OpenSSL has no MD5 here; name another mechanism with auth");
+    digest_hex(digest, sizeof digest, hex);
+    char *line = xasprintf("APOP %s %s", attempt->options->user, hex);
+    struct reply reply;
+    attempt->proved = true;
+    int rc = send_hidden(attempt, str_from(line), "APOP ***", &reply, err);
     free(line);
-    return rc == 0 ? judge(dance, &reply, err) : -1;
+    return rc == 0 ? judge(attempt, &reply, err) : -1;
 }
 
 /* --- AUTH (RFC 5034) -------------------------------------------------------------------------- */
 
-static struct sasl_login sasl_login_of(const struct dance *dance, unsigned char *binding)
+static struct sasl_login sasl_login_of(const struct attempt *attempt, unsigned char *binding)
 {
-    const struct auth_options *options = dance->options;
-    const struct method *method = dance->method;
+    const struct auth_options *options = attempt->options;
+    const struct method *method = attempt->method;
     struct sasl_login login = {
         .server = options->server,
         .port = options->port,
         .user = options->user,
         .secret = options->secret,
-        .secure = pop3_is_secure(dance->pop3),
+        .secure = pop3_is_secure(attempt->pop3),
         .allow_plaintext = method->named,
         .client_certificate = options->client_certificate,
-        .log = pop3_log(dance->pop3),
+        .log = pop3_log(attempt->pop3),
     };
     char plus[sizeof method->name + 5];
     snprintf(plus, sizeof plus, "%s-PLUS", method->name);
-    login.server_offers_plus = reply_capa_has(pop3_capabilities(dance->pop3), plus);
-    struct tls *tls = conn_tls(pop3_conn(dance->pop3));
+    login.server_offers_plus = reply_capa_has(pop3_capabilities(attempt->pop3), plus);
+    struct tls *tls = conn_tls(pop3_conn(attempt->pop3));
     if (strncmp(method->name, "SCRAM-", 6) == 0 && tls != NULL &&
         tls_binding(tls, &login.binding_type, binding, SASL_BINDING_MAX, &login.binding_len) == 0)
         login.binding = binding;
@@ -260,13 +267,13 @@ static char *encode(struct str bytes, size_t *len)
     return text;
 }
 
-static int send_response(struct dance *dance, struct str response, struct reply *reply,
+static int send_response(struct attempt *attempt, struct str response, struct reply *reply,
                          struct err *err)
 {
     size_t len;
     char *line = encode(response, &len);
-    dance->proved = true;
-    int rc = say_hidden(dance, str_of(line, len), "***", reply, err);
+    attempt->proved = true;
+    int rc = send_hidden(attempt, str_of(line, len), "***", reply, err);
     secret_wipe_bytes(line, len);
     free(line);
     return rc;
@@ -274,111 +281,111 @@ static int send_response(struct dance *dance, struct str response, struct reply 
 
 /* The AUTH line. *held: there is an initial response, but it goes out alone, when asked for: it
  * would make the line too long, or it is a token, which big servers take in no other way. */
-static int send_auth(struct dance *dance, bool has_initial, struct str initial, bool *held,
+static int send_auth(struct attempt *attempt, bool has_initial, struct str initial, bool *held,
                      struct reply *reply, struct err *err)
 {
     char line[AUTH_LINE_MAX + 1], shown[64];
-    const char *name = dance->method->name;
+    const char *name = attempt->method->name;
     size_t len = (size_t)snprintf(line, sizeof line, "AUTH %s", name);
     size_t more = initial.len == 0 ? 1 : 4 * ((initial.len + 2) / 3);
-    *held = has_initial && (method_is_oauth(name) || len + 1 + more + 2 > AUTH_LINE_MAX);
+    *held = has_initial &&
+            (method_proof(str_from(name)) == METHOD_TOKEN || len + 1 + more + 2 > AUTH_LINE_MAX);
     if (!has_initial || *held)
-        return say(dance, str_of(line, len), NULL, reply, err);
+        return send_line(attempt, str_of(line, len), NULL, reply, err);
     line[len++] = ' ';
     if (initial.len == 0)
         line[len++] = '=';
     else
         len += digest_base64(initial, line + len);
     snprintf(shown, sizeof shown, "AUTH %s ***", name);
-    dance->proved = true;
-    int rc = say_hidden(dance, str_of(line, len), shown, reply, err);
+    attempt->proved = true;
+    int rc = send_hidden(attempt, str_of(line, len), shown, reply, err);
     secret_wipe_bytes(line, sizeof line);
     return rc;
 }
 
-/* Tells the server that we give up; its -ERR to that is no news. The error stays what it was. */
-static int cancel(struct dance *dance)
+/* Tells the server that we give up; it answers with -ERR. The error stays what it was. */
+static int cancel(struct attempt *attempt)
 {
     struct reply reply;
     struct err ignored;
-    (void)pop3_call(dance->pop3, str_from("*"), NULL, &reply, &ignored);
+    (void)pop3_call(attempt->pop3, str_from("*"), NULL, &reply, &ignored);
     return -1;
 }
 
 /* One challenge and its answer; the next reply is in *reply. */
-static int answer(struct dance *dance, bool held, struct str initial, struct reply *reply,
+static int answer(struct attempt *attempt, bool held, struct str initial, struct reply *reply,
                   struct err *err)
 {
     char challenge[REPLY_LINE_MAX];
     struct str response = initial;
     long len = digest_unbase64(str_trim(reply->text), challenge, sizeof challenge);
     if (len < 0) {
-        astray(dance, "the server's challenge is not base64", err);
-        return cancel(dance);
+        protocol_error(attempt, "the server's challenge is not base64", err);
+        return cancel(attempt);
     }
     if (held && len > 0) {
-        astray(dance, "the server has a challenge where there is none", err);
-        return cancel(dance);
+        protocol_error(attempt, "the server sends a challenge where the mechanism has none", err);
+        return cancel(attempt);
     }
-    if (!held && sasl_step(dance->sasl, str_of(challenge, (size_t)len), &response, err) < 0) {
-        err_prefix(err, "login at %s", dance->options->server);
-        return cancel(dance);
+    if (!held && sasl_step(attempt->sasl, str_of(challenge, (size_t)len), &response, err) < 0) {
+        err_prefix(err, "login at %s", attempt->options->server);
+        return cancel(attempt);
     }
-    return send_response(dance, response, reply, err);
+    return send_response(attempt, response, reply, err);
 }
 
-static int exchange(struct dance *dance, bool has_initial, struct str initial, struct err *err)
+static int exchange(struct attempt *attempt, bool has_initial, struct str initial, struct err *err)
 {
     struct reply reply;
     bool held;
-    if (send_auth(dance, has_initial, initial, &held, &reply, err) < 0)
+    if (send_auth(attempt, has_initial, initial, &held, &reply, err) < 0)
         return -1;
     for (int challenges = 0; reply.kind == REPLY_CONTINUE; challenges++) {
         if (challenges == AUTH_CHALLENGES_MAX) {
-            astray(dance, "the server asks on and on", err);
-            return cancel(dance);
+            protocol_error(attempt, "the server sends challenges without end", err);
+            return cancel(attempt);
         }
-        if (answer(dance, held, initial, &reply, err) < 0)
+        if (answer(attempt, held, initial, &reply, err) < 0)
             return -1;
         held = false;
     }
-    if (reply.kind == REPLY_OK && (held || !sasl_is_done(dance->sasl))) {
-        return astray(dance,
-                      "the server says +OK before it has proved itself; it may be a false "
-                      "one",
-                      err);
+    if (reply.kind == REPLY_OK && (held || !sasl_is_done(attempt->sasl))) {
+        return protocol_error(
+            attempt, "the server says +OK before it has proved its identity; it may be a fake",
+            err);
     }
-    return judge(dance, &reply, err);
+    return judge(attempt, &reply, err);
 }
 
-static int check_token(const struct dance *dance, struct err *err)
+static int check_token(const struct attempt *attempt, struct err *err)
 {
-    if (!method_is_oauth(dance->method->name))
+    if (method_proof(str_from(attempt->method->name)) != METHOD_TOKEN)
         return 0;
-    for (const char *c = dance->options->user; *c != '\0'; c++)
+    for (const char *c = attempt->options->user; *c != '\0'; c++)
         if (*c > 0 && *c < 0x20)
             return err_set(err, ERR_CONFIG, "user must be one line of text");
-    if (!oauth_is_token(secret_str(dance->options->secret))) {
+    if (!oauth_is_token(secret_str(attempt->options->secret))) {
         return err_set(err, ERR_CONFIG,
-                       "the token is empty or holds blanks or control bytes; "
+                       "the token is empty or contains blanks or control bytes; "
                        "token_command must print the token and nothing else");
     }
     return 0;
 }
 
-static int login_sasl(struct dance *dance, struct err *err)
+static int login_sasl(struct attempt *attempt, struct err *err)
 {
     unsigned char binding[SASL_BINDING_MAX];
     struct str initial;
     bool has_initial;
-    if (check_token(dance, err) < 0)
+    if (check_token(attempt, err) < 0)
         return -1;
-    struct sasl_login login = sasl_login_of(dance, binding);
-    if (sasl_start(&dance->sasl, &login, dance->method->name, &has_initial, &initial, err) < 0)
-        return err_prefix(err, "login at %s", dance->options->server);
-    int rc = exchange(dance, has_initial, initial, err);
-    sasl_end(dance->sasl);
-    dance->sasl = NULL;
+    struct sasl_login login = sasl_login_of(attempt, binding);
+    if (sasl_start(&attempt->sasl, &login, attempt->method->name, &has_initial, &initial, err) < 0)
+        return err_prefix(err, "login at %s", attempt->options->server);
+    int rc = exchange(attempt, has_initial, initial, err);
+    sasl_end(attempt->sasl);
+    attempt->sasl = NULL;
     return rc;
 }
 
@@ -428,8 +435,8 @@ static int nothing_in_common(struct pop3 *pop3, const struct method_question *qu
     }
     if (!question->secret && str_is_nocase(str_from(options->methods[0]), "auto")) {
         return err_set(err, ERR_CONFIG,
-                       "no password, and %s offers no other way in (it has \"%s\", auth is "
-                       "\"%s\"); add password_command or password_file to the run file",
+                       "no password, and %s offers no other way to log in (it has \"%s\", auth is "
+                       "\"%s\"); add password_command or password_file to the configuration file",
                        options->server, offer, wish);
     }
     if (!question->secure)
@@ -442,21 +449,21 @@ static int nothing_in_common(struct pop3 *pop3, const struct method_question *qu
                    options->server, offer, wish, why);
 }
 
-static int try_one(struct dance *dance, struct err *err)
+static int try_one(struct attempt *attempt, struct err *err)
 {
-    struct log *log = pop3_log(dance->pop3);
+    struct log *log = pop3_log(attempt->pop3);
     int rc;
     if (log != NULL)
-        log_hide(log, &dance->sent);
-    if (dance->method->way == METHOD_SASL)
-        rc = login_sasl(dance, err);
-    else if (dance->method->way == METHOD_APOP)
-        rc = login_apop(dance, err);
+        log_hide(log, &attempt->sent);
+    if (attempt->method->way == METHOD_SASL)
+        rc = login_sasl(attempt, err);
+    else if (attempt->method->way == METHOD_APOP)
+        rc = login_apop(attempt, err);
     else
-        rc = login_user(dance, err);
+        rc = login_user(attempt, err);
     if (log != NULL)
-        log_unhide(log, &dance->sent);
-    secret_wipe(&dance->sent);
+        log_unhide(log, &attempt->sent);
+    secret_wipe(&attempt->sent);
     return rc;
 }
 
@@ -492,12 +499,12 @@ static int try_all(struct pop3 *pop3, const struct auth_options *options, const 
                    size_t count, struct err *err)
 {
     for (size_t i = 0; i < count; i++) {
-        struct dance dance = {.pop3 = pop3, .options = options, .method = &list[i]};
-        if (try_one(&dance, err) == 0) {
+        struct attempt attempt = {.pop3 = pop3, .options = options, .method = &list[i]};
+        if (try_one(&attempt, err) == 0) {
             log_line(pop3_log(pop3), FP_LOG_TRACE, "logged in with %s", list[i].name);
             return 0;
         }
-        if (dance.told) {
+        if (attempt.told) {
             note_used(pop3, &list[i], options->used);
             return -1;
         }

@@ -1,9 +1,9 @@
 /*
- * auth: which way to log in, and the dance itself (RFC 1939 USER, PASS, APOP; RFC 5034 AUTH).
+ * auth: chooses how to log in, and logs in (RFC 1939 USER, PASS, APOP; RFC 5034 AUTH).
  *
  * The strongest mechanism that server, TLS and the secret at hand allow; one that fails here before
  * a byte was sent gives way to the next; a refusal by the server never leads to another one with
- * the same secret. No plaintext password without TLS unless the run file names that mechanism.
+ * the same secret. No plaintext password without TLS unless the configuration names that mechanism.
  */
 #ifndef FP_POP3_AUTH_H
 #define FP_POP3_AUTH_H
@@ -14,7 +14,7 @@
 #include "base/secret.h"
 #include "pop3/pop3.h"
 
-/* What a login came to, for one by a list of capabilities that may be out of date. */
+/* What a login used, for one by a list of capabilities that may be out of date. */
 struct auth_used {
     char method[21];   /* of which something was sent; "" if nothing was */
     bool listed, plus; /* what the list said of it, and of its -PLUS twin */
@@ -34,18 +34,18 @@ struct auth_options {
     struct auth_used *used; /* is filled in; or NULL */
 };
 
-#define AUTH_CHALLENGES_MAX 16 /* more of them in one exchange is a server that plays games */
+#define AUTH_CHALLENGES_MAX 16 /* in one exchange; beyond, the login fails */
 #define AUTH_LINE_MAX 255      /* an AUTH line with initial response, CRLF included (RFC 5034) */
 
-/* Logs in. The log of pop3 is one that blanks the secret. ERR_SECRET: password or token are wrong,
- * says the server; ERR_UNSAID: refused, and not clearly for that; ERR_LOGIN: nothing in common (the
- * text says what the server offers);
- * ERR_CONFIG: there is no secret, and the server has no way in without one;
+/* Logs in. The log of pop3 is one that blanks the secret. ERR_PASSWORD_REFUSED: password or token
+ * are wrong, says the server; ERR_LOGIN_REFUSED: refused, and not clearly for that; ERR_LOGIN:
+ * nothing in common (the text says what the server offers);
+ * ERR_CONFIG: there is no secret, and the server offers no login without one;
  * ERR_AGAIN for [IN-USE] and [SYS/TEMP], ERR_DELAY for [LOGIN-DELAY], ERR_REFUSED for [SYS/PERM];
  * others as pop3_. */
 int auth_login(struct pop3 *pop3, const struct auth_options *options, struct err *err);
 
-/* True if the server's capabilities now say something else of what was used, or nothing was. */
+/* True if the server's capabilities now say something else of the method used, or none was used. */
 bool auth_has_changed(const struct pop3 *pop3, const struct auth_used *used);
 
 #endif

@@ -1,5 +1,6 @@
 #include "pop3/method.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -13,62 +14,85 @@ struct choice {
 #define MODULES "libsasl2-modules"
 #define GSSAPI_MODULES "libsasl2-modules-gssapi-mit"
 
-/* The plugins that libsasl2 2.1 comes with, as Debian parts them; NULL: ours, or no plugin. */
-static const struct known {
-    const char *name, *package;
-} known[] = {
-    {"auto", NULL},
-    {"user", NULL},
-    {"apop", NULL},
-    {"plain", MODULES},
-    {"login", MODULES},
-    {"cram-md5", MODULES},
-    {"digest-md5", MODULES},
-    {"ntlm", MODULES},
-    {"scram-sha-1", MODULES},
-    {"scram-sha-224", MODULES},
-    {"scram-sha-256", MODULES},
-    {"scram-sha-384", MODULES},
-    {"scram-sha-512", MODULES},
-    {"scram-sha-1-plus", MODULES},
-    {"scram-sha-224-plus", MODULES},
-    {"scram-sha-256-plus", MODULES},
-    {"scram-sha-384-plus", MODULES},
-    {"scram-sha-512-plus", MODULES},
-    {"gssapi", GSSAPI_MODULES},
-    {"gss-spnego", GSSAPI_MODULES},
-    {"gs2-krb5", GSSAPI_MODULES},
-    {"gs2-krb5-plus", GSSAPI_MODULES},
-    {"gs2-iakerb", GSSAPI_MODULES},
-    {"gs2-iakerb-plus", GSSAPI_MODULES},
-    {"otp", "libsasl2-modules-otp"},
-    {"external", NULL},
-    {"oauthbearer", NULL},
-    {"xoauth2", NULL},
+/* Where "auto" takes a method into account. */
+enum family { NAMED_ONLY, SCRAM, CLEAR, CHALLENGE, OAUTH, OUTSIDE };
+
+/* Within a family, the better one comes first. */
+static const struct row {
+    const char *name;
+    const char *package; /* Debian's, with libsasl2's plugin; NULL: ours, or no plugin */
+    enum method_proof proof;
+    enum family family;
+    bool plus; /* also as NAME-PLUS, which binds the login to the TLS connection */
+} rows[] = {
+    {"auto", NULL, METHOD_ANY, NAMED_ONLY, false},
+    {"user", NULL, METHOD_PASSWORD, NAMED_ONLY, false},
+    {"apop", NULL, METHOD_PASSWORD, NAMED_ONLY, false},
+    {"scram-sha-512", MODULES, METHOD_PASSWORD, SCRAM, true},
+    {"scram-sha-384", MODULES, METHOD_PASSWORD, NAMED_ONLY, true},
+    {"scram-sha-256", MODULES, METHOD_PASSWORD, SCRAM, true},
+    {"scram-sha-224", MODULES, METHOD_PASSWORD, NAMED_ONLY, true},
+    {"scram-sha-1", MODULES, METHOD_PASSWORD, SCRAM, true},
+    {"plain", MODULES, METHOD_PASSWORD, CLEAR, false},
+    {"login", MODULES, METHOD_PASSWORD, CLEAR, false},
+    {"digest-md5", MODULES, METHOD_PASSWORD, CHALLENGE, false},
+    {"cram-md5", MODULES, METHOD_PASSWORD, CHALLENGE, false},
+    {"ntlm", MODULES, METHOD_PASSWORD, NAMED_ONLY, false},
+    {"otp", "libsasl2-modules-otp", METHOD_PASSWORD, NAMED_ONLY, false},
+    {"oauthbearer", NULL, METHOD_TOKEN, OAUTH, false},
+    {"xoauth2", NULL, METHOD_TOKEN, OAUTH, false},
+    {"gssapi", GSSAPI_MODULES, METHOD_TICKET, OUTSIDE, false},
+    {"gss-spnego", GSSAPI_MODULES, METHOD_TICKET, NAMED_ONLY, false},
+    {"gs2-krb5", GSSAPI_MODULES, METHOD_TICKET, NAMED_ONLY, true},
+    {"gs2-iakerb", GSSAPI_MODULES, METHOD_PASSWORD, NAMED_ONLY, true},
+    {"external", NULL, METHOD_CERTIFICATE, OUTSIDE, false},
 };
-#define KNOWN (sizeof known / sizeof known[0])
+#define ROWS (sizeof rows / sizeof rows[0])
+
+/* The name without -PLUS, if it ends so. */
+static struct str base_name(struct str name, bool *plus)
+{
+    static const struct str suffix = {"-plus", 5};
+    *plus = name.len > suffix.len &&
+            str_equal_nocase(str_of(name.ptr + name.len - suffix.len, suffix.len), suffix);
+    return *plus ? str_of(name.ptr, name.len - suffix.len) : name;
+}
+
+static const struct row *row_of(struct str name)
+{
+    bool plus;
+    struct str base = base_name(name, &plus);
+    for (size_t i = 0; i < ROWS; i++)
+        if (str_is_nocase(base, rows[i].name) && (rows[i].plus || !plus))
+            return &rows[i];
+    return NULL;
+}
 
 bool method_is_known(struct str name)
 {
-    for (size_t i = 0; i < KNOWN; i++)
-        if (str_is_nocase(name, known[i].name))
-            return true;
-    return false;
+    return row_of(name) != NULL;
 }
 
-const char *method_names(void)
+enum method_proof method_proof(struct str name)
 {
-    return "auto, user, apop, plain, login, cram-md5, digest-md5, ntlm, scram-sha-1, -224, -256, "
-           "-384, -512 (each also with -plus), gssapi, gss-spnego, gs2-krb5, gs2-iakerb (those two "
-           "also with -plus), otp, external, oauthbearer, xoauth2";
+    const struct row *row = row_of(name);
+    return row != NULL ? row->proof : METHOD_PASSWORD;
+}
+
+const char *method_names(char out[METHOD_NAMES])
+{
+    size_t at = 0;
+    for (size_t i = 0; i < ROWS && at < METHOD_NAMES; i++) {
+        at += (size_t)snprintf(out + at, METHOD_NAMES - at, "%s%s%s", i > 0 ? ", " : "",
+                               rows[i].name, rows[i].plus ? "[-plus]" : "");
+    }
+    return out;
 }
 
 const char *method_package(const char *name)
 {
-    for (size_t i = 0; i < KNOWN; i++)
-        if (str_is_nocase(str_from(name), known[i].name))
-            return known[i].package;
-    return NULL;
+    const struct row *row = row_of(str_from(name));
+    return row != NULL ? row->package : NULL;
 }
 
 void method_name(struct str text, char out[METHOD_NAME])
@@ -79,23 +103,6 @@ void method_name(struct str text, char out[METHOD_NAME])
         out[i] = c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
     }
     out[len] = '\0';
-}
-
-bool method_is_oauth(const char *name)
-{
-    return str_is(str_from(name), "OAUTHBEARER") || str_is(str_from(name), "XOAUTH2");
-}
-
-static bool needs_no_secret(const char *name)
-{
-    return str_has_prefix(str_from(name), "GSSAPI") || str_is(str_from(name), "EXTERNAL") ||
-           str_is(str_from(name), "GSS-SPNEGO") || str_has_prefix(str_from(name), "GS2-KRB5");
-}
-
-static bool is_plus(const char *name)
-{
-    size_t len = strlen(name);
-    return len > 5 && strcmp(name + len - 5, "-PLUS") == 0;
 }
 
 static void add(struct choice *choice, enum method_way way, const char *name, bool named)
@@ -111,27 +118,38 @@ static void add(struct choice *choice, enum method_way way, const char *name, bo
     memcpy(method->name, name, strlen(name) + 1);
 }
 
-/* A server without CAPA says nothing about SASL; then a name in the run file decides. */
+/* A server without CAPA says nothing about SASL; then a name in the configuration file decides. */
 static bool is_offered(const struct method_question *question, const char *name, bool named)
 {
     return reply_capa_has(question->capa, name) || (named && !question->capa->known);
 }
 
+static bool has_proof(const struct method_question *question, enum method_proof proof)
+{
+    if (proof == METHOD_CERTIFICATE)
+        return question->certificate;
+    return proof == METHOD_TICKET || question->secret;
+}
+
 static void add_sasl(struct choice *choice, const char *name, bool named)
 {
     const struct method_question *question = choice->question;
-    if (!is_offered(question, name, named) || !question->has(name) ||
-        (!question->secret && !needs_no_secret(name)) ||
-        (strcmp(name, "EXTERNAL") == 0 && !question->certificate) ||
-        (is_plus(name) && !question->secure))
-        return;
-    add(choice, METHOD_SASL, name, named);
+    bool plus;
+    base_name(str_from(name), &plus);
+    if (is_offered(question, name, named) && question->has(name) &&
+        has_proof(question, method_proof(str_from(name))) && (!plus || question->secure))
+        add(choice, METHOD_SASL, name, named);
 }
 
-static void add_all(struct choice *choice, const char *const *names)
+static void add_family(struct choice *choice, enum family family)
 {
-    for (; *names != NULL; names++)
-        add_sasl(choice, *names, false);
+    for (size_t i = 0; i < ROWS; i++) {
+        if (rows[i].family == family) {
+            char name[METHOD_NAME];
+            method_name(str_from(rows[i].name), name);
+            add_sasl(choice, name, false);
+        }
+    }
 }
 
 static void add_user(struct choice *choice)
@@ -143,15 +161,12 @@ static void add_user(struct choice *choice)
 
 static void add_password_methods(struct choice *choice)
 {
-    static const char *const strong[] = {"SCRAM-SHA-512", "SCRAM-SHA-256", "SCRAM-SHA-1", NULL};
-    static const char *const plain[] = {"PLAIN", "LOGIN", NULL};
-    static const char *const old[] = {"DIGEST-MD5", "CRAM-MD5", NULL};
-    add_all(choice, strong);
+    add_family(choice, SCRAM);
     if (choice->question->secure) {
-        add_all(choice, plain);
+        add_family(choice, CLEAR);
         add_user(choice);
     }
-    add_all(choice, old);
+    add_family(choice, CHALLENGE);
     if (choice->count == 0 && choice->question->secure)
         add(choice, METHOD_USER, "USER", false); /* not announced, but what else */
     else if (choice->count == 0 && choice->question->stamp)
@@ -160,15 +175,13 @@ static void add_password_methods(struct choice *choice)
 
 static void add_auto(struct choice *choice)
 {
-    static const char *const oauth[] = {"OAUTHBEARER", "XOAUTH2", NULL};
-    static const char *const without[] = {"GSSAPI", "EXTERNAL", NULL};
     const struct method_question *question = choice->question;
     if (!question->secret)
-        add_all(choice, without);
+        add_family(choice, OUTSIDE);
     else if (!question->token)
         add_password_methods(choice);
     else if (question->secure)
-        add_all(choice, oauth);
+        add_family(choice, OAUTH);
 }
 
 static void add_wish(struct choice *choice, struct str wish)

@@ -1,13 +1,13 @@
 /*
  * method: which ways of logging in are worth a try, best first. Pure.
  *
- * The rules. A name in the run file is a wish: it is tried if the server does not rule it out, even
- * if it sends the password in the clear. "auto" never does that without TLS. Over TLS the order is
- * SCRAM (the server never sees the password), then PLAIN, LOGIN and USER, and only then CRAM-MD5
- * and DIGEST-MD5: both are out of date, make servers keep the password in the clear, and protect
- * nothing that TLS does not. Without TLS these two come behind SCRAM, and APOP is taken only if
- * there is nothing else. A token goes with OAUTHBEARER or XOAUTH2 alone; with no secret at hand
- * there are GSSAPI and EXTERNAL. NTLM, -PLUS and APOP over TLS want to be named.
+ * The rules. A name in the configuration file is a wish: it is tried if the server does not rule it
+ * out, even if it sends the password in the clear. "auto" never does that without TLS. Over TLS the
+ * order is SCRAM (the server never sees the password), then PLAIN, LOGIN and USER, and only then
+ * DIGEST-MD5 and CRAM-MD5: both are out of date, make servers keep the password in the clear, and
+ * protect nothing that TLS does not. Without TLS these two come after SCRAM, and APOP is taken only
+ * if there is nothing else. A token goes with OAUTHBEARER or XOAUTH2 alone; without a password
+ * there are GSSAPI and EXTERNAL. NTLM, -PLUS and APOP over TLS have to be named.
  */
 #ifndef FP_POP3_METHOD_H
 #define FP_POP3_METHOD_H
@@ -24,7 +24,8 @@ enum method_way { METHOD_SASL, METHOD_USER, METHOD_APOP };
 
 struct method {
     enum method_way way;
-    bool named; /* by the run file: a plaintext password without TLS is what the user wants */
+    bool
+        named; /* by the configuration file: a plaintext password without TLS is what the user wants */
     char name[METHOD_NAME]; /* upper case; USER and APOP too */
 };
 
@@ -42,20 +43,28 @@ struct method_question {
 /* Fills the list and returns its length; 0: nothing in common. */
 size_t method_choose(const struct method_question *question, struct method list[METHODS_MAX]);
 
-/* True for a name that `auth` may hold: "auto", "user", "apop" or a mechanism that libsasl2 or we
- * can have, in any case. */
-bool method_is_known(struct str name);
+/* What a method proves itself with. */
+enum method_proof {
+    METHOD_PASSWORD,
+    METHOD_TOKEN,       /* OAuth */
+    METHOD_TICKET,      /* Kerberos: libkrb5 finds it */
+    METHOD_CERTIFICATE, /* of the TLS connection */
+    METHOD_ANY          /* "auto": what is at hand and what the server offers decide */
+};
 
-/* All of them, for a person, parted by commas. A static text. */
-const char *method_names(void);
+/* For a name that `auth` may hold, in any case: "auto", "user", "apop" or a mechanism that libsasl2
+ * or we can have. Others are not known, and count as METHOD_PASSWORD. */
+bool method_is_known(struct str name);
+enum method_proof method_proof(struct str name);
+
+/* All of them, for a person, with commas between. Returns out. */
+#define METHOD_NAMES 400
+const char *method_names(char out[METHOD_NAMES]);
 
 /* The name as the protocol has it, in upper case; empty if it is longer than any. */
 void method_name(struct str text, char out[METHOD_NAME]);
 
 /* Debian's package with libsasl2's plugin for it; NULL if that is none. */
 const char *method_package(const char *name);
-
-/* True for a mechanism that carries an OAuth token. */
-bool method_is_oauth(const char *name);
 
 #endif

@@ -5,7 +5,7 @@
 
 #define SEPARATOR "\1"
 
-/* So much at once that no copy of the token is left behind by growing. */
+/* Allocated at once, so that growing leaves no copy of the token behind. */
 static void make_room(struct buf *message, struct str user, const char *server, struct str token)
 {
     size_t most = 3 * user.len + str_from(server).len + token.len + 100;
@@ -15,7 +15,7 @@ static void make_room(struct buf *message, struct str user, const char *server, 
 
 static void add(struct buf *message, struct str bytes)
 {
-    (void)buf_add(message, bytes.ptr, bytes.len); /* make_room has reckoned with it */
+    (void)buf_add(message, bytes.ptr, bytes.len); /* make_room has counted it */
 }
 
 static void add_text(struct buf *message, const char *text)

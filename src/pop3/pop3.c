@@ -12,12 +12,12 @@
 #include "pop3/dot.h"
 
 #define OUT_SIZE (64 * 1024)          /* decoded octets handed to a sink at once */
-#define DRAIN_MAX (16u * 1024 * 1024) /* of a body nobody wants, before the line is given up */
+#define DRAIN_MAX (16u * 1024 * 1024) /* of an unwanted body, before the connection is given up */
 #define CAPA_LINES_MAX 500
 #define SIGN_MS 1000
-#define PARTING_MS 3000 /* from a server's last word to the end of the connection, at most */
+#define PARTING_MS 3000 /* from a server's last line to the end of the connection, at most */
 
-struct command {
+struct queued {
     enum pop3_verb verb;
     uint32_t number;
 };
@@ -29,8 +29,8 @@ struct pop3 {
     struct buf capa_text; /* of which capa was made ... */
     bool capa_cut;        /* ... and not all of it */
     unsigned window, head, count;
-    struct command queue[POP3_WINDOW]; /* a ring: sent, not answered yet */
-    bool bare_lf;                      /* the last status line ended in LF alone */
+    struct queued queue[POP3_WINDOW]; /* a ring: sent, not answered yet */
+    bool bare_lf;                     /* the last status line ended in LF alone */
     size_t stamp_len;
     char stamp[REPLY_LINE_MAX];
     char text[REPLY_LINE_MAX]; /* what the reply given out last points into */
@@ -107,7 +107,7 @@ static int take_line(struct pop3 *pop3, struct str *line, bool *bare_lf, struct 
         int found = reply_line(conn_view(pop3->conn), REPLY_LINE_MAX, line, &used, bare_lf);
         if (found < 0)
             return err_set(err, ERR_FRAMING,
-                           "the server sent a line of more than %d octets; ask who runs it",
+                           "the server sent a line of more than %d octets; ask its administrator",
                            REPLY_LINE_MAX);
         if (found > 0) {
             conn_consume(pop3->conn, used);
@@ -140,15 +140,16 @@ static int take_status(struct pop3 *pop3, struct reply *reply, bool *bare_lf, st
         if (line.len > 0)
             break;
         if (blanks == REPLY_BLANKS_MAX)
-            return err_set(err, ERR_FRAMING,
-                           "the server sends empty lines instead of an answer; ask who runs it");
+            return err_set(
+                err, ERR_FRAMING,
+                "the server sends empty lines instead of an answer; ask its administrator");
     }
     trace(pop3, "<", line);
     *reply = reply_parse(keep_text(pop3, line));
     if (reply->kind == REPLY_JUNK) {
         char shown[LOG_QUOTE_MAX + 4];
         return err_set(err, ERR_FRAMING,
-                       "the server's answer is neither +OK nor -ERR: \"%s\"; ask who runs it",
+                       "the server's answer is neither +OK nor -ERR: \"%s\"; ask its administrator",
                        log_quote(pop3->log, line, shown));
     }
     return 0;
@@ -164,11 +165,13 @@ int pop3_refused(struct pop3 *pop3, const struct reply *reply, enum err_kind pla
         return err_set(err, ERR_AGAIN, "%s: the mailbox is in use: \"%s\"; try again later", what,
                        shown);
     case REPLY_CODE_LOGIN_DELAY:
-        return err_set(err, ERR_DELAY, "%s: not so soon: \"%s\"; try again later", what, shown);
+        return err_set(err, ERR_DELAY, "%s: too soon after the last login: \"%s\"; try again later",
+                       what, shown);
     case REPLY_CODE_SYS_TEMP:
-        return err_set(err, ERR_AGAIN, "%s: not now: \"%s\"; try again later", what, shown);
+        return err_set(err, ERR_AGAIN, "%s: temporary failure: \"%s\"; try again later", what,
+                       shown);
     case REPLY_CODE_SYS_PERM:
-        return err_set(err, ERR_REFUSED, "%s: refused for good: \"%s\"; ask who runs the server",
+        return err_set(err, ERR_REFUSED, "%s: refused for good: \"%s\"; ask its administrator",
                        what, shown);
     case REPLY_CODE_AUTH:
         return err_set(err, ERR_LOGIN, "%s: login refused: \"%s\"; check user and password", what,
@@ -186,35 +189,42 @@ int pop3_greeting(struct pop3 *pop3, struct err *err)
     bool bare_lf;
     if (take_status(pop3, &reply, &bare_lf, err) < 0) {
         if (err->kind == ERR_FRAMING)
-            err->kind = ERR_PROTOCOL; /* this is no POP3 server: a new connection changes nothing */
+            err->kind =
+                ERR_PROTOCOL; /* this is not a POP3 server: a new connection changes nothing */
         return err_prefix(err, "greeting");
     }
     if (reply.kind == REPLY_ERR)
         return pop3_refused(pop3, &reply, ERR_AGAIN, "greeting", err);
     if (reply.kind != REPLY_OK)
         return err_set(err, ERR_PROTOCOL,
-                       "greeting: this is no POP3 server; check server and port");
+                       "greeting: this is not a POP3 server; check server and port");
     struct str stamp = reply_stamp(reply.text);
     memcpy(pop3->stamp, stamp.ptr, stamp.len);
     pop3->stamp_len = stamp.len;
     return 0;
 }
 
+/* Waits for a byte, up to ms; as conn_peek. */
+static int peek_within(struct pop3 *pop3, int64_t ms, struct err *err)
+{
+    int64_t until = clock_in(ms);
+    int peeked;
+    while ((peeked = conn_peek(pop3->conn, err)) == 0 && clock_left(until) > 0)
+        poll(NULL, 0, (int)(ms / 50));
+    return peeked;
+}
+
 /* True if the connection ends with nothing more on it. One that stays open is not waited for as
- * long as an answer is: nobody owes us one. */
+ * long as an answer is: the server owes us none. */
 static bool is_parting(struct pop3 *pop3)
 {
     struct err why = {.kind = ERR_NONE};
-    int64_t until = clock_in(PARTING_MS);
-    int peeked;
-    while ((peeked = conn_peek(pop3->conn, &why)) == 0 && clock_left(until) > 0)
-        poll(NULL, 0, PARTING_MS / 100);
-    return peeked < 0 && why.kind == ERR_CLOSED;
+    return peek_within(pop3, PARTING_MS, &why) < 0 && why.kind == ERR_CLOSED;
 }
 
-/* The server's own timeout is one -ERR line and the end; everything else that comes unasked means
- * that we no longer know which answer is which. */
-static int out_of_step(struct pop3 *pop3, struct err *err)
+/* Bytes without a command. The server's own timeout is one -ERR line and the end; everything else
+ * means that we no longer know which answer belongs to which command. */
+static int unasked(struct pop3 *pop3, struct err *err)
 {
     struct str line;
     bool bare_lf;
@@ -223,7 +233,7 @@ static int out_of_step(struct pop3 *pop3, struct err *err)
         return err->kind == ERR_CLOSED
                    ? -1
                    : err_set(err, ERR_FRAMING,
-                             "the server sends bytes that nobody asked for; ask who runs it");
+                             "the server sends bytes that nobody asked for; ask its administrator");
     struct reply reply = reply_parse(keep_text(pop3, line));
     trace(pop3, "<", str_of(pop3->text, line.len));
     log_quote(pop3->log, str_of(pop3->text, line.len), shown);
@@ -231,7 +241,8 @@ static int out_of_step(struct pop3 *pop3, struct err *err)
         return err_set(err, ERR_CLOSED, "the server ended the session: \"%s\"; try again later",
                        shown);
     return err_set(err, ERR_FRAMING,
-                   "the server sends what nobody asked for: \"%s\"; ask who runs it", shown);
+                   "the server sends a line that nobody asked for: \"%s\"; ask its administrator",
+                   shown);
 }
 
 int pop3_check_silence(struct pop3 *pop3, struct err *err)
@@ -240,7 +251,7 @@ int pop3_check_silence(struct pop3 *pop3, struct err *err)
     int peeked = conn_peek(pop3->conn, err);
     if (peeked < 0)
         return -1;
-    return peeked == 0 ? 0 : out_of_step(pop3, err);
+    return peeked == 0 ? 0 : unasked(pop3, err);
 }
 
 static int send_line(struct pop3 *pop3, struct str line, const char *shown, struct err *err)
@@ -287,11 +298,11 @@ int pop3_put(struct pop3 *pop3, enum pop3_verb verb, uint32_t number, struct err
               : verb == POP3_TOP ? snprintf(line, sizeof line, "TOP %u 0", number)
                                  : snprintf(line, sizeof line, "%s %u", verbs[verb].name, number);
     pop3->queue[(pop3->head + pop3->count++) % POP3_WINDOW] =
-        (struct command){.verb = verb, .number = number};
+        (struct queued){.verb = verb, .number = number};
     return send_line(pop3, str_of(line, (size_t)len), NULL, err);
 }
 
-/* What a taker did not want to have: the words for later, and how much came since. */
+/* A taker's failure: its error, for later, and how much came since. */
 struct refusal {
     bool there;
     uint64_t since;
@@ -365,7 +376,8 @@ static int give_line(struct lines *lines, struct str line, bool bare_lf, struct 
         return 0;
     if (lines->count++ == lines->max)
         return err_set(err, ERR_FRAMING,
-                       "the server's list has no end (%zu lines); ask who runs it", lines->max);
+                       "the server's list does not end (%zu lines so far); ask its administrator",
+                       lines->max);
     lines->whole = !bare_lf;
     if (line.len > 1 && line.ptr[0] == '.')
         line = str_of(line.ptr + 1, line.len - 1);
@@ -494,33 +506,29 @@ static int take_rest(struct pop3 *pop3, const struct pop3_taker *taker, bool lf_
 int pop3_take(struct pop3 *pop3, const struct pop3_taker *taker, struct pop3_answer *answer,
               struct err *err)
 {
-    bool bare_lf;
     assert(pop3->count > 0);
     *answer = (struct pop3_answer){.verb = pop3->queue[pop3->head].verb,
                                    .number = pop3->queue[pop3->head].number,
-                                   .reply.kind = REPLY_JUNK};
-    answer->given_up = true;
-    if (take_status(pop3, &answer->reply, &bare_lf, err) < 0)
+                                   .reply.kind = REPLY_JUNK,
+                                   .given_up = true};
+    if (take_status(pop3, &answer->reply, &pop3->bare_lf, err) < 0)
         return -1;
-    answer->given_up = false;
-    pop3->bare_lf = bare_lf;
     answer->given_up = answer->reply.kind == REPLY_CONTINUE;
     if (answer->given_up)
         return err_set(err, ERR_FRAMING,
-                       "the server asks to go on where nothing is to be said; ask who runs it");
+                       "the server asks for more where the protocol has nothing to send; ask its "
+                       "administrator");
     pop3->head = (pop3->head + 1) % POP3_WINDOW;
     pop3->count--;
     if (answer->reply.kind != REPLY_OK || !verbs[answer->verb].has_body)
         return 0;
-    return take_rest(pop3, taker, bare_lf, answer, err);
+    return take_rest(pop3, taker, pop3->bare_lf, answer, err);
 }
 
 bool pop3_goes_on(struct pop3 *pop3)
 {
     struct err ignored; /* whoever reads next meets it again */
-    int64_t until = clock_in(SIGN_MS);
-    while (conn_peek(pop3->conn, &ignored) == 0 && clock_left(until) > 0)
-        poll(NULL, 0, SIGN_MS / 50);
+    peek_within(pop3, SIGN_MS, &ignored);
     struct str view = conn_view(pop3->conn);
     return view.len > 0 && view.ptr[0] != '+' && view.ptr[0] != '-';
 }

@@ -1,8 +1,8 @@
 /*
  * pop3: one POP3 session over a conn (RFC 1939, 2449, 2595, 5034, 8314).
  *
- * Two ways of talking: pop3_call, one command and its answer, for the start of a session; and the
- * pipe (pop3_put, pop3_take) for everything after login: commands are queued as long as
+ * Two ways to send commands: pop3_call, one command and its answer, for the start of a session; and
+ * the pipe (pop3_put, pop3_take) for everything after login: commands are queued as long as
  * pop3_has_room, answers are taken in the same order. A window of 1 is the server without
  * PIPELINING; there is no other code for it.
  *
@@ -73,7 +73,7 @@ int pop3_set_capa(struct pop3 *pop3, struct str text);
 
 /* STLS and all its rules (RFC 2595): refused, stripped or junk behind it is ERR_TRUST; everything
  * learnt before is forgotten; CAPA is asked again if it worked before. The connection's deadline is
- * that of the way there, TLS included; once TLS is up it becomes `deadline`. */
+ * that of connecting, TLS included; once TLS is up it becomes `deadline`, a clock_ms() moment. */
 int pop3_stls(struct pop3 *pop3, const struct tls_options *options, int64_t deadline,
               struct err *err);
 

@@ -22,7 +22,7 @@
 #define SERVICE "pop"     /* the GSSAPI service name (RFC 5034) */
 #define PLUGIN "fetchpop" /* under which our own mechanisms are registered */
 #define SSF_OF_TLS 256
-#define LEVEL_SHOWN SASL_LOG_FAIL  /* what is less grave is for a trace */
+#define LEVEL_SHOWN SASL_LOG_FAIL  /* less severe ones are for a trace */
 #define LEVEL_TRACED SASL_LOG_NOTE /* beyond it come debug texts, which may hold passwords */
 
 #define SLACK 8 /* octets behind each block of memory for libsasl2 */
@@ -130,7 +130,7 @@ static int oauth_init(const sasl_utils_t *utils, int max_version, int *out_versi
 
 /* --- the library ------------------------------------------------------------------------------ */
 
-struct search {
+struct plugin_search {
     bool binding; /* only a mechanism with channel binding will do */
     bool ours;    /* only our own plugin will do */
     bool found;
@@ -138,7 +138,7 @@ struct search {
 
 static void note_plugin(client_sasl_mechanism_t *mech, sasl_info_callback_stage_t stage, void *rock)
 {
-    struct search *search = rock;
+    struct plugin_search *search = rock;
     if (stage != SASL_INFO_LIST_MECH ||
         (search->binding && !(mech->plug->features & SASL_FEAT_CHANNEL_BINDING)) ||
         (search->ours && (mech->plugname == NULL || strcmp(mech->plugname, PLUGIN) != 0)))
@@ -146,8 +146,8 @@ static void note_plugin(client_sasl_mechanism_t *mech, sasl_info_callback_stage_
     search->found = true;
 }
 
-/* What is said while no attempt is under way (plugins that do not load, say) is nobody's. Without
- * this it would go to syslog. */
+/* What libsasl2 logs while no attempt is under way (plugins that do not load, say) belongs to no
+ * account. Without this it would go to syslog. */
 static int ignore_log(void *context, int level, const char *message)
 {
     (void)context;
@@ -229,7 +229,7 @@ static int pass_over_kerberos(void *context, const char *file, sasl_verify_type_
 
 static bool is_loaded(const char *mechanism, bool ours)
 {
-    struct search search = {.ours = ours};
+    struct plugin_search search = {.ours = ours};
     sasl_client_plugin_info(mechanism, note_plugin, &search);
     return search.found;
 }
@@ -273,7 +273,7 @@ bool sasl_has(const char *mechanism)
 {
     char name[32];
     size_t len = strlen(mechanism) - (has_plus(mechanism) ? 5 : 0);
-    struct search search = {.binding = has_plus(mechanism)};
+    struct plugin_search search = {.binding = has_plus(mechanism)};
     if (len == 0 || len >= sizeof name || load(mechanism, NULL) < 0)
         return false;
     memcpy(name, mechanism, len);
@@ -287,8 +287,8 @@ bool sasl_has(const char *mechanism)
 static int give_name(void *context, int id, const char **result, unsigned *len)
 {
     const struct sasl *sasl = context;
-    /* SASL_CB_USER is whom to act as: nobody else. But a ticket may be another one's, and opens
-     * that one's mailbox if the server does not hear whose we want. */
+    /* SASL_CB_USER is whom to act as: nobody else. But a Kerberos ticket may be another user's, and
+     * opens that user's mailbox unless the server is told whose we want. */
     bool named = id == SASL_CB_AUTHNAME || strncmp(sasl->name, "GS", 2) == 0;
     *result = named ? sasl->login.user : "";
     if (len != NULL)
@@ -351,8 +351,8 @@ static int fail(const struct sasl *sasl, int rc, struct err *err)
                        sasl->name, sasl->login.server);
     case SASL_INTERACT:
         return err_set(err, ERR_LOGIN,
-                       "%s: libsasl2 asks for something that fetchpop does not "
-                       "know",
+                       "%s: libsasl2 asks for something that fetchpop does not know; try another "
+                       "mechanism with auth",
                        sasl->name);
     default:
         break;
@@ -453,7 +453,7 @@ int sasl_start(struct sasl **sasl, const struct sasl_login *login, const char *m
     struct sasl *mine = xcalloc(1, sizeof *mine);
     mine->login = *login;
     snprintf(mine->name, sizeof mine->name, "%s", mechanism);
-    mine->oauth = method_is_oauth(mechanism);
+    mine->oauth = method_proof(str_from(mechanism)) == METHOD_TOKEN;
     mine->bearer = strcmp(mechanism, "OAUTHBEARER") == 0;
     mine->password = copy_password(login->secret);
     set_callbacks(mine);
@@ -474,7 +474,7 @@ static void forget_challenge(struct sasl *sasl)
     }
 }
 
-/* The server's word on why it takes no token. XOAUTH2 wants an empty line for an answer,
+/* The server says why it refuses the token. XOAUTH2 wants an empty line for an answer,
  * OAUTHBEARER a single 0x01. */
 static int take_refusal(struct sasl *sasl, struct str challenge, struct str *response)
 {
@@ -490,13 +490,13 @@ int sasl_step(struct sasl *sasl, struct str challenge, struct str *response, str
     if (sasl->oauth && sasl->done)
         return take_refusal(sasl, challenge, response);
     if (sasl->oauth || sasl->done) {
-        return err_set(err, ERR_LOGIN, "%s: %s asks on after everything was said", sasl->name,
-                       sasl->login.server);
+        return err_set(err, ERR_LOGIN, "%s: %s sends a challenge after the end of the exchange",
+                       sasl->name, sasl->login.server);
     }
     const char *out = NULL;
     unsigned len = 0;
     forget_challenge(sasl);
-    /* libsasl2 wants a NUL behind it, and plugins take NULL amiss. */
+    /* libsasl2 wants a NUL behind it, and its plugins refuse NULL for an empty one. */
     sasl->challenge = xmemdup0(challenge.ptr, challenge.len);
     sasl->challenge_len = challenge.len;
     int rc =

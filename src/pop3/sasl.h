@@ -1,5 +1,5 @@
 /*
- * sasl: libsasl2 behind a small fence. One struct sasl per attempt: one mechanism, one exchange.
+ * sasl: SASL through libsasl2 (RFC 4422). One struct sasl per attempt: one mechanism, one exchange.
  */
 #ifndef FP_POP3_SASL_H
 #define FP_POP3_SASL_H
@@ -22,7 +22,7 @@ struct sasl_login {
     const char *user;
     const struct secret *secret; /* password or token; borrowed for the attempt */
     bool secure;                 /* TLS is on: plaintext mechanisms are fine */
-    bool allow_plaintext;        /* the run file names this mechanism */
+    bool allow_plaintext;        /* the configuration names this mechanism */
     bool client_certificate;     /* EXTERNAL is possible */
     const char *binding_type;    /* channel binding, NULL if none */
     const unsigned char *binding;

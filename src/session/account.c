@@ -1,15 +1,7 @@
 #include "session/account.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
-static void free_list(char **list)
-{
-    for (size_t i = 0; list != NULL && list[i] != NULL; i++)
-        free(list[i]);
-    free(list);
-}
 
 static size_t server_len(const struct account *account)
 {
@@ -39,35 +31,4 @@ void account_wipe(struct account *account)
     for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++)
         if (secrets[i]->data != NULL)
             secret_wipe(secrets[i]);
-}
-
-void account_free(struct account *account)
-{
-    if (account == NULL)
-        return;
-    char *texts[] = {account->title,
-                     account->server,
-                     account->source_address,
-                     account->proxy_host,
-                     account->proxy_user,
-                     account->connect_command,
-                     account->tls_ca_file,
-                     account->tls_ca_dir,
-                     account->tls_cert_file,
-                     account->tls_key_file,
-                     account->tls_key_password_command,
-                     account->tls_crl_file,
-                     account->tls_server_name,
-                     account->tls_min_version,
-                     account->user,
-                     account->password_command,
-                     account->password_file,
-                     account->token_command,
-                     account->where};
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-        free(texts[i]);
-    free_list(account->tls_pins);
-    free_list(account->auth);
-    account_wipe(account);
-    free(account);
 }

@@ -1,9 +1,8 @@
 /*
- * account: what the configuration file says of one account, in plain C. app makes it, session reads
- * it.
+ * account: what one account of the configuration file says, in plain C. app makes and frees it
+ * (app/settings.h), session reads it.
  *
- * Everything is malloced and owned by the account; account_free wipes the secrets. Durations are
- * in seconds, sizes in octets.
+ * Everything is malloced and owned by the account. Durations are in seconds, sizes in octets.
  */
 #ifndef FP_SESSION_ACCOUNT_H
 #define FP_SESSION_ACCOUNT_H
@@ -15,6 +14,9 @@
 #include "base/secret.h"
 #include "delivery/deliver.h"
 #include "net/tls.h"
+
+#define ACCOUNT_PORT 110     /* RFC 1939, with STLS or without TLS */
+#define ACCOUNT_PORT_TLS 995 /* RFC 8314, TLS from the first byte */
 
 enum account_tls { ACCOUNT_TLS_IMPLICIT, ACCOUNT_TLS_STLS, ACCOUNT_TLS_NONE };
 enum account_pipelining { ACCOUNT_PIPELINING_AUTO, ACCOUNT_PIPELINING_ON, ACCOUNT_PIPELINING_OFF };
@@ -43,7 +45,7 @@ struct account {
     struct secret tls_key_password; /* what that one printed */
 
     char *user;
-    struct secret password; /* of the configuration or the terminal; empty: none (yet) */
+    struct secret password; /* of the configuration file or the terminal; empty: none (yet) */
     bool password_typed;    /* on the terminal */
     char *password_command, *password_file, *token_command;
     char **auth; /* methods, NULL-terminated; {"auto", NULL} by default */
@@ -73,8 +75,5 @@ void account_hide(const struct account *account, struct log *log);
 
 /* Wipes the secrets and leaves the rest. */
 void account_wipe(struct account *account);
-
-/* Wipes and frees the account and all it owns. NULL is fine. */
-void account_free(struct account *account);
 
 #endif

@@ -18,8 +18,6 @@
 #include "session/recall.h"
 
 #define GRACE_MS ((int64_t)60 * 1000)
-#define PORT_TLS 995
-#define PORT_PLAIN 110
 #define WARN_DAYS 14      /* before the server's certificate expires */
 #define LAST_WORDS_MS 500 /* in which a command that hung up may tell its status */
 
@@ -127,7 +125,7 @@ static void explain_command(struct conn *conn, bool begun, struct err *err)
 static void explain_port(const struct account *account, struct err *err)
 {
     bool implicit = account->tls == ACCOUNT_TLS_IMPLICIT;
-    unsigned other = implicit ? PORT_PLAIN : PORT_TLS;
+    unsigned other = implicit ? ACCOUNT_PORT : ACCOUNT_PORT_TLS;
     /* With implicit TLS a server that speaks, but not POP3, has TLS; or net has explained it. */
     bool fits = err->kind == ERR_TIMEOUT || err->kind == ERR_CLOSED ||
                 (err->kind == ERR_PROTOCOL && !implicit);

@@ -226,7 +226,7 @@ static bool is_done(const struct fetch *fetch)
 static enum connection_end run(struct fetch *fetch, struct err *err)
 {
     struct pop3_taker taker = {.sink = {.write = receive_body, .ctx = &fetch->in}};
-    struct pipe pipe = {
+    struct pipeline pipe = {
         .pop3 = fetch->pop3, .ctx = fetch, .next = next, .taker = &taker, .answer = on_answer};
     struct pop3_answer answer;
     enum connection_end end = CONNECTION_DONE;

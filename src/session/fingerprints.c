@@ -69,7 +69,7 @@ int fingerprints_run(const struct fingerprints *asked, struct err *err)
 {
     struct asking asking = {.asked = asked, .header = header_new()};
     struct pop3_taker taker = {.sink = {.write = write_header, .ctx = &asking}};
-    struct pipe pipe = {
+    struct pipeline pipe = {
         .pop3 = asked->pop3, .ctx = &asking, .next = next, .taker = &taker, .answer = answer};
     int result = asked->count == 0 ? 0 : pipe_run(&pipe, NULL, err);
     header_free(asking.header);

@@ -235,11 +235,11 @@ static int answer(void *ctx, const struct pop3_answer *answer, int taken, struct
 
 static int fetch_lists(struct fetching *fetching, struct err *err)
 {
-    struct pipe pipe = {.pop3 = fetching->pop3,
-                        .ctx = fetching,
-                        .next = next,
-                        .taker = &fetching->taker,
-                        .answer = answer};
+    struct pipeline pipe = {.pop3 = fetching->pop3,
+                            .ctx = fetching,
+                            .next = next,
+                            .taker = &fetching->taker,
+                            .answer = answer};
     return pipe_run(&pipe, NULL, err);
 }
 

@@ -4,9 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "base/chance.h"
+#include "base/random.h"
 
 #define BACK_OFF_FIRST 60
 #define BACK_OFF_LAST 3600
@@ -69,6 +68,13 @@ int64_t manners_back_off(uint32_t failures, uint32_t chance)
     return seconds - fifth + (int64_t)(chance % (uint32_t)(2 * fifth + 1));
 }
 
+/* Without random numbers all come at the same time: no worse than before. */
+static uint32_t draw(void)
+{
+    uint32_t chance;
+    return random_bytes(&chance, sizeof chance) == 0 ? chance : 0;
+}
+
 /* A tenth early is not early: cron has its own clock, and a poll takes a moment. */
 static int64_t interval_end(const struct note *note, const struct account *account)
 {
@@ -96,7 +102,7 @@ static int tell_refused(const struct note *note, const struct account *account, 
                         struct err *err)
 {
     char since[TIME_MAX + 8];
-    return err_set(err, ERR_SECRET,
+    return err_set(err, ERR_PASSWORD_REFUSED,
                    "%s (refused%s; not tried again until the %s changes, or with --force)",
                    note->refused.text, spell_since(note->refused.when, now, since, sizeof since),
                    account->token_command != NULL ? "token" : "password");
@@ -159,7 +165,7 @@ static void remember_secret(struct manners *manners, const struct err *err)
     const struct account *account = manners->run->account;
     note->refused.known = false;
     if (account->password.data == NULL ||
-        getentropy(note->refused.salt, sizeof note->refused.salt) < 0)
+        random_bytes(note->refused.salt, sizeof note->refused.salt) < 0)
         return;
     note->refused.known = true;
     note->refused.iterations = ITERATIONS;
@@ -216,7 +222,7 @@ static void count_failure(struct manners *manners, const struct manners_end *end
     if (err->kind == ERR_DELAY)
         wait = end->login_delay > 0 ? end->login_delay : MANNERS_DELAY;
     else if (manners->run->figures.fetched == 0)
-        wait = manners_back_off(note->failures, chance_number(0));
+        wait = manners_back_off(note->failures, draw());
     note->why = err->kind == ERR_DELAY ? NOTE_WHY_DELAY : NOTE_WHY_BACK_OFF;
     wait = wait < NOTE_DELAY_MAX ? wait : NOTE_DELAY_MAX;
     note->not_before = wait > 0 ? end->now + wait : 0;
@@ -227,8 +233,9 @@ static bool is_news(const struct manners *manners, const struct err *err)
 {
     struct note *note = manners->note;
     int status = err_status(err->kind);
-    uint64_t hash = manners_hash(
-        status == err_status(ERR_SECRET) && note->refused.known ? note->refused.text : err->text);
+    uint64_t hash = manners_hash(status == err_status(ERR_PASSWORD_REFUSED) && note->refused.known
+                                     ? note->refused.text
+                                     : err->text);
     bool news = err_whose(err->kind) == ERR_SIDE_PASSES
                     ? note->failures >= MANNERS_PATIENCE
                     : note->told_status != status || note->told_hash != hash ||
@@ -246,9 +253,9 @@ static void failed(struct manners *manners, const struct manners_end *end, struc
     struct session_run *run = manners->run;
     struct note *note = manners->note;
     char next[TIME_MAX];
-    if (err_whose(err->kind) == ERR_SIDE_PASSES || err->kind == ERR_UNSAID)
+    if (err_whose(err->kind) == ERR_SIDE_PASSES || err->kind == ERR_LOGIN_REFUSED)
         count_failure(manners, end, err);
-    if (err->kind == ERR_SECRET && !manners->known_secret)
+    if (err->kind == ERR_PASSWORD_REFUSED && !manners->known_secret)
         remember_secret(manners, err);
     run->figures.quiet = !run->attended && !is_news(manners, err);
     if (note->not_before <= manners->now)

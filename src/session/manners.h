@@ -57,7 +57,7 @@ enum manners_leave manners_allow(struct session_run *run, int64_t now, struct er
 /* Before connecting, under the lock of the journal (if the run writes). */
 void manners_begin(struct manners *manners, struct session_run *run, int64_t now);
 
-/* Was this very secret refused before? -1 with ERR_SECRET and the words of then. */
+/* Was this very secret refused before? -1 with ERR_PASSWORD_REFUSED and the words of then. */
 int manners_check_secret(struct manners *manners, struct err *err);
 
 /* After everything: notes how it ended (run->figures.told: with single messages alone), decides

@@ -1,6 +1,6 @@
 #include "session/pipe.h"
 
-static int top_up(const struct pipe *pipe, struct err *err)
+static int top_up(const struct pipeline *pipe, struct err *err)
 {
     while (pop3_has_room(pipe->pop3)) {
         enum pop3_verb verb;
@@ -14,7 +14,7 @@ static int top_up(const struct pipe *pipe, struct err *err)
     return 0;
 }
 
-int pipe_run(const struct pipe *pipe, struct pop3_answer *broken, struct err *err)
+int pipe_run(const struct pipeline *pipe, struct pop3_answer *broken, struct err *err)
 {
     struct pop3_answer unused;
     if (broken == NULL)

@@ -13,7 +13,7 @@
 #include "base/err.h"
 #include "pop3/pop3.h"
 
-struct pipe {
+struct pipeline {
     struct pop3 *pop3;
     void *ctx;
     /* The next command to send: 1; none now: 0 (asked again after each answer); -1 ends it all. */
@@ -28,6 +28,6 @@ struct pipe {
 /* Runs until there is nothing to send and nothing outstanding. -1: the connection is lost, or
  * answer or next said so; *broken (may be NULL) is then the answer that broke off: number 0 if it
  * was none, reply.kind REPLY_JUNK if no valid status line of it was read. */
-int pipe_run(const struct pipe *pipe, struct pop3_answer *broken, struct err *err);
+int pipe_run(const struct pipeline *pipe, struct pop3_answer *broken, struct err *err);
 
 #endif

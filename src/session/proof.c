@@ -1,6 +1,6 @@
 #include "session/proof.h"
 
-#include "base/chance.h"
+#include "base/random.h"
 
 #define BITS_OF_CHOICE 5
 
@@ -43,8 +43,9 @@ bool proof_ask(struct proof *proof, struct listing *listing, enum pop3_verb *ver
 /* Without random numbers the order is fixed: no worse than asking once. */
 static uint32_t draw(struct proof *proof, unsigned bits)
 {
-    if (proof->chance < 1u << BITS_OF_CHOICE)
-        proof->chance = chance_number(proof->left * 2654435761u);
+    if (proof->chance < 1u << BITS_OF_CHOICE &&
+        random_bytes(&proof->chance, sizeof proof->chance) < 0)
+        proof->chance = proof->left * 2654435761u;
     uint32_t drawn = proof->chance & ((1u << bits) - 1);
     proof->chance >>= bits;
     return drawn;

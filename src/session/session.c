@@ -481,7 +481,7 @@ static int conclude(struct session *session, int result, struct err *err)
         add_error(session, &sum, ERR_STOPPED,
                   "interrupted; what was complete is delivered, the next run fetches the rest");
     else if (poll->cut_short)
-        add_error(session, &sum, ERR_HERE,
+        add_error(session, &sum, ERR_LOCAL,
                   "session_timeout has passed; the next run fetches the rest");
     if (session->listing_junk)
         add_error(session, &sum, ERR_PROTOCOL, "the server's listing has lines that make no sense");

@@ -393,7 +393,7 @@ END
     popd_start
     popd_rc 'maildir = "/proc/nowhere/Mail"'
     want 73
-    account_line '/proc/nowhere'
+    account_line '/proc' # of an ordinary user it is /proc itself that wants permission
     [ "$(connections)" -eq 0 ] || fail "the server was called"
     echo x >"$T/file"
     popd_rc "maildir = \"$T/file/Mail\""

@@ -167,12 +167,12 @@ refused_once() {
     done <<'END'
 [AUTH] no|77|login refused.*check user and password
 [SYS/PERM] moved|69|refused for good
-[SYS/TEMP] oops|75|not now
+[SYS/TEMP] oops|75|temporary failure
 [IN-USE] x|75|in use
-[LOGIN-DELAY] x|75|not so soon
+[LOGIN-DELAY] x|75|too soon after
 maildrop is locked|75|in use
-please try again later|75|not now
-authentication failed, try again later|75|not now
+please try again later|75|temporary failure
+authentication failed, try again later|75|temporary failure
 login failed: mailbox already locked|75|in use
 bad password|77|login refused
 END
@@ -397,7 +397,7 @@ END
         HOME=$3 "$4" --state-dir "$1"; echo "status $?"; ls "$1" >&2' sh \
         "$(mktemp -d "$T/full.XXXX")" "$STATE" "$H" "$FETCHPOP"
     [ "$output" = "status 75" ] || fail "not 75"
-    [[ $stderr == "fetchpop: a: login at 127.0.0.1: not now: "* ]] || fail "not told"
+    [[ $stderr == "fetchpop: a: login at 127.0.0.1: temporary failure: "* ]] || fail "not told"
     [[ $stderr != *.note* ]] || fail "part of a note is left"
 }
 

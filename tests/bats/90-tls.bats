@@ -234,7 +234,7 @@ unwelcome() {
     account_line "tls_ca_dir $T/missing cannot be read: No such file or directory; "
     popd_rc 'tls = "implicit"' "tls_ca_dir = \"$TLS/ca.pem\""
     want 78
-    account_line "tls_ca_dir $TLS/ca.pem is no folder; "
+    account_line "tls_ca_dir $TLS/ca.pem is not a folder; "
 }
 
 @test "tls_server_name: what is checked, and what SNI says" {

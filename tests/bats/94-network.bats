@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The way there: proxy, a command for a connection, IPv4 and IPv6, names, and --discover.
+# Connecting: proxy, a command for a connection, IPv4 and IPv6, names, and --discover.
 
 load lib/common
 load lib/certs
@@ -115,16 +115,16 @@ fails() {
         [ "$(connections)" -eq 0 ]
         stop_pid "$PROXY_PID"
     done <<END
-1 75 a failure of its own; try again later
-2 69 not allowed to go there; ask who runs it
+1 75 an internal failure; try again later
+2 69 its rules forbid this connection; ask its administrator
 3 75 cannot reach that network; try again later
 4 75 cannot reach that host; check its name
 5 75 the server refuses connections; check the port
 6 75 too far away for it; try again later
-7 76 no connections of this kind; use another proxy
+7 76 does not make connections of this kind; use another proxy
 8 76 does not know this kind of address; use another proxy
-9 75 a code of its own \\(9\\); ask who runs it
-255 75 a code of its own \\(255\\); ask who runs it
+9 75 the unknown code 9; ask its administrator
+255 75 the unknown code 255; ask its administrator
 END
 }
 
@@ -148,7 +148,7 @@ END
     local way=("proxy = \"socks5://me:pw@127.0.0.1:$PROXY_PORT\"" 'tls = "implicit"'
         "tls_ca_file = \"$TLS/ca.pem\"" 'server = "localhost"')
     proxied_rc "${way[@]}" 'timeout = "2s"'
-    fails 75 'the way there and the TLS handshake took longer than 2 seconds'
+    fails 75 'connecting and the TLS handshake took longer than 2 seconds'
     proxied_rc "${way[@]}" 'timeout = "20s"'
     want 0
     [ "$(count)" -eq 1 ]
@@ -408,7 +408,7 @@ done'
     zone 'slow 1300' 'pop.example.com A 127.0.0.1'
     popd_rc 'server = "pop.example.com"' 'timeout = "1s"' 'ip = "4"'
     want 75
-    account_line '^fetchpop: a: pop\.example\.com: looking up the name took all the time'
+    account_line '^fetchpop: a: pop\.example\.com: looking up the name took too long'
 }
 
 @test "an internationalised host name: looked up, sent and checked in its ASCII form" {

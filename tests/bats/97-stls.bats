@@ -122,7 +122,7 @@ slow() {
     slow
     stls_rc
     want 75
-    account_line 'the way there and the TLS handshake took longer than 2 seconds'
+    account_line 'connecting and the TLS handshake took longer than 2 seconds'
     nothing_told
     # the control: it is their sum that counts
     popd_stop

@@ -49,7 +49,7 @@ def polled(w):
         need_members(w, found["kept"], mode="poll", status=0, kind="none", error=None, listed=4,
                      new=0 if turn else 4, octets=0 if turn else octets, seen=4 if turn else 0,
                      deleted=0, failed=0, held=0)
-        need_members(w, found["bad"], status=77, kind="secret", listed=0, new=0)
+        need_members(w, found["bad"], status=77, kind="password-refused", listed=0, new=0)
         need_members(w, found["dead"], status=70, kind="worker", new=0)
         w.need("worker died" in found["dead"]["error"], "its words", found["dead"])
         w.need("fetchpop: dead: " + found["dead"]["error"] in err.splitlines(),
@@ -96,13 +96,13 @@ def too_early(w):
     result = parse(w, run.out)["w"]
     now = time.time()
     w.need(run.status == 75 and run.err == "", "no news, and not printed", run)
-    need_members(w, result, status=75, kind="delay", skipped=False, new=0)
+    need_members(w, result, status=75, kind="login-delay", skipped=False, new=0)
     w.need("next try not before" in result["error"], "its words all the same", result)
     w.need(now < result["next_try"] <= now + 61, "when it comes next", result, now)
     run = w.run("--json")
     after = parse(w, run.out)["w"]
     w.need(run.status == 75 and run.err == "" and run.connections == 0, "left out", run)
-    need_members(w, after, status=75, kind="again", skipped=True, new=0,
+    need_members(w, after, status=75, kind="unavailable", skipped=True, new=0,
                  next_try=result["next_try"])
     w.need("not polled before" in after["error"], "its words", after)
     run = w.run("--json", "--force", interval="1h")
@@ -179,7 +179,7 @@ def interrupted(w):
     found = parse(w, out.decode())
     w.need(child.returncode == 75 and set(found) == {"a0", "a1", "a2"}, "three", out)
     for result in found.values():
-        need_members(w, result, status=75, kind="stopped", new=0)
+        need_members(w, result, status=75, kind="interrupted", new=0)
 
 
 CASES = [

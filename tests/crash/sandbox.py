@@ -503,6 +503,9 @@ def require_tools(tap, looks=False):
     if not os.access(syscut(), os.X_OK):
         tap.skip_all("no syscut here (%s): it needs Linux on x86_64 or aarch64" % syscut())
         return False
+    if not shutil.which("openssl"):
+        tap.skip_all("openssl is not installed")
+        return False
     if looks and os.geteuid() != 0:
         tap.skip_all("only root sees what fetchpop's system calls are about: it is not dumpable")
         return False

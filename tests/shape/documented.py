@@ -1,29 +1,39 @@
-"""What a person can write is written down: options, run-file keys, exported functions."""
+"""What a person can write is written down: options, keys, kinds of error, exported functions."""
 
 import re
 
 import libtree
 
 OPTIONS_C = "src/app/options.c"
-KEYS_C = "src/app/convert.c"
+KEYS_C = "src/app/keys.c"
+ERR_C = "src/base/err.c"
 MAN_1 = "doc/fetchpop.1"
 MAN_5 = "doc/fetchpoprc.5"
 SAMPLE = "fetchpoprc.sample"
 COMPLETIONS = ("contrib/completions/bash/fetchpop", "contrib/completions/zsh/_fetchpop",
                "contrib/completions/fish/fetchpop.fish")
 
-LONG_OPTION = re.compile(r'\{\s*"([a-z][a-z-]+)"\s*,\s*(?:no|required|optional)_argument\b')
-KEY = re.compile(r'^\s*\{\s*"([a-z][a-z_]*)"\s*,\s*take_\w+', re.M)
+OPTION = re.compile(r'\{"([a-z][a-z-]+)", (?:\'.\'|0), (?:NULL|"[^"]+"), (NULL|"[^"]+")')
+KIND = re.compile(r'\[ERR_\w+\] = \{"([a-z-]+)", (\d+)')
+KEY = re.compile(r'\{"([a-z][a-z_]*)", &\w+, AT')
+
+
+def table(path, start):
+    """The rows of the table that begins so; a row that the pattern misses must not go unseen."""
+    source = libtree.blank(libtree.read(path), strings=False)
+    found = re.search(re.escape(start) + r" = \{\n(.*?)\n\};", source, re.S)
+    return re.sub(r"\s+", " ", found.group(1)) if found else ""
+
+
+def matched(pattern, rows):
+    """What the pattern finds, and whether it found each row."""
+    found = pattern.findall(rows)
+    return found, len(found) == len(re.findall(r'\{"', rows))
 
 
 def in_man(option, man):
     """mdoc writes --dry-run as Fl -dry-run."""
     return re.search(r"\bFl -" + re.escape(option) + r"(?![\w-])", man)
-
-
-def in_help(option, source):
-    """The help text is made of the strings in the same file."""
-    return re.search(r"--" + re.escape(option) + r"(?![\w-])", source)
 
 
 def in_completion(option, path, text):
@@ -32,12 +42,11 @@ def in_completion(option, path, text):
 
 
 def check_options(tap):
-    source = libtree.blank(libtree.read(OPTIONS_C), strings=False)
-    options = sorted(set(LONG_OPTION.findall(source)))
+    rows, whole = matched(OPTION, table(OPTIONS_C, "static const struct option_row rows[]"))
+    options = [name for name, text in rows if text != "NULL"]
     man = libtree.read(MAN_1)
+    tap.rule(f"each row of {OPTIONS_C} is read here", [] if whole else [OPTIONS_C], len(rows))
     tap.rule(f"every option is in {MAN_1}", [o for o in options if not in_man(o, man)],
-             len(options))
-    tap.rule("every option is in --help", [o for o in options if not in_help(o, source)],
              len(options))
     for path in COMPLETIONS:
         text = libtree.read(path)
@@ -46,13 +55,20 @@ def check_options(tap):
 
 
 def check_keys(tap):
-    source = libtree.blank(libtree.read(KEYS_C), strings=False)
-    keys = sorted(set(KEY.findall(source)))
+    keys, whole = matched(KEY, table(KEYS_C, "static const struct key keys[]"))
     man, sample = libtree.read(MAN_5), libtree.read(SAMPLE)
+    tap.rule(f"each row of {KEYS_C} is read here", [] if whole else [KEYS_C], len(keys))
     tap.rule(f"every key is in {MAN_5}",
              [k for k in keys if not re.search(r"^\.It Ic " + k + r"\b", man, re.M)], len(keys))
     tap.rule(f"every key is in {SAMPLE}",
              [k for k in keys if not re.search(r"^[# ]*" + k + r"\s*=", sample, re.M)], len(keys))
+
+
+def check_kinds(tap):
+    kinds = [k for k in KIND.findall(libtree.read(ERR_C)) if k[0] not in ("none", "usage")]
+    man = libtree.read(MAN_1)
+    tap.rule(f"every kind of error, with its exit status, is in {MAN_1}",
+             [word for word, status in kinds if f".It {word}\n{status}: " not in man], len(kinds))
 
 
 def uncommented(path):
@@ -87,6 +103,7 @@ def main():
     tap = libtree.Tap()
     check_options(tap)
     check_keys(tap)
+    check_kinds(tap)
     check_headers(tap)
     tap.done()
 

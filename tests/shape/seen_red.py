@@ -14,6 +14,7 @@ import libtree
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 LONG_FUNCTION = "static int deep(int x)\n{\n" + "    x += 1;\n" * 80 + "    return x;\n}\n"
+FUNCTION_OF_20 = "static int wide(int x)\n{\n" + "    x += 1;\n" * 17 + "}\n"
 
 # test, name of the rule, file, what is appended to it (or (pattern, replacement) for an edit)
 BREAKS = [
@@ -33,9 +34,20 @@ BREAKS = [
     ("banned", "files end", "src/base/x.c", "int x;"),
     ("banned", "lines of the sources", "src/base/x.c", "int x;" + " " * 100 + "\n"),
     ("sizes", "files have", "src/base/x.c", "int x;\n" * 701),
-    ("sizes", "functions have", "src/base/x.c", LONG_FUNCTION),
+    ("sizes", "functions have at most 70", "src/base/x.c", LONG_FUNCTION),
+    ("sizes", "half of", "src/base/x.c", FUNCTION_OF_20 * 3000),
+    ("sizes", "nine tenths", "src/base/x.c", LONG_FUNCTION * 400),
+    ("sizes", "no more mutable", "src/base/x.c", "static int x;\n"),
+    ("sizes", "no more mutable", "src/base/x.c", "const char *x = y;\n"),
+    ("sizes", "no more mutable", "src/base/x.c", "static struct {\n    int x;\n} y[] = {0};\n"),
+    ("sizes", "no more mutable", "src/base/x.c", "int f(void)\n{\n    static int x = 1;\n}\n"),
+    ("format", "every C file", "src/base/x.c", "int x = 1 ;\n"),
+    ("format", "every C file", "src/base/x.h", "int *x;  // y\n"),
     ("documented", "every option is in doc", "doc/fetchpop.1", (r"Fl -dry-run", "Fl x")),
-    ("documented", "every option is in --help", "src/app/options.c", (r"--dry-run", "dry")),
+    ("documented", "each row of src/app/options.c", "src/app/options.c",
+     (r'\{"flush", ', '{"flush", 1 + ')),
+    ("documented", "each row of src/app/keys.c", "src/app/keys.c", (r'"keep", &keep', '"keep", 0')),
+    ("documented", "every kind of error", "doc/fetchpop.1", (r"It out-of-step", "It x")),
     ("documented", "every option is in contrib/completions/bash",
      "contrib/completions/bash/fetchpop", (r"--dry-run", "")),
     ("documented", "every option is in contrib/completions/zsh",

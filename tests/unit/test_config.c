@@ -9,9 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "app/convert.h"
+#include "app/keys.h"
+#include "app/paths.h"
 #include "app/rctext.h"
-#include "app/settings.h"
 #include "kit_heap.h"
 #include "tap.h"
 
@@ -69,9 +69,9 @@ static void test_builtin(void)
     struct config config;
     struct account *a = one(&config, "account \"a b\" { " WHOLE "}");
     is_int((long long)config.count, 1, "one account");
-    is_int(config.jobs, 16, "jobs");
-    is_int(config.max_per_server, 4, "max_per_server");
-    is_str(config.state_dir, NULL, "state_dir");
+    is_int(config.top.jobs, 16, "jobs");
+    is_int(config.top.max_per_server, 4, "max_per_server");
+    is_str(config.top.state_dir, NULL, "state_dir");
     is_str(a->title, "a b", "title");
     is_int(a->port, 995, "port");
     ok(a->tls == ACCOUNT_TLS_IMPLICIT && a->trust == TLS_TRUST_CA, "tls");
@@ -111,7 +111,7 @@ static void test_all_keys(void)
         "max_size = 20M max_messages = 7 max_tries = 1 pipelining = off fsync = none\n"
         "enabled = no ip = 4 source_address = \"192.0.2.7\" tls_key_password_command = \"pass\"\n"
         "proxy = \"socks5://me:s%40c@[::1]:1080\" }");
-    is_int(config.jobs, 3, "jobs");
+    is_int(config.top.jobs, 3, "jobs");
     ok(a->ip == ACCOUNT_IP_4, "ip");
     is_str(a->source_address, "192.0.2.7", "source_address");
     is_str(a->tls_key_password_command, "pass", "tls_key_password_command");
@@ -119,8 +119,8 @@ static void test_all_keys(void)
     is_int(a->proxy_port, 1080, "its port");
     is_str(a->proxy_user, "me", "its user");
     ok(str_is(secret_str(&a->proxy_password), "s@c"), "its password");
-    is_int(config.max_per_server, 2, "max_per_server");
-    is_str(config.state_dir, "/home/alice/state", "state_dir");
+    is_int(config.top.max_per_server, 2, "max_per_server");
+    is_str(config.top.state_dir, "/home/alice/state", "state_dir");
     is_str(a->server, "::1", "server: the address without brackets");
     is_int(a->port, 10, "port: 010 is ten");
     ok(a->tls == ACCOUNT_TLS_STLS && a->trust == TLS_TRUST_BOTH, "tls, tls_trust");
@@ -300,7 +300,8 @@ static void test_values(void)
                     "--print-pin");
     refused_setting("auth = { auto, plain }", "auto alone");
     refused_setting("auth = \"plain login\"", "auth is a name, or a list such as");
-    refused_setting("auth = { plain, scram }", "digest-md5, ntlm, scram-sha-1");
+    refused_setting("auth = { plain, scram }",
+                    "gs2-krb5[-plus], gs2-iakerb[-plus], external, not \"scram\"");
     refused_setting("auth = anonymous", "not \"anonymous\"");
     refused_setting("auth = \"\"", "not \"\"");
     refused_setting("tls_ca_file = \"\"", "empty");
@@ -308,7 +309,7 @@ static void test_values(void)
     refused_setting("password = ''", "empty");
     refused_setting("tls_pin = 47DEQpj8HBSa", "tls_pin");
     refused_setting("tls_server_name = \"a b\"", "host name");
-    refused_setting("tls_server_name = \"\xff.example\"", "tls_server_name is no host name");
+    refused_setting("tls_server_name = \"\xff.example\"", "tls_server_name is not a host name");
     refused_setting("ip = 5", "any, 4 or 6");
     refused_setting("source_address = localhost", "is an address of this machine");
     refused_setting("source_address = \"\"", "source_address");
@@ -367,14 +368,15 @@ static void test_ways(void)
 
 static void test_whole_accounts(void)
 {
-    refused("two places", "account a {\n maildir = /a\n mbox = /b }", 3, "mbox beside maildir");
-    refused("two places, other order", "account a {\n mda = a\n mbox = /b }", 3, "mbox beside mda");
+    refused("two places", "account a {\n maildir = /a\n mbox = /b }", 3, "both mbox and maildir");
+    refused("two places, other order", "account a {\n mda = a\n mbox = /b }", 3,
+            "both mbox and mda");
     refused("two secrets", "account a {\n password_file = /a\n password = b }", 3,
-            "password beside password_file (line 2)");
+            "both password and password_file (line 2) are set");
     refused("a token beside a password", "account a {\n token_command = a\n password = b }", 3,
-            "password beside token_command");
+            "both password and token_command");
     refused("two places in defaults", "account a {" WHOLE "}\ndefaults {\n mda = a\n mbox = b }", 4,
-            "mbox beside mda");
+            "both mbox and mda");
     refused("%F", "account a { server = s user = u\n mda = 'x -f %F' }", 2, "FETCHPOP_SENDER");
     refused("%T", "account a { server = s user = u\n mda = 'x -d %T' }", 2, "FETCHPOP_RECIPIENT");
     refused("an mbox that ends in /", "account a {\n mbox = '/x/' }", 2, "maildir");
@@ -399,10 +401,10 @@ static void test_whole_accounts(void)
     refused("a proxy beside a command",
             "account a {\n connect_command = c\n"
             " proxy = \"socks5://p:1\" }",
-            3, "proxy beside connect_command (line 2)");
+            3, "both proxy and connect_command (line 2) are set");
     refused("a source of the other kind",
             "account a { " WHOLE "ip = 6 source_address = 192.0.2.7 }", 1,
-            "has ip = 6, and source_address 192.0.2.7 is none of that kind");
+            "has ip = 6, and source_address 192.0.2.7 is not of that kind");
     refused("and the other way round", "account a { " WHOLE "ip = 4 source_address = \"::1\" }", 1,
             "ip = 4");
     refused("one mailbox under two spellings",
@@ -492,7 +494,7 @@ static void test_files(void)
     refused_file("missing", "missing: No such file");
     refused_file("", "is a folder");
     if (mkfifo(path_of("fifo"), 0600) == 0)
-        refused_file("fifo", "is no regular file");
+        refused_file("fifo", "is not a regular file");
     if (geteuid() == 0 && chown(path_of("open"), 12345, 12345) == 0)
         refused_file("open", "belongs to somebody else");
     char *large = malloc(RCTEXT_MAX + 2);
@@ -556,10 +558,11 @@ static void test_include(void)
 static void test_empty_values(void)
 {
     size_t count;
-    const struct key *keys = convert_keys(false, &count);
+    const struct key *keys = keys_all(&count);
     for (size_t i = 0; i < count; i++) {
         char text[100];
-        snprintf(text, sizeof text, "account a {\n\n %s = \"\"\n}", keys[i].name);
+        snprintf(text, sizeof text,
+                 keys[i].top ? "\n\n%s = \"\"\n" : "account a {\n\n %s = \"\"\n}", keys[i].name);
         refused(keys[i].name, text, 3, keys[i].name);
     }
 }
@@ -607,16 +610,16 @@ static void test_paths(void)
 {
     struct err err;
     setenv("HOME", "/h", 1);
-    char *path = settings_path("~", &err);
+    char *path = paths_expand("~", &err);
     is_str(path, "/h", "~");
     free(path);
-    path = settings_path("Mail/x", &err);
+    path = paths_expand("Mail/x", &err);
     is_str(path, "/h/Mail/x", "relative to the home folder");
     free(path);
-    path = settings_path("/x", &err);
+    path = paths_expand("/x", &err);
     is_str(path, "/x", "absolute");
     free(path);
-    is_str(settings_path("~bob", &err), NULL, "~bob");
+    is_str(paths_expand("~bob", &err), NULL, "~bob");
 }
 
 int main(void)

@@ -276,14 +276,14 @@ static void test_source(unsigned good)
     source = "192.0.2.7";
     is_int(dial(5000, &fd, &err), -1, "from an address that is not ours");
     is_int(err.kind, ERR_AGAIN, "may be ours later");
-    ok(strstr(err.text, "source_address 192.0.2.7 is no address of this machine") != NULL, "%s",
+    ok(strstr(err.text, "source_address 192.0.2.7 is not an address of this machine") != NULL, "%s",
        err.text);
     source = "2001:db8::7";
     is_int(dial(5000, &fd, &err), -1, "an IPv6 source");
     is_int(asked_for, AF_INET6, "asks for IPv6");
     source = "localhost";
     is_int(dial(5000, &fd, &err), -1, "a name");
-    is_int(err.kind, ERR_CONFIG, "is no address");
+    is_int(err.kind, ERR_CONFIG, "is not an address");
     source = NULL;
 }
 

@@ -133,8 +133,31 @@ static void test_base64_all(void)
     is_int(digest_base64_digit(64), 'A', "only six bits count");
 }
 
+static void test_md5(void)
+{
+    static const struct {
+        const char *first, *second, *want;
+    } rows[] = {
+        /* RFC 1939, section 7 */
+        {"<1896.697170952@dbc.mtview.ca.us>", "tanstaaf", "c4c9334bac560ecc979e58001b3e22fb"},
+        /* RFC 1321, appendix A.5 */
+        {"", "", "d41d8cd98f00b204e9800998ecf8427e"},
+        {"", "a", "0cc175b9c0f1b6a831c399e269772661"},
+        {"message ", "digest", "f96b697d7cb7938d525a2f31aaf161d0"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        unsigned char digest[DIGEST_MD5_SIZE];
+        char hex[2 * DIGEST_MD5_SIZE + 1] = "";
+        is_int(digest_md5(str_from(rows[i].first), str_from(rows[i].second), digest), 0,
+               "OpenSSL has MD5");
+        digest_hex(digest, sizeof digest, hex);
+        is_str(hex, rows[i].want, "the MD5 of two pieces is that of both, one behind the other");
+    }
+}
+
 int main(void)
 {
+    test_md5();
     test_sha256();
     test_crc32();
     test_keyed();

@@ -49,7 +49,7 @@ static void test_errno(void)
         int number;
         enum err_kind want;
     } table[] = {
-        {ENOSPC, ERR_HERE},   {EDQUOT, ERR_HERE},   {ENOMEM, ERR_SYSTEM}, {EMFILE, ERR_SYSTEM},
+        {ENOSPC, ERR_LOCAL},  {EDQUOT, ERR_LOCAL},  {ENOMEM, ERR_SYSTEM}, {EMFILE, ERR_SYSTEM},
         {ENFILE, ERR_SYSTEM}, {EAGAIN, ERR_SYSTEM}, {EIO, ERR_IO},        {EACCES, ERR_IO},
     };
     struct err err;
@@ -61,17 +61,22 @@ static void test_errno(void)
     snprintf(want, sizeof want, "cannot read x: %s; check the path", strerror(ENOENT));
     err_errno(&err, ERR_IO, ENOENT, "cannot read %s", "x");
     is_str(err.text, want, "what the system says, and what to do");
+    snprintf(want, sizeof want, "cannot read a;b: %s; check the path", strerror(ENOENT));
+    err_errno(&err, ERR_IO, ENOENT, "cannot read %s", "a;b");
+    is_str(err.text, want, "a semicolon in a path does not take the advice away");
 }
 
 static void test_statuses(void)
 {
     static const int want[ERR_KINDS] = {
-        [ERR_USAGE] = 64,   [ERR_MESSAGE] = 65,  [ERR_HOST] = 68,    [ERR_REFUSED] = 69,
-        [ERR_WORKER] = 70,  [ERR_SYSTEM] = 71,   [ERR_CREATE] = 73,  [ERR_IO] = 74,
-        [ERR_AGAIN] = 75,   [ERR_TIMEOUT] = 75,  [ERR_CLOSED] = 75,  [ERR_LOCKED] = 75,
-        [ERR_STOPPED] = 75, [ERR_PROTOCOL] = 76, [ERR_FRAMING] = 76, [ERR_LOGIN] = 77,
-        [ERR_TRUST] = 77,   [ERR_CONFIG] = 78,   [ERR_DELAY] = 75,   [ERR_HERE] = 75,
-        [ERR_SECRET] = 77,  [ERR_UNSAID] = 77,
+        [ERR_USAGE] = 64,         [ERR_MESSAGE] = 65,  [ERR_HOST] = 68,
+        [ERR_REFUSED] = 69,       [ERR_WORKER] = 70,   [ERR_SYSTEM] = 71,
+        [ERR_CREATE] = 73,        [ERR_IO] = 74,       [ERR_AGAIN] = 75,
+        [ERR_TIMEOUT] = 75,       [ERR_CLOSED] = 75,   [ERR_LOCKED] = 75,
+        [ERR_STOPPED] = 75,       [ERR_PROTOCOL] = 76, [ERR_FRAMING] = 76,
+        [ERR_LOGIN] = 77,         [ERR_TRUST] = 77,    [ERR_CONFIG] = 78,
+        [ERR_DELAY] = 75,         [ERR_LOCAL] = 75,    [ERR_PASSWORD_REFUSED] = 77,
+        [ERR_LOGIN_REFUSED] = 77,
     };
     for (int kind = 0; kind < ERR_KINDS; kind++) {
         is_int(err_status((enum err_kind)kind), want[kind], "status of a kind");
@@ -91,7 +96,7 @@ static void test_sides(void)
 {
     for (int kind = 0; kind < ERR_KINDS; kind++) {
         int status = err_status((enum err_kind)kind);
-        bool ours = kind == ERR_HERE || kind == ERR_LOCKED || kind == ERR_STOPPED;
+        bool ours = kind == ERR_LOCAL || kind == ERR_LOCKED || kind == ERR_STOPPED;
         enum err_side want = status == 0 || status == 65 ? ERR_SIDE_NONE
                              : status == 75 && !ours     ? ERR_SIDE_PASSES
                              : status == 68 || status == 69 || status == 76 || status == 77

@@ -198,7 +198,7 @@ static void test_attended(void)
 
 static void test_here(void)
 {
-    static const enum err_kind kinds[] = {ERR_HERE,   ERR_LOCKED, ERR_STOPPED, ERR_IO,
+    static const enum err_kind kinds[] = {ERR_LOCAL,  ERR_LOCKED, ERR_STOPPED, ERR_IO,
                                           ERR_CREATE, ERR_SYSTEM, ERR_CONFIG,  ERR_WORKER};
     begin("here", "secret");
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
@@ -248,7 +248,7 @@ static void test_delay(void)
 static void test_secret(void)
 {
     begin("secret", "wrong");
-    is_int(poll_at(START, ERR_SECRET, "login refused: \"no\""), ALLOWED, "a secret");
+    is_int(poll_at(START, ERR_PASSWORD_REFUSED, "login refused: \"no\""), ALLOWED, "a secret");
     ok(!figures.quiet, "that is refused: told");
     int tries = 0, told = 0;
     for (int i = 1; i < 60; i++) {
@@ -257,7 +257,7 @@ static void test_secret(void)
     }
     is_int(tries, 0, "is not tried again");
     is_int(told, 0, "nor told again");
-    is_int(last.kind, ERR_SECRET, "77 all the same");
+    is_int(last.kind, ERR_PASSWORD_REFUSED, "77 all the same");
     ok(strstr(last.text, "login refused: \"no\" (refused since ") == last.text &&
            strstr(last.text, "--force") != NULL,
        "with the words of then");
@@ -274,13 +274,13 @@ static void test_secret(void)
     begin("secret", "wrong");
     is_int(poll_at(START + 86500, ERR_NONE, ""), KNOWN_SECRET, "the first one still not");
     force = true;
-    is_int(poll_at(START + 86500, ERR_SECRET, "login refused: \"no\""), ALLOWED,
+    is_int(poll_at(START + 86500, ERR_PASSWORD_REFUSED, "login refused: \"no\""), ALLOWED,
            "but with --force");
     force = false;
     begin("secret", "right");
     is_int(poll_at(START + 86600, ERR_NONE, ""), ALLOWED, "the right one is let in");
     begin("secret", "wrong");
-    is_int(poll_at(START + 86700, ERR_SECRET, "login refused: \"no\""), ALLOWED,
+    is_int(poll_at(START + 86700, ERR_PASSWORD_REFUSED, "login refused: \"no\""), ALLOWED,
            "and what was refused is forgotten");
     ok(!figures.quiet, "told anew");
 }
@@ -289,8 +289,9 @@ static void test_no_secret(void)
 {
     begin("none", "");
     secret_wipe(&account.password);
-    poll_at(START, ERR_SECRET, "login refused");
-    is_int(poll_at(START, ERR_SECRET, "login refused"), ALLOWED, "no secret, none refused");
+    poll_at(START, ERR_PASSWORD_REFUSED, "login refused");
+    is_int(poll_at(START, ERR_PASSWORD_REFUSED, "login refused"), ALLOWED,
+           "no secret, none refused");
     ok(figures.quiet, "told once");
 }
 
@@ -302,7 +303,7 @@ static void test_what_is_kept(void)
     char text[4096] = "";
     struct stat status;
     begin("kept", "correct horse battery staple");
-    poll_at(START, ERR_SECRET, "login refused");
+    poll_at(START, ERR_PASSWORD_REFUSED, "login refused");
     FILE *file = fopen(path, "r");
     size_t len = file != NULL ? fread(text, 1, sizeof text - 1, file) : 0;
     ok(len > 100 && strstr(text, "horse") == NULL, "the secret is not in the note");
@@ -313,7 +314,7 @@ static void test_what_is_kept(void)
     char first[4096];
     memcpy(first, text, sizeof first);
     force = true;
-    poll_at(START, ERR_SECRET, "login refused");
+    poll_at(START, ERR_PASSWORD_REFUSED, "login refused");
     file = fopen(path, "r");
     len = file != NULL ? fread(text, 1, sizeof text - 1, file) : 0;
     ok(len > 100 && memcmp(first, text, sizeof first) != 0, "each time with another salt");
@@ -351,13 +352,13 @@ static void test_stays(void)
 static void test_unsaid(void)
 {
     begin("unsaid", "secret");
-    poll_at(START, ERR_UNSAID, "login refused");
+    poll_at(START, ERR_LOGIN_REFUSED, "login refused");
     ok(!figures.quiet && figures.next_try == 0, "refused and not said why: told at once");
-    is_int(poll_at(START + 1, ERR_UNSAID, "login refused"), ALLOWED, "tried again");
+    is_int(poll_at(START + 1, ERR_LOGIN_REFUSED, "login refused"), ALLOWED, "tried again");
     ok(figures.quiet, "not told again");
-    poll_at(START + 2, ERR_UNSAID, "login refused");
+    poll_at(START + 2, ERR_LOGIN_REFUSED, "login refused");
     ok(figures.quiet && figures.next_try > START + 2, "the third keeps the next away");
-    is_int(last.kind, ERR_UNSAID, "77");
+    is_int(last.kind, ERR_LOGIN_REFUSED, "77");
 }
 
 static void test_interval(void)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 
 #include "delivery/appends.h"
 #include "delivery/mboxlock.h"
@@ -41,26 +42,31 @@ static bool harmed(int *number)
         }                                                                                          \
     } while (0)
 
+/* What these stand in for is done by their sisters where there are any: an offset of 64 bits has no
+ * one way into syscall(). */
 ssize_t pwrite(int fd, const void *bytes, size_t len, off_t offset)
 {
-    if (harm_at != 0 && harm_count + 1 == harm_at && harm == KILL_HALF)
-        syscall(SYS_pwrite64, fd, bytes, len / 2, offset);
+    struct iovec half = {(void *)(uintptr_t)bytes, len / 2}, whole = {half.iov_base, len};
+    if (harm_at != 0 && harm_count + 1 == harm_at && harm == KILL_HALF &&
+        pwritev(fd, &half, 1, offset) < 0)
+        return -1;
     HARM();
-    return syscall(SYS_pwrite64, fd, bytes, len, offset);
+    return pwritev(fd, &whole, 1, offset);
 }
 
 ssize_t write(int fd, const void *bytes, size_t len)
 {
-    if (harm_at != 0 && harm_count + 1 == harm_at && harm == KILL_HALF)
-        syscall(SYS_write, fd, bytes, len / 2);
+    struct iovec half = {(void *)(uintptr_t)bytes, len / 2}, whole = {half.iov_base, len};
+    if (harm_at != 0 && harm_count + 1 == harm_at && harm == KILL_HALF && writev(fd, &half, 1) < 0)
+        return -1;
     HARM();
-    return syscall(SYS_write, fd, bytes, len);
+    return writev(fd, &whole, 1);
 }
 
 int ftruncate(int fd, off_t len)
 {
     HARM();
-    return (int)syscall(SYS_ftruncate, fd, len);
+    return (int)syscall(SYS_ftruncate, fd, (long)len);
 }
 
 int fsync(int fd)
@@ -80,7 +86,7 @@ int fdatasync(int fd)
 int link(const char *from, const char *to)
 {
     HARM();
-    return (int)syscall(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0);
+    return linkat(AT_FDCWD, from, AT_FDCWD, to, 0);
 }
 
 int unlink(const char *path)
@@ -328,7 +334,7 @@ static void python(void)
     struct kit kit;
     struct err err = {0};
     if (system("python3 -c 'import mailbox' 2>/dev/null") != 0) {
-        ok(true, "Python reads it # SKIP python3 is missing");
+        tap_skip("Python's mailbox module reads the same messages", "python3 is not installed");
         return;
     }
     fresh();
@@ -498,11 +504,13 @@ static bool is_untouched(void)
     return same;
 }
 
+#define MANY_CALLS 1000 /* a run makes 24; one that makes so many has no end */
+
 static void sweep(enum harm how, enum between between)
 {
     size_t bad = 0;
     long at = 1;
-    for (;; at++) {
+    for (; at < MANY_CALLS; at++) {
         start_over();
         int end = run_harmed(how, at, run_once);
         if (end == 0)
@@ -514,7 +522,7 @@ static void sweep(enum harm how, enum between between)
             printf("# %s call %ld, %s\n", harm_names[how], at, between_names[between]);
         bad += !well;
     }
-    ok(bad == 0 && at > 12, "%s each of %ld calls, %s", harm_names[how], at - 1,
+    ok(bad == 0 && at > 12 && at < MANY_CALLS, "%s each of %ld calls, %s", harm_names[how], at - 1,
        between_names[between]);
 }
 
@@ -522,8 +530,8 @@ static void sweep(enum harm how, enum between between)
 static void sweep_twice(void)
 {
     size_t bad = 0, pairs = 0;
-    for (long at = 1;; at++) {
-        for (long again = 1;; again++) {
+    for (long at = 1; at < MANY_CALLS; at++) {
+        for (long again = 1; again < MANY_CALLS; again++) {
             start_over();
             if (run_harmed(KILL_HALF, at, run_once) == 0) {
                 ok(bad == 0 && pairs > 50, "killed twice, at each of %zu pairs of calls", pairs);
@@ -539,6 +547,7 @@ static void sweep_twice(void)
             bad += !well;
         }
     }
+    ok(false, "a run ends in less than %d calls", MANY_CALLS);
 }
 
 /* ---- torn ends ---- */

@@ -150,7 +150,7 @@ static void test_modes(void)
     refused("--status --retry x", "only one of");
     refused("--print-pin --check a", "only one of");
     refused("--discover a@b --status", "only one of");
-    refused("--print-pin", "needs the title of an account of the run file behind it");
+    refused("--print-pin", "needs the title of an account of the configuration file");
     refused("--discover a@b home", "takes one address, and no account");
     refused("--discover", "needs a value");
 }
@@ -160,7 +160,7 @@ static void test_refused(void)
     static const char RESERVED[] = "einpPqQrSuwx";
     for (const char *p = RESERVED; *p != '\0'; p++) {
         char text[4] = {'-', *p, '\0'};
-        refused(text, "is reserved: ");
+        refused(text, " is not supported");
     }
     refused("-k -K", "--keep and --nokeep contradict");
     refused("-s -v", "--silent and --verbose contradict");
@@ -182,7 +182,7 @@ static void test_refused(void)
     refused("-d 60 --force", "send USR1");
     refused("-d 60 -a", "--all with --daemon");
     refused("-L", "--logfile needs a value");
-    refused("--logfile=", "--logfile needs the path");
+    refused("--logfile=", "--logfile needs a value that is not empty");
     refused("--check=3", "--check takes no value");
     refused("-B", "--fetchlimit needs a value");
     refused("--mda", "--mda needs a value; see fetchpop --help");

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "app/secrets.h"
+#include "app/settings.h"
 #include "app/turns.h"
 #include "base/clock.h"
 #include "base/stop.h"
@@ -290,7 +291,7 @@ static int run_stopped(struct account **accounts, size_t count, unsigned jobs, i
     int status;
     waitpid(pid, &status, 0);
     for (size_t i = 0; i < count; i++) /* ours; that process had copies */
-        account_free(accounts[i]);
+        settings_free(accounts[i]);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 

@@ -7,7 +7,11 @@
 
 #include "tap.h"
 
-#define S(text) ((struct str){(text), sizeof(text) - 1}) /* literals may hold NUL */
+/* A str in a table; literals may hold NUL. */
+#define S(text)                                                                                    \
+    {                                                                                              \
+        (text), sizeof(text) - 1                                                                   \
+    }
 
 static bool same(struct str a, struct str b)
 {
@@ -118,7 +122,7 @@ static void test_code(void)
         struct reply reply = reply_parse((struct str){line, (size_t)n});
         ok(reply.kind == REPLY_ERR && reply.code == rows[i].code, "code of \"%s\"", rows[i].text);
     }
-    ok(reply_parse(S("+OK [IN-USE] locked")).code == REPLY_CODE_NONE, "no code for +OK");
+    ok(reply_parse(str_from("+OK [IN-USE] locked")).code == REPLY_CODE_NONE, "no code for +OK");
 }
 
 /* Words about who we are count against the secret, unless the server has trouble of its own. */
@@ -276,7 +280,7 @@ static void test_list(void)
     }
     uint32_t number;
     uint64_t size;
-    is_int(reply_list_line(S("1 1"), 0, &number, &size), -1, "LIST in an empty mailbox");
+    is_int(reply_list_line(str_from("1 1"), 0, &number, &size), -1, "LIST in an empty mailbox");
 }
 
 static void test_uidl(void)
@@ -408,7 +412,7 @@ static void test_capa(void)
 
     reply_capa_init(&capa);
     reply_capa_line(&capa, str_from("XTOP"));
-    reply_capa_line(&capa, S("TOP\0"));
+    reply_capa_line(&capa, str_of("TOP\0", 4));
     reply_capa_line(&capa, str_from("SASLX PLAIN"));
     ok(!capa.top && !capa.sasl && capa.mechanisms[0] == '\0', "near misses are misses");
     reply_capa_line(&capa, str_from("SASL"));

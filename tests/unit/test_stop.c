@@ -1,6 +1,7 @@
-/* The words of signals: none is lost, wherever it falls. */
+/* The signals that are asked about: none is lost, wherever it falls. */
 #include "base/stop.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,14 +21,14 @@ static void test_between(int number, const char *name)
     early = early || stop_asked() || stop_take_hup() || stop_take_usr1();
     ok(!early, "%s: held back", name);
     int64_t begun = clock_ms();
-    int ready = stop_wait(NULL, 0, LONG_MS, &before);
+    int ready = stop_ppoll(NULL, 0, LONG_MS, &before);
     ok(ready <= 0 && clock_ms() - begun < LONG_MS / 2, "%s: the wait is over at once", name);
     bool hup = stop_take_hup();
     bool usr1 = stop_take_usr1();
     ok(hup == (number == SIGHUP) && usr1 == (number == SIGUSR1) &&
            stop_asked() == (number == SIGTERM),
        "%s: noted, and nothing else", name);
-    ok(!stop_take_hup() && !stop_take_usr1(), "%s: it is a word for one who asks", name);
+    ok(!stop_take_hup() && !stop_take_usr1(), "%s: told once", name);
     stop_release(&before);
 }
 
@@ -41,13 +42,44 @@ static void test_descriptor(void)
     }
     stop_hold(&before);
     struct pollfd wait = {.fd = ends[0], .events = POLLIN};
-    is_int(stop_wait(&wait, 1, LONG_MS, &before), 1, "bytes end the wait");
-    is_int(stop_wait(NULL, 0, 1, &before), 0, "and so does time");
+    is_int(stop_ppoll(&wait, 1, LONG_MS, &before), 1, "bytes end the wait");
+    is_int(stop_ppoll(NULL, 0, 1, &before), 0, "and so does time");
     kill(getpid(), SIGUSR1);
     stop_release(&before);
     ok(stop_take_usr1(), "what was held back comes in with the release");
     close(ends[0]);
     close(ends[1]);
+}
+
+static void test_wait(void)
+{
+    int ends[2];
+    if (pipe(ends) < 0) {
+        ok(false, "a pipe");
+        return;
+    }
+    struct pollfd wait = {.fd = ends[0], .events = POLLIN};
+    int64_t begun = clock_ms();
+    is_int(stop_wait(&wait, 1, clock_in(2 * STOP_SLICE_MS), 0), 0, "a wait ends at its deadline");
+    ok(clock_ms() - begun >= 2 * STOP_SLICE_MS, "and not before, though it is longer than a slice");
+    is_int(stop_wait(&wait, 1, clock_ms() - 1, 0), 0, "a deadline that has passed is one");
+    ok(write(ends[1], "x", 1) == 1 && stop_wait(&wait, 1, CLOCK_NEVER, 0) == 1,
+       "bytes end the wait before the deadline");
+    close(ends[0]);
+    close(ends[1]);
+}
+
+/* The last: after it stop was asked for good. */
+static void test_stopped_wait(void)
+{
+    int64_t begun = clock_ms();
+    is_int(stop_wait(NULL, 0, CLOCK_NEVER, 0), -1, "after TERM a wait without grace is over");
+    is_int(errno, EINTR, "and says so by EINTR");
+    is_int(stop_wait(NULL, 0, CLOCK_NEVER, 2 * STOP_SLICE_MS + 100), -1,
+           "one with grace ends with it");
+    ok(clock_ms() - begun < LONG_MS / 2, "and not much later");
+    is_int(stop_wait(NULL, 0, clock_in(1), LONG_MS), 0,
+           "within the grace a deadline is a deadline");
 }
 
 /* As a worker does: what its parent held back is nothing to it. */
@@ -73,10 +105,12 @@ int main(void)
     stop_install();
     stop_listen();
     test_descriptor();
+    test_wait();
     test_child();
     test_between(SIGHUP, "HUP");
     test_between(SIGUSR1, "USR1");
     test_between(SIGTERM, "TERM");
     is_int(stop_count(), 1, "one TERM");
+    test_stopped_wait();
     return tap_done();
 }

@@ -197,7 +197,8 @@ static void test_escape(void)
     is_int(str_unescape(str_of(out, escaped), back, 255, &len), -1, "unless there is no room");
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         ok(str_unescape(str_from(bad[i]), back, sizeof back, &len) == -1,
-           "\"%s\" is no escape of ours", bad[i][0] < 0 || bad[i][0] == 'a' ? "..." : bad[i]);
+           "\"%s\" is no escape of ours",
+           (unsigned char)bad[i][0] >= 0x80 || bad[i][0] == 'a' ? "..." : bad[i]);
     }
 }
 

@@ -6,8 +6,7 @@ courier_start() {
     export COURIER COURIER_PID="" COURIER_POP3 COURIER_POP3S COURIER_MISSING=""
     COURIER=$(mktemp -d /tmp/fpcourier.XXXXXX)
     chmod 711 "$COURIER"
-    debs_unpack "$COURIER/root" courier-pop courier-base courier-authdaemon courier-authlib \
-        libcourier-unicode4 libgamin0 libidn12 libltdl7 || {
+    debs_unpack "$COURIER/root" courier-pop || {
         COURIER_MISSING=$DEBS_MISSING
         return 0
     }

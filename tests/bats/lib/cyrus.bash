@@ -8,7 +8,7 @@ cyrus_start() {
     export CYRUS CYRUS_PID="" CYRUS_POP3 CYRUS_POP3S CYRUS_POP3S12 CYRUS_MISSING=""
     CYRUS=$(mktemp -d /tmp/fpcyrus.XXXXXX)
     chmod 711 "$CYRUS"
-    debs_unpack "$CYRUS/root" cyrus-common cyrus-pop3d libical3 libxapian30 sasl2-bin || {
+    debs_unpack "$CYRUS/root" cyrus-pop3d sasl2-bin || {
         CYRUS_MISSING=$DEBS_MISSING
         return 0
     }

@@ -1,12 +1,12 @@
 # Servers from Debian's packages that must not be installed here, because they would put another one
-# out: unpacked into a folder, which lies over /usr and /etc in a mount namespace of its own
-# (debs_root). The packages are kept in $FP_DEBS, else in the user's cache folder, and are fetched
-# with apt-get where they are not there yet. Needs root.
+# out: unpacked, with all that they need and that is not installed, into a folder, which lies over
+# /usr and /etc in a mount namespace of its own (debs_root). The packages are kept in $FP_DEBS, else in
+# the user's cache folder, and are fetched with apt-get where they are not there yet. Needs root.
 # shellcheck shell=bash
 
 # debs_unpack FOLDER PACKAGE...: false, and why in DEBS_MISSING, if that cannot be
 debs_unpack() {
-    local root=$1 package program
+    local root=$1 program
     shift
     DEBS_MISSING=
     for program in dpkg-deb apt-get unshare flock; do
@@ -19,29 +19,45 @@ debs_unpack() {
         DEBS_MISSING="an overlay in a mount namespace is not possible here"
         return 1
     }
-    for package; do
-        debs_one "$root" "$package" || {
-            DEBS_MISSING="Debian's package $package cannot be had"
-            return 1
-        }
-    done
+    debs_fill "$root" "$@" || DEBS_MISSING="Debian's packages $* cannot be had"
+    [ -z "$DEBS_MISSING" ]
 }
 
-debs_one() {
-    local cache=${FP_DEBS:-${XDG_CACHE_HOME:-$HOME/.cache}/fetchpop-debs} file
-    mkdir -p "$cache" || return 1
+# debs_fill FOLDER PACKAGE...
+debs_fill() {
+    local cache=${FP_DEBS:-${XDG_CACHE_HOME:-$HOME/.cache}/fetchpop-debs} root=$1 needed package
+    shift
+    mapfile -t needed < <(debs_needed "$@")
+    [ ${#needed[@]} -gt 0 ] && mkdir -p "$cache" || return 1
     (
         flock 9
-        file=$(debs_file "$cache" "$2")
-        [ -n "$file" ] || (cd "$cache" && timeout 120 apt-get -q -o APT::Sandbox::User=root \
-            download "$2") >/dev/null 2>&1 3>&- 4>&-
-        file=$(debs_file "$cache" "$2")
-        [ -n "$file" ] && dpkg-deb -x "$file" "$1"
+        debs_fetch "$cache" "${needed[@]}"
+        for package in "${needed[@]}"; do
+            dpkg-deb -x "$(debs_file "$cache" "$package")" "$root" || exit 1
+        done
     ) 9>"$cache/.lock"
 }
 
+# debs_needed PACKAGE...: they, and all that apt-get would install with them on this very machine
+debs_needed() {
+    local plan
+    plan=$(apt-get -s --no-install-recommends install "$@" 2>/dev/null) || return
+    { printf '%s\n' "$@" && sed -n 's/^Inst \([^ ]*\) .*/\1/p' <<<"$plan"; } | sort -u
+}
+
+# debs_fetch CACHE PACKAGE...: those that are not in there yet
+debs_fetch() {
+    local cache=$1 package missing=()
+    shift
+    for package; do
+        [ -n "$(debs_file "$cache" "$package")" ] || missing+=("$package")
+    done
+    [ ${#missing[@]} -eq 0 ] || (cd "$cache" && timeout 300 apt-get -q -o APT::Sandbox::User=root \
+        download "${missing[@]}") >/dev/null 2>&1 3>&- 4>&-
+}
+
 debs_file() {
-    find "$1" -maxdepth 1 -name "$2_*.deb" | sort | tail -1
+    find "$1" -maxdepth 1 -name "${2%:*}_*.deb" | sort | tail -1
 }
 
 # debs_user FOLDER NAME UID GID HOME [PASSWORD]: an account that exists only in there

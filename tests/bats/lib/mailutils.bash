@@ -6,8 +6,7 @@ mailutils_start() {
     export MAILUTILS MAILUTILS_PID="" MAILUTILS_POP3 MAILUTILS_POP3S MAILUTILS_MISSING=""
     MAILUTILS=$(mktemp -d /tmp/fpmailutils.XXXXXX)
     chmod 711 "$MAILUTILS"
-    debs_unpack "$MAILUTILS/root" mailutils-pop3d libmailutils9 libmu-dbm9 libgssglue1 libidn12 \
-        libntlm0 libgsasl18 libkyotocabinet16v5 libmariadb3 || {
+    debs_unpack "$MAILUTILS/root" mailutils-pop3d || {
         MAILUTILS_MISSING=$DEBS_MISSING
         return 0
     }

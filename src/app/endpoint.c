@@ -1,4 +1,4 @@
-#include "app/place.h"
+#include "app/endpoint.h"
 
 #include <arpa/inet.h>
 #include <stdbool.h>
@@ -21,21 +21,13 @@ static size_t last_of(struct str text, char wanted)
     return NOWHERE;
 }
 
-static bool has_control(struct str text)
-{
-    for (size_t i = 0; i < text.len; i++)
-        if ((unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7f)
-            return true;
-    return false;
-}
-
 static int refuse(const char *want, struct str text, struct err *err)
 {
     return err_set(err, ERR_CONFIG, "is %s, not \"%.*s\"", want,
-                   has_control(text) ? 1
-                   : text.len < 60   ? (int)text.len
-                                     : 60,
-                   has_control(text) ? "?" : text.ptr);
+                   str_has_control(text) ? 1
+                   : text.len < 60       ? (int)text.len
+                                         : 60,
+                   str_has_control(text) ? "?" : text.ptr);
 }
 
 /* --- hosts ------------------------------------------------------------------------------------ */
@@ -58,7 +50,7 @@ static char *to_ascii(struct str host, struct err *err)
     char *ascii = idn_ascii(name, &why);
     free(name);
     if (ascii == NULL) {
-        err_set(err, ERR_CONFIG, "is no host name: %s", why.text);
+        err_set(err, ERR_CONFIG, "is not a host name: %s", why.text);
         return NULL;
     }
     if (ascii[0] == '\0' || strlen(ascii) > NAME_OCTETS) {
@@ -69,7 +61,7 @@ static char *to_ascii(struct str host, struct err *err)
     return ascii;
 }
 
-char *place_host(struct str text, struct err *err)
+char *endpoint_host(struct str text, struct err *err)
 {
     bool bracketed = text.len > 2 && text.ptr[0] == '[' && text.ptr[text.len - 1] == ']';
     struct str host = bracketed ? str_of(text.ptr + 1, text.len - 2) : text;
@@ -86,7 +78,7 @@ char *place_host(struct str text, struct err *err)
     return to_ascii(host, err);
 }
 
-int place_address(const char *text, struct err *err)
+int endpoint_address(const char *text, struct err *err)
 {
     unsigned char address[16];
     if (inet_pton(AF_INET, text, address) != 1 && inet_pton(AF_INET6, text, address) != 1) {
@@ -98,14 +90,6 @@ int place_address(const char *text, struct err *err)
 
 /* --- proxies ---------------------------------------------------------------------------------- */
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    char small = (char)(c | 0x20);
-    return small >= 'a' && small <= 'f' ? small - 'a' + 10 : -1;
-}
-
 /* Undoes %40 and its kin in place: the new length, 0 if it makes no sense. */
 static size_t unescape(char *text, size_t len)
 {
@@ -115,8 +99,8 @@ static size_t unescape(char *text, size_t len)
             text[to++] = text[i];
             continue;
         }
-        int high = i + 2 < len ? hex_digit(text[i + 1]) : -1;
-        int low = high >= 0 ? hex_digit(text[i + 2]) : -1;
+        int high = i + 2 < len ? str_hex_digit(text[i + 1]) : -1;
+        int low = high >= 0 ? str_hex_digit(text[i + 2]) : -1;
         if (low < 0 || (high == 0 && low == 0))
             return 0;
         text[to++] = (char)(high << 4 | low);
@@ -126,7 +110,7 @@ static size_t unescape(char *text, size_t len)
 }
 
 /* "user:password", which is ours to change. */
-static int read_login(struct place_proxy *proxy, char *login, size_t len, struct err *err)
+static int read_login(struct endpoint_proxy *proxy, char *login, size_t len, struct err *err)
 {
     char *colon = memchr(login, ':', len);
     size_t user = colon != NULL ? unescape(login, (size_t)(colon - login)) : 0;
@@ -143,18 +127,18 @@ static int read_login(struct place_proxy *proxy, char *login, size_t len, struct
 }
 
 /* "host:port", "[address]:port". */
-static int read_place(struct place_proxy *proxy, struct str place, struct err *err)
+static int read_host_and_port(struct endpoint_proxy *proxy, struct str text, struct err *err)
 {
-    size_t colon = last_of(place, ':');
+    size_t colon = last_of(text, ':');
     uint64_t port = 0;
     struct err why;
     if (colon != NOWHERE && colon > 0 &&
-        str_number(str_of(place.ptr + colon + 1, place.len - colon - 1), 65535, &port) == 0 &&
+        str_number(str_of(text.ptr + colon + 1, text.len - colon - 1), 65535, &port) == 0 &&
         port > 0) {
-        struct str host = str_of(place.ptr, colon);
+        struct str host = str_of(text.ptr, colon);
         bool bracketed = host.ptr[0] == '[';
         /* An address without brackets: where it ends and the port begins is anybody's guess. */
-        proxy->host = bracketed || last_of(host, ':') == NOWHERE ? place_host(host, &why) : NULL;
+        proxy->host = bracketed || last_of(host, ':') == NOWHERE ? endpoint_host(host, &why) : NULL;
     }
     proxy->port = (unsigned)port;
     return proxy->host != NULL
@@ -163,28 +147,30 @@ static int read_place(struct place_proxy *proxy, struct str place, struct err *e
                          "ends in the proxy's host and port, such as proxy.example.com:1080");
 }
 
-static int read_all(struct place_proxy *proxy, struct str rest, struct err *err)
+static int read_all(struct endpoint_proxy *proxy, struct str rest, struct err *err)
 {
     size_t at = last_of(rest, '@');
     if (at == NOWHERE)
-        return read_place(proxy, rest, err);
+        return read_host_and_port(proxy, rest, err);
     char *login = xmemdup0(rest.ptr, at);
     int result = read_login(proxy, login, at, err);
     secret_wipe_bytes(login, at);
     free(login);
-    return result == 0 ? read_place(proxy, str_of(rest.ptr + at + 1, rest.len - at - 1), err) : -1;
+    return result == 0
+               ? read_host_and_port(proxy, str_of(rest.ptr + at + 1, rest.len - at - 1), err)
+               : -1;
 }
 
-int place_proxy(const char *text, struct place_proxy *proxy, struct err *err)
+int endpoint_proxy(const char *text, struct endpoint_proxy *proxy, struct err *err)
 {
-    static const char SCHEME[] = "socks5://";
+    static const char scheme[] = "socks5://";
     struct str rest = str_from(text);
-    *proxy = (struct place_proxy){0};
-    if (!str_has_prefix_nocase(rest, SCHEME)) {
+    *proxy = (struct endpoint_proxy){0};
+    if (!str_has_prefix_nocase(rest, scheme)) {
         return err_set(err, ERR_CONFIG,
                        "begins with socks5:// (names are always resolved by the proxy)");
     }
-    rest = str_of(rest.ptr + sizeof SCHEME - 1, rest.len - (sizeof SCHEME - 1));
+    rest = str_of(rest.ptr + sizeof scheme - 1, rest.len - (sizeof scheme - 1));
     if (rest.len > 0 && rest.ptr[rest.len - 1] == '/')
         rest.len--;
     if (read_all(proxy, rest, err) == 0)
@@ -192,6 +178,6 @@ int place_proxy(const char *text, struct place_proxy *proxy, struct err *err)
     free(proxy->host);
     free(proxy->user);
     secret_wipe(&proxy->password);
-    *proxy = (struct place_proxy){0};
+    *proxy = (struct endpoint_proxy){0};
     return -1;
 }

@@ -1,25 +1,33 @@
-#include "app/convert.h"
+#include "app/keys.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "app/place.h"
-#include "base/digest.h"
-#include "base/file.h"
+#include "app/endpoint.h"
+#include "app/paths.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "net/pin.h"
 #include "pop3/method.h"
+#include "pop3/reply.h"
+#include "session/account.h"
 
 #define DAY (24 * 3600)
-#define MANY 4000000 /* messages: more than any list may have */
 
+/* One value under conversion. */
 struct take {
     const struct key *key;
     const struct setting *setting;
     void *target;
     struct err *err;
+};
+
+struct key_type {
+    int (*take)(const struct take *take, const char *text);
+    void (*clear)(void *field); /* NULL: nothing is to be freed */
 };
 
 /* The start of the field; the table below is what makes the cast right. */
@@ -40,19 +48,34 @@ __attribute__((format(printf, 2, 3))) static int refuse(const struct take *take,
                    take->key->name, words[0] == ':' ? "" : " ", words);
 }
 
-static bool has_control(const char *text)
+static void clear_text(void *field)
 {
-    for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++)
-        if (*p < 0x20 || *p == 0x7f)
-            return true;
-    return false;
+    char **text = field;
+    free(*text);
+    *text = NULL;
+}
+
+static void clear_proxy(void *field)
+{
+    struct account *account = (void *)((char *)field - offsetof(struct account, proxy_host));
+    clear_text(&account->proxy_host);
+    clear_text(&account->proxy_user);
+}
+
+static void clear_list(void *field)
+{
+    char ***list = field;
+    for (char **item = *list; item != NULL && *item != NULL; item++)
+        free(*item);
+    free(*list);
+    *list = NULL;
 }
 
 static int put(const struct take *take, char *owned)
 {
-    char **place = field(take);
-    free(*place);
-    *place = owned;
+    char **text = field(take);
+    free(*text);
+    *text = owned;
     return 0;
 }
 
@@ -62,7 +85,7 @@ static int take_text(const struct take *take, const char *text)
 {
     if (text[0] == '\0')
         return refuse(take, "is empty; leave the key out instead");
-    if (has_control(text))
+    if (str_has_control(str_from(text)))
         return refuse(take, "holds a control character or a line end");
     return put(take, xstrdup(text));
 }
@@ -72,7 +95,7 @@ static int take_path(const struct take *take, const char *text)
     if (text[0] == '\0')
         return refuse(take, "is empty; leave the key out instead");
     struct err why;
-    char *path = settings_path(text, &why);
+    char *path = paths_expand(text, &why);
     if (path == NULL)
         return refuse(take, ": %s", why.text);
     return put(take, path);
@@ -177,22 +200,23 @@ static int take_duration(const struct take *take, const char *text)
 static int take_host(const struct take *take, const char *text)
 {
     struct err why;
-    char *host = place_host(str_from(text), &why);
+    char *host = endpoint_host(str_from(text), &why);
     return host != NULL ? put(take, host) : refuse(take, "%s", why.text);
 }
 
 static int take_address(const struct take *take, const char *text)
 {
     struct err why;
-    return place_address(text, &why) == 0 ? put(take, xstrdup(text)) : refuse(take, "%s", why.text);
+    return endpoint_address(text, &why) == 0 ? put(take, xstrdup(text))
+                                             : refuse(take, "%s", why.text);
 }
 
 static int take_proxy(const struct take *take, const char *text)
 {
     struct account *account = take->target;
-    struct place_proxy proxy;
+    struct endpoint_proxy proxy;
     struct err why;
-    if (place_proxy(text, &proxy, &why) < 0)
+    if (endpoint_proxy(text, &proxy, &why) < 0)
         return refuse(take, "%s", why.text);
     free(account->proxy_user);
     account->proxy_user = proxy.user;
@@ -236,25 +260,48 @@ static int take_keep(const struct take *take, const char *text)
     return 0;
 }
 
-static int take_target(const struct take *take, const char *text)
+int keys_check_mda(const char *command, struct err *err)
+{
+    for (const char *p = strchr(command, '%'); p != NULL; p = strchr(p + 1, '%')) {
+        if (p[1] == 'F' || p[1] == 'T') {
+            return err_set(err, ERR_CONFIG,
+                           "%%%c is not filled in; write \"$FETCHPOP_%s\" (with its quotes), which "
+                           "the command finds in its environment",
+                           p[1], p[1] == 'F' ? "SENDER" : "RECIPIENT");
+        }
+    }
+    return 0;
+}
+
+static int take_mda(const struct take *take, const char *text)
 {
     struct account *account = take->target;
-    if (strcmp(take->key->name, "mda") == 0) {
-        struct err why;
-        if (settings_check_mda(text, &why) < 0)
-            return refuse(take, ": %s", why.text);
-        account->target = DELIVER_MDA;
-        return take_command(take, text);
-    }
+    struct err why;
+    if (keys_check_mda(text, &why) < 0)
+        return refuse(take, ": %s", why.text);
+    account->target = DELIVER_MDA;
+    return take_command(take, text);
+}
+
+static int take_mbox(const struct take *take, const char *text)
+{
+    struct account *account = take->target;
+    account->target = DELIVER_MBOX;
     if (take_path(take, text) < 0)
         return -1;
-    bool mbox = strcmp(take->key->name, "mbox") == 0;
-    account->target = mbox ? DELIVER_MBOX : DELIVER_MAILDIR;
-    size_t len = strlen(account->where);
-    if (mbox && account->where[len - 1] == '/')
-        return refuse(take, "is a file; a folder is maildir = \"%.60s\"", text);
-    while (len > 1 && account->where[len - 1] == '/')
-        account->where[--len] = '\0';
+    return account->where[strlen(account->where) - 1] != '/'
+               ? 0
+               : refuse(take, "is a file; a folder is maildir = \"%.60s\"", text);
+}
+
+static int take_maildir(const struct take *take, const char *text)
+{
+    struct account *account = take->target;
+    account->target = DELIVER_MAILDIR;
+    if (take_path(take, text) < 0)
+        return -1;
+    for (size_t len = strlen(account->where); len > 1 && account->where[len - 1] == '/'; len--)
+        account->where[len - 1] = '\0';
     return 0;
 }
 
@@ -263,14 +310,16 @@ static int take_list(const struct take *take, bool (*good)(const char *item), co
 {
     const struct setting *setting = take->setting;
     const char *item = NULL;
-    while ((item = settings_next(setting, item)) != NULL)
+    while ((item = section_next(setting, item)) != NULL)
         if (!good(item))
-            return refuse(take, "is %s, not \"%.80s\"", want, has_control(item) ? "?" : item);
+            return refuse(take, "is %s, not \"%.80s\"", want,
+                          str_has_control(str_from(item)) ? "?" : item);
     char **list = xcalloc(setting->count + 1, sizeof *list);
     for (size_t i = 0; i < setting->count; i++) {
-        item = settings_next(setting, item);
+        item = section_next(setting, item);
         list[i] = xstrdup(item);
     }
+    clear_list(field(take));
     *(char ***)field(take) = list;
     return 0;
 }
@@ -282,32 +331,22 @@ static bool is_method(const char *item)
 
 static int take_auth(const struct take *take, const char *text)
 {
-    char want[500];
+    char names[METHOD_NAMES];
+    char want[METHOD_NAMES + 80];
     (void)text;
     snprintf(want, sizeof want, "a name, or a list such as { \"scram-sha-256\", \"plain\" }, of %s",
-             method_names());
+             method_names(names));
     const char *item = NULL;
-    while (take->setting->count > 1 && (item = settings_next(take->setting, item)) != NULL)
+    while (take->setting->count > 1 && (item = section_next(take->setting, item)) != NULL)
         if (str_is_nocase(str_from(item), "auto"))
             return refuse(take, "is auto alone, or a list without it");
     return take_list(take, is_method, want);
 }
 
-/* SHA-256 in base64, or in hexadecimal with or without colons. */
 static bool is_pin(const char *item)
 {
     unsigned char digest[DIGEST_SIZE];
-    if (digest_unbase64(str_from(item), digest, sizeof digest) == DIGEST_SIZE)
-        return true;
-    size_t len = strlen(item);
-    size_t digits = 0;
-    for (size_t i = 0; i < len; i++) {
-        bool colon = item[i] == ':' && digits % 2 == 0;
-        if (!colon && strchr("0123456789abcdefABCDEF", item[i]) == NULL)
-            return false;
-        digits += !colon;
-    }
-    return digits == 64;
+    return pin_read(item, digest) == 0;
 }
 
 static int take_pins(const struct take *take, const char *text)
@@ -324,101 +363,118 @@ static int take_version(const struct take *take, const char *text)
     return choose(take, text, &value) == 0 ? put(take, xstrdup(text)) : -1;
 }
 
-/* --- the tables ------------------------------------------------------------------------------- */
+/* --- the table -------------------------------------------------------------------------------- */
 
-#define AT(name) offsetof(struct account, name)
-#define TOP(name) offsetof(struct settings_top, name)
+#define AT(name) .offset = offsetof(struct account, name)
+#define AT_TOP(name) .offset = offsetof(struct keys_top, name)
 
-static const struct key ACCOUNT_KEYS[] = {
-    {"server", take_host, AT(server), NULL, 0, 0},
-    {"port", take_number, AT(port), NULL, 1, 65535},
-    {"ip", take_choice, AT(ip), "any|4|6", 0, 0},
-    {"source_address", take_address, AT(source_address), NULL, 0, 0},
-    {"proxy", take_proxy, AT(proxy_host), NULL, 0, 0},
-    {"connect_command", take_command, AT(connect_command), NULL, 0, 0},
-    {"tls", take_choice, AT(tls), "implicit|stls|none", 0, 0},
-    {"tls_trust", take_choice, AT(trust), "ca|pin|both", 0, 0},
-    {"tls_ca_file", take_path, AT(tls_ca_file), NULL, 0, 0},
-    {"tls_ca_dir", take_path, AT(tls_ca_dir), NULL, 0, 0},
-    {"tls_cert_file", take_path, AT(tls_cert_file), NULL, 0, 0},
-    {"tls_key_file", take_path, AT(tls_key_file), NULL, 0, 0},
-    {"tls_key_password_command", take_command, AT(tls_key_password_command), NULL, 0, 0},
-    {"tls_pin", take_pins, AT(tls_pins), NULL, 0, 0},
-    {"tls_min_version", take_version, AT(tls_min_version), "1.2|1.3", 0, 0},
-    {"tls_server_name", take_host, AT(tls_server_name), NULL, 0, 0},
-    {"tls_crl_file", take_path, AT(tls_crl_file), NULL, 0, 0},
-    {"user", take_text, AT(user), NULL, 0, 0},
-    {"password", take_password, AT(password), NULL, 0, 0},
-    {"password_command", take_command, AT(password_command), NULL, 0, 0},
-    {"password_file", take_path, AT(password_file), NULL, 0, 0},
-    {"token_command", take_command, AT(token_command), NULL, 0, 0},
-    {"auth", take_auth, AT(auth), NULL, 0, 0},
-    {"keep", take_keep, AT(keep), NULL, 0, 0},
-    {"maildir", take_target, AT(where), NULL, 0, 0},
-    {"mbox", take_target, AT(where), NULL, 0, 0},
-    {"mda", take_target, AT(where), NULL, 0, 0},
-    {"mda_timeout", take_duration, AT(mda_timeout), NULL, 1, DAY},
-    {"timeout", take_duration, AT(timeout), NULL, 1, DAY},
-    {"session_timeout", take_duration, AT(session_timeout), NULL, 1, 7 * DAY},
-    {"interval", take_duration, AT(interval), NULL, 1, 30 * DAY},
-    {"max_size", take_size, AT(max_size), NULL, 0, 0},
-    {"max_messages", take_number, AT(max_messages), "none", 1, MANY},
-    {"max_tries", take_number, AT(max_tries), NULL, 1, 1000},
-    {"pipelining", take_choice, AT(pipelining), "auto|on|off", 0, 0},
-    {"fsync", take_flag, AT(durable), "none|full", 0, 0},
-    {"enabled", take_flag, AT(enabled), "no|yes", 0, 0},
+static const struct key_type text = {take_text, clear_text};
+static const struct key_type path = {take_path, clear_text};
+static const struct key_type command = {take_command, clear_text};
+static const struct key_type host = {take_host, clear_text};
+static const struct key_type address = {take_address, clear_text};
+static const struct key_type version = {take_version, clear_text};
+static const struct key_type maildir = {take_maildir, clear_text};
+static const struct key_type mbox = {take_mbox, clear_text};
+static const struct key_type mda = {take_mda, clear_text};
+static const struct key_type proxy = {take_proxy, clear_proxy};
+static const struct key_type pins = {take_pins, clear_list};
+static const struct key_type auth = {take_auth, clear_list};
+static const struct key_type choice = {take_choice, NULL};
+static const struct key_type flag = {take_flag, NULL};
+static const struct key_type number = {take_number, NULL};
+static const struct key_type size = {take_size, NULL};
+static const struct key_type duration = {take_duration, NULL};
+static const struct key_type keep = {take_keep, NULL};
+static const struct key_type password = {take_password, NULL};
+
+static const struct key keys[] = {
+    {"server", &host, AT(server)},
+    {"port", &number, AT(port), .low = 1, .high = 65535},
+    {"ip", &choice, AT(ip), .words = "any|4|6"},
+    {"source_address", &address, AT(source_address)},
+    {"proxy", &proxy, AT(proxy_host), .group = KEY_CONNECTION, .secret = true},
+    {"connect_command", &command, AT(connect_command), .group = KEY_CONNECTION},
+    {"tls", &choice, AT(tls), .words = "implicit|stls|none"},
+    {"tls_trust", &choice, AT(trust), .words = "ca|pin|both"},
+    {"tls_ca_file", &path, AT(tls_ca_file)},
+    {"tls_ca_dir", &path, AT(tls_ca_dir)},
+    {"tls_cert_file", &path, AT(tls_cert_file)},
+    {"tls_key_file", &path, AT(tls_key_file)},
+    {"tls_key_password_command", &command, AT(tls_key_password_command)},
+    {"tls_pin", &pins, AT(tls_pins), .list = true},
+    {"tls_min_version", &version, AT(tls_min_version), .words = "1.2|1.3"},
+    {"tls_server_name", &host, AT(tls_server_name)},
+    {"tls_crl_file", &path, AT(tls_crl_file)},
+    {"user", &text, AT(user)},
+    {"password", &password, AT(password), .group = KEY_SECRET, .secret = true},
+    {"password_command", &command, AT(password_command), .group = KEY_SECRET},
+    {"password_file", &path, AT(password_file), .group = KEY_SECRET},
+    {"token_command", &command, AT(token_command), .group = KEY_SECRET},
+    {"auth", &auth, AT(auth), .initial = "auto", .list = true},
+    {"keep", &keep, AT(keep), .initial = "yes"},
+    {"maildir", &maildir, AT(where), .group = KEY_TARGET},
+    {"mbox", &mbox, AT(where), .group = KEY_TARGET},
+    {"mda", &mda, AT(where), .group = KEY_TARGET},
+    {"mda_timeout", &duration, AT(mda_timeout), .low = 1, .high = DAY, .initial = "5m"},
+    {"timeout", &duration, AT(timeout), .low = 1, .high = DAY, .initial = "60s"},
+    {"session_timeout", &duration, AT(session_timeout), .low = 1, .high = 7 * DAY,
+     .initial = "30m"},
+    {"interval", &duration, AT(interval), .low = 1, .high = 30 * DAY},
+    {"max_size", &size, AT(max_size)},
+    {"max_messages", &number, AT(max_messages), .words = "none", .low = 1,
+     .high = REPLY_MESSAGES_MAX},
+    {"max_tries", &number, AT(max_tries), .low = 1, .high = 1000, .initial = "5"},
+    {"pipelining", &choice, AT(pipelining), .words = "auto|on|off"},
+    {"fsync", &flag, AT(durable), .words = "none|full", .initial = "full"},
+    {"enabled", &flag, AT(enabled), .words = "no|yes", .initial = "yes"},
+    {"jobs", &number, AT_TOP(jobs), .low = 1, .high = 1000, .initial = "16", .top = true},
+    {"max_per_server", &number, AT_TOP(max_per_server), .low = 1, .high = 1000, .initial = "4",
+     .top = true},
+    {"state_dir", &path, AT_TOP(state_dir), .top = true},
 };
-
-static const struct key TOP_KEYS[] = {
-    {"jobs", take_number, TOP(jobs), NULL, 1, 1000},
-    {"max_per_server", take_number, TOP(max_per_server), NULL, 1, 1000},
-    {"state_dir", take_path, TOP(state_dir), NULL, 0, 0},
-};
+#define KEYS (sizeof keys / sizeof keys[0])
 
 _Static_assert(sizeof(enum account_tls) == sizeof(int), "take_choice writes an int");
 
-const struct key *convert_keys(bool top, size_t *count)
+const struct key *keys_all(size_t *count)
 {
-    *count =
-        top ? sizeof TOP_KEYS / sizeof TOP_KEYS[0] : sizeof ACCOUNT_KEYS / sizeof ACCOUNT_KEYS[0];
-    return top ? TOP_KEYS : ACCOUNT_KEYS;
+    *count = KEYS;
+    return keys;
 }
 
-int convert_take(const struct key *key, const struct setting *setting, void *target,
-                 struct err *err)
+const struct key *keys_find(const char *name, bool top)
 {
-    struct take take = {.key = key, .setting = setting, .target = target, .err = err};
-    return key->take(&take, setting->items);
-}
-
-/* --- what the command line shares ------------------------------------------------------------- */
-
-char *settings_path(const char *path, struct err *err)
-{
-    if (path[0] == '~' && path[1] != '\0' && path[1] != '/') {
-        err_set(err, ERR_CONFIG, "~ stands for your own home folder only; write the path in full");
-        return NULL;
-    }
-    char *home = file_expand("~", NULL);
-    char *whole = file_expand(path, home);
-    free(home);
-    if (whole[0] == '/')
-        return whole;
-    free(whole);
-    err_set(err, ERR_CONFIG,
-            "the home folder is not known (HOME is not set); write the path in full");
+    for (size_t i = 0; i < KEYS; i++)
+        if (keys[i].top == top && strcmp(name, keys[i].name) == 0)
+            return &keys[i];
     return NULL;
 }
 
-int settings_check_mda(const char *command, struct err *err)
+int keys_take(const struct setting *setting, void *target, struct err *err)
 {
-    for (const char *p = strchr(command, '%'); p != NULL; p = strchr(p + 1, '%')) {
-        if (p[1] == 'F' || p[1] == 'T') {
-            return err_set(err, ERR_CONFIG,
-                           "%%%c is not filled in; write \"$FETCHPOP_%s\" (with its quotes), which "
-                           "the command finds in its environment",
-                           p[1], p[1] == 'F' ? "SENDER" : "RECIPIENT");
-        }
+    struct take take = {.key = setting->key, .setting = setting, .target = target, .err = err};
+    return setting->key->type->take(&take, setting->items);
+}
+
+void keys_fill(bool top, void *target)
+{
+    for (size_t i = 0; i < KEYS; i++) {
+        if (keys[i].top != top || keys[i].initial == NULL)
+            continue;
+        char *items = xstrdup(keys[i].initial);
+        struct setting setting = {&keys[i], items, 1, (unsigned)strlen(items) + 1, "built in", 0};
+        struct err err;
+        int result = keys_take(&setting, target, &err);
+        assert(result == 0); /* test_config reads them all */
+        (void)result;
+        free(items);
     }
-    return 0;
+}
+
+void keys_clear(bool top, void *target)
+{
+    for (size_t i = 0; i < KEYS; i++)
+        if (keys[i].top == top && keys[i].type->clear != NULL)
+            keys[i].type->clear((char *)target + keys[i].offset);
 }

@@ -1,5 +1,5 @@
 /* Host names, addresses and proxies as they stand in a run file. */
-#include "app/place.h"
+#include "app/endpoint.h"
 
 #include <stdlib.h>
 
@@ -8,7 +8,7 @@
 static void host(const char *text, const char *want, const char *words)
 {
     struct err err = {ERR_NONE, ""};
-    char *got = place_host(str_from(text), &err);
+    char *got = endpoint_host(str_from(text), &err);
     is_str(got, want, text);
     if (want == NULL)
         ok(err.kind == ERR_CONFIG && strstr(err.text, words) != NULL, "%s", err.text);
@@ -41,8 +41,8 @@ static void test_hosts(void)
          "pop.example", "");
     host("b\xfc"
          "cher.example",
-         NULL, "is no host name");
-    host("\xe2\x98\xba\xef\xbf\xbe.example", NULL, "is no host name");
+         NULL, "is not a host name");
+    host("\xe2\x98\xba\xef\xbf\xbe.example", NULL, "is not a host name");
     host("", NULL, "1 to 255");
     host("pop.example.com:995", NULL, "write port = 995");
     host("pop example", NULL, "is a host name such as");
@@ -60,10 +60,11 @@ static void test_addresses(void)
 {
     static const char *const bad[] = {"", "pop", "1.2.3", "1.2.3.4.5", "::g", "192.0.2.7 ", "\n"};
     struct err err;
-    is_int(place_address("192.0.2.7", &err), 0, "IPv4");
-    is_int(place_address("2001:db8::7", &err), 0, "IPv6");
+    is_int(endpoint_address("192.0.2.7", &err), 0, "IPv4");
+    is_int(endpoint_address("2001:db8::7", &err), 0, "IPv6");
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        ok(place_address(bad[i], &err) < 0 && err.kind == ERR_CONFIG, "no address: %s", err.text);
+        ok(endpoint_address(bad[i], &err) < 0 && err.kind == ERR_CONFIG, "no address: %s",
+           err.text);
 }
 
 static const struct {
@@ -110,9 +111,9 @@ static const struct {
 static void test_proxies(void)
 {
     for (size_t i = 0; i < sizeof proxies / sizeof proxies[0]; i++) {
-        struct place_proxy got;
+        struct endpoint_proxy got;
         struct err err = {ERR_NONE, ""};
-        int rc = place_proxy(proxies[i].text, &got, &err);
+        int rc = endpoint_proxy(proxies[i].text, &got, &err);
         if (proxies[i].host != NULL) {
             ok(rc == 0 && got.port == proxies[i].port, "taken: %s", proxies[i].text);
             is_str(got.host, proxies[i].host, "its host");
@@ -131,13 +132,13 @@ static void test_proxies(void)
         secret_wipe(&got.password);
     }
     char longer[600] = "socks5://u:", *at = longer + strlen(longer);
-    struct place_proxy got;
+    struct endpoint_proxy got;
     struct err err;
     memset(at, 'p', 256);
     snprintf(at + 256, 20, "@proxy:1080");
-    is_int(place_proxy(longer, &got, &err), -1, "a password of 256 characters");
+    is_int(endpoint_proxy(longer, &got, &err), -1, "a password of 256 characters");
     snprintf(at + 255, 20, "@proxy:1080");
-    is_int(place_proxy(longer, &got, &err), 0, "one of 255");
+    is_int(endpoint_proxy(longer, &got, &err), 0, "one of 255");
     free(got.host);
     free(got.user);
     secret_wipe(&got.password);

@@ -1,0 +1,89 @@
+#include "app/near.h"
+
+#include <string.h>
+
+#include "app/keys.h"
+
+#define WORD_MAX 64
+
+/* What other programs call it. */
+static const struct {
+    const char *word, *key;
+} aliases[] = {
+    {"host", "server"},
+    {"hostname", "server"},
+    {"poll", "server"},
+    {"username", "user"},
+    {"login", "user"},
+    {"pass", "password"},
+    {"passwd", "password"},
+    {"passwordeval", "password_command"},
+    {"delivery", "maildir"},
+    {"path", "maildir"},
+    {"folder", "maildir"},
+    {"command", "mda"},
+    {"ssl", "tls"},
+    {"tls_starttls", "tls"},
+    {"starttls", "tls"},
+    {"tls_trust_file", "tls_ca_file"},
+    {"tls_fingerprint", "tls_pin"},
+    {"limit", "max_size"},
+    {"fetchlimit", "max_messages"},
+    {"delete", "keep"},
+    {"nokeep", "keep"},
+    {"idfile", "state_dir"},
+    {"uidls_file", "state_dir"},
+};
+
+/* How many letters to change, drop or add to make b of a. */
+static size_t distance(const char *a, const char *b)
+{
+    size_t row[WORD_MAX + 1];
+    size_t len = strlen(b);
+    for (size_t j = 0; j <= len; j++)
+        row[j] = j;
+    for (size_t i = 0; a[i] != '\0'; i++) {
+        size_t corner = row[0];
+        row[0] = i + 1;
+        for (size_t j = 0; j < len; j++) {
+            size_t change = corner + (a[i] != b[j]);
+            corner = row[j + 1];
+            size_t other = (row[j] < row[j + 1] ? row[j] : row[j + 1]) + 1;
+            row[j + 1] = change < other ? change : other;
+        }
+    }
+    return row[len];
+}
+
+struct guess {
+    const char *word, *best;
+    size_t limit; /* fewer changes than this */
+};
+
+static void consider(struct guess *guess, const char *name)
+{
+    size_t away = distance(guess->word, name);
+    if (away < guess->limit) {
+        guess->limit = away;
+        guess->best = name;
+    }
+}
+
+const char *near_key(const char *word, bool top)
+{
+    static const char *const sections[] = {"account", "defaults", "include"};
+    struct guess guess = {.word = word, .limit = strlen(word) <= 4 ? 2 : 3};
+    if (strlen(word) > WORD_MAX)
+        return NULL;
+    for (size_t i = 0; i < sizeof aliases / sizeof aliases[0]; i++)
+        if (strcmp(word, aliases[i].word) == 0 && keys_find(aliases[i].key, top) != NULL)
+            return aliases[i].key;
+    size_t count;
+    const struct key *keys = keys_all(&count);
+    for (size_t i = 0; i < count; i++)
+        if (keys[i].top == top)
+            consider(&guess, keys[i].name);
+    for (size_t i = 0; top && i < sizeof sections / sizeof sections[0]; i++)
+        consider(&guess, sections[i]);
+    return guess.best;
+}

@@ -1,0 +1,31 @@
+#include "net/sock.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0 /* macOS: PIPE is ignored as a whole, see stop_install */
+#endif
+
+ssize_t sock_recv(int fd, void *bytes, size_t len)
+{
+    ssize_t n;
+    do
+        n = recv(fd, bytes, len, 0);
+    while (n < 0 && errno == EINTR);
+    return n;
+}
+
+ssize_t sock_send(int fd, const void *bytes, size_t len)
+{
+    ssize_t n;
+    do
+        n = send(fd, bytes, len, MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    return n;
+}
+
+bool sock_is_busy(int number)
+{
+    return number == EAGAIN || number == EWOULDBLOCK;
+}
