@@ -118,7 +118,7 @@ void deliver_abandon(struct deliver *deliver, struct parcel **batch, size_t n);
 enum deliver_found {
     DELIVER_AGAIN,     /* not there: fetch it again */
     DELIVER_PUBLISHED, /* there, and durable now */
-    DELIVER_LOST /* as AGAIN, but traces of it were cleaned away by somebody: worth a warning */
+    DELIVER_LOST /* as AGAIN, but traces of it were removed by another program: worth a warning */
 };
 struct deliver_claim {
     struct str receipt;
