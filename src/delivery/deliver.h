@@ -65,7 +65,7 @@ struct deliver;
 int deliver_probe(const struct deliver_settings *settings, struct err *err);
 
 /* Opens, making folders that are missing (durably). *out is the caller's until deliver_close; it is
- * not set after a failure. ERR_CREATE, ERR_IO, ERR_HERE (disk full). */
+ * not set after a failure. ERR_CREATE, ERR_IO. */
 int deliver_open(struct deliver **out, const struct deliver_settings *settings, struct err *err);
 void deliver_close(struct deliver *deliver); /* NULL is fine */
 
