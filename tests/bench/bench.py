@@ -115,7 +115,8 @@ def measure(chosen, found):
         the_lab.open_line()
         the_lab.start_dovecot()
         connect, echo, rate = the_lab.measure_line()
-        about = (f"server offers {chosen.offers}; {platform.machine()}, {os.cpu_count()} processors, {file_system(the_lab.top)}; "
+        about = (f"{platform.machine()}, {os.cpu_count()} processors, {file_system(the_lab.top)}; "
+                 f"server offers {chosen.offers}; "
                  f"{'1 round' if chosen.rounds == 1 else f'medians of {chosen.rounds} rounds'}; "
                  f"delay by {the_lab.line}: echo {echo:.1f} ms")
         print(about + f", connect {connect:.1f} ms, {rate:.0f} MB/s")

@@ -206,7 +206,7 @@ def many_no(bench):
     bench.report.at_most("fetchpop : floor", ratio(samples), 1.3)
 
 
-# --- round trips and flushes: counted, so that other work on the machine changes nothing ------------
+# --- round trips and flushes: counted, whatever else the machine does ----------------------------
 
 def count_trips(counter, client):
     """Round trips of one run, TCP's included."""
