@@ -18,7 +18,7 @@ import time
 PASSWORD = "secret"
 NEAR, FAR = "10.77.0.1", "10.77.0.2"
 DELAY_MS = 25  # each way
-QUIET_MS = 60  # after which a round trip is over
+QUIET_MS = 150  # after which a round trip is over
 FEW = 50  # files whose inodes are not missed
 OFFERS = {"plain": "plain", "scram": "plain scram-sha-1 scram-sha-256"}
 DOVECOTS = ("/usr/sbin/dovecot", "/usr/local/sbin/dovecot", "/usr/libexec/dovecot/dovecot")
