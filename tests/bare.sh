@@ -59,7 +59,7 @@ make_root() {
 count=0
 failed=0
 
-# point NAME COMMAND...: a test point; the end of what a failing command says is shown
+# point NAME COMMAND...: a test point, and the end of what the command says
 point() {
     name=$1
     shift

@@ -165,7 +165,7 @@ static void enforce(struct child *child)
     }
 }
 
-/* Asks whether the command ended; -1 if nobody can tell. */
+/* Asks whether the command ended; -1: waitpid fails. */
 static int reap(struct child *child, struct err *err)
 {
     int status;

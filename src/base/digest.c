@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define OPENSSL_SUPPRESS_DEPRECATED /* of SHA256_Init and its kin */
+#define OPENSSL_SUPPRESS_DEPRECATED /* of SHA256_Init and the like */
 #include <openssl/evp.h>
 #include <openssl/sha.h>
 

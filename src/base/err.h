@@ -2,7 +2,7 @@
  * err: how anything fails.
  *
  * A function that can fail returns 0 or -1 and takes a `struct err *` last. The place that knows
- * sets kind and text; callers may put words before it; only session and main print. One table in
+ * sets kind and text; callers may put words before it; only app prints. One table in
  * err.c maps the kind to exit status, to "worth another try", and to whether the connection
  * survives. The text is one line for a person: who, what, what to do; it holds no secret and no
  * raw byte from a server (see log_quote).
@@ -39,10 +39,10 @@ enum err_kind {
     ERR_KINDS
 };
 
-/* Whose trouble it is, and so who is told how often. */
+/* Where the trouble is, and so how often it is reported. */
 enum err_side {
     ERR_SIDE_NONE,   /* none, or of single messages */
-    ERR_SIDE_HERE,   /* this machine, its user, its run file: always told */
+    ERR_SIDE_HERE,   /* this machine, its user, the configuration file: always told */
     ERR_SIDE_PASSES, /* the network or the server, and it may pass by itself */
     ERR_SIDE_STAYS   /* the server, and somebody has to do something */
 };
@@ -51,7 +51,7 @@ enum err_side {
 
 struct err {
     enum err_kind kind;
-    char text[ERR_TEXT_MAX]; /* NUL-terminated; longer words are cut */
+    char text[ERR_TEXT_MAX]; /* NUL-terminated; a longer text is cut */
 };
 
 /* Sets kind and text, replacing what was there. err may be NULL. Always returns -1, so that

@@ -135,7 +135,7 @@ static int sync_parent(const char *path, struct err *err)
     return result;
 }
 
-/* 1: a folder is there; 0: nothing is; -1: something else is, or nobody can tell. */
+/* 1: a folder is there; 0: nothing is; -1: something else is, or stat fails. */
 static int look_for_folder(const char *path, struct err *err)
 {
     struct stat info;
@@ -159,8 +159,8 @@ static int make_level(const char *path, bool durable, struct err *err)
     return durable ? sync_parent(path, err) : 0;
 }
 
-/* The parent of a folder that was there may be somebody else's, closed to us: then nobody but its
- * owner can have made the entry. */
+/* The parent of a folder that was there may be another user's, closed to us: then only its owner
+ * can have made the entry. */
 static int settle_existing(const char *path, struct err *err)
 {
     char *parent = file_parent(path);
@@ -243,7 +243,7 @@ uint64_t file_room(const char *path)
     return blocks > UINT64_MAX / info.f_frsize ? UINT64_MAX : blocks * info.f_frsize;
 }
 
-/* NULL if nobody knows. */
+/* NULL if it is not known. */
 static const char *home_folder(void)
 {
     const char *home = getenv("HOME");

@@ -40,8 +40,8 @@ struct header {
     size_t crs; /* CRs so far on a line of nothing else */
     char name[NAME_MAX_BYTES];
     size_t name_len;
-    bool left_out;      /* the field under way is no part of the fingerprint */
-    enum field capture; /* the field under way is this one, and the first of its name */
+    bool left_out;      /* the field being read is not part of the fingerprint */
+    enum field capture; /* the field being read is this one, and the first of its name */
     struct value values[FIELDS];
     bool has_message_id;
     char *sender; /* HEADER_ADDRESS_MAX + 1 bytes each */

@@ -10,7 +10,7 @@ void secret_wipe_bytes(void *bytes, size_t len)
     if (len == 0)
         return;
     memset(bytes, 0, len);
-    /* Tells the compiler that somebody looks at the zeros, so that it cannot leave them out. */
+    /* Tells the compiler that the zeros are read, so that it cannot leave them out. */
     __asm__ volatile("" : : "r"(bytes) : "memory");
 }
 

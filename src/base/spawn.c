@@ -60,7 +60,7 @@ static char **make_env(const char *const *more)
     for (size_t i = 0; i < ours; i++)
         if (!is_replaced(environ[i], more))
             env[at++] = environ[i];
-    /* execve(2) promises to leave the strings alone, and cannot say so in its type. */
+    /* execve(2) promises not to change the strings, but its type does not say so. */
     if (extra > 0)
         memcpy(env + at, more, extra * sizeof *env);
     return env;

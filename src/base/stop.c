@@ -11,7 +11,7 @@
 static volatile sig_atomic_t asked;
 static volatile sig_atomic_t hup, usr1;
 
-/* Written once, before `asked` leaves 0, and read only after that: nobody meets it half written. */
+/* Written once, before `asked` leaves 0, and read only after that: never half written. */
 static volatile int64_t first;
 
 /* clock_gettime(2) is on the list of async-signal-safe functions. */

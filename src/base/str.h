@@ -1,5 +1,5 @@
 /*
- * str: a view of bytes that belong to somebody else, and the checked readers over it.
+ * str: a view of bytes that another owns, and checked readers of them.
  *
  * Nothing here needs a NUL. A view into a connection's buffer lives until the next conn_ call.
  */
@@ -57,7 +57,7 @@ struct str str_trim(struct str a);
 int str_number(struct str digits, uint64_t max, uint64_t *value);
 
 /* Takes the next word off the front, as str_word, and reads it as str_number, in one go: lists and
- * journals are long. -1: it is no such number, and *rest is somewhere behind. */
+ * journals are long. -1: it is not such a number; *rest is then anywhere behind it. */
 int str_take_number(struct str *rest, uint64_t max, uint64_t *value);
 
 /* A duration such as 90, 30s, 5m, 2h, 30d (no letter: seconds; small letters; up to 100 years, so

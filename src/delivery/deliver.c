@@ -86,12 +86,13 @@ int deliver_finish(struct deliver *deliver, struct parcel *parcel, struct err *e
 
 void deliver_drop(struct deliver *deliver, struct parcel *parcel)
 {
-    deliver->kind->drop(deliver, parcel);
+    (void)deliver;
+    spool_drop(parcel);
 }
 
 int deliver_secure(struct deliver *deliver, struct parcel *const *batch, size_t n, struct err *err)
 {
-    return deliver->kind->secure(deliver, batch, n, err);
+    return deliver->kind->secure == NULL ? 0 : deliver->kind->secure(deliver, batch, n, err);
 }
 
 void deliver_receipt(const struct deliver *deliver, const struct parcel *parcel, struct buf *out)
@@ -106,7 +107,11 @@ int deliver_publish(struct deliver *deliver, struct parcel *const *batch, size_t
 
 void deliver_release(struct deliver *deliver, struct parcel **batch, size_t n)
 {
-    deliver->kind->release(deliver, batch, n);
+    for (size_t i = 0; i < n; i++)
+        if (deliver->kind->keeps_file && batch[i]->outcome == PARCEL_DELIVERED)
+            spool_free(batch[i]);
+        else
+            spool_drop(batch[i]);
 }
 
 void deliver_abandon(struct deliver *deliver, struct parcel **batch, size_t n)

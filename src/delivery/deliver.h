@@ -65,7 +65,7 @@ struct deliver;
 int deliver_probe(const struct deliver_settings *settings, struct err *err);
 
 /* Opens, making folders that are missing (durably). *out is the caller's until deliver_close; it is
- * not set after a failure. ERR_CREATE, ERR_IO, ERR_LOCAL (disk full). */
+ * not set after a failure. ERR_CREATE, ERR_IO. */
 int deliver_open(struct deliver **out, const struct deliver_settings *settings, struct err *err);
 void deliver_close(struct deliver *deliver); /* NULL is fine */
 
@@ -118,7 +118,7 @@ void deliver_abandon(struct deliver *deliver, struct parcel **batch, size_t n);
 enum deliver_found {
     DELIVER_AGAIN,     /* not there: fetch it again */
     DELIVER_PUBLISHED, /* there, and durable now */
-    DELIVER_LOST /* as AGAIN, but traces of it were cleaned away by somebody: worth a warning */
+    DELIVER_LOST /* as AGAIN, but traces of it were removed by another program: worth a warning */
 };
 struct deliver_claim {
     struct str receipt;

@@ -19,6 +19,7 @@ struct kind {
     const char *name; /* first word of receipts and places */
     size_t unit;      /* how many messages one publish may take */
     bool is_command;
+    bool keeps_file; /* the spool file becomes the delivered message itself */
     int (*probe)(const struct deliver_settings *settings, struct err *err);
     int (*open)(struct deliver *deliver, struct err *err);
     void (*close)(struct deliver *deliver);
@@ -27,11 +28,9 @@ struct kind {
     void (*place)(const struct deliver *deliver, struct buf *out);
     int (*begin)(struct deliver *deliver, struct parcel **parcel, struct err *err);
     int (*finish)(struct deliver *deliver, struct parcel *parcel, struct err *err);
-    void (*drop)(struct deliver *deliver, struct parcel *parcel);
     int (*secure)(struct deliver *deliver, struct parcel *const *batch, size_t n, struct err *err);
     void (*receipt)(const struct deliver *deliver, const struct parcel *parcel, struct buf *out);
     int (*publish)(struct deliver *deliver, struct parcel *const *batch, size_t n, struct err *err);
-    void (*release)(struct deliver *deliver, struct parcel **batch, size_t n);
     /* Claims of this kind, all with the same last word (the path). */
     int (*check)(const struct deliver_settings *settings, struct deliver_claim *claims, size_t n,
                  struct err *err);

@@ -205,12 +205,6 @@ static int begin(struct deliver *deliver, struct parcel **parcel, struct err *er
     return 0;
 }
 
-static void drop(struct deliver *deliver, struct parcel *parcel)
-{
-    (void)deliver;
-    spool_drop(parcel);
-}
-
 static int secure(struct deliver *deliver, struct parcel *const *batch, size_t n, struct err *err)
 {
     struct maildir *maildir = deliver->state;
@@ -266,16 +260,6 @@ static int publish(struct deliver *deliver, struct parcel *const *batch, size_t 
         if (batch[i]->outcome == PARCEL_WAITING)
             batch[i]->outcome = PARCEL_DELIVERED;
     return result;
-}
-
-static void release(struct deliver *deliver, struct parcel **batch, size_t n)
-{
-    (void)deliver;
-    for (size_t i = 0; i < n; i++)
-        if (batch[i]->outcome == PARCEL_DELIVERED)
-            spool_free(batch[i]);
-        else
-            spool_drop(batch[i]);
 }
 
 /* What recovery knows of one message: the words of its receipt. */
@@ -454,11 +438,10 @@ const struct kind maildir_kind = {
     .settle = settle_kind,
     .place = place,
     .begin = begin,
-    .drop = drop,
     .secure = secure,
     .receipt = receipt,
     .publish = publish,
-    .release = release,
+    .keeps_file = true,
     .check = check,
     .sweep = sweep,
 };

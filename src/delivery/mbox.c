@@ -4,7 +4,7 @@
  *
  * The order of an append: what will be where is written down durably (appends.h); the file is made
  * longer by the whole batch; the range is filled; fsync; and then it is noted that it is whole. The
- * range is ours from the second step on, so that a run killed on the way can be completed even if
+ * range is ours from the second step on, so that a run killed meanwhile can be completed even if
  * procmail has appended behind it before the next run (mboxrepair.h).
  */
 #include <errno.h>
@@ -38,10 +38,8 @@ struct mbox {
 
 static int probe_file(const char *path, const struct stat *status, struct err *err)
 {
-    if (!S_ISREG(status->st_mode))
-        return err_set(err, ERR_CREATE,
-                       "%s is %s, so it cannot be an mbox; give another path for mbox", path,
-                       S_ISDIR(status->st_mode) ? "a folder" : "not a regular file");
+    if (mboxlock_check_type(path, status, err) < 0)
+        return -1;
     if (access(path, R_OK | W_OK) < 0)
         return err_errno(err, ERR_CREATE, errno, "cannot write to the mbox %s", path);
     return 0;
@@ -123,12 +121,6 @@ static int finish(struct deliver *deliver, struct parcel *parcel, struct err *er
 {
     (void)deliver;
     return mboxform_finish(parcel, clock_wall(), err);
-}
-
-static void drop(struct deliver *deliver, struct parcel *parcel)
-{
-    (void)deliver;
-    spool_drop(parcel);
 }
 
 static int secure(struct deliver *deliver, struct parcel *const *batch, size_t n, struct err *err)
@@ -244,7 +236,7 @@ static void mark(const struct append_job *job, enum append_state state)
     appends_write(job->appends, false, NULL);
 }
 
-/* After an error: back to the mbox as we found it, unless somebody who knows no locks has written
+/* After an error: back to the mbox as we found it, unless a program that ignores locks has written
  * behind us. What cannot be undone stays open, and the next run looks at it. */
 static void undo(const struct append_job *job)
 {
@@ -300,13 +292,6 @@ static int publish(struct deliver *deliver, struct parcel *const *batch, size_t 
     appends_close(&appends);
     mboxlock_drop(&lock);
     return result;
-}
-
-static void release(struct deliver *deliver, struct parcel **batch, size_t n)
-{
-    (void)deliver;
-    for (size_t i = 0; i < n; i++)
-        spool_drop(batch[i]);
 }
 
 /* ---- recovery ---- */
@@ -400,11 +385,9 @@ const struct kind mbox_kind = {
     .place = place,
     .begin = begin,
     .finish = finish,
-    .drop = drop,
     .secure = secure,
     .receipt = receipt,
     .publish = publish,
-    .release = release,
     .check = check,
     .sweep = spooldir_sweep,
 };

@@ -22,8 +22,8 @@ enum attempt { FAILED = -1, LOCKED, MISSING, BUSY };
 
 /* ---- what a dotlock of ours says ---- */
 
-/* Another value after each boot; "-" where nobody tells: then a process id that is in use again
- * after a reboot counts as alive, and the rule for foreign locks ends it. */
+/* Another value after each boot; "-" where the system has none: then a process id that is in use
+ * again after a reboot counts as alive, and the rule for foreign locks ends it. */
 static void boot_id(char out[64])
 {
     memcpy(out, "-", 2);
@@ -39,7 +39,7 @@ static void boot_id(char out[64])
 #endif
 }
 
-/* " fetchpop BOOT HOST": what all processes of this boot and host write behind their id. */
+/* "fetchpop BOOT HOST": what all processes of this boot and host write behind their id. */
 static void our_words(char out[TEXT_MAX])
 {
     char boot[64], host[65] = "", word[STR_ESCAPED_MAX(sizeof host)];
@@ -68,13 +68,11 @@ static bool is_dead(struct str text)
 
 /* ---- the dotlock ---- */
 
-/* A file with our words under a name of our own; its time is that of the file system, now. */
-static int make_candidate(const char *path, bool durable, struct stat *born, struct err *err)
+/* A new file that says whose lock it is; its time is that of the file system, now. -1 with errno
+ * and err, and there is none. */
+static int write_lock(const char *path, bool durable, struct stat *made, struct err *err)
 {
     char text[TEXT_MAX + 32], words[TEXT_MAX];
-    our_words(words);
-    int len = snprintf(text, sizeof text, "%ld %s\n", (long)getpid(), words);
-    unlink(path); /* a killed run may have left it; nobody else uses this name */
     int fd = file_open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644);
     if (fd < 0) {
         int number = errno;
@@ -82,19 +80,23 @@ static int make_candidate(const char *path, bool durable, struct stat *born, str
         errno = number;
         return -1;
     }
+    our_words(words);
+    int len = snprintf(text, sizeof text, "%ld %s\n", (long)getpid(), words);
     int result = file_write(fd, text, (size_t)len, path, err);
     /* After a power cut an empty lock would be a stranger's, and waited for. */
     if (result == 0 && durable)
         result = file_sync(fd, path, err);
-    if (result == 0 && fstat(fd, born) < 0)
+    if (result == 0 && fstat(fd, made) < 0)
         result = err_errno(err, ERR_IO, errno, "cannot look at %s", path);
     close(fd);
-    if (result < 0)
+    if (result < 0) {
         unlink(path);
+        errno = EIO;
+    }
     return result;
 }
 
-/* Why the dotlock that is there is nobody's any more, or NULL. */
+/* Why the dotlock that is there is stale, or NULL. */
 static const char *why_stale(const struct mboxlock *lock, const struct stat *there, time_t now)
 {
     char text[TEXT_MAX];
@@ -108,7 +110,7 @@ static const char *why_stale(const struct mboxlock *lock, const struct stat *the
 }
 
 /* Removes the dotlock if it is stale; BUSY if it is not. Between the look and the unlink it may
- * become another one only by somebody who removes locks without holding the fcntl lock. */
+ * become another one only by a program that removes locks without holding the fcntl lock. */
 static enum attempt clear_stale(const struct mboxlock *lock, time_t now,
                                 const struct deliver_settings *settings, struct err *err)
 {
@@ -147,48 +149,30 @@ static int link_candidate(const char *candidate, const char *dot)
     return -1;
 }
 
-/* For file systems without hard links. Killed between its steps, it leaves an empty lock, which
- * ends by its age. */
-static int make_plainly(struct mboxlock *lock, struct stat *born, struct err *err)
-{
-    char text[TEXT_MAX + 32], words[TEXT_MAX];
-    our_words(words);
-    int len = snprintf(text, sizeof text, "%ld %s\n", (long)getpid(), words);
-    int fd = file_open(lock->dot, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644);
-    if (fd < 0)
-        return -1;
-    int result = file_write(fd, text, (size_t)len, lock->dot, err);
-    if (fstat(fd, born) < 0)
-        result = -1;
-    close(fd);
-    if (result < 0) {
-        unlink(lock->dot);
-        errno = EIO;
-    }
-    return result;
-}
-
+/* As some file systems say it. */
 static bool has_no_links(int number)
 {
     return number == EPERM || number == EOPNOTSUPP || number == ENOSYS || number == EMLINK;
 }
 
-static enum attempt try_link(struct mboxlock *lock, const char *candidate, struct stat *born,
+/* Without hard links the lock is written in place: killed meanwhile, we leave an empty one, which
+ * ends by its age. */
+static enum attempt try_link(struct mboxlock *lock, const char *candidate, struct stat *made_file,
                              const struct deliver_settings *settings, struct err *err)
 {
     for (int round = 0; round < 2; round++) {
         int made = link_candidate(candidate, lock->dot);
         if (made < 0 && has_no_links(errno))
-            made = make_plainly(lock, born, err);
+            made = write_lock(lock->dot, false, made_file, err);
         if (made == 0) {
             lock->dotted = true;
-            lock->dot_dev = born->st_dev;
-            lock->dot_ino = born->st_ino;
+            lock->dot_dev = made_file->st_dev;
+            lock->dot_ino = made_file->st_ino;
             return LOCKED;
         }
         if (errno != EEXIST)
             return err_errno(err, ERR_CREATE, errno, "cannot make the lock %s", lock->dot);
-        enum attempt cleared = clear_stale(lock, born->st_mtime, settings, err);
+        enum attempt cleared = clear_stale(lock, made_file->st_mtime, settings, err);
         if (cleared != LOCKED)
             return cleared;
     }
@@ -196,23 +180,18 @@ static enum attempt try_link(struct mboxlock *lock, const char *candidate, struc
     return BUSY;
 }
 
-static bool cannot_dot(int number)
-{
-    return number == EACCES || number == EPERM || number == ENAMETOOLONG;
-}
-
 static enum attempt try_dotlock(struct mboxlock *lock, const struct deliver_settings *settings,
                                 bool *noted, struct err *err)
 {
-    struct stat born;
+    struct stat made_file;
     char *candidate = xasprintf("%s.%s", lock->dot, settings->mailbox);
-    errno = 0;
-    int made = make_candidate(candidate, settings->durable, &born, err);
+    unlink(candidate); /* a killed run may have left it; only this mailbox uses the name */
+    int made = write_lock(candidate, settings->durable, &made_file, err);
     enum attempt result = FAILED;
     if (made == 0) {
-        result = try_link(lock, candidate, &born, settings, err);
+        result = try_link(lock, candidate, &made_file, settings, err);
         unlink(candidate);
-    } else if (cannot_dot(errno)) {
+    } else if (errno == EACCES || errno == EPERM || errno == ENAMETOOLONG) {
         if (noted == NULL || !*noted)
             log_line(settings->log, FP_LOG_NOTE,
                      "%s cannot be made (%s): the mbox is locked with fcntl alone", lock->dot,
@@ -240,8 +219,10 @@ int mboxlock_sync_folder(const struct mboxlock *lock, struct err *err)
 #endif
 }
 
-static int refuse(const char *path, const struct stat *status, struct err *err)
+int mboxlock_check_type(const char *path, const struct stat *status, struct err *err)
 {
+    if (S_ISREG(status->st_mode))
+        return 0;
     return err_set(err, ERR_CREATE, "%s is %s, so it cannot be an mbox; give another path for mbox",
                    path, S_ISDIR(status->st_mode) ? "a folder" : "not a regular file");
 }
@@ -259,8 +240,8 @@ static enum attempt open_mbox(struct mboxlock *lock, bool make, struct err *err)
     bool there = stat(lock->path, &status) == 0;
     if (!make && (there ? !S_ISREG(status.st_mode) : errno == ENOENT || errno == ENOTDIR))
         return MISSING; /* or something else by now */
-    if (there && !S_ISREG(status.st_mode))
-        return refuse(lock->path, &status, err);
+    if (there && mboxlock_check_type(lock->path, &status, err) < 0)
+        return FAILED;
     int flags = O_RDWR | O_NONBLOCK | O_NOCTTY | (make ? O_CREAT : 0);
     lock->fd = file_open(lock->path, flags, 0600);
     if (lock->fd < 0)
@@ -268,9 +249,9 @@ static enum attempt open_mbox(struct mboxlock *lock, bool make, struct err *err)
     lock->real = realpath(lock->path, NULL);
     if (lock->real == NULL)
         return replaced(lock, err);
-    if (fstat(lock->fd, &status) < 0 || !S_ISREG(status.st_mode))
-        return refuse(lock->path, &status, err);
-    return LOCKED;
+    if (fstat(lock->fd, &status) < 0)
+        return err_errno(err, ERR_IO, errno, "cannot look at %s", lock->path);
+    return mboxlock_check_type(lock->path, &status, err) < 0 ? FAILED : LOCKED;
 }
 
 bool mboxlock_is_current(const struct mboxlock *lock)

@@ -2,10 +2,10 @@
  * mboxlock: the locks of an mbox that every mail program honours, both at once.
  *
  * An fcntl(2) write lock on the file, and the dotlock MBOX.lock beside it. Neither is waited for
- * while the other is held, so whatever order procmail or mutt prefer, nobody waits in a circle.
+ * while the other is held, so whatever order procmail or mutt prefer, there is no deadlock.
  *
  * A dotlock of ours holds "PID fetchpop BOOT HOST" and appears with its contents (link(2)), so one
- * that a killed run left is known: same host and another boot, or a process that is no more; it is
+ * that a killed run left is known: same host and another boot, or a process that is gone; it is
  * removed at once. Any other one is stale once it is MBOXLOCK_STALE seconds older than a file made
  * just now in the same folder (so no two clocks are compared). Stale ones are removed under the
  * fcntl lock only, so no two of us do it at the same time.
@@ -16,6 +16,7 @@
 #define FP_DELIVERY_MBOXLOCK_H
 
 #include <stdbool.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "delivery/deliver.h"
@@ -45,6 +46,9 @@ void mboxlock_drop(struct mboxlock *lock);
 /* Removes what a killed run of this mailbox left beside the mbox: without waiting, and nothing that
  * is anybody else's or still held. */
 void mboxlock_tidy(const struct deliver_settings *settings, const char *path);
+
+/* 0 if that is what a regular file has, else ERR_CREATE: there can be no mbox at path. */
+int mboxlock_check_type(const char *path, const struct stat *status, struct err *err);
 
 /* True if the path still leads to the file that is locked. */
 bool mboxlock_is_current(const struct mboxlock *lock);

@@ -1,5 +1,6 @@
 /*
- * mboxrepair: what becomes of an append to an mbox that somebody of ours has begun and not ended.
+ * mboxrepair: completes, or cuts off, an append to an mbox that a run of ours began and did not
+ * end.
  *
  * An append reserves its whole range first (the file is made longer), and then fills it. So what a
  * killed run, or a power cut, leaves is: nothing; or a range in which each byte is ours or NUL,

@@ -5,7 +5,7 @@
  * Whether a command has flushed what it was given, its exit status does not say: a power cut may
  * cost what it reported as delivered. And a take that is still open says only that it may have run:
  * so it is fetched again, and a crash can deliver that one message twice. For the same reason
- * nothing is flushed here before it runs: after a power cut, a spool file is no use to anybody.
+ * nothing is flushed here before it runs: after a power cut, a spool file is of no use.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -159,18 +159,6 @@ static int begin(struct deliver *deliver, struct parcel **parcel, struct err *er
     return spool_begin(parcel, spool->fd, spool->path, &deliver->names, err);
 }
 
-static void drop(struct deliver *deliver, struct parcel *parcel)
-{
-    (void)deliver;
-    spool_drop(parcel);
-}
-
-static int secure(struct deliver *deliver, struct parcel *const *batch, size_t n, struct err *err)
-{
-    (void)deliver, (void)batch, (void)n, (void)err;
-    return 0; /* see above */
-}
-
 /* mda OCTETS NAME FOLDER: for people; a check needs none of it. */
 static void receipt(const struct deliver *deliver, const struct parcel *parcel, struct buf *out)
 {
@@ -288,13 +276,6 @@ static int publish(struct deliver *deliver, struct parcel *const *batch, size_t 
     return 0;
 }
 
-static void release(struct deliver *deliver, struct parcel **batch, size_t n)
-{
-    (void)deliver;
-    for (size_t i = 0; i < n; i++)
-        spool_drop(batch[i]);
-}
-
 static int check(const struct deliver_settings *settings, struct deliver_claim *claims, size_t n,
                  struct err *err)
 {
@@ -314,11 +295,8 @@ const struct kind mda_kind = {
     .folder = folder,
     .place = place,
     .begin = begin,
-    .drop = drop,
-    .secure = secure,
     .receipt = receipt,
     .publish = publish,
-    .release = release,
     .check = check,
     .sweep = spooldir_sweep,
 };

@@ -38,7 +38,7 @@ struct conn;
  * Never fails. */
 struct conn *conn_new(int fd, const char *name, int64_t idle_ms, int64_t deadline);
 
-/* Closes without a word to the peer beyond a best-effort close_notify. NULL is fine. */
+/* Closes; the peer gets close_notify if it can be sent at once. NULL is fine. */
 void conn_free(struct conn *conn);
 
 /* Another absolute end of everything, a clock_ms() moment. */

@@ -39,7 +39,7 @@ int dns_srv(const char *name, struct srv_list *list, struct err *err)
     int code, rc = 0;
     int len = ask(name, answer, NS_MAXMSG, &code);
     *list = (struct srv_list){.count = 0};
-    if (len > NS_MAXMSG) /* a longer answer is cut, and its whole length told */
+    if (len > NS_MAXMSG) /* a longer answer is cut, but len is its whole length */
         len = NS_MAXMSG;
     if (len >= 0 && srv_parse(answer, (size_t)len, list) < 0)
         rc = err_set(err, ERR_AGAIN, "%s: the name server's answer is broken; try again later",

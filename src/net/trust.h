@@ -1,8 +1,8 @@
 /*
  * trust: whether the certificate that a server shows is to be believed.
  *
- * The part of tls that reads tls_trust and its kin, checks the certificate and words the refusal.
- * Only tls.c uses it. OpenSSL's types are named without its headers.
+ * The part of tls that reads tls_trust, tls_pin, tls_ca_file and the like, checks the certificate
+ * and words the refusal. Only tls.c uses it. OpenSSL's types are named without its headers.
  */
 #ifndef FP_NET_TRUST_H
 #define FP_NET_TRUST_H

@@ -131,8 +131,9 @@ static int send_line(struct attempt *attempt, struct str line, const char *shown
         return 0;
     if (attempt->proved && err->kind == ERR_CLOSED) {
         struct err was = *err;
-        return err_set(err, ERR_CLOSED, "%s: %s; some servers hang up on a wrong password: %s",
-                       attempt->options->server, was.text, "check it if this goes on");
+        return err_set(err, ERR_CLOSED,
+                       "%s: %s; some servers hang up on a wrong password: check it if this goes on",
+                       attempt->options->server, was.text);
     }
     return -1;
 }
@@ -398,8 +399,8 @@ static void join(char *out, size_t cap, const char *word)
         snprintf(out + at, cap - at, "%s%s", at == 0 ? "" : " ", word);
 }
 
-/* The first wish that is only a plugin away; NULL: none. Of the many that auto may take, PLAIN
- * stands for all. */
+/* The first wanted mechanism for which only a plugin is missing; NULL: none. Of the many that auto
+ * may choose, PLAIN stands for all. */
 static const char *missing_plugin(const struct method_question *question)
 {
     char name[METHOD_NAME];
@@ -440,7 +441,7 @@ static int nothing_in_common(struct pop3 *pop3, const struct method_question *qu
                        options->server, offer, wish);
     }
     if (!question->secure)
-        why = "; a password goes over a line without TLS only if auth names the mechanism";
+        why = "; without TLS a password is sent only if auth names the mechanism";
     else if (!question->secret)
         why = "; there is no password";
     else if (question->token)
@@ -467,7 +468,7 @@ static int try_one(struct attempt *attempt, struct err *err)
     return rc;
 }
 
-/* USER, and everything else that is no name of SASL, is listed or not by its own line. */
+/* USER, and everything else that is not a SASL mechanism, is listed or not by its own line. */
 static void look_up(const struct pop3 *pop3, struct auth_used *used)
 {
     const struct reply_capa *capa = pop3_capabilities(pop3);

@@ -318,12 +318,12 @@ static int refuse(struct refusal *refusal, size_t octets, struct err *err)
     return -1;
 }
 
-static int give(const struct sink *sink, void *ctx, const char *bytes, size_t len,
-                struct refusal *refusal, struct err *err)
+static int give(const struct sink *sink, const char *bytes, size_t len, struct refusal *refusal,
+                struct err *err)
 {
     if (len == 0)
         return 0;
-    if (!refusal->there && sink->write(ctx, bytes, len, &refusal->err) == 0)
+    if (!refusal->there && sink->write(sink->ctx, bytes, len, &refusal->err) == 0)
         return 0;
     refusal->there = true;
     return refuse(refusal, len, err);
@@ -349,7 +349,7 @@ static int take_body(struct pop3 *pop3, const struct pop3_taker *taker, bool lf_
         size_t written = 0;
         size_t used = dot_decode(&dot, view, pop3->out, sizeof pop3->out, &written);
         conn_consume(pop3->conn, used);
-        if (give(&taker->sink, taker->sink.ctx, pop3->out, written, refusal, err) < 0)
+        if (give(&taker->sink, pop3->out, written, refusal, err) < 0)
             return -1;
     }
     *octets = dot.octets;
@@ -527,7 +527,7 @@ int pop3_take(struct pop3 *pop3, const struct pop3_taker *taker, struct pop3_ans
 
 bool pop3_goes_on(struct pop3 *pop3)
 {
-    struct err ignored; /* whoever reads next meets it again */
+    struct err ignored; /* the next read returns it again */
     peek_within(pop3, SIGN_MS, &ignored);
     struct str view = conn_view(pop3->conn);
     return view.len > 0 && view.ptr[0] != '+' && view.ptr[0] != '-';

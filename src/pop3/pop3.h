@@ -57,7 +57,7 @@ void pop3_free(struct pop3 *pop3); /* closes without QUIT; NULL is fine */
 int pop3_greeting(struct pop3 *pop3, struct err *err);
 struct str pop3_stamp(const struct pop3 *pop3); /* APOP's, of the greeting; empty if none */
 
-/* CAPA; a server without it leaves capa->known false, which is no error. */
+/* CAPA; a server without it leaves capa->known false, which is not an error. */
 int pop3_capa(struct pop3 *pop3, struct err *err);
 const struct reply_capa *pop3_capabilities(const struct pop3 *pop3);
 

@@ -87,7 +87,7 @@ static const struct phrase phrases[] = {
     {"too many sessions", REPLY_CODE_SYS_TEMP},
 };
 
-/* Somebody's account is locked, or it is the password after all: waiting does not help. */
+/* The user's account is locked, or it is the password after all: waiting does not help. */
 static bool is_about_the_person(struct str text)
 {
     return says(text, "password") || says(text, "credentials") || says(text, "invalid") ||

@@ -197,10 +197,10 @@ static void *move(void *memory, size_t size)
 }
 
 /* Half of what loading costs is Kerberos and its libraries, a third a database for servers. Neither
- * is loaded before somebody asks for it, the second never. */
+ * is loaded before it is asked for, the second never. */
 static bool is_kerberos(const char *mechanism)
 {
-    return strncmp(mechanism, "GS", 2) == 0; /* GSSAPI, GSS-SPNEGO, GS2-KRB5 and its kin */
+    return strncmp(mechanism, "GS", 2) == 0; /* GSSAPI, GSS-SPNEGO, GS2-KRB5 and the like */
 }
 
 static bool is_one_of(const char *file, const char *const *names)
@@ -395,8 +395,8 @@ static int set_security(struct sasl *sasl, struct err *err)
     return login->client_certificate ? set_property(sasl, SASL_AUTH_EXTERNAL, login->user, err) : 0;
 }
 
-/* True if the server shall hear how we stand to channel binding: with -PLUS, or to be told that we
- * could and it did not offer (RFC 5802 section 6, "y": it is how a stripped offer is found out). */
+/* True if the server is to be told about channel binding: with -PLUS, or that we could and it did
+ * not offer (RFC 5802 section 6, "y": it is how a stripped offer is found out). */
 static bool wants_binding(const struct sasl_login *login, const char *mechanism)
 {
     return login->binding_type != NULL && login->binding_len > 0 &&

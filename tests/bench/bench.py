@@ -29,6 +29,10 @@ def options():
                         help="where to work: a disk whose fsync is to be measured")
     parser.add_argument("--line", choices=["auto", "relay"], default="auto",
                         help="relay: make the delay in user space even if the kernel could")
+    parser.add_argument("--offers", choices=sorted(lab.OFFERS), default="plain",
+                        help="what the server offers: PLAIN alone, or SCRAM as well")
+    parser.add_argument("--others", action="store_true",
+                        help="getmail and fetchmail too, once, in the rows with a slow line")
     parser.add_argument("--json", metavar="FILE", help="write everything that was measured")
     parser.add_argument("--svg", metavar="FILE", help="write a plot")
     chosen = parser.parse_args()
@@ -61,6 +65,10 @@ def find_tools(chosen):
     for path in tools.values():
         if not os.access(path, os.X_OK):
             raise lab.Failed(f"{path} is not there; run this by `make bench`")
+    for name in ("getmail", "fetchmail") if chosen.others else ():
+        tools[name] = shutil.which(name)
+        if not tools[name]:
+            raise lab.Failed(f"{name} is not installed (Debian: getmail6, fetchmail)")
     return tools
 
 
@@ -102,12 +110,13 @@ def measure_disk(folder):
 
 
 def measure(chosen, found):
-    the_lab = lab.Lab(chosen.dir, find_tools(chosen))
+    the_lab = lab.Lab(chosen.dir, find_tools(chosen), chosen.offers)
     try:
         the_lab.open_line()
         the_lab.start_dovecot()
         connect, echo, rate = the_lab.measure_line()
         about = (f"{platform.machine()}, {os.cpu_count()} processors, {file_system(the_lab.top)}; "
+                 f"server offers {chosen.offers}; "
                  f"{'1 round' if chosen.rounds == 1 else f'medians of {chosen.rounds} rounds'}; "
                  f"delay by {the_lab.line}: echo {echo:.1f} ms")
         print(about + f", connect {connect:.1f} ms, {rate:.0f} MB/s")
@@ -116,7 +125,7 @@ def measure(chosen, found):
         if abs(echo - 2 * lab.DELAY_MS) > 5:
             raise lab.Failed(f"the slow line has {echo:.1f} ms instead of {2 * lab.DELAY_MS}")
         the_lab.start_lister([1000, 10_000, 100_000] + ([] if chosen.quick else [1_000_000]))
-        bench = rows.Bench(the_lab, found, chosen.rounds, chosen.quick)
+        bench = rows.Bench(the_lab, found, chosen)
         for name in chosen.workload or rows.ROWS:
             rows.ROWS[name](bench)
         return about

@@ -25,9 +25,14 @@ class Load:
     fetch: bool = True
     at_once: int = 16
     user_name: str = ""  # instead of NAME0
+    keep: bool = True
+    box: str = ""  # name of the mailbox, where it is not that of the load
 
     def user(self, index):
-        return self.user_name or f"{self.name}{index}"
+        return self.user_name or f"{self.mailbox()}{index}"
+
+    def mailbox(self):
+        return self.box or self.name
 
 
 @dataclass
@@ -74,39 +79,44 @@ def run(commands, folder):
         return Sample(took, cpu, worst, text.read())
 
 
-def private_memory(pid):
-    """RssAnon in kB of a process and of its children: {pid: kB}."""
+def memory(pid):
+    """RssAnon and VmHWM (the most that was ever resident, mapped files included) in kB of a process
+    and of its children: {pid: (kB, kB)}."""
     found = {}
     try:
         with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as status:
-            match = re.search(r"^RssAnon:\s+(\d+)", status.read(), re.M)
-        if match:
-            found[pid] = int(match[1])
+            text = status.read()
+        private, most = (re.search(rf"^{name}:\s+(\d+)", text, re.M)
+                         for name in ("RssAnon", "VmHWM"))
+        if private and most:
+            found[pid] = int(private[1]), int(most[1])
         with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as children:
             for child in children.read().split():
-                found.update(private_memory(int(child)))
+                found.update(memory(int(child)))
     except OSError:
         pass
     return found
 
 
 def watch_memory(argv, folder):
-    """Runs it once more, looking all the time: (kB at most of the first process, kB at most of any
-    of its children or of itself). Not for timing."""
+    """Runs it once more, looking all the time: (private kB at most of the first process, private kB
+    at most of any of its children or of itself, resident kB at most of any, exit status). Not for
+    timing."""
     with open(f"{folder}/output", "wb") as output:
         process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                                    env={"HOME": folder, "PATH": os.environ["PATH"],
                                         "LC_ALL": "C"})
-    first = most = 0
+    first = most = resident = 0
     while process.poll() is None:
-        found = private_memory(process.pid)
+        found = memory(process.pid)
         # before its exec it is still Python
         if read_link(f"/proc/{process.pid}/exe") != os.path.realpath(shutil.which(argv[0])):
             continue
-        first = max(first, found.get(process.pid, 0))
-        most = max([most, *found.values()])
+        first = max(first, found.get(process.pid, (0, 0))[0])
+        most = max([most, *(private for private, _ in found.values())])
+        resident = max([resident, *(every for _, every in found.values())])
         time.sleep(0.0002)
-    return first, most, process.returncode
+    return first, most, resident, process.returncode
 
 
 def read_link(path):
@@ -174,6 +184,13 @@ class Client:
                 raise WrongResult(
                     f"{self.name}, {self.load.name}: of {len(self.load.expected)} messages "
                     f"{missing} are missing or changed; {len(found)} files are there")
+        self.check_server()
+
+    def check_server(self):
+        """keep = no: nothing is left there."""
+        left = 0 if self.load.keep else self.lab.left(self.load.mailbox(), self.load.users)
+        if left > 0:
+            raise WrongResult(f"{self.name}, {self.load.name}: {left} left on the server")
 
     def clean(self):
         self.lab.set_aside(self.folder)
@@ -187,16 +204,22 @@ class Floor(Client):
         host, port = self.load.where
         user = ["-u", self.load.user(0)]
         if self.load.users > 1:
-            user = ["-u", self.load.name, "-n", str(self.load.users), "-j",
+            user = ["-u", self.load.mailbox(), "-n", str(self.load.users), "-j",
                     str(self.load.at_once)]
         return [[self.program, "-h", host, "-p", str(port), "-c", self.lab.ca, "-w", lab.PASSWORD,
-                 *user, "fetch" if self.load.fetch else "list"]]
+                 *user, self.what()]]
+
+    def what(self):
+        if not self.load.fetch:
+            return "list"
+        return "fetch" if self.load.keep else "delete"
 
     def check(self, sample):
         counts = [int(line.split()[0]) for line in sample.output.splitlines()]
         if counts != [len(self.load.expected)] * self.load.users:
             raise WrongResult(f"floor, {self.load.name}: {counts} messages, not "
                               f"{len(self.load.expected)} in each of {self.load.users}")
+        self.check_server()
 
     @staticmethod
     def rate(sample):
@@ -211,7 +234,8 @@ class Mpop(Client):
     def configure(self):
         host, port = self.load.where
         with open(f"{self.folder}/mpoprc", "w", encoding="ascii") as rc:
-            rc.write("defaults\ntls on\ntls_starttls off\nkeep on\npipelining auto\n"
+            rc.write("defaults\ntls on\ntls_starttls off\n"
+                     f"keep {'on' if self.load.keep else 'off'}\npipelining auto\n"
                      f"received_header off\ntls_trust_file {self.lab.ca}\n")
             for index in range(self.load.users):
                 rc.write(f"account a{index}\nhost {host}\nport {port}\n"
@@ -235,7 +259,8 @@ class Fetchpop(Client):
             rc.write(f'jobs = {self.load.at_once}\nmax_per_server = {self.load.at_once}\n'
                      f'state_dir = "{self.folder}/state"\n'
                      f'defaults {{\n    server = "{host}"\n    port = "{port}"\n'
-                     f'    tls_ca_file = "{self.lab.ca}"\n    keep = yes\n    fsync = full\n'
+                     f'    tls_ca_file = "{self.lab.ca}"\n    fsync = full\n'
+                     f'    keep = {"yes" if self.load.keep else "no"}\n'
                      f'    password = "{lab.PASSWORD}"\n{self.more}}}\n')
             for index in range(self.load.users):
                 rc.write(f'account "a{index}" {{\n    user = "{self.load.user(index)}"\n'
@@ -244,3 +269,58 @@ class Fetchpop(Client):
 
     def commands(self):
         return [[self.program, "-f", f"{self.folder}/rc"]]
+
+
+class Other(Client):
+    """One account a run. It may change a message's header, so they are only counted."""
+
+    def check(self, sample):
+        del sample
+        found = len(os.listdir(f"{self.maildir(0)}/new"))
+        if found != len(self.load.expected):
+            raise WrongResult(f"{self.name}, {self.load.name}: {found} messages, not "
+                              f"{len(self.load.expected)}")
+        self.check_server()
+
+
+class Getmail(Other):
+    """getmail6 of Debian."""
+    name = "getmail"
+
+    def configure(self):
+        host, port = self.load.where
+        with open(f"{self.folder}/getmailrc", "w", encoding="ascii") as rc:
+            rc.write(f"[retriever]\ntype = SimplePOP3SSLRetriever\nserver = {host}\nport = {port}\n"
+                     f"username = {self.load.user(0)}\npassword = {lab.PASSWORD}\n"
+                     f"ca_certs = {self.lab.ca}\n"
+                     f"[destination]\ntype = Maildir\npath = {self.maildir(0)}/\n"
+                     f"[options]\ndelete = {not self.load.keep}\nread_all = false\nverbose = 0\n"
+                     "delivered_to = false\nreceived = false\n")
+        os.chmod(f"{self.folder}/getmailrc", 0o600)
+
+    def commands(self):
+        return [[self.program, "--getmaildir", f"{self.folder}/state", "--rcfile",
+                 f"{self.folder}/getmailrc"]]
+
+
+class Fetchmail(Other):
+    """fetchmail of Debian. It knows no Maildir, so a command stands in for one."""
+    name = "fetchmail"
+
+    def configure(self):
+        host, port = self.load.where
+        deliver = f"{self.folder}/deliver"
+        with open(deliver, "w", encoding="ascii") as script:
+            script.write(f"#!/bin/sh\nexec cat >{self.maildir(0)}/new/$$.$PPID.\n")
+        os.chmod(deliver, 0o700)
+        with open(f"{self.folder}/fetchmailrc", "w", encoding="ascii") as rc:
+            rc.write(f'set idfile "{self.folder}/state/ids"\nset no bouncemail\n'
+                     f"poll {host} service {port} protocol pop3 uidl\n"
+                     f'user "{self.load.user(0)}" password "{lab.PASSWORD}" ssl nosslcertck '
+                     f'{"keep" if self.load.keep else "nokeep"} '
+                     f'norewrite nofetchall mda "{deliver}"\n')
+        os.chmod(f"{self.folder}/fetchmailrc", 0o600)
+
+    def commands(self):
+        return [[self.program, "--silent", "--invisible", "--pidfile", f"{self.folder}/state/pid",
+                 "-f", f"{self.folder}/fetchmailrc"]]

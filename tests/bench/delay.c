@@ -5,6 +5,9 @@
  *   delay tun MS NEAR FAR            an interface with address NEAR: whatever is sent to FAR comes
  *                                    back to NEAR after MS, as if FAR had sent it
  *   delay relay MS PORT TARGET       127.0.0.1:PORT leads to 127.0.0.1:TARGET, with MS on each way
+ *   delay turns MS PORT TARGET       the same, but what the server says is kept back until nothing
+ *                                    has come from either side for MS: one round trip. Says how
+ *                                    many there were, one more for TCP, at the end of a connection
  *
  * The interface carries packets, so that the kernel's own TCP meets the delay: its windows, its
  * handshake, its Nagle. It swaps the two addresses of each packet, which leaves all checksums
@@ -205,10 +208,15 @@ struct pair {
     bool shut[2];  /* nothing more is written to it */
     struct way way[2];
     int64_t open_at;
+    int64_t quiet_since;
+    unsigned turns;
 };
 
 static struct pair pairs[LINES];
 static int pair_count;
+static bool counts_turns;
+
+#define HELD INT64_MAX /* due: not yet known */
 
 static void no_delay(int fd)
 {
@@ -239,7 +247,8 @@ static void take_in(int listener, int target, int64_t delay_us)
     }
     no_delay(client);
     no_delay(server);
-    *pair = (struct pair){.fd = {client, server}, .open_at = now_us() + 2 * delay_us};
+    *pair = (struct pair){.fd = {client, server}, .open_at = now_us(), .turns = 1};
+    pair->open_at += counts_turns ? 0 : 2 * delay_us;
     pair_count++;
 }
 
@@ -252,7 +261,30 @@ static void read_end(struct pair *pair, int end, int64_t delay_us)
     if (got < 0 && errno == EAGAIN)
         return;
     pair->ended[end] = got <= 0;
-    add(&pair->way[end], bytes, got > 0 ? (size_t)got : 0, from + delay_us);
+    pair->quiet_since = now;
+    if (counts_turns)
+        from = end == 1 && !pair->ended[0] ? HELD : now - delay_us;
+    add(&pair->way[end], bytes, got > 0 ? (size_t)got : 0, from == HELD ? HELD : from + delay_us);
+}
+
+/* All that is kept back is due; a round trip, unless nobody waits for it any more. */
+static void give(struct pair *pair, int64_t now)
+{
+    struct chunk *chunk = pair->way[1].first;
+
+    if (!pair->ended[0] && chunk->len > 0)
+        pair->turns++;
+    for (; chunk; chunk = chunk->next)
+        chunk->due = now;
+}
+
+static void give_what_is_due(struct pair *pair, int64_t delay_us)
+{
+    int64_t now = now_us();
+
+    if (pair->way[1].first && pair->way[1].first->due == HELD &&
+        (pair->ended[0] || now - pair->quiet_since >= delay_us))
+        give(pair, now);
 }
 
 static void write_end(struct pair *pair, int end)
@@ -285,6 +317,10 @@ static bool is_over(const struct pair *pair)
 
 static void forget(int i)
 {
+    if (counts_turns) {
+        printf("%u\n", pairs[i].turns);
+        fflush(stdout);
+    }
     for (int end = 0; end < 2; end++) {
         close(pairs[i].fd[end]);
         while (pairs[i].way[end].first)
@@ -293,9 +329,14 @@ static void forget(int i)
     pairs[i] = pairs[--pair_count];
 }
 
+static int64_t due_of(const struct pair *pair, const struct chunk *chunk, int64_t delay_us)
+{
+    return chunk->due == HELD ? pair->quiet_since + delay_us : chunk->due;
+}
+
 /* When the next octets are due, and what is to be polled. A way whose octets are overdue waits for
  * its socket. */
-static int64_t prepare(struct pollfd *fds, int listener)
+static int64_t prepare(struct pollfd *fds, int listener, int64_t delay_us)
 {
     int64_t next = INT64_MAX, now = now_us();
 
@@ -306,8 +347,8 @@ static int64_t prepare(struct pollfd *fds, int listener)
             short events = pairs[i].ended[end] ? 0 : POLLIN;
             if (chunk && chunk->due <= now)
                 events |= POLLOUT;
-            else if (chunk && chunk->due < next)
-                next = chunk->due;
+            else if (chunk && due_of(&pairs[i], chunk, delay_us) < next)
+                next = due_of(&pairs[i], chunk, delay_us);
             fds[1 + 2 * i + end] =
                 (struct pollfd){.fd = events ? pairs[i].fd[end] : -1, .events = events};
         }
@@ -326,7 +367,7 @@ static void run_relay(int64_t delay_us, int port, int target)
         die("port");
     ready();
     for (;;) {
-        int64_t next = prepare(fds, listener);
+        int64_t next = prepare(fds, listener, delay_us);
         int polled = pair_count;
         wait_until(fds, 1 + 2 * (nfds_t)polled, next);
         for (int i = polled - 1; i >= 0; i--) {
@@ -334,6 +375,7 @@ static void run_relay(int64_t delay_us, int port, int target)
                 if (fds[1 + 2 * i + end].revents & (POLLIN | POLLHUP | POLLERR) &&
                     !pairs[i].ended[end])
                     read_end(&pairs[i], end, delay_us);
+                give_what_is_due(&pairs[i], delay_us);
                 write_end(&pairs[i], end);
             }
             if (is_over(&pairs[i]))
@@ -353,11 +395,12 @@ int main(int argc, char **argv)
 {
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     prctl(PR_SET_TIMERSLACK, 1000);
+    counts_turns = argc == 5 && strcmp(argv[1], "turns") == 0;
     if (argc == 2 && strcmp(argv[1], "up") == 0)
         bring_up("lo");
     else if (argc == 5 && strcmp(argv[1], "tun") == 0)
         run_tun(number(argv[2]) * 1000, argv[3], argv[4]);
-    else if (argc == 5 && strcmp(argv[1], "relay") == 0)
+    else if (argc == 5 && (counts_turns || strcmp(argv[1], "relay") == 0))
         run_relay(number(argv[2]) * 1000, number(argv[3]), number(argv[4]));
     else
         return 64;

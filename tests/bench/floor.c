@@ -1,12 +1,14 @@
 /*
  * floor: the wire floor of the bench, a POP3 client that does nothing a client could leave out.
  *
- *   floor -p PORT -u USER -w PASSWORD -c CAFILE [-h ADDRESS] [-n N] [-j N] fetch|list
+ *   floor -p PORT -u USER -w PASSWORD -c CAFILE [-h ADDRESS] [-n N] [-j N] fetch|list|delete
  *
  * TLS from the first byte with the server's certificate verified, AUTH PLAIN with its initial
- * response, UIDL and LIST in one write; for `fetch` then RETR of everything through a window of 200
- * that is topped up with each answer; QUIT, whose answer nobody waits for. Reads are 64 KB. Of the
- * bytes only the ends of answers are looked for; everything is thrown away.
+ * response. Then, for `list`: UIDL and LIST in one write. For `fetch`: the same, and RETR of
+ * everything through a window of 1,000 that is filled up whenever a quarter of it has been answered.
+ * For both QUIT, whose answer nobody waits for. For `delete`: STAT, and through the same window RETR
+ * and DELE of everything in turn, QUIT in the write of the last; the server's end is waited for.
+ * Reads are 64 KB. Of the bytes only the ends of answers are looked for; everything is thrown away.
  *
  * -n: so many sessions as USER0, USER1, ..., each in a process of its own, -j of them at once. Each
  * prints a line: answers to RETR, octets of all answers, seconds, MB a second. Exit status 0 if all
@@ -29,14 +31,15 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
-#define WINDOW 200
+#define WINDOW 1000
+#define COMMANDS 32 /* octets of a RETR and a DELE at most */
 #define READ_SIZE (64 * 1024)
 #define CARRY 4 /* octets kept from one read to the next: "CRLF.CR" */
 
 struct floor {
     const char *address, *user, *password, *ca_file;
     int port, sessions, at_once;
-    bool fetch;
+    enum { LIST, FETCH, DELETE } what;
 };
 
 struct line {
@@ -197,19 +200,52 @@ static unsigned list(struct line *line)
     return row ? (unsigned)strtoul(row + 1, NULL, 10) : 0;
 }
 
-static void fetch(struct line *line, unsigned count)
+/* The same by STAT, in one line: for who needs neither UIDLs nor sizes. */
+static unsigned count_messages(struct line *line)
+{
+    put(line, "STAT\r\n", 6);
+    expect_ok(line);
+    memset(line->carry, 0, CARRY);
+    line->at_answer = true;
+    return (unsigned)strtoul(line->bytes + 3, NULL, 10);
+}
+
+static void ask(struct line *line, bool remove_it, unsigned from, unsigned to, unsigned count)
+{
+    static char commands[WINDOW * COMMANDS + sizeof "QUIT\r\n"];
+    size_t len = 0;
+
+    for (unsigned i = from + 1; i <= to; i++) {
+        len += (size_t)snprintf(commands + len, sizeof commands - len, "RETR %u\r\n", i);
+        if (remove_it)
+            len += (size_t)snprintf(commands + len, sizeof commands - len, "DELE %u\r\n", i);
+    }
+    if (remove_it && to == count)
+        len += (size_t)snprintf(commands + len, sizeof commands - len, "QUIT\r\n");
+    put(line, commands, len);
+}
+
+static void fetch(struct line *line, unsigned count, bool remove_it)
 {
     unsigned sent = 0, done = 0;
-    static char commands[WINDOW * 20];
 
     while (done < count) {
-        size_t len = 0;
-        for (; sent < count && sent - done < WINDOW; sent++)
-            len += (size_t)snprintf(commands + len, sizeof commands - len, "RETR %u\r\n", sent + 1);
-        if (len > 0)
-            put(line, commands, len);
+        if (sent < count && sent - done <= WINDOW - WINDOW / 4) {
+            unsigned to = count - done < WINDOW ? count : done + WINDOW;
+            ask(line, remove_it, sent, to, count);
+            sent = to;
+        }
         done += take(line);
     }
+}
+
+/* The answers to the last DELE and to QUIT; then the server ends it. */
+static void await_end(struct line *line)
+{
+    int got;
+
+    while ((got = SSL_read(line->ssl, line->bytes, READ_SIZE)) > 0)
+        line->octets += (uint64_t)got;
 }
 
 static void run_session(const struct floor *f, const char *user)
@@ -221,11 +257,15 @@ static void run_session(const struct floor *f, const char *user)
 
     line.ssl = secure(f, fd);
     log_in(f, &line, user);
-    count = list(&line);
-    if (f->fetch)
-        fetch(&line, count);
-    put(&line, "QUIT\r\n", 6);
-    SSL_shutdown(line.ssl);
+    count = f->what == DELETE ? count_messages(&line) : list(&line);
+    if (f->what != LIST)
+        fetch(&line, count, f->what == DELETE);
+    if (f->what == DELETE && count > 0) {
+        await_end(&line);
+    } else {
+        put(&line, "QUIT\r\n", 6);
+        SSL_shutdown(line.ssl);
+    }
     close(fd);
     double took = seconds() - begin;
     printf("%u %llu %.6f %.1f\n", count, (unsigned long long)line.octets, took,
@@ -300,7 +340,9 @@ int main(int argc, char **argv)
     }
     if (optind + 1 != argc || !f.user || !f.ca_file || f.port == 0 || f.at_once < 1)
         return 64;
-    f.fetch = strcmp(argv[optind], "fetch") == 0;
+    f.what = strcmp(argv[optind], "fetch") == 0    ? FETCH
+             : strcmp(argv[optind], "delete") == 0 ? DELETE
+                                                   : LIST;
     if (f.sessions > 0)
         return run_many(&f);
     run_session(&f, f.user);

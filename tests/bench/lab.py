@@ -18,7 +18,9 @@ import time
 PASSWORD = "secret"
 NEAR, FAR = "10.77.0.1", "10.77.0.2"
 DELAY_MS = 25  # each way
+QUIET_MS = 150  # after which a round trip is over
 FEW = 50  # files whose inodes are not missed
+OFFERS = {"plain": "plain", "scram": "plain scram-sha-1 scram-sha-256"}
 DOVECOTS = ("/usr/sbin/dovecot", "/usr/local/sbin/dovecot", "/usr/libexec/dovecot/dovecot")
 
 CONF = """
@@ -35,7 +37,7 @@ first_valid_gid = 1
 ssl = required
 ssl_cert = <{top}/server.pem
 ssl_key = <{top}/server.key
-auth_mechanisms = plain
+auth_mechanisms = {mechanisms}
 auth_failure_delay = 0 secs
 passdb {{
   driver = static
@@ -87,8 +89,8 @@ def digest(octets):
 class Lab:
     """The folder, and every process that was started for it."""
 
-    def __init__(self, parent, tools):
-        self.tools = tools
+    def __init__(self, parent, tools, offers="plain"):
+        self.tools, self.offers = tools, offers
         self.top = tempfile.mkdtemp(prefix="fpbench.", dir=parent)
         os.chmod(self.top, 0o711)
         self.processes = []
@@ -98,7 +100,7 @@ class Lab:
         self.root = os.geteuid() == 0
         self.owner = pwd.getpwnam("nobody") if self.root else pwd.getpwuid(os.geteuid())
         self.mailboxes = {}
-        self.aside = 0
+        self.aside = self.filled = 0
         for name in ("mail", "post", "work", "aside"):
             os.mkdir(f"{self.top}/{name}")
             os.chmod(f"{self.top}/{name}", 0o755)
@@ -163,7 +165,7 @@ class Lab:
         me = pwd.getpwuid(os.geteuid()).pw_name
         port = free_port()
         conf = CONF.format(
-            top=self.top, port=port, password=PASSWORD,
+            top=self.top, port=port, password=PASSWORD, mechanisms=OFFERS[self.offers],
             listen="127.0.0.1, " + NEAR if self.line == "tun" else "127.0.0.1",
             internal="dovecot" if self.root else me, login="dovenull" if self.root else me,
             group="dovecot" if self.root else os.popen("id -gn").read().strip(),
@@ -189,6 +191,14 @@ class Lab:
         self.start([self.tools["lister"], str(port), f"{self.top}/server.pem",
                     f"{self.top}/server.key", *map(str, counts)])
         self.ports["lister"] = ("127.0.0.1", port)
+
+    def start_counter(self):
+        """A line that counts round trips: it leads to Dovecot."""
+        port = free_port()
+        counter = self.start([self.tools["delay"], "turns", str(QUIET_MS), str(port),
+                              str(self.ports["dovecot"][1])])
+        self.ports["counter"] = ("127.0.0.1", port)
+        return counter
 
     # --- the slow line ------------------------------------------------------------------------
 
@@ -270,6 +280,23 @@ class Lab:
             self.give(home)
         self.mailboxes[name] = made
         return made
+
+    def fill(self, name, users, all_of_it=True):
+        """Links the post of a mailbox once more into Maildirs that clients have emptied, or empties
+        them. Each time it is other mail to the server: it has other names there."""
+        self.filled += 1
+        for index in range(users):
+            home = f"{self.top}/mail/{name}{index}/Maildir/cur"
+            for entry in os.listdir(home):
+                os.unlink(f"{home}/{entry}")
+            for entry in os.listdir(f"{self.top}/post/{name}") if all_of_it else ():
+                os.link(f"{self.top}/post/{name}/{entry}",
+                        f"{home}/{entry.replace('P1.', f'P1F{self.filled}.')}:2,")
+
+    def left(self, name, users):
+        """How many messages are on the server."""
+        return sum(len(os.listdir(f"{self.top}/mail/{name}{index}/Maildir/{folder}"))
+                   for index in range(users) for folder in ("new", "cur"))
 
     def give(self, top):
         if self.root:

@@ -4,6 +4,7 @@ import json
 import math
 
 COLOURS = {"floor": "#7a7a7a", "mpop": "#c2803a", "fetchpop": "#2b6cb0", "fetch": "#38855a",
+           "getmail": "#a8a032", "fetchmail": "#b5546f",
            "memory": "#8d4fa8", "parent": "#8d4fa8"}
 WORDS = {"fetch": "fetchpop, fetching all", "memory": "fetchpop, private kB / 1000",
          "parent": "parent, private kB / 1000", "floor": "floor, all seen",

@@ -1,13 +1,14 @@
 """The workloads: what is measured, and the aim of each."""
 
 import os
+import select
 import shutil
 import statistics
 import subprocess
 
 import clients
 import lab
-from clients import Fetchpop, Floor, Load, Mpop, WrongResult
+from clients import Fetchmail, Fetchpop, Floor, Getmail, Load, Mpop, WrongResult
 
 KB, MB = 1024, 1024 * 1024
 ROUND_TRIP = 2 * lab.DELAY_MS / 1000
@@ -17,8 +18,10 @@ CHUNK = 100_000  # messages in one run when a large mailbox is made a seen one
 class Bench:
     """Everything a workload needs: lab, report, number of rounds, sizes."""
 
-    def __init__(self, the_lab, report, rounds, quick):
-        self.lab, self.report, self.rounds, self.quick = the_lab, report, rounds, quick
+    def __init__(self, the_lab, report, chosen):
+        self.lab, self.report = the_lab, report
+        self.rounds, self.quick, self.others = chosen.rounds, chosen.quick, chosen.others
+        self.plain = chosen.offers == "plain"
         self.known = {}  # seen mailboxes on the lister, by number of messages
 
     def scaled(self, number, least=1):
@@ -62,14 +65,46 @@ def show(bench, title, samples, rate=True):
     return {name: median(runs) for name, runs in samples.items()}
 
 
-def fetch_all(bench, title, load):
-    """Everything is new in each run, for all three clients."""
+def fetch_all(bench, title, load, later=False, others=False):
+    """Everything is new in each run, for all three clients; or `later`, to who has been there
+    before. With keep = no the mailbox is filled again before each run."""
+    def before(client):
+        client.fresh()
+        if later and client.name == "fetchpop":
+            empty_mailbox(bench, load)
+            client.poll()
+        if not load.keep:
+            fill(bench, load)
+
+    def after(client, sample):
+        client.check(sample)
+
     crowd = [bench.client(kind, load) for kind in (Floor, Mpop, Fetchpop)]
-    samples = alternate(crowd, bench.rounds, lambda client: client.fresh(),
-                        lambda client, sample: client.check(sample))
-    for client in crowd:
+    samples = alternate(crowd, bench.rounds, before, after)
+    slow = [bench.client(kind, load) for kind in (Getmail, Fetchmail) if others and bench.others]
+    for client in slow:
+        before(client)
+        samples[client.name] = [client.poll()]
+        after(client, samples[client.name][0])
+    for client in crowd + slow:
         client.clean()
     return samples, show(bench, title, samples)
+
+
+def fill(bench, load):
+    """New mail, which the server has seen: its indexes are made before anything is measured."""
+    bench.lab.fill(load.mailbox(), load.users)
+    floor = bench.client(Floor, Load(f"{load.name}-fill", load.users, bench.lab.ports["dovecot"],
+                                     load.expected, fetch=False, box=load.mailbox()))
+    floor.check(floor.poll())
+
+
+def empty_mailbox(bench, load):
+    bench.lab.fill(load.mailbox(), load.users, False)
+
+
+def ratio(samples, key="seconds", name="fetchpop", of="floor"):
+    return median(samples[name], key) / median(samples[of], key)
 
 
 # --- rows 1 to 3: the wire, the disk, the processor ---------------------------------------------
@@ -101,6 +136,143 @@ def large(bench):
                          median(samples["fetchpop"], "cpu") / median(samples["mpop"], "cpu"), 0.75)
 
 
+# --- the same, and what was fetched is deleted --------------------------------------------------
+
+def deleted(bench, name, count, size, users=1, where="dovecot"):
+    made = bench.lab.mailbox(f"{name}no", count, size, users=users)
+    return Load(f"{name}no", users, bench.lab.ports[where], made, keep=False)
+
+
+def small_no(bench):
+    count = bench.scaled(10_000)
+    samples, _ = fetch_all(bench, f"{count:,} x 4 KB, TLS, keep = no",
+                           deleted(bench, "small", count, 4 * KB))
+    bench.report.at_most("fetchpop : floor", ratio(samples), 1.6)
+    bench.report.at_least("mpop : fetchpop", ratio(samples, name="mpop", of="fetchpop"), 5)
+    floor, own = (median(samples[name], "cpu") / count * 1e6 for name in ("floor", "fetchpop"))
+    bench.report.note(f"CPU a message: floor {floor:.0f} us, fetchpop {own:.0f} us")
+    bench.report.at_most("CPU a message, fetchpop : floor", own / floor, 42 / 13)
+
+
+def medium_no(bench):
+    count = bench.scaled(1000)
+    samples, _ = fetch_all(bench, f"{count:,} x 100 KB, TLS, keep = no",
+                           deleted(bench, "medium", count, 100 * KB))
+    bench.report.at_most("fetchpop : floor", ratio(samples), 1.15)
+
+
+def large_no(bench):
+    size = bench.scaled(64) * MB
+    samples, _ = fetch_all(bench, f"4 x {size // MB} MB, TLS, keep = no",
+                           deleted(bench, "large", 4, size))
+    bench.report.at_most("fetchpop : floor", ratio(samples), 1.05)
+    bench.report.at_most("CPU, fetchpop : floor", ratio(samples, "cpu"), 1.2)
+
+
+def far_no(bench):
+    count = bench.scaled(1000, 200)
+    bench.lab.far(True)
+    try:
+        load = deleted(bench, "far", count, 4 * KB, where="far")
+        title = f"{count:,} x 4 KB, 50 ms, keep = no"
+        first, _ = fetch_all(bench, title + ", a first poll", load, others=True)
+        bench.report.at_most("fetchpop : floor", ratio(first), 1.3 if bench.plain else 1.45)
+        later, _ = fetch_all(bench, title + ", later", load, later=True)
+        if bench.plain:
+            bench.report.at_most("fetchpop : floor", ratio(later), 1.22)
+    finally:
+        bench.lab.far(False)
+
+
+def long_no(bench):
+    count = bench.scaled(10_000)
+    bench.lab.far(True)
+    try:
+        samples, _ = fetch_all(bench, f"{count:,} x 4 KB, 50 ms, keep = no",
+                               deleted(bench, "long", count, 4 * KB, where="far"))
+    finally:
+        bench.lab.far(False)
+    bench.report.at_most("fetchpop : floor", ratio(samples), 1.5)
+
+
+def many_no(bench):
+    count = bench.scaled(200, 50)
+    bench.lab.far(True)
+    try:
+        samples, _ = fetch_all(bench, f"16 accounts x {count} x 4 KB, 50 ms, keep = no",
+                               deleted(bench, "many", count, 4 * KB, users=16, where="far"))
+    finally:
+        bench.lab.far(False)
+    bench.report.at_most("fetchpop : floor", ratio(samples), 1.3)
+
+
+# --- round trips and flushes: counted, whatever else the machine does ----------------------------
+
+def count_trips(counter, client):
+    """Round trips of one run, TCP's included."""
+    client.check(client.poll())
+    if not select.select([counter.stdout], [], [], 10)[0]:
+        raise WrongResult(f"{client.name}, {client.load.name}: its connection did not end")
+    return int(counter.stdout.readline())
+
+
+def trips(bench):
+    counter = bench.lab.start_counter()
+    bench.report.title("round trips, the least of three")
+    for count, keep in ((0, True), (1, True), (1, False), (bench.scaled(1000), True),
+                        (bench.scaled(1000), False), (bench.scaled(10_000), False)):
+        made = bench.lab.mailbox(f"trips{count}", count, 4 * KB)
+        load = Load(f"trips{count}-{'yes' if keep else 'no'}", 1, bench.lab.ports["counter"], made,
+                    keep=keep, box=f"trips{count}")
+        found = {}
+        for kind, later in ((Floor, False), (Mpop, False), (Fetchpop, False), (Fetchpop, True)):
+            client = bench.client(kind, load)
+            found[kind.name + (", later" if later else "")] = min(
+                one_count(bench, counter, client, later) for _ in range(3))
+            client.clean()
+        what = f"{count:,} messages, keep = {'yes' if keep else 'no'}"
+        bench.report.note(f"{what}: " + ", ".join(f"{k} {v}" for k, v in found.items()))
+        for name, number in found.items():
+            bench.report.figure(f"{what}, {name}", number)
+        if bench.plain and (count, keep) in ((0, True), (1, False)):
+            least = 5 if count == 0 else 7
+            bench.report.at_most(f"round trips, {what}", found["fetchpop"], least + 1)
+            bench.report.at_most(f"round trips, {what}, later", found["fetchpop, later"], least)
+    bench.lab.stop(counter)
+
+
+def one_count(bench, counter, client, later):
+    client.fresh()
+    if later:
+        empty_mailbox(bench, client.load)
+        expected, client.load.expected = client.load.expected, []
+        count_trips(counter, client)
+        client.load.expected = expected
+    fill(bench, client.load)
+    return count_trips(counter, client)
+
+
+def flushes(bench):
+    if not shutil.which("strace"):
+        bench.report.title("flushes: strace is not installed")
+        return
+    bench.report.title("flushes of a poll, keep = no, later")
+    found = {}
+    for count in (1, 500, 2000):
+        made = bench.lab.mailbox(f"flushes{count}", count, 4 * KB)
+        load = Load(f"flushes{count}", 1, bench.lab.ports["dovecot"], made, keep=False)
+        client = bench.client(Fetchpop, load)
+        empty_mailbox(bench, load)
+        client.poll()
+        fill(bench, load)
+        seen_calls = count_calls(client)
+        found[count] = sum(seen_calls.get(call, 0) for call in ("fsync", "fdatasync", "syncfs"))
+        client.clean()
+    bench.report.note(", ".join(f"{number} for {count:,}" for count, number in found.items()))
+    bench.report.at_most("flushes, one new message", found[1], 5)
+    bench.report.at_most("flushes for 500 messages more", (found[2000] - found[500]) / 3, 4)
+
+
 # --- rows 4 to 6: the long line -----------------------------------------------------------------
 
 def far(bench):
@@ -109,7 +281,7 @@ def far(bench):
     bench.lab.far(True)
     try:
         load = Load("far", 1, bench.lab.ports["far"], made)
-        _, took = fetch_all(bench, f"{count:,} x 4 KB, 50 ms", load)
+        _, took = fetch_all(bench, f"{count:,} x 4 KB, 50 ms", load, others=True)
     finally:
         bench.lab.far(False)
     for name, seconds in took.items():
@@ -157,7 +329,9 @@ def idle(bench):
         trips = (seconds - median(near[name])) / ROUND_TRIP
         bench.report.note(f"{name}: {seconds / ROUND_TRIP:.1f} round trips long, {trips:.1f} of "
                           f"them waiting; {median(near[name]) * 1e3:.1f} ms without the delay")
-    bench.report.at_most("fetchpop : floor", took["fetchpop"] / took["floor"], 1.1)
+    if bench.plain:
+        bench.report.at_most("fetchpop : floor", took["fetchpop"] / took["floor"], 1.05)
+        bench.report.at_most("round trips long", took["fetchpop"] / ROUND_TRIP, 5.4)
 
 
 # --- row 7: mailboxes that are large and seen ---------------------------------------------------
@@ -215,6 +389,8 @@ def seen(bench):
                 rate=False)
     bench.report.at_most(f"fetchpop, {10 * count:,} : {count:,}",
                          more["fetchpop"] / took["fetchpop"], 10)
+    bench.report.at_most(f"resident at most, {10 * count:,}, MB",
+                         peak(make_seen(bench, 10 * count)[0])[2] / KB, 60)
 
 
 def seen_dovecot(bench, count):
@@ -224,23 +400,39 @@ def seen_dovecot(bench, count):
     for client in crowd:
         client.check(client.poll())
     empty(crowd[1])
-    samples = alternate(crowd, max(bench.rounds, 3), lambda client: None, stay_seen)
+    state = f"{crowd[1].folder}/state"
+    shutil.copytree(state, f"{state}.first")
+
+    def as_after_the_first(client):
+        if client.name == "fetchpop":
+            shutil.rmtree(state)
+            shutil.copytree(f"{state}.first", state)
+
+    for before, words in ((as_after_the_first, "right after the first poll"), (nothing, "later")):
+        samples = alternate(crowd, max(bench.rounds, 3), before, stay_seen)
+        show(bench, f"{count:,} seen messages (Dovecot), {words}", samples, rate=False)
+        bench.report.at_most("fetchpop : floor", ratio(samples), 1.05)
+        before(crowd[1])
+        bench.report.at_most("resident at most, MB", peak(crowd[1])[2] / KB, 16)
     for client in crowd:
         client.clean()
-    took = show(bench, f"{count:,} seen messages (Dovecot)", samples, rate=False)
-    bench.report.at_most("fetchpop : floor", took["fetchpop"] / took["floor"], 1.05)
+
+
+def nothing(client):
+    del client
 
 
 # --- row 8: memory ------------------------------------------------------------------------------
 
 def peak(client, fetched=None):
-    """kB of private memory in one run; (parent, most of any process)."""
-    parent, most, status = clients.watch_memory(client.commands()[0], client.folder)
+    """kB in one run; (private of the parent, private of any process at most, resident of any at
+    most)."""
+    parent, most, resident, status = clients.watch_memory(client.commands()[0], client.folder)
     if status != 0:
         raise WrongResult(f"{client.name}, memory: exit status {status}")
     if fetched is not None:
         client.check(fetched)
-    return parent, most
+    return parent, most, resident
 
 
 def memory(bench):
@@ -307,10 +499,20 @@ def calls(bench):
         return
     count = bench.scaled(2000)
     made = bench.lab.mailbox("calls", count, 4 * KB)
-    load = Load("calls", 1, bench.lab.ports["dovecot"], made)
-    bench.report.title(f"system calls a message ({count:,} x 4 KB)")
+    for keep in (True, False):
+        load = Load("calls" if keep else "callsno", 1, bench.lab.ports["dovecot"], made, keep=keep,
+                    box="calls")
+        count_all_calls(bench, load)
+
+
+def count_all_calls(bench, load):
+    count = len(load.expected)
+    bench.report.title(f"system calls a message ({count:,} x 4 KB), "
+                       f"keep = {'yes' if load.keep else 'no'}")
     for kind in (Floor, Mpop, Fetchpop):
         client = bench.client(kind, load)
+        if not load.keep:
+            fill(bench, load)
         found = count_calls(client)
         total = found.pop("total")
         most = sorted(found.items(), key=lambda item: -item[1])[:7]
@@ -318,6 +520,8 @@ def calls(bench):
         bench.report.note(f"{client.name:9} {total / count:5.1f}  " + ", ".join(
             f"{name} {number / count:.2f}" for name, number in most))
         client.clean()
+    if not load.keep:
+        bench.report.at_most("calls a message, fetchpop", total / count, 5.0)
 
 
 def count_calls(client):
@@ -378,5 +582,7 @@ def accounts(bench):
                          (most[1] - least[1]) / (most[0] - least[0]), 2)
 
 
-ROWS = {"small": small, "medium": medium, "large": large, "far": far, "many": many, "idle": idle,
+ROWS = {"small": small, "medium": medium, "large": large, "far": far, "many": many,
+        "small-no": small_no, "medium-no": medium_no, "large-no": large_no, "far-no": far_no,
+        "long-no": long_no, "many-no": many_no, "idle": idle, "trips": trips, "flushes": flushes,
         "seen": seen, "memory": memory, "start": start, "calls": calls, "growth": growth}

@@ -51,15 +51,15 @@ static void ran(const struct child_job *job, enum child_end end, int code, const
 static void test_ends(void)
 {
     struct child_job job = job_of("exit 0", NULL);
-    ran(&job, CHILD_EXITED, 0, "exit 0");
+    ran(&job, CHILD_EXITED, 0, "a command that ends with 0");
     job.command = "exit 75";
-    ran(&job, CHILD_EXITED, 75, "exit 75");
+    ran(&job, CHILD_EXITED, 75, "a command that ends with 75");
     job.command = "kill -9 $$";
-    ran(&job, CHILD_SIGNALLED, SIGKILL, "killed by itself");
+    ran(&job, CHILD_SIGNALLED, SIGKILL, "a command that kills itself");
     job.command = "no-such-command-here";
-    ran(&job, CHILD_EXITED, 127, "what sh cannot find");
+    ran(&job, CHILD_EXITED, 127, "a command that sh cannot find");
     job.command = "exec >&- 2>&-; sleep 0.3; exit 3";
-    ran(&job, CHILD_EXITED, 3, "pipes closed long before the end");
+    ran(&job, CHILD_EXITED, 3, "a command that closes its pipes long before it ends");
 }
 
 static void test_output(void)
@@ -68,22 +68,23 @@ static void test_output(void)
     buf_init(&out, 20);
     struct child_job job = job_of("printf 'a\\0b\\n'; printf c", &out);
     buf_add(&out, ">", 1);
-    ran(&job, CHILD_EXITED, 0, "prints");
-    is_mem(out.data, out.len, ">a\0b\nc", 6, "behind what was there");
-    ok(!result.overflow, "within the maximum");
+    ran(&job, CHILD_EXITED, 0, "a command that prints");
+    is_mem(out.data, out.len, ">a\0b\nc", 6, "its output stands behind what was in the buffer");
+    ok(!result.overflow, "output within the maximum is no overflow");
     buf_clear(&out);
     job.command = "printf 01234567890123456789";
-    ran(&job, CHILD_EXITED, 0, "prints as much as fits");
-    ok(out.len == 20 && !result.overflow, "and that is no overflow");
+    ran(&job, CHILD_EXITED, 0, "a command that prints as much as fits");
+    ok(out.len == 20 && !result.overflow, "exactly what fits is no overflow");
     buf_clear(&out);
     job.command = "head -c 300000 /dev/zero; printf done; exit 4";
-    ran(&job, CHILD_EXITED, 4, "prints more, and is not stopped by it");
-    ok(out.len == 20 && result.overflow, "the rest is dropped, and said");
+    ran(&job, CHILD_EXITED, 4, "a command that prints more than fits is not stopped by it");
+    ok(out.len == 20 && result.overflow,
+       "output beyond the maximum is dropped, and result says so");
     buf_free(&out);
     buf_init(&out, 3000000);
     job.command = "head -c 2500000 /dev/zero";
-    ran(&job, CHILD_EXITED, 0, "prints a lot");
-    ok(out.len == 2500000 && !result.overflow, "all is there");
+    ran(&job, CHILD_EXITED, 0, "a command that prints 2.5 MB");
+    ok(out.len == 2500000 && !result.overflow, "all 2.5 MB arrive");
     buf_free(&out);
 }
 
@@ -101,17 +102,17 @@ static void test_input(void)
     struct buf out;
     buf_init(&out, 100);
     struct child_job job = job_of("cat; printf .", &out);
-    ran(&job, CHILD_EXITED, 0, "no input");
-    is_mem(out.data, out.len, ".", 1, "is empty input");
+    ran(&job, CHILD_EXITED, 0, "a command without input");
+    is_mem(out.data, out.len, ".", 1, "a command without input reads an empty one");
     buf_clear(&out);
     job.input = input_of("mail");
-    ran(&job, CHILD_EXITED, 0, "some input");
-    is_mem(out.data, out.len, "mail.", 5, "arrives");
-    ok(fcntl(job.input, F_GETFD) >= 0, "and the descriptor is still ours");
+    ran(&job, CHILD_EXITED, 0, "a command with input");
+    is_mem(out.data, out.len, "mail.", 5, "the input arrives");
+    ok(fcntl(job.input, F_GETFD) >= 0, "the descriptor of the input is still ours");
     close(job.input);
     job.input = input_of("mail");
     job.command = "exit 5";
-    ran(&job, CHILD_EXITED, 5, "input that nobody reads");
+    ran(&job, CHILD_EXITED, 5, "a command that does not read its input");
     close(job.input);
     buf_free(&out);
 }
@@ -129,9 +130,10 @@ static void test_env(void)
                                   "| grep -c ^FP_OLD=",
                                   &out);
     job.env = env;
-    ran(&job, CHILD_EXITED, 0, "an environment");
-    is_mem(out.data, out.len, "1 2,new,older1\n", 15, "added to ours, and instead of ours");
-    is_str(getenv("FP_OLD"), "old", "ours is as it was");
+    ran(&job, CHILD_EXITED, 0, "a command with an environment");
+    is_mem(out.data, out.len, "1 2,new,older1\n", 15,
+           "its variables come in addition to ours, and in place of those with the same name");
+    is_str(getenv("FP_OLD"), "old", "our own environment is as it was");
     buf_free(&out);
 }
 
@@ -144,22 +146,24 @@ static void test_complaints(void)
     log_hide(&log, &secret);
     struct child_job job = job_of("printf 'bad\\033 hunter22\\r\\n\\n\\nlast' >&2", NULL);
     job.log = &log;
-    ran(&job, CHILD_EXITED, 0, "complains");
-    is_int(heard.count, 2, "two lines say something");
-    is_str(heard.first, "1 command: bad? ***", "cleaned, as a warning");
-    is_str(heard.last, "1 command: last", "the last needs no line end");
+    ran(&job, CHILD_EXITED, 0, "a command that writes to standard error");
+    is_int(heard.count, 2, "empty lines of standard error are not told");
+    is_str(heard.first, "1 command: bad? ***",
+           "a line is told as a warning, without control characters and the secret");
+    is_str(heard.last, "1 command: last", "a last line without a line end is told");
     memset(&heard, 0, sizeof heard);
     job.command = "i=0; while [ $i -lt 100 ]; do echo $i; i=$((i+1)); done >&2";
-    ran(&job, CHILD_EXITED, 0, "complains a lot");
-    is_int(heard.count, 21, "twenty lines and one");
-    is_str(heard.last, "1 command: ... and 80 more lines", "the others are counted");
+    ran(&job, CHILD_EXITED, 0, "a command that writes 100 lines to standard error");
+    is_int(heard.count, 21, "twenty lines are told, and one more");
+    is_str(heard.last, "1 command: ... and 80 more lines",
+           "the last one counts those that were not told");
     memset(&heard, 0, sizeof heard);
     job.command = "head -c 100000 /dev/zero | tr '\\0' x >&2";
-    ran(&job, CHILD_EXITED, 0, "a line without end");
-    is_int(heard.count, 1, "is one line");
-    is_int((long long)strlen(heard.first), 2 + 9 + LOG_QUOTE_MAX + 3, "and cut");
+    ran(&job, CHILD_EXITED, 0, "a command that writes a line without end");
+    is_int(heard.count, 1, "a line without end is told as one");
+    is_int((long long)strlen(heard.first), 2 + 9 + LOG_QUOTE_MAX + 3, "a line without end is cut");
     job.log = NULL;
-    ran(&job, CHILD_EXITED, 0, "nobody listens");
+    ran(&job, CHILD_EXITED, 0, "a command that complains where nobody listens");
     secret_wipe(&secret);
 }
 
@@ -173,21 +177,21 @@ static void test_fds_and_signals(void)
                                   "if (: <&$f) 2>/dev/null; then echo open $f; fi; done",
                                   &out);
     job.input = high;
-    ran(&job, CHILD_EXITED, 0, "looks for descriptors");
-    is_mem(out.data, out.len, "", 0, "and finds none of ours");
+    ran(&job, CHILD_EXITED, 0, "a command that looks for open descriptors");
+    is_mem(out.data, out.len, "", 0, "it finds none of ours");
     close(high);
     close(low);
     job = job_of("kill -PIPE $$; echo ignored", &out);
-    ran(&job, CHILD_SIGNALLED, SIGPIPE, "PIPE is not ignored there");
+    ran(&job, CHILD_SIGNALLED, SIGPIPE, "a command that sends itself PIPE dies of it");
     job.command = "kill -TERM $$; echo ignored";
-    ran(&job, CHILD_SIGNALLED, SIGTERM, "nor is TERM noted");
+    ran(&job, CHILD_SIGNALLED, SIGTERM, "a command that sends itself TERM dies of it");
     signal(SIGHUP, SIG_IGN);
     job.command = "kill -HUP $$; exit 6";
-    ran(&job, CHILD_EXITED, 6, "what was ignored at birth still is");
+    ran(&job, CHILD_EXITED, 6, "what we were started with as ignored is ignored in the command");
     signal(SIGHUP, SIG_DFL);
     sigset_t mask;
     sigprocmask(SIG_SETMASK, NULL, &mask);
-    ok(sigismember(&mask, SIGTERM) == 0, "our mask is as it was");
+    ok(sigismember(&mask, SIGTERM) == 0, "our own signal mask is as it was");
     /* A group of its own: the group's number is its own pid. */
     buf_clear(&out);
     job.command = "kill -0 -$$";
@@ -230,21 +234,21 @@ static void test_deadline(void)
     struct child_job job = job_of("sleep 60; echo", NULL);
     int64_t start = clock_ms();
     job.deadline = clock_in(300);
-    ran(&job, CHILD_TIMEOUT, SIGTERM, "too slow");
-    ok(within(start, 300, 4500), "TERM is enough");
+    ran(&job, CHILD_TIMEOUT, SIGTERM, "a command that is too slow");
+    ok(within(start, 300, 4500), "TERM at the deadline is enough for it");
     job.command = "trap '' TERM; while :; do sleep 1; done";
     start = clock_ms();
     job.deadline = clock_in(300);
-    ran(&job, CHILD_TIMEOUT, SIGKILL, "and deaf");
-    ok(within(start, 2300, 4500), "KILL comes two seconds later");
+    ran(&job, CHILD_TIMEOUT, SIGKILL, "a command that is too slow and ignores TERM");
+    ok(within(start, 2300, 4500), "it gets KILL two seconds later");
     job.command = "kill -STOP $$";
     start = clock_ms();
     job.deadline = clock_in(300);
-    ran(&job, CHILD_TIMEOUT, SIGTERM, "and stopped");
-    ok(within(start, 300, 4500), "hears TERM all the same");
+    ran(&job, CHILD_TIMEOUT, SIGTERM, "a command that is stopped");
+    ok(within(start, 300, 4500), "a stopped command gets TERM all the same");
     job.command = "exit 0";
     job.deadline = CLOCK_NEVER;
-    ran(&job, CHILD_EXITED, 0, "no deadline");
+    ran(&job, CHILD_EXITED, 0, "a command without a deadline");
 }
 
 /* The command itself dies of TERM; a deaf one that it started must not live on. */
@@ -255,9 +259,10 @@ static void test_group(void)
     struct child_job job =
         job_of("(trap '' TERM; exec sleep 60) >/dev/null 2>&1 & echo $!; sleep 60; echo", &out);
     job.deadline = clock_in(500);
-    ran(&job, CHILD_TIMEOUT, SIGTERM, "leaves a deaf one behind");
+    ran(&job, CHILD_TIMEOUT, SIGTERM, "a command that starts a process which ignores TERM");
     uint64_t pid = 0;
-    is_int(str_number(str_trim(buf_str(&out)), 1 << 30, &pid), 0, "whose number is known");
+    is_int(str_number(str_trim(buf_str(&out)), 1 << 30, &pid), 0,
+           "test: the number of that process is known");
     bool alive = true;
     for (int i = 0; i < 100 && alive; i++) {
         char text[64];
@@ -272,7 +277,7 @@ static void test_group(void)
         alive = kill((pid_t)pid, 0) == 0 && state != 'Z';
         usleep(10000);
     }
-    ok(pid > 0 && !alive, "and which is gone");
+    ok(pid > 0 && !alive, "that process is gone with the command");
     buf_free(&out);
 }
 
@@ -282,13 +287,13 @@ static void test_background(void)
     buf_init(&out, 100);
     struct child_job job = job_of("sleep 3 & echo done; exit 8", &out);
     int64_t start = clock_ms();
-    ran(&job, CHILD_EXITED, 8, "something holds the pipes open");
-    ok(within(start, 0, 1500), "and does not keep us waiting");
-    is_mem(out.data, out.len, "done\n", 5, "what was printed is there");
+    ran(&job, CHILD_EXITED, 8, "a command that leaves a process which holds the pipes open");
+    ok(within(start, 0, 1500), "a process that holds the pipes open does not keep us waiting");
+    is_mem(out.data, out.len, "done\n", 5, "what the command printed before is there");
     job.command = "yes 2>/dev/null & exit 9";
     start = clock_ms();
-    ran(&job, CHILD_EXITED, 9, "something prints on and on");
-    ok(within(start, 0, 1500), "and does not keep us waiting either");
+    ran(&job, CHILD_EXITED, 9, "a command that leaves a process which prints on and on");
+    ok(within(start, 0, 1500), "a process that prints on and on does not keep us waiting");
     buf_free(&out);
 }
 
@@ -305,8 +310,8 @@ static void test_late(void)
     buf_init(&out, 100000);
     struct child_job job = job_of("sleep 0.7; head -c 60000 /dev/zero", &out);
     job.idle = nap;
-    ran(&job, CHILD_EXITED, 0, "ends while we do not look");
-    is_int((long long)out.len, 60000, "all that it printed is still there");
+    ran(&job, CHILD_EXITED, 0, "a command that prints and ends while we are busy elsewhere");
+    is_int((long long)out.len, 60000, "all that it printed meanwhile is there");
     buf_free(&out);
 }
 
@@ -321,8 +326,8 @@ static void test_idle(void)
     struct child_job job = job_of("sleep 1.6", NULL);
     job.idle = count_idle;
     job.idle_ctx = &calls;
-    ran(&job, CHILD_EXITED, 0, "takes its time");
-    ok(calls >= 1 && calls <= 4, "we are called meanwhile, and not all the time");
+    ran(&job, CHILD_EXITED, 0, "a command that takes 1.6 s");
+    ok(calls >= 1 && calls <= 4, "idle is called meanwhile, and not all the time");
 }
 
 static void test_many(void)
@@ -332,15 +337,15 @@ static void test_many(void)
     bool good = true;
     for (int i = 0; i < 50; i++)
         good = good && child_run(&job, &result, &err) == 0 && result.end == CHILD_EXITED;
-    ok(good && within(start, 0, 5000), "short commands are seen to end at once");
+    ok(good && within(start, 0, 5000), "fifty short commands are each seen to end at once");
     job.command = "exec 2>&-; sleep 0.02";
     start = clock_ms();
     for (int i = 0; i < 10; i++)
         good = good && child_run(&job, &result, &err) == 0 && result.end == CHILD_EXITED;
-    ok(good && within(start, 0, 2000), "also where no pipe tells of it");
-    ok(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD, "all were waited for");
+    ok(good && within(start, 0, 2000), "an end is seen at once also where no pipe tells of it");
+    ok(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD, "every child was waited for");
     int fd = open("/dev/null", O_RDONLY);
-    ok(fd >= 0 && fd < 10, "no descriptor is left open");
+    ok(fd >= 0 && fd < 10, "no descriptor was left open");
     close(fd);
 }
 
@@ -348,26 +353,27 @@ static void test_many(void)
 static void test_stop(void)
 {
     stop_install();
-    ok(!stop_asked() && stop_cap(1000, 5) == 1000, "nobody asked");
+    ok(!stop_asked() && stop_cap(1000, 5) == 1000,
+       "before any signal nobody has asked to stop, and no deadline is cut");
     struct child_job job = job_of("kill -TERM $PPID; sleep 0.4; exit 3", NULL);
     int64_t start = clock_ms();
-    ran(&job, CHILD_EXITED, 3, "one that is not stoppable goes on");
-    is_int(stop_count(), 1, "the word was heard");
+    ran(&job, CHILD_EXITED, 3, "a command that is not stoppable goes on after TERM");
+    is_int(stop_count(), 1, "TERM was counted");
     int64_t cap = stop_cap(CLOCK_NEVER, 5000);
     ok(cap >= start + 5000 && cap <= clock_in(4700), "grace counts from the signal");
     is_int(stop_cap(17, 5000), 17, "an earlier deadline stays");
     job.command = "sleep 60; echo";
     job.stoppable = true;
     start = clock_ms();
-    ran(&job, CHILD_STOPPED, SIGTERM, "one that is stoppable ends");
-    ok(within(start, 0, 4500), "soon");
+    ran(&job, CHILD_STOPPED, SIGTERM, "a stoppable command ends at a TERM that came before it");
+    ok(within(start, 0, 4500), "a stoppable command ends soon");
     raise(SIGINT);
-    is_int(stop_count(), 2, "a second word");
-    ok(stop_cap(CLOCK_NEVER, 5000) == cap, "moves nothing");
+    is_int(stop_count(), 2, "INT was counted as the second signal");
+    ok(stop_cap(CLOCK_NEVER, 5000) == cap, "a second signal does not move the end of the grace");
     raise(SIGPIPE);
     ok(true, "PIPE is ignored");
     job = job_of("kill -PIPE $$; exit 1", NULL);
-    ran(&job, CHILD_SIGNALLED, SIGPIPE, "by us, not by the command");
+    ran(&job, CHILD_SIGNALLED, SIGPIPE, "a command dies of PIPE though we ignore it");
 }
 
 /* A worker that is killed cannot end its command; the kernel does. */

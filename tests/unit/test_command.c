@@ -40,7 +40,7 @@ static struct conn *begin(const char *text, const char *const *env)
        text);
     struct conn *conn = conn_new(fd, "the command", 5000, clock_in(10000));
     conn_set_command(conn, command);
-    ok(conn_command(conn) == command, "the conn has it");
+    ok(conn_command(conn) == command, "the conn belongs to the command");
     return conn;
 }
 
@@ -63,13 +63,13 @@ static void test_talk(void)
 {
     struct err err;
     struct conn *conn = begin("cat", NULL);
-    is_int(conn_put(conn, "USER alice\r\n", 12, &err), 0, "in");
-    is_int(conn_flush(conn, &err), 0, "and through");
-    ok(reads(conn, "user alice\r\n"), "and out");
+    is_int(conn_put(conn, "USER alice\r\n", 12, &err), 0, "a line is put to the command");
+    is_int(conn_flush(conn, &err), 0, "the line is flushed");
+    ok(reads(conn, "user alice\r\n"), "the line comes back changed");
     int64_t begun = clock_ms();
     conn_free(conn);
-    ok(clock_ms() - begun < 900, "it ends with its input");
-    is_str(heard, "", "nothing to say");
+    ok(clock_ms() - begun < 900, "the command ends with its input");
+    is_str(heard, "", "a command that ends well says nothing");
     no_child_left("cat");
 }
 
@@ -83,9 +83,9 @@ static void test_surroundings(void)
                               "ps -o pgid= -p $$ | tr -d ' '; echo pid $$",
                               env);
     ok(reads(conn, "pop.example.com 995\n"), "server and port in its environment");
-    ok(reads(conn, "pid "), "it goes on");
+    ok(reads(conn, "pid "), "the command goes on");
     struct str all = conn_view(conn);
-    ok(!str_contains_nocase(all, "it is open"), "no descriptor of ours");
+    ok(!str_contains_nocase(all, "it is open"), "the command has no descriptor of ours");
     conn_free(conn);
     close(7);
     close(other);
@@ -94,7 +94,7 @@ static void test_surroundings(void)
 static void test_complaints(void)
 {
     struct conn *conn = begin("echo 'Host key \033[31mred' >&2; echo ready; cat", NULL);
-    ok(reads(conn, "ready\n"), "output");
+    ok(reads(conn, "ready\n"), "the output of the command is read");
     for (int i = 0; i < 100 && heard[0] == '\0'; i++) {
         usleep(10000);
         command_log(conn_command(conn));
@@ -110,7 +110,8 @@ static void test_complaints(void)
     ok(strstr(heard, "command: complaint 19 of many\n") != NULL &&
            strstr(heard, "complaint 20 of") == NULL,
        "twenty of them are said");
-    ok(strstr(heard, "command: ... and 19980 more lines\n") != NULL, "and how many there were");
+    ok(strstr(heard, "command: ... and 19980 more lines\n") != NULL,
+       "lines of standard error beyond the limit are counted");
     no_child_left("complaints");
 }
 
@@ -128,20 +129,21 @@ static void test_ends(void)
     conn_free(conn);
 
     conn = begin("no-such-program-here", NULL);
-    is_int(conn_fill(conn, &err), 0, "one that is not there");
-    ok(command_has_ended(conn_command(conn), 2000, &status) && WEXITSTATUS(status) == 127, "127");
+    is_int(conn_fill(conn, &err), 0, "a command that is not there gives the end of the stream");
+    ok(command_has_ended(conn_command(conn), 2000, &status) && WEXITSTATUS(status) == 127,
+       "a command that is not there ends with 127");
     conn_free(conn);
     ok(strstr(heard, "no-such-program-here") != NULL, "and the shell's words: %s", heard);
 
     conn = begin("sleep 60", NULL);
-    ok(!command_has_ended(conn_command(conn), 0, &status), "one that stays");
+    ok(!command_has_ended(conn_command(conn), 0, &status), "a command that stays has not ended");
     int64_t begun = clock_ms();
     conn_free(conn);
     int64_t took = clock_ms() - begun;
     ok(took >= 900 && took < 1900, "has a second, then TERM (%lld ms)", (long long)took);
 
     conn = begin("trap '' TERM; echo ready; while :; do sleep 0.1; done", NULL);
-    ok(reads(conn, "ready"), "one that takes no TERM");
+    ok(reads(conn, "ready"), "a command that takes no TERM is ready");
     begun = clock_ms();
     conn_free(conn);
     took = clock_ms() - begun;

@@ -159,16 +159,17 @@ static void test_split(void)
 
     while (conn_view(conn).len < 11 && conn_fill(conn, &err) > 0)
         ;
-    is_mem(conn_view(conn).ptr, conn_view(conn).len, "+OK hello\r\n", 11, "bytes one by one");
-    is_int(conn_fill(conn, &err), 0, "the end of the stream is 0");
-    is_int(conn_fill(conn, &err), 0, "and stays 0");
+    is_mem(conn_view(conn).ptr, conn_view(conn).len, "+OK hello\r\n", 11,
+           "a line that comes byte by byte is whole");
+    is_int(conn_fill(conn, &err), 0, "fill returns 0 at the end of the stream");
+    is_int(conn_fill(conn, &err), 0, "and 0 again after that");
     is_int(conn_peek(conn, &err), 1, "peek sees what was not consumed");
     conn_consume(conn, 11);
-    is_int(conn_peek(conn, &err), -1, "then the end");
-    is_int(err.kind, ERR_CLOSED, "which is ERR_CLOSED");
-    is_int((long long)conn_figures(conn).received, 11, "received is counted");
+    is_int(conn_peek(conn, &err), -1, "peek fails where all is consumed and the stream has ended");
+    is_int(err.kind, ERR_CLOSED, "that end is ERR_CLOSED");
+    is_int((long long)conn_figures(conn).received, 11, "the figures count what was received");
     ok(conn_figures(conn).waits >= 5, "it had to wait more than once");
-    is_int(finish(conn), 0, "the peer is content");
+    is_int(finish(conn), 0, "the peer ended well");
 }
 
 static void flood_then_read(int fd)
@@ -192,13 +193,13 @@ static void test_flood(void)
 
     memset(commands, 'c', sizeof commands);
     is_int(conn_put(conn, commands, sizeof commands, &err), 0, "commands are queued");
-    is_int(conn_push(conn, &err), 0, "and pushed at a peer that does not read");
+    is_int(conn_push(conn, &err), 0, "commands are pushed at a peer that does not read");
     ok(take_pattern(conn, FLOOD, 0, &rc, &err), "10 MB come through first: %s", err.text);
-    is_int(conn_flush(conn, &err), 0, "then our bytes leave");
+    is_int(conn_flush(conn, &err), 0, "after the flood our bytes leave");
     while (conn_view(conn).len < 4 && conn_fill(conn, &err) > 0)
         ;
-    is_mem(conn_view(conn).ptr, conn_view(conn).len, "done", 4, "and are answered");
-    is_int((long long)conn_figures(conn).sent, sizeof commands, "sent is counted");
+    is_mem(conn_view(conn).ptr, conn_view(conn).len, "done", 4, "the peer answers them");
+    is_int((long long)conn_figures(conn).sent, sizeof commands, "the figures count what was sent");
     is_int(finish(conn), 0, "the peer got what we sent");
 }
 
@@ -225,7 +226,7 @@ static void test_both_ways(void)
     for (size_t at = 0; at < sizeof bytes && rc == 0; at += 12500)
         rc = conn_put(conn, bytes + at, 12500, &err);
     ok(rc == 0, "put reads while the peer talks: %s", err.text);
-    is_int(conn_flush(conn, &err), 0, "flush");
+    is_int(conn_flush(conn, &err), 0, "flush sends the rest");
     while (conn_view(conn).len < 100000 && conn_fill(conn, &err) > 0)
         ;
     ok(conn_view(conn).len == 100000 && conn_view(conn).ptr[99999] == pattern(99999),
@@ -246,8 +247,8 @@ static void test_both_stuck(void)
     struct err err;
 
     is_int(conn_put(conn, bytes, sizeof bytes, &err), -1, "both sides full is no deadlock");
-    is_int(err.kind, ERR_TIMEOUT, "but a timeout");
-    is_int((long long)conn_view(conn).len, CONN_INPUT, "with the input buffer full");
+    is_int(err.kind, ERR_TIMEOUT, "two sides that both only write end in a timeout");
+    is_int((long long)conn_view(conn).len, CONN_INPUT, "by then the input buffer is full");
     ok(conn_figures(conn).waits < 100, "and no spinning (%d waits)", (int)conn_figures(conn).waits);
     finish(conn);
 }
@@ -268,12 +269,12 @@ static void test_idle(void)
     is_int(conn_peek(conn, &err), 0, "peek does not wait");
     nap(200);
     int64_t begun = clock_ms();
-    is_int(conn_fill(conn, &err), -1, "a silent peer");
-    is_int(err.kind, ERR_TIMEOUT, "is a timeout");
+    is_int(conn_fill(conn, &err), -1, "a silent peer ends a wait");
+    is_int(err.kind, ERR_TIMEOUT, "silence is a timeout");
     is_str(err.text, "pop.test: no byte for 0.15 seconds; try again later, or raise timeout",
-           "that says who and what");
+           "the message about silence says who, what, and what to do");
     ok(clock_ms() - begun >= 145, "time between calls does not count");
-    ok(clock_ms() - begun < 2000, "and it is not late");
+    ok(clock_ms() - begun < 2000, "the timeout is not late");
     finish(conn);
 }
 
@@ -326,15 +327,15 @@ static void test_rate(void)
     finish(conn);
 
     conn = start(drip, 200, clock_in(20000));
-    is_int(consume_all(conn, false, &err), -1, "a drip");
-    is_int(err.kind, ERR_TIMEOUT, "is a stall");
+    is_int(consume_all(conn, false, &err), -1, "a peer that drips is given up");
+    is_int(err.kind, ERR_TIMEOUT, "a drip is a timeout");
     ok(strstr(err.text, "fewer than 256 bytes a second") != NULL, "and says so: %s", err.text);
     finish(conn);
 
     conn = start(burst_and_drip, 200, clock_in(20000));
     is_int(consume_all(conn, false, &err), -1, "a burst does not pay for the drip behind it");
-    is_int(err.kind, ERR_TIMEOUT, "stall");
-    ok(conn_figures(conn).received >= 100000, "though the burst itself was taken");
+    is_int(err.kind, ERR_TIMEOUT, "the drip behind a burst is a timeout");
+    ok(conn_figures(conn).received >= 100000, "the burst before the drip was taken");
     finish(conn);
 
     conn = start(drip, 200, clock_in(20000));
@@ -348,17 +349,18 @@ static void test_deadline(void)
     int64_t begun = clock_ms();
     struct err err;
 
-    is_int(conn_fill(conn, &err), -1, "past the deadline");
-    is_int(err.kind, ERR_TIMEOUT, "is a timeout");
-    ok(clock_ms() - begun < 2000, "in time");
+    is_int(conn_fill(conn, &err), -1, "a wait ends at the deadline of the conn");
+    is_int(err.kind, ERR_TIMEOUT, "that end is a timeout");
+    ok(clock_ms() - begun < 2000, "it comes in time");
     conn_set_deadline(conn, clock_in(100));
-    is_int(conn_fill(conn, &err), -1, "a new deadline");
-    ok(clock_ms() - begun >= 195, "counts");
+    is_int(conn_fill(conn, &err), -1, "a wait ends at a new deadline");
+    ok(clock_ms() - begun >= 195, "the new deadline is waited for");
     finish(conn);
 
     conn = start(flood_only, 10000, clock_in(3));
-    is_int(consume_all(conn, false, &err), -1, "a peer that never lets us wait");
-    is_int(err.kind, ERR_TIMEOUT, "does not outlive it either");
+    is_int(consume_all(conn, false, &err), -1,
+           "a peer that never lets us wait is given up at the deadline");
+    is_int(err.kind, ERR_TIMEOUT, "that end is a timeout");
     finish(conn);
 }
 
@@ -378,8 +380,8 @@ static void test_compaction(void)
 
         ok(take_pattern(conn, 1000003, keeps[i], &rc, &err), "1 MB with %zu bytes kept: %s",
            keeps[i], err.text);
-        is_int(conn_fill(conn, &err), 0, "and no byte more");
-        is_int(finish(conn), 0, "peer");
+        is_int(conn_fill(conn, &err), 0, "no byte comes after the whole stream");
+        is_int(finish(conn), 0, "the peer ended well");
     }
 }
 
@@ -399,8 +401,9 @@ static void test_last_words(void)
         is_int(conn_flush(conn, &err), 0, "flush to a closed peer");
     }
     is_int(conn_fill(conn, &err), 1, "its last words are still there");
-    is_mem(conn_view(conn).ptr, conn_view(conn).len, "-ERR you slept too long\r\n", 25, "whole");
-    is_int(conn_fill(conn, &err), 0, "then the end");
+    is_mem(conn_view(conn).ptr, conn_view(conn).len, "-ERR you slept too long\r\n", 25,
+           "its last words are whole");
+    is_int(conn_fill(conn, &err), 0, "the end of the stream comes after its last words");
     finish(conn);
 }
 
@@ -436,11 +439,11 @@ static void test_reset(void)
 
     tcp_pair(pair);
     conn = start_on(pair, reset, 2000, clock_in(5000));
-    is_int(conn_fill(conn, &err), -1, "a reset");
-    is_int(err.kind, ERR_CLOSED, "is ERR_CLOSED");
+    is_int(conn_fill(conn, &err), -1, "fill fails at a reset");
+    is_int(err.kind, ERR_CLOSED, "a reset is ERR_CLOSED");
     ok(strncmp(err.text, "pop.test: connection lost: ", 27) == 0, "with words: %s", err.text);
-    is_int(conn_fill(conn, &err), -1, "and stays so");
-    is_int(err.kind, ERR_CLOSED, "ERR_CLOSED again");
+    is_int(conn_fill(conn, &err), -1, "fill fails again after a reset");
+    is_int(err.kind, ERR_CLOSED, "with ERR_CLOSED again");
     finish(conn);
 }
 
@@ -456,13 +459,13 @@ static void test_stop(void)
     begun = clock_ms();
     raise(SIGTERM);
     is_int(conn_fill(conn, &err), -1, "TERM ends a wait");
-    is_int(err.kind, ERR_STOPPED, "as ERR_STOPPED");
-    ok(clock_ms() - begun >= 295 && clock_ms() - begun < 2000, "after the grace");
+    is_int(err.kind, ERR_STOPPED, "that end is ERR_STOPPED");
+    ok(clock_ms() - begun >= 295 && clock_ms() - begun < 2000, "TERM ends a wait after the grace");
     conn_set_grace(conn, 0);
     begun = clock_ms();
-    is_int(conn_fill(conn, &err), -1, "without grace");
-    is_int(err.kind, ERR_STOPPED, "too");
-    ok(clock_ms() - begun < 100, "at once");
+    is_int(conn_fill(conn, &err), -1, "without grace TERM ends a wait");
+    is_int(err.kind, ERR_STOPPED, "that end is ERR_STOPPED too");
+    ok(clock_ms() - begun < 100, "without grace it comes at once");
     finish(conn);
 }
 

@@ -141,15 +141,15 @@ static void test_plain(unsigned good)
 
     forget();
     add_v4("127.0.0.1", good);
-    is_int(dial(5000, &fd, &err), 0, "a server that is there");
-    is_int(port_of(fd), good, "is the one");
-    ok(fcntl(fd, F_GETFL) & O_NONBLOCK, "non-blocking");
-    ok(fcntl(fd, F_GETFD) & FD_CLOEXEC, "close-on-exec");
+    is_int(dial(5000, &fd, &err), 0, "a server that is there is reached");
+    is_int(port_of(fd), good, "the connection goes to its port");
+    ok(fcntl(fd, F_GETFL) & O_NONBLOCK, "the socket is non-blocking");
+    ok(fcntl(fd, F_GETFD) & FD_CLOEXEC, "the socket is close-on-exec");
     getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, &len);
-    ok(on != 0, "TCP_NODELAY");
+    ok(on != 0, "the socket has TCP_NODELAY");
     on = 0;
     getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, &len);
-    ok(on != 0, "SO_KEEPALIVE");
+    ok(on != 0, "the socket has SO_KEEPALIVE");
     close(fd);
 }
 
@@ -161,14 +161,14 @@ static void test_refused(unsigned good)
 
     forget();
     add_v4("127.0.0.1", closed_port());
-    is_int(dial(5000, &fd, &err), -1, "nobody there");
-    is_int(err.kind, ERR_AGAIN, "is ERR_AGAIN");
+    is_int(dial(5000, &fd, &err), -1, "a port where nobody listens is not reached");
+    is_int(err.kind, ERR_AGAIN, "a refused connection is ERR_AGAIN");
     ok(strstr(err.text, "pop.test: port 995 refuses connections") != NULL, "%s", err.text);
     add_v6("::1", closed_port());
     add_v4("127.0.0.1", closed_port());
     add_v4("127.0.0.1", good);
-    is_int(dial(5000, &fd, &err), 0, "the fourth address");
-    is_int(port_of(fd), good, "is the one");
+    is_int(dial(5000, &fd, &err), 0, "the fourth address is reached where three refuse");
+    is_int(port_of(fd), good, "the connection goes to the port of the fourth");
     close(fd);
     ok(clock_ms() - begun < 1000, "refusals cost no waiting");
 }
@@ -183,19 +183,19 @@ static void test_race(unsigned good)
     forget();
     add_v4("127.0.0.1", dead);
     add_v4("127.0.0.1", good);
-    is_int(dial(5000, &fd, &err), 0, "behind a dead address");
+    is_int(dial(5000, &fd, &err), 0, "an address behind one that does not answer is reached");
     took = clock_ms() - begun;
-    is_int(port_of(fd), good, "is the live one");
+    is_int(port_of(fd), good, "the connection goes to the one that answers");
     ok(took >= 240 && took < 900, "a dead address costs 250 ms (%lld)", (long long)took);
     close(fd);
 
     forget();
     add_v4("127.0.0.1", dead);
     begun = clock_ms();
-    is_int(dial(400, &fd, &err), -1, "nothing but a dead address");
+    is_int(dial(400, &fd, &err), -1, "an address that does not answer is not reached");
     took = clock_ms() - begun;
-    is_int(err.kind, ERR_TIMEOUT, "is a timeout");
-    ok(took >= 395 && took < 1500, "at the deadline");
+    is_int(err.kind, ERR_TIMEOUT, "no answer is a timeout");
+    ok(took >= 395 && took < 1500, "the timeout comes at the deadline");
     ok(strstr(err.text, "pop.test: port 995 does not answer") != NULL, "%s", err.text);
     close(deaf);
 }
@@ -212,9 +212,9 @@ static void test_turns(unsigned good)
     for (int i = 0; i < MAX_FOUND - 1; i++)
         add_v6("::ffff:127.0.0.1", dead);
     add_v4("127.0.0.1", good);
-    is_int(dial(5000, &fd, &err), 0, "one IPv4 behind 39 dead IPv6");
-    is_int(port_of(fd), good, "is reached");
-    ok(clock_ms() - begun < 900, "after the first");
+    is_int(dial(5000, &fd, &err), 0, "one IPv4 behind 39 dead IPv6 addresses is reached");
+    is_int(port_of(fd), good, "the connection goes to the IPv4 address");
+    ok(clock_ms() - begun < 900, "IPv4 is tried after the first IPv6 address, not after all");
     close(fd);
     close(deaf);
 }
@@ -233,7 +233,7 @@ static void test_names(void)
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         answer = rows[i].code;
-        is_int(dial(5000, &fd, &err), -1, "a name that cannot be had");
+        is_int(dial(5000, &fd, &err), -1, "a name that cannot be resolved fails");
         is_int(err.kind, rows[i].want, gai_strerror(answer));
         ok(strncmp(err.text, "pop.test: ", 10) == 0, "%s", err.text);
     }
@@ -247,12 +247,12 @@ static void test_family(void)
 
     answer = EAI_NONAME;
     family = AF_INET;
-    is_int(dial(1000, &fd, &err), -1, "IPv4 alone");
-    is_int(asked_for, AF_INET, "is what is asked for");
+    is_int(dial(1000, &fd, &err), -1, "with IPv4 alone a name without such an address fails");
+    is_int(asked_for, AF_INET, "with IPv4 alone the resolver is asked for IPv4");
     ok(strstr(err.text, "no IPv4 address") != NULL, "%s", err.text);
     family = AF_INET6;
-    is_int(dial(1000, &fd, &err), -1, "IPv6 alone");
-    is_int(asked_for, AF_INET6, "is what is asked for");
+    is_int(dial(1000, &fd, &err), -1, "with IPv6 alone a name without such an address fails");
+    is_int(asked_for, AF_INET6, "with IPv6 alone the resolver is asked for IPv6");
     ok(strstr(err.text, "no IPv6 address") != NULL, "%s", err.text);
     family = AF_UNSPEC;
     answer = 0;
@@ -268,22 +268,22 @@ static void test_source(unsigned good)
     forget();
     add_v4("127.0.0.1", good);
     source = "127.0.0.9";
-    is_int(dial(5000, &fd, &err), 0, "from another address of ours");
+    is_int(dial(5000, &fd, &err), 0, "a connection from another address of ours works");
     is_int(asked_for, AF_INET, "an IPv4 source asks for IPv4");
     getsockname(fd, (struct sockaddr *)&own, &len);
-    is_int(ntohl(own.sin_addr.s_addr), 0x7f000009, "and comes from there");
+    is_int(ntohl(own.sin_addr.s_addr), 0x7f000009, "the connection comes from that address");
     close(fd);
     source = "192.0.2.7";
-    is_int(dial(5000, &fd, &err), -1, "from an address that is not ours");
-    is_int(err.kind, ERR_AGAIN, "may be ours later");
+    is_int(dial(5000, &fd, &err), -1, "a connection from an address that is not ours fails");
+    is_int(err.kind, ERR_AGAIN, "an address that is not ours is ERR_AGAIN: it may be later");
     ok(strstr(err.text, "source_address 192.0.2.7 is not an address of this machine") != NULL, "%s",
        err.text);
     source = "2001:db8::7";
-    is_int(dial(5000, &fd, &err), -1, "an IPv6 source");
-    is_int(asked_for, AF_INET6, "asks for IPv6");
+    is_int(dial(5000, &fd, &err), -1, "a connection from an IPv6 source to IPv4 alone fails");
+    is_int(asked_for, AF_INET6, "an IPv6 source asks for IPv6");
     source = "localhost";
-    is_int(dial(5000, &fd, &err), -1, "a name");
-    is_int(err.kind, ERR_CONFIG, "is not an address");
+    is_int(dial(5000, &fd, &err), -1, "a source that is a name fails");
+    is_int(err.kind, ERR_CONFIG, "a source that is a name is an error of the configuration file");
     source = NULL;
 }
 
@@ -299,9 +299,9 @@ static void test_stop(void)
     raise(SIGTERM);
     forget();
     add_v4("127.0.0.1", dead);
-    is_int(dial(5000, &fd, &err), -1, "TERM");
-    is_int(err.kind, ERR_STOPPED, "is ERR_STOPPED");
-    ok(clock_ms() - begun < 400, "at once");
+    is_int(dial(5000, &fd, &err), -1, "TERM ends dialling");
+    is_int(err.kind, ERR_STOPPED, "the end by TERM is ERR_STOPPED");
+    ok(clock_ms() - begun < 400, "TERM ends dialling at once");
     close(deaf);
 }
 

@@ -77,7 +77,7 @@ static void test_splits(void)
     print_of(text, text.len, false, got);
     is_mem(got, sizeof got, whole, sizeof got, "the digest of what counts");
     print_of(text, 0, true, got);
-    is_mem(got, sizeof got, whole, sizeof got, "byte by byte");
+    is_mem(got, sizeof got, whole, sizeof got, "the digest is the same byte by byte");
     bool good = true;
     for (size_t split = 0; split <= text.len; split++) {
         print_of(text, split, false, got);
@@ -87,28 +87,32 @@ static void test_splits(void)
                strcmp(header_recipient(header), "carol@example.org") == 0;
         header_free(header);
     }
-    ok(good, "in two parts, everywhere");
+    ok(good, "the digest is the same in two parts, wherever they meet");
 }
 
 static void test_ends(void)
 {
     struct str text = str_from("Subject: x\nTo: y@z\n");
     struct header *header = fed(text, 3, false);
-    ok(!header_is_done(header), "no empty line yet");
+    ok(!header_is_done(header), "before the empty line the header is not done");
     header_feed(header, "\n", 1);
-    ok(header_is_done(header), "now it is there");
+    ok(header_is_done(header), "at the empty line the header is done");
     header_free(header);
     ok(same(text, str_from("Subject: x\nTo: y@z\n\n")), "an empty line changes nothing");
-    ok(same(text, str_from("Subject: x\nTo: y@z\n\nbody\n\n")), "nor does a body");
+    ok(same(text, str_from("Subject: x\nTo: y@z\n\nbody\n\n")),
+       "a body makes no difference to the digest");
     ok(same(text, str_from("Subject: x\nTo: y@z\n\r\nbody\n")), "a CR alone is as good as empty");
     ok(same(text, str_from("Subject: x\nTo: y@z")), "nor does a missing line end");
-    ok(same(str_from("Subject"), str_from("Subject\n\n")), "not even within a name");
-    ok(!same(text, str_from("Subject: x\nTo: y@w\n")), "another byte does");
+    ok(same(str_from("Subject"), str_from("Subject\n\n")),
+       "an end within a name is as good as one with an empty line");
+    ok(!same(text, str_from("Subject: x\nTo: y@w\n")),
+       "another byte in a field makes another digest");
     ok(!same(text, str_from("Subject: x\n\nTo: y@z\n")), "and another place of the empty line");
-    ok(same(str_from(""), str_from("\n")), "no header at all");
-    ok(same(str_from(""), str_from("Status: RO\n\n")), "or none that counts");
+    ok(same(str_from(""), str_from("\n")), "no header at all has the digest of an empty one");
+    ok(same(str_from(""), str_from("Status: RO\n\n")),
+       "a header of nothing but changing fields has the digest of an empty one");
     ok(!same(str_from("A: b\n"), str_from("A: b\n \n")), "a line of blanks is a folded line");
-    ok(!same(str_of("A: \0x\n", 6), str_of("A: \0y\n", 6)), "a NUL ends nothing");
+    ok(!same(str_of("A: \0x\n", 6), str_of("A: \0y\n", 6)), "bytes behind a NUL count");
 }
 
 static void test_left_out(void)
@@ -140,12 +144,13 @@ static void test_long(void)
     unsigned char after[HEADER_FINGERPRINT];
     print_of(str_of(text, len), 1000, false, before);
     print_of(str_of(text, len), 299995, false, after);
-    is_mem(after, sizeof after, before, sizeof before, "a giant line");
+    is_mem(after, sizeof after, before, sizeof before,
+           "a line beyond any limit has the same digest in pieces");
     text[200000] = 'y';
     print_of(str_of(text, len), 1000, false, after);
-    ok(memcmp(before, after, sizeof before) != 0, "counts in full");
+    ok(memcmp(before, after, sizeof before) != 0, "the last byte of a giant line counts");
     struct header *header = fed(str_of(text, len), 5, false);
-    is_str(header_recipient(header), "", "but is no address");
+    is_str(header_recipient(header), "", "a giant line gives no address");
     header_free(header);
     memset(text, '\r', len);
     ok(!same(str_of(text, len), str_of(text, 0)) == false, "CRs without end are no line");
@@ -215,8 +220,9 @@ static void test_recipient(void)
         snprintf(want, sizeof want, "u%zu@h", i);
         struct header *header = fed(str_of(text, len), len, false);
         is_str(header_recipient(header), want, names[i]);
-        is_str(header_recipient(header), want, "asked again");
-        is_str(header_sender(header), "", "and no sender");
+        is_str(header_recipient(header), want,
+               "the recipient is the same when it is asked for again");
+        is_str(header_sender(header), "", "a recipient alone gives no sender");
         header_free(header);
     }
 }
@@ -230,7 +236,8 @@ static void test_address_length(void)
         text[3 + n] = '\n';
         struct header *header = fed(str_of(text, n + 4), 10, false);
         is_int((long long)strlen(header_recipient(header)),
-               n <= HEADER_ADDRESS_MAX ? (long long)n : 0, "the length of an address");
+               n <= HEADER_ADDRESS_MAX ? (long long)n : 0,
+               "the longest address is taken, a longer one is not");
         header_free(header);
     }
     /* The address is cut in two by the bound: half of it is another address. */
@@ -243,14 +250,14 @@ static void test_address_length(void)
     header_free(header);
     memcpy(text + 10, "c@d,", 4);
     header = fed(str_of(text, sizeof text), 10, false);
-    is_str(header_recipient(header), "c@d", "one before it is");
+    is_str(header_recipient(header), "c@d", "an address before one that is too long is taken");
     header_free(header);
 }
 
 static void test_message_id(void)
 {
     struct header *header = fed(str_from("message-id: <x>\n"), 5, false);
-    ok(header_has_message_id(header), "Message-ID in any case");
+    ok(header_has_message_id(header), "Message-ID is found in any case of its letters");
     header_free(header);
     header = fed(str_from("A: x\n Message-ID: <x>\n\nMessage-ID: <y>\n"), 5, false);
     ok(!header_has_message_id(header), "none in a folded line or in the body");

@@ -103,11 +103,13 @@ static void test_sequence(void)
             least = seconds < least ? seconds : least;
             most = seconds > most ? seconds : most;
         }
-        is_int(least, base - base / 5, "a fifth less at least");
-        is_int(most, base + base / 5, "a fifth more at most");
+        ok(least == base - base / 5, "after %u failures the pause is shortened by a fifth at most",
+           failures);
+        ok(most == base + base / 5, "after %u failures the pause is lengthened by a fifth at most",
+           failures);
     }
     ok(manners_back_off(UINT32_MAX, UINT32_MAX) <= NOTE_BACK_OFF_MAX,
-       "an hour and a fifth for ever");
+       "after any number of failures the pause is an hour and a fifth at most");
 }
 
 /* A note that cannot be written counts nothing: all is told. */
@@ -116,65 +118,100 @@ static void test_no_note(void)
     begin("no note", "secret");
     char *stem = journal_stem(account.server, account.user);
     char *path = xasprintf("%s/%s.note", dir, stem), *fresh = xasprintf("%s.new", path);
-    ok(mkdir(path, 0700) == 0, "a folder in the place of a note");
+    ok(mkdir(path, 0700) == 0, "prepare: a folder stands in the place of the note");
     poll_at(START, ERR_CLOSED, "gone");
-    ok(!figures.quiet, "the first failure is told");
-    ok(rmdir(path) == 0 && mkdir(fresh, 0700) == 0, "a folder where a note would be written");
+    ok(!figures.quiet, "a note that cannot be read: the first failure is told");
+    ok(rmdir(path) == 0 && mkdir(fresh, 0700) == 0,
+       "prepare: a folder stands where a note would be written");
     poll_at(START, ERR_CLOSED, "gone");
-    ok(!figures.quiet, "and so it is there");
-    ok(rmdir(fresh) == 0, "it is gone");
+    ok(!figures.quiet, "a note that cannot be written: the first failure is told");
+    ok(rmdir(fresh) == 0, "prepare: that folder is gone");
     poll_at(START, ERR_CLOSED, "gone");
-    ok(figures.quiet, "with a note it is not");
+    ok(figures.quiet, "with a note that can be written it is not");
     free(fresh);
     free(path);
     free(stem);
 }
 
-static void test_row(void)
+/* So many polls at that moment that end with the server out of reach. */
+static void fail_at(int64_t at, int times)
+{
+    for (int i = 0; i < times; i++)
+        poll_at(at, ERR_CLOSED, "gone");
+}
+
+/* Three failed polls at START: when the next may come. */
+static int64_t back_off_for(const char *user)
+{
+    begin(user, "secret");
+    fail_at(START, 3);
+    return figures.next_try;
+}
+
+static void test_row_begins(void)
 {
     begin("row", "secret");
-    int64_t at = START;
-    is_int(poll_at(at, ERR_CLOSED, "gone"), ALLOWED, "the first poll");
-    ok(figures.quiet && figures.next_try == 0, "fails: not told, and the next may come at once");
-    is_int(poll_at(at, ERR_TIMEOUT, "slow"), ALLOWED, "the second");
-    ok(figures.quiet && figures.next_try == 0, "fails: the same");
-    is_int(poll_at(at, ERR_AGAIN, "refused"), ALLOWED, "the third");
-    ok(!figures.quiet, "is told");
-    ok(figures.next_try >= at + 48 && figures.next_try <= at + 72, "and keeps the next away");
-    ok(strstr(last.text, "refused; next try not before ") == last.text, "which it says");
-    int64_t next = figures.next_try;
-    is_int(poll_at(next - 1, ERR_NONE, ""), TOO_EARLY, "a second too early");
-    ok(last.kind == ERR_AGAIN && figures.quiet && figures.skipped && figures.next_try == next,
-       "75, silent");
-    ok(strstr(last.text, "3 polls in a row failed") && strstr(last.text, "--force"), "with words");
+    poll_at(START, ERR_CLOSED, "gone");
+    ok(figures.quiet && figures.next_try == 0,
+       "a first failed poll is not told, and the next may come at once");
+    is_int(poll_at(START, ERR_TIMEOUT, "slow"), ALLOWED, "a second poll is allowed at once");
+    ok(figures.quiet && figures.next_try == 0,
+       "a second failed poll is not told, and the next may come at once");
+    is_int(poll_at(START, ERR_AGAIN, "refused"), ALLOWED, "a third poll is allowed at once");
+    ok(!figures.quiet, "a third failed poll in a row is told");
+    ok(figures.next_try >= START + 48 && figures.next_try <= START + 72,
+       "it keeps the next poll away for a minute, give or take a fifth");
+    ok(strstr(last.text, "refused; next try not before ") == last.text,
+       "its message says until when: %s", last.text);
+}
+
+static void test_too_early(void)
+{
+    int64_t next = back_off_for("early");
+    is_int(poll_at(next - 1, ERR_NONE, ""), TOO_EARLY, "a poll one second too early is refused");
+    is_int(last.kind, ERR_AGAIN, "the poll that came too early ends with 75");
+    ok(figures.quiet && figures.skipped && figures.next_try == next,
+       "it is not told, counts as skipped, and moves nothing");
+    ok(strstr(last.text, "3 polls in a row failed") && strstr(last.text, "--force"),
+       "its message says why, and that --force tries all the same: %s", last.text);
     run(&(struct poll){.at = next - 1, .attended = true});
-    ok(figures.skipped && !figures.quiet, "not silent where somebody looks on");
+    ok(figures.skipped && !figures.quiet,
+       "a poll that came too early is told where somebody looks on");
     is_int(run(&(struct poll){.at = next - 1, .mode = SESSION_CHECK, .attended = true}), TOO_EARLY,
-           "--check stays away too");
-    is_int(poll_at(next, ERR_CLOSED, "gone"), ALLOWED, "in time");
-    ok(figures.next_try >= next + 96 && figures.next_try <= next + 144, "twice as long");
+           "--check is refused too while polls are kept away");
+}
+
+static void test_next_pause(void)
+{
+    int64_t next = back_off_for("pause");
+    is_int(poll_at(next, ERR_CLOSED, "gone"), ALLOWED, "a poll at the time named is allowed");
+    ok(figures.next_try >= next + 96 && figures.next_try <= next + 144,
+       "where that fails too, the pause is twice as long");
     force = true;
-    is_int(poll_at(next, ERR_CLOSED, "gone"), ALLOWED, "--force");
+    is_int(poll_at(next, ERR_CLOSED, "gone"), ALLOWED, "--force polls in the middle of a pause");
     force = false;
-    at = figures.next_try;
+    int64_t at = figures.next_try;
     is_int(
         run(&(struct poll){
             .at = at, .mode = SESSION_CHECK, .attended = true, .kind = ERR_CLOSED, .text = "gone"}),
-        ALLOWED, "a --check that fails");
-    ok(figures.next_try == 0, "changes nothing");
-    is_int(poll_at(at, ERR_NONE, ""), ALLOWED, "a poll that gets through");
-    ok(strstr(heard, "reachable again after 5 failed runs since ") == heard,
-       "says that it is over");
+        ALLOWED, "--check is allowed when the pause is over");
+    ok(figures.next_try == 0, "a --check that fails makes no new pause");
+}
+
+static void test_row_ends(void)
+{
+    int64_t at = back_off_for("end");
+    is_int(poll_at(at, ERR_NONE, ""), ALLOWED, "a poll at the end of the pause is allowed");
+    ok(strstr(heard, "reachable again after 3 failed runs since ") == heard,
+       "a poll that gets through tells that the trouble is over: %s", heard);
     poll_at(at, ERR_NONE, "");
-    is_str(heard, "", "once");
-    poll_at(at, ERR_CLOSED, "gone");
-    poll_at(at, ERR_CLOSED, "gone");
-    ok(figures.quiet && figures.next_try == 0, "and the row begins anew");
+    is_str(heard, "", "the poll after that has nothing to tell");
+    fail_at(at, 2);
+    ok(figures.quiet && figures.next_try == 0, "then two more failed polls begin a new row");
     poll_at(at, ERR_MESSAGE, "");
-    is_str(heard, "", "what was not told is not over");
-    poll_at(at, ERR_CLOSED, "gone");
-    poll_at(at, ERR_CLOSED, "gone");
-    ok(figures.quiet, "65 ended the row too");
+    is_str(heard, "", "the end of a row that was never told is not told either");
+    fail_at(at, 2);
+    ok(figures.quiet, "a poll that got through, though a message failed (65), ended that row");
 }
 
 /* A log file holds each failure; so it has to hold the end of them. */
@@ -186,14 +223,15 @@ static void test_attended(void)
     run(&bad);
     run(&bad);
     run(&good);
-    is_str(heard, "", "two failures, and it goes on");
+    is_str(heard, "", "two failures in a row are nothing to be told as over");
     for (int round = 0; round < 3; round++)
         run(&bad);
     good.at = figures.next_try;
     run(&good);
-    ok(strstr(heard, "reachable again after 3 failed runs since ") == heard, "it is over");
+    ok(strstr(heard, "reachable again after 3 failed runs since ") == heard,
+       "the end of three is told, with their number: %s", heard);
     run(&good);
-    is_str(heard, "", "which is told once");
+    is_str(heard, "", "the end of a row is told once");
 }
 
 static void test_here(void)
@@ -209,7 +247,8 @@ static void test_here(void)
     }
     for (int round = 0; round < 5; round++)
         run(&(struct poll){.at = START, .kind = ERR_PROTOCOL, .text = "full", .here = true});
-    ok(!figures.quiet && figures.next_try == 0, "whatever its kind");
+    ok(!figures.quiet && figures.next_try == 0,
+       "trouble here is told each time, whatever kind of error it is");
     for (int round = 0; round < 5; round++)
         run(&(struct poll){.at = START, .kind = ERR_AGAIN, .text = "", .told = true});
     ok(figures.next_try == 0, "what was told with its messages keeps nobody away");
@@ -236,53 +275,65 @@ static void test_delay(void)
         run(&(struct poll){
             .at = START, .kind = ERR_DELAY, .text = "so soon", .login_delay = rows[i].announced});
         force = false;
-        is_int(figures.next_try, START + rows[i].want, "as long as the server wants");
+        is_int(figures.next_try, START + rows[i].want,
+               "after a login that came too soon the pause is the server's, a day at most");
     }
-    is_int(poll_at(START + 86399, ERR_NONE, ""), TOO_EARLY, "a second before");
-    ok(strstr(last.text, "pause between logins") != NULL, "says why");
-    is_int(poll_at(START + 86400, ERR_NONE, ""), ALLOWED, "then");
+    is_int(poll_at(START + 86399, ERR_NONE, ""), TOO_EARLY,
+           "a poll one second before the end of the server's pause is refused");
+    ok(strstr(last.text, "pause between logins") != NULL,
+       "its message names the pause between logins");
+    is_int(poll_at(START + 86400, ERR_NONE, ""), ALLOWED,
+           "a poll at the end of the server's pause is allowed");
     run(&(struct poll){.at = START, .kind = ERR_NONE, .login_delay = 600});
     is_int(poll_at(START + 1, ERR_NONE, ""), ALLOWED, "an announcement alone keeps nobody away");
 }
 
-static void test_secret(void)
+static void test_refused_secret(void)
 {
     begin("secret", "wrong");
-    is_int(poll_at(START, ERR_PASSWORD_REFUSED, "login refused: \"no\""), ALLOWED, "a secret");
-    ok(!figures.quiet, "that is refused: told");
+    poll_at(START, ERR_PASSWORD_REFUSED, "login refused: \"no\"");
+    ok(!figures.quiet, "a secret that the server refuses is told");
     int tries = 0, told = 0;
     for (int i = 1; i < 60; i++) {
         tries += poll_at(START + i * 60, ERR_NONE, "") == ALLOWED;
         told += !figures.quiet;
     }
-    is_int(tries, 0, "is not tried again");
-    is_int(told, 0, "nor told again");
-    is_int(last.kind, ERR_PASSWORD_REFUSED, "77 all the same");
+    is_int(tries, 0, "a refused secret is not tried again within the hour");
+    is_int(told, 0, "nor is it told again");
+    is_int(last.kind, ERR_PASSWORD_REFUSED, "each of these polls ends with 77");
     ok(strstr(last.text, "login refused: \"no\" (refused since ") == last.text &&
            strstr(last.text, "--force") != NULL,
-       "with the words of then");
+       "its message has the server's words, since when, and --force: %s", last.text);
     run(&(struct poll){.at = START + 3600, .attended = true});
-    ok(!figures.quiet, "and told where somebody looks on");
-    is_int(poll_at(START + 86400, ERR_NONE, ""), KNOWN_SECRET, "a day later");
-    ok(!figures.quiet, "it is told once more");
-    is_int(poll_at(START + 86460, ERR_NONE, ""), KNOWN_SECRET, "and then");
-    ok(figures.quiet, "not");
+    ok(!figures.quiet, "a refused secret is told where somebody looks on");
+    is_int(poll_at(START + 86400, ERR_NONE, ""), KNOWN_SECRET, "a day later it is still not tried");
+    ok(!figures.quiet, "but told once more");
+    is_int(poll_at(START + 86460, ERR_NONE, ""), KNOWN_SECRET, "a minute after that it is not");
+    ok(figures.quiet, "and not told");
     is_int(run(&(struct poll){.at = START + 86460, .mode = SESSION_CHECK, .attended = true}),
-           KNOWN_SECRET, "--check does not try it either");
-    begin("secret", "wronG");
-    is_int(poll_at(START + 86500, ERR_CLOSED, "gone"), ALLOWED, "another one is tried");
-    begin("secret", "wrong");
-    is_int(poll_at(START + 86500, ERR_NONE, ""), KNOWN_SECRET, "the first one still not");
+           KNOWN_SECRET, "--check does not try a refused secret either");
+}
+
+static void test_other_secret(void)
+{
+    begin("secrets", "wrong");
+    poll_at(START, ERR_PASSWORD_REFUSED, "login refused: \"no\"");
+    begin("secrets", "wronG");
+    is_int(poll_at(START + 60, ERR_CLOSED, "gone"), ALLOWED,
+           "another secret than the refused one is tried");
+    begin("secrets", "wrong");
+    is_int(poll_at(START + 60, ERR_NONE, ""), KNOWN_SECRET,
+           "the refused one is still not tried after that");
     force = true;
-    is_int(poll_at(START + 86500, ERR_PASSWORD_REFUSED, "login refused: \"no\""), ALLOWED,
-           "but with --force");
+    is_int(poll_at(START + 60, ERR_PASSWORD_REFUSED, "login refused: \"no\""), ALLOWED,
+           "--force tries a refused secret");
     force = false;
-    begin("secret", "right");
-    is_int(poll_at(START + 86600, ERR_NONE, ""), ALLOWED, "the right one is let in");
-    begin("secret", "wrong");
-    is_int(poll_at(START + 86700, ERR_PASSWORD_REFUSED, "login refused: \"no\""), ALLOWED,
-           "and what was refused is forgotten");
-    ok(!figures.quiet, "told anew");
+    begin("secrets", "right");
+    is_int(poll_at(START + 120, ERR_NONE, ""), ALLOWED, "the right secret is let in");
+    begin("secrets", "wrong");
+    is_int(poll_at(START + 180, ERR_PASSWORD_REFUSED, "login refused: \"no\""), ALLOWED,
+           "after a login that worked no secret counts as refused");
+    ok(!figures.quiet, "so that its refusal is told anew");
 }
 
 static void test_no_secret(void)
@@ -291,8 +342,8 @@ static void test_no_secret(void)
     secret_wipe(&account.password);
     poll_at(START, ERR_PASSWORD_REFUSED, "login refused");
     is_int(poll_at(START, ERR_PASSWORD_REFUSED, "login refused"), ALLOWED,
-           "no secret, none refused");
-    ok(figures.quiet, "told once");
+           "where there is no secret, none counts as refused");
+    ok(figures.quiet, "but the second refusal is not told");
 }
 
 /* The note holds nothing of the secret that could be read back. */
@@ -307,8 +358,9 @@ static void test_what_is_kept(void)
     FILE *file = fopen(path, "r");
     size_t len = file != NULL ? fread(text, 1, sizeof text - 1, file) : 0;
     ok(len > 100 && strstr(text, "horse") == NULL, "the secret is not in the note");
-    ok(strstr(text, "\nrefused ") != NULL, "its digest is");
-    ok(stat(path, &status) == 0 && (status.st_mode & 0777) == 0600, "which nobody else can read");
+    ok(strstr(text, "\nrefused ") != NULL, "a line of the note holds its digest");
+    ok(stat(path, &status) == 0 && (status.st_mode & 0777) == 0600,
+       "only the owner can read the note");
     if (file != NULL)
         fclose(file);
     char first[4096];
@@ -317,7 +369,8 @@ static void test_what_is_kept(void)
     poll_at(START, ERR_PASSWORD_REFUSED, "login refused");
     file = fopen(path, "r");
     len = file != NULL ? fread(text, 1, sizeof text - 1, file) : 0;
-    ok(len > 100 && memcmp(first, text, sizeof first) != 0, "each time with another salt");
+    ok(len > 100 && memcmp(first, text, sizeof first) != 0,
+       "the same secret is noted with another salt each time");
     if (file != NULL)
         fclose(file);
     free(path);
@@ -328,37 +381,41 @@ static void test_stays(void)
 {
     begin("stays", "secret");
     poll_at(START, ERR_REFUSED, "refused for good: \"gone\"");
-    ok(!figures.quiet && figures.next_try == 0, "what stays is told at once");
+    ok(!figures.quiet && figures.next_try == 0,
+       "a refusal for good is told at once, and makes no pause");
     poll_at(START + 60, ERR_REFUSED, "refused for good: \"gone\"");
-    ok(figures.quiet, "then not");
+    ok(figures.quiet, "the same refusal a minute later is not told");
     poll_at(START + 120, ERR_REFUSED, "refused for good: \"moved\"");
-    ok(!figures.quiet, "other words are told");
+    ok(!figures.quiet, "a refusal in other words is told");
     poll_at(START + 180, ERR_PROTOCOL, "refused for good: \"moved\"");
-    ok(!figures.quiet, "another status too");
+    ok(!figures.quiet, "the same words with another exit status are told");
     poll_at(START + 180 + 86000, ERR_PROTOCOL, "refused for good: \"moved\"");
-    ok(figures.quiet, "not yet a day");
+    ok(figures.quiet, "the same again within a day is not told");
     poll_at(START + 180 + 86400, ERR_PROTOCOL, "refused for good: \"moved\"");
-    ok(!figures.quiet, "once a day");
+    ok(!figures.quiet, "the same again after a day is told");
     poll_at(START + 180 + 86400, ERR_NONE, "");
-    is_str(heard, "", "that it is over is not told");
+    is_str(heard, "", "the end of such trouble is not told");
     poll_at(START + 180 + 86460, ERR_PROTOCOL, "refused for good: \"moved\"");
-    ok(!figures.quiet, "but then it is news again");
+    ok(!figures.quiet, "but what comes after it is news again");
     ok(manners_hash("no (x17y)  at all") == manners_hash("no (x2y) at all"),
-       "words with digits in them make no difference");
-    ok(manners_hash("no at all") != manners_hash("not at all"), "others do");
-    ok(manners_hash("a b") != manners_hash("b a"), "and their order");
+       "words with digits in them make no difference to what counts as the same");
+    ok(manners_hash("no at all") != manners_hash("not at all"), "other words do");
+    ok(manners_hash("a b") != manners_hash("b a"), "and so does their order");
 }
 
 static void test_unsaid(void)
 {
     begin("unsaid", "secret");
     poll_at(START, ERR_LOGIN_REFUSED, "login refused");
-    ok(!figures.quiet && figures.next_try == 0, "refused and not said why: told at once");
-    is_int(poll_at(START + 1, ERR_LOGIN_REFUSED, "login refused"), ALLOWED, "tried again");
-    ok(figures.quiet, "not told again");
+    ok(!figures.quiet && figures.next_try == 0,
+       "a login refused without a reason is told at once, and makes no pause");
+    is_int(poll_at(START + 1, ERR_LOGIN_REFUSED, "login refused"), ALLOWED,
+           "its secret is tried again");
+    ok(figures.quiet, "a second such refusal is not told");
     poll_at(START + 2, ERR_LOGIN_REFUSED, "login refused");
-    ok(figures.quiet && figures.next_try > START + 2, "the third keeps the next away");
-    is_int(last.kind, ERR_LOGIN_REFUSED, "77");
+    ok(figures.quiet && figures.next_try > START + 2,
+       "the third is not told, and keeps the next poll away");
+    is_int(last.kind, ERR_LOGIN_REFUSED, "it keeps its own kind, which is 77");
 }
 
 static void test_interval(void)
@@ -373,19 +430,24 @@ static void test_interval(void)
         force = true;
         poll_at(START, ERR_NONE, "");
         force = false;
-        is_int(poll_at(over - 1, ERR_NONE, ""), INTERVAL, "before its interval is over");
+        is_int(poll_at(over - 1, ERR_NONE, ""), INTERVAL,
+               "a poll before its interval is over is refused");
         ok(last.kind == ERR_NONE && figures.skipped && figures.next_try == over,
-           "skipped, which is no error");
+           "which is no error, counts as skipped, and names the time of the next");
         is_int(run(&(struct poll){.at = over - 1, .mode = SESSION_CHECK, .attended = true}),
-               ALLOWED, "--check does not ask for it");
-        is_int(poll_at(over, ERR_CLOSED, "gone"), ALLOWED, "a moment early is in time");
-        is_int(poll_at(over + 1, ERR_CLOSED, "gone"), ALLOWED, "a failed one does not count");
-        is_int(poll_at(START - 86400, ERR_NONE, ""), ALLOWED, "nor one in the future");
+               ALLOWED, "--check takes no notice of the interval");
+        is_int(poll_at(over, ERR_CLOSED, "gone"), ALLOWED,
+               "a poll at the end of the interval less its slack is allowed");
+        is_int(poll_at(over + 1, ERR_CLOSED, "gone"), ALLOWED,
+               "a failed poll does not begin an interval");
+        is_int(poll_at(START - 86400, ERR_NONE, ""), ALLOWED,
+               "a poll that is noted in the future does not count");
     }
     account.interval = 0;
-    is_int(poll_at(START + 1, ERR_NONE, ""), ALLOWED, "no interval");
+    is_int(poll_at(START + 1, ERR_NONE, ""), ALLOWED,
+           "without an interval the next poll is allowed at once");
     struct note *note = note_load(dir, account.server, account.user, NOTE_READ, START + 1000);
-    is_int(note->polled, 0, "no time is kept");
+    is_int(note->polled, 0, "without an interval the note keeps no time");
     note_free(note);
 }
 
@@ -397,15 +459,15 @@ static void test_no_write(void)
     begin("nothing", "secret");
     for (int i = 0; i < 3; i++)
         poll_at(START + i, ERR_NONE, "");
-    ok(access(path, F_OK) != 0, "no news, no note");
+    ok(access(path, F_OK) != 0, "polls without news write no note");
     poll_at(START + 3, ERR_CLOSED, "gone");
-    ok(access(path, F_OK) == 0, "news, and a note");
+    ok(access(path, F_OK) == 0, "a failed poll writes a note");
     poll_at(START + 4, ERR_NONE, "");
     struct stat before, after;
     stat(path, &before);
     poll_at(START + 5, ERR_NONE, "");
     stat(path, &after);
-    ok(before.st_ino == after.st_ino, "and not written again");
+    ok(before.st_ino == after.st_ino, "a poll without news does not write the note again");
     free(path);
     free(stem);
 }
@@ -418,16 +480,17 @@ static void test_clock(void)
         poll_at(START, ERR_CLOSED, "gone");
     }
     force = false;
-    is_int(poll_at(START, ERR_NONE, ""), TOO_EARLY, "backed off");
+    is_int(poll_at(START, ERR_NONE, ""), TOO_EARLY, "after five failures a poll is kept away");
     is_int(poll_at(START - 100000000, ERR_CLOSED, "gone"), ALLOWED,
-           "not after the clock went back");
+           "a clock that went back three years ends the pause");
 }
 
 static void remove_notes(void)
 {
-    static const char *const users[] = {"row",     "here",  "broken",   "delay",  "secret",
-                                        "none",    "kept",  "stays",    "unsaid", "interval",
-                                        "nothing", "clock", "attended", "no note"};
+    static const char *const users[] = {"row",      "early",   "pause",    "end",     "here",
+                                        "broken",   "delay",   "secret",   "none",    "kept",
+                                        "stays",    "unsaid",  "interval", "nothing", "clock",
+                                        "attended", "no note", "secrets"};
     for (size_t i = 0; i < sizeof users / sizeof users[0]; i++) {
         char *stem = journal_stem("pop.example.com", users[i]);
         char *path = xasprintf("%s/%s.note", dir, stem);
@@ -435,7 +498,7 @@ static void remove_notes(void)
         free(path);
         free(stem);
     }
-    ok(rmdir(dir) == 0, "there are notes in the folder and nothing else");
+    ok(rmdir(dir) == 0, "the folder holds nothing but the notes of these tests");
 }
 
 int main(void)
@@ -444,13 +507,17 @@ int main(void)
         return 99;
     setenv("TZ", "UTC", 1);
     test_sequence();
-    test_row();
+    test_row_begins();
+    test_too_early();
+    test_next_pause();
+    test_row_ends();
     test_no_note();
     test_attended();
     test_here();
     test_broken_off();
     test_delay();
-    test_secret();
+    test_refused_secret();
+    test_other_secret();
     test_no_secret();
     test_what_is_kept();
     test_stays();

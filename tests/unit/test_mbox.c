@@ -264,9 +264,10 @@ static void settle_modes(void)
 {
     struct stat status;
     char *path = kit_path("state/spool");
-    ok(stat(mbox, &status) == 0 && (status.st_mode & 07777) == 0600, "the mbox has mode 0600");
-    ok(stat(path, &status) == 0 && (status.st_mode & 07777) == 0700, "the spool folder 0700");
-    is_int((long long)kit_count(path), 0, "and the spool folder is empty");
+    ok(stat(mbox, &status) == 0 && (status.st_mode & 07777) == 0600, "a new mbox has mode 0600");
+    ok(stat(path, &status) == 0 && (status.st_mode & 07777) == 0700,
+       "the spool folder has mode 0700");
+    is_int((long long)kit_count(path), 0, "after publish the spool folder is empty");
     free(path);
 }
 
@@ -772,7 +773,8 @@ static void twins(void)
         kit_spool(&torn.kit, small[0], strlen(small[0]), 100, &err);
     /* All with the same second in their From_ line. */
     deliver_secure(torn.kit.deliver, torn.kit.batch, SMALL, &err);
-    ok(deliver_publish(torn.kit.deliver, torn.kit.batch, SMALL, &err) == 0, "three twins");
+    ok(deliver_publish(torn.kit.deliver, torn.kit.batch, SMALL, &err) == 0,
+       "three messages with the same content are published");
     torn.receipts = kit_receipts(&torn.kit);
     torn.bytes = kit_read(mbox, &torn.len);
     reopen(&torn);
@@ -863,7 +865,7 @@ static void probes(void)
     fresh();
     kit_settings(&kit, DELIVER_MBOX, mbox, KIT_A);
     ok(deliver_probe(&kit.settings, &err) == 0, "an mbox that is missing can be made");
-    is_int((long long)kit_count(kit_folder), 1, "and probe makes nothing");
+    is_int((long long)kit_count(kit_folder), 1, "probe makes nothing");
     mkdir(mbox, 0700);
     ok(deliver_probe(&kit.settings, &err) < 0 && err.kind == ERR_CREATE, "%s", err.text);
     rmdir(mbox);
@@ -881,18 +883,19 @@ static void probes(void)
     buf_init(&place, 4096);
     deliver_open(&kit.deliver, &kit.settings, &err);
     deliver_place(kit.deliver, &place);
-    ok(place.len > 5 && strncmp(place.data, "mbox /", 6) == 0, "a place of one line");
+    ok(place.len > 5 && strncmp(place.data, "mbox /", 6) == 0,
+       "the receipt of a message is one line that begins with its kind");
     struct parcel *parcel;
     ok(deliver_begin(kit.deliver, &parcel, &err) == 0, "a message is begun");
     struct sink sink = spool_sink(parcel);
-    ok(sink.write(sink.ctx, "x", 1, &err) == 0, "but never ends");
+    ok(sink.write(sink.ctx, "x", 1, &err) == 0, "half of its body is written");
     struct parcel *open[1] = {parcel};
     deliver_abandon(kit.deliver, open, 1);
     char *spool = kit_path("state/spool");
-    is_int((long long)kit_count(spool), 1, "its file is left");
+    is_int((long long)kit_count(spool), 1, "the spool file of a message that is abandoned is left");
     ok(deliver_sweep(&kit.settings, buf_str(&place), &err) == 0 && kit_count(spool) == 0,
-       "until it is swept away");
-    ok(deliver_room(kit.deliver) > 0, "there is room");
+       "sweep removes the spool file of an abandoned message");
+    ok(deliver_room(kit.deliver) > 0, "there is room in the folder of the mbox");
     free(spool);
     buf_free(&place);
     kit_free(&kit);

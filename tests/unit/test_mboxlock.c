@@ -66,12 +66,14 @@ static void plain(void)
     struct err err = {0};
     fresh();
     is_int(mboxlock_take(&lock, &kit.settings, mbox, false, NULL, &err), 1,
-           "no mbox: nothing to lock");
-    ok(access(mbox, F_OK) < 0 && access(dot, F_OK) < 0, "and nothing was made");
+           "without a mbox there is nothing to lock");
+    ok(access(mbox, F_OK) < 0 && access(dot, F_OK) < 0, "without a mbox nothing is made");
     umask(0);
-    is_int(mboxlock_take(&lock, &kit.settings, mbox, true, NULL, &err), 0, "it is made");
-    ok(stat(mbox, &status) == 0 && (status.st_mode & 07777) == 0600, "with mode 0600");
-    ok(lstat(dot, &status) == 0 && S_ISREG(status.st_mode), "and there is a dotlock");
+    is_int(mboxlock_take(&lock, &kit.settings, mbox, true, NULL, &err), 0,
+           "where it is asked for, a missing mbox is made and locked");
+    ok(stat(mbox, &status) == 0 && (status.st_mode & 07777) == 0600,
+       "the mbox was made with mode 0600");
+    ok(lstat(dot, &status) == 0 && S_ISREG(status.st_mode), "a locked mbox has a dotlock");
     size_t len;
     char *text = kit_read(dot, &len);
     char *boot = our_boot();
@@ -86,7 +88,7 @@ static void plain(void)
     waitpid(child, &how, 0);
     ok(WIFEXITED(how) && WEXITSTATUS(how) == 7, "and there is an fcntl lock");
     mboxlock_drop(&lock);
-    ok(access(dot, F_OK) < 0, "dropped: no dotlock");
+    ok(access(dot, F_OK) < 0, "a lock that is dropped leaves no dotlock");
     is_int((long long)kit_count(kit_folder), 2, "and nothing else is left beside the mbox");
     free(text);
     free(boot);
@@ -182,13 +184,14 @@ static void links(void)
     fresh();
     char *real = kit_path("real");
     kit_write(real, "", 0, "w");
-    is_int(symlink(real, mbox), 0, "a symbolic link");
-    is_int(mboxlock_take(&lock, &kit.settings, mbox, true, NULL, &err), 0, "is followed");
+    is_int(symlink(real, mbox), 0, "test: the mbox is a symbolic link");
+    is_int(mboxlock_take(&lock, &kit.settings, mbox, true, NULL, &err), 0,
+           "a symbolic link is followed");
     char *resolved = realpath(real, NULL);
     is_str(lock.real, resolved, "and its target is the name that is remembered");
-    ok(mboxlock_is_current(&lock), "current");
+    ok(mboxlock_is_current(&lock), "the lock is of the mbox that is there now");
     unlink(mbox);
-    ok(!mboxlock_is_current(&lock), "not current any more");
+    ok(!mboxlock_is_current(&lock), "after the mbox was replaced, the lock is of another one");
     mboxlock_drop(&lock);
     free(resolved);
     free(real);
@@ -271,8 +274,8 @@ static void crowd(void)
     size_t len;
     char *text = kit_read(mbox, &len);
     is_int(bad, 0, "four processes take the lock ten times each");
-    is_str(text, "40\n", "one at a time");
-    is_int((long long)kit_count(kit_folder), 2, "and leave nothing behind");
+    is_str(text, "40\n", "forty increments by several processes under the lock add up");
+    is_int((long long)kit_count(kit_folder), 2, "the processes leave nothing behind");
     free(text);
 }
 

@@ -77,7 +77,8 @@ static void limits(void)
     kit.settings.command_timeout = 1000;
     kit.settings.idle = idle;
     int64_t start = clock_ms();
-    is_int(run_with(&kit, message, sizeof message - 1, "u", why), PARCEL_LATER, "one that hangs");
+    is_int(run_with(&kit, message, sizeof message - 1, "u", why), PARCEL_LATER,
+           "a command that hangs is told as to be tried later");
     is_str(why, "sleep did not end within 1 seconds", "  and why");
     ok(clock_ms() - start < 5000, "  is ended in time");
     ok(idles > 0, "  idle is called meanwhile");
@@ -129,7 +130,7 @@ static void input(void)
                        "work|a%%20b%%09%%%%C3%%A9$(x)|%zu|from@example.org|"
                        "to@example.org",
                        sizeof message - 1);
-    is_file("env", want, (size_t)len, "its environment");
+    is_file("env", want, (size_t)len, "the command has its environment, sender and UIDL among it");
     char *wrote = kit_path("wrote");
     ok(access(wrote, F_OK) < 0, "its input cannot be written to");
     free(wrote);
@@ -141,9 +142,9 @@ static void input(void)
     command = xasprintf("cat >%s/out; printf '%%s' \"$FETCHPOP_SENDER$FETCHPOP_UIDL\" >%s/env",
                         kit_folder, kit_folder);
     kit_settings(&kit, DELIVER_MDA, command, KIT_A);
-    is_int(run_with(&kit, "", 0, NULL, why), PARCEL_DELIVERED, "an empty message");
-    is_file("out", "", 0, "is empty");
-    is_file("env", "", 0, "without sender and UIDL");
+    is_int(run_with(&kit, "", 0, NULL, why), PARCEL_DELIVERED, "an empty message is delivered");
+    is_file("out", "", 0, "an empty message arrives empty");
+    is_file("env", "", 0, "without sender and UIDL the environment has neither");
     size_t big = 3 * 1000 * 1000;
     char *bytes = xmalloc(big);
     for (size_t i = 0; i < big; i++)
@@ -152,7 +153,7 @@ static void input(void)
     kit_settings(&kit, DELIVER_MDA, command, KIT_A);
     kit_spool(&kit, bytes, big, 50000, NULL);
     deliver_publish(kit.deliver, kit.batch, 1, NULL);
-    is_file("out", bytes, big, "3 MB of all sorts of bytes");
+    is_file("out", bytes, big, "3 MB of all sorts of bytes arrive as they are");
     deliver_release(kit.deliver, kit.batch, 1);
     free(bytes);
     kit_free(&kit);
@@ -191,7 +192,7 @@ static void probes(void)
     known("\"/no/such\" x", ERR_NONE, NULL);
     known("(no-such-command-here)", ERR_NONE, NULL);
     char *state = kit_path("state");
-    is_int((long long)kit_count(state), 0, "and nothing was made");
+    is_int((long long)kit_count(state), 0, "nothing was made in the state folder");
     free(state);
 }
 
@@ -206,13 +207,14 @@ static void checks(void)
     char *receipts = kit_receipts(&kit);
     ok(kit_check(&kit, receipts, answer, &err) == 0 && strcmp(answer, "A") == 0,
        "an open take: again");
-    is_int((long long)deliver_unit(kit.deliver), 1, "one message at a time");
+    is_int((long long)deliver_unit(kit.deliver), 1, "a command takes one message at a time");
     struct buf place;
     buf_init(&place, 4096);
     deliver_place(kit.deliver, &place);
     deliver_abandon(kit.deliver, kit.batch, 1);
     char *spool = kit_path("state/spool");
-    is_int((long long)kit_count(spool), 1, "its spool file is left");
+    is_int((long long)kit_count(spool), 1,
+           "the spool file of a message that was not delivered is left");
     kit.settings.mailbox = KIT_B;
     ok(deliver_sweep(&kit.settings, buf_str(&place), &err) == 0 && kit_count(spool) == 1,
        "another mailbox does not sweep it away");

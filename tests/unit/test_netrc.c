@@ -17,8 +17,10 @@ static void finds(const char *text, const char *want)
     struct err err;
     err_clear(&err);
     int got = netrc_find(str_from(text), "netrc", "pop.example.com", "alice", &secret, &err);
-    is_int(got, want != NULL, first_line(text));
-    is_mem(secret.data, secret.len, want, want != NULL ? strlen(want) : 0, "the password");
+    ok(got == (want != NULL), "%s: %s", want != NULL ? "has a password for us" : "has none for us",
+       first_line(text));
+    is_mem(secret.data, secret.len, want, want != NULL ? strlen(want) : 0,
+           want != NULL ? "the password is the right one" : "no password is given back");
     secret_wipe(&secret);
 }
 
@@ -28,9 +30,10 @@ static void refuses(const char *text, const char *words)
     struct err err;
     err_clear(&err);
     int got = netrc_find(str_from(text), "netrc", "pop.example.com", "alice", &secret, &err);
-    if (!ok(got == -1 && err.kind == ERR_CONFIG && strstr(err.text, words) != NULL, "%s", words))
+    if (!ok(got == -1 && err.kind == ERR_CONFIG && strstr(err.text, words) != NULL,
+            "refused with \"%s\"", words))
         printf("# got: %d, %s\n", got, err.text);
-    ok(secret.data == NULL, "and no password is left");
+    ok(secret.data == NULL, "a file that is refused gives no password");
 }
 
 int main(void)

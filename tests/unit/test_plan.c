@@ -67,8 +67,10 @@ static void test_table(void)
                                            .first_seen = NOW - rows[i].age};
             uint32_t fetched = 0;
             enum plan_action got = plan_decide(&rules, &message, &fetched);
-            ok(got == rows[i].want[column], "%s: %s", rows[i].name, columns[column]);
-            ok(fetched == (got == F || got == R || got == A), "  and counted");
+            ok(got == rows[i].want[column], "%s; under %s: what is done with it", rows[i].name,
+               columns[column]);
+            ok(fetched == (got == F || got == R || got == A),
+               "%s; under %s: counted if it is fetched", rows[i].name, columns[column]);
         }
     }
 }
@@ -80,15 +82,19 @@ static void test_limits(void)
     account.max_messages = 2;
     struct plan_message message = {.size = 101, .known = JOURNAL_FREE};
     uint32_t fetched = 0;
-    is_int(plan_decide(&rules, &message, &fetched), PLAN_REFUSE, "one octet too long");
+    is_int(plan_decide(&rules, &message, &fetched), PLAN_REFUSE,
+           "a message one octet longer than max_size is refused");
     message.known = JOURNAL_FAILED;
-    is_int(plan_decide(&rules, &message, &fetched), PLAN_REFUSE, "the same, tried before");
-    is_int(fetched, 0, "neither is counted");
+    is_int(plan_decide(&rules, &message, &fetched), PLAN_REFUSE,
+           "one that failed before is refused too");
+    is_int(fetched, 0, "a refused message does not count against max_messages");
     message.size = 100;
-    is_int(plan_decide(&rules, &message, &fetched), PLAN_RETRY, "just short enough: the first");
+    is_int(plan_decide(&rules, &message, &fetched), PLAN_RETRY,
+           "a message as long as max_size is tried again");
     message.known = JOURNAL_FREE;
-    is_int(plan_decide(&rules, &message, &fetched), PLAN_FETCH, "the second");
-    is_int(plan_decide(&rules, &message, &fetched), PLAN_LEAVE, "the third is left for later");
+    is_int(plan_decide(&rules, &message, &fetched), PLAN_FETCH, "a second one is fetched");
+    is_int(plan_decide(&rules, &message, &fetched), PLAN_LEAVE,
+           "the third is left for later where max_messages is 2");
     message.known = JOURNAL_DONE;
     is_int(plan_decide(&rules, &message, &fetched), PLAN_DELETE, "deleting has no limit");
 }
@@ -99,10 +105,12 @@ static void test_never(void)
     rules.switches = (struct session_switches){.flush = true, .never_delete = true};
     struct plan_message message = {.size = 1, .known = JOURNAL_DONE};
     uint32_t fetched = 0;
-    is_int(plan_decide(&rules, &message, &fetched), PLAN_LEAVE, "-k: what is pending stays");
+    is_int(plan_decide(&rules, &message, &fetched), PLAN_LEAVE,
+           "under -k a message whose DELE is pending stays");
     message.known = JOURNAL_GONE;
-    is_int(plan_decide(&rules, &message, &fetched), PLAN_LEAVE, "-k: what is back stays");
-    ok(!plan_deletes_new(&rules), "-k: a new one stays");
+    is_int(plan_decide(&rules, &message, &fetched), PLAN_LEAVE,
+           "under -k a message that was deleted and is back stays");
+    ok(!plan_deletes_new(&rules), "under -k a new message stays");
 }
 
 static void test_clock(void)
@@ -110,20 +118,21 @@ static void test_clock(void)
     struct plan_rules rules = rules_of(ACCOUNT_KEEP_FOR, DAY);
     struct plan_message message = {.size = 1, .known = JOURNAL_DONE, .keep = true, .first_seen = 5};
     uint32_t fetched = 0;
-    is_int(plan_decide(&rules, &message, &fetched), PLAN_LEAVE, "seen in 1970: nobody knows when");
+    is_int(plan_decide(&rules, &message, &fetched), PLAN_LEAVE,
+           "a message first seen in 1970, by a wrong clock, is left");
 }
 
 static void test_new_ones(void)
 {
     struct plan_rules rules = rules_of(ACCOUNT_KEEP, 0);
-    ok(!plan_deletes_new(&rules), "keep: a new one stays");
+    ok(!plan_deletes_new(&rules), "under keep a new message stays");
     account.keep = ACCOUNT_NOKEEP;
-    ok(plan_deletes_new(&rules), "no keep: it goes");
+    ok(plan_deletes_new(&rules), "without keep a new message goes");
     account.keep = ACCOUNT_KEEP_FOR;
     account.keep_seconds = 1;
-    ok(!plan_deletes_new(&rules), "for a second: it stays");
+    ok(!plan_deletes_new(&rules), "under keep for a second a new message stays");
     account.keep_seconds = 0;
-    ok(plan_deletes_new(&rules), "for no time: it goes");
+    ok(plan_deletes_new(&rules), "under keep for no time a new message goes");
 }
 
 int main(void)

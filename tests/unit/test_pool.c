@@ -198,8 +198,9 @@ static void test_good_and_bad(bool no_fork)
 {
     struct account *accounts[] = {make("a", "x", "good"), make("b", "y", "login"),
                                   make("c", "z", "good")};
-    is_int(run(accounts, 3, 16, 4, no_fork), 77, "the worst status");
-    is_str(text_of("err"), "fetchpop: b: login refused\n", "one error");
+    is_int(run(accounts, 3, 16, 4, no_fork), 77, "the exit status is the worst of all");
+    is_str(text_of("err"), "fetchpop: b: login refused\n",
+           "the error of one account is told with its name");
     const char *out = text_of("out");
     ok(strstr(out, "a: 2 new (2.0 kB)\n") != NULL && strstr(out, "c: 2 new (2.0 kB)\n") != NULL,
        "two summaries");
@@ -215,16 +216,20 @@ static void test_deaths(void)
     accounts[3]->session_timeout = -29; /* these give it two seconds */
     accounts[3]->timeout = 0;
     accounts[3]->mda_timeout = -5;
-    is_int(pool_limit_ms(accounts[3]), 2000, "a limit of two seconds");
+    is_int(pool_limit_ms(accounts[3]), 2000, "test: the account has a limit of two seconds");
     int64_t begun = clock_ms();
     is_int(run(accounts, 5, 16, 4, false), 70, "a worker that died is the worst");
-    ok(clock_ms() - begun < 5000, "the hung one is ended");
+    ok(clock_ms() - begun < 5000, "a worker that hangs is ended at its limit");
     const char *errors = text_of("err");
-    ok(strstr(errors, "fetchpop: a: worker died (signal 11)") != NULL, "a crash");
-    ok(strstr(errors, "fetchpop: b: worker ended without a result (status 0)") != NULL, "an exit");
-    ok(strstr(errors, "fetchpop: c: worker ran out of memory") != NULL, "no memory");
-    ok(strstr(errors, "fetchpop: d: worker hung and was ended after 2 s") != NULL, "a hang");
-    is_int(count_of(errors, "\n"), 4, "four errors");
+    ok(strstr(errors, "fetchpop: a: worker died (signal 11)") != NULL,
+       "a worker that crashes is told with its signal");
+    ok(strstr(errors, "fetchpop: b: worker ended without a result (status 0)") != NULL,
+       "a worker that exits without a result is told");
+    ok(strstr(errors, "fetchpop: c: worker ran out of memory") != NULL,
+       "a worker without memory is told");
+    ok(strstr(errors, "fetchpop: d: worker hung and was ended after 2 s") != NULL,
+       "a worker that hung is told with its limit");
+    is_int(count_of(errors, "\n"), 4, "there are four lines of errors");
     is_str(text_of("out"), "e: 2 new (2.0 kB)\n", "the fifth is none the worse");
     no_child_left("deaths");
 }
@@ -237,13 +242,13 @@ static void test_limits(void)
         snprintf(title, sizeof title, "a%zu", i);
         accounts[i] = make(title, i % 2 == 0 ? "one" : "ONE", "good");
     }
-    is_int(run(accounts, 24, 16, 3, false), 0, "many on one server");
+    is_int(run(accounts, 24, 16, 3, false), 0, "24 accounts on one server are polled");
     int most = most_running("one");
     ok(most >= 2 && most <= 3, "at most three at once, and more than one (%d)", most);
-    is_int(count_of(text_of("out"), "2 new"), 24, "all polled");
+    is_int(count_of(text_of("out"), "2 new"), 24, "each of the 24 was polled once");
     for (size_t i = 0; i < 24; i++)
         accounts[i] = make("a", "all", "good");
-    is_int(run(accounts, 24, 5, 100, false), 0, "five jobs");
+    is_int(run(accounts, 24, 5, 100, false), 0, "five jobs at a time poll 24 accounts");
     most = most_running("all");
     ok(most >= 2 && most <= 5, "at most five at once, and more than one (%d)", most);
     no_child_left("limits");
@@ -254,11 +259,11 @@ static void test_lines(void)
     struct account *accounts[4];
     for (size_t i = 0; i < 4; i++)
         accounts[i] = make("a", "x", "lines");
-    is_int(run(accounts, 4, 4, 4, false), 0, "many lines");
+    is_int(run(accounts, 4, 4, 4, false), 0, "four workers that each print many lines end well");
     const char *errors = text_of("err");
-    is_int(count_of(errors, "\n"), 2000, "every line is there");
-    is_int(count_of(errors, "fetchpop: a: line "), 2000, "each with its name");
-    is_int(count_of(errors, "abcdefghijklmnopqrstuvwxyz\n"), 2000, "and none is mixed");
+    is_int(count_of(errors, "\n"), 2000, "every line of every worker is there");
+    is_int(count_of(errors, "fetchpop: a: line "), 2000, "each line has the name of its account");
+    is_int(count_of(errors, "abcdefghijklmnopqrstuvwxyz\n"), 2000, "no line is mixed with another");
     most_running("x");
 }
 
@@ -271,8 +276,10 @@ static void test_secrets(void)
     accounts[1]->password_command = xstrdup("echo reason >&2; exit 3");
     is_int(run(accounts, 2, 1, 1, false), 77, "a password_command that fails");
     is_str(text_of("out"), "a: 4 new (0 B)\n", "the first line, without its end");
-    ok(strstr(text_of("err"), "b: password_command failed with status 3") != NULL, "its status");
-    ok(strstr(text_of("err"), "reason") != NULL, "its reason");
+    ok(strstr(text_of("err"), "b: password_command failed with status 3") != NULL,
+       "a password_command that fails is told with its status");
+    ok(strstr(text_of("err"), "reason") != NULL,
+       "a password_command that fails is told with its own words");
 }
 
 /* In a process of its own, since a stop is for ever. The words of its standard error. */
@@ -298,18 +305,19 @@ static int run_stopped(struct account **accounts, size_t count, unsigned jobs, i
 static void test_stop(void)
 {
     struct account *accounts[] = {make("a", "x", "stop"), make("b", "x", "good")};
-    is_int(run_stopped(accounts, 2, 1, 1), 75, "one INT");
+    is_int(run_stopped(accounts, 2, 1, 1), 75, "one INT ends the run with 75");
     const char *errors = text_of("err");
-    ok(strstr(errors, "fetchpop: a: interrupted\n") != NULL, "it reached the worker");
+    ok(strstr(errors, "fetchpop: a: interrupted\n") != NULL, "INT reached the worker");
     ok(strstr(errors, "fetchpop: interrupted; 1 account was not polled\n") != NULL,
        "none is begun");
     is_str(text_of("out"), "a: 1 new (0 B)\n", "what is complete is counted");
 
     struct account *hung[] = {make("a", "x", "hang")};
     int64_t begun = clock_ms();
-    is_int(run_stopped(hung, 1, 1, 2), 75, "two INTs");
+    is_int(run_stopped(hung, 1, 1, 2), 75, "two INTs end the run with 75");
     ok(clock_ms() - begun < 5000, "a hung worker does not hold the second");
-    ok(strstr(text_of("err"), "a: interrupted; what was open") != NULL, "it says so");
+    ok(strstr(text_of("err"), "a: interrupted; what was open") != NULL,
+       "a second INT is told as an interruption");
 }
 
 /* A worker that dies in each poll of a daemon is told once, and polled on. */
@@ -337,15 +345,16 @@ static void test_again(void)
             pool_step(pool, clock_in(20));
         } while (pool_running(pool) > 0);
     }
-    is_int((int)turns.count, 2, "both stay");
-    ok(turns_next(&turns, clock_ms()) > clock_in(3000000), "and are due later");
+    is_int((int)turns.count, 2, "both accounts stay for later turns");
+    ok(turns_next(&turns, clock_ms()) > clock_in(3000000), "both are due much later");
     pool_free(pool);
     turns_free(&turns);
     dup2(saved, 2);
     close(saved);
     close(errors);
-    is_int(count_of(text_of("err"), "a: worker died"), 1, "a death is told once");
-    is_int(count_of(text_of("err"), "b: login refused"), 3, "a result each time");
+    is_int(count_of(text_of("err"), "a: worker died"), 1,
+           "the same death is told once in three rounds");
+    is_int(count_of(text_of("err"), "b: login refused"), 3, "a result is told each time");
     no_child_left("again");
     most_running("x");
 }
@@ -374,6 +383,6 @@ int main(void)
     unlink(path);
     snprintf(path, sizeof path, "%s/err", folder);
     unlink(path);
-    ok(rmdir(folder) == 0, "nothing else was left");
+    ok(rmdir(folder) == 0, "the folder is empty in the end");
     return tap_done();
 }

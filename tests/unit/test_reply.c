@@ -29,6 +29,20 @@ static struct str fenced(struct str a, void **keep)
     return (struct str){*keep, a.len};
 }
 
+/* The text of a row as a point can show it; valid until the next call. */
+static const char *shown(struct str a)
+{
+    static char text[4 * 60 + 1];
+    size_t at = 0;
+    for (size_t i = 0; i < a.len && at + 4 < sizeof text; i++) {
+        unsigned char byte = (unsigned char)a.ptr[i];
+        bool plain = byte >= ' ' && byte < 0x7f && byte != '#' && byte != '\\';
+        at += (size_t)snprintf(text + at, sizeof text - at, plain ? "%c" : "\\%03o", byte);
+    }
+    text[at] = '\0';
+    return text;
+}
+
 /* --- status lines ----------------------------------------------------------------------------- */
 
 static void test_parse(void)
@@ -68,7 +82,7 @@ static void test_parse(void)
         struct reply reply = reply_parse(fenced(rows[i].line, &keep));
         ok(reply.kind == rows[i].kind && same(reply.text, rows[i].text) &&
                reply.code == REPLY_CODE_NONE,
-           "status line %zu", i);
+           "status line \"%s\"", shown(rows[i].line));
         free(keep);
     }
     struct reply nothing = reply_parse((struct str){NULL, 0});
@@ -275,7 +289,7 @@ static void test_list(void)
         uint64_t size = 0;
         int rc = reply_list_line(fenced(rows[i].line, &keep), 10, &number, &size);
         ok(rc == rows[i].rc && (rc != 0 || (number == rows[i].number && size == rows[i].size)),
-           "LIST line %zu", i);
+           "LIST line \"%s\"", shown(rows[i].line));
         free(keep);
     }
     uint32_t number;
@@ -311,7 +325,7 @@ static void test_uidl(void)
         struct str uidl = {NULL, 7};
         int rc = reply_uidl_line(fenced(rows[i].line, &keep), 10, &number, &uidl);
         ok(rc == rows[i].rc && (rc != 0 || (number == rows[i].number && same(uidl, rows[i].uidl))),
-           "UIDL line %zu", i);
+           "UIDL line \"%s\"", shown(rows[i].line));
         free(keep);
     }
     char line[300];
@@ -357,7 +371,7 @@ static void test_stat(void)
         uint64_t octets = 0;
         int rc = reply_stat(fenced(rows[i].text, &keep), &count, &octets);
         ok(rc == rows[i].rc && (rc != 0 || (count == rows[i].count && octets == rows[i].octets)),
-           "STAT text %zu", i);
+           "STAT text \"%s\"", shown(rows[i].text));
         free(keep);
     }
 }
@@ -474,7 +488,8 @@ static void test_stamp(void)
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         void *keep;
-        ok(same(reply_stamp(fenced(rows[i].greeting, &keep)), rows[i].stamp), "stamp %zu", i);
+        ok(same(reply_stamp(fenced(rows[i].greeting, &keep)), rows[i].stamp),
+           "stamp in the greeting \"%s\"", shown(rows[i].greeting));
         free(keep);
     }
 }

@@ -10,29 +10,32 @@
 static void test_set(void)
 {
     struct secret secret = {NULL, 0};
-    is_int((long long)secret_str(&secret).len, 0, "none at birth");
-    is_int(secret_set(&secret, str_of("a\0b", 3)), 0, "a NUL is legal");
-    is_mem(secret.data, secret.len, "a\0b", 3, "and kept");
-    is_int(secret.data[3], 0, "a NUL is behind it");
-    is_int(secret_set(&secret, str_of(secret.data + 1, 2)), 0, "a part of itself");
+    is_int((long long)secret_str(&secret).len, 0, "a new secret is none");
+    is_int(secret_set(&secret, str_of("a\0b", 3)), 0, "a secret may hold a NUL");
+    is_mem(secret.data, secret.len, "a\0b", 3, "the NUL is kept");
+    is_int(secret.data[3], 0, "a NUL stands behind the secret");
+    is_int(secret_set(&secret, str_of(secret.data + 1, 2)), 0,
+           "a secret may be set to a part of itself");
     is_mem(secret.data, secret.len, "\0b", 2, "is copied before the wipe");
-    is_int(secret_set(&secret, str_from("")), 0, "an empty one");
-    ok(secret.data != NULL && secret.len == 0, "is one all the same");
+    is_int(secret_set(&secret, str_from("")), 0, "a secret may be empty");
+    ok(secret.data != NULL && secret.len == 0, "an empty secret is one all the same");
     secret_wipe(&secret);
-    ok(secret.data == NULL && secret.len == 0, "wiped");
+    ok(secret.data == NULL && secret.len == 0, "a wiped secret is none");
     secret_wipe(&secret);
-    ok(secret.data == NULL, "twice is fine");
+    ok(secret.data == NULL, "a secret may be wiped twice");
 }
 
 static void test_limit(void)
 {
     struct secret secret = {NULL, 0};
     char *big = calloc(1, SECRET_MAX + 1);
-    is_int(secret_set(&secret, str_from("old")), 0, "a first one");
-    is_int(secret_set(&secret, str_of(big, SECRET_MAX + 1)), -1, "one that is too long");
-    is_mem(secret.data, secret.len, "old", 3, "leaves the first alone");
-    is_int(secret_set(&secret, str_of(big, SECRET_MAX)), 0, "the longest");
-    is_int((long long)secret.len, SECRET_MAX, "is whole");
+    is_int(secret_set(&secret, str_from("old")), 0, "a secret is set");
+    is_int(secret_set(&secret, str_of(big, SECRET_MAX + 1)), -1,
+           "a secret longer than the limit is refused");
+    is_mem(secret.data, secret.len, "old", 3, "the refused one leaves the first alone");
+    is_int(secret_set(&secret, str_of(big, SECRET_MAX)), 0,
+           "a secret as long as the limit is taken");
+    is_int((long long)secret.len, SECRET_MAX, "it is kept whole");
     secret_wipe(&secret);
     free(big);
 }

@@ -106,7 +106,7 @@ static void test_order(void)
     add(&m, 10, 60, 1995, "heavy.example.com");
     add(&m, 10, 1, 996, "second.example.com");
     add(&m, 0, 0, 995, "first.example.com");
-    is_int(srv_parse(m.bytes, m.len, &list), 0, "five records");
+    is_int(srv_parse(m.bytes, m.len, &list), 0, "an answer with five records is read");
     is_str(spell(&list, text),
            "first.example.com:995/0/0 heavy.example.com:1995/10/60 light.example.com:995/10/1 "
            "second.example.com:996/10/1 late.example.com:995/20/100",
@@ -121,8 +121,8 @@ static void test_odd(void)
     char text[2000];
     begin(&m, 1);
     add(&m, 0, 0, 0, "");
-    is_int(srv_parse(m.bytes, m.len, &list), 0, "a lone dot");
-    ok(list.count == 0 && list.refused, "is a refusal");
+    is_int(srv_parse(m.bytes, m.len, &list), 0, "an answer with a lone dot is read");
+    ok(list.count == 0 && list.refused, "a lone dot is a refusal");
 
     begin(&m, 7);
     add(&m, 1, 1, 0, "port0.example.com");
@@ -133,7 +133,8 @@ static void test_odd(void)
     add(&m, 1, 6, 995, "${HOME}.example.com");
     add(&m, 9, 9, 995, "good.example.com");
     is_int(srv_parse(m.bytes, m.len, &list), 0, "targets that are no host names");
-    is_str(spell(&list, text), "good.example.com:995/9/9", "are passed over");
+    is_str(spell(&list, text), "good.example.com:995/9/9",
+           "names and ports that cannot be are passed over");
 
     begin(&m, 3);
     size_t from = begin_record(&m, 5, 1); /* CNAME */
@@ -146,20 +147,21 @@ static void test_odd(void)
     put_name(&m, "chaos.example.com");
     end_record(&m, from);
     add(&m, 1, 1, 995, "pop.example.net");
-    is_int(srv_parse(m.bytes, m.len, &list), 0, "other records between");
-    is_str(spell(&list, text), "pop.example.net:995/1/1", "do not count");
+    is_int(srv_parse(m.bytes, m.len, &list), 0, "an answer with other records between is read");
+    is_str(spell(&list, text), "pop.example.net:995/1/1", "other records do not count");
 
     begin(&m, 40);
     for (int i = 0; i < 40; i++)
         add(&m, 1, 1, (unsigned)(1000 + i), "pop.example.com");
-    is_int(srv_parse(m.bytes, m.len, &list), 0, "forty records");
-    is_int((long long)list.count, SRV_MAX, "the first sixteen count");
+    is_int(srv_parse(m.bytes, m.len, &list), 0, "an answer with forty records is read");
+    is_int((long long)list.count, SRV_MAX, "of forty records the first sixteen count");
 
     begin(&m, 0);
-    is_int(srv_parse(m.bytes, m.len, &list), 0, "no record");
-    ok(list.count == 0 && !list.refused, "is none");
-    is_int(srv_parse(m.bytes, 0, &list), -1, "no byte");
-    is_int(srv_parse((const unsigned char *)"HTTP/1.1 400 Bad Request\r\n", 26, &list), -1, "junk");
+    is_int(srv_parse(m.bytes, m.len, &list), 0, "an answer without a record is read");
+    ok(list.count == 0 && !list.refused, "an answer without a record has none, and is no refusal");
+    is_int(srv_parse(m.bytes, 0, &list), -1, "an empty answer is refused");
+    is_int(srv_parse((const unsigned char *)"HTTP/1.1 400 Bad Request\r\n", 26, &list), -1,
+           "an answer that is no DNS message is refused");
 }
 
 static void test_short_record(void)
@@ -181,7 +183,7 @@ static void test_short_record(void)
     put16(&m, 995);
     put16(&m, 0xc000 | (unsigned)m.len); /* a name that points at itself */
     end_record(&m, from);
-    is_int(srv_parse(m.bytes, m.len, &list), -1, "a name without end");
+    is_int(srv_parse(m.bytes, m.len, &list), -1, "an answer with a name without end is refused");
 }
 
 /* In memory of its exact size, so that a sanitizer sees the first byte too many. */
@@ -258,8 +260,8 @@ static void test_stanza(void)
            "TLS, a server of the domain's own");
     list.count = 1;
     const char *text = stanza("alice@example.com", &list, false);
-    ok(strstr(text, "tls     = stls\n") != NULL, "STLS");
-    ok(strstr(text, "Take care") == NULL, "nothing to take care of");
+    ok(strstr(text, "tls     = stls\n") != NULL, "the stanza says STLS where the server has it");
+    ok(strstr(text, "Take care") == NULL, "a server below the domain needs no warning");
     static const char *const strangers[] = {"pop.example.net", "pop.badexample.com", "example.co",
                                             "com"};
     for (size_t i = 0; i < sizeof strangers / sizeof strangers[0]; i++) {
@@ -269,7 +271,8 @@ static void test_stanza(void)
            "%s is not of example.com", strangers[i]);
     }
     snprintf(list.records[0].target, SRV_TARGET_MAX, "EXAMPLE.com");
-    ok(strstr(stanza("alice@example.com", &list, true), "Take care") == NULL, "the domain itself");
+    ok(strstr(stanza("alice@example.com", &list, true), "Take care") == NULL,
+       "the domain itself needs no warning");
     text = stanza("alice@b\xc3\xbc"
                   "cher.example",
                   &list, true);
@@ -310,8 +313,8 @@ static void test_long_address(void)
         ok(false, "a long address: %s", err.text);
         return;
     }
-    is_str(config.accounts[0]->user, whom, "a long address is the user");
-    is_str(config.accounts[0]->title, "discovered", "and not the title");
+    is_str(config.accounts[0]->user, whom, "a long address is the user in full");
+    is_str(config.accounts[0]->title, "discovered", "a long address is not the title");
     config_free(&config);
 }
 
@@ -331,7 +334,7 @@ static void test_taken(void)
     for (size_t i = 0; i < sizeof whom / sizeof whom[0]; i++) {
         const char *text = stanza(whom[i], &list, false);
         if (i == 1) {
-            is_str(text, "refused", "braces are refused");
+            is_str(text, "refused", "an address with a brace is refused");
             continue;
         }
         if (config_parse(&config, "rc", text, strlen(text), &err) < 0) {
@@ -339,10 +342,10 @@ static void test_taken(void)
             continue;
         }
         const struct account *account = config.accounts[0];
-        is_str(account->title, whom[i], "title");
-        is_str(account->user, whom[i], "user");
-        is_str(account->server, "pop.example.net", "server");
-        ok(account->port == 1995 && account->tls == ACCOUNT_TLS_STLS, "port and tls");
+        is_str(account->title, whom[i], "the title reads back");
+        is_str(account->user, whom[i], "the user reads back");
+        is_str(account->server, "pop.example.net", "the server reads back");
+        ok(account->port == 1995 && account->tls == ACCOUNT_TLS_STLS, "port and tls read back");
         ok(strncmp(account->where, "/h/Mail/", 8) == 0 && strcmp(account->where + 8, whom[i]) == 0,
            "maildir");
         config_free(&config);
@@ -364,7 +367,7 @@ static void test_addresses(void)
         ok(strcmp(stanza(bad[i], &list, true), "refused") == 0, "refused: address %zu", i);
     for (size_t i = 0; i + 1 < sizeof good / sizeof good[0]; i++)
         ok(strncmp(stanza(good[i], &list, true), "# What", 6) == 0, "taken: %s", good[i]);
-    is_str(stanza(good[2], &list, true), "refused", "an @ before the @");
+    is_str(stanza(good[2], &list, true), "refused", "an address with two @ is refused");
 }
 
 int main(void)

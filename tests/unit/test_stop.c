@@ -37,13 +37,13 @@ static void test_descriptor(void)
     int ends[2];
     sigset_t before;
     if (pipe(ends) < 0 || write(ends[1], "x", 1) != 1) {
-        ok(false, "a pipe");
+        ok(false, "a pipe is made");
         return;
     }
     stop_hold(&before);
     struct pollfd wait = {.fd = ends[0], .events = POLLIN};
     is_int(stop_ppoll(&wait, 1, LONG_MS, &before), 1, "bytes end the wait");
-    is_int(stop_ppoll(NULL, 0, 1, &before), 0, "and so does time");
+    is_int(stop_ppoll(NULL, 0, 1, &before), 0, "time ends the wait");
     kill(getpid(), SIGUSR1);
     stop_release(&before);
     ok(stop_take_usr1(), "what was held back comes in with the release");
@@ -96,8 +96,9 @@ static void test_child(void)
     int status;
     waitpid(pid, &status, 0);
     stop_release(&before);
-    ok(WIFEXITED(status) && WEXITSTATUS(status) == 7, "a child hears at once");
-    ok(!stop_asked(), "and for itself alone");
+    ok(WIFEXITED(status) && WEXITSTATUS(status) == 7,
+       "a child that gets a signal before its wait ends that wait at once");
+    ok(!stop_asked(), "a signal to a child is not counted here");
 }
 
 int main(void)
@@ -110,7 +111,7 @@ int main(void)
     test_between(SIGHUP, "HUP");
     test_between(SIGUSR1, "USR1");
     test_between(SIGTERM, "TERM");
-    is_int(stop_count(), 1, "one TERM");
+    is_int(stop_count(), 1, "one TERM was counted");
     test_stopped_wait();
     return tap_done();
 }

@@ -398,20 +398,22 @@ static void test_good(int version, const char *words)
     char text[TLS_PIN_TEXT];
 
     ok(conn_start_tls(conn, &options, &err) == 0, "handshake: %s", err.text);
-    ok(conn_is_secure(conn), "is secure");
+    ok(conn_is_secure(conn), "after the handshake the conn is secure");
     ok(strncmp(tls_describe(conn_tls(conn)), words, 7) == 0, "%s", tls_describe(conn_tls(conn)));
-    is_int(fill_to(conn, 11, &err), 1, "bytes come");
-    is_mem(conn_view(conn).ptr, conn_view(conn).len, "+OK hello\r\n", 11, "the right ones");
-    is_int((tls_peer_days_left(conn_tls(conn)) + 1) / 10, 1, "9 or 10 days left");
-    is_int(tls_peer_pin(conn_tls(conn), text), 0, "a pin");
+    is_int(fill_to(conn, 11, &err), 1, "the greeting comes through TLS");
+    is_mem(conn_view(conn).ptr, conn_view(conn).len, "+OK hello\r\n", 11,
+           "the greeting is the one that was sent");
+    is_int((tls_peer_days_left(conn_tls(conn)) + 1) / 10, 1,
+           "the certificate has 9 or 10 days left");
+    is_int(tls_peer_pin(conn_tls(conn), text), 0, "the pin of the peer is told");
     pin_of(id.cert, pin);
-    is_int(digest_unbase64(str_from(text), got, 32), 32, "of 32 bytes");
-    is_mem(got, 32, pin, 32, "the key's");
-    is_int(conn_put(conn, "QUIT\r\n", 6, &err), 0, "QUIT");
-    is_int(conn_flush(conn, &err), 0, "sent");
+    is_int(digest_unbase64(str_from(text), got, 32), 32, "the pin is 32 bytes in base64");
+    is_mem(got, 32, pin, 32, "the pin is that of the server's key");
+    is_int(conn_put(conn, "QUIT\r\n", 6, &err), 0, "QUIT is put");
+    is_int(conn_flush(conn, &err), 0, "QUIT is sent");
     conn_consume(conn, 11);
     is_int(conn_fill(conn, &err), 0, "close_notify is the end in good order");
-    is_int(finish(conn), 0, "server");
+    is_int(finish(conn), 0, "the server ended well");
     drop(id);
 }
 
@@ -425,13 +427,14 @@ static void test_truncated(void)
         struct tls_options options = options_for("pop.test");
         struct err err = {ERR_NONE, ""};
 
-        is_int(conn_start_tls(conn, &options, &err), 0, "handshake");
-        is_int(fill_to(conn, 7, &err), 1, "what came before the cut");
-        is_mem(conn_view(conn).ptr, conn_view(conn).len, "+OK hel", 7, "is there");
+        is_int(conn_start_tls(conn, &options, &err), 0, "the handshake works");
+        is_int(fill_to(conn, 7, &err), 1, "bytes before the cut are read");
+        is_mem(conn_view(conn).ptr, conn_view(conn).len, "+OK hel", 7,
+               "the bytes before the cut are the right ones");
         is_int(conn_fill(conn, &err), -1, "an end without close_notify is an error");
-        is_int(err.kind, ERR_CLOSED, "ERR_CLOSED");
+        is_int(err.kind, ERR_CLOSED, "a cut is ERR_CLOSED");
         ok(strstr(err.text, "cut off") != NULL, "that says so: %s", err.text);
-        is_int(conn_fill(conn, &err), -1, "and stays one");
+        is_int(conn_fill(conn, &err), -1, "and an error again after that");
         finish(conn);
     }
     drop(id);
@@ -446,7 +449,7 @@ static void test_together(int version)
     struct tls_options options = options_for("pop.test");
     struct err err = {ERR_NONE, ""};
 
-    is_int(conn_start_tls(conn, &options, &err), 0, "handshake");
+    is_int(conn_start_tls(conn, &options, &err), 0, "the handshake works");
     ok(fill_to(conn, 11, &err) == 1, "greeting in the last packet of the handshake: %s", err.text);
     finish(conn);
     drop(id);
@@ -461,15 +464,16 @@ static void test_last_words(int version)
     struct timespec time = {0, 100 * 1000000L};
     struct err err = {ERR_NONE, ""};
 
-    is_int(conn_start_tls(conn, &options, &err), 0, "handshake");
+    is_int(conn_start_tls(conn, &options, &err), 0, "the handshake works");
     nanosleep(&time, NULL); /* the server is gone before we write */
     for (int i = 0; i < 3; i++) {
-        is_int(conn_put(conn, "NOOP\r\n", 6, &err), 0, "put to a closed peer");
-        is_int(conn_flush(conn, &err), 0, "flush to a closed peer");
+        is_int(conn_put(conn, "NOOP\r\n", 6, &err), 0, "put to a peer that has closed works");
+        is_int(conn_flush(conn, &err), 0, "flush to a peer that has closed works");
     }
     is_int(fill_to(conn, 10, &err), 1, "its last words are still there");
-    is_mem(conn_view(conn).ptr, conn_view(conn).len, "-ERR bye\r\n", 10, "whole");
-    is_int(conn_fill(conn, &err), 0, "then the end");
+    is_mem(conn_view(conn).ptr, conn_view(conn).len, "-ERR bye\r\n", 10,
+           "its last words are whole");
+    is_int(conn_fill(conn, &err), 0, "the end comes after its last words");
     finish(conn);
     drop(id);
 }
@@ -486,9 +490,9 @@ static void test_flood(void)
     bool right = true;
 
     memset(bytes, 'c', sizeof bytes);
-    is_int(conn_start_tls(conn, &options, &err), 0, "handshake");
+    is_int(conn_start_tls(conn, &options, &err), 0, "the handshake works");
     ok(conn_put(conn, bytes, BIG, &err) == 0, "3 MB out while 100 kB come in: %s", err.text);
-    is_int(conn_flush(conn, &err), 0, "flushed");
+    is_int(conn_flush(conn, &err), 0, "flush sends the rest");
     while (total < BIG + 100000 && conn_fill(conn, &err) > 0) {
         struct str view = conn_view(conn);
 
@@ -497,12 +501,12 @@ static void test_flood(void)
         total += view.len;
         conn_consume(conn, view.len);
     }
-    is_int((long long)total, BIG + 100000, "3 MB in");
-    ok(right, "the right ones");
+    is_int((long long)total, BIG + 100000, "all 3.1 MB came in");
+    ok(right, "each byte that came in is the right one");
     is_int((long long)conn_figures(conn).sent, BIG, "sent counts what is inside TLS");
     conn_put(conn, "\n", 1, &err);
     conn_flush(conn, &err);
-    is_int(conn_fill(conn, &err), 0, "end");
+    is_int(conn_fill(conn, &err), 0, "the end of the stream is 0");
     is_int(finish(conn), 0, "the server got every byte");
     drop(id);
 }
@@ -644,7 +648,7 @@ static void test_chain(const char *what, const char *ca_file, const char *crl, c
     is_int(conn_start_tls(conn, &options, &err), want ? -1 : 0, what);
     ok(want ? strstr(err.text, want) != NULL : err.text[0] == '\0', "%s: %s", what, err.text);
     ok(!want || strstr(err.text, "certificate in the chain, subject: CN=middle"),
-       "which certificate it is");
+       "the message says which certificate of the chain it is");
     finish(conn);
     drop(id);
 }
@@ -765,10 +769,11 @@ static void test_injection(void)
     struct conn *conn = start(&server, 5000);
     struct err err = {ERR_NONE, ""};
 
-    is_int(fill_to(conn, 11, &err), 1, "an answer in the clear");
+    is_int(fill_to(conn, 11, &err), 1, "the answer to STLS comes in the clear");
     conn_consume(conn, 4);
-    is_int(conn_start_tls(conn, &options, &err), -1, "with something behind it: no TLS");
-    is_int(err.kind, ERR_TRUST, "ERR_TRUST");
+    is_int(conn_start_tls(conn, &options, &err), -1,
+           "bytes behind the answer to STLS: no TLS begins");
+    is_int(err.kind, ERR_TRUST, "bytes behind the answer to STLS are ERR_TRUST");
     ok(strstr(err.text, "bytes behind the answer to STLS") != NULL, "%s", err.text);
     finish(conn);
 }
@@ -806,10 +811,11 @@ static void test_late_injection(int after_ms, int wait_ms, const char *words)
     close(pair[1]);
     fcntl(pair[0], F_SETFL, O_NONBLOCK);
     conn = conn_new(pair[0], "pop.test", 5000, clock_in(10000));
-    is_int(fill_to(conn, 11, &err), 1, "+OK");
+    is_int(fill_to(conn, 11, &err), 1, "the answer to STLS comes");
     conn_consume(conn, 11);
     nanosleep(&time, NULL);
-    is_int(conn_start_tls(conn, &options, &err), -1, "injected");
+    is_int(conn_start_tls(conn, &options, &err), -1,
+           "injected bytes in a packet of their own: no TLS begins");
     ok(err.kind == ERR_TRUST && strstr(err.text, words), "%s", err.text);
     finish(conn);
 }
@@ -884,10 +890,11 @@ static void test_binding(int version, bool no_ems, const char *want, int row, si
 
     is_int(conn_start_tls(conn, &options, &err), 0, want);
     is_int(tls_binding(conn_tls(conn), &type, out, sizeof out, &len), 0, want);
-    is_str(type, want, "its type");
-    is_int(fill_to(conn, 192, &err), 1, "what the server thinks");
-    is_mem(out, len, conn_view(conn).ptr + 64 * row, want_len, "is the same");
-    is_int(tls_binding(conn_tls(conn), &type, out, 4, &len), -1, "no room: none");
+    is_str(type, want, "the binding has the type that fits the version");
+    is_int(fill_to(conn, 192, &err), 1, "the server sends the binding as it sees it");
+    is_mem(out, len, conn_view(conn).ptr + 64 * row, want_len, "both sides have the same binding");
+    is_int(tls_binding(conn_tls(conn), &type, out, 4, &len), -1,
+           "without room there is no binding");
     finish(conn);
     drop(id);
 }
@@ -901,9 +908,9 @@ static void test_sni(const char *host, const char *names, const char *want)
     struct err err = {ERR_NONE, ""};
 
     is_int(conn_start_tls(conn, &options, &err), 0, host);
-    is_int(fill_to(conn, strlen(want), &err), 1, "SNI");
+    is_int(fill_to(conn, strlen(want), &err), 1, "the server sends the name it was asked for");
     is_mem(conn_view(conn).ptr, conn_view(conn).len, want, strlen(want),
-           "the server was asked for");
+           "the server was asked for the right name, or for none");
     finish(conn);
     drop(id);
 }
@@ -915,7 +922,7 @@ static void test_option(const char *what, struct tls_options options, const char
 
     is_int(tls_new(&tls, -1, &options, &err), -1, what);
     ok(err.kind == ERR_CONFIG && strstr(err.text, words), "%s: %s", what, err.text);
-    ok(tls == NULL, "and none is made");
+    ok(tls == NULL, "a bad option makes no TLS object");
 }
 
 static void test_options(void)

@@ -38,31 +38,33 @@ static void test_once(void)
 {
     struct turns turns;
     turns_init(&turns, 0);
-    is_str(due(&turns, CLOCK_NEVER - 1), "none", "nobody, nothing due");
+    is_str(due(&turns, CLOCK_NEVER - 1), "none", "without accounts nothing is due");
     int64_t before = clock_ms();
     turns_add(&turns, make("a", 7));
     turns_add(&turns, make("b", 0));
     int64_t now = clock_ms();
-    is_str(due(&turns, before - 1), "none", "not before it was added");
-    is_str(due(&turns, now), "a", "the first, at once");
+    is_str(due(&turns, before - 1), "none", "an account is not due before it was added");
+    is_str(due(&turns, now), "a", "the first account is due at once");
     struct turn *turn = turns_due(&turns, now, all_but, "a");
-    is_str(turn->account->title, "b", "who may not is passed over");
+    is_str(turn->account->title, "b", "an account that may not is passed over");
     struct turn *first = turns_due(&turns, now, any, NULL);
     turns_begin(&turns, first, now);
-    is_int((int)first->account->password.len, 0, "its secret is not needed any more");
-    is_int((int)turn->account->password.len, 6, "the other's is");
+    is_int((int)first->account->password.len, 0,
+           "without an interval the secret is wiped when the turn begins");
+    is_int((int)turn->account->password.len, 6, "the secret of the other account is kept");
     is_str(due(&turns, now), "b", "what runs is not due");
     turns_begin(&turns, turn, now);
-    is_str(due(&turns, now), "none", "both run");
+    is_str(due(&turns, now), "none", "nothing is due while both run");
     ok(turns_next(&turns, now) == CLOCK_NEVER, "and nothing will be due");
     turns_end(&turns, turn, now + 5);
-    is_int((int)turns.count, 1, "one is done");
+    is_int((int)turns.count, 1, "an account that had its turn is gone");
     turns_add(&turns, make("c", 0));
     is_int((int)turns.count, 2, "the end of the list is right after the last has gone");
     turns_end(&turns, first, now + 5);
-    is_str(due(&turns, now + 1000000), "c", "a poll for each, no more");
+    is_str(due(&turns, now + 1000000), "c",
+           "without an interval each account has one turn and no more");
     turns_free(&turns);
-    is_int((int)turns.count, 0, "all freed");
+    is_int((int)turns.count, 0, "turns_free leaves no account");
 }
 
 /* `begun` and `ended` in ms after the start; the moment at which it is due again. */
@@ -74,48 +76,70 @@ static int64_t again(struct turns *turns, int64_t begun, int64_t ended)
     return turn->due;
 }
 
-static void test_again(void)
+static void test_next_turn(void)
 {
     struct turns turns;
     turns_init(&turns, 100);
     turns_add(&turns, make("a", 0));
     int64_t now = clock_ms();
     int64_t least = CLOCK_NEVER, most = 0;
-    bool within = true;
     for (int i = 0; i < 2000; i++) {
         int64_t wait = again(&turns, now, now + 40) - now;
-        within = within && wait >= 90000 && wait <= 110000;
         least = wait < least ? wait : least;
         most = wait > most ? wait : most;
     }
-    ok(within, "again after 100 s, a tenth more or less");
-    ok(least < 92000 && most > 108000, "and all over that range (%d to %d)", (int)least, (int)most);
-    is_int((int)turns.first->account->password.len, 6, "the secret is kept for the next poll");
-    ok(turns_next(&turns, now) == turns.first->due, "that is what is due next");
-    ok(turns_next(&turns, turns.first->due) == CLOCK_NEVER, "what is due already is not next");
+    ok(least >= 90000 && most <= 110000, "the next turn is due in 100 s, a tenth more or less");
+    ok(least < 92000 && most > 108000, "turns are spread over all that range (%d to %d)",
+       (int)least, (int)most);
+    is_int((int)turns.first->account->password.len, 6, "the secret is kept for the next turn");
+    ok(turns_next(&turns, now) == turns.first->due, "the time of the next turn is told");
+    ok(turns_next(&turns, turns.first->due) == CLOCK_NEVER, "a turn that is due is not next");
+    is_int(again(&turns, now, now + 300000), now + 310000,
+           "after a poll longer than the pause the next turn is due ten seconds later");
+    turns_free(&turns);
+}
 
-    struct turn *turn;
-    int64_t due_at = again(&turns, now, now + 300000);
-    ok(due_at == now + 310000, "after a long poll, a pause");
-    turn = turns.first;
+static void test_not_before(void)
+{
+    struct turns turns;
+    turns_init(&turns, 100);
+    turns_add(&turns, make("a", 0));
+    int64_t now = clock_ms();
+    struct turn *turn = turns.first;
     turns_begin(&turns, turn, now);
     turn->not_before = now + 500000;
     turns_end(&turns, turn, now + 10);
-    ok(turn->due == now + 500000, "nor before the server lets it");
+    ok(turn->due == now + 500000, "no turn is due before the server lets it");
     turns_begin(&turns, turn, now + 500000);
     turn->not_before = now + 500010;
     turns_end(&turns, turn, now + 500005);
-    ok(turn->due >= now + 590000, "which makes nothing sooner");
-    turns.first->account->interval = 7200;
-    due_at = again(&turns, now, now + 40) - now;
-    ok(due_at >= 6480000 && due_at <= 7920000, "an interval of its own counts");
+    ok(turn->due >= now + 590000, "what the server lets makes no turn due sooner");
+    turns_free(&turns);
+}
 
+static void test_own_interval(void)
+{
+    struct turns turns;
+    turns_init(&turns, 100);
+    turns_add(&turns, make("a", 7200));
+    int64_t now = clock_ms();
+    int64_t wait = again(&turns, now, now + 40) - now;
+    ok(wait >= 6480000 && wait <= 7920000, "an interval of the account's own counts");
+    turns_free(&turns);
+}
+
+static void test_longest_wait(void)
+{
+    struct turns turns;
+    turns_init(&turns, 100);
+    turns_add(&turns, make("a", 0));
     turns_add(&turns, make("b", 0));
+    int64_t now = clock_ms();
     turns.first->due = now - 10;
     turns.first->next->due = now - 20;
-    is_str(due(&turns, now), "b", "who waits longest is first");
+    is_str(due(&turns, now), "b", "who waits longest is first, though second in the list");
     turns.first->due = now - 30;
-    is_str(due(&turns, now), "a", "whoever it is");
+    is_str(due(&turns, now), "a", "who waits longest is first, where it is first in the list");
     turns_free(&turns);
 }
 
@@ -147,7 +171,7 @@ static void test_replace(void)
     struct account *first[] = {mailbox("a", "x", "u"), mailbox("b", "x", "v"),
                                mailbox("c", "y", "u"), mailbox("d", "z", "u")};
     turns_replace(&turns, first, 4);
-    is_str(list(&turns), "abcd", "all are new");
+    is_str(list(&turns), "abcd", "four new accounts stand in their order");
     int64_t now = clock_ms();
     struct turn *a = turns.first, *b = a->next, *c = b->next;
     turns_begin(&turns, a, now);
@@ -159,15 +183,16 @@ static void test_replace(void)
     struct account *second[] = {mailbox("B", "X.", "v"), mailbox("e", "z", "v"),
                                 mailbox("A", "x", "u")};
     const struct account *found = turns_find(&turns, second[0]);
-    is_str(found != NULL ? found->title : NULL, "b", "the same mailbox under another name");
+    is_str(found != NULL ? found->title : NULL, "b",
+           "the same mailbox is found under another name");
     ok(turns_find(&turns, second[1]) == NULL, "another user is another mailbox");
     turns_replace(&turns, second, 3);
     is_str(list(&turns), "BeA*c*!", "what runs stays till its end, what is gone is gone");
     is_int((int)turns.count, 4, "four, with the one that leaves");
-    is_int((int)turns.leaving, 1, "one leaves");
-    is_int((int)turns.running, 2, "two run");
-    ok(turns.first->due == due_b, "a turn is kept");
-    is_str(due(&turns, clock_ms()), "e", "a new one is due at once");
+    is_int((int)turns.leaving, 1, "one of them leaves");
+    is_int((int)turns.running, 2, "two of them run");
+    ok(turns.first->due == due_b, "an account that stays keeps the time of its turn");
+    is_str(due(&turns, clock_ms()), "e", "a new account is due at once");
 
     struct account *third[] = {mailbox("C", "y", "u"), mailbox("B", "x", "v")};
     third[1]->interval = 10;
@@ -177,11 +202,11 @@ static void test_replace(void)
     turns_end(&turns, a, now);
     is_str(list(&turns), "C*B", "what leaves is gone at its end");
     turns_end(&turns, c, now);
-    is_int((int)turns.running, 0, "nothing runs");
+    is_int((int)turns.running, 0, "after both have ended nothing runs");
     turns_replace(&turns, NULL, 0);
-    is_str(list(&turns), "", "none is left");
+    is_str(list(&turns), "", "replaced by none, none is left");
     turns_add(&turns, mailbox("f", "y", "u"));
-    is_str(list(&turns), "f", "and one can come");
+    is_str(list(&turns), "f", "after that an account can be added");
     turns_free(&turns);
 }
 
@@ -195,22 +220,25 @@ static void test_hurry(void)
     turns_begin(&turns, turn, now);
     turns_hurry(&turns, now);
     turns_hurry(&turns, now);
-    is_str(due(&turns, now), "none", "not twice at once");
+    is_str(due(&turns, now), "none", "an account that runs is not due however often it is hurried");
     turns_end(&turns, turn, now + 5);
-    is_str(due(&turns, now + 5), "a", "but again at its end");
-    ok(turn->hurried, "in a hurry");
+    is_str(due(&turns, now + 5), "a", "a hurried account is due again at the end of its turn");
+    ok(turn->hurried, "that turn is marked as hurried");
     turns_begin(&turns, turn, now + 5);
     turns_end(&turns, turn, now + 6);
-    is_str(due(&turns, now + 6), "none", "once");
+    is_str(due(&turns, now + 6), "none", "two hurries make one more turn");
     turns_hurry(&turns, now + 7);
-    is_str(due(&turns, now + 7), "a", "one that waits is due now");
+    is_str(due(&turns, now + 7), "a", "a hurried account that waits is due at once");
     turns_free(&turns);
 }
 
 int main(void)
 {
     test_once();
-    test_again();
+    test_next_turn();
+    test_not_before();
+    test_own_interval();
+    test_longest_wait();
     test_replace();
     test_hurry();
     return tap_done();
