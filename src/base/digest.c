@@ -96,16 +96,6 @@ void digest_slow(struct str secret, struct str salt, uint32_t iterations,
                            (int)salt.len, (int)iterations, EVP_sha256(), DIGEST_SIZE, out));
 }
 
-void digest_hex(const unsigned char *digest, size_t n, char *out)
-{
-    static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < n; i++) {
-        out[2 * i] = digits[digest[i] >> 4];
-        out[2 * i + 1] = digits[digest[i] & 15];
-    }
-    out[2 * n] = '\0';
-}
-
 /* The CRC is linear: what a byte makes of it is the sum of what its bits make of it. So a table of
  * 256 words is written as its eight words for one bit, and the compiler adds them up. */
 #define BIT(i, n, word) (((i) >> (n)&1) != 0 ? (word) : 0)

@@ -24,8 +24,6 @@ void digest_free(struct digest *digest); /* without a result; NULL is fine */
 
 /* The digest of these bytes alone. */
 void digest_bytes(struct str bytes, unsigned char out[DIGEST_SIZE]);
-/* The first n bytes (n <= DIGEST_SIZE) in lower-case hex; out holds 2 n + 1. */
-void digest_hex(const unsigned char *digest, size_t n, char *out);
 
 /* A digest that takes its time, for what may be guessed: PBKDF2-HMAC-SHA256 (RFC 8018). */
 void digest_slow(struct str secret, struct str salt, uint32_t iterations,
