@@ -27,29 +27,18 @@ int places_set(struct places *places, uint64_t number, struct str text)
     return 0;
 }
 
-void places_drop(struct places *places, uint32_t number)
-{
-    free(places->at[number - 1]);
-    places->at[number - 1] = NULL;
-}
-
 const char *places_get(const struct places *places, uint64_t number)
 {
     return number == 0 || number > places->count ? NULL : places->at[number - 1];
 }
 
-/* Its number; the first that is not in use if it has none. */
-static uint32_t number_of(const struct places *places, struct str text, bool *fresh)
+/* Its number; the next one if it has none. */
+static uint32_t number_of(const struct places *places, struct str text)
 {
-    uint32_t unused = places->count;
-    *fresh = false;
-    for (uint32_t i = places->count; i-- > 0;)
-        if (places->at[i] == NULL)
-            unused = i;
-        else if (str_is(text, places->at[i]))
-            return i + 1;
-    *fresh = true;
-    return unused + 1;
+    uint32_t number = places->count;
+    while (number > 0 && (places->at[number - 1] == NULL || !str_is(text, places->at[number - 1])))
+        number--;
+    return number > 0 ? number : places->count + 1;
 }
 
 uint32_t places_cut(struct places *places, struct str receipt, struct str *left, bool *fresh)
@@ -66,9 +55,10 @@ uint32_t places_cut(struct places *places, struct str receipt, struct str *left,
         buf_add(&text, rest.ptr + path, rest.len - path);
     }
     *left = str_trim(str_of(rest.ptr, path));
-    uint32_t number = number_of(places, buf_str(&text), fresh);
+    uint32_t number = number_of(places, buf_str(&text));
+    *fresh = number > places->count;
     if (*fresh && places_set(places, number, buf_str(&text)) < 0)
-        xdie("too many places in a journal"); /* each is in an open take: one more would be lost */
+        xdie("a journal has too many places"); /* what has no number could not be found again */
     buf_free(&text);
     return number;
 }

@@ -25,7 +25,6 @@ void places_free(struct places *places);
 
 /* Place `number` is this from now on . -1: there can be no such number. */
 int places_set(struct places *places, uint64_t number, struct str text);
-void places_drop(struct places *places, uint32_t number);
 
 /* Kind and path; NULL if there is none of this number. */
 const char *places_get(const struct places *places, uint64_t number);

@@ -20,41 +20,30 @@ enum {
     {                                                                                              \
         text, sizeof(text) - 1                                                                     \
     }
+#define FAILED (ID | MESSAGE | NUMBER | FAILURE | WORDS)
+#define OLD_FAILED (ID | MESSAGE | NUMBER | WORDS)
 
-struct shape {
+/* `old`: the fields in version 1, if they were others. No such line can be read as one of today:
+ * where a number stands now, it has a kind or a sentence, and one word where there are three. */
+static const struct shape {
     struct str name;
-    enum record_verb verb;
-    unsigned fields;
+    unsigned fields, old;
     enum journal_state state;
-};
-
-static const struct shape shapes[RECORD_VERBS] = {
-    [RECORD_HEAD] = {NAME("fetchpop-journal"), RECORD_HEAD, NUMBER | WORDS, JOURNAL_FREE},
-    [RECORD_PLACE] = {NAME("place"), RECORD_PLACE, NUMBER | WORDS, JOURNAL_FREE},
-    [RECORD_SWEEP] = {NAME("sweep"), RECORD_SWEEP, WORDS, JOURNAL_FREE},
-    [RECORD_DAY] = {NAME("day"), RECORD_DAY, NUMBER | DATE, JOURNAL_FREE},
-    [RECORD_TAKE] = {NAME("take"), RECORD_TAKE, ID | MESSAGE | KEEP | PLACE | WORDS, JOURNAL_TAKEN},
-    [RECORD_DROP] = {NAME("drop"), RECORD_DROP, ID, JOURNAL_FREE},
-    [RECORD_DONE] = {NAME("done"), RECORD_DONE, ID | MESSAGE | KEEP, JOURNAL_DONE},
-    [RECORD_GONE] = {NAME("gone"), RECORD_GONE, ID | MESSAGE, JOURNAL_GONE},
-    [RECORD_FAIL] = {NAME("fail"), RECORD_FAIL, ID | MESSAGE | NUMBER | FAILURE | WORDS,
-                     JOURNAL_FAILED},
-    [RECORD_DOUBT] = {NAME("doubt"), RECORD_DOUBT, ID | MESSAGE | NUMBER | FAILURE | WORDS,
-                      JOURNAL_DOUBTED},
-    [RECORD_HELD] = {NAME("held"), RECORD_HELD, ID | MESSAGE | NUMBER | FAILURE | WORDS,
-                     JOURNAL_HELD},
-    [RECORD_MISS] = {NAME("miss"), RECORD_MISS, ID | NUMBER, JOURNAL_FREE},
-    [RECORD_BACK] = {NAME("back"), RECORD_BACK, ID, JOURNAL_FREE},
-};
-
-/* What was otherwise in version 1. No line of it can be read as one of today: where a number stands
- * now, it has a kind or a sentence, and one word where there are three. */
-static const struct shape old_shapes[] = {
-    {NAME("take"), RECORD_TAKE, ID | MESSAGE | KEEP | WORDS, JOURNAL_TAKEN},
-    {NAME("fail"), RECORD_FAIL, ID | MESSAGE | NUMBER | WORDS, JOURNAL_FAILED},
-    {NAME("doubt"), RECORD_DOUBT, ID | MESSAGE | NUMBER | WORDS, JOURNAL_DOUBTED},
-    {NAME("held"), RECORD_HELD, ID | MESSAGE | NUMBER | WORDS, JOURNAL_HELD},
-    {NAME("place"), RECORD_SWEEP, WORDS, JOURNAL_FREE},
+} shapes[RECORD_VERBS] = {
+    [RECORD_HEAD] = {NAME("fetchpop-journal"), NUMBER | WORDS, 0, JOURNAL_FREE},
+    [RECORD_PLACE] = {NAME("place"), NUMBER | WORDS, WORDS, JOURNAL_FREE},
+    [RECORD_SWEEP] = {NAME("sweep"), WORDS, 0, JOURNAL_FREE},
+    [RECORD_DAY] = {NAME("day"), NUMBER | DATE, 0, JOURNAL_FREE},
+    [RECORD_TAKE] = {NAME("take"), ID | MESSAGE | KEEP | PLACE | WORDS, ID | MESSAGE | KEEP | WORDS,
+                     JOURNAL_TAKEN},
+    [RECORD_DROP] = {NAME("drop"), ID, 0, JOURNAL_FREE},
+    [RECORD_DONE] = {NAME("done"), ID | MESSAGE | KEEP, 0, JOURNAL_DONE},
+    [RECORD_GONE] = {NAME("gone"), ID | MESSAGE, 0, JOURNAL_GONE},
+    [RECORD_FAIL] = {NAME("fail"), FAILED, OLD_FAILED, JOURNAL_FAILED},
+    [RECORD_DOUBT] = {NAME("doubt"), FAILED, OLD_FAILED, JOURNAL_DOUBTED},
+    [RECORD_HELD] = {NAME("held"), FAILED, OLD_FAILED, JOURNAL_HELD},
+    [RECORD_MISS] = {NAME("miss"), ID | NUMBER, 0, JOURNAL_FREE},
+    [RECORD_BACK] = {NAME("back"), ID, 0, JOURNAL_FREE},
 };
 
 /* By its sentence a message that was held for its length was known again. */
@@ -240,9 +229,8 @@ static int read_failure(struct str *rest, struct record *record)
     return str_trim(*rest).len > 0 ? 0 : -1;
 }
 
-static int read_fields(const struct shape *shape, struct str rest, struct record *record)
+static int read_fields(unsigned fields, struct str rest, struct record *record)
 {
-    unsigned fields = shape->fields;
     uint64_t id = JOURNAL_NONE;
     if (((fields & ID) && str_take_number(&rest, RECORD_ID_MAX, &id) < 0) ||
         ((fields & MESSAGE) && read_message(&rest, record) < 0) ||
@@ -252,7 +240,6 @@ static int read_fields(const struct shape *shape, struct str rest, struct record
         ((fields & DATE) && str_take_number(&rest, UINT32_MAX, &record->date) < 0) ||
         ((fields & FAILURE) && read_failure(&rest, record) < 0))
         return -1;
-    record->verb = shape->verb;
     record->id = (uint32_t)id;
     if (!(fields & WORDS))
         return 0;
@@ -262,21 +249,25 @@ static int read_fields(const struct shape *shape, struct str rest, struct record
     return memchr(rest.ptr, '\0', rest.len) == NULL ? 0 : -1;
 }
 
-static void read_old_failure(struct record *record)
+/* A line of version 1. */
+static int read_old(enum record_verb verb, struct str rest, struct record *record)
 {
+    *record = (struct record){.verb = verb == RECORD_PLACE ? RECORD_SWEEP : verb, .old = true};
+    if (shapes[verb].old == 0 || read_fields(shapes[verb].old, rest, record) < 0)
+        return -1;
     if (str_is(record->words, OLD_TOO_LONG))
         record->reason = REASON_TOO_LONG;
     if (str_is(record->words, OLD_SURPRISE))
         record->reason = REASON_SURPRISE;
+    return 0;
 }
 
-static int read_as(const struct shape *from, size_t count, struct str name, struct str rest,
-                   struct record *record)
+static int find_verb(struct str name)
 {
-    for (size_t i = 0; i < count; i++)
-        if (name.len == from[i].name.len && name.ptr[0] == from[i].name.ptr[0] &&
-            memcmp(name.ptr, from[i].name.ptr, name.len) == 0)
-            return read_fields(&from[i], rest, record);
+    for (int verb = 0; verb < RECORD_VERBS; verb++)
+        if (name.len == shapes[verb].name.len && name.ptr[0] == shapes[verb].name.ptr[0] &&
+            memcmp(name.ptr, shapes[verb].name.ptr, name.len) == 0)
+            return verb;
     return -1;
 }
 
@@ -285,14 +276,11 @@ int record_read(struct str line, struct record *record)
     *record = (struct record){.id = JOURNAL_NONE};
     if (check_sum(&line) < 0)
         return -1;
-    struct str name = take_word(&line);
-    if (name.len == 0)
+    int verb = find_verb(take_word(&line));
+    if (verb < 0)
         return -1;
-    if (read_as(shapes, RECORD_VERBS, name, line, record) == 0)
+    record->verb = (enum record_verb)verb;
+    if (read_fields(shapes[verb].fields, line, record) == 0)
         return 0;
-    *record = (struct record){.id = JOURNAL_NONE, .old = true};
-    if (read_as(old_shapes, sizeof old_shapes / sizeof old_shapes[0], name, line, record) < 0)
-        return -1;
-    read_old_failure(record);
-    return 0;
+    return read_old((enum record_verb)verb, line, record);
 }

@@ -11,6 +11,7 @@
 
 #define COMPACT_LINES 64 /* a shorter journal is left as it is */
 #define LINE_SHORT 64    /* few entries have a shorter line */
+#define PLACES_MANY 64   /* of which only those of open takes are needed */
 #define CHUNK (64 * 1024)
 
 void replay_free(struct replay *replay)
@@ -111,20 +112,6 @@ static int apply_all(struct replay *replay, struct err *err)
     return 0;
 }
 
-/* Only what an open take needs is kept: numbers are used again. */
-static void drop_places(struct replay *replay)
-{
-    bool needed[PLACES_MAX + 1] = {false};
-    for (uint32_t id = 0; id < table_count(replay->table); id++)
-        if (table_entry(replay->table, id)->state == JOURNAL_TAKEN) {
-            uint32_t place = table_record(replay->table, id).place;
-            needed[place <= PLACES_MAX ? place : 0] = true;
-        }
-    for (uint32_t number = 1; number <= replay->places.count; number++)
-        if (!needed[number])
-            places_drop(&replay->places, number);
-}
-
 /* Not one line is ours, and it is no torn first line of ours either. */
 static bool is_junk(const struct replay *replay)
 {
@@ -156,7 +143,6 @@ static int accept(struct replay *replay, struct err *err)
         log_line(replay->log, FP_LOG_WARNING, "%llu damaged line(s) in %s were passed over",
                  (unsigned long long)replay->damaged, lines_path(replay->lines));
     replay->is_new = replay->count == 0;
-    drop_places(replay);
     return lines_cut(replay->lines, err);
 }
 
@@ -200,41 +186,30 @@ uint64_t replay_add(struct replay *replay, const struct record *record)
     return uidl == 0 ? 0 : from + uidl;
 }
 
-static void write_head(struct replay *replay, struct buf *out)
+/* A line about no entry. */
+static void write_line(struct replay *replay, enum record_verb verb, uint64_t number,
+                       const char *words, struct buf *out)
 {
-    write_record(replay,
-                 (struct record){.verb = RECORD_HEAD,
-                                 .number = RECORD_VERSION,
-                                 .words = str_from(replay->head)},
-                 out);
+    struct record record = {
+        .verb = verb, .number = number, .date = replay->last_day, .words = str_from(words)};
+    write_record(replay, record, out);
 }
 
 void replay_add_head(struct replay *replay)
 {
     struct buf *out = lines_gather(replay->lines);
     if (out != NULL)
-        write_head(replay, out);
+        write_line(replay, RECORD_HEAD, RECORD_VERSION, replay->head, out);
 }
 
 /* What stands before all entries. */
-static void write_rest(struct replay *replay, struct buf *out)
+static void write_front(struct replay *replay, struct buf *out)
 {
-    write_head(replay, out);
-    for (uint32_t number = 1; number <= replay->places.count; number++)
-        if (places_get(&replay->places, number) != NULL)
-            write_record(replay,
-                         (struct record){.verb = RECORD_PLACE,
-                                         .number = number,
-                                         .words = str_from(places_get(&replay->places, number))},
-                         out);
+    write_line(replay, RECORD_HEAD, RECORD_VERSION, replay->head, out);
     if (replay->sweep != NULL)
-        write_record(replay,
-                     (struct record){.verb = RECORD_SWEEP, .words = str_from(replay->sweep)}, out);
+        write_line(replay, RECORD_SWEEP, 0, replay->sweep, out);
     if (replay->days > 0)
-        write_record(
-            replay,
-            (struct record){.verb = RECORD_DAY, .number = replay->days, .date = replay->last_day},
-            out);
+        write_line(replay, RECORD_DAY, replay->days, NULL, out);
 }
 
 static bool is_forgotten(const struct replay *replay, const struct journal_entry *entry)
@@ -243,11 +218,14 @@ static bool is_forgotten(const struct replay *replay, const struct journal_entry
                                             replay->days >= entry->absent + REPLAY_FORGET);
 }
 
-/* The lines that bring one entry back; a TAKEN one remembers what it was before. */
-static void write_entry(struct replay *replay, uint32_t id, uint32_t as, struct buf *out)
+/* The lines that bring one entry back; a TAKEN one remembers what it was before. Its place gets a
+ * number of the new file's. */
+static void write_entry(struct replay *replay, uint32_t id, uint32_t as,
+                        const struct places *places, struct buf *out)
 {
     const struct journal_entry *entry = table_entry(replay->table, id);
     struct record record = table_record(replay->table, id);
+    char *receipt = NULL;
     record.id = as;
     if (entry->state == JOURNAL_TAKEN && entry->before != JOURNAL_FREE) {
         struct record before = record;
@@ -255,7 +233,13 @@ static void write_entry(struct replay *replay, uint32_t id, uint32_t as, struct 
         before.words = str_of("", 0);
         write_record(replay, before, out);
     }
+    if (record.place != 0) {
+        receipt = places_join(places, record.place, record.words);
+        record.words = str_from(receipt);
+        record.place = 0;
+    }
     write_record(replay, record, out);
+    free(receipt);
     if (entry->absent != 0)
         write_record(replay,
                      (struct record){.verb = RECORD_MISS, .id = as, .number = entry->absent}, out);
@@ -274,7 +258,7 @@ static unsigned lines_of(const struct replay *replay, const struct journal_entry
 static bool is_too_long(const struct replay *replay)
 {
     uint64_t needed = 0;
-    if (replay->damaged > 0 || replay->old > 0)
+    if (replay->damaged > 0 || replay->old > 0 || replay->places.count > PLACES_MANY)
         return true;
     for (uint32_t id = 0; id < table_count(replay->table); id++)
         needed += lines_of(replay, table_entry(replay->table, id));
@@ -284,14 +268,16 @@ static bool is_too_long(const struct replay *replay)
 static int write_anew(struct replay *replay, int fd, const char *path, struct err *err)
 {
     struct buf out;
+    struct places places = replay->places;
     uint32_t as = 0;
     int result = 0;
+    replay->places = (struct places){.count = 0};
     buf_init(&out, CHUNK + 8 * RECORD_LINE_MAX);
-    write_rest(replay, &out);
+    write_front(replay, &out);
     for (uint32_t id = 0; id < table_count(replay->table) && result == 0; id++) {
         if (is_forgotten(replay, table_entry(replay->table, id)))
             continue;
-        write_entry(replay, id, as++, &out);
+        write_entry(replay, id, as++, &places, &out);
         if (out.len >= CHUNK) {
             result = file_write(fd, out.data, out.len, path, err);
             buf_clear(&out);
@@ -300,6 +286,8 @@ static int write_anew(struct replay *replay, int fd, const char *path, struct er
     if (result == 0 && out.len > 0)
         result = file_write(fd, out.data, out.len, path, err);
     buf_free(&out);
+    places_free(&replay->places);
+    replay->places = places;
     if (result == 0 && replay->durable)
         result = file_sync(fd, path, err);
     return result;

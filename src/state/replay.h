@@ -24,7 +24,7 @@ struct replay {
     bool write, durable;
 
     struct table *table;
-    struct places places;  /* those that open takes have, and what this run adds */
+    struct places places;
     char *sweep;           /* the place where messages are spooled; NULL: none was noted */
     uint32_t days;         /* complete listings so far, at most one a day */
     uint64_t last_day;     /* since 1970 */
