@@ -10,8 +10,8 @@
 #include "base/log.h"
 #include "pop3/pop3.h"
 #include "session/account.h"
-#include "session/note.h"
 #include "session/run.h"
+#include "state/note.h"
 
 /* Connects to run->account's server (through a proxy or a command if the account says so), secures
  * the connection as the account says (never less), reads the greeting, asks CAPA and logs in. A

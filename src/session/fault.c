@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #define NAME_SHOWN (LOG_QUOTE_MAX + 40)
+#define WHY_SHOWN (ERR_TEXT_MAX + 64)
 #define HELD_HINT "it is held after too many tries; --retry UIDL releases it"
 #define LEFT_HINT "it stays on the server"
 
@@ -12,61 +13,67 @@ static bool is_recorded(const struct listing *listing, const struct message *mes
 {
     unsigned state = JOURNAL_FREE;
     if (message->entry != JOURNAL_NONE)
-        state = journal_entry(listing->journal, message->entry)->state;
+        state = journal_entry(listing->journal, message->entry).state;
     return state != JOURNAL_DONE && state != JOURNAL_GONE &&
-           (listing_has_uidl(message) || listing_print(listing, message) != NULL);
+           (listing_has_uidl(message) || listing_fingerprint(listing, message) != NULL);
 }
 
 /* True if it is held from now on. */
 static bool count_failure(struct poll *poll, struct listing *listing, struct message *message,
-                          const char *why)
+                          const struct journal_failure *failure)
 {
     uint32_t entry = listing_enter(listing, message);
-    bool held = journal_entry(poll->journal, entry)->tries + 1u >= poll->run->account->max_tries;
+    bool held = journal_entry(poll->journal, entry).tries + 1u >= poll->run->account->max_tries;
     journal_mark_tried(poll->journal, entry);
     if (held)
-        journal_hold(poll->journal, entry, why);
+        journal_hold(poll->journal, entry, failure);
     else
-        journal_fail(poll->journal, entry, why);
+        journal_fail(poll->journal, entry, failure);
     return held;
 }
 
 void fault_refuse(struct poll *poll, struct listing *listing, struct message *message,
-                  const char *why)
+                  const struct journal_failure *failure)
 {
-    char name[NAME_SHOWN];
+    char name[NAME_SHOWN], why[WHY_SHOWN];
     listing_name(listing, message, poll->run->log, name, sizeof name);
     poll->refused++;
     poll->run->figures.failed++;
-    bool held = is_recorded(listing, message) && count_failure(poll, listing, message, why);
+    bool held = is_recorded(listing, message) && count_failure(poll, listing, message, failure);
     poll->run->figures.held += held;
-    log_line(poll->run->log, FP_LOG_ERROR, "%s: %s; %s", name, why, held ? HELD_HINT : LEFT_HINT);
+    log_line(poll->run->log, FP_LOG_ERROR, "%s: %s; %s", name,
+             reason_text(failure->reason, failure->words, why, sizeof why),
+             held ? HELD_HINT : LEFT_HINT);
 }
 
 void fault_put_off(struct poll *poll, struct listing *listing, struct message *message,
-                   const char *why)
+                   const struct journal_failure *failure)
 {
-    char name[NAME_SHOWN];
+    char name[NAME_SHOWN], why[WHY_SHOWN];
     listing_name(listing, message, poll->run->log, name, sizeof name);
     poll->later++;
     poll->run->figures.failed++;
     if (is_recorded(listing, message)) {
         uint32_t entry = listing_enter(listing, message);
         journal_mark_tried(poll->journal, entry);
-        journal_put_off(poll->journal, entry, why);
+        journal_put_off(poll->journal, entry, failure);
     }
-    log_line(poll->run->log, FP_LOG_ERROR, "%s: %s; the next run tries again", name, why);
+    log_line(poll->run->log, FP_LOG_ERROR, "%s: %s; the next run tries again", name,
+             reason_text(failure->reason, failure->words, why, sizeof why));
 }
 
 void fault_break(struct poll *poll, struct listing *listing, struct message *message,
-                 const char *why)
+                 const struct err *why)
 {
     char name[NAME_SHOWN];
+    const struct journal_failure failure = {.reason = why->kind == ERR_FRAMING ? REASON_OUT_OF_STEP
+                                                                               : REASON_BROKEN_LINE,
+                                            .words = str_from(why->text)};
     if (poll->alone || !is_recorded(listing, message)) {
-        fault_refuse(poll, listing, message, why);
+        fault_refuse(poll, listing, message, &failure);
         return;
     }
     listing_name(listing, message, poll->run->log, name, sizeof name);
-    log_line(poll->run->log, FP_LOG_NOTE, "%s: %s", name, why);
-    journal_doubt(poll->journal, listing_enter(listing, message), why);
+    log_line(poll->run->log, FP_LOG_NOTE, "%s: %s", name, why->text);
+    journal_doubt(poll->journal, listing_enter(listing, message), &failure);
 }

@@ -13,16 +13,16 @@
 
 /* The message could not be had or delivered: told, counted as a try, and held after max_tries. */
 void fault_refuse(struct poll *poll, struct listing *listing, struct message *message,
-                  const char *why);
+                  const struct journal_failure *failure);
 
 /* It may work later: told, and not counted. The next run asks for it after the others. */
 void fault_put_off(struct poll *poll, struct listing *listing, struct message *message,
-                   const char *why);
+                   const struct journal_failure *failure);
 
 /* The two sides went out of step over this message, or the connection broke in its answer. If
  * nothing else was asked for (poll->alone) that counts as a try; else it may have been another's
  * fault or the network's: it is asked for alone, on a connection where nothing else is at stake. */
 void fault_break(struct poll *poll, struct listing *listing, struct message *message,
-                 const char *why);
+                 const struct err *why);
 
 #endif

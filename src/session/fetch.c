@@ -153,7 +153,7 @@ static int on_answer(void *ctx, const struct pop3_answer *answer, int taken, str
 /* Out of step: what is not committed yet may be anybody's words. It is thrown away and fetched
  * again by the next connection: one by one, if nobody can tell which message it was. */
 static enum connection_end out_of_step(struct fetch *fetch, struct message *in_body,
-                                       const char *why)
+                                       const struct err *why)
 {
     const struct batch *batch = &fetch->in.batch;
     struct message *pending = fetch->in.pending.message;
@@ -183,16 +183,17 @@ static enum connection_end broken(struct fetch *fetch, const struct pop3_answer 
     if (in_step || (why->kind != ERR_FRAMING && in->pending.parcel != NULL))
         receive_confirm(in);
     if (ours && why->kind == ERR_MESSAGE) {
-        fault_refuse(fetch->poll, fetch->listing, in_body, why->text);
+        fault_refuse(fetch->poll, fetch->listing, in_body,
+                     &(struct journal_failure){.reason = in->fault});
         return CONNECTION_AGAIN_ALL;
     }
     if (why->kind == ERR_FRAMING)
-        return out_of_step(fetch, in_body, why->text);
+        return out_of_step(fetch, in_body, why);
     if (ours)
         receive_trouble(in, why);
     else if (in_body != NULL && fetch->poll->local.kind == ERR_NONE &&
              (why->kind == ERR_TIMEOUT || why->kind == ERR_CLOSED)) {
-        fault_break(fetch->poll, fetch->listing, in_body, why->text);
+        fault_break(fetch->poll, fetch->listing, in_body, why);
         return fetch->poll->alone ? CONNECTION_AGAIN_ALL : CONNECTION_LOST;
     }
     return CONNECTION_LOST;

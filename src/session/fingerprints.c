@@ -11,15 +11,15 @@ struct asking {
     uint64_t octets;
 };
 
-struct journal_print fingerprints_of(struct header *header)
+struct fingerprint fingerprints_of(struct header *header)
 {
-    struct journal_print print = {.known = true};
-    print.has_message_id = header_has_message_id(header);
-    header_fingerprint(header, print.bytes);
-    return print;
+    struct fingerprint fingerprint = {.known = true};
+    fingerprint.has_message_id = header_has_message_id(header);
+    header_fingerprint(header, fingerprint.bytes);
+    return fingerprint;
 }
 
-bool fingerprints_same(const struct journal_print *a, const struct journal_print *b)
+bool fingerprints_same(const struct fingerprint *a, const struct fingerprint *b)
 {
     return a->known && b->known && memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
 }
@@ -54,11 +54,11 @@ static int write_header(void *ctx, const char *bytes, size_t len, struct err *er
 static int answer(void *ctx, const struct pop3_answer *answer, int taken, struct err *err)
 {
     struct asking *asking = ctx;
-    struct journal_print print = {.known = false};
+    struct fingerprint fingerprint = {.known = false};
     (void)err;
     if (taken == 0 && answer->reply.kind == REPLY_OK)
-        print = fingerprints_of(asking->header);
-    asking->asked->print(asking->asked->ctx, answer->number, &print);
+        fingerprint = fingerprints_of(asking->header);
+    asking->asked->fingerprint(asking->asked->ctx, answer->number, &fingerprint);
     header_free(asking->header);
     asking->header = header_new();
     asking->octets = 0;

@@ -13,25 +13,25 @@
 #include "base/err.h"
 #include "base/header.h"
 #include "pop3/pop3.h"
-#include "session/journal.h"
+#include "state/journal.h"
 
 struct fingerprints {
     struct pop3 *pop3;
     const uint32_t *numbers; /* borrowed */
     size_t count;
-    /* Called in order, once for each: print->known is false if the server refused, or sent a header
-     * of more than FINGERPRINTS_HEADER_MAX octets. */
-    void (*print)(void *ctx, uint32_t number, const struct journal_print *print);
+    /* Called in order, once for each: fingerprint->known is false if the server refused, or sent a
+     * header of more than FINGERPRINTS_HEADER_MAX octets. */
+    void (*fingerprint)(void *ctx, uint32_t number, const struct fingerprint *fingerprint);
     void *ctx;
 };
 
 #define FINGERPRINTS_HEADER_MAX (4u * 1024 * 1024)
 
 /* Of a header that is whole. */
-struct journal_print fingerprints_of(struct header *header);
+struct fingerprint fingerprints_of(struct header *header);
 
 /* Both are known, and equal. */
-bool fingerprints_same(const struct journal_print *a, const struct journal_print *b);
+bool fingerprints_same(const struct fingerprint *a, const struct fingerprint *b);
 
 /* True unless the server's CAPA says that there is no TOP. */
 bool fingerprints_possible(struct pop3 *pop3);

@@ -21,10 +21,10 @@ int match_listing(struct listing *listing, struct pop3 *pop3, struct log *log, s
 /* Gives a vague message the fingerprint of its fetched header and looks once more: the entry of a
  * message that we have, or JOURNAL_NONE. */
 uint32_t match_fetched(struct listing *listing, struct message *message,
-                       const struct journal_print *print);
+                       const struct fingerprint *fingerprint);
 
 /* Is its entry this message? If not, it loses the entry and gets the fingerprint. */
 bool match_confirm(struct listing *listing, struct message *message,
-                   const struct journal_print *print);
+                   const struct fingerprint *fingerprint);
 
 #endif

@@ -32,11 +32,11 @@ struct plan_message plan_look_up(const struct plan_rules *rules, const struct jo
     struct plan_message message = {.size = size, .known = JOURNAL_FREE};
     if (id == JOURNAL_NONE)
         return message;
-    const struct journal_entry *entry = journal_entry(journal, id);
-    message.known = entry->state;
-    message.keep = entry->keep;
+    struct journal_entry entry = journal_entry(journal, id);
+    message.known = entry.state;
+    message.keep = entry.keep;
     if (rules->account->keep == ACCOUNT_KEEP_FOR) /* nobody else asks when */
-        message.first_seen = journal_facts(journal, id).first_seen;
+        message.first_seen = (int64_t)journal_record(journal, id).first_seen;
     return message;
 }
 

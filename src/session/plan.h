@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 #include "session/account.h"
-#include "session/journal.h"
 #include "session/run.h"
+#include "state/journal.h"
 
 enum plan_action {
     PLAN_LEAVE,  /* stays as it is */

@@ -9,9 +9,9 @@
 
 #include "base/err.h"
 #include "delivery/deliver.h"
-#include "session/journal.h"
 #include "session/plan.h"
 #include "session/run.h"
+#include "state/journal.h"
 
 struct poll {
     struct session_run *run;

@@ -30,7 +30,8 @@ static void on_settled(void *ctx, const struct batch_item *item, const struct pa
     struct receiver *in = ctx;
     struct session_figures *figures = &in->poll->run->figures;
     struct message *message = listing_find(in->listing, item->number);
-    const char *why = parcel->why != NULL ? parcel->why : "";
+    const struct journal_failure failure = {
+        .reason = REASON_DESTINATION, .words = str_from(parcel->why != NULL ? parcel->why : "")};
     if (parcel->outcome == PARCEL_DELIVERED) {
         journal_mark_tried(in->poll->journal, item->entry); /* not again on a new connection */
         figures->fetched++;
@@ -38,9 +39,9 @@ static void on_settled(void *ctx, const struct batch_item *item, const struct pa
         if (plan_deletes_new(&in->poll->rules))
             queue_push(&in->dele, item->number);
     } else if (parcel->outcome == PARCEL_REFUSED) {
-        fault_refuse(in->poll, in->listing, message, why);
+        fault_refuse(in->poll, in->listing, message, &failure);
     } else {
-        fault_put_off(in->poll, in->listing, message, why);
+        fault_put_off(in->poll, in->listing, message, &failure);
     }
     tell_progress(in);
 }
@@ -90,7 +91,8 @@ bool receive_expect(struct receiver *in, struct message *message)
     if (message->size + ROOM_SPARE > in->budget)
         in->budget = deliver_room(in->poll->deliver);
     if (message->size + ROOM_SPARE > in->budget) {
-        fault_put_off(in->poll, in->listing, message, "there is no room for it on the disk");
+        fault_put_off(in->poll, in->listing, message,
+                      &(struct journal_failure){.reason = REASON_NO_ROOM});
         return false;
     }
     in->budget -= message->size;
@@ -107,6 +109,13 @@ static int begin(struct receiver *in, struct err *err)
     return deliver_begin(in->poll->deliver, &in->parcel, err);
 }
 
+static int give_up(struct receiver *in, enum reason fault, struct err *err)
+{
+    char text[LOG_QUOTE_MAX];
+    in->fault = fault;
+    return err_set(err, ERR_MESSAGE, "%s", reason_text(fault, str_of("", 0), text, sizeof text));
+}
+
 int receive_body(void *ctx, const char *bytes, size_t len, struct err *err)
 {
     struct receiver *in = ctx;
@@ -121,9 +130,9 @@ int receive_body(void *ctx, const char *bytes, size_t len, struct err *err)
         in->like_status =
             len >= 4 && (memcmp(bytes, "+OK", 3) == 0 || memcmp(bytes, "-ERR", 4) == 0);
     if (max != 0 && in->parcel->octets + len > max)
-        return err_set(err, ERR_MESSAGE, "it is longer than max_size, whatever LIST says");
+        return give_up(in, REASON_SURPRISE, err);
     if (in->parcel->octets + len > in->body_max)
-        return err_set(err, ERR_MESSAGE, "it has no end: far longer than LIST says");
+        return give_up(in, REASON_NO_END, err);
     tell_progress(in);
     struct sink sink = spool_sink(in->parcel);
     return sink.write(sink.ctx, bytes, len, err);
@@ -147,21 +156,13 @@ void receive_drop_all(struct receiver *in)
 
 /* ---- its answer is whole ---- */
 
-static void refuse(struct receiver *in, struct message *message, bool later, const char *why)
+static void refuse(struct receiver *in, struct message *message, enum reason reason)
 {
     in->pending.message = message;
     in->pending.parcel = NULL;
-    in->pending.later = later;
-    snprintf(in->pending.why, sizeof in->pending.why, "%.*s", (int)sizeof in->pending.why - 1, why);
-}
-
-static void message_refused(struct receiver *in, struct message *message, const struct reply *reply)
-{
-    char shown[LOG_QUOTE_MAX + 4], why[sizeof in->pending.why];
-    bool later = reply->code == REPLY_CODE_SYS_TEMP || reply->code == REPLY_CODE_IN_USE;
-    snprintf(why, sizeof why, "the server refuses it: \"%s\"",
-             log_quote(in->poll->run->log, reply->text, shown));
-    refuse(in, message, later, why);
+    in->pending.later = false;
+    in->pending.reason = reason;
+    in->pending.words[0] = '\0';
 }
 
 int receive_answer(struct receiver *in, const struct pop3_answer *answer, int taken, bool *doubtful,
@@ -170,7 +171,10 @@ int receive_answer(struct receiver *in, const struct pop3_answer *answer, int ta
     struct message *message = listing_find(in->listing, answer->number);
     if (taken == 0 && answer->reply.kind != REPLY_OK) {
         *doubtful = true;
-        message_refused(in, message, &answer->reply);
+        refuse(in, message, REASON_REFUSED);
+        in->pending.later =
+            answer->reply.code == REPLY_CODE_SYS_TEMP || answer->reply.code == REPLY_CODE_IN_USE;
+        log_quote(in->poll->run->log, answer->reply.text, in->pending.words);
         return 0;
     }
     if (taken == 0 && in->poll->local.kind != ERR_NONE) { /* an empty one, while winding down */
@@ -180,7 +184,7 @@ int receive_answer(struct receiver *in, const struct pop3_answer *answer, int ta
     if (taken < 0 || begin(in, err) < 0 || deliver_finish(in->poll->deliver, in->parcel, err) < 0) {
         receive_drop(in);
         if (err->kind == ERR_MESSAGE)
-            refuse(in, message, false, err->text);
+            refuse(in, message, in->fault);
         else
             receive_trouble(in, err);
         return 0;
@@ -204,18 +208,18 @@ int receive_answer(struct receiver *in, const struct pop3_answer *answer, int ta
 /* A message that had to be fetched to be known, and turns out to be one that we have. */
 static bool is_known(struct receiver *in, struct message *message, struct header *header)
 {
-    struct journal_print print = fingerprints_of(header);
+    struct fingerprint fingerprint = fingerprints_of(header);
     if (message->compare) /* it was delivered, and could not show its header */
-        return match_confirm(in->listing, message, &print);
-    if (message->entry != JOURNAL_NONE || listing_print(in->listing, message) != NULL) {
-        listing_set_print(in->listing, message, &print);
+        return match_confirm(in->listing, message, &fingerprint);
+    if (message->entry != JOURNAL_NONE || listing_fingerprint(in->listing, message) != NULL) {
+        listing_set_fingerprint(in->listing, message, &fingerprint);
         return false;
     }
-    uint32_t id = match_fetched(in->listing, message, &print);
+    uint32_t id = match_fetched(in->listing, message, &fingerprint);
     if (id == JOURNAL_NONE)
         return false;
-    const struct journal_entry *entry = journal_entry(in->poll->journal, id);
-    return entry->state == JOURNAL_DONE || entry->state == JOURNAL_GONE;
+    struct journal_entry entry = journal_entry(in->poll->journal, id);
+    return entry.state == JOURNAL_DONE || entry.state == JOURNAL_GONE;
 }
 
 static void forget_copy(struct receiver *in, struct message *message, struct parcel *parcel)
@@ -254,13 +258,15 @@ static void accept_parcel(struct receiver *in, struct message *message, struct p
 void receive_confirm(struct receiver *in)
 {
     struct message *message = in->pending.message;
+    const struct journal_failure failure = {.reason = in->pending.reason,
+                                            .words = str_from(in->pending.words)};
     in->pending.message = NULL;
     if (message == NULL)
         return;
     if (in->pending.parcel != NULL)
         accept_parcel(in, message, in->pending.parcel);
     else if (in->pending.later)
-        fault_put_off(in->poll, in->listing, message, in->pending.why);
+        fault_put_off(in->poll, in->listing, message, &failure);
     else
-        fault_refuse(in->poll, in->listing, message, in->pending.why);
+        fault_refuse(in->poll, in->listing, message, &failure);
 }

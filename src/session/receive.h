@@ -27,6 +27,7 @@ struct receiver {
     struct batch batch;          /* complete, and not committed yet */
     struct parcel *parcel;       /* being written */
     bool like_status;            /* it begins as a status line does */
+    enum reason fault;           /* why it was given up, if that is its own fault */
     uint64_t body_max;           /* no message is as long as that, whatever it says of itself */
     uint64_t budget;             /* octets there is room for */
     int64_t told;                /* clock_ms() of the last progress */
@@ -34,7 +35,8 @@ struct receiver {
         struct message *message; /* NULL: there is none */
         struct parcel *parcel;   /* complete; NULL for a refusal */
         bool later;              /* of a refusal: it may work later */
-        char why[LOG_QUOTE_MAX + 64];
+        enum reason reason;      /* of a refusal, with the server's words */
+        char words[LOG_QUOTE_MAX + 4];
     } pending;
 };
 

@@ -19,11 +19,10 @@
 #include "session/queue.h"
 #include "session/recall.h"
 #include "session/recover.h"
+#include "state/mailbox.h"
 
 #define RECONNECTS_MAX 5 /* after framing faults, each of a message not suspected before */
 #define SECONDS_A_DAY 86400
-#define TOO_LONG "it is longer than max_size"
-#define TOO_LONG_ESCAPED "it%20is%20longer%20than%20max_size"
 #define NOOP_MS ((int64_t)60 * 1000)
 
 /* Everything of one poll. */
@@ -32,7 +31,7 @@ struct session {
     const struct account *account;
     struct log *log;
     struct deliver_settings settings;
-    char mailbox[JOURNAL_MAILBOX + 1];
+    char mailbox[MAILBOX_ID + 1];
     struct journal *journal;
     struct poll poll;
     struct pop3 *pop3;
@@ -62,7 +61,7 @@ static void keep_alive(void *ctx)
 static void fill_settings(struct session *session)
 {
     const struct account *account = session->account;
-    journal_mailbox(account->server, account->user, session->mailbox);
+    mailbox_id(account->server, account->user, session->mailbox);
     session->settings = (struct deliver_settings){
         .kind = account->target,
         .where = account->where,
@@ -84,11 +83,16 @@ static int open_journal(struct session *session, struct err *err)
 {
     const struct account *account = session->account;
     bool write = session->run->mode == SESSION_POLL;
+    struct journal_settings settings = {.state_dir = session->run->state_dir,
+                                        .server = account->server,
+                                        .user = account->user,
+                                        .mode = write ? JOURNAL_WRITE : JOURNAL_READ,
+                                        .durable = account->durable,
+                                        .log = session->log};
     bool there = access(session->run->state_dir, F_OK) == 0; /* then the journal flushes its name */
     if (write && file_make_folder(session->run->state_dir, account->durable && !there, err) < 0)
         return err_prefix(err, "state folder");
-    if (journal_open(&session->journal, session->run->state_dir, account->server, account->user,
-                     write ? JOURNAL_WRITE : JOURNAL_READ, account->durable, session->log, err) < 0)
+    if (journal_open(&session->journal, &settings, err) < 0)
         return -1;
     session->poll.journal = session->journal;
     if (write && journal_is_new(session->journal))
@@ -137,8 +141,8 @@ static bool is_junk(const struct listing *listing)
 static bool has_blank_entry(const struct session *session)
 {
     for (uint32_t id = 0; id < journal_count(session->journal); id++) {
-        const struct journal_entry *entry = journal_entry(session->journal, id);
-        if (entry->state != JOURNAL_FREE && entry->blank)
+        struct journal_entry entry = journal_entry(session->journal, id);
+        if (entry.state != JOURNAL_FREE && entry.blank)
             return true;
     }
     return false;
@@ -188,8 +192,9 @@ static void count_planned(struct session_figures *figures, const struct message 
 static bool fits_now(const struct session *session, const struct message *message)
 {
     uint64_t max = session->account->max_size;
-    struct str words = journal_facts(session->journal, message->entry).words;
-    return str_has_prefix(words, TOO_LONG_ESCAPED) && (max == 0 || message->size <= max);
+    enum reason reason = journal_record(session->journal, message->entry).reason;
+    bool too_long = reason == REASON_TOO_LONG || reason == REASON_SURPRISE;
+    return too_long && (max == 0 || message->size <= max);
 }
 
 static void plan_message(struct session *session, struct message *message, uint32_t *fetched)
@@ -200,7 +205,7 @@ static void plan_message(struct session *session, struct message *message, uint3
         known.known = JOURNAL_FAILED;
     message->action = plan_decide(&session->poll.rules, &known, fetched);
     /* What was told as a failure in this poll is not asked for again on its next connection. */
-    if (message->entry != JOURNAL_NONE && journal_entry(session->journal, message->entry)->tried &&
+    if (message->entry != JOURNAL_NONE && journal_entry(session->journal, message->entry).tried &&
         message->action != PLAN_DELETE)
         message->action = PLAN_LEAVE;
     if (!session->counted)
@@ -212,7 +217,7 @@ static int turn_of(const struct session *session, const struct message *message)
 {
     if (message->entry == JOURNAL_NONE)
         return 0;
-    unsigned state = journal_entry(session->journal, message->entry)->state;
+    unsigned state = journal_entry(session->journal, message->entry).state;
     return state == JOURNAL_DOUBTED ? 2 : state == JOURNAL_FAILED ? 1 : 0;
 }
 
@@ -237,20 +242,21 @@ static void refuse_long_ones(struct session *session)
     for (uint32_t i = 0; i < session->listing.count; i++)
         if (session->listing.messages[i].action == PLAN_REFUSE)
             fault_refuse(&session->poll, &session->listing, &session->listing.messages[i],
-                         TOO_LONG);
+                         &(struct journal_failure){.reason = REASON_TOO_LONG});
 }
 
 /* A UIDL alone is no licence to delete: size and header have to be those of the message that was
  * delivered. What cannot show its header is fetched, to be compared then. */
-static void verify_print(void *ctx, uint32_t number, const struct journal_print *print)
+static void verify_fingerprint(void *ctx, uint32_t number, const struct fingerprint *fingerprint)
 {
     struct session *session = ctx;
     struct message *message = listing_find(&session->listing, number);
     uint64_t max = session->account->max_size;
-    if (!print->known) { /* it has to be fetched to be compared; if that is too much, it stays */
+    if (!fingerprint
+             ->known) { /* it has to be fetched to be compared; if that is too much, it stays */
         message->compare = true;
         message->action = max != 0 && message->size > max ? PLAN_LEAVE : PLAN_FETCH;
-    } else if (match_confirm(&session->listing, message, print)) {
+    } else if (match_confirm(&session->listing, message, fingerprint)) {
         queue_push(&session->verified, number);
     } else {
         message->action = PLAN_FETCH;
@@ -270,13 +276,13 @@ static int verify(struct session *session, struct err *err)
     const struct fingerprints asked = {.pop3 = session->pop3,
                                        .numbers = delivered.at,
                                        .count = delivered.count,
-                                       .print = verify_print,
+                                       .fingerprint = verify_fingerprint,
                                        .ctx = session};
     if (fingerprints_possible(session->pop3))
         result = fingerprints_run(&asked, err);
     else
         for (uint32_t i = 0; i < delivered.count; i++)
-            verify_print(session, delivered.at[i], &(struct journal_print){.known = false});
+            verify_fingerprint(session, delivered.at[i], &(struct fingerprint){.known = false});
     free(delivered.at);
     return result;
 }
@@ -415,8 +421,8 @@ static uint32_t count_doubted(const struct session *session)
 {
     uint32_t count = 0;
     for (uint32_t id = 0; id < journal_count(session->journal); id++) {
-        const struct journal_entry *entry = journal_entry(session->journal, id);
-        count += entry->state == JOURNAL_DOUBTED && entry->listed != 0 && !entry->tried;
+        struct journal_entry entry = journal_entry(session->journal, id);
+        count += entry.state == JOURNAL_DOUBTED && entry.listed != 0 && !entry.tried;
     }
     return count;
 }
