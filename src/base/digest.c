@@ -112,16 +112,6 @@ void digest_slow(struct str secret, struct str salt, uint32_t iterations,
                            (int)salt.len, (int)iterations, EVP_sha256(), DIGEST_SIZE, out));
 }
 
-void digest_hex(const unsigned char *digest, size_t n, char *out)
-{
-    static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < n; i++) {
-        out[2 * i] = digits[digest[i] >> 4];
-        out[2 * i + 1] = digits[digest[i] & 15];
-    }
-    out[2 * n] = '\0';
-}
-
 /* crc_after[n][byte]: what the byte makes of the CRC n bytes later (polynomial 0xedb88320). */
 static uint32_t crc_after[8][256];
 

@@ -24,8 +24,6 @@ void digest_free(struct digest *digest); /* without a result; NULL is fine */
 
 /* The digest of these bytes alone. */
 void digest_bytes(struct str bytes, unsigned char out[DIGEST_SIZE]);
-/* The first n bytes (n <= DIGEST_SIZE) in lower-case hex; out holds 2 n + 1. */
-void digest_hex(const unsigned char *digest, size_t n, char *out);
 
 /* MD5 (RFC 1321) of two pieces, one behind the other, for APOP alone. 0, or -1: this OpenSSL has
  * none. What it kept of them is wiped. */

@@ -234,6 +234,17 @@ int file_lock(int fd, const char *path, struct err *err)
     return err_errno(err, ERR_IO, errno, "cannot lock %s", path);
 }
 
+int file_check_owner(int fd, const char *path, struct err *err)
+{
+    struct stat status;
+    if (fstat(fd, &status) < 0)
+        return err_errno(err, ERR_IO, errno, "cannot look at %s", path);
+    if (status.st_uid != geteuid())
+        return err_set(err, ERR_CREATE,
+                       "%s belongs to another user; remove it or give another state_dir", path);
+    return 0;
+}
+
 uint64_t file_room(const char *path)
 {
     struct statvfs info;

@@ -55,6 +55,9 @@ int file_replace(const char *path, const void *bytes, size_t len, mode_t mode, b
  * closed. */
 int file_lock(int fd, const char *path, struct err *err);
 
+/* 0 if the file is ours; else ERR_CREATE: in the state folder nothing is to be anybody else's. */
+int file_check_owner(int fd, const char *path, struct err *err);
+
 /* Free space for us on the file system of path, in octets; UINT64_MAX if unknown. */
 uint64_t file_room(const char *path);
 

@@ -1,6 +1,5 @@
 #include "base/str.h"
 
-#include <assert.h>
 #include <string.h>
 
 struct str str_from(const char *text)
@@ -210,107 +209,6 @@ int str_size(struct str text, uint64_t *octets)
     static const uint64_t k = 1024;
     const uint64_t factors[] = {k, k * k, k * k * k, k, k * k, k * k * k};
     return read_scaled(text, "KMGkmg", factors, UINT64_MAX, octets);
-}
-
-static bool is_plain(unsigned char byte)
-{
-    return byte >= 0x21 && byte <= 0x7e && byte != '%';
-}
-
-/* In each of the eight bytes the highest bit: set where all is well. */
-#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
-
-static bool are_plain(uint64_t eight)
-{
-    const uint64_t high = EACH(0x80);
-    uint64_t low = (eight | high) - EACH(0x21);                /* 0x21 or more */
-    uint64_t percent = ((eight ^ EACH('%')) | high) - EACH(1); /* not '%' */
-    uint64_t past = (eight & ~high) + EACH(1);                 /* 0x7f and more: set */
-    return (low & percent & high) == high && ((past | eight) & high) == 0;
-}
-
-bool str_is_plain(struct str a)
-{
-    size_t i = 0;
-    uint64_t eight;
-    for (; i + sizeof eight <= a.len; i += sizeof eight) {
-        memcpy(&eight, a.ptr + i, sizeof eight);
-        if (!are_plain(eight))
-            return false;
-    }
-    while (i < a.len && is_plain((unsigned char)a.ptr[i]))
-        i++;
-    return a.len > 0 && i == a.len;
-}
-
-static const char hex[] = "0123456789ABCDEF";
-
-size_t str_escape(struct str in, char *out, size_t cap)
-{
-    assert(cap >= STR_ESCAPED_MAX(in.len));
-    (void)cap;
-    size_t at = 0;
-    if (in.len == 0) {
-        out[at++] = '%';
-        out[at++] = '-';
-    }
-    for (size_t i = 0; i < in.len; i++) {
-        unsigned char byte = (unsigned char)in.ptr[i];
-        if (is_plain(byte)) {
-            out[at++] = (char)byte;
-        } else {
-            out[at++] = '%';
-            out[at++] = hex[byte >> 4];
-            out[at++] = hex[byte & 15];
-        }
-    }
-    out[at] = '\0';
-    return at;
-}
-
-static int hex_value(char c)
-{
-    const char *found = memchr(hex, c, 16);
-    return found != NULL ? (int)(found - hex) : -1;
-}
-
-/* One byte off the front of *text, or -1. */
-static int unescape_one(struct str *text)
-{
-    unsigned char byte = (unsigned char)text->ptr[0];
-    size_t used = 1;
-    if (byte == '%') {
-        if (text->len < 3)
-            return -1;
-        int high = hex_value(text->ptr[1]);
-        int low = hex_value(text->ptr[2]);
-        if (high < 0 || low < 0 || is_plain((unsigned char)(high << 4 | low)))
-            return -1;
-        byte = (unsigned char)(high << 4 | low);
-        used = 3;
-    } else if (!is_plain(byte)) {
-        return -1;
-    }
-    text->ptr += used;
-    text->len -= used;
-    return byte;
-}
-
-int str_unescape(struct str text, char *out, size_t cap, size_t *length)
-{
-    size_t at = 0;
-    if (text.len == 0)
-        return -1;
-    if (!str_is(text, "%-")) {
-        while (text.len > 0) {
-            int byte = unescape_one(&text);
-            if (byte < 0 || at == cap)
-                return -1;
-            out[at++] = (char)byte;
-        }
-    }
-    *length = at;
-    return 0;
 }
 
 uint64_t str_hash(struct str a)

@@ -67,15 +67,6 @@ int str_take_number(struct str *rest, uint64_t max, uint64_t *value);
 int str_duration(struct str text, int64_t *seconds);
 int str_size(struct str text, uint64_t *octets);
 
-/* Percent-escapes every byte outside 0x21..0x7e, and '%' itself; an empty view becomes "%-".
- * The result has no blank, so it is one word of a record; str_escape returns its length.
- * str_unescape undoes it: 0 and *length bytes in out (at most text.len), or -1 if the text is not
- * exactly what str_escape makes of some bytes, or out is too small. */
-#define STR_ESCAPED_MAX(n) (3 * (n) + 3)
-size_t str_escape(struct str in, char *out, size_t cap); /* ends in NUL; cap >= STR_ESCAPED_MAX */
-bool str_is_plain(struct str a); /* not empty, and escaped it is what it was */
-int str_unescape(struct str text, char *out, size_t cap, size_t *length);
-
 /* FNV-1a over the bytes; whoever chooses them can make two texts collide. str_hash_add goes on from
  * an earlier result with one more byte. */
 #define STR_HASH_EMPTY UINT64_C(0xcbf29ce484222325)

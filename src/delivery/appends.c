@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/words.h"
 #include "base/xalloc.h"
 #include "delivery/span.h"
 #include "delivery/spooldir.h"
@@ -22,34 +23,10 @@
 static int copy_word(struct str word, char *out, size_t cap)
 {
     size_t len;
-    if (str_unescape(word, out, cap - 1, &len) < 0 || memchr(out, '\0', len) != NULL ||
+    if (words_unescape(word, out, cap - 1, &len) < 0 || memchr(out, '\0', len) != NULL ||
         memchr(out, '/', len) != NULL || len == 0)
         return -1;
     out[len] = '\0';
-    return 0;
-}
-
-int appends_read_hex(struct str word, unsigned char *out, size_t n)
-{
-    static const char digits[] = "0123456789abcdef";
-    if (word.len != 2 * n)
-        return -1;
-    for (size_t i = 0; i < n; i++) {
-        const char *high = memchr(digits, word.ptr[2 * i], 16);
-        const char *low = memchr(digits, word.ptr[2 * i + 1], 16);
-        if (high == NULL || low == NULL)
-            return -1;
-        out[i] = (unsigned char)((high - digits) << 4 | (low - digits));
-    }
-    return 0;
-}
-
-static int read_crc(struct str word, uint32_t *crc)
-{
-    unsigned char bytes[4];
-    if (appends_read_hex(word, bytes, sizeof bytes) < 0)
-        return -1;
-    *crc = (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
     return 0;
 }
 
@@ -64,17 +41,15 @@ static int read_state(struct str word, enum append_state *state)
 /* One line without its LF. */
 static int read_line(const struct appends *appends, struct str line, struct append *entry)
 {
-    uint32_t crc;
-    struct str rest = line;
-    if (read_crc(str_word(&rest), &crc) < 0 || rest.len < 2 ||
-        digest_crc32(0, rest.ptr, rest.len - 2) != crc ||
+    struct str rest = line, sum = str_word(&rest);
+    if (rest.len < 2 || !words_is_sum(sum, str_of(rest.ptr, rest.len - 2)) ||
         copy_word(str_word(&rest), entry->mailbox, sizeof entry->mailbox) < 0 ||
         copy_word(str_word(&rest), entry->name, sizeof entry->name) < 0 ||
         str_number(str_word(&rest), INT64_MAX, &entry->start) < 0 ||
-        read_crc(str_word(&rest), &entry->before) < 0 ||
+        words_read_sum(str_word(&rest), &entry->before) < 0 ||
         str_number(str_word(&rest), INT64_MAX, &entry->offset) < 0 ||
         str_number(str_word(&rest), INT64_MAX / 4, &entry->length) < 0 ||
-        appends_read_hex(str_word(&rest), entry->digest, DIGEST_SIZE) < 0 ||
+        words_read_hex(str_word(&rest), entry->digest, DIGEST_SIZE) < 0 ||
         !str_is(str_word(&rest), appends->mbox) || read_state(str_word(&rest), &entry->state) < 0 ||
         str_trim(rest).len > 0 || entry->offset < entry->start)
         return -1;
@@ -102,7 +77,7 @@ static char *file_of(const struct deliver_settings *settings, const char *real)
     unsigned char digest[DIGEST_SIZE];
     char hex[17];
     digest_bytes(str_from(real), digest);
-    digest_hex(digest, 8, hex);
+    words_hex(digest, 8, hex);
     return xasprintf("%s/mbox-%s.append", settings->state_dir, hex);
 }
 
@@ -122,7 +97,7 @@ int appends_open(struct appends *appends, const struct deliver_settings *setting
     buf_init(&mbox, FILE_MAX);
     buf_init(&text, FILE_MAX);
     *appends = (struct appends){.fd = -1, .path = file_of(settings, real)};
-    spooldir_add_word(&mbox, real);
+    words_add(&mbox, str_from(real));
     appends->mbox = xmemdup0(mbox.data, mbox.len);
     buf_free(&mbox);
     appends->fd = file_open(appends->path, O_RDWR | (make ? O_CREAT : 0), 0600);
@@ -196,15 +171,16 @@ const struct append *appends_find(const struct appends *appends, const char *mai
 
 static void add_line(const struct appends *appends, const struct append *entry, struct buf *text)
 {
-    char digest[DIGEST_HEX];
+    char digest[DIGEST_HEX], sum[WORDS_SUM];
     struct buf line;
     buf_init(&line, FILE_MAX);
-    digest_hex(entry->digest, DIGEST_SIZE, digest);
+    words_hex(entry->digest, DIGEST_SIZE, digest);
     buf_addf(&line, " %s ", entry->mailbox);
-    spooldir_add_word(&line, entry->name);
+    words_add(&line, str_from(entry->name));
     buf_addf(&line, " %" PRIu64 " %08" PRIx32 " %" PRIu64 " %" PRIu64 " %s %s", entry->start,
              entry->before, entry->offset, entry->length, digest, appends->mbox);
-    buf_addf(text, "%08" PRIx32, digest_crc32(0, line.data, line.len));
+    words_sum(buf_str(&line), sum);
+    buf_add(text, sum, WORDS_SUM);
     buf_add(text, line.data, line.len);
     buf_addf(text, " %c\n", (char)entry->state);
     buf_free(&line);

@@ -69,9 +69,6 @@ const struct append *appends_find(const struct appends *appends, const char *mai
 /* Writes them all; durable: with fdatasync. */
 int appends_write(struct appends *appends, bool durable, struct err *err);
 
-/* Exactly n bytes written in lower-case hex: 0, or -1. */
-int appends_read_hex(struct str word, unsigned char *out, size_t n);
-
 /* CRC-32 of the last bytes (up to 4096) before `start`: unchanged means that nobody has moved what
  * is there. -1: unreadable, or the file ends before start. */
 int appends_before(int mbox, uint64_t start, uint32_t *crc);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/words.h"
 #include "base/xalloc.h"
 #include "delivery/kind.h"
 #include "delivery/spooldir.h"
@@ -178,7 +179,7 @@ static const char *folder(const struct deliver *deliver)
 static void place(const struct deliver *deliver, struct buf *out)
 {
     buf_addf(out, "maildir ");
-    spooldir_add_word(out, deliver->settings->where);
+    words_add(out, str_from(deliver->settings->where));
 }
 
 static int make_marker(struct deliver *deliver, struct err *err)
@@ -220,11 +221,11 @@ static void receipt(const struct deliver *deliver, const struct parcel *parcel, 
 {
     const struct maildir *maildir = deliver->state;
     buf_addf(out, "maildir %llu ", (unsigned long long)parcel->octets);
-    spooldir_add_word(out, parcel->name);
+    words_add(out, str_from(parcel->name));
     buf_addf(out, " ");
-    spooldir_add_word(out, maildir->marker);
+    words_add(out, str_from(maildir->marker));
     buf_addf(out, " ");
-    spooldir_add_word(out, maildir->where);
+    words_add(out, str_from(maildir->where));
 }
 
 static int move_to_new(const struct maildir *maildir, const char *name, struct err *err)
@@ -277,7 +278,7 @@ static int by_name(const void *a, const void *b)
 static int read_name(struct str word, char out[SPOOL_NAME_MAX])
 {
     size_t len;
-    if (str_unescape(word, out, SPOOL_NAME_MAX - 1, &len) < 0 || memchr(out, '/', len) != NULL ||
+    if (words_unescape(word, out, SPOOL_NAME_MAX - 1, &len) < 0 || memchr(out, '/', len) != NULL ||
         memchr(out, '\0', len) != NULL || len == 0)
         return -1;
     out[len] = '\0';
@@ -382,7 +383,7 @@ static int settle(const struct deliver_settings *settings, const struct maildir 
 /* A word that is not a path gives "", where nothing is found. */
 static char *path_of(struct str escaped)
 {
-    char *path = spooldir_word(escaped);
+    char *path = words_text(escaped);
     return path != NULL ? path : xstrdup("");
 }
 

@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/words.h"
 #include "base/xalloc.h"
 #include "delivery/appends.h"
 #include "delivery/kind.h"
@@ -145,11 +146,11 @@ static void receipt(const struct deliver *deliver, const struct parcel *parcel, 
 {
     const struct mboxform *form = parcel->extra;
     char digest[DIGEST_HEX];
-    digest_hex(form->digest, DIGEST_SIZE, digest);
+    words_hex(form->digest, DIGEST_SIZE, digest);
     buf_addf(out, "mbox %llu %s ", (unsigned long long)form->length, digest);
-    spooldir_add_word(out, parcel->name);
+    words_add(out, str_from(parcel->name));
     buf_addf(out, " ");
-    spooldir_add_word(out, deliver->settings->where);
+    words_add(out, str_from(deliver->settings->where));
 }
 
 /* ---- the append ---- */
@@ -306,12 +307,12 @@ static int read_receipt(const struct deliver_claim *claim, struct mboxfind *find
     str_word(&words);
     int bad = str_number(str_word(&words), INT64_MAX / 4, &find->length);
     struct str digest = str_word(&words);
-    bad |= appends_read_hex(digest, find->digest, DIGEST_SIZE);
-    bad |= str_unescape(str_word(&words), find->name, sizeof find->name - 1, &len);
+    bad |= words_read_hex(digest, find->digest, DIGEST_SIZE);
+    bad |= words_unescape(str_word(&words), find->name, sizeof find->name - 1, &len);
     if (bad == 0 && memchr(find->name, '/', len) == NULL && memchr(find->name, '\0', len) == NULL) {
         find->name[len] = '\0';
         free(*path);
-        *path = spooldir_word(str_word(&words));
+        *path = words_text(str_word(&words));
         if (*path != NULL)
             return 0;
     }

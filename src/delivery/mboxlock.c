@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/stop.h"
+#include "base/words.h"
 #include "base/xalloc.h"
 
 #define WAIT_FIRST_MS 20
@@ -42,11 +43,11 @@ static void boot_id(char out[64])
 /* "fetchpop BOOT HOST": what all processes of this boot and host write behind their id. */
 static void our_words(char out[TEXT_MAX])
 {
-    char boot[64], host[65] = "", word[STR_ESCAPED_MAX(sizeof host)];
+    char boot[64], host[65] = "", word[WORDS_ESCAPED_MAX(sizeof host)];
     boot_id(boot);
     if (gethostname(host, sizeof host - 1) < 0)
         host[0] = '\0';
-    str_escape(str_from(host), word, sizeof word);
+    words_escape(str_from(host), word, sizeof word);
     snprintf(out, TEXT_MAX, "fetchpop %s %.120s", boot, word);
 }
 

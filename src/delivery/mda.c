@@ -19,6 +19,7 @@
 #include "base/child.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/words.h"
 #include "base/xalloc.h"
 #include "delivery/kind.h"
 #include "delivery/spooldir.h"
@@ -164,9 +165,9 @@ static void receipt(const struct deliver *deliver, const struct parcel *parcel, 
 {
     const struct spooldir *spool = deliver->state;
     buf_addf(out, "mda %llu ", (unsigned long long)parcel->octets);
-    spooldir_add_word(out, parcel->name);
+    words_add(out, str_from(parcel->name));
     buf_addf(out, " ");
-    spooldir_add_word(out, spool->path);
+    words_add(out, str_from(spool->path));
 }
 
 /* ---- running it ---- */

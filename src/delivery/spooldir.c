@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/words.h"
 #include "base/xalloc.h"
 
 char *spooldir_path(const struct deliver_settings *settings)
@@ -38,12 +39,12 @@ void spooldir_close(struct spooldir *dir)
 void spooldir_place(const struct spooldir *dir, const char *kind, struct buf *out)
 {
     buf_addf(out, "%s ", kind);
-    spooldir_add_word(out, dir->path);
+    words_add(out, str_from(dir->path));
 }
 
 int spooldir_sweep(const struct deliver_settings *settings, struct str words, struct err *err)
 {
-    char *path = spooldir_word(str_word(&words));
+    char *path = words_text(str_word(&words));
     int fd = path == NULL ? -1 : file_open(path, O_RDONLY | O_DIRECTORY, 0);
     int result = 0;
     if (fd >= 0) {
@@ -54,25 +55,4 @@ int spooldir_sweep(const struct deliver_settings *settings, struct str words, st
     }
     free(path);
     return result;
-}
-
-void spooldir_add_word(struct buf *out, const char *text)
-{
-    size_t cap = STR_ESCAPED_MAX(strlen(text));
-    char *escaped = xmalloc(cap);
-    size_t len = str_escape(str_from(text), escaped, cap);
-    buf_add(out, escaped, len);
-    free(escaped);
-}
-
-char *spooldir_word(struct str word)
-{
-    char *text = xmalloc(word.len + 1);
-    size_t len;
-    if (str_unescape(word, text, word.len, &len) < 0 || memchr(text, '\0', len) != NULL) {
-        free(text);
-        return NULL;
-    }
-    text[len] = '\0';
-    return text;
 }

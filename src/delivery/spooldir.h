@@ -26,11 +26,4 @@ void spooldir_close(struct spooldir *dir);
 void spooldir_place(const struct spooldir *dir, const char *kind, struct buf *out);
 int spooldir_sweep(const struct deliver_settings *settings, struct str words, struct err *err);
 
-/* Adds one escaped word to a record. */
-void spooldir_add_word(struct buf *out, const char *text);
-
-/* The bytes behind one escaped word, malloced with a NUL behind them; NULL if the word is none, or
- * hides a NUL. */
-char *spooldir_word(struct str word);
-
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/digest.h"
+#include "base/words.h"
 #include "base/xalloc.h"
 #include "net/tls.h"
 #include "pop3/method.h"
@@ -224,7 +225,7 @@ static int login_apop(struct attempt *attempt, struct err *err)
     if (digest_md5(pop3_stamp(attempt->pop3), secret_str(attempt->options->secret), digest) < 0)
         return err_set(err, ERR_LOGIN,
                        "APOP: OpenSSL has no MD5 here; name another mechanism with auth");
-    digest_hex(digest, sizeof digest, hex);
+    words_hex(digest, sizeof digest, hex);
     char *line = xasprintf("APOP %s %s", attempt->options->user, hex);
     struct reply reply;
     attempt->proved = true;

@@ -70,7 +70,7 @@ static int take(struct batch *batch, struct err *err)
 {
     for (size_t i = 0; i < batch->count; i++) {
         struct buf receipt;
-        buf_init(&receipt, JOURNAL_WORDS_MAX);
+        buf_init(&receipt, RECORD_WORDS_MAX);
         deliver_receipt(batch->deliver, batch->items[i].parcel, &receipt);
         journal_take(batch->journal, batch->items[i].entry, batch->keep, buf_str(&receipt));
         buf_free(&receipt);

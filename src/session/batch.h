@@ -13,7 +13,7 @@
 
 #include "base/err.h"
 #include "delivery/deliver.h"
-#include "session/journal.h"
+#include "state/journal.h"
 
 #define BATCH_FILES 500
 #define BATCH_OCTETS ((uint64_t)64 * 1024 * 1024)

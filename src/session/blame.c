@@ -5,6 +5,7 @@
 #include "base/clock.h"
 
 #define NAME_SHOWN (LOG_QUOTE_MAX + 40)
+#define WHY_SHOWN (ERR_TEXT_MAX + 64)
 #define HELD_HINT "it is held after so many tries; --retry UIDL releases it"
 #define LEFT_HINT "it stays on the server"
 
@@ -18,10 +19,10 @@ uint32_t blame_entry(struct fetch_job *job, struct listing *listing, struct mess
     return message->entry;
 }
 
-/* A message with neither UIDL nor print could not be found again in the journal. */
+/* A message with neither UIDL nor fingerprint could not be found again in the journal. */
 static bool can_be_told_again(const struct listing *listing, const struct message *message)
 {
-    return listing_has_uidl(message) || listing_print(listing, message) != NULL;
+    return listing_has_uidl(message) || listing_fingerprint(listing, message) != NULL;
 }
 
 /* By an earlier run: it is fetched once more (-a), and stays what it was. */
@@ -29,56 +30,59 @@ static bool was_delivered(const struct fetch_job *job, const struct message *mes
 {
     if (message->entry == JOURNAL_NONE)
         return false;
-    unsigned state = journal_entry(job->journal, message->entry)->state;
+    unsigned state = journal_entry(job->journal, message->entry).state;
     return state == JOURNAL_DONE || state == JOURNAL_GONE;
 }
 
 static void count_failure(struct fetch_job *job, struct listing *listing, struct message *message,
-                          const char *why, bool *held)
+                          const struct journal_failure *failure, bool *held)
 {
     uint32_t entry = blame_entry(job, listing, message);
-    *held = journal_entry(job->journal, entry)->tries + 1 >= job->rules.max_tries;
+    *held = journal_entry(job->journal, entry).tries + 1 >= job->rules.max_tries;
     journal_mark_tried(job->journal, entry);
     if (*held)
-        journal_hold(job->journal, entry, why);
+        journal_hold(job->journal, entry, failure);
     else
-        journal_fail(job->journal, entry, why);
+        journal_fail(job->journal, entry, failure);
 }
 
 void blame_refuse(struct fetch_job *job, struct listing *listing, struct message *message,
-                  const char *why)
+                  const struct journal_failure *failure)
 {
-    char name[NAME_SHOWN];
+    char name[NAME_SHOWN], why[WHY_SHOWN];
     bool held = false;
     listing_name(listing, message, job->run->log, name, sizeof name);
     job->refused++;
     job->run->figures.failed++;
     if (can_be_told_again(listing, message) && !was_delivered(job, message))
-        count_failure(job, listing, message, why, &held);
+        count_failure(job, listing, message, failure, &held);
     job->run->figures.held += held;
-    log_line(job->run->log, FP_LOG_ERROR, "%s: %s; %s", name, why, held ? HELD_HINT : LEFT_HINT);
+    log_line(job->run->log, FP_LOG_ERROR, "%s: %s; %s", name,
+             reason_text(failure->reason, failure->words, why, sizeof why),
+             held ? HELD_HINT : LEFT_HINT);
 }
 
 void blame_put_off(struct fetch_job *job, struct listing *listing, struct message *message,
-                   const char *why)
+                   const struct journal_failure *failure)
 {
-    char name[NAME_SHOWN];
+    char name[NAME_SHOWN], why[WHY_SHOWN];
     listing_name(listing, message, job->run->log, name, sizeof name);
     job->later++;
     job->run->figures.failed++;
     if (can_be_told_again(listing, message) && !was_delivered(job, message)) {
         uint32_t entry = blame_entry(job, listing, message);
         journal_mark_tried(job->journal, entry);
-        journal_put_off(job->journal, entry, why);
+        journal_put_off(job->journal, entry, failure);
     }
-    log_line(job->run->log, FP_LOG_ERROR, "%s: %s; the next run tries again", name, why);
+    log_line(job->run->log, FP_LOG_ERROR, "%s: %s; the next run tries again", name,
+             reason_text(failure->reason, failure->words, why, sizeof why));
 }
 
 void blame_fault(struct fetch_job *job, struct listing *listing, uint32_t number,
-                 const struct err *why)
+                 const struct journal_failure *failure)
 {
     job->blamed++;
-    blame_refuse(job, listing, listing_find(listing, number), why->text);
+    blame_refuse(job, listing, listing_find(listing, number), failure);
 }
 
 void blame_break(struct fetch_job *job, struct listing *listing, uint32_t number,
@@ -86,12 +90,15 @@ void blame_break(struct fetch_job *job, struct listing *listing, uint32_t number
 {
     struct message *message = listing_find(listing, number);
     char name[NAME_SHOWN];
+    struct journal_failure failure = {.reason = why->kind == ERR_FRAMING ? REASON_OUT_OF_STEP
+                                                                         : REASON_BROKEN_LINE,
+                                      .words = str_from(why->text)};
     job->blamed++;
     if (job->alone || !can_be_told_again(listing, message) || was_delivered(job, message)) {
-        blame_refuse(job, listing, message, why->text);
+        blame_refuse(job, listing, message, &failure);
         return;
     }
     listing_name(listing, message, job->run->log, name, sizeof name);
     log_line(job->run->log, FP_LOG_NOTE, "%s: %s", name, why->text);
-    journal_doubt(job->journal, blame_entry(job, listing, message), why->text);
+    journal_doubt(job->journal, blame_entry(job, listing, message), &failure);
 }

@@ -20,15 +20,15 @@ uint32_t blame_entry(struct fetch_job *job, struct listing *listing, struct mess
 
 /* Counts a failure of a message in the journal, tells it, and holds it after max_tries. */
 void blame_refuse(struct fetch_job *job, struct listing *listing, struct message *message,
-                  const char *why);
+                  const struct journal_failure *failure);
 
 /* It may work later, and nothing is counted; told. The next run asks for it after the others. */
 void blame_put_off(struct fetch_job *job, struct listing *listing, struct message *message,
-                   const char *why);
+                   const struct journal_failure *failure);
 
 /* The message alone is at fault, and the connection is given up for it: counted as a try. */
 void blame_fault(struct fetch_job *job, struct listing *listing, uint32_t number,
-                 const struct err *why);
+                 const struct journal_failure *failure);
 
 /* The two sides went out of step over this message, or the connection broke in its answer. If
  * nothing else was asked for (job->alone) that counts as a try; else it may have been another's

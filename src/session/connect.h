@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "pop3/pop3.h"
 #include "session/account.h"
-#include "session/note.h"
+#include "state/note.h"
 
 /* Finds the way there (through a proxy or a command if the account says so), secures as the account
  * says (never less), reads the greeting, asks CAPA and logs in. A token that the server refuses is

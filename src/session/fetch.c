@@ -23,7 +23,8 @@ struct pending {
     uint32_t number;
     struct parcel *parcel; /* complete; NULL for a refusal */
     bool later;            /* of a refusal: it may work later */
-    char why[LOG_QUOTE_MAX + 64];
+    enum reason reason;    /* of a refusal */
+    char words[LOG_QUOTE_MAX + 4];
 };
 
 struct fetch {
@@ -44,6 +45,7 @@ struct fetch {
                                refusal among its answers: without proof it is not believed */
     bool like_status;      /* the body under way begins as a status line does */
     struct parcel *parcel; /* being written */
+    enum reason fault;     /* why it was given up, if that is its own fault */
     uint64_t body_max;     /* no message is as long as that, whatever it says of itself */
     uint64_t budget;       /* octets there is room for */
     struct pending pending;
@@ -70,6 +72,7 @@ static void on_settled(void *ctx, const struct batch_item *item, enum parcel_out
                        const char *why)
 {
     struct fetch *fetch = ctx;
+    struct journal_failure failure = {.reason = REASON_DESTINATION, .words = str_from(why)};
     struct session_figures *figures = &fetch->job->run->figures;
     struct message *message = listing_find(fetch->listing, item->number);
     if (outcome == PARCEL_DELIVERED) {
@@ -79,9 +82,9 @@ static void on_settled(void *ctx, const struct batch_item *item, enum parcel_out
         if (plan_deletes_new(&fetch->job->rules))
             queue_push(&fetch->dele, item->number);
     } else if (outcome == PARCEL_REFUSED) {
-        blame_refuse(fetch->job, fetch->listing, message, why);
+        blame_refuse(fetch->job, fetch->listing, message, &failure);
     } else {
-        blame_put_off(fetch->job, fetch->listing, message, why);
+        blame_put_off(fetch->job, fetch->listing, message, &failure);
     }
     tell_progress(fetch);
 }
@@ -121,15 +124,15 @@ static bool is_due(const struct fetch *fetch)
 static bool is_what_was_delivered(struct fetch *fetch, struct message *message,
                                   struct parcel *parcel)
 {
-    struct journal_facts facts = journal_facts(fetch->job->journal, message->entry);
-    struct journal_print print = {.known = true};
-    print.has_message_id = header_has_message_id(parcel->header);
-    header_fingerprint(parcel->header, print.bytes);
-    if (facts.print.known && memcmp(facts.print.bytes, print.bytes, sizeof print.bytes) == 0)
+    struct record record = journal_record(fetch->job->journal, message->entry);
+    struct fingerprint known = record_fingerprint(&record), fingerprint = {.known = true};
+    fingerprint.has_message_id = header_has_message_id(parcel->header);
+    header_fingerprint(parcel->header, fingerprint.bytes);
+    if (known.known && memcmp(known.bytes, fingerprint.bytes, sizeof fingerprint.bytes) == 0)
         return true;
     journal_unlist(fetch->job->journal, message->entry);
     message->entry = JOURNAL_NONE;
-    listing_set_print(fetch->listing, message, &print);
+    listing_set_fingerprint(fetch->listing, message, &fingerprint);
     return false;
 }
 
@@ -139,18 +142,18 @@ static bool is_known(struct fetch *fetch, struct message *message, struct parcel
     if (message
             ->compare) /* it was delivered, and could not show its header: is it still the same? */
         return is_what_was_delivered(fetch, message, parcel);
-    struct journal_print print = {.known = true};
-    print.has_message_id = header_has_message_id(parcel->header);
-    header_fingerprint(parcel->header, print.bytes);
-    if (listing_print(fetch->listing, message) != NULL || message->entry != JOURNAL_NONE) {
-        listing_set_print(fetch->listing, message, &print);
+    struct fingerprint fingerprint = {.known = true};
+    fingerprint.has_message_id = header_has_message_id(parcel->header);
+    header_fingerprint(parcel->header, fingerprint.bytes);
+    if (listing_fingerprint(fetch->listing, message) != NULL || message->entry != JOURNAL_NONE) {
+        listing_set_fingerprint(fetch->listing, message, &fingerprint);
         return false;
     }
-    uint32_t id = listing_recognise(fetch->listing, message, &print);
+    uint32_t id = listing_recognise(fetch->listing, message, &fingerprint);
     if (id == JOURNAL_NONE)
         return false;
-    const struct journal_entry *entry = journal_entry(fetch->job->journal, id);
-    return entry->state == JOURNAL_DONE || entry->state == JOURNAL_GONE;
+    struct journal_entry entry = journal_entry(fetch->job->journal, id);
+    return entry.state == JOURNAL_DONE || entry.state == JOURNAL_GONE;
 }
 
 struct plan_message fetch_plan_message(const struct fetch_job *job, const struct message *message)
@@ -158,11 +161,11 @@ struct plan_message fetch_plan_message(const struct fetch_job *job, const struct
     struct plan_message plan = {.size = message->size, .known = JOURNAL_FREE};
     if (message->entry == JOURNAL_NONE)
         return plan;
-    const struct journal_entry *entry = journal_entry(job->journal, message->entry);
-    plan.known = entry->state;
-    plan.keep = entry->keep;
+    struct journal_entry entry = journal_entry(job->journal, message->entry);
+    plan.known = entry.state;
+    plan.keep = entry.keep;
     if (job->rules.keep == PLAN_KEEP_FOR) /* nobody else asks when */
-        plan.first_seen = journal_facts(job->journal, message->entry).first_seen;
+        plan.first_seen = (int64_t)journal_record(job->journal, message->entry).first_seen;
     return plan;
 }
 
@@ -206,12 +209,13 @@ static void confirm(struct fetch *fetch)
     if (!pending.there)
         return;
     struct message *message = listing_find(fetch->listing, pending.number);
+    struct journal_failure failure = {.reason = pending.reason, .words = str_from(pending.words)};
     if (pending.parcel != NULL)
         accept_parcel(fetch, message, pending.parcel);
     else if (pending.later)
-        blame_put_off(fetch->job, fetch->listing, message, pending.why);
+        blame_put_off(fetch->job, fetch->listing, message, &failure);
     else
-        blame_refuse(fetch->job, fetch->listing, message, pending.why);
+        blame_refuse(fetch->job, fetch->listing, message, &failure);
 }
 
 /* ---- the pipe ---- */
@@ -222,7 +226,8 @@ static bool has_room(struct fetch *fetch, struct message *message)
     if (message->size + ROOM_SPARE > fetch->budget)
         fetch->budget = deliver_room(fetch->job->deliver);
     if (message->size + ROOM_SPARE > fetch->budget) {
-        blame_put_off(fetch->job, fetch->listing, message, "there is no room for it on the disk");
+        blame_put_off(fetch->job, fetch->listing, message,
+                      &(struct journal_failure){.reason = REASON_NO_ROOM});
         return false;
     }
     fetch->budget -= message->size;
@@ -339,6 +344,13 @@ static int begin(struct fetch *fetch, struct err *err)
     return deliver_begin(fetch->job->deliver, &fetch->parcel, err);
 }
 
+static int give_up(struct fetch *fetch, enum reason fault, struct err *err)
+{
+    char text[LOG_QUOTE_MAX];
+    fetch->fault = fault;
+    return err_set(err, ERR_MESSAGE, "%s", reason_text(fault, str_of("", 0), text, sizeof text));
+}
+
 static int write_body(void *ctx, const char *bytes, size_t len, struct err *err)
 {
     struct fetch *fetch = ctx;
@@ -353,9 +365,9 @@ static int write_body(void *ctx, const char *bytes, size_t len, struct err *err)
         fetch->like_status =
             len >= 4 && (memcmp(bytes, "+OK", 3) == 0 || memcmp(bytes, "-ERR", 4) == 0);
     if (max != 0 && fetch->parcel->octets + len > max)
-        return err_set(err, ERR_MESSAGE, "it is longer than max_size, whatever LIST says");
+        return give_up(fetch, REASON_SURPRISE, err);
     if (fetch->parcel->octets + len > fetch->body_max)
-        return err_set(err, ERR_MESSAGE, "it has no end: far longer than LIST says");
+        return give_up(fetch, REASON_NO_END, err);
     tell_progress(fetch);
     struct sink sink = spool_sink(fetch->parcel);
     return sink.write(sink.ctx, bytes, len, err);
@@ -376,19 +388,16 @@ static void body_failed(struct fetch *fetch, uint32_t number, const struct err *
         local_trouble(fetch, why);
         return;
     }
-    fetch->pending = (struct pending){.there = true, .number = number};
-    snprintf(fetch->pending.why, sizeof fetch->pending.why, "%.*s",
-             (int)sizeof fetch->pending.why - 1, why->text);
+    fetch->pending = (struct pending){.there = true, .number = number, .reason = fetch->fault};
 }
 
 static void message_refused(struct fetch *fetch, const struct pop3_answer *answer)
 {
-    char shown[LOG_QUOTE_MAX + 4];
     const struct reply *reply = &answer->reply;
-    fetch->pending = (struct pending){.there = true, .number = answer->number};
+    fetch->pending =
+        (struct pending){.there = true, .number = answer->number, .reason = REASON_REFUSED};
     fetch->pending.later = reply->code == REPLY_CODE_SYS_TEMP || reply->code == REPLY_CODE_IN_USE;
-    snprintf(fetch->pending.why, sizeof fetch->pending.why, "the server refuses it: \"%s\"",
-             log_quote(fetch->job->run->log, reply->text, shown));
+    log_quote(fetch->job->run->log, reply->text, fetch->pending.words);
 }
 
 /* Some servers count a line end as one octet. */
@@ -530,7 +539,8 @@ static void broken(struct fetch *fetch, const struct pop3_answer *answer, const 
     if (in_step || (why->kind != ERR_FRAMING && fetch->pending.parcel != NULL))
         confirm(fetch);
     if (ours && why->kind == ERR_MESSAGE)
-        blame_fault(fetch->job, fetch->listing, answer->number, why);
+        blame_fault(fetch->job, fetch->listing, answer->number,
+                    &(struct journal_failure){.reason = fetch->fault});
     else if (ours)
         local_trouble(fetch, why);
     else if (why->kind == ERR_FRAMING)

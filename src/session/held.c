@@ -7,28 +7,29 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "session/journal.h"
+#include "base/words.h"
 #include "session/manners.h"
 #include "session/session.h"
+#include "state/journal.h"
 
 static void describe(const struct journal *journal, uint32_t id, const struct log *log, char *out,
                      size_t cap)
 {
-    const struct journal_entry *entry = journal_entry(journal, id);
-    struct journal_facts facts = journal_facts(journal, id);
-    char uidl[LOG_QUOTE_MAX + 4], room[JOURNAL_UIDL_ROOM];
-    char reason[ERR_TEXT_MAX], shown[LOG_QUOTE_MAX + 4], date[32];
-    time_t since = (time_t)facts.first_seen;
+    struct journal_entry entry = journal_entry(journal, id);
+    struct record record = journal_record(journal, id);
+    char uidl[LOG_QUOTE_MAX + 4], room[JOURNAL_UIDL_ROOM], date[32];
+    char words[ERR_TEXT_MAX], text[2 * ERR_TEXT_MAX], shown[LOG_QUOTE_MAX + 4];
+    time_t since = (time_t)record.first_seen;
     struct tm tm;
     size_t len = 0;
-    if (facts.words.len >= sizeof reason ||
-        str_unescape(facts.words, reason, sizeof reason, &len) < 0)
+    if (words_unescape(record.words, words, sizeof words, &len) < 0)
         len = 0;
+    reason_text(record.reason, str_of(words, len), text, sizeof text);
     strftime(date, sizeof date, "%Y-%m-%d %H:%M", localtime_r(&since, &tm));
     snprintf(out, cap, "%s: UIDL %s, seen first %s, %u %s: %s",
-             entry->state == JOURNAL_HELD ? "held" : "failing",
-             log_quote(log, journal_uidl(journal, id, room), uidl), date, entry->tries,
-             entry->tries == 1 ? "try" : "tries", log_quote(log, str_of(reason, len), shown));
+             entry.state == JOURNAL_HELD ? "held" : "failing",
+             log_quote(log, journal_uidl(journal, id, room), uidl), date, entry.tries,
+             entry.tries == 1 ? "try" : "tries", log_quote(log, str_from(text), shown));
 }
 
 int session_status(const struct account *account, const char *state_dir,
@@ -38,11 +39,14 @@ int session_status(const struct account *account, const char *state_dir,
     char text[ERR_TEXT_MAX];
     struct log log = {.level = FP_LOG_ERROR}; /* writes nothing, knows what to blank */
     log_hide(&log, &account->password);
-    if (journal_open(&journal, state_dir, account->server, account->user, JOURNAL_READ, false, NULL,
-                     err) < 0)
+    struct journal_settings settings = {.state_dir = state_dir,
+                                        .server = account->server,
+                                        .user = account->user,
+                                        .mode = JOURNAL_READ};
+    if (journal_open(&journal, &settings, err) < 0)
         return -1;
     for (uint32_t id = 0; id < journal_count(journal); id++) {
-        unsigned state = journal_entry(journal, id)->state;
+        unsigned state = journal_entry(journal, id).state;
         if (state != JOURNAL_HELD && state != JOURNAL_FAILED && state != JOURNAL_DOUBTED)
             continue;
         describe(journal, id, &log, text, sizeof text);
@@ -58,13 +62,17 @@ int session_retry(const struct account *account, const char *state_dir, const ch
 {
     struct journal *journal;
     char room[JOURNAL_UIDL_ROOM];
+    struct journal_settings settings = {.state_dir = state_dir,
+                                        .server = account->server,
+                                        .user = account->user,
+                                        .mode = JOURNAL_WRITE,
+                                        .durable = account->durable};
     *released = 0;
     if (file_make_folder(state_dir, account->durable, err) < 0 ||
-        journal_open(&journal, state_dir, account->server, account->user, JOURNAL_WRITE,
-                     account->durable, NULL, err) < 0)
+        journal_open(&journal, &settings, err) < 0)
         return -1;
     for (uint32_t id = 0; id < journal_count(journal); id++) {
-        if (journal_entry(journal, id)->state != JOURNAL_HELD ||
+        if (journal_entry(journal, id).state != JOURNAL_HELD ||
             (uidl != NULL && !str_is(journal_uidl(journal, id, room), uidl)))
             continue;
         journal_retry(journal, id);

@@ -10,9 +10,9 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "delivery/deliver.h"
-#include "session/journal.h"
 #include "session/plan.h"
 #include "session/session.h"
+#include "state/journal.h"
 
 /* What one poll keeps over its connections. Owned by session.c. */
 struct fetch_job {

@@ -8,8 +8,6 @@
 #include "session/pipe.h"
 
 #define UIDLS_MAX ((size_t)64 * 1024 * 1024) /* beyond it, messages are told by their headers */
-#define OWN 0x80000000u /* message.uidl is an offset in listing.uidls; else the journal's name */
-
 #define ROOM_FIRST 32768 /* what is never used costs nothing; growing leaves holes */
 
 _Static_assert(REPLY_MESSAGES_MAX < 1 << 24, "a message has room for its number");
@@ -27,29 +25,29 @@ void listing_init(struct listing *listing, struct journal *journal)
 void listing_free(struct listing *listing)
 {
     free(listing->messages);
-    free(listing->prints);
-    free(listing->by_print);
+    free(listing->fingerprints);
+    free(listing->by_fingerprint);
     buf_free(&listing->uidls);
 }
 
 bool listing_has_uidl(const struct message *message)
 {
-    return message->uidl != 0;
+    return message->uidl_in != UIDL_NOWHERE;
 }
 
 struct str listing_uidl(const struct listing *listing, const struct message *message)
 {
-    if (message->uidl == 0)
+    if (message->uidl_in == UIDL_NOWHERE)
         return str_of("", 0);
-    if (!(message->uidl & OWN))
-        return journal_named(listing->journal, message->uidl);
-    const char *own = listing->uidls.data + (message->uidl & ~OWN);
+    if (message->uidl_in == UIDL_JOURNAL)
+        return journal_uidl_at(listing->journal, message->uidl.ref);
+    const char *own = listing->uidls.data + message->uidl.own;
     return str_of(own + 1, (unsigned char)own[0]);
 }
 
 bool listing_is_new(const struct message *message)
 {
-    return message->entry == JOURNAL_NONE && message->uidl != 0;
+    return message->entry == JOURNAL_NONE && listing_has_uidl(message);
 }
 
 static void keep_uidl(struct listing *listing, struct message *message, struct str uidl)
@@ -60,7 +58,8 @@ static void keep_uidl(struct listing *listing, struct message *message, struct s
         return;
     buf_add(&listing->uidls, &len, 1);
     buf_add(&listing->uidls, uidl.ptr, uidl.len);
-    message->uidl = OWN | at;
+    message->uidl.own = at;
+    message->uidl_in = UIDL_LISTING;
 }
 
 /* Lists come in order from every sane server, so the place is at the end or close to it. */
@@ -112,11 +111,13 @@ static int take_uidl(void *ctx, struct str line, struct err *err)
         return 0;
     }
     struct message *message = append(listing, number);
-    uint32_t name = 0, guess = listing->count > 1 ? message[-1].entry + 1 : 0;
+    uint32_t guess = listing->count > 1 ? message[-1].entry + 1 : 0;
     if (uidl.len > 0)
-        message->entry = journal_find(listing->journal, uidl, guess, &name);
-    message->uidl = name;
-    if (name == 0)
+        message->entry = journal_find(listing->journal, uidl, guess);
+    if (message->entry != JOURNAL_NONE &&
+        journal_refers(listing->journal, message->entry, uidl, &message->uidl.ref))
+        message->uidl_in = UIDL_JOURNAL;
+    else
         keep_uidl(listing, message, uidl);
     return 0;
 }
@@ -131,8 +132,8 @@ static int by_number(const void *a, const void *b)
  * for a message that UIDL passed over. */
 static void merge(struct message *kept, const struct message *twin)
 {
-    if (kept->uidl != 0 && twin->uidl != 0) {
-        kept->uidl = 0;
+    if (listing_has_uidl(kept) && listing_has_uidl(twin)) {
+        kept->uidl_in = UIDL_NOWHERE;
         kept->entry = JOURNAL_NONE;
     }
     if (kept->size == 0)
@@ -269,32 +270,34 @@ int listing_fetch(struct listing *listing, struct pop3 *pop3, bool capa, struct 
     return listing->has_uidl || listing->has_list ? 0 : fetch_stat(&fetching, err);
 }
 
-const struct journal_print *listing_print(const struct listing *listing,
-                                          const struct message *message)
+const struct fingerprint *listing_fingerprint(const struct listing *listing,
+                                              const struct message *message)
 {
-    return message->print == 0 ? NULL : &listing->prints[message->print - 1];
+    return message->fingerprint == 0 ? NULL : &listing->fingerprints[message->fingerprint - 1];
 }
 
-void listing_set_print(struct listing *listing, struct message *message,
-                       const struct journal_print *print)
+void listing_set_fingerprint(struct listing *listing, struct message *message,
+                             const struct fingerprint *fingerprint)
 {
-    if (message->print == 0) {
-        if (listing->print_count == listing->print_cap) {
-            listing->print_cap = listing->print_cap == 0 ? 64 : 2 * listing->print_cap;
-            listing->prints = xreallocarray(listing->prints, listing->print_cap, sizeof *print);
+    if (message->fingerprint == 0) {
+        if (listing->fingerprint_count == listing->fingerprint_cap) {
+            listing->fingerprint_cap =
+                listing->fingerprint_cap == 0 ? 64 : 2 * listing->fingerprint_cap;
+            listing->fingerprints =
+                xreallocarray(listing->fingerprints, listing->fingerprint_cap, sizeof *fingerprint);
         }
-        message->print = ++listing->print_count;
+        message->fingerprint = ++listing->fingerprint_count;
     }
-    listing->prints[message->print - 1] = *print;
+    listing->fingerprints[message->fingerprint - 1] = *fingerprint;
 }
 
 struct journal_subject listing_subject(const struct listing *listing, const struct message *message)
 {
-    const struct journal_print *print = listing_print(listing, message);
+    const struct fingerprint *fingerprint = listing_fingerprint(listing, message);
     struct journal_subject subject = {.uidl = listing_uidl(listing, message),
                                       .size = message->size};
-    if (print != NULL)
-        subject.print = *print;
+    if (fingerprint != NULL)
+        subject.fingerprint = *fingerprint;
     return subject;
 }
 
@@ -302,7 +305,7 @@ char *listing_name(const struct listing *listing, const struct message *message,
                    const struct log *log, char *out, size_t cap)
 {
     char shown[LOG_QUOTE_MAX + 4];
-    if (message->uidl == 0)
+    if (!listing_has_uidl(message))
         snprintf(out, cap, "message %u", message->number);
     else
         snprintf(out, cap, "message %u (UIDL %s)", message->number,

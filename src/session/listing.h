@@ -19,18 +19,25 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "pop3/pop3.h"
-#include "session/journal.h"
+#include "state/journal.h"
+
+/* Where a message's UIDL is kept. */
+enum uidl_place { UIDL_NOWHERE, UIDL_JOURNAL, UIDL_LISTING };
 
 /* One for each that is listed, known or not: hundreds of thousands. */
 struct message {
-    uint64_t size;        /* by LIST; 0: unknown */
-    uint32_t entry;       /* in the journal; JOURNAL_NONE: not known */
-    uint32_t uidl;        /* private: see listing_uidl */
-    uint32_t print;       /* private: 1 + index, 0 for none */
+    uint64_t size;  /* by LIST; 0: unknown */
+    uint32_t entry; /* in the journal; JOURNAL_NONE: not known */
+    union {         /* see listing_uidl */
+        struct uidl_ref ref;
+        uint32_t own; /* an offset in listing.uidls */
+    } uidl;
+    uint32_t fingerprint; /* private: 1 + index, 0 for none */
     unsigned number : 24; /* on the server, in this session */
     unsigned action : 4;  /* enum plan_action */
     bool compare : 1;     /* its entry is believed only if its header is found to be the same */
-    bool vague : 1;       /* the UIDL does not tell it: it needs a print */
+    unsigned uidl_in : 2; /* enum uidl_place */
+    bool vague : 1;       /* the UIDL does not tell it: it needs a fingerprint */
 };
 
 struct listing {
@@ -39,14 +46,14 @@ struct listing {
     uint32_t count, cap;
     uint32_t sorted;  /* so many, from the front, are in order */
     struct buf uidls; /* those that the journal has not: length, octets */
-    struct journal_print *prints;
-    uint32_t print_count, print_cap;
+    struct fingerprint *fingerprints;
+    uint32_t fingerprint_count, fingerprint_cap;
     bool has_uidl;                 /* UIDL worked */
     bool has_list;                 /* LIST worked */
     uint32_t uidl_junk, list_junk; /* lines that could not be understood */
-    bool any_uidl;      /* most UIDLs have changed: a print is enough to know a message */
-    uint32_t *by_print; /* private: entries of the journal by their print */
-    uint32_t by_print_count;
+    bool any_uidl; /* most UIDLs have changed: a fingerprint is enough to know a message */
+    uint32_t *by_fingerprint; /* private: entries of the journal by their fingerprint */
+    uint32_t by_fingerprint_count;
 };
 
 /* Empty. What it lists is looked up in the journal. */
@@ -58,7 +65,7 @@ void listing_free(struct listing *listing);
  * write where the window allows. */
 int listing_fetch(struct listing *listing, struct pop3 *pop3, bool capa, struct err *err);
 
-/* Looks every message up, asking for prints where needed and possible. */
+/* Looks every message up, asking for fingerprints where needed and possible. */
 int listing_match(struct listing *listing, struct pop3 *pop3, struct log *log, struct err *err);
 
 /* It has a UIDL, under which there is nothing in the journal. */
@@ -75,18 +82,18 @@ struct message *listing_find(struct listing *listing, uint32_t number);
 struct journal_subject listing_subject(const struct listing *listing,
                                        const struct message *message);
 
-/* Gives a vague message the print of its fetched header and looks once more: the entry of a message
- * that we have, or JOURNAL_NONE. */
+/* Gives a vague message the fingerprint of its fetched header and looks once more: the entry of a
+ * message that we have, or JOURNAL_NONE. */
 uint32_t listing_recognise(struct listing *listing, struct message *message,
-                           const struct journal_print *print);
+                           const struct fingerprint *fingerprint);
 
-/* Replaces a print by a better one. */
-void listing_set_print(struct listing *listing, struct message *message,
-                       const struct journal_print *print);
+/* Replaces a fingerprint by a better one. */
+void listing_set_fingerprint(struct listing *listing, struct message *message,
+                             const struct fingerprint *fingerprint);
 
-/* Has the message's print, from TOP? NULL if not. */
-const struct journal_print *listing_print(const struct listing *listing,
-                                          const struct message *message);
+/* Has the message's fingerprint, from TOP? NULL if not. */
+const struct fingerprint *listing_fingerprint(const struct listing *listing,
+                                              const struct message *message);
 
 /* "message 3 (UIDL abc)": how a message is named to people, the account's secrets blanked. out
  * holds LOG_QUOTE_MAX + 40. */

@@ -22,8 +22,8 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "session/note.h"
 #include "session/session.h"
+#include "state/note.h"
 
 #define MANNERS_PATIENCE 3 /* failures in a row before anything is made of them */
 #define MANNERS_DELAY 60   /* seconds, where the server announces none */

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "session/journal.h"
+#include "state/journal.h"
 
 enum plan_action {
     PLAN_LEAVE,  /* stays as it is */

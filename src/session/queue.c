@@ -32,7 +32,7 @@ void queue_push_by_tries(struct queue *queue, const struct listing *listing,
             const struct message *message = &listing->messages[i];
             if (message->action != PLAN_ALONE)
                 continue;
-            unsigned own = journal_entry(journal, message->entry)->tries;
+            unsigned own = journal_entry(journal, message->entry).tries;
             more = more || own > tries;
             if (own == tries)
                 queue_push(queue, message->number);

@@ -7,9 +7,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "session/journal.h"
 #include "session/listing.h"
 #include "session/plan.h"
+#include "state/journal.h"
 
 /* Zeroed at birth; `at` is malloced and the owner's to free. */
 struct queue {

@@ -22,7 +22,7 @@
 
 #include "pop3/pop3.h"
 #include "session/account.h"
-#include "session/note.h"
+#include "state/note.h"
 
 #define RECALL_SECONDS ((int64_t)24 * 3600)
 

@@ -8,7 +8,7 @@ static size_t count_open(const struct journal *journal)
 {
     size_t n = 0;
     for (uint32_t id = 0; id < journal_count(journal); id++)
-        n += journal_entry(journal, id)->state == JOURNAL_TAKEN;
+        n += journal_entry(journal, id).state == JOURNAL_TAKEN;
     return n;
 }
 
@@ -40,15 +40,21 @@ static int settle_open(struct journal *journal, const struct deliver_settings *s
         return -1;
     struct deliver_claim *claims = xcalloc(n, sizeof *claims);
     uint32_t *ids = xcalloc(n, sizeof *ids);
+    char **receipts = xcalloc(n, sizeof *receipts);
     for (uint32_t id = 0; id < journal_count(journal); id++) {
-        if (journal_entry(journal, id)->state != JOURNAL_TAKEN)
+        if (journal_entry(journal, id).state != JOURNAL_TAKEN)
             continue;
         ids[filled] = id;
-        claims[filled++].receipt = journal_facts(journal, id).words;
+        receipts[filled] = journal_receipt(journal, id);
+        claims[filled].receipt = str_from(receipts[filled]);
+        filled++;
     }
     int result = deliver_check(settings, claims, n, err);
     for (size_t i = 0; i < n && result == 0; i++)
         settle(journal, settings, ids[i], claims[i].found);
+    for (size_t i = 0; i < n; i++)
+        free(receipts[i]);
+    free(receipts);
     free(claims);
     free(ids);
     return result < 0 ? -1 : journal_sync(journal, err);
@@ -69,7 +75,7 @@ int recover_note_place(struct journal *journal, const struct deliver *deliver, s
 {
     struct buf place;
     int result = 0;
-    buf_init(&place, JOURNAL_WORDS_MAX);
+    buf_init(&place, RECORD_WORDS_MAX);
     deliver_place(deliver, &place);
     if (!str_equal(buf_str(&place), journal_place(journal))) {
         result = deliver_settle(deliver, err);

@@ -7,7 +7,7 @@
 
 #include "base/err.h"
 #include "delivery/deliver.h"
-#include "session/journal.h"
+#include "state/journal.h"
 
 /* For each open take: found at its destination and made durable by this process, it is done; else
  * it is dropped, and its message will be fetched again. Then litter is removed from the place that

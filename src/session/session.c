@@ -16,11 +16,10 @@
 #include "session/recall.h"
 #include "session/recover.h"
 #include "session/top.h"
+#include "state/mailbox.h"
 
 #define RECONNECTS_MAX 5 /* after framing faults, each of a message not suspected before */
 #define SECONDS_A_DAY 86400
-#define TOO_LONG "it is longer than max_size"
-#define TOO_LONG_ESCAPED "it%20is%20longer%20than%20max_size"
 #define NOOP_MS ((int64_t)60 * 1000)
 
 /* Everything of one poll. */
@@ -29,7 +28,7 @@ struct session {
     const struct account *account;
     struct log *log;
     struct deliver_settings settings;
-    char mailbox[JOURNAL_MAILBOX + 1];
+    char mailbox[MAILBOX_ID + 1];
     struct journal *journal;
     struct fetch_job job;
     struct pop3 *pop3;
@@ -71,7 +70,7 @@ static void keep_alive(void *ctx)
 static void fill_settings(struct session *session)
 {
     const struct account *account = session->account;
-    journal_mailbox(account->server, account->user, session->mailbox);
+    mailbox_id(account->server, account->user, session->mailbox);
     session->settings = (struct deliver_settings){
         .kind = kind_of(account->target),
         .where = account->where,
@@ -110,11 +109,16 @@ static int open_journal(struct session *session, struct err *err)
 {
     const struct account *account = session->account;
     bool write = session->run->mode == SESSION_POLL;
+    struct journal_settings settings = {.state_dir = session->run->state_dir,
+                                        .server = account->server,
+                                        .user = account->user,
+                                        .mode = write ? JOURNAL_WRITE : JOURNAL_READ,
+                                        .durable = account->durable,
+                                        .log = session->log};
     bool there = access(session->run->state_dir, F_OK) == 0; /* then the journal flushes its name */
     if (write && file_make_folder(session->run->state_dir, account->durable && !there, err) < 0)
         return err_prefix(err, "state folder");
-    if (journal_open(&session->journal, session->run->state_dir, account->server, account->user,
-                     write ? JOURNAL_WRITE : JOURNAL_READ, account->durable, session->log, err) < 0)
+    if (journal_open(&session->journal, &settings, err) < 0)
         return -1;
     session->job.journal = session->journal;
     if (write && journal_is_new(session->journal))
@@ -164,8 +168,8 @@ static bool is_junk(const struct listing *listing)
 static bool was_said(const struct session *session)
 {
     for (uint32_t id = 0; id < journal_count(session->journal); id++) {
-        const struct journal_entry *entry = journal_entry(session->journal, id);
-        if (entry->state != JOURNAL_FREE && entry->blank)
+        struct journal_entry entry = journal_entry(session->journal, id);
+        if (entry.state != JOURNAL_FREE && entry.blank)
             return true;
     }
     return false;
@@ -213,15 +217,16 @@ static void count_planned(struct session_figures *figures, const struct message 
 /* What was told as a failure in this poll is not asked for again on its next connection. */
 static bool was_tried(const struct session *session, const struct message *message)
 {
-    return message->entry != JOURNAL_NONE && journal_entry(session->journal, message->entry)->tried;
+    return message->entry != JOURNAL_NONE && journal_entry(session->journal, message->entry).tried;
 }
 
 /* Held for its length, and no longer too long: the limit has changed. */
 static bool fits_now(const struct session *session, const struct message *message)
 {
     uint64_t max = session->job.rules.max_size;
-    struct str words = journal_facts(session->journal, message->entry).words;
-    return str_has_prefix(words, TOO_LONG_ESCAPED) && (max == 0 || message->size <= max);
+    enum reason reason = journal_record(session->journal, message->entry).reason;
+    bool too_long = reason == REASON_TOO_LONG || reason == REASON_SURPRISE;
+    return too_long && (max == 0 || message->size <= max);
 }
 
 static void plan_message(struct session *session, struct message *message, uint32_t *fetched)
@@ -241,7 +246,7 @@ static int turn_of(const struct session *session, const struct message *message)
 {
     if (message->entry == JOURNAL_NONE)
         return 0;
-    unsigned state = journal_entry(session->journal, message->entry)->state;
+    unsigned state = journal_entry(session->journal, message->entry).state;
     return state == JOURNAL_DOUBTED ? 2 : state == JOURNAL_FAILED ? 1 : 0;
 }
 
@@ -265,22 +270,25 @@ static void refuse_long_ones(struct session *session)
 {
     for (uint32_t i = 0; i < session->listing.count; i++)
         if (session->listing.messages[i].action == PLAN_REFUSE)
-            blame_refuse(&session->job, &session->listing, &session->listing.messages[i], TOO_LONG);
+            blame_refuse(&session->job, &session->listing, &session->listing.messages[i],
+                         &(struct journal_failure){.reason = REASON_TOO_LONG});
 }
 
 /* A UIDL alone is no licence to delete: size and header have to be those of the message that was
  * delivered. What cannot show its header is fetched, to be compared then. */
-static void verify_print(void *ctx, uint32_t number, const struct journal_print *print)
+static void verify_fingerprint(void *ctx, uint32_t number, const struct fingerprint *fingerprint)
 {
     struct session *session = ctx;
     struct message *message = listing_find(&session->listing, number);
-    struct journal_facts facts = journal_facts(session->journal, message->entry);
-    if (print->known && facts.print.known &&
-        memcmp(print->bytes, facts.print.bytes, sizeof print->bytes) == 0) {
+    struct record record = journal_record(session->journal, message->entry);
+    struct fingerprint known = record_fingerprint(&record);
+    if (fingerprint->known && known.known &&
+        memcmp(fingerprint->bytes, known.bytes, sizeof fingerprint->bytes) == 0) {
         session->verified[session->verified_count++] = number;
         return;
     }
-    if (!print->known) { /* it has to be fetched to be compared; if that is too much, it stays */
+    if (!fingerprint
+             ->known) { /* it has to be fetched to be compared; if that is too much, it stays */
         uint64_t max = session->job.rules.max_size;
         message->compare = true;
         message->action = max != 0 && message->size > max ? PLAN_LEAVE : PLAN_FETCH;
@@ -290,7 +298,7 @@ static void verify_print(void *ctx, uint32_t number, const struct journal_print 
     message->entry = JOURNAL_NONE;
     message->action = PLAN_FETCH;
     message->vague = true;
-    listing_set_print(&session->listing, message, print);
+    listing_set_fingerprint(&session->listing, message, fingerprint);
     log_line(session->log, FP_LOG_NOTE,
              "message %u has the UIDL of one that was delivered, but not its header; it is fetched",
              number);
@@ -305,8 +313,10 @@ static int verify(struct session *session, struct err *err)
     if (count == 0)
         return 0;
     uint32_t *numbers = xcalloc(count, sizeof *numbers);
-    struct top top = {
-        .pop3 = session->pop3, .numbers = numbers, .print = verify_print, .ctx = session};
+    struct top top = {.pop3 = session->pop3,
+                      .numbers = numbers,
+                      .fingerprint = verify_fingerprint,
+                      .ctx = session};
     session->verified = xcalloc(count, sizeof *session->verified);
     for (uint32_t i = 0; i < session->listing.count; i++)
         if (session->listing.messages[i].action == PLAN_DELETE)
@@ -316,7 +326,7 @@ static int verify(struct session *session, struct err *err)
         result = top_run(&top, err);
     else
         for (size_t i = 0; i < top.count; i++)
-            verify_print(session, numbers[i], &(struct journal_print){.known = false});
+            verify_fingerprint(session, numbers[i], &(struct fingerprint){.known = false});
     free(numbers);
     return result;
 }
@@ -451,8 +461,8 @@ static uint32_t count_doubted(const struct session *session)
 {
     uint32_t count = 0;
     for (uint32_t id = 0; id < journal_count(session->journal); id++) {
-        const struct journal_entry *entry = journal_entry(session->journal, id);
-        count += entry->state == JOURNAL_DOUBTED && entry->listed != 0 && !entry->tried;
+        struct journal_entry entry = journal_entry(session->journal, id);
+        count += entry.state == JOURNAL_DOUBTED && entry.listed != 0 && !entry.tried;
     }
     return count;
 }

@@ -39,13 +39,13 @@ static int write_header(void *ctx, const char *bytes, size_t len, struct err *er
 static int answer(void *ctx, const struct pop3_answer *answer, int taken, struct err *err)
 {
     struct run *run = ctx;
-    struct journal_print print = {.known = taken == 0 && answer->reply.kind == REPLY_OK};
+    struct fingerprint fingerprint = {.known = taken == 0 && answer->reply.kind == REPLY_OK};
     (void)err;
-    if (print.known) {
-        print.has_message_id = header_has_message_id(run->header);
-        header_fingerprint(run->header, print.bytes);
+    if (fingerprint.known) {
+        fingerprint.has_message_id = header_has_message_id(run->header);
+        header_fingerprint(run->header, fingerprint.bytes);
     }
-    run->top->print(run->top->ctx, answer->number, &print);
+    run->top->fingerprint(run->top->ctx, answer->number, &fingerprint);
     header_free(run->header);
     run->header = header_new();
     run->octets = 0;

@@ -12,15 +12,15 @@
 
 #include "base/err.h"
 #include "pop3/pop3.h"
-#include "session/journal.h"
+#include "state/journal.h"
 
 struct top {
     struct pop3 *pop3;
     const uint32_t *numbers; /* borrowed */
     size_t count;
-    /* Called in order, once for each: print->known is false if the server refused, or sent a header
-     * of more than TOP_HEADER_MAX octets. */
-    void (*print)(void *ctx, uint32_t number, const struct journal_print *print);
+    /* Called in order, once for each: fingerprint->known is false if the server refused, or sent a
+     * header of more than TOP_HEADER_MAX octets. */
+    void (*fingerprint)(void *ctx, uint32_t number, const struct fingerprint *fingerprint);
     void *ctx;
 };
 

@@ -9,8 +9,8 @@
 #include "base/digest.h"
 #include "base/xalloc.h"
 #include "fuzz/fuzz.h"
-#include "session/journal.h"
-#include "session/note.h"
+#include "state/mailbox.h"
+#include "state/note.h"
 
 #define NOW 1800000000
 
@@ -28,8 +28,8 @@ static void write_file(struct str in)
         fuzz_write(path, in.ptr + 1, in.len - 1);
         return;
     }
-    char mailbox[JOURNAL_MAILBOX + 1];
-    journal_mailbox("pop.example.com", "alice", mailbox);
+    char mailbox[MAILBOX_ID + 1];
+    mailbox_id("pop.example.com", "alice", mailbox);
     buf_init(&out, in.len + 1024);
     buf_addf(&out, "fetchpop-note 1 %s\n", mailbox);
     buf_add(&out, in.ptr, in.len);
@@ -73,7 +73,7 @@ static void check_same(const struct note *a, const struct note *b)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (path == NULL) {
-        char *stem = journal_stem("pop.example.com", "alice");
+        char *stem = mailbox_stem("pop.example.com", "alice");
         path = xasprintf("%s/%s.note", fuzz_folder(), stem);
         free(stem);
     }

@@ -4,6 +4,7 @@
  */
 #include "base/digest.h"
 #include "base/log.h"
+#include "base/words.h"
 #include "fuzz/fuzz.h"
 
 static void check_base64(struct str in)
@@ -28,18 +29,18 @@ static void check_base64(struct str in)
 
 static void check_escape(struct str in)
 {
-    size_t len = 0, cap = STR_ESCAPED_MAX(in.len);
+    size_t len = 0, cap = WORDS_ESCAPED_MAX(in.len);
     char *text = malloc(cap), *back = malloc(cap);
-    size_t escaped = str_escape(in, text, cap);
+    size_t escaped = words_escape(in, text, cap);
     fuzz_check(escaped > 0 && escaped < cap);
     for (size_t i = 0; i < escaped; i++)
         fuzz_check(text[i] > 0x20 && text[i] < 0x7f);
-    fuzz_check(str_unescape(str_of(text, escaped), back, in.len, &len) == 0 && len == in.len);
+    fuzz_check(words_unescape(str_of(text, escaped), back, in.len, &len) == 0 && len == in.len);
     fuzz_check(in.len == 0 || memcmp(back, in.ptr, len) == 0);
-    if (str_unescape(in, back, cap, &len) == 0) {
+    if (words_unescape(in, back, cap, &len) == 0) {
         fuzz_check(len <= in.len);
-        char *again = malloc(STR_ESCAPED_MAX(len));
-        fuzz_check(str_escape(str_of(back, len), again, STR_ESCAPED_MAX(len)) == in.len);
+        char *again = malloc(WORDS_ESCAPED_MAX(len));
+        fuzz_check(words_escape(str_of(back, len), again, WORDS_ESCAPED_MAX(len)) == in.len);
         fuzz_check(memcmp(again, in.ptr, in.len) == 0);
         free(again);
     }

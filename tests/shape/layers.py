@@ -5,9 +5,10 @@ import re
 import libtree
 
 BELOW = {
-    "main": {"app", "session", "pop3", "delivery", "net", "base"},
-    "app": {"session", "pop3", "delivery", "net", "base"},
-    "session": {"pop3", "delivery", "net", "base"},
+    "main": {"app", "session", "state", "pop3", "delivery", "net", "base"},
+    "app": {"session", "state", "pop3", "delivery", "net", "base"},
+    "session": {"state", "pop3", "delivery", "net", "base"},
+    "state": {"base"},
     "pop3": {"net", "base"},
     "delivery": {"base"},
     "net": {"base"},

@@ -2,6 +2,7 @@
  * digest: published vectors, and every split.
  */
 #include "base/digest.h"
+#include "base/words.h"
 
 #include <stdlib.h>
 
@@ -21,19 +22,19 @@ static void test_sha256(void)
     for (size_t i = 0; i < 3; i++) {
         struct str text = str_from(table[i][0]);
         digest_bytes(text, out);
-        digest_hex(out, DIGEST_SIZE, hex);
+        words_hex(out, DIGEST_SIZE, hex);
         is_str(hex, table[i][1], "SHA-256 at once");
         for (size_t split = 0; split <= text.len; split++) {
             struct digest *digest = digest_new();
             digest_add(digest, text.ptr, split);
             digest_add(digest, text.ptr + split, text.len - split);
             digest_end(digest, out);
-            digest_hex(out, DIGEST_SIZE, hex);
+            words_hex(out, DIGEST_SIZE, hex);
             if (strcmp(hex, table[i][1]) != 0)
                 ok(false, "SHA-256 split at %zu", split);
         }
     }
-    digest_hex(out, 2, hex);
+    words_hex(out, 2, hex);
     is_str(hex, "248d", "the first bytes alone");
     digest_free(digest_new());
     digest_free(NULL);
@@ -150,7 +151,7 @@ static void test_md5(void)
         char hex[2 * DIGEST_MD5_SIZE + 1] = "";
         is_int(digest_md5(str_from(rows[i].first), str_from(rows[i].second), digest), 0,
                "OpenSSL has MD5");
-        digest_hex(digest, sizeof digest, hex);
+        words_hex(digest, sizeof digest, hex);
         is_str(hex, rows[i].want, "the MD5 of two pieces is that of both, one behind the other");
     }
 }

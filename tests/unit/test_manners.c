@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/xalloc.h"
-#include "session/journal.h"
+#include "state/mailbox.h"
 
 #include "tap.h"
 
@@ -111,7 +111,7 @@ static void test_sequence(void)
 static void test_no_note(void)
 {
     begin("no note", "secret");
-    char *stem = journal_stem(account.server, account.user);
+    char *stem = mailbox_stem(account.server, account.user);
     char *path = xasprintf("%s/%s.note", dir, stem), *fresh = xasprintf("%s.new", path);
     ok(mkdir(path, 0700) == 0, "prepare: a folder stands in the place of the note");
     poll_at(START, ERR_CLOSED, "gone");
@@ -344,7 +344,7 @@ static void test_no_secret(void)
 /* The note holds nothing of the secret that could be read back. */
 static void test_what_is_kept(void)
 {
-    char *stem = journal_stem("pop.example.com", "kept");
+    char *stem = mailbox_stem("pop.example.com", "kept");
     char *path = xasprintf("%s/%s.note", dir, stem);
     char text[4096] = "";
     struct stat status;
@@ -449,7 +449,7 @@ static void test_interval(void)
 /* An ordinary poll writes nothing. */
 static void test_no_write(void)
 {
-    char *stem = journal_stem("pop.example.com", "nothing");
+    char *stem = mailbox_stem("pop.example.com", "nothing");
     char *path = xasprintf("%s/%s.note", dir, stem);
     begin("nothing", "secret");
     for (int i = 0; i < 3; i++)
@@ -487,7 +487,7 @@ static void remove_notes(void)
                                         "stays",    "unsaid",  "interval", "nothing", "clock",
                                         "attended", "no note", "secrets"};
     for (size_t i = 0; i < sizeof users / sizeof users[0]; i++) {
-        char *stem = journal_stem("pop.example.com", users[i]);
+        char *stem = mailbox_stem("pop.example.com", users[i]);
         char *path = xasprintf("%s/%s.note", dir, stem);
         unlink(path);
         free(path);

@@ -2,7 +2,7 @@
  * note: what was saved is there again; whatever else lies in its place says nothing and hurts
  * nobody.
  */
-#include "session/note.h"
+#include "state/note.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/xalloc.h"
-#include "session/journal.h"
+#include "state/mailbox.h"
 
 #include "tap.h"
 
@@ -134,7 +134,7 @@ static void test_other_mailbox(void)
     save_full();
     struct note *other = note_load(dir, "pop.example.com", "bob", NOTE_WRITE, NOW);
     ok(is_empty(other), "another mailbox has another note");
-    char *stem = journal_stem("pop.example.com", "bob");
+    char *stem = mailbox_stem("pop.example.com", "bob");
     char *theirs = xasprintf("%s/%s.note", dir, stem);
     ok(rename(path, theirs) == 0, "a note under another name");
     note_free(other);
@@ -204,8 +204,8 @@ static void test_junk(void)
 static void put_lines(const char *head, const char *lines)
 {
     struct buf text;
-    char mailbox[JOURNAL_MAILBOX + 1];
-    journal_mailbox("pop.example.com", "alice", mailbox);
+    char mailbox[MAILBOX_ID + 1];
+    mailbox_id("pop.example.com", "alice", mailbox);
     buf_init(&text, 65536);
     buf_addf(&text, "%s %s\n%s", head, mailbox, lines);
     buf_addf(&text, "sum %08lx\n", (unsigned long)digest_crc32(0, text.data, text.len));
@@ -359,7 +359,7 @@ int main(void)
 {
     if (mkdtemp(dir) == NULL)
         return 99;
-    char *stem = journal_stem("pop.example.com", "alice");
+    char *stem = mailbox_stem("pop.example.com", "alice");
     path = xasprintf("%s/%s.note", dir, stem);
     fresh = xasprintf("%s.new", path);
     test_there_and_back();

@@ -164,44 +164,6 @@ static void test_units(void)
     }
 }
 
-static void is_escaped(struct str in, const char *want)
-{
-    char out[STR_ESCAPED_MAX(300)];
-    char back[300];
-    size_t len = str_escape(in, out, sizeof out);
-    is_mem(out, len, want, strlen(want), "escaped");
-    is_int(out[len], 0, "and ends in NUL");
-    len = 999;
-    is_int(str_unescape(str_from(want), back, sizeof back, &len), 0, "is an escape");
-    is_mem(back, len, in.ptr, in.len, "and comes back");
-}
-
-static void test_escape(void)
-{
-    static const char *const bad[] = {"",    "%",    "%4",  "%zz", "%2f",  "%41", "a b",
-                                      "a\n", "\x80", "%-x", "x%-", "%-%-", "%%"};
-    is_escaped(str_from(""), "%-");
-    is_escaped(str_from("%-"), "%25-");
-    is_escaped(str_from("a b~!"), "a%20b~!");
-    is_escaped(str_of("\0\n\x7f\xff", 4), "%00%0A%7F%FF");
-    char all[256];
-    char out[STR_ESCAPED_MAX(256)];
-    char back[256];
-    size_t len;
-    for (int i = 0; i < 256; i++)
-        all[i] = (char)i;
-    size_t escaped = str_escape(str_of(all, 256), out, sizeof out);
-    ok(memchr(out, ' ', escaped) == NULL && strlen(out) == escaped, "one word, no NUL");
-    is_int(str_unescape(str_of(out, escaped), back, 256, &len), 0, "all bytes");
-    is_mem(back, len, all, 256, "come back");
-    is_int(str_unescape(str_of(out, escaped), back, 255, &len), -1, "unless there is no room");
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        ok(str_unescape(str_from(bad[i]), back, sizeof back, &len) == -1,
-           "\"%s\" is no escape of ours",
-           (unsigned char)bad[i][0] >= 0x80 || bad[i][0] == 'a' ? "..." : bad[i]);
-    }
-}
-
 int main(void)
 {
     test_compare();
@@ -209,12 +171,7 @@ int main(void)
     test_number();
     test_take_number();
     test_units();
-    test_escape();
     /* The published check values of 64-bit FNV-1a. */
-    ok(str_is_plain(str_from("a~!")) && !str_is_plain(str_from("")) &&
-           !str_is_plain(str_from("a%")) && !str_is_plain(str_from("a b")) &&
-           !str_is_plain(str_from("\x7f")),
-       "what needs no escape");
     ok(str_hash(str_from("")) == UINT64_C(0xcbf29ce484222325), "hash of nothing");
     ok(str_hash(str_from("foobar")) == UINT64_C(0x85944171f73967e8), "hash of foobar");
     return tap_done();

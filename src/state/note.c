@@ -1,4 +1,4 @@
-#include "session/note.h"
+#include "state/note.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,31 +9,25 @@
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/words.h"
 #include "base/xalloc.h"
-#include "session/journal.h"
+#include "state/mailbox.h"
 
 #define HEAD_WORDS "fetchpop-note 1 "
 #define FILE_MAX (32 * 1024) /* the longest that can be written, and room */
-#define SUM_LINE 13          /* "sum 01234567\n" */
+#define SUM_WORD "sum "
+#define SUM_LINE (sizeof SUM_WORD - 1 + WORDS_SUM + 1)
 
 /* ---- out ---- */
-
-static void write_words(struct buf *out, struct str words)
-{
-    char *escaped = xmalloc(STR_ESCAPED_MAX(words.len));
-    size_t len = str_escape(words, escaped, STR_ESCAPED_MAX(words.len));
-    buf_add(out, escaped, len);
-    free(escaped);
-}
 
 static void write_refused(const struct note *note, struct buf *out)
 {
     char salt[2 * NOTE_SALT + 1], digest[DIGEST_HEX];
-    digest_hex(note->refused.salt, NOTE_SALT, salt);
-    digest_hex(note->refused.digest, DIGEST_SIZE, digest);
+    words_hex(note->refused.salt, NOTE_SALT, salt);
+    words_hex(note->refused.digest, DIGEST_SIZE, digest);
     buf_addf(out, "refused %llu %lu %s %s ", (unsigned long long)note->refused.when,
              (unsigned long)note->refused.iterations, salt, digest);
-    write_words(out, str_of(note->refused.text, strnlen(note->refused.text, NOTE_TEXT_MAX)));
+    words_add(out, str_of(note->refused.text, strnlen(note->refused.text, NOTE_TEXT_MAX)));
     buf_add(out, "\n", 1);
 }
 
@@ -56,10 +50,12 @@ static void write_note(const struct note *note, struct buf *out)
         write_refused(note, out);
     if (note->capa != NULL) {
         buf_addf(out, "capa %llu ", (unsigned long long)note->capa_when);
-        write_words(out, str_of(note->capa, note->capa_len));
+        words_add(out, str_of(note->capa, note->capa_len));
         buf_add(out, "\n", 1);
     }
-    buf_addf(out, "sum %08lx\n", (unsigned long)digest_crc32(0, out->data, out->len));
+    char sum[WORDS_SUM];
+    words_sum(buf_str(out), sum);
+    buf_addf(out, SUM_WORD "%.*s\n", WORDS_SUM, sum);
 }
 
 int note_save(struct note *note)
@@ -105,23 +101,9 @@ static int read_time(struct str *line, int64_t *when)
     return 0;
 }
 
-static int read_hex(struct str text, unsigned char *out, size_t size)
-{
-    static const char digits[] = "0123456789abcdef";
-    if (text.len != 2 * size)
-        return -1;
-    for (size_t i = 0; i < text.len; i++) {
-        const char *digit = memchr(digits, text.ptr[i], 16);
-        if (digit == NULL)
-            return -1;
-        out[i / 2] = (unsigned char)(out[i / 2] << 4 | (digit - digits));
-    }
-    return 0;
-}
-
 static int read_words(struct str *line, char *out, size_t cap, size_t *len)
 {
-    return str_unescape(str_word(line), out, cap, len);
+    return words_unescape(str_word(line), out, cap, len);
 }
 
 static int read_not_before(struct note *note, struct str line)
@@ -161,8 +143,8 @@ static int read_refused(struct note *note, struct str line)
     size_t len;
     if (read_time(&line, &note->refused.when) < 0 ||
         read_number(&line, INT32_MAX, &iterations) < 0 || iterations == 0 ||
-        read_hex(str_word(&line), note->refused.salt, NOTE_SALT) < 0 ||
-        read_hex(str_word(&line), note->refused.digest, DIGEST_SIZE) < 0 ||
+        words_read_hex(str_word(&line), note->refused.salt, NOTE_SALT) < 0 ||
+        words_read_hex(str_word(&line), note->refused.digest, DIGEST_SIZE) < 0 ||
         read_words(&line, note->refused.text, NOTE_TEXT_MAX - 1, &len) < 0)
         return -1;
     note->refused.text[len] = '\0';
@@ -202,15 +184,12 @@ static int read_line(struct note *note, struct str line)
 /* The last line is the sum of all before it, and nothing stands behind it. */
 static bool is_whole(struct str text)
 {
-    struct buf sum;
-    if (text.len < SUM_LINE)
+    if (text.len < SUM_LINE || text.ptr[text.len - 1] != '\n')
         return false;
-    struct str body = str_of(text.ptr, text.len - SUM_LINE);
-    buf_init(&sum, SUM_LINE);
-    buf_addf(&sum, "sum %08lx\n", (unsigned long)digest_crc32(0, body.ptr, body.len));
-    bool whole = str_equal(buf_str(&sum), str_of(text.ptr + body.len, SUM_LINE));
-    buf_free(&sum);
-    return whole;
+    struct str last = str_of(text.ptr + text.len - SUM_LINE, SUM_LINE);
+    return str_has_prefix(last, SUM_WORD) &&
+           words_is_sum(str_of(last.ptr + sizeof SUM_WORD - 1, WORDS_SUM),
+                        str_of(text.ptr, text.len - SUM_LINE));
 }
 
 static int read_text(struct note *note, struct str text)
@@ -309,9 +288,9 @@ struct note *note_load(const char *state_dir, const char *server, const char *us
                        enum note_mode mode, int64_t now)
 {
     struct note *note = xcalloc(1, sizeof *note);
-    char mailbox[JOURNAL_MAILBOX + 1];
-    char *stem = journal_stem(server, user);
-    journal_mailbox(server, user, mailbox);
+    char mailbox[MAILBOX_ID + 1];
+    char *stem = mailbox_stem(server, user);
+    mailbox_id(server, user, mailbox);
     note->mode = mode;
     note->mailbox = xstrdup(mailbox);
     note->path = xasprintf("%s/%s.note", state_dir, stem);

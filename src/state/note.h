@@ -7,8 +7,8 @@
  * no error. It is replaced whole (temporary file, rename, mode 0600, no fsync), and only if
  * something in it has changed. Whoever writes it holds the lock of the journal.
  */
-#ifndef FP_SESSION_NOTE_H
-#define FP_SESSION_NOTE_H
+#ifndef FP_STATE_NOTE_H
+#define FP_STATE_NOTE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,0 +1,382 @@
+#include "state/journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/words.h"
+#include "base/xalloc.h"
+#include "state/lines.h"
+#include "state/mailbox.h"
+#include "state/replay.h"
+
+#define NAME_SHOWN 1024 /* octets of server and user in the head */
+
+struct journal {
+    int lock;
+    struct lines *lines;
+    struct replay replay;
+    char *head;
+};
+
+/* ---- opening and closing ---- */
+
+static int take_lock(struct journal *journal, const char *path, struct err *err)
+{
+    journal->lock = file_open(path, O_RDWR | O_CREAT, 0600);
+    if (journal->lock < 0)
+        return err_errno(err, ERR_CREATE, errno, "cannot make %s", path);
+    if (file_check_owner(journal->lock, path, err) < 0)
+        return -1;
+    if (file_lock(journal->lock, path, err) == 0)
+        return 0;
+    return err->kind != ERR_LOCKED
+               ? -1
+               : err_set(err, ERR_LOCKED,
+                         "another run is fetching from this mailbox; nothing done");
+}
+
+static void make_head(struct journal *journal, const char *server, const char *user)
+{
+    char words[2][WORDS_ESCAPED_MAX(NAME_SHOWN)];
+    words_escape(str_of(server, strnlen(server, NAME_SHOWN)), words[0], sizeof words[0]);
+    words_escape(str_of(user, strnlen(user, NAME_SHOWN)), words[1], sizeof words[1]);
+    journal->head = xasprintf("%s %s", words[0], words[1]);
+}
+
+static int load(struct journal *journal, struct err *err)
+{
+    struct replay *replay = &journal->replay;
+    replay->lines = journal->lines;
+    if (replay_load(replay, err) < 0)
+        return -1;
+    if (!replay->write)
+        return 0;
+    bool is_new = replay->is_new;
+    if (replay_compact(replay, err) < 0)
+        return -1;
+    replay->is_new = is_new;
+    if (is_new || replay->old > 0) /* an older fetchpop is to know that there are lines of ours */
+        replay_add_head(replay);
+    return 0;
+}
+
+int journal_open(struct journal **out, const struct journal_settings *settings, struct err *err)
+{
+    struct journal *journal = xcalloc(1, sizeof *journal);
+    char *stem = mailbox_stem(settings->server, settings->user);
+    char *lock = xasprintf("%s/%s.lock", settings->state_dir, stem);
+    char *path = xasprintf("%s/%s.journal", settings->state_dir, stem);
+    bool write = settings->mode == JOURNAL_WRITE;
+    journal->lock = -1;
+    make_head(journal, settings->server, settings->user);
+    journal->replay = (struct replay){
+        .head = journal->head, .log = settings->log, .write = write, .durable = settings->durable};
+    int result = write ? take_lock(journal, lock, err) : 0;
+    if (result == 0)
+        result = lines_open(&journal->lines, path, write ? LINES_WRITE : LINES_READ,
+                            settings->durable, err);
+    if (result == 0)
+        result = load(journal, err);
+    free(path);
+    free(lock);
+    free(stem);
+    if (result < 0) {
+        journal_close(journal);
+        return -1;
+    }
+    *out = journal;
+    return 0;
+}
+
+void journal_close(struct journal *journal)
+{
+    if (journal == NULL)
+        return;
+    replay_free(&journal->replay);
+    lines_close(journal->lines);
+    if (journal->lock >= 0)
+        close(journal->lock); /* and with it the lock */
+    free(journal->head);
+    free(journal);
+}
+
+bool journal_is_new(const struct journal *journal)
+{
+    return journal->replay.is_new;
+}
+
+/* ---- looking ---- */
+
+uint32_t journal_count(const struct journal *journal)
+{
+    return table_count(journal->replay.table);
+}
+
+struct journal_entry journal_entry(const struct journal *journal, uint32_t id)
+{
+    return *table_entry(journal->replay.table, id);
+}
+
+struct record journal_record(const struct journal *journal, uint32_t id)
+{
+    return table_record(journal->replay.table, id);
+}
+
+uint64_t journal_size(const struct journal *journal, uint32_t id)
+{
+    return table_size(journal->replay.table, id);
+}
+
+char *journal_receipt(const struct journal *journal, uint32_t id)
+{
+    struct record record = journal_record(journal, id);
+    if (record.old)
+        return xmemdup0(record.words.ptr, record.words.len);
+    return places_join(&journal->replay.places, record.place, record.words);
+}
+
+struct str journal_uidl(const struct journal *journal, uint32_t id, char room[JOURNAL_UIDL_ROOM])
+{
+    return table_uidl(journal->replay.table, id, room);
+}
+
+uint32_t journal_find(const struct journal *journal, struct str uidl, uint32_t guess)
+{
+    return table_find(journal->replay.table, uidl, guess);
+}
+
+uint32_t journal_next(const struct journal *journal, uint32_t id)
+{
+    return table_next(journal->replay.table, id);
+}
+
+bool journal_refers(const struct journal *journal, uint32_t id, struct str uidl,
+                    struct uidl_ref *ref)
+{
+    return table_refers(journal->replay.table, id, uidl, ref);
+}
+
+struct str journal_uidl_at(const struct journal *journal, struct uidl_ref ref)
+{
+    return table_uidl_at(journal->replay.table, ref);
+}
+
+void journal_reread(struct journal *journal)
+{
+    lines_remap(journal->lines);
+}
+
+struct str journal_place(const struct journal *journal)
+{
+    return str_from(journal->replay.sweep);
+}
+
+/* ---- what happens to messages ---- */
+
+void journal_mark_tried(struct journal *journal, uint32_t id)
+{
+    table_entry(journal->replay.table, id)->tried = true;
+}
+
+void journal_list(struct journal *journal, uint32_t id)
+{
+    struct journal_entry *entry = table_entry(journal->replay.table, id);
+    if (entry->listed < 2)
+        entry->listed++;
+}
+
+void journal_unlist(struct journal *journal, uint32_t id)
+{
+    table_entry(journal->replay.table, id)->listed = 0;
+}
+
+void journal_expect(struct journal *journal, uint32_t more)
+{
+    if (more > 0)
+        table_expect(journal->replay.table, more);
+}
+
+/* What is known of an entry, to be written in another line; room for that is made first, since the
+ * views may be of lines that are gathered. */
+static struct record describe(struct journal *journal, uint32_t id)
+{
+    (void)lines_gather(journal->lines);
+    return table_record(journal->replay.table, id);
+}
+
+/* From now on this line says what is known of the entry; but `done` will want that soon after a
+ * `take`, so there it stays in memory. */
+static void note(struct journal *journal, const struct record *record)
+{
+    uint64_t at = replay_add(&journal->replay, record);
+    if (at != 0 && record->verb != RECORD_TAKE)
+        table_refer(journal->replay.table, record->id, record, at);
+}
+
+uint32_t journal_add(struct journal *journal, const struct journal_subject *subject, int64_t now)
+{
+    char uidl[WORDS_ESCAPED_MAX(RECORD_UIDL_MAX)], fingerprint[RECORD_FINGERPRINT + 1];
+    struct record record = {.verb = RECORD_GONE, .size = subject->size};
+    record.first_seen = now < 0 ? 0 : now > UINT32_MAX ? UINT32_MAX : (uint64_t)now;
+    record.fingerprint = record_write_fingerprint(&subject->fingerprint, fingerprint);
+    if (subject->uidl.len <= RECORD_UIDL_MAX)
+        record.uidl = str_of(uidl, words_escape(subject->uidl, uidl, sizeof uidl));
+    return table_add(journal->replay.table, &record);
+}
+
+void journal_learn(struct journal *journal, uint32_t id, const struct journal_subject *subject)
+{
+    char uidl[WORDS_ESCAPED_MAX(RECORD_UIDL_MAX)], fingerprint[RECORD_FINGERPRINT + 1];
+    struct table *table = journal->replay.table;
+    unsigned state = table_entry(table, id)->state;
+    if (state == JOURNAL_TAKEN) /* its line has the receipt: it is not written twice */
+        return;
+    struct record record = table_record(table, id);
+    record.size = subject->size;
+    if (subject->fingerprint.known)
+        record.fingerprint = record_write_fingerprint(&subject->fingerprint, fingerprint);
+    /* A UIDL that is kept back today may be told again tomorrow. */
+    if (subject->uidl.len > 0 && subject->uidl.len <= RECORD_UIDL_MAX)
+        record.uidl = str_of(uidl, words_escape(subject->uidl, uidl, sizeof uidl));
+    table_change(table, id, &record);
+    if (state == JOURNAL_FREE)
+        return;
+    record = describe(journal, id);
+    note(journal, &record);
+}
+
+void journal_take(struct journal *journal, uint32_t id, bool keep, struct str receipt)
+{
+    struct record record = describe(journal, id);
+    struct journal_entry *entry = table_entry(journal->replay.table, id);
+    entry->before = record_state_before(entry->state);
+    entry->state = JOURNAL_TAKEN;
+    entry->keep = record.keep = keep;
+    record.verb = RECORD_TAKE;
+    record.words = receipt;
+    record.place = 0; /* see replay_add */
+    note(journal, &record);
+}
+
+void journal_drop(struct journal *journal, uint32_t id)
+{
+    struct journal_entry *entry = table_entry(journal->replay.table, id);
+    entry->state = entry->before;
+    note(journal, &(struct record){.verb = RECORD_DROP, .id = id});
+}
+
+static void deliver(struct journal *journal, uint32_t id, enum journal_state state)
+{
+    struct record record = describe(journal, id);
+    table_entry(journal->replay.table, id)->state = state;
+    record.verb = record_verb(state);
+    note(journal, &record);
+}
+
+void journal_done(struct journal *journal, uint32_t id)
+{
+    deliver(journal, id, JOURNAL_DONE);
+}
+
+void journal_gone(struct journal *journal, uint32_t id)
+{
+    deliver(journal, id, JOURNAL_GONE);
+}
+
+static void fail(struct journal *journal, uint32_t id, enum journal_state state, bool count,
+                 const struct journal_failure *failure)
+{
+    char words[WORDS_ESCAPED_MAX(ERR_TEXT_MAX)];
+    struct record record = describe(journal, id);
+    struct journal_entry *entry = table_entry(journal->replay.table, id);
+    size_t len = failure->words.len < ERR_TEXT_MAX ? failure->words.len : ERR_TEXT_MAX;
+    entry->tries += count && entry->tries < UINT16_MAX;
+    /* What a connection broke over is asked for alone, whatever else it does. */
+    entry->state =
+        state == JOURNAL_FAILED && entry->state == JOURNAL_DOUBTED ? JOURNAL_DOUBTED : state;
+    record.verb = record_verb(entry->state);
+    record.number = entry->tries;
+    record.reason = failure->reason;
+    record.next_try = failure->next_try < UINT32_MAX ? failure->next_try : UINT32_MAX;
+    record.words =
+        str_of(words, words_escape(str_of(failure->words.ptr, len), words, sizeof words));
+    note(journal, &record);
+}
+
+void journal_fail(struct journal *journal, uint32_t id, const struct journal_failure *failure)
+{
+    fail(journal, id, JOURNAL_FAILED, true, failure);
+}
+
+void journal_hold(struct journal *journal, uint32_t id, const struct journal_failure *failure)
+{
+    fail(journal, id, JOURNAL_HELD, true, failure);
+}
+
+void journal_put_off(struct journal *journal, uint32_t id, const struct journal_failure *failure)
+{
+    fail(journal, id, JOURNAL_FAILED, false, failure);
+}
+
+void journal_doubt(struct journal *journal, uint32_t id, const struct journal_failure *failure)
+{
+    fail(journal, id, JOURNAL_DOUBTED, false, failure);
+}
+
+void journal_retry(struct journal *journal, uint32_t id)
+{
+    table_entry(journal->replay.table, id)->tries = 0;
+    fail(journal, id, JOURNAL_FAILED, false, &(struct journal_failure){.reason = REASON_RELEASED});
+}
+
+void journal_listed_all(struct journal *journal, int64_t day)
+{
+    struct replay *replay = &journal->replay;
+    bool new_day = day > 0 && (uint64_t)day > replay->last_day;
+    if (day > 0 && !new_day && (uint64_t)day < replay->last_day)
+        replay->last_day = (uint64_t)day; /* a clock was wrong, then or now: counts nothing */
+    if (new_day) {
+        replay->last_day = (uint64_t)day;
+        note(journal, &(struct record){
+                          .verb = RECORD_DAY, .number = ++replay->days, .date = replay->last_day});
+    }
+    for (uint32_t id = 0; id < table_count(replay->table); id++) {
+        struct journal_entry *entry = table_entry(replay->table, id);
+        if (entry->listed != 0 && entry->absent != 0) {
+            entry->absent = 0;
+            note(journal, &(struct record){.verb = RECORD_BACK, .id = id});
+        } else if (entry->listed == 0 && entry->absent == 0 && new_day &&
+                   entry->state != JOURNAL_FREE) {
+            entry->absent = replay->days;
+            note(journal, &(struct record){.verb = RECORD_MISS, .id = id, .number = entry->absent});
+        }
+    }
+}
+
+void journal_set_place(struct journal *journal, struct str place)
+{
+    free(journal->replay.sweep);
+    journal->replay.sweep = xmemdup0(place.ptr, place.len);
+    note(journal, &(struct record){.verb = RECORD_SWEEP, .words = place});
+}
+
+/* ---- the disk ---- */
+
+bool journal_is_dirty(const struct journal *journal)
+{
+    return lines_is_dirty(journal->lines);
+}
+
+int journal_sync(struct journal *journal, struct err *err)
+{
+    return lines_sync(journal->lines, err);
+}
+
+int journal_flush(struct journal *journal, struct err *err)
+{
+    return lines_flush(journal->lines, err);
+}

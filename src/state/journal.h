@@ -1,0 +1,135 @@
+/*
+ * journal: what we know of one mailbox (server and user), in one append-only text file.
+ *
+ * It is opened under a lock that dies with the process; the lock is on a file of its own, never on
+ * the one that is replaced. Each record is a line with its own CRC-32 in front; a bad line costs
+ * itself; a torn end is cut off before the first append. Records are gathered in memory and written
+ * by journal_sync, in one write and one fdatasync. When the file has half as many lines again as it
+ * needs, it is written anew beside itself and renamed; a failed rewrite is no error.
+ *
+ * An entry is one message. It is forgotten only after its absence from REPLAY_FORGET complete
+ * listings on as many different days, since servers hide messages and bring them back.
+ */
+#ifndef FP_STATE_JOURNAL_H
+#define FP_STATE_JOURNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "state/reason.h"
+#include "state/record.h"
+#include "state/table.h"
+
+struct journal;
+
+enum journal_mode {
+    JOURNAL_WRITE, /* lock, make if missing, mend */
+    JOURNAL_READ   /* no lock, nothing is made or changed; missing is empty */
+};
+
+struct journal_settings { /* borrowed for the call; log: for the journal's life */
+    const char *state_dir;
+    const char *server, *user;
+    enum journal_mode mode;
+    bool durable; /* fsync = full */
+    struct log *log;
+};
+
+/* state_dir exists (JOURNAL_WRITE). ERR_LOCKED: another run has it. ERR_IO: unreadable, or written
+ * by a newer version (it is left alone). Junk is moved aside to NAME.bad with a warning; an older
+ * version's is written anew. */
+int journal_open(struct journal **out, const struct journal_settings *settings, struct err *err);
+void journal_close(struct journal *journal); /* NULL is fine; what was not synced is dropped */
+
+/* True if there was no journal before. */
+bool journal_is_new(const struct journal *journal);
+
+/* Entries are numbered 0 .. journal_count - 1; some may be FREE. */
+uint32_t journal_count(const struct journal *journal);
+struct journal_entry journal_entry(const struct journal *journal, uint32_t id);
+
+/* All that its line says, as it stands there; views that live until the next call that adds,
+ * changes or looks at another. Its fingerprint is had from record_fingerprint. */
+struct record journal_record(const struct journal *journal, uint32_t id);
+uint64_t journal_size(const struct journal *journal, uint32_t id); /* of its record, but quickly */
+
+/* The receipt of a TAKEN one; malloced. */
+char *journal_receipt(const struct journal *journal, uint32_t id);
+
+/* Its UIDL, in room. */
+struct str journal_uidl(const struct journal *journal, uint32_t id, char room[JOURNAL_UIDL_ROOM]);
+
+/* Entries of one UIDL: the first, and the one after another; JOURNAL_NONE: there is none. guess:
+ * the number of an entry that may well be the only one, since servers list in the same order again
+ * (any number will do). */
+uint32_t journal_find(const struct journal *journal, struct str uidl, uint32_t guess);
+uint32_t journal_next(const struct journal *journal, uint32_t id);
+
+/* Can this UIDL of the entry be read in the file where it stands? Then ref is good for
+ * journal_uidl_at until journal_reread; else whoever wants to keep it has to copy it. */
+bool journal_refers(const struct journal *journal, uint32_t id, struct str uidl,
+                    struct uidl_ref *ref);
+struct str journal_uidl_at(const struct journal *journal, struct uidl_ref ref);
+
+/* A new connection begins: what was written since the last is in reach again as the rest is. Ends
+ * all views and references. */
+void journal_reread(struct journal *journal);
+
+/* Its failure was told: not again in this run. Not written to disk. */
+void journal_mark_tried(struct journal *journal, uint32_t id);
+
+/* One more message of the present listing may be this entry; it is none of them. Not on disk. */
+void journal_list(struct journal *journal, uint32_t id);
+void journal_unlist(struct journal *journal, uint32_t id);
+
+/* A complete listing was had on this day (days since 1970): counts who was there and who not. */
+void journal_listed_all(struct journal *journal, int64_t day);
+
+/* What happens to messages. All of these are gathered, and on disk only after journal_sync. */
+struct journal_subject {
+    struct str uidl; /* may be empty */
+    uint64_t size;
+    struct fingerprint fingerprint;
+};
+struct journal_failure {
+    enum reason reason;
+    struct str words;  /* what server or command said of it, any octets; cut if it is long */
+    uint64_t next_try; /* wall clock, seconds: not before; 0: with the next run */
+};
+/* So many entries may be added: memory that grows in one go has no holes. */
+void journal_expect(struct journal *journal, uint32_t more);
+/* A new entry (JOURNAL_FREE until something happens to it). A UIDL is at most 255 octets long. */
+uint32_t journal_add(struct journal *journal, const struct journal_subject *subject, int64_t now);
+/* What is known better now: another UIDL, size or fingerprint for the same message. */
+void journal_learn(struct journal *journal, uint32_t id, const struct journal_subject *subject);
+void journal_take(struct journal *journal, uint32_t id, bool keep, struct str receipt);
+void journal_drop(struct journal *journal, uint32_t id); /* a TAKEN one is what it was before */
+void journal_done(struct journal *journal, uint32_t id);
+void journal_gone(struct journal *journal, uint32_t id);
+/* It failed: tries + 1. */
+void journal_fail(struct journal *journal, uint32_t id, const struct journal_failure *failure);
+void journal_hold(struct journal *journal, uint32_t id, const struct journal_failure *failure);
+/* It may work later: asked for after the others by the next run, and no try is counted. */
+void journal_put_off(struct journal *journal, uint32_t id, const struct journal_failure *failure);
+/* The connection broke over it, which may be the network's fault: no try is counted. */
+void journal_doubt(struct journal *journal, uint32_t id, const struct journal_failure *failure);
+void journal_retry(struct journal *journal, uint32_t id); /* HELD: FAILED with no try counted */
+
+/* The place where messages are spooled ("kind path", one line); "" if none was noted yet. */
+struct str journal_place(const struct journal *journal);
+void journal_set_place(struct journal *journal, struct str place);
+
+/* Writes what was gathered, and makes it durable. An error is final: every later call fails too. */
+int journal_sync(struct journal *journal, struct err *err);
+
+/* Makes durable what an earlier process wrote and may not have lived to flush. */
+int journal_flush(struct journal *journal, struct err *err);
+
+/* True if something was gathered and not synced yet. */
+bool journal_is_dirty(const struct journal *journal);
+
+#endif

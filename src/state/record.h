@@ -1,0 +1,109 @@
+/*
+ * record: one line of a journal, to and from text. Pure.
+ *
+ *   CRC VERB ID SIZE FINGERPRINT FIRST UIDL [KEEP PLACE|TRIES NEXT REASON] [WORDS]
+ *
+ * CRC is 8 hex digits over what follows its blank. A line says all there is to say about its
+ * message, so that a damaged line costs no more than itself. UIDL and WORDS are percent-escaped
+ * (base/words.h). What is equal for all messages of a batch, kind and path of where they go, stands
+ * once in a `place` line, whose number their `take` has.
+ *
+ * Lines of version 1 are read as well: there a `take` has its whole receipt, a failure one sentence
+ * in the place of NEXT REASON WORDS, and `place` is what is `sweep` now.
+ */
+#ifndef FP_STATE_RECORD_H
+#define FP_STATE_RECORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/header.h"
+#include "base/str.h"
+#include "state/reason.h"
+
+#define RECORD_VERSION 2
+#define RECORD_ID_MAX (16u * 1024 * 1024)
+#define RECORD_LINE_MAX (64 * 1024)
+#define RECORD_WORDS_MAX 32768  /* octets of a receipt, or of what was said of a failure, escaped */
+#define JOURNAL_NONE UINT32_MAX /* no entry */
+#define RECORD_UIDL_MAX 255     /* octets of a UIDL, not escaped */
+
+enum journal_state {
+    JOURNAL_FREE,    /* no such entry */
+    JOURNAL_FAILED,  /* could not be had or delivered so far: tries times */
+    JOURNAL_DOUBTED, /* the connection broke over it: asked for alone, after all others */
+    JOURNAL_HELD,    /* given up; left on the server until --retry */
+    JOURNAL_TAKEN,   /* being delivered; only recovery sees one of an earlier run */
+    JOURNAL_DONE,    /* delivered, durably */
+    JOURNAL_GONE     /* delivered, and QUIT after its DELE was answered with +OK */
+};
+
+/* How a message is known again beside its UIDL: a digest of header fields. */
+struct fingerprint {
+    bool known;
+    bool has_message_id;
+    unsigned char bytes[HEADER_FINGERPRINT];
+};
+
+/* Its text in a line, which stands in out. */
+#define RECORD_FINGERPRINT (1 + 2 * HEADER_FINGERPRINT) /* octets of its text, at most */
+struct str record_write_fingerprint(const struct fingerprint *fingerprint,
+                                    char out[RECORD_FINGERPRINT + 1]);
+
+enum record_verb {
+    RECORD_HEAD,  /* version, server, user */
+    RECORD_PLACE, /* place N: where messages go (kind, path) */
+    RECORD_SWEEP, /* where messages are spooled (kind, path): what the next run clears up */
+    RECORD_DAY,   /* number of listing days so far, and the last one's date */
+    RECORD_TAKE,
+    RECORD_DROP,
+    RECORD_DONE,
+    RECORD_GONE,
+    RECORD_FAIL,
+    RECORD_DOUBT,
+    RECORD_HELD,
+    RECORD_MISS, /* absent since listing day N */
+    RECORD_BACK,
+    RECORD_VERBS
+};
+
+/* Views point into the line that was read, and say what stands there: nothing is unescaped. */
+struct record {
+    enum record_verb verb;
+    bool old; /* a line of version 1 */
+    bool keep;
+    enum reason reason; /* of a failure */
+    uint32_t id;
+    uint32_t place;         /* TAKE: the number of its place; 0: its words are the whole receipt */
+    uint64_t number;        /* HEAD: version; PLACE: its own; DAY: how many; MISS: since which day;
+                          * of a failure: tries */
+    uint64_t date;          /* DAY: days since 1970 */
+    uint64_t size;          /* by LIST, in octets */
+    uint64_t first_seen;    /* wall clock, seconds */
+    uint64_t next_try;      /* of a failure: wall clock, seconds; 0: with the next run */
+    struct str fingerprint; /* record_fingerprint */
+    struct str uidl;
+    struct str words; /* receipt, what was said of a failure, kind and path, server and user */
+};
+
+/* Appends the line, line end included; the strings are put in as they are. Returns where in out the
+ * UIDL is, 0 if there is none. */
+size_t record_write(const struct record *record, struct buf *out);
+
+/* 0, or -1 for a line that is damaged or not understood. line is without its line end. */
+int record_read(struct str line, struct record *record);
+
+/* The fingerprint that stands in a line; not known if that is none. */
+struct fingerprint record_fingerprint(const struct record *record);
+
+/* The verb of the line that brings a state back, and the state that a verb's line brings about
+ * (JOURNAL_FREE: none). */
+enum record_verb record_verb(enum journal_state state);
+enum journal_state record_state(enum record_verb verb);
+
+/* What a message of this state is again once it was taken and is dropped. Whoever takes what was
+ * held releases it. */
+enum journal_state record_state_before(enum journal_state state);
+
+#endif

@@ -1,0 +1,319 @@
+#include "state/replay.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/xalloc.h"
+
+#define COMPACT_LINES 64 /* a shorter journal is left as it is */
+#define LINE_SHORT 64    /* few entries have a shorter line */
+#define PLACES_MANY 64   /* of which only those of open takes are needed */
+#define CHUNK (64 * 1024)
+
+void replay_free(struct replay *replay)
+{
+    if (replay->table != NULL)
+        table_free(replay->table);
+    places_free(&replay->places);
+    free(replay->sweep);
+    *replay = (struct replay){.lines = replay->lines,
+                              .head = replay->head,
+                              .log = replay->log,
+                              .write = replay->write,
+                              .durable = replay->durable};
+}
+
+/* ---- in ---- */
+
+static void apply_state(struct journal_entry *entry, const struct record *record)
+{
+    enum journal_state state = record_state(record->verb);
+    if (state == JOURNAL_TAKEN && entry->state != JOURNAL_TAKEN)
+        entry->before = record_state_before(entry->state);
+    entry->state = state;
+    if (state == JOURNAL_TAKEN || state == JOURNAL_DONE)
+        entry->keep = record->keep;
+    else if (state != JOURNAL_GONE)
+        entry->tries = record->number > UINT16_MAX ? UINT16_MAX : (unsigned)record->number;
+}
+
+static void drop(struct journal_entry *entry)
+{
+    if (entry->state == JOURNAL_TAKEN)
+        entry->state = entry->before;
+}
+
+/* -1: it says nothing that makes sense. */
+static int apply(struct replay *replay, const struct record *record, const char *text)
+{
+    switch (record->verb) {
+    case RECORD_HEAD:
+        break;
+    case RECORD_PLACE:
+        return places_set(&replay->places, record->number, record->words);
+    case RECORD_SWEEP:
+        free(replay->sweep);
+        replay->sweep = xmemdup0(record->words.ptr, record->words.len);
+        break;
+    case RECORD_DAY:
+        replay->days = (uint32_t)record->number;
+        replay->last_day = record->date;
+        break;
+    case RECORD_MISS:
+        table_make(replay->table, record->id)->absent = (uint32_t)record->number;
+        break;
+    case RECORD_BACK:
+        table_make(replay->table, record->id)->absent = 0;
+        break;
+    case RECORD_DROP:
+        drop(table_make(replay->table, record->id));
+        break;
+    default:
+        if (record->verb == RECORD_TAKE && !record->old &&
+            places_get(&replay->places, record->place) == NULL)
+            return -1;
+        table_refer(replay->table, record->id, record, (uint64_t)(record->uidl.ptr - text));
+        apply_state(table_entry(replay->table, record->id), record);
+        break;
+    }
+    return 0;
+}
+
+static int apply_line(struct replay *replay, struct str line, struct err *err)
+{
+    struct record record;
+    replay->count++;
+    if (line.len > RECORD_LINE_MAX || record_read(line, &record) < 0) {
+        replay->damaged++;
+        return 0;
+    }
+    if (record.verb == RECORD_HEAD && record.number > RECORD_VERSION)
+        return err_set(err, ERR_IO,
+                       "%s was written by a newer fetchpop; use that version, or give another "
+                       "state_dir",
+                       lines_path(replay->lines));
+    replay->old += record.old || (record.verb == RECORD_HEAD && record.number < RECORD_VERSION);
+    replay->damaged += apply(replay, &record, lines_text(replay->lines).ptr) < 0;
+    return 0;
+}
+
+static int apply_all(struct replay *replay, struct err *err)
+{
+    struct str text = lines_text(replay->lines);
+    size_t likely = text.len / LINE_SHORT;
+    table_expect(replay->table, (uint32_t)(likely < RECORD_ID_MAX ? likely : RECORD_ID_MAX));
+    while (text.len > 0)
+        if (apply_line(replay, str_until(&text, '\n'), err) < 0)
+            return -1;
+    return 0;
+}
+
+/* Not one line is ours, and it is no torn first line of ours either. */
+static bool is_junk(const struct replay *replay)
+{
+    if (replay->count > 0)
+        return replay->count == replay->damaged;
+    return lines_size(replay->lines) > strlen(replay->head) + 64;
+}
+
+/* It is kept for a person to look at, and everything starts anew. */
+static int set_aside(struct replay *replay, struct err *err)
+{
+    char *aside = xasprintf("%s.bad", lines_path(replay->lines));
+    if (replay->write)
+        log_line(replay->log, FP_LOG_WARNING,
+                 "the journal %s is damaged beyond reading; it is kept as %s, and everything on "
+                 "the server counts as new",
+                 lines_path(replay->lines), aside);
+    replay_free(replay);
+    replay->table = table_new(replay->lines);
+    replay->is_new = true;
+    int result = lines_set_aside(replay->lines, aside, err);
+    free(aside);
+    return result;
+}
+
+static int accept(struct replay *replay, struct err *err)
+{
+    if (replay->damaged > 0)
+        log_line(replay->log, FP_LOG_WARNING, "%llu damaged line(s) in %s were passed over",
+                 (unsigned long long)replay->damaged, lines_path(replay->lines));
+    replay->is_new = replay->count == 0;
+    return lines_cut(replay->lines, err);
+}
+
+int replay_load(struct replay *replay, struct err *err)
+{
+    replay->table = table_new(replay->lines);
+    if (lines_load(replay->lines, err) < 0 || apply_all(replay, err) < 0)
+        return -1;
+    if ((is_junk(replay) ? set_aside(replay, err) : accept(replay, err)) < 0)
+        return -1;
+    table_index(replay->table);
+    return 0;
+}
+
+/* ---- out ---- */
+
+/* One line; what is left of a receipt goes behind a number, whose place is told before if it is
+ * new. */
+static size_t write_record(struct replay *replay, struct record record, struct buf *out)
+{
+    bool fresh = false;
+    if (record.verb == RECORD_TAKE && record.place == 0)
+        record.place = places_cut(&replay->places, record.words, &record.words, &fresh);
+    if (fresh)
+        record_write(&(struct record){.verb = RECORD_PLACE,
+                                      .number = record.place,
+                                      .words = str_from(places_get(&replay->places, record.place))},
+                     out);
+    replay->count += fresh;
+    replay->count++;
+    return record_write(&record, out);
+}
+
+uint64_t replay_add(struct replay *replay, const struct record *record)
+{
+    struct buf *out = lines_gather(replay->lines);
+    if (out == NULL)
+        return 0;
+    uint64_t from = lines_end(replay->lines) - out->len;
+    size_t uidl = write_record(replay, *record, out);
+    return uidl == 0 ? 0 : from + uidl;
+}
+
+/* A line about no entry. */
+static void write_line(struct replay *replay, enum record_verb verb, uint64_t number,
+                       const char *words, struct buf *out)
+{
+    struct record record = {
+        .verb = verb, .number = number, .date = replay->last_day, .words = str_from(words)};
+    write_record(replay, record, out);
+}
+
+void replay_add_head(struct replay *replay)
+{
+    struct buf *out = lines_gather(replay->lines);
+    if (out != NULL)
+        write_line(replay, RECORD_HEAD, RECORD_VERSION, replay->head, out);
+}
+
+/* What stands before all entries. */
+static void write_front(struct replay *replay, struct buf *out)
+{
+    write_line(replay, RECORD_HEAD, RECORD_VERSION, replay->head, out);
+    if (replay->sweep != NULL)
+        write_line(replay, RECORD_SWEEP, 0, replay->sweep, out);
+    if (replay->days > 0)
+        write_line(replay, RECORD_DAY, replay->days, NULL, out);
+}
+
+static bool is_forgotten(const struct replay *replay, const struct journal_entry *entry)
+{
+    return entry->state == JOURNAL_FREE || (entry->state != JOURNAL_TAKEN && entry->absent != 0 &&
+                                            replay->days >= entry->absent + REPLAY_FORGET);
+}
+
+/* The lines that bring one entry back; a TAKEN one remembers what it was before. Its place gets a
+ * number of the new file's. */
+static void write_entry(struct replay *replay, uint32_t id, uint32_t as,
+                        const struct places *places, struct buf *out)
+{
+    const struct journal_entry *entry = table_entry(replay->table, id);
+    struct record record = table_record(replay->table, id);
+    char *receipt = NULL;
+    record.id = as;
+    if (entry->state == JOURNAL_TAKEN && entry->before != JOURNAL_FREE) {
+        struct record before = record;
+        before.verb = record_verb(entry->before);
+        before.words = str_of("", 0);
+        write_record(replay, before, out);
+    }
+    if (record.place != 0) {
+        receipt = places_join(places, record.place, record.words);
+        record.words = str_from(receipt);
+        record.place = 0;
+    }
+    write_record(replay, record, out);
+    free(receipt);
+    if (entry->absent != 0)
+        write_record(replay,
+                     (struct record){.verb = RECORD_MISS, .id = as, .number = entry->absent}, out);
+}
+
+/* As many as write_entry writes: else what is absent from the server, as all is with keep = no,
+ * would be written anew by each run. */
+static unsigned lines_of(const struct replay *replay, const struct journal_entry *entry)
+{
+    if (is_forgotten(replay, entry))
+        return 0;
+    return 1 + (entry->state == JOURNAL_TAKEN && entry->before != JOURNAL_FREE) +
+           (entry->absent != 0);
+}
+
+static bool is_too_long(const struct replay *replay)
+{
+    uint64_t needed = 0;
+    if (replay->damaged > 0 || replay->old > 0 || replay->places.count > PLACES_MANY)
+        return true;
+    for (uint32_t id = 0; id < table_count(replay->table); id++)
+        needed += lines_of(replay, table_entry(replay->table, id));
+    return replay->count > COMPACT_LINES && 2 * replay->count > 3 * needed;
+}
+
+static int write_anew(struct replay *replay, int fd, const char *path, struct err *err)
+{
+    struct buf out;
+    struct places places = replay->places;
+    uint32_t as = 0;
+    int result = 0;
+    replay->places = (struct places){.count = 0};
+    buf_init(&out, CHUNK + 8 * RECORD_LINE_MAX);
+    write_front(replay, &out);
+    for (uint32_t id = 0; id < table_count(replay->table) && result == 0; id++) {
+        if (is_forgotten(replay, table_entry(replay->table, id)))
+            continue;
+        write_entry(replay, id, as++, &places, &out);
+        if (out.len >= CHUNK) {
+            result = file_write(fd, out.data, out.len, path, err);
+            buf_clear(&out);
+        }
+    }
+    if (result == 0 && out.len > 0)
+        result = file_write(fd, out.data, out.len, path, err);
+    buf_free(&out);
+    places_free(&replay->places);
+    replay->places = places;
+    if (result == 0 && replay->durable)
+        result = file_sync(fd, path, err);
+    return result;
+}
+
+int replay_compact(struct replay *replay, struct err *err)
+{
+    struct err why;
+    if (replay->is_new || !is_too_long(replay))
+        return 0;
+    char *path = xasprintf("%s.new", lines_path(replay->lines));
+    unlink(path); /* of a run that died here */
+    int fd = file_open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
+    if (fd < 0)
+        err_errno(&why, ERR_CREATE, errno, "cannot make %s", path);
+    bool replaced = fd >= 0 && write_anew(replay, fd, path, &why) == 0 &&
+                    lines_replace(replay->lines, path, fd, &why) == 0;
+    if (!replaced) {
+        log_line(replay->log, FP_LOG_NOTE, "the journal could not be shortened: %s", why.text);
+        if (fd >= 0)
+            close(fd);
+        unlink(path);
+    }
+    free(path);
+    if (!replaced)
+        return 0;
+    replay_free(replay); /* every entry has another number in the new file */
+    return replay_load(replay, err);
+}

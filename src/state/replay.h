@@ -1,0 +1,53 @@
+/*
+ * replay: the whole of a journal's file, in and out: what its lines say, put together; and the
+ * file written anew when it has grown too long, beside itself and renamed.
+ */
+#ifndef FP_STATE_REPLAY_H
+#define FP_STATE_REPLAY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "state/lines.h"
+#include "state/places.h"
+#include "state/table.h"
+
+#define REPLAY_FORGET 30 /* absent for so many listings, on as many days: forgotten */
+
+/* What a journal says, and of which one that is. */
+struct replay {
+    struct lines *lines; /* borrowed, as head and log are */
+    const char *head;    /* "SERVER USER", escaped: for people who open the file */
+    struct log *log;
+    bool write, durable;
+
+    struct table *table;
+    struct places places;
+    char *sweep;           /* the place where messages are spooled; NULL: none was noted */
+    uint32_t days;         /* complete listings so far, at most one a day */
+    uint64_t last_day;     /* since 1970 */
+    uint64_t count;        /* lines in all */
+    uint64_t damaged, old; /* of them: not to be understood; of an older version */
+    bool is_new;           /* there was no line yet */
+};
+
+/* Reads all lines into a replay of which only the first part is filled in. What is not a journal at
+ * all is moved aside to PATH.bad with a warning. ERR_IO: unreadable, or a newer version's.
+ * replay_free is right also after a failure. */
+int replay_load(struct replay *replay, struct err *err);
+void replay_free(struct replay *replay);
+
+/* Gathers one line: of a `take`, whose words are the whole receipt, with its place cut off, which
+ * has a line before it if it is new. Returns the offset of its UIDL in the journal; 0: it has none,
+ * or nothing can be gathered any more. */
+uint64_t replay_add(struct replay *replay, const struct record *record);
+void replay_add_head(struct replay *replay);
+
+/* Writes the file anew, and loads that, if it has half as many lines again as it needs, or lines of
+ * an older version, or damaged ones. A rewrite that fails is noted and changes nothing; -1 only if
+ * what was written cannot be read. */
+int replay_compact(struct replay *replay, struct err *err);
+
+#endif
