@@ -52,9 +52,12 @@ def commands(tree):
     make here cannot be asked."""
     rule = ("show: ; @echo '$(COMPILE)'; echo '$(LINK)'; echo '$(OPENSSL_LIBS) $(CONFUSE_LIBS) "
             "$(SASL_LIBS) $(IDN2_LIBS) $(RESOLV_LIBS)'")
-    run = subprocess.run(["make", "-s", "--eval", rule, "show"], cwd=BUILD, stdin=subprocess.DEVNULL,
-                         capture_output=True, text=True, check=False, timeout=60)
-    lines = run.stdout.splitlines()[-3:]
+    # The flags of a make that runs this test are not for this one.
+    env = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    run = subprocess.run(["make", "-s", "--no-print-directory", "--eval", rule, "show"], cwd=BUILD,
+                         env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                         check=False, timeout=60)
+    lines = run.stdout.splitlines()
     if run.returncode != 0 or len(lines) != 3:
         return None
     headers = f"-I{tree}/src"
