@@ -37,6 +37,8 @@ BREAKS = [
     ("sizes", "functions have at most 70", "src/base/x.c", LONG_FUNCTION),
     ("sizes", "half of", "src/base/x.c", FUNCTION_OF_20 * 3000),
     ("sizes", "nine tenths", "src/base/x.c", LONG_FUNCTION * 400),
+    ("sizes", "functions have at most 6 parameters", "src/base/x.c",
+     "int seven(int a, void (*b)(int, int), int c, int d, int e, int f, int g)\n{\n}\n"),
     ("sizes", "no more mutable", "src/base/x.c", "static int x;\n"),
     ("sizes", "no more mutable", "src/base/x.c", "const char *x = y;\n"),
     ("sizes", "no more mutable", "src/base/x.c", "static struct {\n    int x;\n} y[] = {0};\n"),
