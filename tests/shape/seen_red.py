@@ -43,6 +43,7 @@ BREAKS = [
     ("sizes", "no more mutable", "src/base/x.c", "const char *x = y;\n"),
     ("sizes", "no more mutable", "src/base/x.c", "static struct {\n    int x;\n} y[] = {0};\n"),
     ("sizes", "no more mutable", "src/base/x.c", "int f(void)\n{\n    static int x = 1;\n}\n"),
+    ("circles", "includes go round", "src/base/err.h", '#include "app/options.h"\n'),
     ("format", "every C file", "src/base/x.c", "int x = 1 ;\n"),
     ("format", "every C file", "src/base/x.h", "int *x;  // y\n"),
     ("documented", "every option is in doc", "doc/fetchpop.1", (r"Fl -dry-run", "Fl x")),
