@@ -73,7 +73,7 @@ static void run_daemon(struct app *app)
 
 /* --- held messages ---------------------------------------------------------------------------- */
 
-struct listing {
+struct answers {
     struct report *report;
     const char *title;
     size_t lines;
@@ -81,21 +81,21 @@ struct listing {
 
 static void answer(void *ctx, const char *text)
 {
-    struct listing *listing = ctx;
-    listing->lines++;
-    report_answer(listing->report, listing->title, text);
+    struct answers *answers = ctx;
+    answers->lines++;
+    report_answer(answers->report, answers->title, text);
 }
 
 static void show_status(struct app *app)
 {
     const struct roster *roster = &app->roster;
     for (size_t i = 0; i < roster->count; i++) {
-        struct listing listing = {&app->report, roster->accounts[i]->title, 0};
+        struct answers answers = {&app->report, roster->accounts[i]->title, 0};
         struct err err = {0};
-        if (held_list(roster->accounts[i], roster->state_dir, answer, &listing, &err) < 0)
-            report_error(&app->report, listing.title, &err);
-        else if (listing.lines == 0 && !app->options.silent)
-            report_answer(&app->report, listing.title, "nothing failed, nothing held");
+        if (held_list(roster->accounts[i], roster->state_dir, answer, &answers, &err) < 0)
+            report_error(&app->report, answers.title, &err);
+        else if (answers.lines == 0 && !app->options.silent)
+            report_answer(&app->report, answers.title, "nothing failed, nothing held");
     }
 }
 
@@ -185,7 +185,7 @@ static int print(void (*printer)(FILE *to))
 {
     printer(stdout);
     if (fflush(stdout) < 0) {
-        fputs("fetchpop: standard output did not take what was printed\n", stderr);
+        fputs("fetchpop: cannot write to standard output\n", stderr);
         return err_status(ERR_IO);
     }
     return 0;

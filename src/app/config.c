@@ -170,7 +170,7 @@ static void on_error(cfg_t *cfg, const char *fmt, va_list args)
     } else if (named && str_has_prefix(text, "missing title")) {
         refuse(parse, line, "an account needs a title: account \"work\" { ... }");
     } else if (named && str_has_prefix(text, "missing equal sign")) {
-        refuse(parse, line, "a = is missing behind %s", word);
+        refuse(parse, line, "a = is missing after %s", word);
     } else if (named && str_has_prefix(text, "unexpected token")) {
         refuse(parse, line, "\"%s\" is not expected here; quote the value, and close lists with }",
                word);

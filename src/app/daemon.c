@@ -20,7 +20,7 @@ struct daemon {
     bool ending;
 };
 
-/* --- the run file ----------------------------------------------------------------------------- */
+/* --- the configuration file ------------------------------------------------------------------- */
 
 /* Empties the roster. */
 static void take_roster(struct daemon *daemon, struct roster *roster)
@@ -42,7 +42,7 @@ static int read_again(struct daemon *daemon, struct err *err)
     struct roster roster;
     if (options->run_file != NULL && strcmp(options->run_file, "-") == 0) {
         return err_set(err, ERR_CONFIG,
-                       "the run file came from standard input, and cannot be read "
+                       "the configuration file came from standard input, which cannot be read "
                        "again");
     }
     if (roster_read(&roster, options, err) < 0)
@@ -62,11 +62,11 @@ static void reload(struct daemon *daemon)
         report_error(report, NULL, &err);
     }
     if (read_again(daemon, &err) < 0) {
-        err_prefix(&err, "the old run file is kept");
+        err_prefix(&err, "the old configuration file is kept");
         report_error(report, NULL, &err);
     } else {
         char text[100];
-        snprintf(text, sizeof text, "the run file was read again; %zu account%s",
+        snprintf(text, sizeof text, "the configuration file was read again; %zu account%s",
                  daemon->turns.count, daemon->turns.count == 1 ? "" : "s");
         report_line(report, NULL, FP_LOG_NOTE, text);
     }

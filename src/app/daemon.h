@@ -1,9 +1,9 @@
 /*
  * daemon: the same accounts again and again, in the foreground, until INT or TERM.
  *
- * HUP reads the run file again and opens the log file again, USR1 polls all accounts now; a service
- * manager hears of it all through notify. The passwords that are the parent's part stay in its
- * memory, since each worker gets its own from there.
+ * HUP reads the configuration file again and opens the log file again, USR1 polls all accounts now;
+ * a service manager hears of it all through notify. The passwords that are the parent's part stay
+ * in its memory, since each worker gets its own from there.
  */
 #ifndef FP_APP_DAEMON_H
 #define FP_APP_DAEMON_H
@@ -14,7 +14,7 @@
 #include "app/roster.h"
 
 struct daemon_job {
-    const struct options *options; /* with which run files are read again */
+    const struct options *options; /* with which configuration files are read again */
     struct report *report;
     struct outlet *outlet;
     struct roster *roster; /* with its secrets; emptied here */

@@ -16,15 +16,15 @@
 
 /* --- the address ------------------------------------------------------------------------------ */
 
-/* It is going to be a text of the run file, a title and a folder's name. The signs of RFC 5322's
+/* It becomes a text of the configuration file, a title and a folder's name. The signs of RFC 5322's
  * atoms, but for those that would mean something there. */
 static bool is_local(struct str local)
 {
-    static const char SIGNS[] = "!#%&*+-.=?^_|~'";
+    static const char signs[] = "!#%&*+-.=?^_|~'";
     for (size_t i = 0; i < local.len; i++) {
         char c = local.ptr[i];
         bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                     (unsigned char)c >= 0x80 || (c != '\0' && strchr(SIGNS, c) != NULL);
+                     (unsigned char)c >= 0x80 || (c != '\0' && strchr(signs, c) != NULL);
         if (!plain)
             return false;
     }
@@ -56,8 +56,8 @@ int discover_read(struct discover_address *address, const char *text, struct err
     if (domain == NULL || !is_domain(str_from(domain))) {
         free(domain);
         err_set(err, ERR_USAGE,
-                "--discover takes an address such as alice@example.com; what stands behind the @ "
-                "is no domain");
+                "--discover takes an address such as alice@example.com; what follows the @ is not "
+                "a domain");
         return -1;
     }
     address->whole = xstrdup(text);

@@ -1,6 +1,6 @@
 /*
  * discover: which POP3 server the DNS names for an address (RFC 6186, RFC 8314), as an account for
- * the run file.
+ * the configuration file.
  */
 #ifndef FP_APP_DISCOVER_H
 #define FP_APP_DISCOVER_H
@@ -22,8 +22,9 @@ struct discover_address {
 int discover_read(struct discover_address *address, const char *text, struct err *err);
 void discover_free(struct discover_address *address);
 
-/* The account as a text of the run file, with what is to be known about it as comments. secure: the
- * records are those of _pop3s (TLS at once), not of _pop3 (STLS). The list is not empty. Pure. */
+/* The account as a text of the configuration file, with what is to be known about it as comments.
+ * secure: the records are those of _pop3s (TLS at once), not of _pop3 (STLS). The list is not
+ * empty. Pure. */
 void discover_spell(const struct discover_address *address, const struct srv_list *list,
                     bool secure, struct buf *out);
 

@@ -23,7 +23,7 @@ static size_t last_of(struct str text, char wanted)
 
 static int refuse(const char *want, struct str text, struct err *err)
 {
-    return err_set(err, ERR_CONFIG, "is %s, not \"%.*s\"", want,
+    return err_set(err, ERR_CONFIG, "must be %s, not \"%.*s\"", want,
                    str_has_control(text) ? 1
                    : text.len < 60       ? (int)text.len
                                          : 60,
@@ -55,7 +55,7 @@ static char *to_ascii(struct str host, struct err *err)
     }
     if (ascii[0] == '\0' || strlen(ascii) > NAME_OCTETS) {
         free(ascii);
-        err_set(err, ERR_CONFIG, "is a host name of 1 to %d characters", NAME_OCTETS);
+        err_set(err, ERR_CONFIG, "must be a host name of 1 to %d characters", NAME_OCTETS);
         return NULL;
     }
     return ascii;
@@ -67,7 +67,7 @@ char *endpoint_host(struct str text, struct err *err)
     struct str host = bracketed ? str_of(text.ptr + 1, text.len - 2) : text;
     size_t colon = last_of(host, ':');
     if (colon != NOWHERE && memchr(host.ptr, ':', colon) == NULL) {
-        err_set(err, ERR_CONFIG, "is a name alone; write port = %.*s on a line of its own",
+        err_set(err, ERR_CONFIG, "must be a name alone; write port = %.*s on a line of its own",
                 (int)(host.len - colon - 1 < 10 ? host.len - colon - 1 : 10), host.ptr + colon + 1);
         return NULL;
     }
@@ -90,7 +90,7 @@ int endpoint_address(const char *text, struct err *err)
 
 /* --- proxies ---------------------------------------------------------------------------------- */
 
-/* Undoes %40 and its kin in place: the new length, 0 if it makes no sense. */
+/* Decodes %40 and the like where it stands: the new length, 0 if it makes no sense. */
 static size_t unescape(char *text, size_t len)
 {
     size_t to = 0;
@@ -109,7 +109,7 @@ static size_t unescape(char *text, size_t len)
     return to;
 }
 
-/* "user:password", which is ours to change. */
+/* "user:password", which is changed where it stands. */
 static int read_login(struct endpoint_proxy *proxy, char *login, size_t len, struct err *err)
 {
     char *colon = memchr(login, ':', len);
@@ -117,10 +117,11 @@ static int read_login(struct endpoint_proxy *proxy, char *login, size_t len, str
     size_t behind = colon != NULL ? len - (size_t)(colon - login) - 1 : 0;
     size_t password = colon != NULL ? unescape(colon + 1, behind) : 0;
     if (user < 1 || user > SOCKS_TEXT_MAX || password < 1 || password > SOCKS_TEXT_MAX) {
-        return err_set(err, ERR_CONFIG,
-                       "has a user and a password, of 1 to %d characters each, before the @; a %% "
-                       "or @ or : in one of them is written %%25, %%40, %%3a",
-                       SOCKS_TEXT_MAX);
+        return err_set(
+            err, ERR_CONFIG,
+            "must have a user and a password, of 1 to %d characters each, before the @; a %% "
+            "or @ or : in one of them is written %%25, %%40, %%3a",
+            SOCKS_TEXT_MAX);
     }
     proxy->user = xmemdup0(login, user);
     return secret_set(&proxy->password, str_of(colon + 1, password));
@@ -144,7 +145,7 @@ static int read_host_and_port(struct endpoint_proxy *proxy, struct str text, str
     return proxy->host != NULL
                ? 0
                : err_set(err, ERR_CONFIG,
-                         "ends in the proxy's host and port, such as proxy.example.com:1080");
+                         "must end in the proxy's host and port, such as proxy.example.com:1080");
 }
 
 static int read_all(struct endpoint_proxy *proxy, struct str rest, struct err *err)
@@ -168,7 +169,7 @@ int endpoint_proxy(const char *text, struct endpoint_proxy *proxy, struct err *e
     *proxy = (struct endpoint_proxy){0};
     if (!str_has_prefix_nocase(rest, scheme)) {
         return err_set(err, ERR_CONFIG,
-                       "begins with socks5:// (names are always resolved by the proxy)");
+                       "must begin with socks5:// (names are always resolved by the proxy)");
     }
     rest = str_of(rest.ptr + sizeof scheme - 1, rest.len - (sizeof scheme - 1));
     if (rest.len > 0 && rest.ptr[rest.len - 1] == '/')

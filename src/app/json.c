@@ -11,7 +11,7 @@
  * surrogates, nothing longer than need be, nothing beyond U+10FFFF). */
 static uint32_t take_character(struct str *text)
 {
-    static const uint32_t LEAST[] = {0, 0, 0x80, 0x800, 0x10000};
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
     const unsigned char *bytes = (const unsigned char *)text->ptr;
     size_t len = bytes[0] < 0x80 ? 1 : bytes[0] >= 0xf0 ? 4 : bytes[0] >= 0xe0 ? 3 : 2;
     uint32_t value = len == 1 ? bytes[0] : bytes[0] & (0xffu >> (len + 1));
@@ -20,7 +20,7 @@ static uint32_t take_character(struct str *text)
         good = (bytes[i] & 0xc0) == 0x80;
         value = value << 6 | (bytes[i] & 0x3fu);
     }
-    good = good && value >= LEAST[len] && value <= 0x10ffff && (value < 0xd800 || value > 0xdfff);
+    good = good && value >= least[len] && value <= 0x10ffff && (value < 0xd800 || value > 0xdfff);
     len = good ? len : 1;
     *text = str_of(text->ptr + len, text->len - len);
     return good ? value : REPLACEMENT;
@@ -62,12 +62,12 @@ static void add_number(struct buf *out, const char *key, uint64_t number)
 void json_result(struct buf *out, const char *title, enum session_mode mode,
                  const struct session_figures *figures, enum err_kind kind, const char *text)
 {
-    static const char *const MODES[] = {
+    static const char *const modes[] = {
         [SESSION_POLL] = "poll", [SESSION_CHECK] = "check", [SESSION_DRY_RUN] = "dry-run"};
     bool done = mode == SESSION_POLL;
     buf_addf(out, "{");
     add_text(out, "account", title);
-    buf_addf(out, ", \"mode\": \"%s\"", MODES[mode]);
+    buf_addf(out, ", \"mode\": \"%s\"", modes[mode]);
     add_number(out, "status", (uint64_t)err_status(kind));
     buf_addf(out, ", \"kind\": \"%s\", ", err_word(kind));
     add_text(out, "error", text);

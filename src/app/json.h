@@ -11,7 +11,7 @@
 /* Longer than any result: a title, a text, each octet as six. */
 #define JSON_MAX 8192
 
-/* Adds one object, without a line end. ASCII alone: control characters and what is no UTF-8 are
+/* Adds one object, without a line end. ASCII alone: control characters and what is not UTF-8 are
  * escaped too, the latter as U+FFFD. An empty text is null. The buffer's maximum is JSON_MAX. */
 void json_result(struct buf *out, const char *title, enum session_mode mode,
                  const struct session_figures *figures, enum err_kind kind, const char *text);

@@ -133,7 +133,7 @@ static int choose(const struct take *take, const char *text, int *value)
     }
     char list[200];
     spell_words(take->key->words, list);
-    return refuse(take, "is %s, not \"%.60s\"", list, text);
+    return refuse(take, "must be %s, not \"%.60s\"", list, text);
 }
 
 /* Every enum of struct account is an int to the compiler, or an unsigned of the same size. */
@@ -161,7 +161,7 @@ static int take_number(const struct take *take, const char *text)
     bool none = take->key->words != NULL && strcmp(text, take->key->words) == 0;
     if (!none &&
         (str_number(str_from(text), take->key->high, &number) < 0 || number < take->key->low)) {
-        return refuse(take, "is a number from %llu to %llu%s%s, not \"%.60s\"",
+        return refuse(take, "must be a number from %llu to %llu%s%s, not \"%.60s\"",
                       (unsigned long long)take->key->low, (unsigned long long)take->key->high,
                       take->key->words != NULL ? ", or " : "",
                       take->key->words != NULL ? take->key->words : "", text);
@@ -175,7 +175,7 @@ static int take_size(const struct take *take, const char *text)
     uint64_t octets = 0;
     bool none = strcmp(text, "none") == 0;
     if (!none && (str_size(str_from(text), &octets) < 0 || octets == 0))
-        return refuse(take, "is a size such as 500K, 20M or 1G, or none, not \"%.60s\"", text);
+        return refuse(take, "must be a size such as 500K, 20M or 1G, or none, not \"%.60s\"", text);
     *(uint64_t *)field(take) = octets;
     return 0;
 }
@@ -186,7 +186,7 @@ static int take_duration(const struct take *take, const char *text)
     if (str_duration(str_from(text), &seconds) != 0 || seconds < (int64_t)take->key->low ||
         seconds > (int64_t)take->key->high) {
         return refuse(take,
-                      "is a duration such as 60s, 30m, 2h or 1d, from %llus to %llud, "
+                      "must be a duration such as 60s, 30m, 2h or 1d, from %llus to %llud, "
                       "not \"%.60s\"",
                       (unsigned long long)take->key->low,
                       (unsigned long long)(take->key->high / DAY), text);
@@ -252,11 +252,11 @@ static int take_keep(const struct take *take, const char *text)
     /* A bare number would mean seconds, and whoever writes 30 means days. */
     size_t len = strlen(text);
     if (len > 0 && text[len - 1] >= '0' && text[len - 1] <= '9') {
-        return refuse(take, "is yes, no or a duration such as 30d, with its unit, not \"%.60s\"",
-                      text);
+        return refuse(
+            take, "must be yes, no or a duration such as 30d, with its unit, not \"%.60s\"", text);
     }
     if (str_duration(str_from(text), &account->keep_seconds) != 0 || account->keep_seconds <= 0)
-        return refuse(take, "is yes, no or a duration such as 30d, not \"%.60s\"", text);
+        return refuse(take, "must be yes, no or a duration such as 30d, not \"%.60s\"", text);
     return 0;
 }
 
@@ -291,7 +291,7 @@ static int take_mbox(const struct take *take, const char *text)
         return -1;
     return account->where[strlen(account->where) - 1] != '/'
                ? 0
-               : refuse(take, "is a file; a folder is maildir = \"%.60s\"", text);
+               : refuse(take, "must be a file; a folder is maildir = \"%.60s\"", text);
 }
 
 static int take_maildir(const struct take *take, const char *text)
@@ -312,7 +312,7 @@ static int take_list(const struct take *take, bool (*good)(const char *item), co
     const char *item = NULL;
     while ((item = section_next(setting, item)) != NULL)
         if (!good(item))
-            return refuse(take, "is %s, not \"%.80s\"", want,
+            return refuse(take, "must be %s, not \"%.80s\"", want,
                           str_has_control(str_from(item)) ? "?" : item);
     char **list = xcalloc(setting->count + 1, sizeof *list);
     for (size_t i = 0; i < setting->count; i++) {
@@ -339,7 +339,7 @@ static int take_auth(const struct take *take, const char *text)
     const char *item = NULL;
     while (take->setting->count > 1 && (item = section_next(take->setting, item)) != NULL)
         if (str_is_nocase(str_from(item), "auto"))
-            return refuse(take, "is auto alone, or a list without it");
+            return refuse(take, "must be auto alone, or a list without it");
     return take_list(take, is_method, want);
 }
 

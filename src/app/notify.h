@@ -29,10 +29,10 @@ void notify_open(struct notify *notify);
 /* Tells no more. */
 void notify_close(struct notify *notify);
 
-/* The polls have begun, or go on with another run file. */
+/* The polls have begun, or go on with another configuration file. */
 void notify_ready(struct notify *notify);
 
-/* The run file is read again. */
+/* The configuration file is read again. */
 void notify_reloading(struct notify *notify);
 
 /* We were told to end. */

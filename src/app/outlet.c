@@ -17,7 +17,7 @@
 static const struct {
     const char *name;
     int priority;
-} LEVELS[] = {
+} levels[] = {
     [FP_LOG_ERROR] = {"error", LOG_ERR},
     [FP_LOG_WARNING] = {"warning", LOG_WARNING},
     [FP_LOG_NOTE] = {"note", LOG_NOTICE},
@@ -33,7 +33,7 @@ static int check(const char *path, int fd, struct err *err)
     if (fstat(fd, &info) < 0)
         return err_errno(err, ERR_CREATE, errno, "%s", path);
     if (!S_ISREG(info.st_mode))
-        return err_set(err, ERR_CREATE, "%s: is no regular file; a log file is one", path);
+        return err_set(err, ERR_CREATE, "%s: is not a regular file; a log file must be one", path);
     if (info.st_uid != geteuid()) {
         return err_set(err, ERR_CREATE,
                        "%s: belongs to somebody else (uid %lu); log to a file of your own", path,
@@ -55,7 +55,7 @@ static int open_file(const char *path, struct err *err)
     if (fd < 0 && (errno == ELOOP || errno == EMLINK))
         return err_set(err, ERR_CREATE, "%s: is a link; name the log file itself", path);
     if (fd < 0 && errno == ENXIO)
-        return err_set(err, ERR_CREATE, "%s: is no regular file; a log file is one", path);
+        return err_set(err, ERR_CREATE, "%s: is not a regular file; a log file must be one", path);
     if (fd < 0) {
         return err_set(err, ERR_CREATE, "%s: %s; log to a file in a folder of your own", path,
                        strerror(errno));
@@ -114,7 +114,7 @@ bool outlet_is_open(const struct outlet *outlet)
 /* --- a line ----------------------------------------------------------------------------------- */
 
 /* "2026-11-22T01:02:03+01:00" */
-static void spell_time(char out[40])
+static void spell_timestamp(char out[40])
 {
     time_t now = time(NULL);
     struct tm parts;
@@ -134,9 +134,9 @@ static void to_file(struct outlet *outlet, enum log_level level, const char *tex
 {
     char line[LINE_OCTETS];
     char when[40];
-    spell_time(when);
+    spell_timestamp(when);
     int len = snprintf(line, sizeof line - 1, "%s%s [%ld] %s: %s", outlet->torn ? "\n" : "", when,
-                       (long)getpid(), LEVELS[level].name, text);
+                       (long)getpid(), levels[level].name, text);
     size_t size = len < 0 ? 0 : (size_t)len < sizeof line - 2 ? (size_t)len : sizeof line - 2;
     line[size++] = '\n';
     ssize_t n;
@@ -151,5 +151,5 @@ void outlet_line(struct outlet *outlet, enum log_level level, const char *text)
     if (outlet->fd >= 0)
         to_file(outlet, level, text);
     if (outlet->syslog)
-        syslog(LEVELS[level].priority, "%s", text);
+        syslog(levels[level].priority, "%s", text);
 }

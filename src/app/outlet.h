@@ -21,7 +21,7 @@ struct outlet {
 };
 
 /* Appends to `path` (made with mode 0600 if it is missing; NULL: no file), and to syslog if asked.
- * ERR_CREATE: it cannot be opened, is a link or no regular file, or belongs to somebody else. */
+ * ERR_CREATE: it cannot be opened, is a link or not a regular file, or belongs to somebody else. */
 int outlet_open(struct outlet *outlet, const char *path, bool to_syslog, struct err *err);
 
 /* Opens the file by its name again, for one that was moved away. If that fails, the old one is

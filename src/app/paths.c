@@ -57,8 +57,8 @@ char *paths_run_file(const char *given, struct err *err)
         return second;
     }
     err_set(err, ERR_CONFIG,
-            "no run file: neither %s nor %s is there; fetchpoprc(5) begins with an example", first,
-            second);
+            "no configuration file: neither %s nor %s exists; fetchpoprc(5) begins with an example",
+            first, second);
     free(first);
     free(second);
     return NULL;

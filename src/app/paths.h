@@ -1,5 +1,5 @@
 /*
- * paths: where the run file and the state folder are.
+ * paths: where the configuration file and the state folder are.
  */
 #ifndef FP_APP_PATHS_H
 #define FP_APP_PATHS_H
@@ -10,9 +10,9 @@
  * Malloced; NULL with ERR_CONFIG if the home folder is not known, or for `~user`. */
 char *paths_expand(const char *path, struct err *err);
 
-/* The run file: `given` (of -f), else $FETCHPOPRC, else ~/.fetchpoprc, else fetchpop/fetchpoprc
- * under $XDG_CONFIG_HOME or ~/.config. Malloced ("-": standard input); NULL with ERR_CONFIG, which
- * says where was looked, if there is none. */
+/* The configuration file: `given` (of -f), else $FETCHPOPRC, else ~/.fetchpoprc, else
+ * fetchpop/fetchpoprc under $XDG_CONFIG_HOME or ~/.config. Malloced ("-": standard input); NULL
+ * with ERR_CONFIG, which says where was looked, if there is none. */
 char *paths_run_file(const char *given, struct err *err);
 
 /* The state folder, absolute: `given` (of --state-dir, relative to the working folder), else

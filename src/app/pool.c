@@ -47,7 +47,7 @@ struct pool {
     struct slot *slots; /* as many as were ever needed at once */
     struct pollfd *waits;
     size_t slot_count, running;
-    int stops;       /* words passed on so far */
+    int stops;       /* signals passed on so far */
     uint64_t looked; /* the turns' changes as we last looked for one that is due */
     int64_t next;    /* the moment from which looking may be worth it without a change */
     bool starved;    /* fork failed; wait for a worker to end */
@@ -57,7 +57,7 @@ struct pool {
 int64_t pool_limit_ms(const struct account *account)
 {
     /* Twice the session's time, a batch of deliveries that began at its end, and what may come
-     * before the session: the way there and three commands that print secrets. */
+     * before the session: connecting, and three commands that print secrets. */
     bool by_command = account->target == DELIVER_MDA;
     int64_t deliveries = by_command ? BATCH_COMMANDS * (account->mda_timeout + LIMIT_KILL_S) : 0;
     int64_t seconds = account->session_timeout * 2 + deliveries + account->timeout * 4;
@@ -261,8 +261,8 @@ static bool may_be_due(const struct pool *pool, int64_t now)
     return pool->looked != pool->turns->changes || now >= pool->next;
 }
 
-/* Nobody can be born, and nobody is there whose end could help. */
-static void report_unborn(struct pool *pool, struct turn *turn, int number, int64_t now)
+/* No worker can be started, and none is running whose end could help. */
+static void report_not_started(struct pool *pool, struct turn *turn, int number, int64_t now)
 {
     struct err err;
     err_errno(&err, ERR_SYSTEM, number, "no worker can be started");
@@ -282,7 +282,7 @@ static void start_due(struct pool *pool, int64_t now)
         else if (pool->running > 0)
             pool->starved = true; /* again when one has ended */
         else
-            report_unborn(pool, turn, errno, now);
+            report_not_started(pool, turn, errno, now);
     }
 }
 

@@ -11,7 +11,7 @@
 #define DEPTH_MAX 4 /* a list in a section is two */
 #define VARIABLE_MAX 100
 
-/* What stands right before the place we are at. */
+/* What stands right before the next character. */
 enum behind { BEHIND_GAP, BEHIND_WORD, BEHIND_STRING };
 
 struct scan {
@@ -45,7 +45,7 @@ static int scan_comment(struct scan *scan)
 {
     if (scan->behind == BEHIND_WORD) {
         return refuse(scan, scan->line,
-                      "# right behind a word; put the word in quotes, or a blank before a comment");
+                      "# follows a word directly; quote the word, or put a space before a comment");
     }
     while (scan->at < scan->end && *scan->at != '\n')
         *scan->at++ = ' ';
@@ -69,15 +69,15 @@ static int open_brace(struct scan *scan)
 static int close_brace(struct scan *scan)
 {
     if (scan->depth == 0)
-        return refuse(scan, scan->line, "a } too many; remove it, or add its {");
+        return refuse(scan, scan->line, "one } too many; remove it, or add its {");
     if (scan->fresh && scan->depth > 1)
         return refuse(scan, scan->line, "an empty list; leave the key out instead");
     scan->depth--;
     return 0;
 }
 
-/* ${NAME} and ${NAME:-default} are put in by libconfuse; unset ones silently become nothing, and a
- * missing brace eats the rest of the file. */
+/* ${NAME} and ${NAME:-default} are expanded by libconfuse; unset ones silently become nothing, and
+ * a missing brace eats the rest of the file. */
 static int check_variable(struct scan *scan)
 {
     char *name = scan->at + 2;
@@ -99,7 +99,7 @@ static int check_variable(struct scan *scan)
     variable[len] = '\0';
     if (!has_default && getenv(variable) == NULL) {
         return refuse(scan, scan->line,
-                      "the environment has no %s; set it, or use single quotes if ${ means itself",
+                      "the variable %s is not set; set it, or use single quotes if ${ means itself",
                       variable);
     }
     scan->at = stop + 1;
@@ -151,7 +151,7 @@ static int scan_double(struct scan *scan, unsigned first)
             return -1;
     }
     if (scan->at >= scan->end || *scan->at != '"')
-        return refuse(scan, first, "a \" without its end on this line; add it");
+        return refuse(scan, first, "a \" that is not closed on this line; close it");
     return 0;
 }
 
@@ -167,7 +167,7 @@ static int scan_single(struct scan *scan, unsigned first)
         scan->at += scan->at < scan->end;
     }
     if (scan->at >= scan->end || *scan->at != '\'')
-        return refuse(scan, first, "a ' without its end on this line; add it");
+        return refuse(scan, first, "a ' that is not closed on this line; close it");
     return 0;
 }
 
@@ -188,10 +188,10 @@ static int scan_word(struct scan *scan)
 {
     char c = *scan->at;
     if (scan->behind == BEHIND_STRING && c == ';')
-        return refuse(scan, scan->line, "a ; behind a quote; remove it: no line needs one");
+        return refuse(scan, scan->line, "a ; after a quote; remove it: no line needs one");
     if (scan->behind == BEHIND_STRING) {
         return refuse(scan, scan->line,
-                      "a word right behind a quote; quote it all, with \\ before a quote inside");
+                      "a word directly after a quote; quote it all, with \\ before a quote inside");
     }
     if (c == '/' && (next(scan) == '/' || next(scan) == '*')) {
         return refuse(scan, scan->line,
@@ -251,7 +251,7 @@ static int check_bytes(const struct scan *scan)
     unsigned line = 1;
     for (const char *p = text->data; p < nul; p++)
         line += *p == '\n';
-    return refuse(scan, line, "a NUL octet; this is no text, or not in UTF-8");
+    return refuse(scan, line, "a NUL byte; this is not a text file, or not in UTF-8");
 }
 
 int rcscan_text(struct rctext *text, struct err *err)

@@ -1,5 +1,5 @@
 /*
- * rcscan: a pure pass over the text of a run file, before libconfuse reads it.
+ * rcscan: a pure pass over the text of a configuration file, before libconfuse reads it.
  *
  * Blanks `#` comments in place (so that line numbers and comments inside lists come right), notes
  * where sections begin, and refuses what libconfuse would take for something else than it looks

@@ -322,7 +322,7 @@ int report_end(struct report *report)
     }
     if (report->unwritten) {
         struct err err;
-        err_set(&err, ERR_IO, "standard output did not take what was printed");
+        err_set(&err, ERR_IO, "cannot write to standard output");
         report_error(report, NULL, &err);
     }
     if (report->status == 0 && report->mode == SESSION_CHECK && !report->any_fresh)

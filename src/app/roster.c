@@ -31,7 +31,7 @@ static int refuse_name(const struct config *config, const char *name, struct err
     while (i < config->count &&
            buf_addf(&names, "%s%s", i > 0 ? ", " : "", config->accounts[i]->title) == 0)
         i++;
-    err_set(err, ERR_USAGE, "no account \"%.80s\" in the run file; it has %.*s%s", name,
+    err_set(err, ERR_USAGE, "no account \"%.80s\" in the configuration file; it has %.*s%s", name,
             (int)names.len, names.data != NULL ? names.data : "",
             i < config->count ? " and more" : "");
     buf_free(&names);

@@ -1,5 +1,5 @@
 /*
- * roster: the accounts that are to be polled, from the run file and the command line.
+ * roster: the accounts that are to be polled, from the configuration file and the command line.
  */
 #ifndef FP_APP_ROSTER_H
 #define FP_APP_ROSTER_H
@@ -19,8 +19,8 @@ struct roster {
     char *state_dir;
 };
 
-/* Reads the run file; secrets are not looked for yet. On failure (ERR_CONFIG; ERR_USAGE: a name
- * that is no account) there is nothing to free. */
+/* Reads the configuration file; secrets are not looked for yet. On failure (ERR_CONFIG; ERR_USAGE:
+ * a name that is not an account) there is nothing to free. */
 int roster_read(struct roster *roster, const struct options *options, struct err *err);
 
 /* Wipes the secrets, too. */

@@ -74,10 +74,11 @@ static int take_line(struct secret *secret, const struct buf *buf, const char *w
     if (line.len > 0 && line.ptr[line.len - 1] == '\r')
         line.len--;
     if (line.len == 0)
-        return err_set(err, ERR_LOGIN, "%s: the first line is empty; it is to be the secret", what);
+        return err_set(err, ERR_LOGIN, "%s: the first line is empty; it must be the secret", what);
     if (memchr(line.ptr, '\0', line.len) != NULL || secret_set(secret, line) < 0) {
         return err_set(err, ERR_LOGIN,
-                       "%s: the first line is no secret; it is too long or holds a NUL", what);
+                       "%s: the first line is not a secret; it is too long or contains a NUL",
+                       what);
     }
     return 0;
 }
@@ -125,7 +126,7 @@ static void hear(void *ctx, enum log_level level, const char *line)
     snprintf(said->last, sizeof said->last, "%s", line);
 }
 
-/* One command of the run file whose first line of output is a secret. */
+/* One command of the configuration file whose first line of output is a secret. */
 struct source {
     const char *key, *command;
     const char *const *env;
@@ -148,8 +149,8 @@ static int judge(const struct source *source, const struct child_result *result,
     }
     if (result->code == 127 || result->code == 126) {
         return err_set(err, ERR_CONFIG,
-                       "%s cannot be run (status %d); check its path in the run file", key,
-                       result->code);
+                       "%s cannot be run (status %d); check its path in the configuration file",
+                       key, result->code);
     }
     if (result->code != 0) {
         return err_set(err, ERR_LOGIN, "%s failed with status %d; run it by hand", key,
@@ -157,7 +158,7 @@ static int judge(const struct source *source, const struct child_result *result,
     }
     if (result->overflow) {
         return err_set(err, ERR_CONFIG,
-                       "%s printed more than %d octets; it is to print the secret alone", key,
+                       "%s printed more than %d octets; it must print the secret alone", key,
                        SECRET_MAX);
     }
     return 0;
@@ -166,7 +167,7 @@ static int judge(const struct source *source, const struct child_result *result,
 static int run_source(const struct source *source, const struct log *log, struct err *err)
 {
     struct said said = {.log = log};
-    struct log keeper = {.level = FP_LOG_WARNING, .write = hear, .ctx = &said};
+    struct log listener = {.level = FP_LOG_WARNING, .write = hear, .ctx = &said};
     struct buf output;
     start(&output, SECRET_MAX);
     struct child_job job = {
@@ -176,7 +177,7 @@ static int run_source(const struct source *source, const struct log *log, struct
         .env = source->env,
         .deadline = clock_in(source->seconds * 1000),
         .stoppable = true,
-        .log = &keeper,
+        .log = &listener,
     };
     struct child_result ended;
     int result = child_run(&job, &ended, err);
@@ -237,7 +238,7 @@ int secrets_fetch(struct account *account, const struct log *log, struct err *er
     return 0;
 }
 
-/* --- what the run file does not say ----------------------------------------------------------- */
+/* --- what the configuration file does not say ------------------------------------------------- */
 
 /* The account names a source, or a method that needs neither password nor token. */
 static bool are_given(const struct account *account)
@@ -324,7 +325,7 @@ static int find(struct account *account, bool may_ask, const struct account *bef
     if (result == 0 && !may_do_without(account)) {
         return err_set(err, ERR_CONFIG,
                        "no password, and %s; add password_command or "
-                       "password_file to the run file",
+                       "password_file to the configuration file",
                        may_ask ? "no terminal to ask on" : "a daemon asks only when it starts");
     }
     return result < 0 ? -1 : 0;

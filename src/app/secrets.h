@@ -1,9 +1,9 @@
 /*
  * secrets: where the password of an account comes from.
  *
- * Of the run file: password, password_command, password_file, token_command. If it has none of
- * them: $CREDENTIALS_DIRECTORY/TITLE, ~/.netrc, a question on the terminal; those three are the
- * parent's part. Commands and files are the worker's, under its own deadline.
+ * Of the configuration file: password, password_command, password_file, token_command. If it has
+ * none of them: $CREDENTIALS_DIRECTORY/TITLE, ~/.netrc, a question on the terminal; those three are
+ * the parent's part. Commands and files are the worker's, under its own deadline.
  */
 #ifndef FP_APP_SECRETS_H
 #define FP_APP_SECRETS_H
@@ -18,8 +18,8 @@
  * nothing was typed. */
 int secrets_find(struct account *account, const struct log *log, struct err *err);
 
-/* The same for an account of a run file that is read again: nobody is asked, but what was typed for
- * `before` (the same mailbox; NULL: there was none) is used again. */
+/* The same for an account of a configuration file that is read again: nobody is asked, but what was
+ * typed for `before` (the same mailbox; NULL: there was none) is used again. */
 int secrets_find_again(struct account *account, const struct account *before, const struct log *log,
                        struct err *err);
 

@@ -133,7 +133,7 @@ static int check_whole(const struct section *own, const struct section *defaults
     else if (account->user == NULL)
         missing = "user; add user = \"alice\"";
     else if (account->where == NULL)
-        missing = "place for its mail; add one of maildir, mbox and mda";
+        missing = "destination for its mail; add maildir, mbox or mda";
     if (missing != NULL) {
         return err_set(err, ERR_CONFIG, "%s:%u: account \"%s\" has no %s", own->file, own->line,
                        own->title, missing);

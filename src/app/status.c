@@ -10,7 +10,7 @@
 
 char *status_size(uint64_t octets, char out[24])
 {
-    static const char *const UNITS[] = {"B", "kB", "MB", "GB", "TB"};
+    static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
     size_t unit = 0;
     uint64_t tenths = octets * 10;
     if (octets > UINT64_MAX / 10 - 500) {
@@ -23,9 +23,9 @@ char *status_size(uint64_t octets, char out[24])
         unit++;
     }
     if (unit == 0 || tenths >= 100)
-        snprintf(out, 24, "%" PRIu64 " %s", (tenths + 5) / 10, UNITS[unit]);
+        snprintf(out, 24, "%" PRIu64 " %s", (tenths + 5) / 10, units[unit]);
     else
-        snprintf(out, 24, "%" PRIu64 ".%" PRIu64 " %s", tenths / 10, tenths % 10, UNITS[unit]);
+        snprintf(out, 24, "%" PRIu64 ".%" PRIu64 " %s", tenths / 10, tenths % 10, units[unit]);
     return out;
 }
 

@@ -96,7 +96,7 @@ static int64_t interval_ms(const struct turns *turns, const struct account *acco
     return (account->interval > 0 ? account->interval : turns->every) * 1000;
 }
 
-/* 0 to max, as chance has it; without any it is the middle. */
+/* A random number from 0 to max; the middle if the system has none. */
 static int64_t pick(int64_t max)
 {
     uint32_t drawn;
@@ -136,15 +136,15 @@ void turns_hurry(struct turns *turns, int64_t now)
     }
 }
 
-/* --- another run file ------------------------------------------------------------------------- */
+/* --- another configuration file --------------------------------------------------------------- */
 
 static bool is_same(const struct account *a, const struct account *b)
 {
     return account_compare_servers(a, b) == 0 && strcmp(a->user, b->user) == 0;
 }
 
-/* Where the turn of that mailbox hangs; the end of the list if there is none. */
-static struct turn **place(struct turn **at, const struct account *like)
+/* The pointer to the turn of that mailbox; the end of the list if there is none. */
+static struct turn **find_link(struct turn **at, const struct account *like)
 {
     while (*at != NULL && !is_same((*at)->account, like))
         at = &(*at)->next;
@@ -188,7 +188,7 @@ void turns_replace(struct turns *turns, struct account **accounts, size_t count)
     turns->end = &turns->first;
     turns->count = turns->leaving = 0;
     for (size_t i = 0; i < count; i++) {
-        struct turn **at = place(&old, accounts[i]);
+        struct turn **at = find_link(&old, accounts[i]);
         struct turn *turn = *at;
         if (turn == NULL) {
             turns_add(turns, accounts[i]);

@@ -19,11 +19,11 @@ struct turn {
     struct turn *next;
     struct account *account;
     int64_t due, begun; /* clock_ms() moments; begun: of the last poll, while it runs */
-    int64_t not_before; /* the next poll, as the last one learned; 0: whenever you like */
+    int64_t not_before; /* the next poll, as the last one learned; 0: at any time */
     int64_t lost_told;  /* the pool's: when the loss of a worker was told last; 0: never */
     bool running;
     bool hurried; /* somebody wants it polled now, whatever its manners */
-    bool leaving; /* not in the run file any more; gone when its poll ends */
+    bool leaving; /* not in the configuration file any more; gone when its poll ends */
 };
 
 struct turns {

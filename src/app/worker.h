@@ -44,7 +44,7 @@ struct worker_job {
 
 /* Fetches the secret, polls, and emits lines, progress and at last exactly one EVENT_RESULT. Or
  * shows the pin of the server's key, for which no secret is fetched but that of our own key. From
- * here on a file that grows beyond its limit is an error (EFBIG) and no signal. */
+ * here on a file that grows beyond its limit is an error (EFBIG), not a signal. */
 void worker_run(const struct worker_job *job);
 
 #endif

@@ -24,8 +24,7 @@ enum method_way { METHOD_SASL, METHOD_USER, METHOD_APOP };
 
 struct method {
     enum method_way way;
-    bool
-        named; /* by the configuration file: a plaintext password without TLS is what the user wants */
+    bool named; /* in the configuration file: plaintext without TLS is what the user wants */
     char name[METHOD_NAME]; /* upper case; USER and APOP too */
 };
 

@@ -167,7 +167,7 @@ END
     want 0
     tls_rc 'auth = { "plain", "scram-sha256" }'
     want 78
-    one_line "$(basename "$RC"):[0-9]+: auth is .* plain, login, cram-md5, digest-md5, ntlm, scram-sha-1"
+    one_line "$(basename "$RC"):[0-9]+: auth must be .* plain, login, digest-md5, cram-md5, ntlm, otp"
     one_line 'not .scram-sha256.$'
 }
 

@@ -317,11 +317,11 @@ def hup(w):
 
             write_rc(w, a.text(port).replace("{", "{\n nonsense = 1"))
             d.send(signal.SIGHUP)
-            w.need(d.heard("the old run file is kept: "), "a bad file is refused", d.said())
+            w.need(d.heard("the old configuration file is kept: "), "a bad file is refused", d.said())
             w.need(":2: no such key: \"nonsense\"" in d.said(), "and what is wrong with it", d.said())
             os.unlink(rc)
             d.send(signal.SIGHUP)
-            w.need(wait(lambda: d.said().count("the old run file is kept: ") == 2), "none", d.said())
+            w.need(wait(lambda: d.said().count("the old configuration file is kept: ") == 2), "none", d.said())
             c.put("m5")
             d.send(signal.SIGUSR1)
             w.need(wait(lambda: c.has("m5")), "the old one goes on", d.said())
@@ -356,7 +356,7 @@ def hup_input(w):
                 Daemon(w, "-d", NEVER, "-f", "-", stdin=f) as d:
             w.need(wait(lambda: polls(server, "a") == 1), "read from standard input", d.said())
             d.send(signal.SIGHUP)
-            w.need(d.heard("the run file came from standard input"), "HUP says so", d.said())
+            w.need(d.heard("the configuration file came from standard input"), "HUP says so", d.said())
             a.put("m1")
             d.send(signal.SIGUSR1)
             w.need(wait(lambda: a.has("m1")), "and it goes on", d.said())
@@ -756,7 +756,7 @@ def steady_hup(w):
             w.need(len(server.conns) > 100, "polls came and went", len(server.conns))
             d.end()
     text = read(w.path("log"))
-    w.need(text.count("the old run file is kept") == 120 and "worker" not in text, "the log",
+    w.need(text.count("the old configuration file is kept") == 120 and "worker" not in text, "the log",
            text[-500:])
     manager.socket.close()
 

@@ -1,4 +1,4 @@
-"""Sizes that are kept: lines of files and functions, and variables that outlive a call."""
+"""Sizes that are kept: lines of files and functions, parameters, variables that outlive a call."""
 
 import json
 import re
@@ -11,6 +11,10 @@ FILE_LINES = 700
 FUNCTION_LINES = 70
 MEDIAN_LINES = 12
 P90_LINES = 30
+PARAMETERS = 6
+
+# Functions whose parameters a library lays down.
+GIVEN = {"oauth_step"}
 
 # Variables that are not const and outlive a call, file by file: what a signal handler writes, and
 # what libsasl2 wants to be given without const.
@@ -29,7 +33,7 @@ def universal_ctags():
 def tags(sources):
     """(functions, variables at file scope) of the sources, as universal-ctags sees them."""
     listing = subprocess.run(
-        ["ctags", "--output-format=json", "--fields=+ne", "--kinds-C=fv", "--sort=no", "-f", "-",
+        ["ctags", "--output-format=json", "--fields=+neS", "--kinds-C=fv", "--sort=no", "-f", "-",
          *sources],
         cwd=libtree.TOP, check=True, capture_output=True, text=True).stdout
     found = [json.loads(line) for line in listing.splitlines()]
@@ -39,6 +43,13 @@ def tags(sources):
 
 def lines_of(function):
     return function["end"] - function["line"] + 1
+
+
+def parameters_of(function):
+    inside = function["signature"][1:-1].strip()
+    if inside in ("", "void"):
+        return 0
+    return re.sub(r"\([^()]*\)", "", inside).count(",") + 1
 
 
 def is_mutable(declaration):
@@ -88,6 +99,10 @@ def check_functions(tap, functions):
              [f"the median is {median}"] if median > MEDIAN_LINES else [], len(functions))
     tap.rule(f"nine tenths of the functions have at most {P90_LINES} lines",
              [f"the ninth tenth begins at {p90}"] if p90 > P90_LINES else [], len(functions))
+    tap.rule(f"functions have at most {PARAMETERS} parameters",
+             [f"{f['path']}:{f['line']}: {f['name']}: {parameters_of(f)} parameters"
+              for f in functions if parameters_of(f) > PARAMETERS and f["name"] not in GIVEN],
+             len(functions))
 
 
 def check_variables(tap, sources, variables):

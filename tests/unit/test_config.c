@@ -191,12 +191,12 @@ static void test_lines(void)
             "account a { auth = { # one\n # two\n\"user\" }\n foo = 1 }", 4, "\"foo\"");
     refused("after a text over two lines", "account a { user = \"a\\\nb\"\n foo = 1 }", 3, "foo");
     refused("in a value, not at the brace", "account a {\n port = 1\n tls = off\n\n}\n", 3,
-            "tls is implicit, stls or none");
+            "tls must be implicit, stls or none");
     refused("in defaults", "account a { " WHOLE "}\ndefaults {\n\n timeout = never }\n", 4,
-            "timeout is a duration");
+            "timeout must be a duration");
     refused("what is missing, at the section", "\n\naccount a {\n user = u\n}\n", 3, "no server");
     refused("no user", "account a {\n server = s\n}", 1, "no user");
-    refused("no place", "account a {\n server = s user = u }", 1, "no place for its mail");
+    refused("no place", "account a {\n server = s user = u }", 1, "no destination for its mail");
     refused("with DOS line ends", "# x\r\naccount a {\r\n foo = 1\r\n}\r\n", 3, "\"foo\"");
 }
 
@@ -220,7 +220,7 @@ static void test_grammar(void)
     refused("a far key in a section", "account a { zzz = x }", 1, "lists them");
     refused("a section misspelt", "acount a { }\n", 1, "did you mean account?");
     refused("no title", "account {\n}\n", 1, "needs a title");
-    refused("no =", "account a {\n port 3\n}", 2, "= is missing behind port");
+    refused("no =", "account a {\n port 3\n}", 2, "= is missing after port");
     refused("a path as name", "account a { }\n\"account=a|port\" = 3\n", 2, "|");
     refused("a path as name, no such section", "\"account=a|port\" = 3\n", 1, "|");
     refused("a bare path as name", "defaults { }\ndefaults|port = 3\n", 2, "|");
@@ -240,21 +240,21 @@ static void test_grammar(void)
 
 static void test_scan(void)
 {
-    refused_setting("password = abc#def", "right behind a word");
+    refused_setting("password = abc#def", "follows a word directly");
     refused_setting("password = abc*def", "* outside quotes");
     refused_setting("password = abc+def", "+ outside quotes");
     refused_setting("password = abc\\def", "outside quotes");
     refused_setting("password = ${HOME}", "outside quotes");
-    refused_setting("password = \"abc", "without its end");
-    refused_setting("password = 'abc", "without its end");
-    refused_setting("password = \"ab\"cd\"", "right behind a quote");
-    refused_setting("password = \"ab\";", "a ; behind a quote");
+    refused_setting("password = \"abc", "not closed");
+    refused_setting("password = 'abc", "not closed");
+    refused_setting("password = \"ab\"cd\"", "directly after a quote");
+    refused_setting("password = \"ab\";", "a ; after a quote");
     refused_setting("password = ab\"cd", "inside a word");
     refused_setting("password = 'it''s'", "inside a word");
     refused_setting("password = \"a\\d\"", "\\d means nothing");
     refused_setting("password = \"a\\0b\"", "NUL");
     refused_setting("password = \"a\\x00b\"", "NUL");
-    refused_setting("password = \"${FP_NOT_SET}\"", "no FP_NOT_SET");
+    refused_setting("password = \"${FP_NOT_SET}\"", "FP_NOT_SET is not set");
     refused_setting("password = \"a${b\"", "single quotes");
     refused_setting("password = \"a${\"", "single quotes");
     refused_setting("password = \"a\\nb\"", "line end");
@@ -299,7 +299,7 @@ static void test_values(void)
     refused_setting("tls_pin = \"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=47DE\"",
                     "--print-pin");
     refused_setting("auth = { auto, plain }", "auto alone");
-    refused_setting("auth = \"plain login\"", "auth is a name, or a list such as");
+    refused_setting("auth = \"plain login\"", "auth must be a name, or a list such as");
     refused_setting("auth = { plain, scram }",
                     "gs2-krb5[-plus], gs2-iakerb[-plus], external, not \"scram\"");
     refused_setting("auth = anonymous", "not \"anonymous\"");
@@ -311,11 +311,11 @@ static void test_values(void)
     refused_setting("tls_server_name = \"a b\"", "host name");
     refused_setting("tls_server_name = \"\xff.example\"", "tls_server_name is not a host name");
     refused_setting("ip = 5", "any, 4 or 6");
-    refused_setting("source_address = localhost", "is an address of this machine");
+    refused_setting("source_address = localhost", "must be an address of this machine");
     refused_setting("source_address = \"\"", "source_address");
-    refused_setting("proxy = \"proxy:1080\"", "begins with socks5://");
+    refused_setting("proxy = \"proxy:1080\"", "must begin with socks5://");
     refused_setting("proxy = \"socks5://u:hunter2@proxy\"",
-                    "proxy ends in the proxy's host and port");
+                    "proxy must end in the proxy's host and port");
     refused_setting("connect_command = \" \"", "connect_command is empty");
     refused_setting("tls_key_password_command = \"\"", "tls_key_password_command is empty");
     refused("host:port", "account a {\n server = \"s:995\" }", 2, "port = 995");
@@ -528,9 +528,9 @@ static void test_include(void)
     refused_file("after", "@/after:4: no such key");
     write_file("inner", 0600, "\ninclude('sub/bad')\n");
     write_file("sub/bad", 0600, "# 1\n\naccount x { port = no }");
-    refused_file("inner", "@/sub/bad:3: port is a number");
+    refused_file("inner", "@/sub/bad:3: port must be a number");
     write_file("sub/bad", 0600, "# 1\naccount x { server = 'a\n}");
-    refused_file("inner", "@/sub/bad:2: a ' without its end");
+    refused_file("inner", "@/sub/bad:2: a ' that is not closed");
     write_file("sub/bad", 0644, "account x {\n password = x }");
     refused_file("inner", "@/sub/bad:2: a password in a file that others can read");
     write_file("none", 0600, "\n\ninclude(\"nope\")\n");

@@ -45,10 +45,10 @@ static void test_hosts(void)
     host("\xe2\x98\xba\xef\xbf\xbe.example", NULL, "is not a host name");
     host("", NULL, "1 to 255");
     host("pop.example.com:995", NULL, "write port = 995");
-    host("pop example", NULL, "is a host name such as");
+    host("pop example", NULL, "must be a host name such as");
     host("pop/example", NULL, "not \"pop/example\"");
     host("a\nb", NULL, "not \"?\"");
-    host("[::1", NULL, "is a host name");
+    host("[::1", NULL, "must be a host name");
     memset(longest, 'a', 256);
     longest[256] = '\0';
     host(longest, NULL, "1 to 255");

@@ -52,7 +52,7 @@ static void test_commands(void)
     struct err err;
     account->password_command = xstrdup("printf 'se cret\\r\\nmore\\n'");
     is_int(secrets_fetch(account, &log_all, &err), 0, "password_command");
-    is_secret(&account->password, "se cret", "its first line, without its end");
+    is_secret(&account->password, "se cret", "its first line, not closed");
     settings_free(account);
 
     account = make();
