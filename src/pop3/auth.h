@@ -37,8 +37,8 @@ struct auth_options {
 #define AUTH_CHALLENGES_MAX 16 /* in one exchange; beyond, the login fails */
 #define AUTH_LINE_MAX 255      /* an AUTH line with initial response, CRLF included (RFC 5034) */
 
-/* Logs in. The log of pop3 blanks the secret already. ERR_PASSWORD_REFUSED: the server says that the
- * password or token is wrong; ERR_LOGIN_REFUSED: refused, and not clearly for that; ERR_LOGIN:
+/* Logs in. The log of pop3 blanks the secret already. ERR_PASSWORD_REFUSED: the server says that
+ * the password or token is wrong; ERR_LOGIN_REFUSED: refused, and not clearly for that; ERR_LOGIN:
  * nothing in common (the text says what the server offers);
  * ERR_CONFIG: there is no secret, and the server offers no login without one;
  * ERR_AGAIN for [IN-USE] and [SYS/TEMP], ERR_DELAY for [LOGIN-DELAY], ERR_REFUSED for [SYS/PERM];
