@@ -106,6 +106,7 @@ static int begin(struct receiver *in, struct err *err)
     if (in->parcel != NULL)
         return 0;
     in->like_status = false;
+    in->fault = REASON_UNKNOWN;
     return deliver_begin(in->poll->deliver, &in->parcel, err);
 }
 

@@ -252,8 +252,8 @@ static void verify_fingerprint(void *ctx, uint32_t number, const struct fingerpr
     struct session *session = ctx;
     struct message *message = listing_find(&session->listing, number);
     uint64_t max = session->account->max_size;
-    if (!fingerprint
-             ->known) { /* it has to be fetched to be compared; if that is too much, it stays */
+    if (!fingerprint->known) {
+        /* It has to be fetched to be compared; if that is too much, it stays. */
         message->compare = true;
         message->action = max != 0 && message->size > max ? PLAN_LEAVE : PLAN_FETCH;
     } else if (match_confirm(&session->listing, message, fingerprint)) {
