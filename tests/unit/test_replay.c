@@ -197,30 +197,40 @@ static void test_lost_place(void)
     unlink(path);
 }
 
-/* A destination that has another name each day. */
+/* One message to one place, done or not. */
+static void deliver_to(unsigned place, bool done)
+{
+    struct journal *journal = open_journal();
+    struct err err;
+    char uidl[JOURNAL_UIDL_ROOM], receipt[100];
+    snprintf(uidl, sizeof uidl, "to-place-%u", place);
+    snprintf(receipt, sizeof receipt, "maildir 1 n%u m /place-%u", place, place);
+    uint32_t id = add(journal, uidl, 1);
+    journal_take(journal, id, true, str_from(receipt));
+    if (done)
+        journal_done(journal, id);
+    if (journal_sync(journal, &err) < 0)
+        abort();
+    journal_close(journal);
+}
+
+/* A destination that has another name each day, and a journal that is too long to be written anew
+ * for three lines a day. */
 static void test_many_places(void)
 {
-    char uidl[JOURNAL_UIDL_ROOM], receipt[100];
-    for (unsigned i = 0; i < 200; i++) {
-        struct journal *journal = open_journal();
-        struct err err;
-        snprintf(uidl, sizeof uidl, "many-places-%u", i);
-        snprintf(receipt, sizeof receipt, "maildir 1 n%u m /day-%u", i, i);
-        uint32_t id = add(journal, uidl, 1);
-        journal_take(journal, id, true, str_from(receipt));
-        if (i != 10)
-            journal_done(journal, id);
-        if (journal_sync(journal, &err) < 0)
-            abort();
-        journal_close(journal);
-    }
     struct journal *journal = open_journal();
+    for (unsigned i = 0; i < 400; i++)
+        journal_done(journal, add(journal, "many", i));
+    sync_and_close(journal);
+    for (unsigned i = 0; i < 90; i++)
+        deliver_to(i, i != 10);
+    journal = open_journal();
     struct buf bytes = read_journal();
     unsigned said = 0;
-    for (size_t i = 0; i + 5 < bytes.len; i++)
-        said += memcmp(bytes.data + i, "/day-", 5) == 0;
-    ok(said < 80, "places that nobody needs any more are forgotten: %u are there", said);
-    ok(has_receipt(journal, "many-places-10", "maildir 1 n10 m /day-10"),
+    for (size_t i = 0; i + 7 < bytes.len; i++)
+        said += memcmp(bytes.data + i, "/place-", 7) == 0;
+    ok(said <= 64, "places that nobody needs any more are forgotten: %u are there", said);
+    ok(has_receipt(journal, "to-place-10", "maildir 1 n10 m /place-10"),
        "an open take keeps its own");
     journal_close(journal);
     buf_free(&bytes);
@@ -307,6 +317,30 @@ static void is_rest_of_version_1(struct journal *journal)
     is_int(journal_entry(journal, find(journal, "back")).absent, 0, "what came back has none");
     ok(str_is(journal_place(journal), "maildir /home/alice/Mail%20box"),
        "the place to sweep is the one that messages went to");
+}
+
+/* Nothing is wrong with it but its age. */
+static void test_old_lines(void)
+{
+    static const char *const lines[] = {"fetchpop-journal 2 pop.example.com alice",
+                                        "held 0 9 n- 1790106000 long 1 no%20luck"};
+    struct buf text;
+    buf_init(&text, 1000);
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        char sum[WORDS_SUM];
+        words_sum(str_from(lines[i]), sum);
+        buf_addf(&text, "%.*s %s\n", WORDS_SUM, sum, lines[i]);
+    }
+    write_file(text.data, text.len);
+    struct journal *journal = open_journal();
+    is_int(warnings, 0, "an old line is no damage");
+    is_int(state(journal, "long"), JOURNAL_HELD, "it counts");
+    journal_close(journal);
+    struct buf bytes = read_journal();
+    ok(!str_equal(buf_str(&text), buf_str(&bytes)), "and is written anew");
+    buf_free(&bytes);
+    buf_free(&text);
+    unlink(path);
 }
 
 static void test_version_1(void)
@@ -409,6 +443,7 @@ int main(void)
     test_places();
     test_lost_place();
     test_many_places();
+    test_old_lines();
     test_version_1();
     test_version_1_stays();
     test_written_over();
