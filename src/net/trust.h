@@ -10,7 +10,7 @@
 #include <stdbool.h>
 
 #include "base/err.h"
-#include "net/tls.h"
+#include "net/tls_options.h"
 
 struct ssl_ctx_st;
 struct ssl_st;

@@ -1,0 +1,32 @@
+/*
+ * tls_options: what a caller asks of TLS, and how the server's certificate is to be checked.
+ */
+#ifndef FP_NET_TLS_OPTIONS_H
+#define FP_NET_TLS_OPTIONS_H
+
+#include <stdbool.h>
+
+#include "base/log.h"
+#include "base/secret.h"
+
+#define TLS_PIN_TEXT 45 /* a pin in base64, with its NUL */
+
+enum tls_trust { TLS_TRUST_CA, TLS_TRUST_PIN, TLS_TRUST_BOTH };
+
+/* All texts are borrowed for the life of the tls. NULL means the default. */
+struct tls_options {
+    const char *host;    /* the name to be checked and sent as SNI */
+    const char *ca_file; /* PEM; NULL and ca_dir NULL: the system's trust */
+    const char *ca_dir;
+    const char *cert_file; /* client certificate, PEM */
+    const char *key_file;
+    const struct secret *key_password;
+    const char *crl_file;
+    enum tls_trust trust;
+    const char *const *pins; /* SHA-256 of the public key (SPKI), base64 or hex, NULL-terminated */
+    const char *min_version; /* "1.2" (default) or "1.3" */
+    const struct log *log;   /* knows what to blank in texts of the server; may be NULL */
+    bool upgraded; /* the connection began in the clear (STLS); set by conn, for error texts */
+};
+
+#endif
