@@ -11,12 +11,16 @@
 #include "base/clock.h"
 #include "base/stop.h"
 
+#define LOOK_MS 20000 /* how often it looks whether the machine has slept */
+#define NAP_MS 1000   /* less is no sleep, but two clocks that were not read at once */
+
 struct daemon {
     const struct daemon_job *job;
     struct notify notify;
     struct turns turns;
     struct pool_job pool_job;
     char *state_dir;
+    int64_t slept; /* clock_slept() as last seen */
     bool ending;
 };
 
@@ -103,6 +107,15 @@ static void hear_signals(struct daemon *daemon)
         turns_hurry(&daemon->turns, clock_ms());
 }
 
+static void notice_sleep(struct daemon *daemon)
+{
+    int64_t slept = clock_slept();
+    if (slept - daemon->slept < NAP_MS)
+        return;
+    turns_slept(&daemon->turns, slept - daemon->slept, clock_ms());
+    daemon->slept = slept;
+}
+
 static void tell_status(struct daemon *daemon)
 {
     char text[NOTIFY_TEXT];
@@ -120,9 +133,11 @@ static void loop(struct daemon *daemon, struct pool *pool)
         hear_signals(daemon);
         if (daemon->ending && pool_running(pool) == 0)
             return;
+        notice_sleep(daemon);
         tell_status(daemon);
         notify_alive(&daemon->notify, clock_ms());
-        pool_step(pool, daemon->notify.next);
+        int64_t look = clock_in(LOOK_MS);
+        pool_step(pool, daemon->notify.next < look ? daemon->notify.next : look);
     }
 }
 
@@ -131,6 +146,7 @@ void daemon_run(const struct daemon_job *job)
     struct daemon daemon = {.job = job};
     daemon.pool_job = (struct pool_job){
         .task = WORKER_POLL, .mode = SESSION_POLL, .switches = options_switches(job->options)};
+    daemon.slept = clock_slept();
     notify_open(&daemon.notify);
     turns_init(&daemon.turns, job->options->daemon);
     take_roster(&daemon, job->roster);

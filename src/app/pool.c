@@ -27,8 +27,10 @@
 enum ending { ENDING_OF_ITSELF, ENDING_LATE, ENDING_KILLED };
 
 struct slot {
-    pid_t pid; /* 0: free */
-    int fd;    /* -1: its pipe has ended */
+    pid_t pid;  /* 0: free */
+    int fd;     /* -1: its pipe has ended */
+    bool ended; /* the process was waited for already, and this is its status: */
+    int status;
     struct turn *turn;
     int64_t limit; /* ms */
     int64_t deadline;
@@ -292,7 +294,8 @@ static void start_due(struct pool *pool, int64_t now)
 static void kill_worker(const struct slot *slot)
 {
     kill(-slot->pid, SIGKILL);
-    kill(slot->pid, SIGKILL);
+    if (!slot->ended)
+        kill(slot->pid, SIGKILL);
 }
 
 static void report_death(struct pool *pool, const struct slot *slot, int status)
@@ -356,9 +359,28 @@ static void read_slot(struct pool *pool, struct slot *slot)
     }
 }
 
+/* Process 1 of a container inherits whatever commands leave in the background. */
+static void reap_orphans(struct pool *pool)
+{
+    int status;
+    for (pid_t pid; getpid() == 1 && (pid = waitpid(-1, &status, WNOHANG)) > 0;)
+        for (size_t i = 0; i < pool->slot_count; i++)
+            if (pool->slots[i].pid == pid) {
+                pool->slots[i].ended = true;
+                pool->slots[i].status = status;
+            }
+}
+
+static bool has_ended(struct slot *slot)
+{
+    slot->ended = slot->ended || waitpid(slot->pid, &slot->status, WNOHANG) == slot->pid;
+    return slot->ended;
+}
+
 /* Workers that have closed their pipe, and those that are late. */
 static void reap(struct pool *pool)
 {
+    reap_orphans(pool);
     for (size_t i = 0; i < pool->slot_count; i++) {
         struct slot *slot = &pool->slots[i];
         if (slot->pid == 0)
@@ -368,9 +390,8 @@ static void reap(struct pool *pool)
             slot->deadline = clock_in(END_MS);
             kill_worker(slot);
         }
-        int status;
-        if (slot->fd < 0 && waitpid(slot->pid, &status, WNOHANG) == slot->pid)
-            end_slot(pool, slot, status);
+        if (slot->fd < 0 && has_ended(slot))
+            end_slot(pool, slot, slot->status);
     }
 }
 
@@ -476,6 +497,8 @@ void pool_step(struct pool *pool, int64_t until)
         pool->next = turns_next(pool->turns, now);
         pool->looked = pool->turns->changes;
     }
+    if (pool->running == 0 && pool->turns->count == 0)
+        return; /* the last one could not be started: nothing is there to wait for */
     show_progress(pool);
     int64_t next = stop_asked() ? CLOCK_NEVER : pool->next;
     int64_t redraw = pool->running > 0 ? report_next(pool->report) : CLOCK_NEVER;

@@ -136,7 +136,18 @@ void turns_hurry(struct turns *turns, int64_t now)
     }
 }
 
-/* --- another configuration file --------------------------------------------------------------- */
+void turns_slept(struct turns *turns, int64_t ms, int64_t now)
+{
+    int64_t soonest = now + TURNS_WAKE_MS;
+    turns->changes++;
+    for (struct turn *turn = turns->first; turn != NULL; turn = turn->next) {
+        turn->begun -= ms;
+        if (turn->due > soonest)
+            turn->due = turn->due - ms > soonest ? turn->due - ms : soonest;
+    }
+}
+
+/* --- another run file ------------------------------------------------------------------------- */
 
 static bool is_same(const struct account *a, const struct account *b)
 {

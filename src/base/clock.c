@@ -2,11 +2,16 @@
 
 #include <time.h>
 
-int64_t clock_us(void)
+static int64_t read_us(clockid_t which)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(which, &now);
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+int64_t clock_us(void)
+{
+    return read_us(CLOCK_MONOTONIC);
 }
 
 int64_t clock_ms(void)
@@ -29,4 +34,14 @@ int64_t clock_left(int64_t deadline)
 int64_t clock_wall(void)
 {
     return (int64_t)time(NULL);
+}
+
+int64_t clock_slept(void)
+{
+#ifdef CLOCK_BOOTTIME
+    int64_t awake = read_us(CLOCK_MONOTONIC);
+    return (read_us(CLOCK_BOOTTIME) - awake) / 1000;
+#else
+    return 0;
+#endif
 }

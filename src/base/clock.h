@@ -14,4 +14,8 @@ int64_t clock_in(int64_t ms);         /* the moment so many milliseconds from no
 int64_t clock_left(int64_t deadline); /* milliseconds until then, 0 if past */
 int64_t clock_wall(void);             /* seconds since 1970, UTC */
 
+/* Milliseconds for which the monotonic clock has stood still since boot, because the machine slept
+ * (CLOCK_BOOTTIME); 0 where the system cannot tell, or its monotonic clock goes on. */
+int64_t clock_slept(void);
+
 #endif

@@ -232,6 +232,32 @@ static void test_hurry(void)
     turns_free(&turns);
 }
 
+static void test_slept(void)
+{
+    struct turns turns;
+    turns_init(&turns, 1000);
+    turns_add(&turns, make("a", 0));
+    turns_add(&turns, make("b", 0));
+    int64_t now = clock_ms() + 10;
+    struct turn *a = turns.first, *b = a->next;
+    a->due = now + 900000;
+    turns_begin(&turns, b, now);
+    uint64_t changes = turns.changes;
+    turns_slept(&turns, 100000, now);
+    is_int(a->due - now, 800000, "what is not due yet is due as much earlier");
+    ok(turns.changes != changes, "and is looked at again");
+    turns_slept(&turns, 28800000, now);
+    is_int(a->due - now, TURNS_WAKE_MS, "what became due in the sleep is due a moment after it");
+    turns_slept(&turns, 28800000, now);
+    is_int(a->due - now, TURNS_WAKE_MS, "and not at once for another sleep");
+    a->due = now - 5;
+    turns_slept(&turns, 1000, now);
+    is_int(a->due - now, -5, "what was due before stays so");
+    turns_end(&turns, b, now + 5);
+    ok(b->due < now + 300000, "a poll that went through the sleep counts from before it");
+    turns_free(&turns);
+}
+
 int main(void)
 {
     test_once();
@@ -241,5 +267,6 @@ int main(void)
     test_longest_wait();
     test_replace();
     test_hurry();
+    test_slept();
     return tap_done();
 }
