@@ -15,6 +15,7 @@
 #include "app/report.h"
 #include "app/roster.h"
 #include "app/secrets.h"
+#include "base/spawn.h"
 #include "base/stop.h"
 #include "session/held.h"
 
@@ -86,6 +87,12 @@ static void answer(void *ctx, const char *text)
     report_answer(answers->report, answers->title, text);
 }
 
+static void pass_on(void *ctx, enum log_level level, const char *line)
+{
+    const struct listing *listing = ctx;
+    report_line(listing->report, listing->title, level, line);
+}
+
 static void show_status(struct app *app)
 {
     const struct roster *roster = &app->roster;
@@ -107,8 +114,10 @@ static void retry(struct app *app)
     struct err err = {0};
     for (size_t i = 0; i < roster->count; i++) {
         const char *title = roster->accounts[i]->title;
+        struct listing listing = {&app->report, title, 0};
+        struct log log = {.level = app->report.level, .write = pass_on, .ctx = &listing};
         unsigned released = 0;
-        if (held_release(roster->accounts[i], roster->state_dir, uidl, &released, &err) < 0) {
+        if (held_release(roster->accounts[i], roster->state_dir, uidl, &log, &released, &err) < 0) {
             report_error(&app->report, title, &err);
         } else if (released > 0 && !app->options.silent) {
             char text[80];
@@ -206,7 +215,7 @@ int app_run(int argc, char **argv)
     struct app app = {0};
     struct err err;
     fill_standard();
-    umask(077);
+    spawn_set_umask(umask(077));
     if (options_parse(&app.options, argc, argv, &err) < 0) {
         fprintf(stderr, "fetchpop: %s\n", err.text);
         return err_status(err.kind);

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,6 +24,8 @@ extern char **environ;
 
 #define REPORT_FD 3    /* tells the parent why exec failed, and closes if it did not */
 #define FD_BOUND 65536 /* where closing one by one ends */
+
+static int command_umask = -1; /* -1: that of the process */
 
 /* Everything the child needs, made before fork: after it, no memory may be allocated. */
 struct launch {
@@ -125,6 +128,8 @@ static _Noreturn void exec_command(const struct launch *launch)
         report_failure(report);
     close_from(REPORT_FD + 1);
     reset_signals();
+    if (command_umask >= 0)
+        umask((mode_t)command_umask);
     if (!spawn_die_with(launch->parent))
         _exit(126);
     execle("/bin/sh", "sh", "-c", spawn->command, (char *)NULL, launch->env);
@@ -185,6 +190,11 @@ static int start(const struct launch *launch, int read_end, pid_t *pid)
     while (number != 0 && waitpid(*pid, NULL, 0) < 0 && errno == EINTR) {
     }
     return number;
+}
+
+void spawn_set_umask(mode_t mask)
+{
+    command_umask = (int)mask;
 }
 
 int spawn_command(const struct spawn *spawn, pid_t *pid)

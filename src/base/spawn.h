@@ -2,9 +2,9 @@
  * spawn: starts a command: fork, /bin/sh -c, a process group of its own.
  *
  * What child (runs a command to its end) and net/command (talks with one) have in common. In the
- * command every descriptor but 0, 1 and 2 is closed, and signals are as they were when we were
- * started. Where the system can do it (Linux), the command gets TERM when the process that started
- * it dies.
+ * command every descriptor but 0, 1 and 2 is closed, and signals and umask are as they were when
+ * we were started. Where the system can do it (Linux), the command gets TERM when the process that
+ * started it dies.
  *
  * Not posix_spawn: it cannot ask for that TERM, and not all systems say why exec failed.
  */
@@ -21,6 +21,9 @@ struct spawn {
     const char *const *env;   /* NULL, or "NAME=value" that add to or replace ours; then NULL */
     int input, output, error; /* its descriptors 0, 1 and 2; they stay the caller's */
 };
+
+/* The umask of every command that is started from here on; until then it is that of the process. */
+void spawn_set_umask(mode_t mask);
 
 /* Starts it. 0 and *pid, which is also the id of its process group and is the caller's to wait for;
  * or errno, and no process is left. */

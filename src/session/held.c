@@ -57,7 +57,7 @@ int held_list(const struct account *account, const char *state_dir,
 }
 
 int held_release(const struct account *account, const char *state_dir, const char *uidl,
-                 unsigned *released, struct err *err)
+                 struct log *log, unsigned *released, struct err *err)
 {
     struct journal *journal;
     char room[JOURNAL_UIDL_ROOM];
@@ -65,7 +65,8 @@ int held_release(const struct account *account, const char *state_dir, const cha
                                         .server = account->server,
                                         .user = account->user,
                                         .mode = JOURNAL_WRITE,
-                                        .durable = account->durable};
+                                        .durable = account->durable,
+                                        .log = log};
     *released = 0;
     if (file_make_folder(state_dir, account->durable, err) < 0 ||
         journal_open(&journal, &settings, err) < 0)

@@ -15,6 +15,6 @@ int held_list(const struct account *account, const char *state_dir,
 
 /* Releases one held message, or all of them with uidl NULL. *released: how many. */
 int held_release(const struct account *account, const char *state_dir, const char *uidl,
-                 unsigned *released, struct err *err);
+                 struct log *log, unsigned *released, struct err *err);
 
 #endif

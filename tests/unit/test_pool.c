@@ -109,11 +109,12 @@ int held_list(const struct account *account, const char *state_dir,
 }
 
 int held_release(const struct account *account, const char *state_dir, const char *uidl,
-                 unsigned *released, struct err *err)
+                 struct log *log, unsigned *released, struct err *err)
 {
     (void)account;
     (void)state_dir;
     (void)uidl;
+    (void)log;
     (void)released;
     return err_set(err, ERR_IO, "not here");
 }
