@@ -90,10 +90,25 @@ static int take_text(const struct take *take, const char *text)
     return put(take, xstrdup(text));
 }
 
+/* A variable as the shell knows it, which libconfuse leaves as it stands. */
+static bool has_variable(const char *text)
+{
+    for (const char *at = strchr(text, '$'); at != NULL; at = strchr(at + 1, '$'))
+        if (at[1] == '{' || at[1] == '_' || (at[1] >= 'A' && at[1] <= 'Z') ||
+            (at[1] >= 'a' && at[1] <= 'z'))
+            return true;
+    return false;
+}
+
 static int take_path(const struct take *take, const char *text)
 {
     if (text[0] == '\0')
         return refuse(take, "is empty; leave the key out instead");
+    if (has_variable(text))
+        return refuse(take,
+                      "is \"%.80s\", where $ stands for itself; write \"${HOME}\" (in double "
+                      "quotes and with braces), or ~/ for the home folder",
+                      text);
     struct err why;
     char *path = paths_expand(text, &why);
     if (path == NULL)

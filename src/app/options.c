@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "app/keys.h"
+#include "app/outlet.h"
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "pop3/reply.h"
@@ -292,6 +293,8 @@ static int check_together(const struct options *options, struct err *err)
     if (options->json && options->mode != OPTIONS_POLL && options->mode != OPTIONS_CHECK &&
         options->mode != OPTIONS_DRY_RUN)
         return err_set(err, ERR_USAGE, "--json goes with --check, --dry-run, or none of them");
+    if (options->json && options->log_file != NULL && outlet_is_standard(options->log_file))
+        return err_set(err, ERR_USAGE, "--json and a log both want standard output; log to a file");
     if (options->mode == OPTIONS_PRINT_PIN && options->account_count == 0) {
         return err_set(err, ERR_USAGE,
                        "--print-pin needs the title of an account of the configuration file");

@@ -5,7 +5,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
@@ -67,12 +69,52 @@ static int open_file(const char *path, struct err *err)
     return fd;
 }
 
+bool outlet_is_standard(const char *path)
+{
+    static const char *const names[] = {"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(path, names[i]) == 0)
+            return true;
+    return false;
+}
+
+/* The file, or standard output. */
+static int open_path(const char *path, struct err *err)
+{
+    if (!outlet_is_standard(path))
+        return open_file(path, err);
+    int fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    return fd >= 0 ? fd : err_errno(err, ERR_CREATE, errno, "cannot log to standard output");
+}
+
+/* syslog(3) itself never says that nobody listens. */
+static bool has_syslog(void)
+{
+#ifdef _PATH_LOG
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", _PATH_LOG);
+    static const int types[] = {SOCK_DGRAM, SOCK_STREAM};
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        int fd = socket(AF_UNIX, types[i], 0);
+        bool there = fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) == 0 ||
+                     errno == EAGAIN; /* it is, and has a lot to do */
+        if (fd >= 0)
+            close(fd);
+        if (there)
+            return true;
+    }
+    return false;
+#else
+    return true;
+#endif
+}
+
 int outlet_open(struct outlet *outlet, const char *path, bool to_syslog, struct err *err)
 {
     *outlet = (struct outlet){.path = path, .fd = -1, .syslog = to_syslog};
     if (path != NULL) {
         signal(SIGXFSZ, SIG_IGN); /* a file that may not grow costs lines, not us */
-        outlet->fd = open_file(path, err);
+        outlet->fd = open_path(path, err);
         if (outlet->fd < 0)
             return -1;
     }
@@ -85,7 +127,7 @@ int outlet_reopen(struct outlet *outlet, struct err *err)
 {
     if (outlet->path == NULL)
         return 0;
-    int fd = open_file(outlet->path, err);
+    int fd = open_path(outlet->path, err);
     if (fd < 0)
         return -1;
     close(outlet->fd);
@@ -146,10 +188,23 @@ static void to_file(struct outlet *outlet, enum log_level level, const char *tex
     outlet->torn = n > 0 ? (size_t)n < size : outlet->torn;
 }
 
+/* Without anybody who listens, standard error has to do, for as long as that lasts. */
+static void to_syslog(struct outlet *outlet, enum log_level level, const char *text)
+{
+    bool there = has_syslog();
+    if (there)
+        syslog(levels[level].priority, "%s", text);
+    else if (!outlet->missed)
+        fprintf(stderr, "fetchpop: nobody listens to syslog; its lines come here\n");
+    if (!there)
+        fprintf(stderr, "fetchpop: %s: %s\n", levels[level].name, text);
+    outlet->missed = !there;
+}
+
 void outlet_line(struct outlet *outlet, enum log_level level, const char *text)
 {
     if (outlet->fd >= 0)
         to_file(outlet, level, text);
     if (outlet->syslog)
-        syslog(levels[level].priority, "%s", text);
+        to_syslog(outlet, level, text);
 }

@@ -96,6 +96,8 @@ void worker_run(const struct worker_job *job)
     struct err err = {0};
     signal(SIGXFSZ, SIG_IGN);
     int result = job->task == WORKER_PIN ? show_pin(&work, &err) : poll_account(&work, &run, &err);
+    if (result < 0 && err.kind == ERR_NONE) /* a bug, and no success */
+        err_set(&err, ERR_WORKER, "the poll failed and nobody knows why; please report it");
     account_wipe(job->account);
     struct event event = {.kind = EVENT_RESULT, .figures = run.figures};
     if (result != 0) {
