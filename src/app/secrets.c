@@ -60,7 +60,7 @@ static int slurp(const char *path, struct buf *buf, bool *shared, struct err *er
     else if (file_read(fd, buf, path, err) < 0)
         result = -1;
     else
-        *shared = (info.st_mode & (S_IRGRP | S_IROTH)) != 0;
+        *shared = file_is_shared(fd, &info);
     close(fd);
     return result;
 }

@@ -9,10 +9,20 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sys/xattr.h>
+#endif
 
 #include "base/xalloc.h"
 
 #define READ_CHUNK 65536
+
+/* posix_acl_xattr.h of Linux: a version, then entries of tag, permissions and id, little endian. */
+#define ACL_HEADER 4
+#define ACL_ENTRY 8
+#define ACL_TAG_GROUP 0x04 /* the file's own group */
+#define ACL_READ 0x04
+#define ACL_MAX 4096
 
 int file_write(int fd, const void *bytes, size_t len, const char *path, struct err *err)
 {
@@ -67,6 +77,11 @@ int file_open(const char *path, int flags, mode_t mode)
     return fd;
 }
 
+int file_access(const char *path, int mode)
+{
+    return faccessat(AT_FDCWD, path, mode, AT_EACCESS);
+}
+
 /* macOS has no pipe2(2). */
 int file_pipe(int ends[2])
 {
@@ -77,6 +92,29 @@ int file_pipe(int ends[2])
     for (int i = 0; i < 2; i++)
         fcntl(ends[i], F_SETFD, FD_CLOEXEC);
     return 0;
+}
+
+/* With an ACL the group's bits of the mode are its mask, and say nothing of the group itself. */
+static bool group_reads(int fd, const struct stat *status)
+{
+#ifdef __linux__
+    unsigned char acl[ACL_MAX];
+    ssize_t len = fgetxattr(fd, "system.posix_acl_access", acl, sizeof acl);
+    for (ssize_t at = ACL_HEADER; at + ACL_ENTRY <= len; at += ACL_ENTRY)
+        if (acl[at] == ACL_TAG_GROUP && acl[at + 1] == 0 && (acl[at + 2] & ACL_READ) == 0)
+            return false;
+#else
+    (void)fd;
+#endif
+    return (status->st_mode & S_IRGRP) != 0;
+}
+
+bool file_is_shared(int fd, const struct stat *status)
+{
+    bool lent = status->st_uid == 0 && (geteuid() != 0 || (status->st_mode & S_IWUSR) == 0);
+    if ((status->st_mode & S_IROTH) != 0)
+        return true;
+    return status->st_gid != 0 && !lent && group_reads(fd, status);
 }
 
 /* As fsync(2). On macOS that leaves the bytes in the disk's own cache; only where a file system
@@ -164,7 +202,7 @@ static int make_level(const char *path, bool durable, struct err *err)
 static int settle_existing(const char *path, struct err *err)
 {
     char *parent = file_parent(path);
-    int result = access(parent, R_OK) == 0 ? file_sync_folder(parent, NULL, err) : 0;
+    int result = file_access(parent, R_OK) == 0 ? file_sync_folder(parent, NULL, err) : 0;
     free(parent);
     return result;
 }

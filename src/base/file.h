@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "base/buf.h"
@@ -24,8 +25,16 @@ int file_read(int fd, struct buf *buf, const char *path, struct err *err);
 /* open(2) with O_CLOEXEC, EINTR tried again; -1 and errno as open. */
 int file_open(const char *path, int flags, mode_t mode);
 
+/* As access(2), but for the effective ids (see base/identity). */
+int file_access(const char *path, int mode);
+
 /* pipe(2), both ends close-on-exec. 0, or -1 with errno and both ends -1. */
 int file_pipe(int ends[2]);
+
+/* Can a stranger read this open file? Not one whom its ACL names, and not root's group: those were
+ * let in on purpose. Neither does the group count of a file that root gives us to read (a mounted
+ * secret: root's, and not ours to chmod). */
+bool file_is_shared(int fd, const struct stat *status);
 
 /* fsync (F_FULLFSYNC where there is one); a failure is final and is never tried again, EINTR
  * included: the interrupted call may have taken a disk error with it that no later one reports. */

@@ -2,9 +2,9 @@
 
 #include <stdlib.h>
 
-#include "base/file.h"
 #include "base/xalloc.h"
 #include "delivery/kind.h"
+#include "delivery/spooldir.h"
 
 #define ENTRY(NAME, prefix) [DELIVER_##NAME] = &prefix##_kind,
 static const struct kind *const kinds[DELIVER_KINDS] = {DELIVER_EACH_KIND(ENTRY)};
@@ -22,9 +22,52 @@ enum deliver_kind deliver_kind_of(struct str name)
     return (enum deliver_kind)kind;
 }
 
+/* ---- as whom ---- */
+
+/* Nobody else's, where a kind changes identity itself, or never does. */
+static void find_owner(const struct kind *kind, const char *path, struct identity *owner)
+{
+    *owner = (struct identity){.other = false};
+    if (kind->as_owner)
+        identity_of(path, owner);
+}
+
+static void enter(const struct deliver *deliver)
+{
+    identity_reenter(&deliver->owner);
+}
+
+static void leave(const struct deliver *deliver)
+{
+    identity_leave(&deliver->owner);
+}
+
+/* ---- the verbs ---- */
+
 int deliver_probe(const struct deliver_settings *settings, struct err *err)
 {
-    return kinds[settings->kind]->probe(settings, err);
+    const struct kind *kind = kinds[settings->kind];
+    struct identity owner;
+    find_owner(kind, settings->where, &owner);
+    if (identity_enter(&owner, settings->where, err) < 0)
+        return -1;
+    int result = kind->probe(settings, err);
+    identity_leave(&owner);
+    return result;
+}
+
+bool deliver_has_mail(const struct deliver_settings *settings)
+{
+    const struct kind *kind = kinds[settings->kind];
+    struct identity owner;
+    if (kind->has_mail == NULL)
+        return false;
+    find_owner(kind, settings->where, &owner);
+    if (identity_enter(&owner, settings->where, NULL) < 0)
+        return false;
+    bool has_mail = kind->has_mail(settings);
+    identity_leave(&owner);
+    return has_mail;
 }
 
 int deliver_open(struct deliver **out, const struct deliver_settings *settings, struct err *err)
@@ -33,7 +76,14 @@ int deliver_open(struct deliver **out, const struct deliver_settings *settings, 
     deliver->settings = settings;
     deliver->kind = kinds[settings->kind];
     spool_names_init(&deliver->names, settings->mailbox);
-    if (deliver->kind->open(deliver, err) < 0) {
+    find_owner(deliver->kind, settings->where, &deliver->owner);
+    if (identity_enter(&deliver->owner, settings->where, err) < 0) {
+        free(deliver);
+        return -1;
+    }
+    int result = deliver->kind->open(deliver, err);
+    leave(deliver);
+    if (result < 0) {
         deliver_close(deliver);
         return -1;
     }
@@ -45,7 +95,9 @@ void deliver_close(struct deliver *deliver)
 {
     if (deliver == NULL)
         return;
+    enter(deliver);
     deliver->kind->close(deliver);
+    leave(deliver);
     free(deliver);
 }
 
@@ -56,7 +108,12 @@ void deliver_place(const struct deliver *deliver, struct buf *out)
 
 int deliver_settle(const struct deliver *deliver, struct err *err)
 {
-    return deliver->kind->settle == NULL ? 0 : deliver->kind->settle(deliver, err);
+    if (deliver->kind->settle == NULL)
+        return 0;
+    enter(deliver);
+    int result = deliver->kind->settle(deliver, err);
+    leave(deliver);
+    return result;
 }
 
 size_t deliver_unit(const struct deliver *deliver)
@@ -71,12 +128,18 @@ bool deliver_is_command(const struct deliver *deliver)
 
 uint64_t deliver_room(const struct deliver *deliver)
 {
-    return file_room(deliver->kind->folder(deliver));
+    enter(deliver);
+    uint64_t room = deliver->kind->room(deliver);
+    leave(deliver);
+    return room;
 }
 
 int deliver_begin(struct deliver *deliver, struct parcel **parcel, struct err *err)
 {
-    return deliver->kind->begin(deliver, parcel, err);
+    enter(deliver);
+    int result = deliver->kind->begin(deliver, parcel, err);
+    leave(deliver);
+    return result;
 }
 
 int deliver_finish(struct deliver *deliver, struct parcel *parcel, struct err *err)
@@ -86,13 +149,19 @@ int deliver_finish(struct deliver *deliver, struct parcel *parcel, struct err *e
 
 void deliver_drop(struct deliver *deliver, struct parcel *parcel)
 {
-    (void)deliver;
+    enter(deliver);
     spool_drop(parcel);
+    leave(deliver);
 }
 
 int deliver_secure(struct deliver *deliver, struct parcel *const *batch, size_t n, struct err *err)
 {
-    return deliver->kind->secure == NULL ? 0 : deliver->kind->secure(deliver, batch, n, err);
+    if (deliver->kind->secure == NULL)
+        return 0;
+    enter(deliver);
+    int result = deliver->kind->secure(deliver, batch, n, err);
+    leave(deliver);
+    return result;
 }
 
 void deliver_receipt(const struct deliver *deliver, const struct parcel *parcel, struct buf *out)
@@ -102,16 +171,21 @@ void deliver_receipt(const struct deliver *deliver, const struct parcel *parcel,
 
 int deliver_publish(struct deliver *deliver, struct parcel *const *batch, size_t n, struct err *err)
 {
-    return deliver->kind->publish(deliver, batch, n, err);
+    enter(deliver);
+    int result = deliver->kind->publish(deliver, batch, n, err);
+    leave(deliver);
+    return result;
 }
 
 void deliver_release(struct deliver *deliver, struct parcel **batch, size_t n)
 {
+    enter(deliver);
     for (size_t i = 0; i < n; i++)
         if (deliver->kind->keeps_file && batch[i]->outcome == PARCEL_DELIVERED)
             spool_free(batch[i]);
         else
             spool_drop(batch[i]);
+    leave(deliver);
 }
 
 void deliver_abandon(struct deliver *deliver, struct parcel **batch, size_t n)
@@ -120,6 +194,8 @@ void deliver_abandon(struct deliver *deliver, struct parcel **batch, size_t n)
     for (size_t i = 0; i < n; i++)
         spool_free(batch[i]);
 }
+
+/* ---- after an earlier run ---- */
 
 /* The path is the last word of each receipt and place. */
 static struct str last_word(struct str words)
@@ -136,6 +212,28 @@ static bool same_place(struct str a, struct str b)
     return str_equal(str_word(&rest_a), str_word(&rest_b)) && str_equal(last_word(a), last_word(b));
 }
 
+/* Whose the path in these words of the journal is, and becomes that user. */
+static int enter_place(const struct kind *kind, struct str words, struct identity *owner,
+                       struct err *err)
+{
+    char *path = spooldir_word(last_word(words));
+    find_owner(kind, path != NULL ? path : "", owner);
+    int result = identity_enter(owner, path, err);
+    free(path);
+    return result;
+}
+
+static int check_place(const struct kind *kind, const struct deliver_settings *settings,
+                       struct deliver_claim *claims, size_t n, struct err *err)
+{
+    struct identity owner;
+    if (enter_place(kind, claims->receipt, &owner, err) < 0)
+        return -1;
+    int result = kind->check(settings, claims, n, err);
+    identity_leave(&owner);
+    return result;
+}
+
 int deliver_check(const struct deliver_settings *settings, struct deliver_claim *claims, size_t n,
                   struct err *err)
 {
@@ -148,7 +246,7 @@ int deliver_check(const struct deliver_settings *settings, struct deliver_claim 
             return err_set(err, ERR_IO,
                            "the journal names a kind of destination that this version does not "
                            "know; use the version that wrote it");
-        if (kinds[kind]->check(settings, claims + from, to - from, err) < 0)
+        if (check_place(kinds[kind], settings, claims + from, to - from, err) < 0)
             return -1;
     }
     return 0;
@@ -157,5 +255,12 @@ int deliver_check(const struct deliver_settings *settings, struct deliver_claim 
 int deliver_sweep(const struct deliver_settings *settings, struct str place, struct err *err)
 {
     enum deliver_kind kind = deliver_kind_of(str_word(&place));
-    return kind == DELIVER_KINDS ? 0 : kinds[kind]->sweep(settings, place, err);
+    struct identity owner;
+    if (kind == DELIVER_KINDS)
+        return 0;
+    if (enter_place(kinds[kind], place, &owner, err) < 0)
+        return -1;
+    int result = kinds[kind]->sweep(settings, place, err);
+    identity_leave(&owner);
+    return result;
 }

@@ -64,6 +64,9 @@ struct deliver;
  * is made or changed. 0, or -1 with ERR_CREATE, ERR_CONFIG or ERR_IO. */
 int deliver_probe(const struct deliver_settings *settings, struct err *err);
 
+/* Is there mail in it that came from this very mailbox? False where the kind cannot tell. */
+bool deliver_has_mail(const struct deliver_settings *settings);
+
 /* Opens, making folders that are missing (durably). *out is the caller's until deliver_close; it is
  * not set after a failure. ERR_CREATE, ERR_IO. */
 int deliver_open(struct deliver **out, const struct deliver_settings *settings, struct err *err);

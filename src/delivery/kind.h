@@ -4,14 +4,16 @@
 #ifndef FP_DELIVERY_KIND_H
 #define FP_DELIVERY_KIND_H
 
+#include "base/identity.h"
 #include "delivery/deliver.h"
 
 struct deliver {
     const struct deliver_settings *settings;
     const struct kind *kind;
     struct spool_names names;
-    void *state;    /* the kind's own */
-    bool abandoned; /* takes are open: what is needed to find their messages stays */
+    struct identity owner; /* of the destination, where we are root */
+    void *state;           /* the kind's own */
+    bool abandoned;        /* takes are open: what is needed to find their messages stays */
 };
 
 /* Each function is as its namesake in deliver.h. NULL where a kind has nothing to do. */
@@ -20,10 +22,13 @@ struct kind {
     size_t unit;      /* how many messages one publish may take */
     bool is_command;
     bool keeps_file; /* the spool file becomes the delivered message itself */
+    bool as_owner; /* its verbs touch the destination alone, so all of them run as its owner; the
+                    * others change identity themselves where they touch it */
     int (*probe)(const struct deliver_settings *settings, struct err *err);
+    bool (*has_mail)(const struct deliver_settings *settings);
     int (*open)(struct deliver *deliver, struct err *err);
     void (*close)(struct deliver *deliver);
-    const char *(*folder)(const struct deliver *deliver); /* where it spools: for room */
+    uint64_t (*room)(const struct deliver *deliver);
     int (*settle)(const struct deliver *deliver, struct err *err);
     void (*place)(const struct deliver *deliver, struct buf *out);
     int (*begin)(struct deliver *deliver, struct parcel **parcel, struct err *err);

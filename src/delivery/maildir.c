@@ -102,7 +102,7 @@ static int check_folder(const char *path, struct err *err)
         return err_set(
             err, ERR_CREATE,
             "%s is not a folder, so it cannot be a Maildir; give another path for maildir", path);
-    if (access(path, W_OK | X_OK) < 0)
+    if (file_access(path, W_OK | X_OK) < 0)
         return err_errno(err, ERR_CREATE, errno, "cannot write to the Maildir %s", path);
     return 0;
 }
@@ -125,6 +125,28 @@ static int probe(const struct deliver_settings *settings, struct err *err)
         free(path);
     }
     return state;
+}
+
+static bool folder_has_mail(const char *path, const char *mailbox)
+{
+    DIR *dir = opendir(path);
+    bool found = false;
+    for (const struct dirent *entry; dir != NULL && !found && (entry = readdir(dir)) != NULL;)
+        found = spool_is_own(entry->d_name, mailbox);
+    if (dir != NULL)
+        closedir(dir);
+    return found;
+}
+
+static bool has_mail(const struct deliver_settings *settings)
+{
+    bool found = false;
+    for (int i = NEW; i < FOLDERS && !found; i++) {
+        char *path = xasprintf("%s/%s", settings->where, folder_names[i]);
+        found = folder_has_mail(path, settings->mailbox);
+        free(path);
+    }
+    return found;
 }
 
 /* Makes what is missing; with `durable`, what is there is flushed as well, up to its parent. */
@@ -170,10 +192,10 @@ static void close_kind(struct deliver *deliver)
     close_maildir(maildir);
 }
 
-static const char *folder(const struct deliver *deliver)
+static uint64_t room(const struct deliver *deliver)
 {
     const struct maildir *maildir = deliver->state;
-    return maildir->path[TMP];
+    return file_room(maildir->path[TMP]);
 }
 
 static void place(const struct deliver *deliver, struct buf *out)
@@ -432,10 +454,12 @@ static int sweep(const struct deliver_settings *settings, struct str words, stru
 const struct kind maildir_kind = {
     .name = "maildir",
     .unit = SIZE_MAX,
+    .as_owner = true,
     .probe = probe,
+    .has_mail = has_mail,
     .open = open_kind,
     .close = close_kind,
-    .folder = folder,
+    .room = room,
     .settle = settle_kind,
     .place = place,
     .begin = begin,

@@ -41,7 +41,7 @@ static int probe_file(const char *path, const struct stat *status, struct err *e
 {
     if (mboxlock_check_type(path, status, err) < 0)
         return -1;
-    if (access(path, R_OK | W_OK) < 0)
+    if (file_access(path, R_OK | W_OK) < 0)
         return err_errno(err, ERR_CREATE, errno, "cannot write to the mbox %s", path);
     return 0;
 }
@@ -55,12 +55,12 @@ static int probe_folder(const char *path, const char *parent, struct err *err)
         return err_set(err, ERR_CREATE,
                        "cannot make the mbox %s: %s is not a folder; give another path for mbox",
                        path, parent);
-    if (access(parent, W_OK | X_OK) < 0)
+    if (file_access(parent, W_OK | X_OK) < 0)
         return err_errno(err, ERR_CREATE, errno, "cannot make the mbox %s", path);
     return 0;
 }
 
-static int probe(const struct deliver_settings *settings, struct err *err)
+static int probe_path(const struct deliver_settings *settings, struct err *err)
 {
     struct stat status;
     if (stat(settings->where, &status) == 0)
@@ -70,6 +70,17 @@ static int probe(const struct deliver_settings *settings, struct err *err)
     char *parent = file_parent(settings->where);
     int result = probe_folder(settings->where, parent, err);
     free(parent);
+    return result;
+}
+
+static int probe(const struct deliver_settings *settings, struct err *err)
+{
+    struct identity owner;
+    identity_of(settings->where, &owner);
+    if (identity_enter(&owner, settings->where, err) < 0)
+        return -1;
+    int result = probe_path(settings, err);
+    identity_leave(&owner);
     return result;
 }
 
@@ -93,10 +104,17 @@ static void close_kind(struct deliver *deliver)
 }
 
 /* Each message needs room in both: the tighter one counts. */
-static const char *folder(const struct deliver *deliver)
+static uint64_t room(const struct deliver *deliver)
 {
     const struct mbox *mbox = deliver->state;
-    return file_room(mbox->folder) < file_room(mbox->spool.path) ? mbox->folder : mbox->spool.path;
+    struct identity owner;
+    identity_of(mbox->folder, &owner);
+    if (identity_enter(&owner, mbox->folder, NULL) < 0)
+        return 0;
+    uint64_t there = file_room(mbox->folder);
+    identity_leave(&owner);
+    uint64_t here = file_room(mbox->spool.path);
+    return there < here ? there : here;
 }
 
 static void place(const struct deliver *deliver, struct buf *out)
@@ -382,7 +400,7 @@ const struct kind mbox_kind = {
     .probe = probe,
     .open = open_kind,
     .close = close_kind,
-    .folder = folder,
+    .room = room,
     .place = place,
     .begin = begin,
     .finish = finish,

@@ -150,20 +150,15 @@ static int link_candidate(const char *candidate, const char *dot)
     return -1;
 }
 
-/* As some file systems say it. */
-static bool has_no_links(int number)
-{
-    return number == EPERM || number == EOPNOTSUPP || number == ENOSYS || number == EMLINK;
-}
-
-/* Without hard links the lock is written in place: killed meanwhile, we leave an empty one, which
- * ends by its age. */
+/* Where there are no hard links, which systems say in many ways (EPERM, EACCES, ENOSYS, EOPNOTSUPP,
+ * EMLINK), the lock is written in place: killed meanwhile, we leave an empty one, which ends by its
+ * age. */
 static enum attempt try_link(struct mboxlock *lock, const char *candidate, struct stat *made_file,
                              const struct deliver_settings *settings, struct err *err)
 {
     for (int round = 0; round < 2; round++) {
         int made = link_candidate(candidate, lock->dot);
-        if (made < 0 && has_no_links(errno))
+        if (made < 0 && errno != EEXIST)
             made = write_lock(lock->dot, false, made_file, err);
         if (made == 0) {
             lock->dotted = true;
@@ -214,7 +209,9 @@ int mboxlock_sync_folder(const struct mboxlock *lock, struct err *err)
     return 0;
 #else
     char *parent = file_parent(lock->real);
-    int result = access(parent, R_OK) == 0 ? file_sync_folder(parent, NULL, err) : 0;
+    identity_reenter(&lock->owner);
+    int result = file_access(parent, R_OK) == 0 ? file_sync_folder(parent, NULL, err) : 0;
+    identity_leave(&lock->owner);
     free(parent);
     return result;
 #endif
@@ -244,6 +241,9 @@ static enum attempt open_mbox(struct mboxlock *lock, bool make, struct err *err)
     if (there && mboxlock_check_type(lock->path, &status, err) < 0)
         return FAILED;
     int flags = O_RDWR | O_NONBLOCK | O_NOCTTY | (make ? O_CREAT : 0);
+    /* What was no link at the first look is none now. */
+    if (lstat(lock->path, &status) == 0 ? !S_ISLNK(status.st_mode) : errno == ENOENT)
+        flags |= O_NOFOLLOW;
     lock->fd = file_open(lock->path, flags, 0600);
     if (lock->fd < 0)
         return err_errno(err, ERR_CREATE, errno, "cannot open the mbox %s", lock->path);
@@ -255,11 +255,19 @@ static enum attempt open_mbox(struct mboxlock *lock, bool make, struct err *err)
     return mboxlock_check_type(lock->path, &status, err) < 0 ? FAILED : LOCKED;
 }
 
-bool mboxlock_is_current(const struct mboxlock *lock)
+static bool is_current(const struct mboxlock *lock)
 {
     struct stat open, named;
     return fstat(lock->fd, &open) == 0 && stat(lock->path, &named) == 0 &&
            open.st_dev == named.st_dev && open.st_ino == named.st_ino;
+}
+
+bool mboxlock_is_current(const struct mboxlock *lock)
+{
+    identity_reenter(&lock->owner);
+    bool current = is_current(lock);
+    identity_leave(&lock->owner);
+    return current;
 }
 
 static enum attempt attempt(struct mboxlock *lock, const struct deliver_settings *settings,
@@ -275,7 +283,7 @@ static enum attempt attempt(struct mboxlock *lock, const struct deliver_settings
         return why.kind == ERR_LOCKED ? BUSY : FAILED;
     }
     result = try_dotlock(lock, settings, noted, err);
-    return result == LOCKED && !mboxlock_is_current(lock) ? replaced(lock, err) : result;
+    return result == LOCKED && !is_current(lock) ? replaced(lock, err) : result;
 }
 
 /* Lets go of everything but the names. */
@@ -293,7 +301,7 @@ static void let_go(struct mboxlock *lock)
     lock->real = NULL;
 }
 
-void mboxlock_drop(struct mboxlock *lock)
+static void forget(struct mboxlock *lock)
 {
     let_go(lock);
     free(lock->path);
@@ -301,43 +309,71 @@ void mboxlock_drop(struct mboxlock *lock)
     lock->path = lock->dot = NULL;
 }
 
+void mboxlock_drop(struct mboxlock *lock)
+{
+    identity_reenter(&lock->owner);
+    forget(lock);
+    identity_leave(&lock->owner);
+}
+
+/* Is there a dotlock, or the beginning of one of this mailbox? */
+static bool has_left(const struct deliver_settings *settings, const char *path)
+{
+    struct identity owner;
+    struct stat status;
+    identity_of(path, &owner);
+    if (identity_enter(&owner, path, NULL) < 0)
+        return false;
+    char *dot = xasprintf("%s.lock", path);
+    char *candidate = xasprintf("%s.%s", dot, settings->mailbox);
+    bool left = lstat(dot, &status) == 0 || lstat(candidate, &status) == 0;
+    free(candidate);
+    free(dot);
+    identity_leave(&owner);
+    return left;
+}
+
 void mboxlock_tidy(const struct deliver_settings *settings, const char *path)
 {
     struct deliver_settings at_once = *settings;
     struct mboxlock lock;
-    struct stat status;
     struct err ignored; /* who holds it now will let it go, and the next run looks again */
-    char *dot = xasprintf("%s.lock", path);
-    char *candidate = xasprintf("%s.%s", dot, settings->mailbox);
     at_once.lock_timeout = 0;
-    bool left = lstat(dot, &status) == 0 || lstat(candidate, &status) == 0;
-    if (left && mboxlock_take(&lock, &at_once, path, false, NULL, &ignored) == 0)
+    if (has_left(settings, path) &&
+        mboxlock_take(&lock, &at_once, path, false, NULL, &ignored) == 0)
         mboxlock_drop(&lock);
-    free(candidate);
-    free(dot);
 }
 
-int mboxlock_take(struct mboxlock *lock, const struct deliver_settings *settings, const char *path,
-                  bool make, bool *noted, struct err *err)
+static enum attempt try_until_locked(struct mboxlock *lock, const struct deliver_settings *settings,
+                                     bool make, bool *noted, struct err *err)
 {
-    *lock = (struct mboxlock){.fd = -1};
-    lock->path = xstrdup(path);
-    lock->dot = xasprintf("%s.lock", path);
     int64_t deadline = clock_in(settings->lock_timeout);
     int wait = WAIT_FIRST_MS;
-    enum attempt result;
     for (;;) {
-        result = attempt(lock, settings, make, noted, err);
+        enum attempt result = attempt(lock, settings, make, noted, err);
         if (result != BUSY || clock_left(stop_cap(deadline, STOP_GRACE_MS)) == 0)
-            break;
+            return result;
         let_go(lock);
         if (settings->idle != NULL)
             settings->idle(settings->idle_ctx);
         stop_wait(NULL, 0, clock_in(wait), STOP_GRACE_MS);
         wait = wait * 2 < WAIT_MAX_MS ? wait * 2 : WAIT_MAX_MS;
     }
-    if (result == LOCKED)
-        return 0;
-    mboxlock_drop(lock);
-    return result == MISSING ? 1 : -1;
+}
+
+int mboxlock_take(struct mboxlock *lock, const struct deliver_settings *settings, const char *path,
+                  bool make, bool *noted, struct err *err)
+{
+    struct identity owner;
+    identity_of(path, &owner);
+    *lock = (struct mboxlock){.fd = -1, .owner = owner};
+    if (identity_enter(&owner, path, err) < 0)
+        return -1;
+    lock->path = xstrdup(path);
+    lock->dot = xasprintf("%s.lock", path);
+    enum attempt result = try_until_locked(lock, settings, make, noted, err);
+    if (result != LOCKED)
+        forget(lock);
+    identity_leave(&owner);
+    return result == LOCKED ? 0 : result == MISSING ? 1 : -1;
 }

@@ -10,6 +10,8 @@
  * just now in the same folder (so no two clocks are compared). Stale ones are removed under the
  * fcntl lock only, so no two of us do it at the same time.
  *
+ * Run by root, all of it is done as the user to whom the mbox belongs (base/identity).
+ *
  * Where the folder is closed to us (/var/mail), or the name is too long, fcntl alone has to do.
  */
 #ifndef FP_DELIVERY_MBOXLOCK_H
@@ -19,6 +21,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#include "base/identity.h"
 #include "delivery/deliver.h"
 
 #define MBOXLOCK_STALE 600
@@ -29,6 +32,7 @@ struct mboxlock {
     char *path; /* as configured */
     char *real; /* links followed: the name by which it is remembered */
     char *dot;
+    struct identity owner;
     bool dotted; /* there is a dotlock, and it is this inode: */
     dev_t dot_dev;
     ino_t dot_ino;

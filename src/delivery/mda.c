@@ -23,6 +23,7 @@
 #include "base/xalloc.h"
 #include "delivery/kind.h"
 #include "delivery/spooldir.h"
+#include "delivery/unread.h"
 
 #define NAME_SHOWN 64
 #define EXIT_LATER 75 /* EX_TEMPFAIL of sysexits.h */
@@ -143,10 +144,10 @@ static void close_kind(struct deliver *deliver)
     free(spool);
 }
 
-static const char *folder(const struct deliver *deliver)
+static uint64_t room(const struct deliver *deliver)
 {
     const struct spooldir *spool = deliver->state;
-    return spool->path;
+    return file_room(spool->path);
 }
 
 static void place(const struct deliver *deliver, struct buf *out)
@@ -174,21 +175,28 @@ static void receipt(const struct deliver *deliver, const struct parcel *parcel, 
 
 enum { ENV_ACCOUNT, ENV_UIDL, ENV_SIZE, ENV_SENDER, ENV_RECIPIENT, ENVS };
 
-/* A UIDL is 0x21 to 0x7e by RFC 1939, and whatever a server sends in truth: other bytes are
- * percent-escaped, so that no command meets an odd one in its environment. */
+/* A UIDL is 0x21 to 0x7e by RFC 1939, and whatever a server sends in truth: other bytes, and a '-'
+ * in front, which would make an option of it, are percent-escaped. */
 static char *clean_uidl(struct str uidl)
 {
     size_t at = 0;
     char *clean = xmalloc(3 * uidl.len + 1);
     for (size_t i = 0; i < uidl.len; i++) {
         unsigned char byte = (unsigned char)uidl.ptr[i];
-        if (byte >= 0x21 && byte <= 0x7e)
+        if (byte >= 0x21 && byte <= 0x7e && (byte != '-' || i > 0))
             clean[at++] = uidl.ptr[i];
         else
             at += (size_t)snprintf(clean + at, 4, "%%%02X", byte);
     }
     clean[at] = '\0';
     return clean;
+}
+
+/* An address is a stranger's: one that a command would take for an option is left out. It holds
+ * nothing but 0x21 to 0x7e already. */
+static const char *clean_address(const char *address)
+{
+    return address[0] == '-' ? "" : address;
 }
 
 static void make_env(const struct deliver_settings *settings, const struct parcel *parcel,
@@ -198,8 +206,9 @@ static void make_env(const struct deliver_settings *settings, const struct parce
     env[ENV_ACCOUNT] = xasprintf("FETCHPOP_ACCOUNT=%s", settings->account);
     env[ENV_UIDL] = xasprintf("FETCHPOP_UIDL=%s", uidl);
     env[ENV_SIZE] = xasprintf("FETCHPOP_SIZE=%llu", (unsigned long long)parcel->octets);
-    env[ENV_SENDER] = xasprintf("FETCHPOP_SENDER=%s", header_sender(parcel->header));
-    env[ENV_RECIPIENT] = xasprintf("FETCHPOP_RECIPIENT=%s", header_recipient(parcel->header));
+    env[ENV_SENDER] = xasprintf("FETCHPOP_SENDER=%s", clean_address(header_sender(parcel->header)));
+    env[ENV_RECIPIENT] =
+        xasprintf("FETCHPOP_RECIPIENT=%s", clean_address(header_recipient(parcel->header)));
     free(uidl);
 }
 
@@ -261,6 +270,18 @@ static void judge(const struct deliver_settings *settings, const struct child_re
         decide(parcel, PARCEL_REFUSED, "%s exited with %d", name, result->code);
 }
 
+/* It counts as delivered: some commands want no more than to be started. */
+static void warn_unread(const struct deliver_settings *settings, const struct parcel *parcel)
+{
+    char name[NAME_SHOWN], uidl[LOG_QUOTE_MAX + 4];
+    short_name(settings->where, name);
+    log_line(settings->log, FP_LOG_WARNING,
+             "%s exited with 0, but nobody has read the message (UIDL %s, %llu octets); if this is "
+             "a pipeline, its first part may have failed: use bash -o pipefail -c",
+             name, log_quote(settings->log, parcel->uidl, uidl),
+             (unsigned long long)parcel->octets);
+}
+
 static int publish(struct deliver *deliver, struct parcel *const *batch, size_t n, struct err *err)
 {
     for (size_t i = 0; i < n; i++) {
@@ -268,11 +289,15 @@ static int publish(struct deliver *deliver, struct parcel *const *batch, size_t 
         int input = openat(batch[i]->folder, batch[i]->name, O_RDONLY | O_CLOEXEC);
         if (input < 0)
             return err_errno(err, ERR_IO, errno, "cannot open %s", batch[i]->path);
+        bool marked = unread_mark(input);
         int status = run(deliver->settings, batch[i], input, &result, err);
+        bool unread = marked && unread_is(input);
         close(input);
         if (status < 0)
             return -1;
         judge(deliver->settings, &result, batch[i]);
+        if (unread && batch[i]->outcome == PARCEL_DELIVERED)
+            warn_unread(deliver->settings, batch[i]);
     }
     return 0;
 }
@@ -293,7 +318,7 @@ const struct kind mda_kind = {
     .probe = probe,
     .open = open_kind,
     .close = close_kind,
-    .folder = folder,
+    .room = room,
     .place = place,
     .begin = begin,
     .receipt = receipt,

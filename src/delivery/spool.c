@@ -44,8 +44,7 @@ void spool_name(struct spool_names *names, char mark, char out[SPOOL_NAME_MAX])
              now.tv_nsec / 1000, names->pid, mark, ++names->count, names->mailbox, names->host);
 }
 
-/* A file name (flags of maildir(5) behind ':' allowed) that spool_name made for this mailbox. */
-static bool is_own(const char *name, const char *mailbox)
+bool spool_is_own(const char *name, const char *mailbox)
 {
     const char *dot = strchr(name, '.');
     if (dot == NULL || dot == name || strspn(name, "0123456789") != (size_t)(dot - name))
@@ -199,7 +198,7 @@ int spool_sweep(int folder, const char *folder_path, const char *mailbox, struct
     }
     int result = 0;
     for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
-        if (is_own(entry->d_name, mailbox) && unlinkat(folder, entry->d_name, 0) < 0 &&
+        if (spool_is_own(entry->d_name, mailbox) && unlinkat(folder, entry->d_name, 0) < 0 &&
             errno != ENOENT)
             result =
                 err_errno(err, ERR_IO, errno, "cannot remove %s/%s", folder_path, entry->d_name);

@@ -84,6 +84,9 @@ void spool_free(struct parcel *parcel);
 #define SPOOL_FSYNC_EACH 8
 int spool_secure(struct parcel *const *parcels, size_t n, int folder, struct err *err);
 
+/* A file name (flags of maildir(5) behind ':' allowed) that spool_name made for this mailbox. */
+bool spool_is_own(const char *name, const char *mailbox);
+
 /* Removes every file in the folder whose name spool_name made for this mailbox. ERR_IO. */
 int spool_sweep(int folder, const char *folder_path, const char *mailbox, struct err *err);
 

@@ -79,6 +79,20 @@ static void fill_settings(struct session *session)
 
 /* ---- before the network ---- */
 
+/* Cron and systemd do not see the shell's XDG_STATE_HOME: then two journals fill one Maildir. */
+static void tell_new_journal(const struct session *session)
+{
+    const char *folder = session->run->state_dir;
+    if (deliver_has_mail(&session->settings))
+        log_line(session->log, FP_LOG_WARNING,
+                 "starting a new journal in %s, but %s has mail of this mailbox: everything on the "
+                 "server is fetched again; if another run has another state folder, set state_dir",
+                 folder, session->settings.where);
+    else
+        log_line(session->log, FP_LOG_NOTE,
+                 "starting a new journal in %s: everything on the server counts as new", folder);
+}
+
 static int open_journal(struct session *session, struct err *err)
 {
     const struct account *account = session->account;
@@ -96,9 +110,7 @@ static int open_journal(struct session *session, struct err *err)
         return -1;
     session->poll.journal = session->journal;
     if (write && journal_is_new(session->journal))
-        log_line(session->log, FP_LOG_NOTE,
-                 "starting a new journal in %s: everything on the server counts as new",
-                 session->run->state_dir);
+        tell_new_journal(session);
     return 0;
 }
 
@@ -493,6 +505,9 @@ static int conclude(struct session *session, int result, struct err *err)
         add_error(session, &sum, ERR_PROTOCOL, "the server's listing has lines that make no sense");
     if (poll->refused + poll->later > 0) /* told with the messages */
         add_error(session, &sum, poll->refused > 0 ? ERR_MESSAGE : ERR_AGAIN, NULL);
+    if (result < 0 && sum.kind == ERR_NONE) /* a bug, and no success */
+        add_error(session, &sum, ERR_WORKER,
+                  "the poll failed and nobody knows why; please report it");
     session->run->figures.told = session->run->figures.told && sum.kind != ERR_NONE;
     *err = sum;
     return sum.kind == ERR_NONE ? 0 : -1;

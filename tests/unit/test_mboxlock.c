@@ -9,6 +9,16 @@
 
 static char *mbox, *dot;
 static struct kit kit;
+static int no_links; /* the errno of a system without hard links; 0: they can be made */
+
+/* In the place of the C library's: a system that lets nobody make one. */
+int link(const char *from, const char *to)
+{
+    if (no_links == 0)
+        return linkat(AT_FDCWD, from, AT_FDCWD, to, 0);
+    errno = no_links;
+    return -1;
+}
 
 static void fresh(void)
 {
@@ -206,6 +216,30 @@ static void links(void)
        "a fifo: %s", err.text);
 }
 
+static void without_links(void)
+{
+    static const int numbers[] = {EPERM, EACCES, ENOSYS, EOPNOTSUPP, EMLINK, EIO};
+    struct mboxlock lock;
+    struct err err = {0};
+    fresh();
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        const char *why = strerror(numbers[i]);
+        no_links = numbers[i];
+        ok(mboxlock_take(&lock, &kit.settings, mbox, true, NULL, &err) == 0,
+           "link(2) says \"%s\": locked all the same", why);
+        ok(access(dot, F_OK) == 0, "%s: with a dotlock", why);
+        struct mboxlock second;
+        mboxlock_drop(&lock);
+        ok(access(dot, F_OK) < 0, "%s: which goes", why);
+        kit_write(dot, "1 somebody\n", 11, "w");
+        ok(mboxlock_take(&second, &kit.settings, mbox, true, NULL, &err) < 0 &&
+               err.kind == ERR_LOCKED,
+           "%s: and another one's is respected", why);
+        unlink(dot);
+    }
+    no_links = 0;
+}
+
 /* As in /var/mail: the file is ours, the folder is not. */
 static void closed_folder(void)
 {
@@ -285,6 +319,7 @@ int main(void)
     rules();
     waiting();
     links();
+    without_links();
     closed_folder();
     crowd();
     kit_free(&kit);

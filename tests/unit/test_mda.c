@@ -145,6 +145,11 @@ static void input(void)
     is_int(run_with(&kit, "", 0, NULL, why), PARCEL_DELIVERED, "an empty message is delivered");
     is_file("out", "", 0, "an empty message arrives empty");
     is_file("env", "", 0, "without sender and UIDL the environment has neither");
+    kit_free(&kit);
+    kit_settings(&kit, DELIVER_MDA, command, KIT_A);
+    is_int(run_with(&kit, "From: -x@y\n\n", 12, "-a-b", why), PARCEL_DELIVERED,
+           "a sender and a UIDL that look like options");
+    is_file("env", "%2Da-b", 6, "such a sender is left out, and such a UIDL is escaped");
     size_t big = 3 * 1000 * 1000;
     char *bytes = xmalloc(big);
     for (size_t i = 0; i < big; i++)
