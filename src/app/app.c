@@ -89,8 +89,8 @@ static void answer(void *ctx, const char *text)
 
 static void pass_on(void *ctx, enum log_level level, const char *line)
 {
-    const struct listing *listing = ctx;
-    report_line(listing->report, listing->title, level, line);
+    const struct answers *answers = ctx;
+    report_line(answers->report, answers->title, level, line);
 }
 
 static void show_status(struct app *app)
@@ -114,8 +114,8 @@ static void retry(struct app *app)
     struct err err = {0};
     for (size_t i = 0; i < roster->count; i++) {
         const char *title = roster->accounts[i]->title;
-        struct listing listing = {&app->report, title, 0};
-        struct log log = {.level = app->report.level, .write = pass_on, .ctx = &listing};
+        struct answers answers = {&app->report, title, 0};
+        struct log log = {.level = app->report.level, .write = pass_on, .ctx = &answers};
         unsigned released = 0;
         if (held_release(roster->accounts[i], roster->state_dir, uidl, &log, &released, &err) < 0) {
             report_error(&app->report, title, &err);

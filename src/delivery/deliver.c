@@ -2,9 +2,9 @@
 
 #include <stdlib.h>
 
+#include "base/words.h"
 #include "base/xalloc.h"
 #include "delivery/kind.h"
-#include "delivery/spooldir.h"
 
 #define ENTRY(NAME, prefix) [DELIVER_##NAME] = &prefix##_kind,
 static const struct kind *const kinds[DELIVER_KINDS] = {DELIVER_EACH_KIND(ENTRY)};
@@ -216,7 +216,7 @@ static bool same_place(struct str a, struct str b)
 static int enter_place(const struct kind *kind, struct str words, struct identity *owner,
                        struct err *err)
 {
-    char *path = spooldir_word(last_word(words));
+    char *path = words_text(last_word(words));
     find_owner(kind, path != NULL ? path : "", owner);
     int result = identity_enter(owner, path, err);
     free(path);

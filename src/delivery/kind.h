@@ -22,7 +22,7 @@ struct kind {
     size_t unit;      /* how many messages one publish may take */
     bool is_command;
     bool keeps_file; /* the spool file becomes the delivered message itself */
-    bool as_owner; /* its verbs touch the destination alone, so all of them run as its owner; the
+    bool as_owner;   /* its verbs touch the destination alone, so all of them run as its owner; the
                     * others change identity themselves where they touch it */
     int (*probe)(const struct deliver_settings *settings, struct err *err);
     bool (*has_mail)(const struct deliver_settings *settings);

@@ -270,6 +270,13 @@ static void judge(const struct deliver_settings *settings, const struct child_re
         decide(parcel, PARCEL_REFUSED, "%s exited with %d", name, result->code);
 }
 
+/* Is somebody there to read it? What the shell does by itself (`true`, `exit 0`) reads nothing. */
+static bool is_to_read(const char *command)
+{
+    struct str word;
+    return plain_word(command, &word) || strchr(command, '|') != NULL;
+}
+
 /* It counts as delivered: some commands want no more than to be started. */
 static void warn_unread(const struct deliver_settings *settings, const struct parcel *parcel)
 {
@@ -296,7 +303,7 @@ static int publish(struct deliver *deliver, struct parcel *const *batch, size_t 
         if (status < 0)
             return -1;
         judge(deliver->settings, &result, batch[i]);
-        if (unread && batch[i]->outcome == PARCEL_DELIVERED)
+        if (unread && batch[i]->outcome == PARCEL_DELIVERED && is_to_read(deliver->settings->where))
             warn_unread(deliver->settings, batch[i]);
     }
     return 0;
