@@ -27,6 +27,8 @@ class Conn(Steps, Pop3, threading.Thread):
         self.plain_received = b""   # what came before TLS began
         self.tls = False
         self.quit = False           # QUIT was carried out
+        self.utf8 = False           # UTF8 was
+        self.read = []              # messages that RETR has given
         self.ended = threading.Event()
         self._buf, self._line_start = bytearray(), 0
         self._cut_at = self._cut_after = None
@@ -109,6 +111,8 @@ class Conn(Steps, Pop3, threading.Thread):
             self.hang_up()
         line = bytes(self._buf[:end + 1])
         del self._buf[:end + 1]
+        if self.set("loses-pipelined"):
+            self._buf.clear()
         return line.rstrip(b"\r\n").decode("latin-1")
 
     def more_waits(self):

@@ -10,6 +10,7 @@ import re
 BARE_LF = re.compile(rb"(?<!\r)\n")
 LINE_DOT = re.compile(rb"(^|\r\n)\.")
 END = b".\r\n"
+READ = ".read."
 
 
 def stuff(data):
@@ -48,15 +49,15 @@ class Message:
     def size(self):
         return len(self.data())
 
-    def wire(self, stuffed=True, end=True):
+    def wire(self, stuffed=True, end=True, data=None):
         if self.is_wire:
             with open(self.path, "rb") as f:
                 return f.read()
-        data = self.data()
+        data = self.data() if data is None else data
         return (stuff(data) if stuffed else data) + (END if end else b"")
 
-    def top(self, lines):
-        data = self.data()
+    def top(self, lines, data=None):
+        data = self.data() if data is None else data
         if data.startswith(b"\r\n"):
             cut = 0
         else:
@@ -80,6 +81,30 @@ class Mailbox:
     def list(self):
         names = sorted(n for n in os.listdir(self.folder) if not n.startswith("."))
         return [Message(os.path.join(self.folder, n)) for n in names]
+
+    def hidden(self):
+        """The names of the messages that were read once and are not shown any more."""
+        return sorted(n[len(READ):] for n in os.listdir(self.folder) if n.startswith(READ))
+
+    def hide(self, messages):
+        for m in messages:
+            try:
+                os.rename(m.path, os.path.join(self.folder, READ + m.name))
+            except FileNotFoundError:
+                pass
+
+    def last_login(self, now=None):
+        """When somebody logged in last, in seconds; with a time, that is noted."""
+        path = os.path.join(self.folder, ".login")
+        if now is not None:
+            with open(path, "w") as f:
+                f.write("%r" % now)
+            return now
+        try:
+            with open(path) as f:
+                return float(f.read())
+        except FileNotFoundError:
+            return None
 
     def remove(self, messages):
         for m in messages:

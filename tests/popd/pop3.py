@@ -7,6 +7,19 @@ from .base import b
 from .mailbox import END, Mailbox
 
 
+def as_sent(text):
+    """The UTF-8 of a text as read_line() gives it."""
+    return text.encode().decode("latin-1")
+
+
+def as_meant(text):
+    """What such a text stands for, or itself."""
+    try:
+        return text.encode("latin-1").decode()
+    except ValueError:
+        return text
+
+
 class Pop3:
     def ok(self, text=""):
         text = "" if self.set("terse") else text
@@ -24,7 +37,7 @@ class Pop3:
     def answer(self, verb, arg):
         before = {"CAPA": self.do_capa, "STLS": self.do_stls, "USER": self.do_user,
                   "PASS": self.do_pass, "APOP": self.do_apop, "AUTH": self.do_auth,
-                  "QUIT": self.do_quit}
+                  "QUIT": self.do_quit, "UTF8": self.do_utf8}
         after = {"STAT": self.do_stat, "LIST": self.do_list, "UIDL": self.do_uidl,
                  "RETR": self.do_retr, "TOP": self.do_top, "DELE": self.do_dele,
                  "NOOP": lambda a: self.ok(), "RSET": self.do_rset}
@@ -44,6 +57,8 @@ class Pop3:
             caps.append("STLS")
         if self.set("auth"):
             caps.append("SASL " + self.set("auth"))
+        if self.set("utf8"):
+            caps.append("UTF8 USER" if self.set("utf8") == "user" else "UTF8")
         caps += [c.strip() for c in self.set("caps").split(",") if c.strip()]
         hidden = self.set("hide-caps").upper().split()
         return [c for c in caps if c.split()[0].upper() not in hidden]
@@ -62,12 +77,20 @@ class Pop3:
             self.event("tls", "", None)
         return self.ok("begin TLS"), handshake
 
+    def do_utf8(self, arg):
+        if not self.set("utf8") or self._messages is not None:
+            return self.err("unknown command")
+        self.utf8 = True
+        return self.ok("UTF8 from here on")
+
     def do_user(self, arg):
+        if self.set("utf8") and not arg.isascii() and not self.utf8:
+            return self.err("[UTF8] that name wants UTF8 first")
         self._user = arg
         return self.ok()
 
     def do_pass(self, arg):
-        return self.login(self._user, lambda secret: arg == secret)
+        return self.login(self._user, lambda secret: arg in (secret, as_sent(secret)))
 
     def do_apop(self, arg):
         user, _, digest = arg.rpartition(" ")
@@ -78,18 +101,31 @@ class Pop3:
                           hashlib.md5(b(stamp) + secret.encode()).hexdigest())
 
     def login(self, user, proves):
-        secret, folder = self.server.users.get(user, (None, None))
+        users = self.server.users
+        secret, folder = users.get(user) or users.get(as_meant(user or "")) or (None, None)
         if self.set("accept-any") and folder is None:
             secret, folder = self.server.users[self.set("user")]
         if secret is None or not (self.set("accept-any") or proves(secret)):
             return self.err("[AUTH] wrong user or password")
+        if self.too_soon(Mailbox(folder)):
+            return self.err(self.set("login-delay-text"))
         with self.server.changed:
             if self.set("lock") and folder in self.server.busy:
                 return self.err("[IN-USE] mailbox is locked by another session")
             self.server.busy.add(folder)
         self._box = Mailbox(folder)
-        self._messages = self._box.list()
+        self._messages = self._box.list()[:self.server.number("slice")]
         return self.ok("%d messages" % len(self._messages))
+
+    def too_soon(self, box):
+        delay = self.server.number("login-delay")
+        if delay is None:
+            return False
+        now, last = self.server.clock(), box.last_login()
+        if last is not None and 0 <= now - last < delay:
+            return True
+        box.last_login(now)
+        return False
 
     def do_auth(self, arg):
         mech, _, initial = arg.partition(" ")
@@ -109,9 +145,29 @@ class Pop3:
                 user, _, digest = self.ask(b(self._stamp)).decode().rpartition(" ")
                 return self.login(user, lambda s: hmac.new(
                     s.encode(), b(self._stamp), "md5").hexdigest() == digest)
+            if mech == "SCRAM-SHA-256":
+                return self.scram(self.decode(initial) if initial else self.ask(b""))
         except ValueError:
             return self.err("bad response")
         return self.err("not built in")
+
+    def scram(self, first):
+        """RFC 5802 without channel binding."""
+        bare = first.decode().partition(",,")[2]
+        user, nonce = (field[2:] for field in bare.split(",")[:2])
+        secret, _ = self.server.users.get(user) or ("", None)
+        salt, nonce = b"popd's salt", nonce + "%d" % self.number
+        challenge = "r=%s,s=%s,i=%s" % (nonce, base64.b64encode(salt).decode(), self.set("rounds"))
+        bare_final, _, proof = self.ask(challenge.encode()).decode().rpartition(",p=")
+        salted = hashlib.pbkdf2_hmac("sha256", secret.encode(), salt, int(self.set("rounds")))
+        key = hmac.digest(salted, b"Client Key", "sha256")
+        said = ",".join((bare, challenge, bare_final)).encode()
+        mask = hmac.digest(hashlib.sha256(key).digest(), said, "sha256")
+        right = base64.b64encode(bytes(a ^ c for a, c in zip(key, mask))).decode() == proof
+        if right:
+            server_key = hmac.digest(salted, b"Server Key", "sha256")
+            self.ask(b"v=" + base64.b64encode(hmac.digest(server_key, said, "sha256")))
+        return self.login(user, lambda _: right)
 
     def decode(self, text):
         return b"" if text == "=" else base64.b64decode(text, validate=True)
@@ -130,6 +186,8 @@ class Pop3:
 
     def size_of(self, number, m):
         rule = self.server.sizes.get(str(number), self.server.sizes.get(m.name))
+        if self.set("sizes-change"):
+            return str(m.size() + self.server.count())
         if rule is None:
             return str(m.size())
         if rule[:1] in "+-" and rule[1:].isdigit():
@@ -150,6 +208,10 @@ class Pop3:
         if arg:
             m = self.find(arg)
             return b"+OK %s %s\r\n" % (b(arg), b(value(int(arg), m))) if m else self.err("no such")
+        if not rows and self.set("empty-undotted"):
+            return b"+OK 0 messages\r\n"
+        if "first" in self._body:
+            rows = rows[:self._body["first"]]
         return self.ok() + b"".join(b"%d %s\r\n" % (i, b(value(i, m))) for i, m in rows) + END
 
     def do_list(self, arg):
@@ -170,15 +232,44 @@ class Pop3:
         m = self.find(arg)
         if not m:
             return self.err("no such message")
-        data = m.wire(not self._body.get("unstuffed"), not self._body.get("noeom"))
+        refusal = self.refusal(m)
+        if refusal:
+            return self.err(refusal)
+        self.read.append(m)
+        data = m.wire(not self._body.get("unstuffed"), not self._body.get("noeom"), self.shown(m))
         if "cut" in self._body:
             data = data[:self._body["cut"]]
         return self.ok() + data
 
+    def refusal(self, m):
+        """Why this session does not hand it out, if so."""
+        most = self.server.number("retr-max")
+        if most is not None and len(self.read) >= most:
+            return self.set("retr-max-text").replace("%d", str(most))
+        if self.set("utf8") and not self.utf8 and not m.top(0).isascii():
+            return "[UTF8] that message wants UTF8"
+        return None
+
+    def shown(self, m, verb="RETR"):
+        """The message as this server likes to show it this time."""
+        data = m.data()
+        if self.set("header-changes"):
+            data = b"X-Served: %d\r\n" % self.server.count() + data
+        if self.set("retr-adds") and verb == "RETR":
+            data = b(self.set("retr-adds")) + b"\r\n" + data
+        if "short" in self._body:
+            data = data[:self._body["short"]]
+            data += b"\r\n" if data and not data.endswith(b"\r\n") else b""
+        return data
+
     def do_top(self, arg):
         words = arg.split()
         m = self.find(words[0]) if self.set("top") and len(words) == 2 else None
-        return self.ok() + m.top(int(words[1])) if m else self.err("no such message")
+        if not m:
+            return self.err("no such message")
+        if self.set("top-whole"):
+            return self.ok() + m.wire(data=self.shown(m, "TOP"))
+        return self.ok() + m.top(int(words[1]), self.shown(m, "TOP"))
 
     def do_dele(self, arg):
         m = self.find(arg)
@@ -195,6 +286,8 @@ class Pop3:
     def do_quit(self, arg):
         if self._messages is not None:
             self._box.remove([m for m in self._messages if m.deleted])
+            if self.set("read-once"):
+                self._box.hide(self.read)
         self.quit = True
         self.unlock()
         return self.ok("bye"), self.hang_up

@@ -18,6 +18,7 @@ VERBS = {
     "close": (0, 0), "reset": (0, 0), "close-at": (1, 1), "reset-at": (1, 1),
     "close-after": (1, 1), "drip": (1, 1), "split": (1, 2),
     "unstuffed": (0, 0), "noeom": (0, 0), "cut": (1, 1), "lf": (0, 0),
+    "short": (1, 1), "first": (1, 1),
     "tls": (0, 0), "notify": (0, 0), "expect": (1, 1), "call": (1, 1), "touch": (1, 1),
 }
 

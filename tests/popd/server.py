@@ -15,6 +15,10 @@ DEFAULTS = {
     "apop": None, "auth": "", "plain-login": True, "caps": "", "hide-caps": "",
     "lf": False, "terse": False, "lock": False, "accept-any": False, "delete-on-drop": False,
     "stat": None, "host": "127.0.0.1",
+    "read-once": False, "slice": None, "retr-max": None, "retr-max-text": "Download exceed. msg=%d",
+    "login-delay": None, "login-delay-text": "[LOGIN-DELAY] not so soon",
+    "top-whole": False, "retr-adds": "", "header-changes": False, "sizes-change": False,
+    "loses-pipelined": False, "empty-undotted": False, "utf8": "", "rounds": "4096",
 }
 
 
@@ -23,25 +27,39 @@ def truth(value):
 
 
 class Server:
-    """A server on a free port of loopback. Options are the names in DEFAULTS, `_` for `-`."""
+    """A server on a free port of loopback. Options are the names in DEFAULTS, `_` for `-`; `clock`
+    gives the time that login-delay goes by."""
 
-    def __init__(self, mailbox, script=None, log=None, port=0, users=None, **options):
-        self.settings = dict(DEFAULTS)
-        self.uidls, self.sizes = {}, {}
+    def __init__(self, mailbox, script=None, log=None, port=0, users=None, clock=time.time,
+                 **options):
         self.conns, self.faults, self.unexpected = [], [], []
         self.busy = set()
         self.changed = threading.Condition()
         self.stopping = threading.Event()
         self._log, self._port, self._context = log, port, None
-        self._files = {}
-        settings, self.rules = language.load(script)
-        for name, value in options.items():
-            self.set(name.replace("_", "-"), [value])
-        for name, values in settings:
-            self.set(name, values)
-        self.users = {self.settings["user"]: (self.settings["password"], str(mailbox))}
-        for name, (secret, folder) in (users or {}).items():
-            self.users[name] = (secret, str(folder))
+        self._mailbox, self._users, self._options = mailbox, users or {}, options
+        self.clock = clock
+        self.served = 0             # answers to RETR, TOP and LIST, for those that change
+        self.play(script)
+
+    def play(self, script=None, **options):
+        """From here on this script and these settings; mailbox, port and record stay."""
+        settings, rules = language.load(script)
+        with self.changed:
+            self.settings, self.rules = dict(DEFAULTS), rules
+            self.uidls, self.sizes = {}, {}
+            for name, value in {**self._options, **options}.items():
+                self.set(name.replace("_", "-"), [value])
+            for name, values in settings:
+                self.set(name, values)
+            self.users = {self.settings["user"]: (self.settings["password"], str(self._mailbox))}
+            for name, (secret, folder) in self._users.items():
+                self.users[name] = (secret, str(folder))
+
+    def count(self):
+        with self.changed:
+            self.served += 1
+            return self.served
 
     def set(self, name, values):
         if name == "uidl" and len(values) == 2:
@@ -56,6 +74,10 @@ class Server:
             self.settings[name] = True
         else:
             self.settings[name] = values[0]
+
+    def number(self, name):
+        """A setting that is a number; None if it is not set."""
+        return None if self.settings[name] is None else int(self.settings[name])
 
     def context(self):
         if self._context is None:

@@ -84,6 +84,12 @@ class Steps:
     def step_cut(self, n):
         self._body["cut"] = int(n)
 
+    def step_short(self, n):
+        self._body["short"] = int(n)
+
+    def step_first(self, n):
+        self._body["first"] = int(n)
+
     def step_lf(self):
         self._body["lf"] = True
 

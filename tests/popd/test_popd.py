@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """popd itself: that it is a decent server when left alone, and that each lie is told as asked."""
+import base64
 import os
 import shutil
 import socket
@@ -137,6 +138,78 @@ def lies():
     ok(time.monotonic() - start >= 0.15, "sleep")
 
 
+def habits():
+    """What a server keeps up from session to session."""
+    box = fresh()
+    session = LOGIN + b"STAT\r\nRETR 1\r\n%s\r\n"
+    body = b"+OK\r\nA: 1\r\n\r\n..x\r\n.\r\n"
+    got, _, _ = talk(session % b"NOOP", "set read-once yes", box=box)
+    ok(popd.Mailbox(box).hidden() == [] and b"3 43" in got, "read-once: nothing is hidden before QUIT")
+    talk(session % b"QUIT", "set read-once yes", box=box)
+    got, _, _ = talk(session % b"QUIT", box=box)
+    ok(popd.Mailbox(box).hidden() == ["m1"] and b"2 31" in got, "read-once: after it, it is")
+    got, _, _ = talk(LOGIN + b"UIDL\r\nQUIT\r\n", "set slice 2")
+    ok(b"\r\n1 m1\r\n2 m2\r\n.\r\n" in got, "slice")
+    got, _, _ = talk(LOGIN + b"RETR 1\r\nRETR 2\r\nRETR 3\r\n", "set retr-max 1")
+    ok(got.endswith(b".\r\n" + b"-ERR Download exceed. msg=1\r\n" * 2), "retr-max")
+    clock, box = [1000], fresh()
+    said = []
+    for now in (1000, 1100, 1299, 1300):
+        clock[0] = now
+        said.append(talk(LOGIN, "set login-delay 300", box=box, clock=lambda: clock[0])[0])
+    ok([b"LOGIN-DELAY" in s for s in said] == [False, True, True, False], "login-delay")
+    got, _, _ = talk(LOGIN + b"TOP 1 0\r\n", "set top-whole yes")
+    ok(got.endswith(body), "top-whole")
+    got, _, _ = talk(LOGIN + b"RETR 1\r\nTOP 1 0\r\n", 'set retr-adds "B: 2"')
+    ok(got.endswith(b"+OK\r\nB: 2\r\n" + body[5:] + b"+OK\r\nA: 1\r\n\r\n.\r\n"), "retr-adds")
+    got, _, _ = talk(LOGIN + b"RETR 1\r\nTOP 1 0\r\n", "set header-changes yes")
+    ok(b"X-Served: 1\r\nA: 1" in got and b"X-Served: 2\r\nA: 1" in got, "header-changes")
+    got, _, _ = talk(LOGIN + b"LIST 1\r\nLIST 1\r\n", "set sizes-change yes")
+    ok(got.endswith(b"+OK 1 13\r\n+OK 1 14\r\n"), "sizes-change")
+    got, _, _ = talk(LOGIN + b"NOOP\r\n", "set loses-pipelined yes")
+    ok(got == b"+OK\r\n" * 2, "loses-pipelined")
+    box = tempfile.mkdtemp()
+    got, _, _ = talk(LOGIN + b"LIST\r\nUIDL\r\n", "set empty-undotted yes", box=box)
+    ok(got.endswith(b"+OK 0 messages\r\n" * 2), "empty-undotted")
+    got, _, _ = talk(LOGIN + b"RETR 1\r\nLIST\r\n", "on RETR: short 3\non LIST: first 2")
+    ok(got.endswith(b"+OK\r\nA: \r\n.\r\n+OK\r\n1 12\r\n2 23\r\n.\r\n"), "short, first")
+
+
+def more_logins():
+    """RFC 6856, and SCRAM; that a right SCRAM proof is taken is shown by the program's own tests."""
+    user = "g\u00fc".encode()
+    box = fresh()
+    with open(os.path.join(box, "m0"), "wb") as f:
+        f.write(b"A: \xc3\xbc\n\nx\n")
+    login = b"USER " + user + b"\r\nPASS " + user + b"\r\nRETR 1\r\n"
+    options = {"utf8": "user", "user": user.decode(), "password": user.decode()}
+    got, _, _ = talk(login, **options, box=box)
+    ok(got.count(b"-ERR") == 3 and b"-ERR [UTF8]" in got, "UTF8 is wanted first")
+    got, _, _ = talk(b"UTF8\r\n" + login, **options, box=box)
+    ok(got.endswith(b"+OK\r\nA: \xc3\xbc\r\n\r\nx\r\n.\r\n"), "and taken")
+    got, _, _ = talk(LOGIN + b"RETR 1\r\nRETR 2\r\n", utf8="yes", box=box)
+    ok(got.count(b"-ERR") == 1 and b"-ERR [UTF8]" in got, "RETR of a UTF-8 header is refused")
+    got, _, _ = talk(b"AUTH SCRAM-SHA-256 biwsbj1hbGljZSxyPWFiYw==\r\nYz1iaXdzLHI9YWJjMSxwPXg=\r\n",
+                     auth="SCRAM-SHA-256", rounds="1000")
+    challenge = base64.b64decode(got.splitlines()[1][2:])
+    ok(challenge.endswith(b",i=1000") and got.endswith(b"-ERR [AUTH] wrong user or password\r\n"),
+       "SCRAM: rounds as asked for, and a wrong proof refused")
+    folder = fresh()
+    with popd.Server(folder, script='on NOOP: err "a"', terse=True) as server:
+        with socket.create_connection(("127.0.0.1", server.port)) as s:
+            stream = s.makefile("rwb")
+            stream.readline()
+            answers = []
+            for script in (None, 'on NOOP: err "b"', ""):
+                if script is not None:
+                    server.play(script)
+                stream.write(b"USER alice\r\n" if script == "" else b"USER x\r\nNOOP\r\n")
+                stream.flush()
+                answers += [stream.readline() for _ in range(1 if script == "" else 2)]
+    ok(answers == [b"+OK\r\n", b"-ERR a\r\n", b"+OK\r\n", b"-ERR b\r\n", b"+OK\r\n"],
+       "another script from here on")
+
+
 def language():
     for bad in ("on", "on RETR", "on RETR: dance", "on RETR: err \"x", "set nonsense 1",
                 "frobnicate", "on RETR: close-at", "on RETR: text \"\\q\""):
@@ -153,6 +226,8 @@ def main():
     try:
         decent()
         lies()
+        habits()
+        more_logins()
         language()
     finally:
         shutil.rmtree(where, ignore_errors=True)
