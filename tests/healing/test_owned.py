@@ -1,0 +1,471 @@
+#!/usr/bin/env python3
+"""What was fetched whole is ours: it is delivered in the end though the server shows it only once,
+and nothing is fetched twice for it; one poll takes everything that is there.
+"""
+import fcntl
+import os
+import re
+import stat
+import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
+import heal  # noqa: E402
+
+ONCE = "set read-once yes"
+
+
+# ---- destinations that do not work, and work again -------------------------------------------------
+
+def bring_back(w, names, first, need_each, **healed):
+    """After a run that could not deliver: the next one does, without any network."""
+    w.need(first.status != 0, "exit 0 though nothing was delivered", first)
+    w.need(first.sent("DELE") == [], "DELE before anything was delivered", first)
+    with w.offline():
+        run = w.run("--force", **healed)
+    w.need(run.connections == 0, "there is no network")
+    need_each(1, names, when="without a network")
+    last = w.run("--force", **healed)
+    w.need(last.status == 0 and not last.sent("RETR"), "then nothing is left to fetch", last)
+    need_each(1, names, when="in the end")
+
+
+def command_fails(end, keep, **keys):
+    def case(w):
+        names, agent = w.fill(3), heal.Agent(w)
+        w.always = ONCE
+        agent.does(end)
+        first = w.run(mda=agent, keep=keep, **keys)
+        w.need(agent.stored() == {} and len(first.sent("RETR")) == 3, "nothing was delivered", first)
+        agent.does("")
+        bring_back(w, names, first, agent.need_each, mda=agent, keep=keep)
+    return case
+
+
+def command_missing(w):
+    names, agent = w.fill(3), heal.Agent(w)
+    w.always = ONCE
+    os.rename(agent.script, agent.script + ".away")
+    first = w.run(mda=agent, keep="no")
+    os.rename(agent.script + ".away", agent.script)
+    bring_back(w, names, first, agent.need_each, mda=agent, keep="no")
+
+
+def command_not_executable(w):
+    names, agent = w.fill(3), heal.Agent(w)
+    w.always = ONCE
+    os.chmod(agent.script, 0o644)
+    first = w.run(mda=agent, keep="no")
+    os.chmod(agent.script, 0o755)
+    bring_back(w, names, first, agent.need_each, mda=agent, keep="no")
+
+
+def mbox_locked(keep):
+    def case(w):
+        names = w.fill(3)
+        w.always = ONCE
+        with open(w.mbox, "a+b") as box:
+            fcntl.lockf(box, fcntl.LOCK_EX)
+            first = w.run(mbox=w.mbox, keep=keep, timeout="2s")
+        bring_back(w, names, first, lambda n, what, when: w.need_each(n, what, w.mbox, when=when),
+                   mbox=w.mbox, keep=keep)
+    return case
+
+
+def mbox_dotlocked(w):
+    names = w.fill(3)
+    w.always = ONCE
+    lock = w.mbox + ".lock"
+    with open(lock, "w") as f:
+        f.write("somebody")
+    first = w.run(mbox=w.mbox, keep="no", timeout="2s")
+    os.unlink(lock)
+    bring_back(w, names, first, lambda n, what, when: w.need_each(n, what, w.mbox, when=when),
+               mbox=w.mbox, keep="no")
+
+
+def read_only(kind):
+    def case(w):
+        disk = w.path("disk")
+        heal.world.mount(disk, "size=4m,mode=0755")
+        place = os.path.join(disk, "place")
+        try:
+            w.put("m000")
+            w.fine(**{kind: place}, keep="no")
+            names = w.fill(3)
+            w.always = ONCE
+            heal.world.remount(disk, "ro")
+            first = w.run(**{kind: place}, keep="no")
+            heal.world.remount(disk, "rw")
+            bring_back(w, names + ["m000"], first,
+                       lambda n, what, when: w.need_each(n, what, place, when=when),
+                       **{kind: place}, keep="no")
+        finally:
+            heal.world.unmount(disk)
+    return case
+
+
+def full_disk(kind):
+    """Nothing is lost on a server that shows mail once, wherever the space ran out."""
+    def case(w):
+        disk = w.path("disk")
+        heal.world.mount(disk, "size=1m,mode=0755")
+        place = os.path.join(disk, "place")
+        try:
+            w.put("m000")
+            w.fine(**{kind: place}, keep="no")
+            names = w.fill(8, size=200000)
+            w.always = ONCE
+            first = w.run(**{kind: place}, keep="no")
+            w.need(first.status not in (0, 65), "exit status on a full disk", first)
+            heal.world.remount(disk, "size=8m")
+            for _ in range(2):
+                w.later(hours=2)
+                w.run(**{kind: place}, keep="no")
+            w.need_each(1, names + ["m000"], place, when="when there is room again")
+        finally:
+            heal.world.unmount(disk)
+    return case
+
+
+def maildir_new_is_gone(w):
+    names = w.fill(3)
+    w.fine(keep="no")
+    w.put("m004")
+    w.put("m005")
+    w.always = ONCE
+    os.rename(os.path.join(w.maildir, "new"), w.path("aside"))
+    with open(os.path.join(w.maildir, "new"), "w"):
+        pass                            # neither a folder nor anything that could become one
+    first = w.run(keep="no")
+    os.unlink(os.path.join(w.maildir, "new"))
+    os.rename(w.path("aside"), os.path.join(w.maildir, "new"))
+    bring_back(w, names + ["m004", "m005"], first, w.need_each, keep="no")
+
+
+def killed_before_delivery(w):
+    """The spool copy is durable and known like a delivery that was begun."""
+    names, agent = w.fill(3), heal.Agent(w)
+    w.always = ONCE
+    mark = w.path("begun")
+    agent.does("touch %s; sleep 30" % mark)
+    child = w.start(mda=agent, keep="no")
+    w.need(heal.wait_for(lambda: os.path.exists(mark)), "the command began")
+    heal.kill_tree(child.pid)
+    child.communicate()
+    w.need(agent.stored() == {}, "nothing was delivered", agent.stored())
+    agent.does("")
+    for _ in range(2):
+        w.run("--force", mda=agent, keep="no")
+    agent.need_each(1, names, when="after the kill")
+
+
+def growing_spool(w):
+    """A command that fails in ten runs: each run takes what is new, and nothing twice."""
+    agent = heal.Agent(w)
+    agent.does("exit 75")
+    w.always = ONCE
+    names = []
+    for i in range(10):
+        names.append("m%03d" % i)
+        w.put(names[-1])
+        w.run("--force", mda=agent, keep="no")
+    retrs = [c for conn in w.record() for c in conn.commands if c[0] == "RETR"]
+    w.need(len(retrs) == 10, "each was fetched once", len(retrs))
+    agent.does("")
+    w.need(w.run("--force", mda=agent, keep="no").status == 0, "the command works again")
+    agent.need_each(1, names)
+
+
+def others_go_on(w):
+    """One message that the command puts off does not stop the others, and is fetched once."""
+    names, agent = w.fill(4), heal.Agent(w)
+    agent.does('[ "$FETCHPOP_UIDL" != m002 ] || exit 75')
+    for _ in range(4):
+        run = w.run(mda=agent, keep="no")
+        w.need(run.status == 75, "put off", run)
+    agent.need_each(1, ["m001", "m003", "m004"], when="the others")
+    w.need(w.left() == ["m002"], "DELE for what is delivered only", w.left())
+    retr = sum(v == "RETR" for conn in w.record() for v, _ in conn.commands)
+    w.need(retr == 4, "nothing is fetched twice for it", retr)
+    agent.does("")
+    w.fine(mda=agent, keep="no")
+    agent.need_each(1, names, when="in the end")
+    w.need(w.left() == [], "and then it is deleted on the server", w.left())
+
+
+# ---- held/ -----------------------------------------------------------------------------------------
+
+REFUSES = '[ "$FETCHPOP_UIDL" != m002 ] || exit 1'
+
+
+def refused(w, keep, always=""):
+    names, agent = w.fill(4), heal.Agent(w)
+    w.always = always
+    agent.does(REFUSES)
+    run = w.run(mda=agent, keep=keep, max_tries=1)
+    w.need(run.status == 65 and "m002" in run.err, "the refusal", run)
+    agent.need_each(1, ["m001", "m003", "m004"], when="the others")
+    return names, agent
+
+
+def held_is_a_file(w):
+    refused(w, "yes")
+    files = w.held_files()
+    if not w.need(len(files) == 1, "one file in held/", files):
+        return
+    with open(files[0], "rb") as f:
+        data = f.read()
+    w.need(w.names.get(data) == "m002", "it is the message, byte for byte", data[:200])
+    mode = stat.S_IMODE(os.stat(files[0]).st_mode)
+    w.need(mode == 0o600, "mode 0600", oct(mode))
+    w.need(files[0] in w.status(), "--status names it with its path", w.status())
+
+
+def held_counts_once(w):
+    """Held is fetched once, also on a server that goes on showing it."""
+    _, agent = refused(w, "yes")
+    for _ in range(5):
+        w.run(mda=agent, max_tries=1)
+    retr = sum(v == "RETR" for conn in w.record() for v, _ in conn.commands)
+    w.need(retr == 4, "nothing is fetched twice for it", retr)
+
+
+def held_retried(which, keep, always=""):
+    def case(w):
+        names, agent = refused(w, keep, always)
+        agent.does("")
+        with w.offline():
+            said = w.run("--retry", which, mda=agent, keep=keep, max_tries=1)
+            w.need(said.status == 0, "--retry", said)
+            if agent.stored()["m002"] == 0:
+                w.run("--force", mda=agent, keep=keep, max_tries=1)
+        agent.need_each(1, names, when="from held/, without a network")
+        w.need(w.held_files() == [], "nothing is kept in held/ any more", w.held_files())
+        run = w.run("--force", mda=agent, keep=keep, max_tries=1)
+        w.need(run.status == 0 and not run.sent("RETR"), "nothing is fetched again", run)
+        agent.need_each(1, names, when="in the end")
+        if keep == "no":
+            w.need(w.left() == w.hidden(), "deleted on the server", w.left())
+    return case
+
+
+def held_stays_on_server(w):
+    refused(w, "no")
+    w.need(w.left() == ["m002"], "what is held is not deleted on the server", w.left())
+
+
+def held_and_refused_again(w):
+    names, agent = refused(w, "no", ONCE)
+    w.run("--retry", "all", mda=agent, keep="no", max_tries=1)
+    w.run("--force", mda=agent, keep="no", max_tries=1)
+    w.need(len(w.held_files()) == 1, "refused once more, it is kept still", w.held_files())
+    agent.does("")
+    w.run("--retry", "all", mda=agent, keep="no", max_tries=1)
+    w.run("--force", mda=agent, keep="no", max_tries=1)
+    agent.need_each(1, names)
+
+
+# ---- spool_max -------------------------------------------------------------------------------------
+
+def spool_is_bounded(w):
+    names, agent = w.fill(10, size=30000), heal.Agent(w)
+    w.always = ONCE
+    agent.does("exit 75")
+    runs = [w.run("--force", mda=agent, keep="no", spool_max="100K") for _ in range(4)]
+    retr = sum(len(r.sent("RETR")) for r in runs)
+    w.need(1 <= retr <= 4, "no more is begun than 100K of 30K each", retr, runs[0])
+    w.need(runs[-1].status == 75, "75", runs[-1])
+    lines = [x for x in runs[-1].err.splitlines() if "spool_max" in x]
+    w.need(len(lines) == 1, "one clear line, which names spool_max", runs[-1])
+    agent.does("")
+    for _ in range(3):
+        last = w.run("--force", mda=agent, keep="no", spool_max="100K")
+    w.need(last.status == 0, "healed", last)
+    agent.need_each(1, names)
+
+
+def spool_max_is_a_size(w):
+    w.fill(1)
+    w.need(w.run(spool_max="1G").status == 0, "spool_max = 1G")
+    w.need(w.run(spool_max="much").status == 78, "spool_max = much")
+
+
+def last_of_the_disk(w):
+    """The last 5 % of the file system of the state folder are left alone."""
+    disk = w.path("disk")
+    heal.world.mount(disk, "size=2m,mode=0755")
+    state = os.path.join(disk, "state")
+    try:
+        names, agent = w.fill(30, size=100000), heal.Agent(w)
+        agent.does("exit 75")
+        w.always = ONCE
+        for _ in range(3):
+            run = w.run("--force", state=state, mda=agent, keep="no")
+        st = os.statvfs(disk)
+        w.need(st.f_bavail >= st.f_blocks * 0.04, "5 % are free", st)
+        w.need(run.status == 75, "75", run)
+        agent.does("")
+        for _ in range(3):
+            last = w.run("--force", state=state, mda=agent, keep="no")
+        w.need(last.status == 0, "healed", last)
+        agent.need_each(1, names)
+    finally:
+        heal.world.unmount(disk)
+
+
+# ---- kills -----------------------------------------------------------------------------------------
+
+def kill_sweep(kind, keep):
+    """Killed before any call, with a server that shows mail once: nothing is lost."""
+    def case(w):
+        names = w.fill(3)
+        w.always = ONCE
+        agent = heal.Agent(w)
+        keys = {"keep": keep, kind: {"maildir": w.maildir, "mbox": w.mbox, "mda": agent}[kind]}
+        points = len(w.list_points(**keys))
+        step = 1 if os.environ.get("FP_LONG") else max(1, points // 25)
+        for point in range(1, points + 1, step):
+            forget(w, agent)
+            w.fill(3)
+            w.killed_at(point, **keys)
+            for _ in range(2):
+                run = w.run("--force", **keys)
+            found = agent.stored() if kind == "mda" else w.stored(keys[kind])
+            if not w.need(all(found[n] for n in names), "killed at %d of %d: lost" % (point, points),
+                          dict(found), run):
+                return
+            most = 2 if kind == "mda" else 1
+            if not w.need(all(found[n] <= most for n in found), "killed at %d: twice" % point, found):
+                return
+    return case
+
+
+def forget(w, agent):
+    for folder in (w.state, w.maildir, w.box, agent.folder):
+        subprocess.run(["rm", "-rf", folder], check=True)
+    for folder in (w.box, agent.folder):
+        os.mkdir(folder)
+    if os.path.exists(w.mbox):
+        os.unlink(w.mbox)
+
+
+# ---- all that is there -----------------------------------------------------------------------------
+
+def slices(keep, always):
+    def case(w):
+        names = w.fill(20)
+        w.always = always
+        run = w.run("-v", keep=keep)
+        w.need(run.status == 0, "exit status", run)
+        w.need_each(1, names, when="after one run")
+        w.need(run.connections > 1, "several connections", run.connections)
+        return run
+    return case
+
+
+def slices_said(w):
+    quiet = w.fill(2) and w.run("-v", keep="no")
+    w.fill(20)
+    w.always = "set slice 6"
+    loud = w.run("-v", keep="no")
+
+    def remarks(run):
+        """What is said with -v besides the conversation."""
+        lines = run.err.splitlines()
+        return [x for x in lines if not re.search(r"(^|[ :])[<>] |[<>] ?(\+OK|-ERR|[A-Z]{4})", x)]
+    more = [x for x in remarks(loud) if re.search(r"(?i)again|once more|more mail|next (session|slice)", x)]
+    w.need(len(more) >= 2, "-v says that it connects again", remarks(loud)[:6], remarks(quiet)[:6])
+
+
+def slices_bring_nothing_new(w):
+    """A slice that is always the same ends it: no connecting for ever."""
+    w.fill(20)
+    w.always = "set slice 6"
+    run = w.run(keep="yes")
+    w.need(run.status == 0 and run.connections <= 2, "it ends", run)
+    w.need(sum(w.stored().values()) == 6, "what is shown is there")
+
+
+def slices_and_max_messages(w):
+    w.fill(20)
+    w.always = "set slice 3"
+    run = w.run(keep="no", max_messages="7")
+    w.need(sum(w.stored().values()) == 7, "max_messages bounds it", sum(w.stored().values()), run)
+    run = w.run("-B", "5", keep="no")
+    w.need(sum(w.stored().values()) == 12, "-B bounds it", sum(w.stored().values()), run)
+
+
+def slices_and_session_timeout(w):
+    w.fill(40)
+    w.always = "set slice 2"
+    run = w.run(keep="no", session_timeout="2s", script="on greeting: sleep 300")
+    w.need(run.seconds < 10 and 4 <= sum(w.stored().values()) < 30, "session_timeout bounds it",
+           run.seconds, sum(w.stored().values()))
+    w.need(run.status == 75, "the rest comes next time", run)
+
+
+def slices_and_login_delay(w):
+    """A server with a pause between logins: the rest comes with the next runs."""
+    names = w.fill(9)
+    w.always = "set slice 3\nset login-delay 300"
+    statuses = []
+    for _ in range(5):
+        statuses.append(w.run(keep="no").status)
+        w.later(minutes=6)
+    w.need_each(1, names, when="after five runs")
+    w.need(set(statuses) <= {0, 75}, "exit statuses", statuses)
+    w.need(w.run(keep="no").status == 0, "in the end")
+
+
+CASES = [
+    ("a command that exits 75: delivered by the next run, without a network",
+     command_fails("exit 75", "no")),
+    ("the same with keep = yes", command_fails("exit 75", "yes")),
+    ("a command that exits 126: likewise", command_fails("exit 126", "no")),
+    ("a command that exits 127: likewise", command_fails("exit 127", "no")),
+    ("a command that is killed by a signal: likewise", command_fails("kill -9 $$", "no")),
+    ("a command that takes too long: likewise", command_fails("sleep 20", "no", mda_timeout="1s")),
+    ("a command that is not there: likewise", command_missing),
+    ("a command that may not be executed: likewise", command_not_executable),
+    ("an mbox that a reader has locked: likewise", mbox_locked("no")),
+    ("the same with keep = yes", mbox_locked("yes")),
+    ("an mbox with somebody's .lock: likewise", mbox_dotlocked),
+    ("an mbox on a disk that is read-only for a while: likewise", read_only("mbox")),
+    ("a Maildir on a disk that is read-only for a while: likewise", read_only("maildir")),
+    ("a Maildir on a full disk: nothing is lost", full_disk("maildir")),
+    ("an mbox on a full disk: nothing is lost", full_disk("mbox")),
+    ("a Maildir whose new/ is gone for a while: delivered by the next run", maildir_new_is_gone),
+    ("killed while the command runs: delivered by the next run", killed_before_delivery),
+    ("a command that fails in ten runs: each run takes the new, nothing twice", growing_spool),
+    ("a message that is put off does not stop the others and is fetched once", others_go_on),
+    ("a message that the command refuses is a file in held/, which --status names", held_is_a_file),
+    ("nothing is fetched twice for what is held", held_counts_once),
+    ("what is held stays on the server with keep = no", held_stays_on_server),
+    ("--retry UIDL delivers from held/", held_retried("m002", "yes")),
+    ("--retry all with keep = no: delivered from held/, then deleted", held_retried("all", "no")),
+    ("--retry all where the server shows mail once", held_retried("all", "no", ONCE)),
+    ("refused once more after --retry: it is still kept", held_and_refused_again),
+    ("spool_max bounds it: 75, one clear line, all there after the repair", spool_is_bounded),
+    ("spool_max is a size in the run file", spool_max_is_a_size),
+    ("the last 5 % of the file system are left alone", last_of_the_disk),
+    ("killed at any call, read once, into a Maildir: nothing lost", kill_sweep("maildir", "no")),
+    ("killed at any call, read once, into an mbox: nothing lost", kill_sweep("mbox", "no")),
+    ("killed at any call, read once, to a command: nothing lost", kill_sweep("mda", "no")),
+    ("killed at any call, read once, keep = yes: nothing lost", kill_sweep("maildir", "yes")),
+    ("a server that shows six at a time: one run brings all", slices("no", "set slice 6")),
+    ("the same, and it shows mail once, keep = yes",
+     slices("yes", "set slice 6\nset read-once yes")),
+    ("a server that hands out six a session: one run brings all", slices("no", "set retr-max 6")),
+    ("the same with keep = yes", slices("yes", "set retr-max 6")),
+    ("-v says that it connects again", slices_said),
+    ("a slice that stays the same: it ends", slices_bring_nothing_new),
+    ("max_messages and -B bound it", slices_and_max_messages),
+    ("session_timeout bounds it", slices_and_session_timeout),
+    ("a pause between logins bounds it, and nothing is missed", slices_and_login_delay),
+]
+
+if __name__ == "__main__":
+    heal.world.begin_mounts()
+    heal.main(CASES)
