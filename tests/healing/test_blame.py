@@ -1,0 +1,464 @@
+#!/usr/bin/env python3
+"""Whose fault is it: the session's, this machine's, or a message's; and what becomes of the others."""
+import os
+import re
+import signal
+import sys
+import threading
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
+import heal  # noqa: E402
+
+MB = 1 << 20
+
+
+# ---- refusals of the session -----------------------------------------------------------------------
+
+def session_refuses(text, keep, pipelining="yes"):
+    """RETR after RETR is refused in the same words: the session ends early, 75; nothing counts."""
+    def case(w):
+        names = w.fill(120)
+        w.always = "set pipelining " + pipelining
+        lie = 'on RETR: err "%s"' % text
+        for _ in range(7):
+            run = w.run("--force", script=lie, keep=keep, max_tries=3)
+            w.need(run.status == 75, "75", run)
+            w.need(len(run.sent("RETR")) <= 60, "the session ends early", len(run.sent("RETR")))
+            w.need(len(run.err.splitlines()) <= 3, "it is not told for each message", run)
+        w.need_nothing_held()
+        w.later(hours=2)
+        w.need(w.run(keep=keep, max_tries=3).status == 0, "healed")
+        w.need_each(1, names)
+    return case
+
+
+def refuses_behind_some(keep):
+    """Twelve come, the rest is refused in the same words; each run brings more, nothing is held."""
+    def case(w):
+        names = w.fill(60)
+        w.always = "set retr-max 12\nset login-delay 60"
+        runs = []
+        for _ in range(7):
+            runs.append(w.run(keep=keep, max_tries=2))
+            w.later(minutes=5)
+        w.need_each(1, names, when="after seven runs")
+        w.need(65 not in [r.status for r in runs], "no message's fault", [r.status for r in runs])
+        w.need_nothing_held()
+    return case
+
+
+def numbered_words(w):
+    """The same words but for a number in them are the same words."""
+    names = w.fill(60)
+    lie = [("RETR", lambda conn, event, arg: b"-ERR cannot open message %s, I/O error\r\n" %
+            arg.encode())]
+    for _ in range(4):
+        run = w.run("--force", script=lie, max_tries=2)
+        w.need(run.status == 75 and len(run.sent("RETR")) <= 40, "the session ends early", run)
+    w.need_nothing_held()
+    w.run("--force", max_tries=2)
+    w.need_each(1, names)
+
+
+def one_is_refused(text):
+    """One message refused among many is a matter of its own."""
+    def case(w):
+        names = w.fill(30)
+        lie = 'on RETR =m017: err "%s"' % text
+        runs = [w.run("--force", script=lie, max_tries=2, keep="no") for _ in range(2)]
+        w.need(all(r.status == 65 and "m017" in r.err for r in runs), "65, and it is named", *runs)
+        w.need_each(1, [n for n in names if n != "m017"], when="the others")
+        w.need("held" in w.status() and "m017" in w.status(), "then it is held", w.status())
+        w.need(w.left() == ["m017"], "it stays on the server", w.left())
+    return case
+
+
+def one_is_put_off(text):
+    def case(w):
+        w.fill(10)
+        lie = 'on RETR =m007: err "%s"' % text
+        for _ in range(6):
+            run = w.run("--force", script=lie, max_tries=2)
+            w.need(run.status == 75, "75", run)
+        w.need_nothing_held()
+        w.need(len(w.stored()) == 9, "the others", w.stored())
+    return case
+
+
+# ---- a destination that refuses all ----------------------------------------------------------------
+
+def agent_is_broken(status, wanted, keep):
+    def case(w):
+        names, agent = w.fill(5), heal.Agent(w)
+        agent.does('echo "lda: cannot read my configuration" >&2; exit %d' % status)
+        told, days = 0, 2
+        for i in range(24 * days):
+            run = w.run(mda=agent, keep=keep, max_tries=2)
+            w.need(run.status in wanted, "status", run)
+            told += bool(run.err)
+            w.later(hours=1)
+        w.need(1 <= told <= days + 1, "told once a day", told)
+        w.need_nothing_held()
+        w.need(w.left() == names, "nothing is deleted", w.left())
+        agent.does("")
+        w.need(w.run(mda=agent, keep=keep, max_tries=2).status == 0, "the run after the repair")
+        agent.need_each(1, names, when="with the first run after the repair")
+        retr = sum(v == "RETR" for conn in w.record() for v, _ in conn.commands)
+        w.need(retr == 5, "nothing was fetched twice", retr)
+    return case
+
+
+def one_refused_by_agent(w):
+    names, agent = w.fill(8), heal.Agent(w)
+    agent.does('[ "$FETCHPOP_UIDL" != m004 ] || exit 1')
+    run = w.run(mda=agent, max_tries=1)
+    w.need(run.status == 65 and "m004" in run.err, "one refused is a message's own", run)
+    agent.need_each(1, [n for n in names if n != "m004"])
+
+
+def agent_breaks_in_the_midst(w):
+    """It takes some, then none any more: what it took is done, the rest waits for the repair."""
+    names, agent = w.fill(40), heal.Agent(w)
+    agent.does('[ $(ls %s | wc -l) -lt 10 ] || exit 73' % agent.folder)
+    for _ in range(4):
+        run = w.run("--force", mda=agent, keep="no", max_tries=2)
+        w.need(run.status != 0, "not 0", run)
+    agent.need_each(1, names[:10], when="before it broke")
+    agent.does("")
+    w.run("--force", mda=agent, keep="no", max_tries=2)
+    agent.need_each(1, names, when="after the repair")
+
+
+# ---- one message that costs the connection ----------------------------------------------------------
+
+BAD = {
+    "breaks the line": "on RETR =m003: close-at 40",
+    "never ends": 'on RETR =m003: send "+OK\\r\\nSubject: x\\r\\n\\r\\n"; endless "all work and no play\\r\\n"',
+    "drips": "on RETR =m003: drip 400",
+    "is never answered": "on RETR =m003: hang",
+    "is no mail at all": 'on RETR =m003: text "junk\\r\\nand more junk\\r\\n.\\r\\n"',
+    "is not terminated": "on RETR =m003: noeom; answer; stall",
+    "has an unstuffed dot": "on RETR =dots: unstuffed",
+}
+
+
+def one_is_bad(kind, keep, habits=""):
+    """It is asked for alone and last, behind all others; named, counted, held; new mail comes."""
+    def case(w):
+        w.always = habits
+        names = w.fill(6)
+        bad = "m003"
+        if kind == "has an unstuffed dot":
+            bad = "dots"
+            w.put(bad, "one\n.\ntwo\n")
+        good = [n for n in names if n != bad]
+        keys = {"keep": keep, "max_tries": 2, "timeout": "1s", "session_timeout": "20s"}
+        runs = [w.run(script=BAD[kind], **keys)]
+        w.need_each(1, good, when="after one run")
+        w.need(keep == "yes" or w.left() == [bad], "the others are deleted", w.left())
+        w.later(minutes=5)
+        w.put("new1")
+        runs.append(w.run(script=BAD[kind], **keys))
+        last = runs[-1].sessions("RETR")
+        number = [a for s in last for a in s]
+        w.need_each(1, good + ["new1"], when="new mail in the second run")
+        w.need(runs[-1].connections >= 2 and last and len(last[-1]) == 1 and not
+               set(last[-1]) & set(a for s in last[:-1] for a in s), "it was asked for alone and last",
+               last, number)
+        for _ in range(4):
+            w.later(minutes=5)
+            runs.append(w.run(script=BAD[kind], **keys))
+        w.need(any(r.status == 65 and bad in r.err for r in runs), "65, and it is named",
+               [(r.status, r.err[:200]) for r in runs])
+        w.need("held" in w.status() and bad in w.status(), "it is held", w.status())
+        w.put("new2")
+        w.later(minutes=5)
+        run = w.run(script=BAD[kind], **keys)
+        w.need(run.connections >= 1 and run.status == 0, "no pause for the account", run)
+        w.need_each(1, good + ["new1", "new2"], when="later mail")
+        w.need(keep == "yes" or w.left() == [bad], "it stays on the server", w.left())
+        for _ in range(9 * 24):
+            if w.stored()[bad]:
+                break
+            w.later(hours=1)
+            w.run(**keys)
+        w.need_each(1, good + ["new1", "new2", bad], when="on an honest server, by itself")
+        w.need_clean()
+    return case
+
+
+def bad_and_login_delay(kind, keep):
+    """A server that allows no second login soon still brings the others, and the bad one is named."""
+    def case(w):
+        w.always = "set login-delay 300"
+        names = w.fill(6)
+        good = [n for n in names if n != "m003"]
+        keys = {"keep": keep, "max_tries": 2, "timeout": "1s", "session_timeout": "20s"}
+        runs = []
+        for i in range(2):
+            runs.append(w.run(script=BAD[kind], **keys))
+            w.later(minutes=6)
+        w.need_each(1, good, when="after two runs")
+        for i in range(12):
+            runs.append(w.run(script=BAD[kind], **keys))
+            w.later(minutes=6)
+        w.need(any("m003" in r.err for r in runs), "the bad one is named", [r.err[:100] for r in runs])
+        w.need("held" in w.status(), "and held in the end", w.status(), [r.status for r in runs])
+    return case
+
+
+def two_are_bad(w):
+    names = w.fill(8)
+    lie = "on RETR =m002: close-at 40\non RETR =m006: close-at 40"
+    keys = {"keep": "no", "max_tries": 2, "timeout": "2s"}
+    for _ in range(5):
+        w.run("--force", script=lie, **keys)
+    w.need_each(1, [n for n in names if n not in ("m002", "m006")])
+    w.need(w.left() == ["m002", "m006"], "the others are deleted", w.left())
+    w.need(w.status().count("held:") == 2, "both are held", w.status())
+
+
+def bad_with_read_once(w):
+    """The read-once server and a message that breaks the line: the others are not lost for it."""
+    names = w.fill(6)
+    w.always = "set read-once yes"
+    for _ in range(3):
+        w.run("--force", script=BAD["breaks the line"], keep="no", timeout="2s")
+    w.run("--force", keep="no")
+    w.need_all([n for n in names if n != "m003"])
+    w.need_each(1, names)
+
+
+# ---- what never ends -------------------------------------------------------------------------------
+
+def endless_message(w):
+    names = w.fill(3)
+    run = w.run(script=BAD["never ends"], keep="no", timeout="5s")
+    w.need(run.status in (65, 75), "exit status", run)
+    most = max(c.nsent for c in run.conns)
+    w.need(most < 24 * MB, "stopped at what LIST says plus a margin", "%d MB" % (most // MB))
+    w.need_each(1, [n for n in names if n != "m003"])
+    w.need_clean()
+
+
+def longer_than_listed(w):
+    """Somewhat longer than LIST says is no reason to stop: servers count so."""
+    names = w.fill(2) + ["m900"]
+    w.put("m900", size=600000)
+    w.fine(script="set size m900 200000", keep="no")
+    w.need_each(1, names)
+
+
+def peak_of(w, child):
+    """The largest RssAnon of the program and its workers, in MB, sampled till it ends."""
+    peak = 0
+    while child.poll() is None:
+        for pid in [child.pid, *below(child.pid)]:
+            try:
+                with open("/proc/%d/status" % pid) as f:
+                    m = re.search(r"RssAnon:\s+(\d+)", f.read())
+                peak = max(peak, int(m.group(1)) if m else 0)
+            except OSError:
+                pass
+        time.sleep(0.01)
+    return peak / 1024
+
+
+def below(pid):
+    try:
+        with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
+            return [int(p) for p in f.read().split()]
+    except OSError:
+        return []
+
+
+def watched(w, *args, limit=120, **more):
+    """A run, its status, its words, its memory in MB."""
+    child = w.start(*args, **more)
+    words = {}
+    readers = [threading.Thread(target=lambda f=f, n=n: words.__setitem__(n, f.read()))
+               for n, f in (("out", child.stdout), ("err", child.stderr))]
+    for r in readers:
+        r.start()
+    timer = threading.Timer(limit, child.send_signal, (signal.SIGKILL,))
+    timer.start()
+    peak = peak_of(w, child)
+    timer.cancel()
+    for r in readers:
+        r.join()
+    w.need(child.returncode != -signal.SIGKILL, "it ended in %d s" % limit)
+    w.server.settle(5)
+    return child.returncode, words["err"].decode("latin-1"), peak
+
+
+def endless_list(verb):
+    def case(w):
+        w.fill(2)
+        seen = len(w.record())
+        status, err, peak = watched(
+            w, script='on %s "": send "+OK\\r\\n"; endless "%%d aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa%%d\\r\\n"'
+            % verb, session_timeout="30s")
+        w.need(status not in (0, 70, 71), "exit status", status, err)
+        w.need(peak < 40, "32 MB of memory", "%.1f MB" % peak)
+        w.need(max(c.nsent for c in w.record()[seen:]) < 256 * MB, "it is left in time")
+        w.need(w.run("--force").status == 0, "an honest server, later")
+    return case
+
+
+# ---- what comes empty or short ----------------------------------------------------------------------
+
+def short_once(how, keep):
+    """Not believed at first sight: it stays, and is asked for once more in a later poll."""
+    def case(w):
+        names = w.fill(3, size=4000)
+        run = w.run(script="on RETR =m002: " + how, keep=keep)
+        w.need_each(1, ["m001", "m003"], when="the others")
+        w.need(run.status != 0, "this run has missed mail", run)
+        w.need("m002" in w.left(), "it stays on the server", w.left())
+        w.later(minutes=10)
+        w.need(w.run(keep=keep).status == 0, "the next poll")
+        w.need_each(1, names, when="asked for once more")
+        w.need(keep == "yes" or w.left() == [], "and deleted", w.left())
+    return case
+
+
+def short_always(how, stored, keep):
+    """The same twice is believed: delivered and, where due, deleted."""
+    def case(w):
+        names = w.fill(3, size=4000)
+        w.names[stored] = "short"
+        for _ in range(2):
+            w.run(script="on RETR =m002: " + how, keep=keep)
+            w.later(minutes=10)
+        w.need_each(1, ["m001", "m003", "short"], when="after two polls")
+        w.need(w.left() == ([] if keep == "no" else names), "on the server", w.left())
+        run = w.run(script="on RETR =m002: " + how, keep=keep)
+        w.need(run.status == 0 and not run.sent("RETR"), "and that was it", run)
+    return case
+
+
+def honest_empty(w):
+    """A message that LIST calls empty, too, is believed at once."""
+    w.put_raw("m001", b"")
+    w.names[b""] = "m001"
+    w.fine(keep="no")
+    w.need_each(1, ["m001"])
+    w.need(w.left() == [], "deleted", w.left())
+
+
+# ---- many refusals ----------------------------------------------------------------------------------
+
+def letters(number):
+    """A word for each number, without digits: these refusals are not in the same words."""
+    out = ""
+    while number:
+        number, digit = divmod(number, 26)
+        out += chr(97 + digit)
+    return out.encode()
+
+
+def many_server(w, count):
+    """So many messages that are refused, each in other words, and a good one behind them."""
+    good = b"Subject: good\r\nMessage-ID: <good@example.org>\r\n\r\nhello\r\n"
+    w.names[good.replace(b"\r\n", b"\n")] = "good"
+
+    def lines(value):
+        return b"+OK\r\n" + b"".join(b"%d %s\r\n" % (i, value(i)) for i in range(1, count + 2)) + b".\r\n"
+    uidls, sizes = lines(lambda i: b"u%06d" % i), lines(lambda i: b"%d" % len(good))
+
+    def retr(conn, event, arg):
+        if int(arg) == count + 1:
+            return b"+OK\r\n" + good + b".\r\n"
+        return b"-ERR " + letters(int(arg) * 7919) + b" " + b"\xfe" * 200 + b"\r\n"
+    return [('UIDL ""', lambda *_: uidls), ('LIST ""', lambda *_: sizes), ("RETR", retr),
+            ("STAT", lambda *_: b"+OK %d %d\r\n" % (count + 1, (count + 1) * len(good))),
+            ("TOP", lambda *_: b"-ERR\r\n"),
+            ("UIDL [0-9]*", lambda c, e, arg: b"+OK %s u%06d\r\n" % (arg.encode(), int(arg)))]
+
+
+def many_refusals(w):
+    count = 100000 if os.environ.get("FP_LONG") else 20000
+    status, err, peak = watched(w, script=many_server(w, count), session_timeout="10m", limit=600)
+    w.need(status in (65, 75), "exit status", status, err[-300:])
+    w.need(peak < 24, "they cost no memory", "%.1f MB" % peak)
+    w.need_each(1, ["good"], when="the one behind them")
+    w.need(w.status().count("u0") >= count * 0.9, "all are noted", w.status().count("u0"))
+
+
+def many_refusals_killed(w):
+    """Killed in the midst of them: what was found so far is noted."""
+    child = w.start(script=many_server(w, 20000), session_timeout="10m")
+    heal.wait_for(lambda: w.record() and len(w.record()[0].commands) > 15000, 60)
+    heal.kill_tree(child.pid)
+    child.communicate()
+    w.server.settle(5)
+    noted = w.status().count("u0")
+    w.need(noted >= 5000, "thousands are noted", noted)
+
+
+def session_cases():
+    cases = []
+    for name, text in heal.words.NOT_NOW:
+        cases.append(("RETR after RETR refused, %s: 75, early, nothing counts" % name,
+                      session_refuses(text, "no")))
+    cases.append(("the same with keep = yes", session_refuses("service degraded", "yes")))
+    cases.append(("the same without PIPELINING", session_refuses("service degraded", "no", "no")))
+    cases.append(("the same words but for a number are the same words", numbered_words))
+    cases.append(("a dozen a session: all there in the end, nothing held", refuses_behind_some("no")))
+    cases.append(("the same with keep = yes", refuses_behind_some("yes")))
+    cases.append(("one refused among many is its own matter", one_is_refused("message is corrupt")))
+    for text in ("[SYS/TEMP] not now", "[LOGIN-DELAY] later", "try again later"):
+        cases.append(("one refused with %s: put off, never held" % text, one_is_put_off(text)))
+    return cases
+
+
+def agent_cases():
+    anything = tuple(range(64, 79)) + (1,)
+    cases = [("a command that exits %d for all: nothing held, told once a day, heals" % s,
+              agent_is_broken(s, (s,) if 73 <= s <= 78 else anything, "no")) for s in (78, 77, 73, 1, 64)]
+    cases.append(("the same with keep = yes", agent_is_broken(78, (78,), "yes")))
+    cases.append(("one refused by a command among many is its own matter", one_refused_by_agent))
+    cases.append(("a command that breaks in the midst: the rest comes after the repair",
+                  agent_breaks_in_the_midst))
+    return cases
+
+
+def bad_cases():
+    cases = [("one message %s, keep = %s: alone, last, named, held, heals" % (kind, keep),
+              one_is_bad(kind, keep)) for kind in BAD for keep in ("no", "yes")]
+    cases += [("the same, one %s, without PIPELINING" % k, one_is_bad(k, "yes", "set pipelining no"))
+              for k in ("breaks the line", "is never answered")]
+    cases += [("one %s, and no second login soon, keep = %s" % (kind, keep),
+               bad_and_login_delay(kind, keep))
+              for kind in ("breaks the line", "is never answered", "is not terminated")
+              for keep in ("no", "yes")]
+    cases += [("two that break the line: the others are there and deleted", two_are_bad),
+              ("one that breaks the line and a server that shows mail once", bad_with_read_once)]
+    return cases
+
+
+EMPTY = 'text "+OK\\r\\n.\\r\\n"'
+HEAD = b"From: a@example.org\nMessage-ID: <m002@example.org>\nSubject: m002\n"
+
+CASES = [
+    *session_cases(), *agent_cases(), *bad_cases(),
+    ("a message without end stops near what LIST says", endless_message),
+    ("three times as long as LIST says is taken", longer_than_listed),
+    ("UIDL without end: bounded memory", endless_list("UIDL")),
+    ("LIST without end: bounded memory", endless_list("LIST")),
+    ("empty once, keep = no: it stays, and comes with the next poll", short_once(EMPTY, "no")),
+    ("empty once, keep = yes", short_once(EMPTY, "yes")),
+    ("cut short once, keep = no", short_once("short 120", "no")),
+    ("cut short once, keep = yes", short_once("short 120", "yes")),
+    ("empty twice: delivered and deleted", short_always(EMPTY, b"", "no")),
+    ("empty twice, keep = yes: delivered", short_always(EMPTY, b"", "yes")),
+    ("cut short twice: delivered and deleted", short_always("short %d" % (len(HEAD) + 3), HEAD, "no")),
+    ("a message that is empty by LIST, too, is believed at once", honest_empty),
+    ("20,000 refusals in as many words: no memory, and the good one behind them", many_refusals),
+    ("killed in the midst of many refusals: no progress is lost", many_refusals_killed),
+]
+
+if __name__ == "__main__":
+    heal.main(CASES)
