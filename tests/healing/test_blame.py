@@ -179,10 +179,10 @@ def one_is_bad(kind, keep, habits=""):
         w.need(run.connections >= 1 and run.status == 0, "no pause for the account", run)
         w.need_each(1, good + ["new1", "new2"], when="later mail")
         w.need(keep == "yes" or w.left() == [bad], "it stays on the server", w.left())
-        for _ in range(9 * 24):
+        for _ in range(36):
             if w.stored()[bad]:
                 break
-            w.later(hours=1)
+            w.later(hours=6)
             w.run(**keys)
         w.need_each(1, good + ["new1", "new2", bad], when="on an honest server, by itself")
         w.need_clean()
@@ -372,7 +372,7 @@ def many_server(w, count):
         if int(arg) == count + 1:
             return b"+OK\r\n" + good + b".\r\n"
         return b"-ERR " + letters(int(arg) * 7919) + b" " + b"\xfe" * 200 + b"\r\n"
-    return [('UIDL ""', lambda *_: uidls), ('LIST ""', lambda *_: sizes), ("RETR", retr),
+    return [("UIDL ", lambda *_: uidls), ("LIST ", lambda *_: sizes), ("RETR", retr),
             ("STAT", lambda *_: b"+OK %d %d\r\n" % (count + 1, (count + 1) * len(good))),
             ("TOP", lambda *_: b"-ERR\r\n"),
             ("UIDL [0-9]*", lambda c, e, arg: b"+OK %s u%06d\r\n" % (arg.encode(), int(arg)))]

@@ -7,13 +7,14 @@ Names that begin with a dot are not messages.
 import os
 import re
 
-BARE_LF = re.compile(rb"(?<!\r)\n")
 LINE_DOT = re.compile(rb"(^|\r\n)\.")
 END = b".\r\n"
 READ = ".read."
 
 
 def stuff(data):
+    if not data.startswith(b".") and b"\r\n." not in data:
+        return data             # large messages: this is much faster
     return LINE_DOT.sub(rb"\1..", data)
 
 
@@ -40,7 +41,7 @@ class Message:
                     raw = raw[:-3]
                 self._data = unstuff(b"" if raw == END else raw)
             else:
-                raw = BARE_LF.sub(b"\r\n", raw)
+                raw = raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
                 if raw and not raw.endswith(b"\r\n"):
                     raw += b"\r\n"
                 self._data = raw

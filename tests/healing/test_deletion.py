@@ -1,0 +1,272 @@
+#!/usr/bin/env python3
+"""When is it gone? A message is deleted on the server only for its own last delivery, and never for one
+wrong look at the clock.
+"""
+import os
+import shutil
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
+import heal  # noqa: E402
+
+
+# ---- a delivery under way forbids it -----------------------------------------------------------------
+
+def again_fails(first_keep, args, keep, end):
+    """-a begins a delivery that does not work: the older one does not license a deletion."""
+    def case(w):
+        names, agent = w.fill(3), heal.Agent(w)
+        w.run(keep=first_keep, mda=agent, script='on QUIT: err "no"' if first_keep == "no" else "")
+        agent.need_each(1, names, when="first")
+        agent.does(end)
+        for _ in range(2):
+            run = w.run("--force", *args, keep=keep, mda=agent)
+            w.need(run.sent("DELE") == [], "no DELE while it is under way", run)
+            w.need(w.left() == names, "all are on the server still", w.left())
+        agent.does("")
+        w.run("--force", keep=keep, mda=agent)
+        w.run("--force", *[a for a in args if a != "-a"], keep=keep, mda=agent)
+        agent.need_each(2, names, when="once more, and no more than that")
+    return case
+
+
+def again_killed(w):
+    """-a with keep = no, killed anywhere: what is deleted was delivered once more, or not begun."""
+    point, step = 1, 1 if os.environ.get("FP_LONG") else 4
+    while True:
+        shutil.rmtree(w.state, True)
+        shutil.rmtree(w.maildir, True)
+        names = w.fill(3)
+        w.run()
+        ended = ended_before(w, point)
+        for _ in range(2):
+            w.run("--force", keep="no")
+        found = w.stored()
+        if not w.need(all(1 <= found[n] <= 2 for n in names), "killed at %d" % point, dict(found)):
+            return
+        if ended:
+            return
+        point += step
+
+
+def ended_before(w, point):
+    """-a -K under syscut; true if it came to its end before the point."""
+    run = w.run("-a", "-K", before=(heal.syscut(), "--kill", str(point)), env=heal.traced(), keep="no")
+    return run.status == 98
+
+
+def nokeep_for_old(w):
+    """-K deletes what this run fetched, not what was kept before."""
+    names = w.fill(3)
+    w.fine()
+    w.put("m004")
+    w.fine("-K")
+    w.need(w.left() == names, "kept ones stay, the new one goes", w.left())
+
+
+def keep_in_one_run(w):
+    """-k fetched mail of keep = no is deleted by a later run, without being fetched again."""
+    names = w.fill(3)
+    run = w.fine("-k", keep="no")
+    w.need(w.left() == names and not run.sent("DELE"), "-k deletes nothing", run)
+    run = w.fine(keep="no")
+    w.need(w.left() == [] and not run.sent("RETR"), "a later run does", w.left(), run)
+    w.need_each(1, names)
+
+
+def keep_in_one_run_and_liar(w):
+    """The same on a server whose headers change."""
+    w.always = "set header-changes yes"
+    w.fill(3)
+    w.fine("-k", keep="no")
+    for _ in range(2):
+        run = w.fine(keep="no")
+        w.need(not run.sent("RETR"), "not fetched again", run)
+    w.need(w.left() == [], "a later run deletes", w.left())
+
+
+def keep_changed(w):
+    names = w.fill(3)
+    w.fine(keep="yes")
+    w.put("m004")
+    w.fine(keep="no")
+    w.need(w.left() == names, "yes to no: those kept before stay", w.left())
+    w.fine("-F", keep="no")
+    w.need(w.left() == [], "-F deletes them", w.left())
+    w.need_each(1, names + ["m004"])
+
+
+def keep_changed_to_days(w):
+    names = w.fill(3)
+    w.at(2026, 11, 1)
+    w.fine(keep="yes")
+    for day in (2, 3, 4, 5):
+        w.at(2026, 12, day)
+        w.fine(keep="30d")
+    w.need_each(1, names)
+    w.need(w.left() == [], "yes to 30d: they are deleted when due", w.left())
+
+
+# ---- keep = 30d and clocks ----------------------------------------------------------------------------
+
+def two_days(w):
+    names = w.fill(2)
+    w.at(2026, 11, 1)
+    w.fine(keep="30d")
+    w.at(2026, 11, 30)
+    w.fine(keep="30d")
+    w.need(w.left() == names, "not before it is due", w.left())
+    w.at(2026, 12, 2, 9)
+    w.fine(keep="30d")
+    w.at(2026, 12, 2, 15)
+    w.fine(keep="30d")
+    w.need(w.left() == names, "not on the first day that finds it due, however often", w.left())
+    w.at(2026, 12, 3, 9)
+    w.fine(keep="30d")
+    w.need(w.left() == [], "on the second", w.left())
+    w.need_each(1, names)
+
+
+def jumped(seconds_of, check):
+    """One run with a clock that is wrong."""
+    def case(w):
+        names = w.fill(3)
+        w.at(2026, 11, 1)
+        w.fine(keep="30d")
+        seconds_of(w)
+        run = w.run(keep="30d")
+        w.need(w.left() == names, "one wrong look deletes nothing", w.left(), run)
+        w.need("clock" in run.err, "a clock that jumped is said", run)
+        w.at(2026, 11, 2)
+        w.run(keep="30d")
+        w.need(w.left() == names, "nor when it is right again", w.left())
+        check(w, names)
+        w.need_each(1, names)
+    return case
+
+
+def right_again(w, names):
+    w.at(2026, 11, 20)
+    w.run(keep="30d")
+    w.need(w.left() == names, "19 days on it is still there", w.left())
+    for day in (3, 4, 5):
+        w.at(2026, 12, day)
+        w.run(keep="30d")
+    w.need(w.left() == [], "and deleted when it is due in truth", w.left())
+
+
+def seen_in_future(w):
+    """Mail first seen while the clock was ten years ahead ages once it is right."""
+    w.at(2036, 11, 1)
+    names = w.fill(2)
+    w.run(keep="30d")
+    w.at(2026, 11, 2)
+    w.run(keep="30d")
+    w.at(2026, 11, 25)
+    w.run(keep="30d")
+    w.need(w.left() == names, "23 days on it is still there", w.left())
+    for day in (4, 5, 6):
+        w.at(2026, 12, day)
+        w.run(keep="30d")
+    w.need(w.left() == [], "and deleted when it is due", w.left())
+    w.need_each(1, names)
+
+
+def seen_unset(year):
+    """Mail first seen while the clock was not set."""
+    def case(w):
+        names = w.fill(2)
+        w.at(year, 1, 1, 0)
+        w.run(keep="30d")
+        w.at(2027, 3, 1)
+        w.run(keep="30d")
+        w.at(2027, 3, 20)
+        w.run(keep="30d")
+        w.need(w.left() == names, "19 days after it was set it is still there", w.left())
+        for day in (2, 3, 4):
+            w.at(2027, 4, day)
+            w.run(keep="30d")
+        w.need(w.left() == [], "it ages from the day the clock was set", w.left())
+        w.need_each(1, names)
+    return case
+
+
+def seen_early_this_year(w):
+    """A board whose clock begins at a date that looks like one: not deleted a minute later."""
+    names = w.fill(2)
+    w.at(2026, 1, 5, 0)
+    w.run(keep="30d")
+    w.at(2026, 11, 1)
+    for _ in range(3):
+        w.run(keep="30d")
+        w.later(minutes=5)
+    w.need(w.left() == names, "not on the day that the clock jumped", w.left())
+
+
+def forgetting_goes_on(w):
+    """One run ten years ahead does not stop what is counted in days."""
+    w.put("m001")
+    w.at(2026, 3, 1)
+    w.fine()
+    w.at(2036, 3, 2)
+    w.run()
+    os.unlink(os.path.join(w.box, "m001"))
+    for day in range(1, 36):
+        w.at(2026, 3, 2)
+        w.later(days=day)
+        w.run()
+    w.need("m001" not in "".join(w.journal()), "what is not listed for 35 days is forgotten")
+
+
+def due_and_liar(w):
+    """Due on two days, on a server whose QUIT fails on the second: the third deletes."""
+    names = w.fill(2)
+    w.at(2026, 11, 1)
+    w.fine(keep="30d")
+    for day, script in ((2, ""), (3, 'on QUIT: err "no"'), (4, "")):
+        w.at(2026, 12, day)
+        w.run("--force", keep="30d", script=script)
+    w.need(w.left() == [], "deleted", w.left())
+    w.need_each(1, names)
+
+
+def set_ahead(w):
+    w.at(2036, 11, 1)
+
+
+def set_back(w):
+    w.at(2016, 11, 1)
+
+
+CASES = [
+    ("-a and keep = no, the command puts all off: nothing is deleted",
+     again_fails("yes", ["-a"], "no", "exit 75")),
+    ("-a -K, the command puts all off: nothing is deleted",
+     again_fails("yes", ["-a", "-K"], "yes", "exit 75")),
+    ("-a -F, the command puts all off: nothing is deleted",
+     again_fails("yes", ["-a", "-F"], "yes", "exit 75")),
+    ("-a and keep = no, the command is killed: nothing is deleted",
+     again_fails("yes", ["-a"], "no", "kill -9 $$")),
+    ("-a where a deletion was pending, the command puts all off: nothing is deleted",
+     again_fails("no", ["-a"], "no", "exit 75")),
+    ("-a -K killed anywhere: each is there once or twice, none lost", again_killed),
+    ("-K deletes what this run fetched", nokeep_for_old),
+    ("-k on keep = no: deleted by a later run, not fetched again", keep_in_one_run),
+    ("the same on a server whose headers change", keep_in_one_run_and_liar),
+    ("keep changed from yes to no: those kept before stay", keep_changed),
+    ("keep changed from yes to 30d: deleted when due", keep_changed_to_days),
+    ("keep = 30d deletes on the second day that finds it due", two_days),
+    ("keep = 30d, a refused QUIT on that day: deleted on the next", due_and_liar),
+    ("one run with a clock ten years ahead deletes nothing, and is said", jumped(set_ahead, right_again)),
+    ("one run with a clock ten years behind deletes nothing, and is said",
+     jumped(set_back, right_again)),
+    ("mail first seen by a clock that was ahead is deleted when due", seen_in_future),
+    ("mail first seen in 1970 ages from the day the clock was set", seen_unset(1970)),
+    ("mail first seen in 2021 ages from the day the clock was set", seen_unset(2021)),
+    ("mail first seen by a clock ten months behind is not deleted at once", seen_early_this_year),
+    ("one run ten years ahead: what is gone is still forgotten in 30 days", forgetting_goes_on),
+]
+
+if __name__ == "__main__":
+    heal.main(CASES)

@@ -1,0 +1,320 @@
+#!/usr/bin/env python3
+"""Which message is this? UIDL first; a fingerprint may tell two messages apart, and makes one of two
+only where there can be no doubt. In doubt it is fetched again, and that is said.
+"""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
+import heal  # noqa: E402
+
+MB = 1 << 20
+DATE = "Date: Mon, 2 Nov 2026 10:00:00 +0000\n"
+
+
+def mail(subject, body, message_id=None, extra="", date=DATE):
+    return ("From: cron@example.org\nSubject: %s\n%s%s%s\n%s\n" % (
+        subject, date, "Message-ID: <%s@example.org>\n" % message_id if message_id else "", extra,
+        body)).encode()
+
+
+def subjects(w):
+    """How often each body is stored; headers may differ from answer to answer."""
+    found = {}
+    for data in w.contents():
+        body = data.split(b"\n\n", 1)[1].split(b"\n")[0].decode()
+        found[body] = found.get(body, 0) + 1
+    return found
+
+
+def need_bodies(w, wanted, when):
+    found = subjects(w)
+    w.need(found == wanted, "stored %s" % when, found)
+
+
+def fill_bodies(w, count=6, message_id=True):
+    for i in range(1, count + 1):
+        w.put_raw("m%03d" % i, mail("m%03d" % i, "body %d" % i, "m%d" % i if message_id else None))
+    return {"body %d" % i: 1 for i in range(1, count + 1)}
+
+
+# ---- servers that do not answer twice alike ----------------------------------------------------------
+
+LIARS = {
+    "TOP lacks a line that RETR has": 'set retr-adds "X-Spam: no"',
+    "TOP lacks Message-ID and Date": 'set retr-adds "X-Original-ID: <1@example.org>"',
+    "each answer has another header": "set header-changes yes",
+    "each list has other sizes": "set sizes-change yes",
+    "headers and sizes change": "set header-changes yes\nset sizes-change yes",
+    "there is no TOP": "set top no\nset header-changes yes",
+}
+
+
+def kept_thirty_days(liar, message_id):
+    """Each once, and deleted when it is due, by UIDL."""
+    def case(w):
+        w.always = LIARS[liar]
+        wanted = fill_bodies(w, message_id=message_id)
+        for day in (0, 1, 15, 29):
+            w.at(2026, 11, 1 + day)
+            w.fine(keep="30d")
+        need_bodies(w, wanted, "before it is due")
+        w.need(len(w.left()) == 6, "still on the server", w.left())
+        for day in (2, 3, 4, 5):
+            w.at(2026, 12, day)
+            w.fine(keep="30d")
+        need_bodies(w, wanted, "when it was due")
+        w.need(w.left() == [], "deleted", w.left())
+    return case
+
+
+def kept_for_ever(liar, message_id):
+    def case(w):
+        w.always = LIARS[liar]
+        wanted = fill_bodies(w, message_id=message_id)
+        for _ in range(5):
+            w.fine()
+            w.later(days=1)
+        w.put_raw("m900", mail("new", "body 900", "m900"))
+        w.fine()
+        need_bodies(w, {**wanted, "body 900": 1}, "after six polls")
+    return case
+
+
+def flushed(liar, message_id):
+    def case(w):
+        w.always = LIARS[liar]
+        wanted = fill_bodies(w, message_id=message_id)
+        w.fine()
+        for _ in range(3):
+            w.fine("-F")
+        need_bodies(w, wanted, "after -F")
+        w.need(w.left() == [], "deleted", w.left())
+    return case
+
+
+def quit_refused(liar, message_id):
+    def case(w):
+        w.always = LIARS[liar]
+        wanted = fill_bodies(w, message_id=message_id)
+        w.run(keep="no", script='on QUIT: err "no"')
+        need_bodies(w, wanted, "after a refused QUIT")
+        for _ in range(3):
+            w.run("--force", keep="no")
+        need_bodies(w, wanted, "later")
+        w.need(w.left() == [], "deleted", w.left())
+    return case
+
+
+def sizes_are(text):
+    """Size 0 or unknown equals any."""
+    def case(w):
+        wanted = fill_bodies(w, message_id=False)
+        lie = "\n".join("set size %d %s" % (i, text) for i in range(1, 7))
+        w.fine()
+        for _ in range(2):
+            w.run("--force", script=lie)
+            w.run("--force")
+        need_bodies(w, wanted, "sizes in one poll and none in the next")
+        w.run("-F", "--force", script=lie)
+        w.run("-F", "--force")
+        w.need(w.left() == [], "-F deletes them", w.left())
+        need_bodies(w, wanted, "in the end")
+    return case
+
+
+# ---- look-alikes -----------------------------------------------------------------------------------
+
+def twins_all_come(message_id):
+    """The same header, other bodies, other UIDLs: all are fetched."""
+    def case(w):
+        for i in range(1, 6):
+            w.put_raw("m%03d" % i, mail("backup done", "run %d" % i, message_id))
+            w.fine()
+        need_bodies(w, {"run %d" % i: 1 for i in range(1, 6)}, "twins")
+    return case
+
+
+def renumbered(w, shift=100):
+    """The server gives new UIDLs to all: a rebuilt index."""
+    for name in sorted(n for n in os.listdir(w.box) if not n.startswith(".")):
+        os.rename(os.path.join(w.box, name), os.path.join(w.box, "z%03d" % (int(name[1:]) + shift)))
+
+
+def rebuilt(message_id, extra_changes=False):
+    """All UIDLs change, and a look-alike has come meanwhile: it is not lost."""
+    def case(w):
+        for i in range(1, 7):
+            w.put_raw("m%03d" % i, mail("backup done", "run %d" % i,
+                                        "same" if message_id == "same" else message_id and "m%d" % i))
+        w.fine()
+        renumbered(w)
+        w.put_raw("z200", mail("backup done", "run 7", "same" if message_id == "same" else None))
+        w.later(days=1)
+        run = w.run()
+        found = subjects(w)
+        w.need(all(found.get("run %d" % i) for i in range(1, 8)), "none is lost", found, run)
+        again = sum(found.values()) - 7
+        w.need(again <= 6, "at most once more", found)
+        w.need(not again or run.said.strip(), "a duplicate is announced, off a terminal, too", run)
+        w.fine()
+        w.need(subjects(w) == found, "and then no more", subjects(w))
+    return case
+
+
+def rebuilt_keep_no(w):
+    """Deliveries whose DELE was lost, new UIDLs, and a look-alike: it is not deleted unread."""
+    for i in range(1, 7):
+        w.put_raw("m%03d" % i, mail("backup done", "run %d" % i))
+    w.run(keep="no", script='on QUIT: err "no"')
+    renumbered(w)
+    w.put_raw("z200", mail("backup done", "run 7"))
+    w.later(days=1)
+    for _ in range(3):
+        w.run("--force", keep="no")
+    found = subjects(w)
+    w.need(all(found.get("run %d" % i) for i in range(1, 8)), "none is lost", found)
+
+
+def moved_server(touched):
+    """All UIDLs change, each message has its Message-ID and Date: nothing is fetched again, even where
+    the new server writes fields of its own."""
+    def case(w):
+        wanted = fill_bodies(w, 8)
+        w.fine()
+        for name in sorted(os.listdir(w.box)):
+            path = os.path.join(w.box, name)
+            with open(path, "rb") as f:
+                data = f.read()
+            with open(path, "wb") as f:
+                f.write(touched + data)
+        renumbered(w)
+        w.later(days=1)
+        run = w.run()
+        w.need(run.status == 0, "exit status", run)
+        need_bodies(w, wanted, "on the new server")
+        w.put_raw("z900", mail("new", "body 900", "m900"))
+        w.run()
+        need_bodies(w, {**wanted, "body 900": 1}, "and what is new")
+    return case
+
+
+def another_field(field, other):
+    """New UIDLs, the same Message-ID, but a field differs: another message."""
+    def case(w):
+        old = {"extra": "X-Mailer: one\n", "date": DATE}
+        for i in range(1, 7):
+            w.put_raw("m%03d" % i, mail("subject %d" % i, "body %d" % i, "m%d" % i, **old))
+        w.fine()
+        for i in range(1, 7):
+            os.unlink(os.path.join(w.box, "m%03d" % i))
+            w.put_raw("z%03d" % i, mail("subject %d" % i, "other %d" % i, "m%d" % i,
+                                        **{**old, field: other}))
+        w.later(days=1)
+        w.run()
+        found = subjects(w)
+        w.need(all(found.get("other %d" % i) for i in range(1, 7)), "each is fetched", found)
+    return case
+
+
+def uidl_of_another(keep):
+    """A known UIDL is given to another message: it is fetched, and not deleted unread."""
+    def case(w):
+        w.put_raw("m001", mail("first", "body 1", "m1"))
+        w.put_raw("m002", mail("second", "body 2", "m2"))
+        w.run(keep=keep, script='on QUIT: err "no"' if keep == "no" else "")
+        w.put_raw("m001", mail("another", "body 3 is much longer than the first one was", "m3"))
+        for _ in range(2):
+            w.later(days=1)
+            w.run("--force", keep=keep)
+        found = subjects(w)
+        w.need(found == {"body 1": 1, "body 2": 1,
+                         "body 3 is much longer than the first one was": 1}, "all three", found)
+        w.need(w.left() == ([] if keep == "no" else ["m001", "m002"]), "on the server", w.left())
+    return case
+
+
+# ---- TOP -------------------------------------------------------------------------------------------
+
+def big_box(w, size):
+    w.put_raw("big", mail("big", "big " + ("x" * 70 + "\n") * (size // 71), "big"))
+    w.put_raw("m001", mail("m001", "body 1", "m1"))
+
+
+def top_is_whole(how, habit="set top-whole yes"):
+    """TOP sends 24 MB, or has no end: that message's print is unknown, and new mail comes."""
+    def case(w):
+        w.always = habit
+        w.at(2026, 11, 1)
+        big_box(w, 24 * MB)
+        keys = {"keep": {"due": "30d", "flush": "yes", "refused QUIT": "no"}[how], "timeout": "5s"}
+        args = ["-F"] if how == "flush" else []
+        w.run(**keys, script='on QUIT: err "no"' if how == "refused QUIT" else "")
+        for i in (2, 3, 4):
+            w.put_raw("m%03d" % i, mail("m", "body %d" % i, "m%d" % i))
+            w.at(2026, 12, i)
+            run = w.run("--force", *args, **keys)
+            w.need(run.status in (0, 65), "exit status", run)
+            w.need(subjects(w).get("body %d" % i) == 1, "new mail comes", subjects(w), run)
+        w.need(sum(subjects(w).values()) == 5, "nothing is twice", subjects(w))
+    return case
+
+
+def top_one_endless(w):
+    w.always = 'on TOP: send "+OK\\r\\nSubject: x\\r\\n\\r\\n"; endless "more\\r\\n"'
+    w.at(2026, 11, 1)
+    wanted = fill_bodies(w)
+    w.run(keep="30d", timeout="5s")
+    w.put_raw("m900", mail("new", "body 900", "m900"))
+    w.at(2026, 12, 2)
+    seen = len(w.record())
+    run = w.run("--force", keep="30d", timeout="5s")
+    need_bodies(w, {**wanted, "body 900": 1}, "with a TOP that has no end")
+    w.need(run.status in (0, 65), "exit status", run)
+    sent = sum(c.nsent for c in w.record()[seen:])
+    w.need(sent < 256 * MB, "within a bound", "%d MB" % (sent // MB))
+
+
+def liars():
+    cases = []
+    for name in LIARS:
+        for message_id, what in ((True, ""), (False, ", no Message-ID")):
+            cases += [("%s%s, keep = 30d: each once, deleted when due" % (name, what),
+                       kept_thirty_days(name, message_id)),
+                      ("%s%s, keep = yes: each once" % (name, what), kept_for_ever(name, message_id)),
+                      ("%s%s, -F: each once, deleted" % (name, what), flushed(name, message_id)),
+                      ("%s%s, QUIT refused: each once, deleted" % (name, what),
+                       quit_refused(name, message_id))]
+    return cases
+
+
+CASES = [
+    *liars(),
+    ("size 0 equals any", sizes_are("=0")),
+    ("an unknown size equals any", sizes_are("=?")),
+    ("look-alikes without Message-ID under UIDLs of their own all come", twins_all_come(None)),
+    ("look-alikes with one Message-ID all come", twins_all_come("same")),
+    ("all UIDLs new, no Message-ID, one look-alike: it is not lost, duplicates are said",
+     rebuilt(None)),
+    ("all UIDLs new, one Message-ID for all, one look-alike: it is not lost", rebuilt("same")),
+    ("all UIDLs new before a lost DELE, one look-alike: it is not deleted unread", rebuilt_keep_no),
+    ("all UIDLs new, Message-ID and Date: nothing is fetched again", moved_server(b"")),
+    ("the same with Received, Status and X-UIDL of the new server", moved_server(
+        b"Received: from old by new; Mon, 2 Nov 2026 11:00:00 +0000\nStatus: RO\nX-UIDL: 7\n")),
+    ("the same Message-ID, another Date: another message",
+     another_field("date", "Date: Tue, 3 Nov 2026 10:00:00 +0000\n")),
+    ("the same Message-ID and Date, another field: another message",
+     another_field("extra", "X-Mailer: two\n")),
+    ("the same Message-ID, no Date: another message", another_field("date", "")),
+    ("a known UIDL for another message, keep = yes: fetched", uidl_of_another("yes")),
+    ("a known UIDL for another message, keep = no: fetched, not deleted unread",
+     uidl_of_another("no")),
+    ("TOP sends 24 MB when a message is due: new mail comes", top_is_whole("due")),
+    ("TOP sends 24 MB with -F: new mail comes", top_is_whole("flush")),
+    ("TOP sends 24 MB after a refused QUIT: new mail comes", top_is_whole("refused QUIT")),
+    ("TOP that has no end: new mail comes", top_one_endless),
+]
+
+if __name__ == "__main__":
+    heal.main(CASES)

@@ -1,0 +1,413 @@
+#!/usr/bin/env python3
+"""Two runs, two machines, one Maildir: what is in tmp/, what a crash leaves, and places that are gone."""
+import os
+import re
+import stat
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
+import heal  # noqa: E402
+
+FUSE = "65735546"
+KNOWN = {"ext4": "ef53", "xfs": "58465342", "btrfs": "9123683e", "f2fs": "f2f52010",
+         "tmpfs": "1021994", "zfs": "2fc12fc1", "bcachefs": "ca451a4e"}
+
+
+def tmp_of(w, place=None):
+    folder = os.path.join(place or w.maildir, "tmp")
+    return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+
+
+def left_open(w, count=3, **keys):
+    """A run that was killed when its messages were written and none was published yet."""
+    keys.setdefault("keep", "no")
+    w.fill(count)
+    points = w.list_points(**keys)
+    renames = [i for i, line in enumerate(points, 1) if re.search(r"rename", line) and "/new" in line] \
+        or [i for i, line in enumerate(points, 1) if re.search(r"rename", line)][-count:]
+    for name in (w.state, w.maildir):
+        heal.world.shutil.rmtree(name, True)
+    names = w.fill(count)
+    w.killed_at(renames[0], **keys)
+    w.need(len(w.left()) == count and len(tmp_of(w)) >= count, "it was killed in mid-batch",
+           w.left(), tmp_of(w))
+    return names
+
+
+# ---- what a crash leaves ----------------------------------------------------------------------------
+
+def no_marker(w):
+    """Between the messages and new/ there is nothing in tmp/ but the messages."""
+    left_open(w)
+    w.need(len(tmp_of(w)) == 3, "three messages, three files", tmp_of(w))
+
+
+def vanished(w):
+    """Neither in new/, cur/ nor tmp/: fetched again, whatever else is in tmp/, and that is said."""
+    names = left_open(w)
+    for name in tmp_of(w):
+        path = os.path.join(w.maildir, "tmp", name)
+        if os.path.getsize(path) > 0:
+            os.unlink(path)
+    run = w.run("--force", keep="no")
+    w.need_each(1, names, when="fetched again")
+    w.need("fetched again" in run.err, "that is said", run)
+    w.need(w.left() == [], "deleted then", w.left())
+    w.need_clean()
+
+
+def one_vanished(w):
+    """A file system without a journal has lost one of the renames."""
+    names = w.fill(3)
+    keys = {"keep": "no"}
+    points = w.list_points(**keys)
+    renames = [i for i, line in enumerate(points, 1) if "rename" in line]
+    for name in (w.state, w.maildir):
+        heal.world.shutil.rmtree(name, True)
+    w.fill(3)
+    w.killed_at(renames[-1] + 1, **keys)        # all are published, none is noted as done
+    new = os.path.join(w.maildir, "new")
+    there = sorted(os.listdir(new)) if os.path.isdir(new) else []
+    if not w.need(len(there) >= 2, "killed behind the renames", there, points[-40:]):
+        return
+    os.unlink(os.path.join(new, there[0]))
+    run = w.run("--force", keep="no")
+    w.need_each(1, names, when="the lost one is fetched again")
+    w.need("fetched again" in run.err, "that is said", run)
+
+
+def rename_answer_lost(w):
+    names = w.fill(3)
+    run = w.run(keep="no", env={"SHIM_LOST": "1"})
+    w.need(run.status == 0, "ENOENT, and the file is in new/: a success", run)
+    w.need_each(1, names)
+    w.need(w.left() == [], "deleted", w.left())
+    w.fine(keep="no")
+
+
+# ---- the sweep of tmp/ --------------------------------------------------------------------------------
+
+def aged(w, name, hours, data=b"x\n"):
+    path = os.path.join(w.maildir, "tmp", name)
+    with open(path, "wb") as f:
+        f.write(data)
+    at = w.now() - hours * 3600
+    os.utime(path, (at, at))
+
+
+def foreign_files(w):
+    w.fill(1)
+    w.fine()
+    for name, hours in (("1795845685.M018673P10634Q2.other", 1), ("1795845685.P1.old", 37),
+                        ("1795845685.P2.other", 35)):
+        aged(w, name, hours)
+    w.put("m002")
+    w.fine()
+    w.need(tmp_of(w) == ["1795845685.M018673P10634Q2.other", "1795845685.P2.other"],
+           "others' go when they are older than 36 hours, as maildir(5) has it", tmp_of(w))
+
+
+def other_state_folder(w):
+    """What another state folder's killed run has left is not ours to sweep."""
+    names = left_open(w)
+    left = tmp_of(w)
+    second = w.path("state2")
+    box, w.box = w.box, w.path("empty")
+    os.mkdir(w.box)
+    with heal.popd.Server(w.box) as other:
+        w.run("--force", state=second, keep="no", port=other.port)
+    w.box = box
+    w.need(tmp_of(w) == left, "its files stay", left, tmp_of(w))
+    w.run("--force", keep="no")
+    w.need_each(1, names, when="delivered from them")
+    w.need_clean()
+
+
+def own_leftovers(w):
+    """Our own are cleared at once."""
+    names = left_open(w)
+    w.run("--force", keep="no")
+    w.need_each(1, names)
+    w.need_clean()
+
+
+def during(w):
+    """A run with another state folder while one is in the midst of its batch."""
+    names = w.fill(6)
+    seen = {}
+    second = w.path("state2")
+    with heal.popd.Server(w.path("empty")) as other:
+        rc2 = w.path("rc2")
+
+        def meanwhile(conn):
+            with open(w.path("rc")) as f:
+                text = re.sub(r"port = '\d+'", "port = '%d'" % other.port, f.read())
+            with open(os.open(rc2, os.O_WRONLY | os.O_CREAT, 0o600), "w") as f:
+                f.write(text)
+            seen["before"] = tmp_of(w)
+            heal.in_silence([heal.world.FETCHPOP, "-f", rc2, "--state-dir", second],
+                            w.environment(), 20)
+            seen["after"] = tmp_of(w)
+        os.makedirs(os.path.join(w.maildir, "tmp"))
+        os.makedirs(os.path.join(w.maildir, "new"))
+        os.makedirs(os.path.join(w.maildir, "cur"))
+        run = w.run(keep="no", script=[heal.popd.Rule("RETR 5", [("call", meanwhile)], None, 1)])
+    w.need(seen.get("before") == seen.get("after"), "tmp/ is left alone", seen)
+    w.need(run.status == 0, "exit status", run)
+    w.need_each(1, names)
+
+
+def two_on_one(kills):
+    """Two state folders deliver to one Maildir in turn, from two mailboxes, and are killed in turn."""
+    def case(w):
+        states, boxes = [w.path("state1"), w.path("state2")], [w.path("box1"), w.path("box2")]
+        servers = []
+        for box in boxes:
+            os.mkdir(box)
+            servers.append(heal.popd.Server(box).start())
+        names = []
+        for i in range(kills):
+            for which in (0, 1):
+                for j in range(3):
+                    w.box = boxes[which]
+                    names.append("k%d.%d.%d" % (i, which, j))
+                    w.put(names[-1])
+                w.run("--force", before=(heal.syscut(), "--kill", str(15 + (i * 7 + which * 3) % 60)),
+                      env=heal.traced(), state=states[which], port=servers[which].port, keep="no")
+        for _ in range(2):
+            for which in (0, 1):
+                w.run("--force", state=states[which], port=servers[which].port, keep="no")
+        for s in servers:
+            s.stop()
+        w.need_each(1, names)
+        w.need_clean()
+        w.need(os.listdir(boxes[0]) == os.listdir(boxes[1]) == [], "deleted on the servers")
+    return case
+
+
+# ---- durability ---------------------------------------------------------------------------------------
+
+def synced(kind, fstype, each):
+    """With many messages in one batch: which calls make them durable."""
+    def case(w):
+        w.fill(20)
+        log = w.path("syncs")
+        keys = {"maildir": {}, "mda": {"mda": "cat >/dev/null"}, "mbox": {"mbox": w.mbox}}[kind]
+        w.run(keep="no", env={"SHIM_SYNCS": log, "SHIM_FSTYPE": fstype}, **keys)
+        with open(log) as f:
+            lines = f.read().splitlines()
+        files = [x for x in lines if x.startswith("fsync ") and re.search(r"/(tmp|spool)/[^/]+$", x)]
+        if each:
+            w.need(len(set(files)) >= 20, "each file gets its fsync", len(set(files)), lines[:5])
+        else:
+            w.need(any(x.startswith("syncfs ") for x in lines) and len(files) < 20,
+                   "syncfs is believed", lines[:5])
+    return case
+
+
+# ---- places that are gone -------------------------------------------------------------------------------
+
+def moved_on(kind, how):
+    """Killed in mid-delivery, then the place cannot be written any more and the run file names another:
+    the open ones are fetched again, and that is said."""
+    def case(w):
+        disk = w.path("disk")
+        heal.world.mount(disk, "size=8m,mode=0755")
+        place = os.path.join(disk, "place")
+        other = w.path("other")
+        try:
+            w.fill(3)
+            points = w.list_points(keep="no", **{kind: place})
+            word = "rename" if kind == "maildir" else "pwrite|ftruncate"
+            hits = [i for i, line in enumerate(points, 1) if re.search(word, line)]
+            heal.world.shutil.rmtree(w.state)
+            heal.world.subprocess.run(["rm", "-rf", place], check=True)
+            names = w.fill(3)
+            w.killed_at(hits[-2] if kind == "maildir" else hits[0], keep="no", **{kind: place})
+            if how == "read-only":
+                heal.world.remount(disk, "ro")
+            elif how == "moved":
+                os.rename(place, place + ".moved")
+            else:
+                heal.world.unmount(disk)
+            run = w.run("--force", keep="no", **{kind: other})
+            w.need("fetched again" in run.err or run.status == 0 and how == "moved" or
+                   w.stored(place, other)["m001"], "it is said", run)
+            for _ in range(2):
+                run = w.run("--force", keep="no", **{kind: other})
+            w.need(run.status == 0, "it does not stop the account", run)
+            found = w.stored(other)
+            moved = w.stored(place) + w.stored(place + ".moved") if how != "unmounted" else {}
+            w.need(all(found[n] or (moved and moved[n]) for n in names), "all are there", found, moved)
+            w.need(all(found[n] <= 1 for n in names), "none twice in the new place", found)
+            w.need(w.left() == [], "deleted on the server", w.left())
+        finally:
+            heal.world.unmount(disk)
+    return case
+
+
+def not_mounted(kind):
+    def case(w):
+        disk = w.path("disk")
+        heal.world.mount(disk, "size=8m,mode=0755")
+        place = os.path.join(disk, "place")
+        w.put("m001")
+        try:
+            w.fine(keep="no", **{kind: place})
+            heal.world.unmount(disk)
+            w.put("m002")
+            for _ in range(2):
+                run = w.run("--force", keep="no", **{kind: place})
+                w.need(run.status == 73, "73", run)
+                w.need(re.search(r"was there on \d{4}-\d\d-\d\d", run.err), "and since when", run)
+                w.need(not os.path.exists(place), "it is not made anew")
+                w.need(w.left() == ["m002"], "nothing is deleted", w.left())
+            os.makedirs(place) if kind == "maildir" else open(place, "w").close()
+            if kind == "maildir":
+                for sub in ("new", "cur", "tmp"):
+                    os.mkdir(os.path.join(place, sub))
+            w.need(w.run("--force", keep="no", **{kind: place}).status == 0, "made by hand: it is taken")
+            w.need_each(1, ["m002"], place)
+        finally:
+            heal.world.unmount(disk)
+    return case
+
+
+def first_time(kind):
+    """One that never was there is made, and so is another one that the run file names now."""
+    def case(w):
+        w.put("m001")
+        w.fine(keep="no", **{kind: w.path("one")})
+        w.put("m002")
+        w.need(w.run(keep="no", **{kind: w.path("two")}).status == 0, "another place is made")
+        w.need_each(1, ["m001", "m002"], w.path("one"), w.path("two"))
+    return case
+
+
+# ---- another name for the same mailbox --------------------------------------------------------------
+
+def renamed(change):
+    """The account of that title has another server or user now: its journal is found."""
+    def case(w):
+        names = w.fill(3)
+        w.server_options = {"users": {"Alice": ("secret", w.box)}}
+        w.fine()
+        run = w.run(**change)
+        w.need(run.status == 0, "exit status", run)
+        w.need_each(1, names, when="nothing is fetched again")
+        w.put("m004")
+        w.run(**change)
+        w.need_each(1, names + ["m004"])
+    return case
+
+
+def renamed_by_hand(w):
+    names = w.fill(3)
+    w.fine()
+    old, new = "alice@127.0.0.1", "alice@localhost"
+    run = w.run("--rename", old, new, server="localhost")
+    w.need(run.status == 0 and run.connections == 0, "--rename OLD NEW", run)
+    w.need(w.run(server="localhost").status == 0, "exit status")
+    w.need_each(1, names, when="nothing is fetched again")
+    w.need(w.run("--rename", old, new, server="localhost").status not in (0, 64, 70),
+           "there is nothing to rename any more")
+
+
+def renamed_killed(kind):
+    """Killed in mid-delivery, then renamed: each once, nothing left behind."""
+    def case(w):
+        keys = {"keep": "no", **({"mbox": w.mbox} if kind == "mbox" else {})}
+        w.fill(3)
+        count = len(w.list_points(**keys))
+        for point in range(count // 3, count, max(1, count // 12)):
+            for name in (w.state, w.maildir):
+                heal.world.shutil.rmtree(name, True)
+            if os.path.exists(w.mbox):
+                os.unlink(w.mbox)
+            names = w.fill(3)
+            w.killed_at(point, **keys)
+            for _ in range(2):
+                run = w.run("--force", **{**keys, "server": "localhost"})
+            w.need(run.status == 0, "exit status", run)
+            if not w.need_each(1, names, w.mbox if kind == "mbox" else w.maildir,
+                               when="killed at %d" % point):
+                return
+            w.need(tmp_of(w) == [], "tmp/ is empty", tmp_of(w))
+            spool = os.path.join(w.state, "spool")
+            w.need(not os.path.isdir(spool) or os.listdir(spool) == [], "spool/ is empty")
+    return case
+
+
+def second_account(w):
+    """A second account with the same title in another run file and another mailbox is no renamed one:
+    its mail is fetched."""
+    w.fill(3)
+    w.fine()
+    other = w.path("box2")
+    os.mkdir(other)
+    box, w.box = w.box, other
+    w.put("other1")
+    with heal.popd.Server(other, user="bob") as server:
+        w.run(server="localhost", user="bob", port=server.port)
+    w.box = box
+    w.need(w.stored()["other1"] == 1, "its mail is there", w.stored())
+
+
+# ---- two state folders by mistake ----------------------------------------------------------------------
+
+def second_state_is_said(w):
+    """A new journal for a Maildir that has mail of this very mailbox: said, in cron's mail, too."""
+    w.fill(3)
+    w.fine()
+    run = w.run(state=w.path("state2"))
+    w.need(run.err != "" or sum(w.stored().values()) == 3, "not all again without a word", run)
+
+
+def modes(w):
+    """What is ours alone stays so."""
+    w.fill(1)
+    w.fine()
+    for top, folders, files in os.walk(w.state):
+        for name in files:
+            mode = stat.S_IMODE(os.stat(os.path.join(top, name)).st_mode)
+            w.need(mode & 0o077 == 0, "private: %s" % name, oct(mode))
+
+
+CASES = [
+    ("no marker: tmp/ holds the messages and nothing else", no_marker),
+    ("gone from tmp/ after a crash: fetched again, and said", vanished),
+    ("gone from new/ after a crash: fetched again, and said", one_vanished),
+    ("a rename whose answer was lost is a success", rename_answer_lost),
+    ("others' files in tmp/ go when older than 36 hours, not before", foreign_files),
+    ("what another state folder's killed run left is not swept", other_state_folder),
+    ("our own leftovers are cleared at once", own_leftovers),
+    ("another state folder's run leaves tmp/ alone in mid-batch", during),
+    ("two state folders on one Maildir, killed in turn: each once", two_on_one(12)),
+    ("on FUSE each file of a Maildir gets its fsync", synced("maildir", FUSE, True)),
+    ("on FUSE each file for a command gets its fsync", synced("mda", FUSE, True)),
+    ("on FUSE each file for an mbox gets its fsync", synced("mbox", FUSE, True)),
+    *[("on %s syncfs is believed" % name, synced("maildir", magic, False))
+      for name, magic in KNOWN.items()],
+    *[("on %s each file gets its fsync" % name, synced("maildir", magic, True))
+      for name, magic in (("ecryptfs", "f15f"), ("cifs", "ff534d42"), ("nfs", "6969"),
+                          ("overlayfs", "794c7630"))],
+    *[("killed, and the %s is %s: another place gets all" % (kind, how), moved_on(kind, how))
+      for kind in ("maildir", "mbox") for how in ("read-only", "moved", "unmounted")],
+    ("a Maildir that is gone: 73, not made anew", not_mounted("maildir")),
+    ("an mbox that is gone: 73, not made anew", not_mounted("mbox")),
+    ("a Maildir that never was is made", first_time("maildir")),
+    ("an mbox that never was is made", first_time("mbox")),
+    ("the server has another name in the run file: nothing again", renamed({"server": "localhost"})),
+    ("the user's case changes: nothing again", renamed({"user": "Alice"})),
+    ("--rename OLD NEW", renamed_by_hand),
+    ("killed, then renamed, Maildir: each once, tmp/ empty", renamed_killed("maildir")),
+    ("killed, then renamed, mbox: each once, spool/ empty", renamed_killed("mbox")),
+    ("another mailbox under the same title is another mailbox", second_account),
+    ("a second state folder does not bring all again without a word", second_state_is_said),
+    ("everything in the state folder is private", modes),
+]
+
+if __name__ == "__main__":
+    heal.world.begin_mounts()
+    heal.main(CASES)
