@@ -409,8 +409,11 @@ def retry_warns(w):
     """What --retry stumbles over is said: a line of the journal that makes no sense."""
     names = w.fill(2)
     w.run("--force", script='on RETR =m002: err "corrupt"', max_tries=1)
-    with open(w.journal_path(), "ab") as f:
-        f.write(b"deadbeef held nonsense\n")
+    with open(w.journal_path(), "rb") as f:
+        lines = f.read().split(b"\n")
+    lines[2] = lines[2][:-1] + b"?"
+    with open(w.journal_path(), "wb") as f:
+        f.write(b"\n".join(lines))
     run = w.run("--retry", "all", max_tries=1)
     again = w.run(max_tries=1)
     w.need(run.err.strip() != "", "the warning", run, again)
@@ -541,7 +544,7 @@ CASES = [
     ("no syslog here: standard error", no_syslog),
     ("--retry prints the warnings that it causes", retry_warns),
     ("a locked keyring is told at once, then once a day",
-     once_a_day("echo 'gpg: No secret key' >&2; exit 2", "No secret key")),
+     once_a_day('echo "gpg: No secret key" >&2; exit 2', "No secret key")),
     ("a command that prints nothing: likewise", once_a_day("true", "password_command")),
     ("overlapping cron runs: 75, silent, told after an hour", overlap),
     ("an empty run file is never 0", configuration("")),
