@@ -64,6 +64,7 @@ programs() {
     pick '^tests/shape/[^/]*\.(sh|py)$' | grep -v '/lib[^/]*$' | variable shape_tests
     pick '^tests/bats/[^/]*\.bats$' | variable bats_tests
     pick '^tests/(bats|popd|hostile)/[^/]*\.py$' | programs | variable python_tests
+    pick '^tests/(healing|soak)/[^/]*\.py$' | programs | variable healing_tests
     pick '^tests/crash/[^/]*\.py$' | programs | variable crash_tests
     pick '^(tests|contrib|doc|\.ci)/' |
         grep -v -e '^tests/unit/test_[^/]*\.c$' -e '^tests/fuzz/[^/]*\.c$' -e '^doc/[^/]*\.[0-9]$' |

@@ -6,7 +6,9 @@
 // SHIM_FSTYPE   what statfs(2) tells of every file system, in hexadecimal
 // SHIM_SYNCS    a file that gets a line for each fsync, fdatasync and syncfs: its name and what it was for
 // SHIM_LOST     set: the answer to each rename into a folder new/ is lost: it is done, and says ENOENT
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
