@@ -187,13 +187,14 @@ class World(world.World):
         rc = self.write_rc(port, **account)
         return [*before, world.FETCHPOP, "-f", rc, "--state-dir", state or self.state, *self.args, *args]
 
-    def start(self, *args, script=None, before=(), env=None, state=None, **account):
-        """Begin a run and leave it running; end it with finish()."""
+    def start(self, *args, script=None, before=(), env=None, state=None, words=subprocess.PIPE,
+              **account):
+        """Begin a run and leave it running."""
         if self._up:
             self.server.play([self.always, *([script] if isinstance(script, str) else script or [])])
         command = self.command(*args, before=before, state=state, **account)
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, env=self.environment(env))
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=words, stderr=words,
+                                env=self.environment(env))
 
     def run(self, *args, script=None, before=(), limit=60, env=None, tty=False, state=None, **account):
         if self._up:

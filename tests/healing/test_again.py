@@ -114,12 +114,12 @@ def held_and_gone(w):
 
 def refused_secret_rhythm(w):
     w.fill(1)
-    hours, runs = tries(w, 6 * 24 * 5, 10, "PASS", script=WRONG)
+    hours, runs = tries(w, 2 * 24 * 5, 30, "PASS", script=WRONG)
     between = gaps(hours)
     w.need({r.status for r in runs} == {77}, "77 each time", {r.status for r in runs})
-    w.need(len(between) >= 5 and 0.9 <= between[0] <= 1.4, "again after an hour", between)
+    w.need(len(between) >= 5 and 0.9 <= between[0] <= 1.6, "again after an hour", between)
     doubled = [b / a for a, b in zip(between, between[1:]) if b < 20]
-    w.need(all(1.6 <= r <= 2.6 for r in doubled), "then at doubling distances", between)
+    w.need(all(1.5 <= r <= 2.7 for r in doubled), "then at doubling distances", between)
     w.need(between and max(between) <= 25.5 and between[-1] >= 20, "up to a day", between)
 
 

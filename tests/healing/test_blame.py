@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -389,7 +390,7 @@ def many_refusals(w):
 
 def many_refusals_killed(w):
     """Killed in the midst of them: what was found so far is noted."""
-    child = w.start(script=many_server(w, 20000), session_timeout="10m")
+    child = w.start(script=many_server(w, 20000), session_timeout="10m", words=subprocess.DEVNULL)
     heal.wait_for(lambda: w.record() and len(w.record()[0].commands) > 15000, 60)
     heal.kill_tree(child.pid)
     child.communicate()

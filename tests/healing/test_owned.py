@@ -110,16 +110,16 @@ def full_disk(kind):
     """Nothing is lost on a server that shows mail once, wherever the space ran out."""
     def case(w):
         disk = w.path("disk")
-        heal.world.mount(disk, "size=1m,mode=0755")
+        heal.world.mount(disk, "size=3m,mode=0755")
         place = os.path.join(disk, "place")
         try:
             w.put("m000")
             w.fine(**{kind: place}, keep="no")
-            names = w.fill(8, size=200000)
+            names = w.fill(8, size=500000)
             w.always = ONCE
             first = w.run(**{kind: place}, keep="no")
             w.need(first.status not in (0, 65), "exit status on a full disk", first)
-            heal.world.remount(disk, "size=8m")
+            heal.world.remount(disk, "size=16m")
             for _ in range(2):
                 w.later(hours=2)
                 w.run(**{kind: place}, keep="no")

@@ -24,13 +24,11 @@ class Steps:
             self.send(f.read())
 
     def step_endless(self, piece):
-        piece, n = b(piece), 0
+        parts, n = b(piece).split(b"%d"), 0
+        lines = max(1, min(512, 16384 // (len(b(piece)) or 1)))
         while True:
-            block = []
-            while sum(map(len, block)) < 16384 and len(block) < 512:
-                n += 1
-                block.append(piece.replace(b"%d", b(n)))
-            self.send(b"".join(block))
+            self.send(b"".join(b(i).join(parts) for i in range(n + 1, n + lines + 1)))
+            n += lines
 
     def step_repeat(self, times, piece):
         piece, times, n = b(piece), int(times), 0
