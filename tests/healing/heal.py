@@ -331,11 +331,14 @@ class Agent:
     def __str__(self):
         return self.script
 
+    def contents(self):
+        for name in sorted(os.listdir(self.folder)):
+            with open(os.path.join(self.folder, name), "rb") as f:
+                yield f.read()
+
     def stored(self):
         found = Counter()
-        for name in os.listdir(self.folder):
-            with open(os.path.join(self.folder, name), "rb") as f:
-                data = f.read()
+        for data in self.contents():
             found[self.w.names.get(data, "unknown: %r" % data[:80])] += 1
         return found
 
