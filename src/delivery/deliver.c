@@ -75,7 +75,7 @@ int deliver_open(struct deliver **out, const struct deliver_settings *settings, 
     struct deliver *deliver = xcalloc(1, sizeof *deliver);
     deliver->settings = settings;
     deliver->kind = kinds[settings->kind];
-    spool_names_init(&deliver->names, settings->mailbox);
+    spool_names_init(&deliver->names, settings->mailbox, settings->state);
     find_owner(deliver->kind, settings->where, &deliver->owner);
     if (identity_enter(&deliver->owner, settings->where, err) < 0) {
         free(deliver);
@@ -190,7 +190,7 @@ void deliver_release(struct deliver *deliver, struct parcel **batch, size_t n)
 
 void deliver_abandon(struct deliver *deliver, struct parcel **batch, size_t n)
 {
-    deliver->abandoned = true;
+    (void)deliver;
     for (size_t i = 0; i < n; i++)
         spool_free(batch[i]);
 }

@@ -9,7 +9,7 @@
  *     [journal: take, with each receipt]
  *   publish    everybody sees it, durably
  *     [journal: done]
- *   release    the marker and spool files go
+ *   release    the spool files go
  *
  * and, first of all in each run, check: what became of the messages whose take is open.
  */
@@ -51,6 +51,7 @@ struct deliver_settings {
     int64_t lock_timeout;    /* milliseconds, for the locks of an mbox */
     const char *state_dir;   /* absolute, exists */
     const char *mailbox;     /* id: SPOOL_MAILBOX hex digits */
+    const char *state;       /* the state folder's id: SPOOL_FOLDER hex digits */
     const char *account;     /* title, for a command's environment and for log lines */
     struct log *log;
     void (*idle)(void *ctx); /* called now and then while a command runs (NOOP); NULL: never */
@@ -111,7 +112,7 @@ void deliver_receipt(const struct deliver *deliver, const struct parcel *parcel,
 int deliver_publish(struct deliver *deliver, struct parcel *const *batch, size_t n,
                     struct err *err);
 
-/* After done: spool files and the batch's marker go, the parcels are freed. */
+/* After done: spool files go, the parcels are freed. */
 void deliver_release(struct deliver *deliver, struct parcel **batch, size_t n);
 
 /* Frees parcels whose take stays open: their files are left to check in the next run. */

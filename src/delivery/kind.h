@@ -13,7 +13,6 @@ struct deliver {
     struct spool_names names;
     struct identity owner; /* of the destination, where we are root */
     void *state;           /* the kind's own */
-    bool abandoned;        /* takes are open: what is needed to find their messages stays */
 };
 
 /* Each function is as its namesake in deliver.h. NULL where a kind has nothing to do. */

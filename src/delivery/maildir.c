@@ -1,10 +1,9 @@
 /*
  * maildir(5): the spool file is tmp/NAME itself, publishing is a rename to new/NAME.
  *
- * One empty marker is made in tmp/ before the first message of a session and goes when nothing is
- * open any more. Whoever empties tmp/ by age takes the marker no later than a message; so a marker
- * that is still there means that a message which is nowhere else was published and moved on by a
- * reader.
+ * What recovery finds neither in new/ nor cur/ nor tmp/ was not delivered. A reader may have filed
+ * it elsewhere, but a file system without a journal may also have lost the name in a power cut, or
+ * another machine have swept tmp/: nothing here could tell the one from the other.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -29,7 +28,6 @@ struct maildir {
     int fd[FOLDERS];
     char *path[FOLDERS];
     char *where;
-    char marker[SPOOL_NAME_MAX]; /* "" until the first message */
 };
 
 static void close_maildir(struct maildir *maildir)
@@ -187,8 +185,6 @@ static void close_kind(struct deliver *deliver)
     struct maildir *maildir = deliver->state;
     if (maildir == NULL)
         return;
-    if (maildir->marker[0] != '\0' && !deliver->abandoned)
-        unlinkat(maildir->fd[TMP], maildir->marker, 0);
     close_maildir(maildir);
 }
 
@@ -204,24 +200,9 @@ static void place(const struct deliver *deliver, struct buf *out)
     words_add(out, str_from(deliver->settings->where));
 }
 
-static int make_marker(struct deliver *deliver, struct err *err)
-{
-    struct maildir *maildir = deliver->state;
-    char name[SPOOL_NAME_MAX];
-    spool_name(&deliver->names, 'B', name);
-    int fd = openat(maildir->fd[TMP], name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return err_errno(err, ERR_CREATE, errno, "cannot make a file in %s", maildir->path[TMP]);
-    close(fd);
-    memcpy(maildir->marker, name, sizeof name);
-    return 0;
-}
-
 static int begin(struct deliver *deliver, struct parcel **parcel, struct err *err)
 {
     struct maildir *maildir = deliver->state;
-    if (maildir->marker[0] == '\0' && make_marker(deliver, err) < 0)
-        return -1;
     if (spool_begin(parcel, maildir->fd[TMP], maildir->path[TMP], &deliver->names, err) < 0)
         return -1;
     (*parcel)->write_early = deliver->settings->durable;
@@ -238,57 +219,38 @@ static int secure(struct deliver *deliver, struct parcel *const *batch, size_t n
     return sync_folder(deliver->settings, maildir->path[TMP], err);
 }
 
-/* maildir OCTETS NAME MARKER PATH */
+/* maildir OCTETS NAME PATH */
 static void receipt(const struct deliver *deliver, const struct parcel *parcel, struct buf *out)
 {
     const struct maildir *maildir = deliver->state;
     buf_addf(out, "maildir %llu ", (unsigned long long)parcel->octets);
     words_add(out, str_from(parcel->name));
     buf_addf(out, " ");
-    words_add(out, str_from(maildir->marker));
-    buf_addf(out, " ");
     words_add(out, str_from(maildir->where));
 }
 
+static bool is_there(const struct maildir *maildir, int which, const char *name)
+{
+    return faccessat(maildir->fd[which], name, F_OK, 0) == 0;
+}
+
+/* Over NFS the answer to a rename that worked may get lost, and the one to its repetition is
+ * ENOENT. */
 static int move_to_new(const struct maildir *maildir, const char *name, struct err *err)
 {
     if (renameat(maildir->fd[TMP], name, maildir->fd[NEW], name) == 0)
         return 0;
+    int number = errno;
+    if (number == ENOENT && is_there(maildir, NEW, name))
+        return 0;
+    errno = number;
     return err_errno(err, ERR_IO, errno, "cannot move %s to %s", name, maildir->path[NEW]);
-}
-
-static int publish(struct deliver *deliver, struct parcel *const *batch, size_t n, struct err *err)
-{
-    struct maildir *maildir = deliver->state;
-    size_t moved = 0;
-    int result = 0;
-    for (; moved < n && result == 0; moved++) {
-        struct parcel *parcel = batch[moved];
-        if (move_to_new(maildir, parcel->name, err) == 0)
-            continue;
-        if (faccessat(maildir->fd[TMP], parcel->name, F_OK, 0) < 0 && errno == ENOENT) {
-            parcel->outcome = PARCEL_LATER;
-            free(parcel->why);
-            parcel->why =
-                xstrdup("another program removed it from tmp/ while it was being delivered");
-            continue;
-        }
-        result = -1;
-        moved--;
-    }
-    struct err later;
-    if (sync_folder(deliver->settings, maildir->path[NEW], result < 0 ? &later : err) < 0)
-        return -1;
-    for (size_t i = 0; i < moved; i++)
-        if (batch[i]->outcome == PARCEL_WAITING)
-            batch[i]->outcome = PARCEL_DELIVERED;
-    return result;
 }
 
 /* What recovery knows of one message: the words of its receipt. */
 struct sought {
     struct deliver_claim *claim;
-    char name[SPOOL_NAME_MAX], marker[SPOOL_NAME_MAX];
+    char name[SPOOL_NAME_MAX];
     bool found;
 };
 
@@ -314,10 +276,11 @@ static int read_receipt(struct deliver_claim *claim, struct sought *sought, stru
     str_word(&words); /* kind */
     str_word(&words); /* octets: for people */
     *sought = (struct sought){.claim = claim};
-    if (read_name(str_word(&words), sought->name) < 0 ||
-        read_name(str_word(&words), sought->marker) < 0)
+    if (read_name(str_word(&words), sought->name) < 0)
         return err_set(err, ERR_IO, "the journal has a receipt that cannot be read");
-    *path = str_word(&words);
+    /* The last word; earlier versions had another name before it. */
+    for (struct str word = str_word(&words); word.len > 0; word = str_word(&words))
+        *path = word;
     return 0;
 }
 
@@ -359,7 +322,49 @@ static int scan_folder(const struct maildir *maildir, int which, struct sought *
     return result;
 }
 
-/* Not in new/ or cur/: complete in tmp/ (its take says so), or moved on, or cleaned away. */
+/* A rename that failed: was the message published all the same, and has a reader marked it seen?
+ * Then its name is in cur/. */
+static bool was_moved_on(const struct maildir *maildir, const struct parcel *parcel)
+{
+    struct sought sought = {.found = false};
+    struct err ignored;
+    memcpy(sought.name, parcel->name, strlen(parcel->name) + 1);
+    return scan_folder(maildir, CUR, &sought, 1, &ignored) == 0 && sought.found;
+}
+
+/* 0: it is in new/, or beyond; 1: another program has removed it; -1: err. */
+static int publish_one(const struct deliver *deliver, struct parcel *parcel, struct err *err)
+{
+    const struct maildir *maildir = deliver->state;
+    if (move_to_new(maildir, parcel->name, err) == 0)
+        return 0;
+    if (is_there(maildir, TMP, parcel->name) || errno != ENOENT)
+        return -1;
+    if (was_moved_on(maildir, parcel))
+        return sync_folder(deliver->settings, maildir->path[CUR], err);
+    parcel->outcome = PARCEL_LATER;
+    free(parcel->why);
+    parcel->why = xstrdup("another program removed it from tmp/ while it was being delivered");
+    return 1;
+}
+
+static int publish(struct deliver *deliver, struct parcel *const *batch, size_t n, struct err *err)
+{
+    struct maildir *maildir = deliver->state;
+    size_t moved = 0;
+    while (moved < n && publish_one(deliver, batch[moved], err) >= 0)
+        moved++;
+    int result = moved < n ? -1 : 0;
+    struct err later;
+    if (sync_folder(deliver->settings, maildir->path[NEW], result < 0 ? &later : err) < 0)
+        return -1;
+    for (size_t i = 0; i < moved; i++)
+        if (batch[i]->outcome == PARCEL_WAITING)
+            batch[i]->outcome = PARCEL_DELIVERED;
+    return result;
+}
+
+/* Not in new/ or cur/: complete in tmp/ (its take says so), or nowhere. */
 static int settle_missing(const struct maildir *maildir, struct sought *sought, struct err *err)
 {
     int fd = openat(maildir->fd[TMP], sought->name, O_RDONLY | O_CLOEXEC);
@@ -373,8 +378,6 @@ static int settle_missing(const struct maildir *maildir, struct sought *sought, 
         sought->found = true;
     } else if (errno != ENOENT) {
         return err_errno(err, ERR_IO, errno, "cannot open %s/%s", maildir->path[TMP], sought->name);
-    } else if (faccessat(maildir->fd[TMP], sought->marker, F_OK, 0) == 0) {
-        sought->found = true;
     }
     return 0;
 }
@@ -445,7 +448,8 @@ static int sweep(const struct deliver_settings *settings, struct str words, stru
     int result = 0;
     (void)open_folders(maildir); /* of one that is half there, no more than tmp/ counts */
     if (maildir->fd[TMP] >= 0)
-        result = spool_sweep(maildir->fd[TMP], maildir->path[TMP], settings->mailbox, err);
+        result = spool_sweep(maildir->fd[TMP], maildir->path[TMP], settings->mailbox,
+                             settings->state, err);
     close_maildir(maildir);
     free(where);
     return result;

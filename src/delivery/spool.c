@@ -6,6 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#ifdef __linux__
+#include <sys/vfs.h>
+#endif
 #include <time.h>
 #include <unistd.h>
 
@@ -29,38 +33,85 @@ static void host_part(char *out, size_t cap)
     out[len] = '\0';
 }
 
-void spool_names_init(struct spool_names *names, const char *mailbox)
+void spool_names_init(struct spool_names *names, const char *mailbox, const char *folder)
 {
     *names = (struct spool_names){.pid = (long)getpid()};
     snprintf(names->mailbox, sizeof names->mailbox, "%s", mailbox);
+    snprintf(names->folder, sizeof names->folder, "%s", folder);
     host_part(names->host, sizeof names->host);
 }
 
-void spool_name(struct spool_names *names, char mark, char out[SPOOL_NAME_MAX])
+void spool_name(struct spool_names *names, char out[SPOOL_NAME_MAX])
 {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    snprintf(out, SPOOL_NAME_MAX, "%lld.M%06ldP%ld%c%luF%s.%s", (long long)now.tv_sec,
-             now.tv_nsec / 1000, names->pid, mark, ++names->count, names->mailbox, names->host);
+    snprintf(out, SPOOL_NAME_MAX, "%lld.M%06ldP%ldQ%luF%sS%s.%s", (long long)now.tv_sec,
+             now.tv_nsec / 1000, names->pid, ++names->count, names->mailbox, names->folder,
+             names->host);
+}
+
+/* Whose a name is. The views point into it; folder is empty in names of earlier versions. */
+struct owner {
+    struct str mailbox, folder;
+};
+
+static bool take_digits(const char **at)
+{
+    size_t n = strspn(*at, "0123456789");
+    *at += n;
+    return n > 0;
+}
+
+static bool take_hex(const char **at, size_t n, struct str *out)
+{
+    *out = str_of(*at, strspn(*at, "0123456789abcdef"));
+    *at += out->len;
+    return out->len == n;
+}
+
+/* True if spool_name made it; flags of maildir(5) may follow behind ':'. 'B' was the mark of a
+ * session's marker, in earlier versions. */
+static bool read_owner(const char *name, struct owner *owner)
+{
+    *owner = (struct owner){.folder = str_of("", 0)};
+    if (!take_digits(&name) || *name++ != '.' || *name++ != 'M' || !take_digits(&name) ||
+        *name++ != 'P' || !take_digits(&name) || (*name != 'Q' && *name != 'B'))
+        return false;
+    name++;
+    if (!take_digits(&name) || *name++ != 'F' || !take_hex(&name, SPOOL_MAILBOX, &owner->mailbox))
+        return false;
+    if (*name == 'S') {
+        name++;
+        if (!take_hex(&name, SPOOL_FOLDER, &owner->folder))
+            return false;
+    }
+    return *name == '.';
 }
 
 bool spool_is_own(const char *name, const char *mailbox)
 {
-    const char *dot = strchr(name, '.');
-    if (dot == NULL || dot == name || strspn(name, "0123456789") != (size_t)(dot - name))
+    struct owner owner;
+    return read_owner(name, &owner) && str_is(owner.mailbox, mailbox);
+}
+
+static bool is_old(int folder, const char *name)
+{
+    struct stat status;
+    if (fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
         return false;
-    const char *p = dot + 1;
-    const char letters[] = "MP";
-    for (size_t i = 0; letters[i] != '\0'; i++) {
-        if (*p++ != letters[i] || strspn(p, "0123456789") == 0)
-            return false;
-        p += strspn(p, "0123456789");
-    }
-    if (*p != 'Q' && *p != 'B')
+    time_t touched = status.st_mtime > status.st_atime ? status.st_mtime : status.st_atime;
+    return touched < time(NULL) - SPOOL_AGE;
+}
+
+/* May it go? A message that another mailbox of ours was about to publish is that one's to find. */
+static bool is_litter(int folder, const char *name, const char *mailbox, const char *state)
+{
+    struct owner owner;
+    if (!read_owner(name, &owner))
         return false;
-    p++;
-    p += strspn(p, "0123456789");
-    return *p == 'F' && strncmp(p + 1, mailbox, SPOOL_MAILBOX) == 0 && p[1 + SPOOL_MAILBOX] == '.';
+    if (state == NULL || str_is(owner.folder, state))
+        return str_is(owner.mailbox, mailbox);
+    return is_old(folder, name);
 }
 
 int spool_begin(struct parcel **out, int folder, const char *folder_path, struct spool_names *names,
@@ -68,7 +119,7 @@ int spool_begin(struct parcel **out, int folder, const char *folder_path, struct
 {
     struct parcel *parcel = xcalloc(1, sizeof *parcel);
     char name[SPOOL_NAME_MAX];
-    spool_name(names, 'Q', name);
+    spool_name(names, name);
     parcel->path = xasprintf("%s/%s", folder_path, name);
     parcel->name = parcel->path + strlen(parcel->path) - strlen(name);
     parcel->folder = folder;
@@ -87,9 +138,32 @@ int spool_begin(struct parcel **out, int folder, const char *folder_path, struct
 }
 
 #if defined(HAVE_SYNCFS) && defined(HAVE_SYNC_FILE_RANGE)
+/* By the magic numbers of statfs(2). Others have it from the kernel's default, which reaches no
+ * further than their own memory: FUSE, eCryptfs, CIFS. ext2 and ext3 share ext4's number, and
+ * honour it too. */
+bool spool_trusts_syncfs(int folder)
+{
+    static const unsigned long known[] = {
+        0xef53,     /* ext4 */
+        0x58465342, /* XFS */
+        0x9123683e, /* btrfs */
+        0xf2f52010, /* f2fs */
+        0x01021994, /* tmpfs */
+        0x2fc12fc1, /* ZFS */
+        0xca451a4e, /* bcachefs */
+    };
+    struct statfs status;
+    if (fstatfs(folder, &status) < 0)
+        return false;
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (known[i] == ((unsigned long)status.f_type & 0xffffffff))
+            return true;
+    return false;
+}
+
 /* fsync after fsync sends one flush a message to the disk; this way it is two for a batch. Each
  * file is asked for its own errors behind it, since syncfs(2) before Linux 5.8 reports none. */
-static int secure_many(struct parcel *const *parcels, size_t n, int folder, struct err *err)
+static int secure_together(struct parcel *const *parcels, size_t n, int folder, struct err *err)
 {
     if (syncfs(folder) < 0)
         return err_errno(err, ERR_IO, errno, "cannot flush the file system of %s",
@@ -114,12 +188,15 @@ static void start_writing(struct parcel *parcel)
     parcel->started = parcel->written;
 }
 #else
-static int secure_many(struct parcel *const *parcels, size_t n, int folder, struct err *err)
+bool spool_trusts_syncfs(int folder)
 {
     (void)folder;
-    for (size_t i = 0; i < n; i++)
-        if (file_sync(parcels[i]->fd, parcels[i]->path, err) < 0)
-            return -1;
+    return false;
+}
+
+static int secure_together(struct parcel *const *parcels, size_t n, int folder, struct err *err)
+{
+    (void)parcels, (void)n, (void)folder, (void)err;
     return 0;
 }
 
@@ -178,15 +255,16 @@ void spool_drop(struct parcel *parcel)
 
 int spool_secure(struct parcel *const *parcels, size_t n, int folder, struct err *err)
 {
-    if (n > SPOOL_FSYNC_EACH)
-        return secure_many(parcels, n, folder, err);
+    if (n > SPOOL_FSYNC_EACH && spool_trusts_syncfs(folder))
+        return secure_together(parcels, n, folder, err);
     for (size_t i = 0; i < n; i++)
         if (file_sync(parcels[i]->fd, parcels[i]->path, err) < 0)
             return -1;
     return 0;
 }
 
-int spool_sweep(int folder, const char *folder_path, const char *mailbox, struct err *err)
+int spool_sweep(int folder, const char *folder_path, const char *mailbox, const char *state,
+                struct err *err)
 {
     int copy = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = copy < 0 ? NULL : fdopendir(copy);
@@ -198,8 +276,8 @@ int spool_sweep(int folder, const char *folder_path, const char *mailbox, struct
     }
     int result = 0;
     for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
-        if (spool_is_own(entry->d_name, mailbox) && unlinkat(folder, entry->d_name, 0) < 0 &&
-            errno != ENOENT)
+        if (is_litter(folder, entry->d_name, mailbox, state) &&
+            unlinkat(folder, entry->d_name, 0) < 0 && errno != ENOENT)
             result =
                 err_errno(err, ERR_IO, errno, "cannot remove %s/%s", folder_path, entry->d_name);
     }

@@ -3,7 +3,8 @@
  *
  * A parcel owns its file descriptor from the first octet until it is released, since an error of a
  * late write-back is reported to open descriptors only. Its name is unique, maildir(5)-shaped, and
- * carries the mailbox's id, so that what a crash leaves is recognized.
+ * carries the ids of the mailbox and of the state folder, so that what a crash leaves is known
+ * again, and what another machine has under way is not taken for it.
  */
 #ifndef FP_DELIVERY_SPOOL_H
 #define FP_DELIVERY_SPOOL_H
@@ -18,6 +19,7 @@
 #include "base/str.h"
 
 #define SPOOL_MAILBOX 16   /* hex digits of a mailbox id */
+#define SPOOL_FOLDER 16    /* and of a state folder's */
 #define SPOOL_NAME_MAX 200 /* octets of a name, NUL included */
 
 enum parcel_outcome {
@@ -49,17 +51,17 @@ struct parcel {
 /* What all names of one process have in common, and what makes them differ. */
 struct spool_names {
     char mailbox[SPOOL_MAILBOX + 1];
+    char folder[SPOOL_FOLDER + 1];
     char host[100];
     long pid;
     unsigned long count;
 };
 
 /* Looks up host and process once. */
-void spool_names_init(struct spool_names *names, const char *mailbox);
+void spool_names_init(struct spool_names *names, const char *mailbox, const char *folder);
 
-/* Makes a new name: seconds.M<µs>P<pid><mark><count>F<mailbox>.<host>. mark is 'Q' for a message,
- * 'B' for the marker of a session. */
-void spool_name(struct spool_names *names, char mark, char out[SPOOL_NAME_MAX]);
+/* Makes a new name: seconds.M<µs>P<pid>Q<count>F<mailbox>S<folder>.<host>. */
+void spool_name(struct spool_names *names, char out[SPOOL_NAME_MAX]);
 
 /* Creates the file `name` in folder (0600, exclusive) and a parcel for it. ERR_CREATE, ERR_IO,
  * ERR_LOCAL (disk full). */
@@ -78,16 +80,24 @@ void spool_drop(struct parcel *parcel);
 /* Frees the parcel and closes its descriptor; the file stays where it is. */
 void spool_free(struct parcel *parcel);
 
-/* Makes the contents of n files durable: up to SPOOL_FSYNC_EACH one by one, else write-back of all
- * is started, each is waited for, and one syncfs(2) ends it (elsewhere than Linux: fsync each). All
- * lie on the file system of `folder`. An error is final for all of them. */
+/* Makes the contents of n files durable: one by one, or, if they are more than SPOOL_FSYNC_EACH and
+ * lie on a file system that is known to honour syncfs(2), by that. All lie on the file system of
+ * `folder`. An error is final for all of them. */
 #define SPOOL_FSYNC_EACH 8
 int spool_secure(struct parcel *const *parcels, size_t n, int folder, struct err *err);
 
 /* A file name (flags of maildir(5) behind ':' allowed) that spool_name made for this mailbox. */
 bool spool_is_own(const char *name, const char *mailbox);
 
-/* Removes every file in the folder whose name spool_name made for this mailbox. ERR_IO. */
-int spool_sweep(int folder, const char *folder_path, const char *mailbox, struct err *err);
+/* True if syncfs(2) is known to make what was written durable there. */
+bool spool_trusts_syncfs(int folder);
+
+/* Removes from a folder what runs of this mailbox left there: names that spool_name made for it and
+ * for this state folder, and names of other state folders' making (or of versions that had no
+ * such id) that nobody has touched for SPOOL_AGE seconds, as maildir(5) has it. state NULL: the
+ * folder belongs to the state folder, and all names of this mailbox are its own. ERR_IO. */
+#define SPOOL_AGE (36 * 3600)
+int spool_sweep(int folder, const char *folder_path, const char *mailbox, const char *state,
+                struct err *err);
 
 #endif

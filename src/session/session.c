@@ -19,6 +19,7 @@
 #include "session/queue.h"
 #include "session/recall.h"
 #include "session/recover.h"
+#include "state/folder.h"
 #include "state/mailbox.h"
 
 #define RECONNECTS_MAX 5 /* after framing faults, each of a message not suspected before */
@@ -31,7 +32,7 @@ struct session {
     const struct account *account;
     struct log *log;
     struct deliver_settings settings;
-    char mailbox[MAILBOX_ID + 1];
+    char mailbox[MAILBOX_ID + 1], state[FOLDER_ID + 1];
     struct journal *journal;
     struct poll poll;
     struct pop3 *pop3;
@@ -70,6 +71,7 @@ static void fill_settings(struct session *session)
         .lock_timeout = account->timeout * 1000,
         .state_dir = session->run->state_dir,
         .mailbox = session->mailbox,
+        .state = session->state,
         .account = account->title,
         .log = session->log,
         .idle = keep_alive,
@@ -106,6 +108,8 @@ static int open_journal(struct session *session, struct err *err)
     bool there = access(session->run->state_dir, F_OK) == 0; /* then the journal flushes its name */
     if (write && file_make_folder(session->run->state_dir, account->durable && !there, err) < 0)
         return err_prefix(err, "state folder");
+    if (write && folder_id(session->run->state_dir, account->durable, session->state, err) < 0)
+        return -1;
     if (journal_open(&session->journal, &settings, err) < 0)
         return -1;
     session->poll.journal = session->journal;

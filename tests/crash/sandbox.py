@@ -379,7 +379,8 @@ class Sandbox:
 
     def mail_problems(self, kills=0, torn=True):
         """Lost, twice, torn (if asked). A command may get one message of each account twice
-        for each kill."""
+        for each kill; what a reader files elsewhere between a kill and the next run may come
+        again."""
         delivered, problems = self.found()
         if not torn:
             problems = []
@@ -391,8 +392,11 @@ class Sandbox:
                 problems.append("%s is lost" % message.uidl)
             elif times > 1:
                 surplus += times - 1
-                if self.scenario.dest != "mda":
+                if self.scenario.dest != "mda" and self.scenario.reader != "folder":
                     problems.append("%s was delivered %d times" % (message.uidl, times))
+        if self.scenario.reader == "folder" and surplus > self.moved:
+            problems.append("%d surplus deliveries, and a reader filed %d messages" %
+                            (surplus, self.moved))
         if self.scenario.dest == "mda" and surplus > kills * self.accounts():
             problems.append("%d surplus deliveries after %d kills" % (surplus, kills))
         return problems

@@ -38,6 +38,7 @@ static void begin_world(struct world *world)
                                                 .lock_timeout = 1000,
                                                 .state_dir = world->state,
                                                 .mailbox = MAILBOX,
+                                                .state = MAILBOX,
                                                 .account = "a"};
 }
 

@@ -21,6 +21,7 @@
 
 #define KIT_A "aaaaaaaaaaaaaaaa"
 #define KIT_B "bbbbbbbbbbbbbbbb"
+#define KIT_STATE "0123456789abcdef"
 
 static char kit_folder[64];
 static char kit_said[8192]; /* log lines, each with its LF */
@@ -127,6 +128,7 @@ __attribute__((unused)) static void kit_settings(struct kit *kit, enum deliver_k
                                               .lock_timeout = 20000,
                                               .state_dir = kit->state,
                                               .mailbox = mailbox,
+                                              .state = KIT_STATE,
                                               .account = "work",
                                               .log = &kit_log};
 }

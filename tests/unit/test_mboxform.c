@@ -31,7 +31,7 @@ static char *reference(const char *body, size_t len, size_t *out_len)
 static char *form(const char *body, size_t len, size_t split, size_t piece, size_t *out_len)
 {
     struct spool_names names;
-    spool_names_init(&names, KIT_A);
+    spool_names_init(&names, KIT_A, KIT_STATE);
     struct parcel *parcel;
     struct err err = {0};
     int folder = open(kit_folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -1,0 +1,19 @@
+/*
+ * folder: the state folder's own id, so that what lies in a Maildir that several machines, or
+ * several state folders, deliver to can be told apart.
+ */
+#ifndef FP_STATE_FOLDER_H
+#define FP_STATE_FOLDER_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+
+#define FOLDER_ID 16 /* hex digits */
+
+/* Reads the id from state_dir/id; if there is none yet, or what is there is no id, one is drawn and
+ * written, durably if asked to. state_dir exists. ERR_CREATE, ERR_IO; ERR_LOCKED: another process
+ * has been writing it for ten seconds. */
+int folder_id(const char *state_dir, bool durable, char out[FOLDER_ID + 1], struct err *err);
+
+#endif
