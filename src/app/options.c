@@ -344,8 +344,8 @@ int options_parse(struct options *options, int argc, char **argv, struct err *er
 
 void options_apply(const struct options *options, struct account *account)
 {
-    if (options->keep || options->no_keep)
-        account->keep = options->keep ? ACCOUNT_KEEP : ACCOUNT_NOKEEP;
+    if (options->no_keep)
+        account->keep = ACCOUNT_NOKEEP;
     if (options->has_max_size)
         account->max_size = options->max_size;
     if (options->max_messages > 0)

@@ -1,6 +1,6 @@
 #include "session/plan.h"
 
-#define CLOCK_SET 1767225600 /* 2026-01-01 */
+#include "state/calendar.h"
 
 static enum plan_action fetch(const struct plan_rules *rules, const struct plan_message *message,
                               enum plan_action how, uint32_t *fetched)
@@ -14,16 +14,26 @@ static enum plan_action fetch(const struct plan_rules *rules, const struct plan_
     return how;
 }
 
-static bool is_due(const struct plan_rules *rules, const struct plan_message *message)
+static bool is_old_enough(const struct plan_rules *rules, const struct plan_message *message)
 {
     const struct account *account = rules->account;
-    if (rules->switches.never_delete)
-        return false;
-    if (!message->keep || rules->switches.flush)
-        return true;
-    /* A date from before there was a fetchpop comes from a clock that was not set. */
-    return account->keep == ACCOUNT_KEEP_FOR && message->first_seen >= CLOCK_SET &&
+    return account->keep == ACCOUNT_KEEP_FOR && !rules->clock_doubted &&
+           message->first_seen >= (int64_t)CALENDAR_SET * CALENDAR_SECONDS &&
            rules->now - message->first_seen >= account->keep_seconds;
+}
+
+/* A delivered one. Age has to be found twice, on different days: once, the clock may err. */
+static enum plan_action leave_or_delete(const struct plan_rules *rules,
+                                        const struct plan_message *message)
+{
+    if (rules->switches.never_delete)
+        return PLAN_LEAVE;
+    if (!message->keep || rules->switches.flush)
+        return PLAN_DELETE;
+    if (!is_old_enough(rules, message))
+        return PLAN_LEAVE;
+    bool twice = message->due != 0 && message->due < rules->now / CALENDAR_SECONDS;
+    return twice ? PLAN_DELETE : PLAN_DUE;
 }
 
 struct plan_message plan_look_up(const struct plan_rules *rules, const struct journal *journal,
@@ -35,6 +45,7 @@ struct plan_message plan_look_up(const struct plan_rules *rules, const struct jo
     struct journal_entry entry = journal_entry(journal, id);
     message.known = entry.state;
     message.keep = entry.keep;
+    message.due = entry.due;
     if (rules->account->keep == ACCOUNT_KEEP_FOR) /* nobody else asks when */
         message.first_seen = (int64_t)journal_record(journal, id).first_seen;
     return message;
@@ -62,14 +73,17 @@ enum plan_action plan_decide(const struct plan_rules *rules, const struct plan_m
     }
     if (rules->switches.fetch_seen)
         return fetch(rules, message, PLAN_FETCH, fetched);
-    return is_due(rules, message) ? PLAN_DELETE : PLAN_LEAVE;
+    return leave_or_delete(rules, message);
+}
+
+bool plan_keeps_new(const struct plan_rules *rules)
+{
+    const struct account *account = rules->account;
+    return account->keep == ACCOUNT_KEEP ||
+           (account->keep == ACCOUNT_KEEP_FOR && account->keep_seconds > 0);
 }
 
 bool plan_deletes_new(const struct plan_rules *rules)
 {
-    const struct account *account = rules->account;
-    if (rules->switches.never_delete)
-        return false;
-    return account->keep == ACCOUNT_NOKEEP ||
-           (account->keep == ACCOUNT_KEEP_FOR && account->keep_seconds == 0);
+    return !rules->switches.never_delete && !plan_keeps_new(rules);
 }

@@ -18,13 +18,15 @@ enum plan_action {
     PLAN_RETRY,  /* the same, but after all others: it failed before */
     PLAN_ALONE,  /* the same, on a connection where nothing else is at stake: one broke over it */
     PLAN_DELETE, /* delivered by an earlier run: DELE once size and header are seen to match */
+    PLAN_DUE,    /* old enough to be deleted, as seen today: stays, and the day is noted */
     PLAN_REFUSE  /* longer than max_size: not asked for, counted as a failure */
 };
 
 struct plan_rules {
     const struct account *account; /* borrowed */
     struct session_switches switches;
-    int64_t now; /* wall clock, seconds */
+    int64_t now;        /* wall clock, seconds */
+    bool clock_doubted; /* nothing is decided by age */
 };
 
 struct plan_message {
@@ -32,6 +34,7 @@ struct plan_message {
     enum journal_state known; /* JOURNAL_FREE: new */
     bool keep;                /* DONE: the policy it was delivered under */
     int64_t first_seen;       /* wall clock, seconds */
+    int64_t due;              /* DONE: the day (since 1970) of PLAN_DUE; 0: none yet */
 };
 
 /* What the journal knows of the message with this entry (JOURNAL_NONE: nothing). */
@@ -45,5 +48,9 @@ enum plan_action plan_decide(const struct plan_rules *rules, const struct plan_m
 
 /* May a message delivered in this run be deleted at once? */
 bool plan_deletes_new(const struct plan_rules *rules);
+
+/* Is a message delivered in this run one that stays on the server? If not, and this run may not
+ * delete it (-k), a later one does. */
+bool plan_keeps_new(const struct plan_rules *rules);
 
 #endif

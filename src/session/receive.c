@@ -53,7 +53,7 @@ void receive_init(struct receiver *in, struct poll *poll, struct pop3 *pop3,
     in->batch.deliver = poll->deliver;
     in->batch.files = room < BATCH_ROOM ? room / 2 : BATCH_FILES;
     in->batch.journal = poll->journal;
-    in->batch.keep = !plan_deletes_new(&poll->rules);
+    in->batch.keep = plan_keeps_new(&poll->rules);
     in->batch.settled = on_settled;
     in->batch.ctx = in;
 }

@@ -10,6 +10,7 @@
 #include "base/stop.h"
 #include "base/xalloc.h"
 #include "session/connect.h"
+#include "session/dates.h"
 #include "session/fault.h"
 #include "session/fetch.h"
 #include "session/fingerprints.h"
@@ -124,6 +125,8 @@ static int prepare(struct session *session, struct err *err)
     fill_settings(session);
     if (deliver_probe(&session->settings, err) < 0 || open_journal(session, err) < 0)
         return -1;
+    if (dates_begin(session->journal, &session->poll.rules, session->run, err) < 0)
+        return -1;
     manners_begin(&session->manners, session->run, session->poll.rules.now);
     if (session->run->mode != SESSION_POLL)
         return 0;
@@ -220,6 +223,7 @@ static void plan_message(struct session *session, struct message *message, uint3
     if (known.known == JOURNAL_HELD && fits_now(session, message))
         known.known = JOURNAL_FAILED;
     message->action = plan_decide(&session->poll.rules, &known, fetched);
+    dates_note_due(session->journal, &session->poll.rules, message, &known);
     /* What was told as a failure in this poll is not asked for again on its next connection. */
     if (message->entry != JOURNAL_NONE && journal_entry(session->journal, message->entry).tried &&
         message->action != PLAN_DELETE)
@@ -251,6 +255,19 @@ static void make_plan(struct session *session)
         }
     }
     session->counted = true;
+}
+
+/* What was delivered and is asked for again is owed from here on: if this run does not live to
+ * deliver it, the next one does, and nobody deletes it before. */
+static void owe_again(struct session *session)
+{
+    for (uint32_t i = 0; i < session->listing.count; i++) {
+        const struct message *message = &session->listing.messages[i];
+        if (message->action == PLAN_FETCH && message->entry != JOURNAL_NONE &&
+            journal_entry(session->journal, message->entry).state == JOURNAL_DONE)
+            journal_put_off(session->journal, message->entry,
+                            &(struct journal_failure){.reason = REASON_ASKED_AGAIN});
+    }
 }
 
 static void refuse_long_ones(struct session *session)
@@ -345,6 +362,7 @@ static void tell_plan(struct session *session)
                                         [PLAN_RETRY] = "would be tried again",
                                         [PLAN_ALONE] = "would be tried again, alone",
                                         [PLAN_DELETE] = "would be deleted, if it is still the same",
+                                        [PLAN_DUE] = "would be deleted by a poll on another day",
                                         [PLAN_REFUSE] = "too large, would stay on the server"};
     char name[LOG_QUOTE_MAX + 40];
     for (uint32_t i = 0; i < session->listing.count; i++) {
@@ -373,6 +391,7 @@ static int prepare_connected(struct session *session, struct err *err)
     if (session->run->mode != SESSION_POLL)
         return 0;
     session->next_noop = clock_in(NOOP_MS);
+    owe_again(session);
     if (verify(session, err) < 0)
         return err_prefix(err, "checking delivered mail");
     refuse_long_ones(session);

@@ -14,6 +14,7 @@
 #include "state/replay.h"
 
 #define NAME_SHOWN 1024 /* octets of server and user in the head */
+#define MEND_MANY 10000 /* dates are written at once */
 
 struct journal {
     int lock;
@@ -255,6 +256,7 @@ void journal_take(struct journal *journal, uint32_t id, bool keep, struct str re
     struct journal_entry *entry = table_entry(journal->replay.table, id);
     entry->before = record_state_before(entry->state);
     entry->state = JOURNAL_TAKEN;
+    entry->due = 0;
     entry->keep = record.keep = keep;
     record.verb = RECORD_TAKE;
     record.words = receipt;
@@ -295,6 +297,7 @@ static void fail(struct journal *journal, uint32_t id, enum journal_state state,
     struct journal_entry *entry = table_entry(journal->replay.table, id);
     size_t len = failure->words.len < ERR_TEXT_MAX ? failure->words.len : ERR_TEXT_MAX;
     entry->tries += count && entry->tries < UINT16_MAX;
+    entry->due = 0;
     /* What a connection broke over is asked for alone, whatever else it does. */
     entry->state =
         state == JOURNAL_FAILED && entry->state == JOURNAL_DOUBTED ? JOURNAL_DOUBTED : state;
@@ -333,17 +336,59 @@ void journal_retry(struct journal *journal, uint32_t id)
     fail(journal, id, JOURNAL_FAILED, false, &(struct journal_failure){.reason = REASON_RELEASED});
 }
 
+enum calendar_look journal_look_at_clock(struct journal *journal, int64_t now, int64_t *last_day)
+{
+    struct calendar *calendar = &journal->replay.calendar, before = *calendar;
+    *last_day = (int64_t)before.last_day;
+    enum calendar_look look =
+        calendar_look(calendar, now > 0 ? (uint64_t)now / CALENDAR_SECONDS : 0);
+    if (calendar->last_day != before.last_day)
+        note(journal, &(struct record){.verb = RECORD_DAY,
+                                       .number = calendar->days,
+                                       .date = calendar->last_day});
+    if (calendar->behind != before.behind)
+        note(journal, &(struct record){.verb = RECORD_CLOCK, .date = calendar->behind});
+    return look;
+}
+
+static bool is_true_date(uint64_t first_seen, uint64_t now)
+{
+    return first_seen >= (uint64_t)CALENDAR_SET * CALENDAR_SECONDS &&
+           first_seen <= now + CALENDAR_SECONDS;
+}
+
+int journal_mend_dates(struct journal *journal, int64_t now, struct err *err)
+{
+    struct replay *replay = &journal->replay;
+    uint64_t today = now < 0 ? 0 : now > UINT32_MAX ? UINT32_MAX : (uint64_t)now;
+    if (replay->latest == 0 ||
+        (is_true_date(replay->oldest, today) && is_true_date(replay->latest, today)))
+        return 0;
+    for (uint32_t id = 0, mended = 0; id < table_count(replay->table); id++) {
+        unsigned state = table_entry(replay->table, id)->state;
+        if (state == JOURNAL_FREE || state == JOURNAL_TAKEN)
+            continue;
+        struct record record = describe(journal, id);
+        if (is_true_date(record.first_seen, today))
+            continue;
+        record.first_seen = today;
+        note(journal, &record);
+        if (++mended % MEND_MANY == 0 && journal_sync(journal, err) < 0)
+            return -1;
+    }
+    replay->oldest = replay->latest = today;
+    return 0;
+}
+
 void journal_listed_all(struct journal *journal, int64_t day)
 {
     struct replay *replay = &journal->replay;
-    bool new_day = day > 0 && (uint64_t)day > replay->last_day;
-    if (day > 0 && !new_day && (uint64_t)day < replay->last_day)
-        replay->last_day = (uint64_t)day; /* a clock was wrong, then or now: counts nothing */
-    if (new_day) {
-        replay->last_day = (uint64_t)day;
-        note(journal, &(struct record){
-                          .verb = RECORD_DAY, .number = ++replay->days, .date = replay->last_day});
-    }
+    struct calendar *calendar = &replay->calendar;
+    bool new_day = calendar_listed(calendar, day > 0 ? (uint64_t)day : 0);
+    if (new_day)
+        note(journal, &(struct record){.verb = RECORD_DAY,
+                                       .number = calendar->days,
+                                       .date = calendar->last_day});
     for (uint32_t id = 0; id < table_count(replay->table); id++) {
         struct journal_entry *entry = table_entry(replay->table, id);
         if (entry->listed != 0 && entry->absent != 0) {
@@ -351,10 +396,19 @@ void journal_listed_all(struct journal *journal, int64_t day)
             note(journal, &(struct record){.verb = RECORD_BACK, .id = id});
         } else if (entry->listed == 0 && entry->absent == 0 && new_day &&
                    entry->state != JOURNAL_FREE) {
-            entry->absent = replay->days;
+            entry->absent = (uint16_t)calendar->days;
             note(journal, &(struct record){.verb = RECORD_MISS, .id = id, .number = entry->absent});
         }
     }
+}
+
+void journal_find_due(struct journal *journal, uint32_t id, int64_t day)
+{
+    struct journal_entry *entry = table_entry(journal->replay.table, id);
+    if (entry->due == (uint16_t)day)
+        return;
+    entry->due = (uint16_t)day;
+    note(journal, &(struct record){.verb = RECORD_DUE, .id = id, .number = entry->due});
 }
 
 void journal_set_place(struct journal *journal, struct str place)

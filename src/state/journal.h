@@ -20,6 +20,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "state/calendar.h"
 #include "state/reason.h"
 #include "state/record.h"
 #include "state/table.h"
@@ -86,8 +87,19 @@ void journal_mark_tried(struct journal *journal, uint32_t id);
 void journal_list(struct journal *journal, uint32_t id);
 void journal_unlist(struct journal *journal, uint32_t id);
 
+/* What is `now` (wall clock, seconds) beside the days of earlier listings? *last_day: the day of the
+ * last one, as it was until now. Gathered; a poll begins with it. */
+enum calendar_look journal_look_at_clock(struct journal *journal, int64_t now, int64_t *last_day);
+
+/* The clock is right: messages that were first seen by one that was not set, or in the future, were
+ * first seen now. */
+int journal_mend_dates(struct journal *journal, int64_t now, struct err *err);
+
 /* A complete listing was had on this day (days since 1970): counts who was there and who not. */
 void journal_listed_all(struct journal *journal, int64_t day);
+
+/* A DONE one was found old enough to be deleted on this day; 0: it is not. */
+void journal_find_due(struct journal *journal, uint32_t id, int64_t day);
 
 /* What happens to messages. All of these are gathered, and on disk only after journal_sync. */
 struct journal_subject {

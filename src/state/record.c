@@ -44,6 +44,8 @@ static const struct shape {
     [RECORD_HELD] = {NAME("held"), FAILED, OLD_FAILED, JOURNAL_HELD},
     [RECORD_MISS] = {NAME("miss"), ID | NUMBER, 0, JOURNAL_FREE},
     [RECORD_BACK] = {NAME("back"), ID, 0, JOURNAL_FREE},
+    [RECORD_DUE] = {NAME("due"), ID | NUMBER, 0, JOURNAL_FREE},
+    [RECORD_CLOCK] = {NAME("clock"), DATE, 0, JOURNAL_FREE},
 };
 
 /* By its sentence a message that was held for its length was known again. */
@@ -67,7 +69,8 @@ enum journal_state record_state(enum record_verb verb)
  * held for good. */
 enum journal_state record_state_before(enum journal_state state)
 {
-    return state == JOURNAL_HELD ? JOURNAL_FAILED : state;
+    bool owed = state == JOURNAL_HELD || state == JOURNAL_DONE || state == JOURNAL_GONE;
+    return owed ? JOURNAL_FAILED : state;
 }
 
 /* ---- out ---- */

@@ -65,6 +65,8 @@ enum record_verb {
     RECORD_HELD,
     RECORD_MISS, /* absent since listing day N */
     RECORD_BACK,
+    RECORD_DUE,   /* found old enough to be deleted on day N (since 1970); 0: it is not */
+    RECORD_CLOCK, /* a date before the last listing's was had; 0: it was not confirmed */
     RECORD_VERBS
 };
 
@@ -76,9 +78,9 @@ struct record {
     enum reason reason; /* of a failure */
     uint32_t id;
     uint32_t place;         /* TAKE: the number of its place; 0: its words are the whole receipt */
-    uint64_t number;        /* HEAD: version; PLACE: its own; DAY: how many; MISS: since which day;
+    uint64_t number;        /* HEAD: version; PLACE: its own; DAY: how many; MISS, DUE: which day;
                           * of a failure: tries */
-    uint64_t date;          /* DAY: days since 1970 */
+    uint64_t date;          /* DAY, CLOCK: days since 1970 */
     uint64_t size;          /* by LIST, in octets */
     uint64_t first_seen;    /* wall clock, seconds */
     uint64_t next_try;      /* of a failure: wall clock, seconds; 0: with the next run */
@@ -103,7 +105,8 @@ enum record_verb record_verb(enum journal_state state);
 enum journal_state record_state(enum record_verb verb);
 
 /* What a message of this state is again once it was taken and is dropped. Whoever takes what was
- * held releases it. */
+ * held releases it; and what was delivered before and is to be delivered again is owed until it
+ * is: nothing may be deleted for the sake of the delivery before. */
 enum journal_state record_state_before(enum journal_state state);
 
 #endif

@@ -29,11 +29,21 @@ void replay_free(struct replay *replay)
 
 /* ---- in ---- */
 
+void replay_see_date(struct replay *replay, uint64_t first_seen)
+{
+    if (replay->latest == 0 || first_seen < replay->oldest)
+        replay->oldest = first_seen;
+    if (first_seen >= replay->latest)
+        replay->latest = first_seen + (first_seen == 0);
+}
+
 static void apply_state(struct journal_entry *entry, const struct record *record)
 {
     enum journal_state state = record_state(record->verb);
     if (state == JOURNAL_TAKEN && entry->state != JOURNAL_TAKEN)
         entry->before = record_state_before(entry->state);
+    if (state != JOURNAL_DONE)
+        entry->due = 0;
     entry->state = state;
     if (state == JOURNAL_TAKEN || state == JOURNAL_DONE)
         entry->keep = record->keep;
@@ -60,11 +70,17 @@ static int apply(struct replay *replay, const struct record *record, const char 
         replay->sweep = xmemdup0(record->words.ptr, record->words.len);
         break;
     case RECORD_DAY:
-        replay->days = (uint32_t)record->number;
-        replay->last_day = record->date;
+        replay->calendar.days = (uint32_t)record->number;
+        replay->calendar.last_day = record->date;
+        break;
+    case RECORD_CLOCK:
+        replay->calendar.behind = record->date;
+        break;
+    case RECORD_DUE:
+        table_make(replay->table, record->id)->due = (uint16_t)record->number;
         break;
     case RECORD_MISS:
-        table_make(replay->table, record->id)->absent = (uint32_t)record->number;
+        table_make(replay->table, record->id)->absent = (uint16_t)record->number;
         break;
     case RECORD_BACK:
         table_make(replay->table, record->id)->absent = 0;
@@ -76,6 +92,7 @@ static int apply(struct replay *replay, const struct record *record, const char 
         if (record->verb == RECORD_TAKE && !record->old &&
             places_get(&replay->places, record->place) == NULL)
             return -1;
+        replay_see_date(replay, record->first_seen);
         table_refer(replay->table, record->id, record, (uint64_t)(record->uidl.ptr - text));
         apply_state(table_entry(replay->table, record->id), record);
         break;
@@ -190,8 +207,11 @@ uint64_t replay_add(struct replay *replay, const struct record *record)
 static void write_line(struct replay *replay, enum record_verb verb, uint64_t number,
                        const char *words, struct buf *out)
 {
-    struct record record = {
-        .verb = verb, .number = number, .date = replay->last_day, .words = str_from(words)};
+    const struct calendar *calendar = &replay->calendar;
+    struct record record = {.verb = verb,
+                            .number = number,
+                            .date = verb == RECORD_CLOCK ? calendar->behind : calendar->last_day,
+                            .words = str_from(words)};
     write_record(replay, record, out);
 }
 
@@ -208,14 +228,17 @@ static void write_front(struct replay *replay, struct buf *out)
     write_line(replay, RECORD_HEAD, RECORD_VERSION, replay->head, out);
     if (replay->sweep != NULL)
         write_line(replay, RECORD_SWEEP, 0, replay->sweep, out);
-    if (replay->days > 0)
-        write_line(replay, RECORD_DAY, replay->days, NULL, out);
+    if (replay->calendar.days > 0)
+        write_line(replay, RECORD_DAY, replay->calendar.days, NULL, out);
+    if (replay->calendar.behind != 0)
+        write_line(replay, RECORD_CLOCK, 0, NULL, out);
 }
 
 static bool is_forgotten(const struct replay *replay, const struct journal_entry *entry)
 {
-    return entry->state == JOURNAL_FREE || (entry->state != JOURNAL_TAKEN && entry->absent != 0 &&
-                                            replay->days >= entry->absent + REPLAY_FORGET);
+    return entry->state == JOURNAL_FREE ||
+           (entry->state != JOURNAL_TAKEN && entry->absent != 0 &&
+            replay->calendar.days >= entry->absent + (uint32_t)REPLAY_FORGET);
 }
 
 /* The lines that bring one entry back; a TAKEN one remembers what it was before. Its place gets a
@@ -243,6 +266,9 @@ static void write_entry(struct replay *replay, uint32_t id, uint32_t as,
     if (entry->absent != 0)
         write_record(replay,
                      (struct record){.verb = RECORD_MISS, .id = as, .number = entry->absent}, out);
+    if (entry->due != 0)
+        write_record(replay, (struct record){.verb = RECORD_DUE, .id = as, .number = entry->due},
+                     out);
 }
 
 /* As many as write_entry writes: else what is absent from the server, as all is with keep = no,
@@ -252,7 +278,7 @@ static unsigned lines_of(const struct replay *replay, const struct journal_entry
     if (is_forgotten(replay, entry))
         return 0;
     return 1 + (entry->state == JOURNAL_TAKEN && entry->before != JOURNAL_FREE) +
-           (entry->absent != 0);
+           (entry->absent != 0) + (entry->due != 0);
 }
 
 static bool is_too_long(const struct replay *replay)

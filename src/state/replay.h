@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "state/calendar.h"
 #include "state/lines.h"
 #include "state/places.h"
 #include "state/table.h"
@@ -25,12 +26,12 @@ struct replay {
 
     struct table *table;
     struct places places;
-    char *sweep;           /* the place where messages are spooled; NULL: none was noted */
-    uint32_t days;         /* complete listings so far, at most one a day */
-    uint64_t last_day;     /* since 1970 */
-    uint64_t count;        /* lines in all */
-    uint64_t damaged, old; /* of them: not to be understood; of an older version */
-    bool is_new;           /* there was no line yet */
+    char *sweep; /* the place where messages are spooled; NULL: none was noted */
+    struct calendar calendar;
+    uint64_t oldest, latest; /* dates of first sight that lines have; wall clock, seconds */
+    uint64_t count;          /* lines in all */
+    uint64_t damaged, old;   /* of them: not to be understood; of an older version */
+    bool is_new;             /* there was no line yet */
 };
 
 /* Reads all lines into a replay of which only the first part is filled in. What is not a journal at
@@ -38,6 +39,9 @@ struct replay {
  * replay_free is right also after a failure. */
 int replay_load(struct replay *replay, struct err *err);
 void replay_free(struct replay *replay);
+
+/* A message was first seen then. */
+void replay_see_date(struct replay *replay, uint64_t first_seen);
 
 /* Gathers one line: of a `take`, whose words are the whole receipt, with its place cut off, which
  * has a line before it if it is new. Returns the offset of its UIDL in the journal; 0: it has none,

@@ -86,7 +86,7 @@ static void test_take_over_done(void)
     journal = open_journal();
     is_int(state(journal, "a"), JOURNAL_TAKEN, "taken once more (-a)");
     journal_drop(journal, find(journal, "a"));
-    is_int(state(journal, "a"), JOURNAL_DONE, "dropped: it is still done");
+    is_int(state(journal, "a"), JOURNAL_FAILED, "dropped: it is owed");
     journal_close(journal);
 }
 
@@ -193,6 +193,67 @@ static void test_forgetting(void)
     struct journal *journal = open_journal();
     is_int(state(journal, "stays"), JOURNAL_DONE, "what is listed stays known");
     ok(find(journal, "late") == JOURNAL_NONE || state(journal, "late") == JOURNAL_DONE, "late");
+    journal_close(journal);
+}
+
+#define NOW ((int64_t)20800 * CALENDAR_SECONDS)
+
+/* Which day a message was found old enough, and which date was doubted, is known to the next run. */
+static void test_due(void)
+{
+    int64_t last;
+    for (int i = 0; i < 2; i++) {
+        struct journal *journal = open_journal();
+        uint32_t id = i == 0 ? add(journal, "due", 10) : find(journal, "due");
+        if (i == 0) {
+            journal_done(journal, id);
+            journal_find_due(journal, id, 20799);
+            journal_listed_all(journal, 20900);
+        }
+        is_int(journal_entry(journal, id).due, 20799, "it was found old enough on a day");
+        is_int(journal_look_at_clock(journal, NOW, &last),
+               i == 0 ? CALENDAR_BEHIND : CALENDAR_STILL_BEHIND, "a date long past is doubted");
+        is_int(last, 20900, "it is before the last listing's");
+        sync_and_close(journal);
+    }
+    struct journal *journal = open_journal();
+    is_int(journal_look_at_clock(journal, NOW + CALENDAR_SECONDS, &last), CALENDAR_TAKEN_BACK,
+           "a day later it is believed");
+    journal_take(journal, find(journal, "due"), true, str_from("mda"));
+    is_int(journal_entry(journal, find(journal, "due")).due, 0, "taken again, it is not due");
+    sync_and_close(journal);
+    journal = open_journal();
+    is_int(journal_entry(journal, find(journal, "due")).due, 0, "nor for the next run");
+    is_int(journal_look_at_clock(journal, NOW + CALENDAR_SECONDS, &last), CALENDAR_RIGHT,
+           "and the date is the last listing's");
+    journal_done(journal, find(journal, "due"));
+    sync_and_close(journal);
+}
+
+static uint64_t seen(struct journal *journal, const char *uidl)
+{
+    return journal_record(journal, find(journal, uidl)).first_seen;
+}
+
+static void test_dates(void)
+{
+    static const char *const names[] = {"1970", "this year", "in ten years"};
+    const int64_t dates[] = {5, NOW - 1000, NOW + 3650 * (int64_t)CALENDAR_SECONDS};
+    struct err err;
+    struct journal *journal = open_journal();
+    for (int i = 0; i < 3; i++) {
+        struct journal_subject subject = {.uidl = str_from(names[i]), .size = 1};
+        journal_done(journal, journal_add(journal, &subject, dates[i]));
+    }
+    sync_and_close(journal);
+    journal = open_journal();
+    is_int(journal_mend_dates(journal, NOW, &err), 0, "dates are mended");
+    sync_and_close(journal);
+    journal = open_journal();
+    is_int((long)seen(journal, "1970"), (long)NOW, "what an unset clock saw ages from now on");
+    is_int((long)seen(journal, "this year"), (long)dates[1],
+           "what was seen this year keeps its date");
+    is_int((long)seen(journal, "in ten years"), (long)NOW, "the future is taken back");
     journal_close(journal);
 }
 
@@ -362,6 +423,8 @@ int main(void)
     test_lock();
     test_twins();
     test_forgetting();
+    test_due();
+    test_dates();
     test_guess();
     test_reach();
     test_index_grows();

@@ -226,7 +226,8 @@ static void test_apply(void)
     drop(&line);
     o = taken(&line, "-k");
     options_apply(&o, &account);
-    ok(account.keep == ACCOUNT_KEEP && options_switches(&o).never_delete, "-k deletes nothing");
+    ok(account.keep == ACCOUNT_NOKEEP && options_switches(&o).never_delete,
+       "-k deletes nothing, and the policy stays");
     drop(&line);
     o = taken(&line, "--force");
     ok(options_switches(&o).force, "--force");

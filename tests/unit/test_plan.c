@@ -7,12 +7,14 @@
 
 #define NOW 1800000000
 #define DAY 86400
+#define NONE (-1000000)
 
 struct row {
     const char *name;
     enum journal_state known;
     bool kept;
     int64_t age; /* seconds since first seen */
+    int64_t due; /* days since it was first found old enough; NONE: it was not */
     /* under: keep, no keep, keep for a day, -a, -F */
     enum plan_action want[5];
 };
@@ -23,17 +25,23 @@ struct row {
 #define D PLAN_DELETE
 #define A PLAN_ALONE
 
+#define U PLAN_DUE
+
 static const struct row rows[] = {
-    {"new", JOURNAL_FREE, false, 0, {F, F, F, F, F}},
-    {"an open take that recovery left", JOURNAL_TAKEN, true, 0, {F, F, F, F, F}},
-    {"failed before", JOURNAL_FAILED, false, 0, {R, R, R, R, R}},
-    {"a connection broke over it", JOURNAL_DOUBTED, false, 0, {A, A, A, A, A}},
-    {"held", JOURNAL_HELD, false, 0, {L, L, L, L, L}},
-    {"delivered and kept, young", JOURNAL_DONE, true, DAY - 1, {L, L, L, F, D}},
-    {"delivered and kept, a day old", JOURNAL_DONE, true, DAY, {L, L, D, F, D}},
-    {"delivered and kept, from the future", JOURNAL_DONE, true, -DAY, {L, L, L, F, D}},
-    {"delivered, its DELE not confirmed", JOURNAL_DONE, false, 0, {D, D, D, F, D}},
-    {"deleted, and back", JOURNAL_GONE, true, 0, {L, D, L, L, D}},
+    {"new", JOURNAL_FREE, false, 0, NONE, {F, F, F, F, F}},
+    {"an open take that recovery left", JOURNAL_TAKEN, true, 0, NONE, {F, F, F, F, F}},
+    {"failed before", JOURNAL_FAILED, false, 0, NONE, {R, R, R, R, R}},
+    {"a connection broke over it", JOURNAL_DOUBTED, false, 0, NONE, {A, A, A, A, A}},
+    {"held", JOURNAL_HELD, false, 0, NONE, {L, L, L, L, L}},
+    {"delivered and kept, young", JOURNAL_DONE, true, DAY - 1, NONE, {L, L, L, F, D}},
+    {"delivered and kept, a day old", JOURNAL_DONE, true, DAY, NONE, {L, L, U, F, D}},
+    {"old enough since today", JOURNAL_DONE, true, DAY, 0, {L, L, U, F, D}},
+    {"old enough since yesterday", JOURNAL_DONE, true, DAY, 1, {L, L, D, F, D}},
+    {"old enough since tomorrow", JOURNAL_DONE, true, DAY, -1, {L, L, U, F, D}},
+    {"old enough yesterday, and young", JOURNAL_DONE, true, DAY - 1, 1, {L, L, L, F, D}},
+    {"delivered and kept, from the future", JOURNAL_DONE, true, -DAY, 1, {L, L, L, F, D}},
+    {"delivered, its DELE not confirmed", JOURNAL_DONE, false, 0, NONE, {D, D, D, F, D}},
+    {"deleted, and back", JOURNAL_GONE, true, 0, NONE, {L, D, L, L, D}},
 };
 
 static struct account account; /* what the rules of a test are about */
@@ -64,7 +72,9 @@ static void test_table(void)
             struct plan_message message = {.size = 10,
                                            .known = rows[i].known,
                                            .keep = rows[i].kept,
-                                           .first_seen = NOW - rows[i].age};
+                                           .first_seen = NOW - rows[i].age,
+                                           .due =
+                                               rows[i].due == NONE ? 0 : NOW / DAY - rows[i].due};
             uint32_t fetched = 0;
             enum plan_action got = plan_decide(&rules, &message, &fetched);
             ok(got == rows[i].want[column], "%s; under %s: what is done with it", rows[i].name,
@@ -111,6 +121,7 @@ static void test_never(void)
     is_int(plan_decide(&rules, &message, &fetched), PLAN_LEAVE,
            "under -k a message that was deleted and is back stays");
     ok(!plan_deletes_new(&rules), "under -k a new message stays");
+    ok(!plan_keeps_new(&rules), "but only until a run without it, where keep is no");
 }
 
 static void test_clock(void)
@@ -120,6 +131,12 @@ static void test_clock(void)
     uint32_t fetched = 0;
     is_int(plan_decide(&rules, &message, &fetched), PLAN_LEAVE,
            "a message first seen in 1970, by a wrong clock, is left");
+    message.first_seen = NOW - DAY;
+    message.due = NOW / DAY - 1;
+    is_int(plan_decide(&rules, &message, &fetched), PLAN_DELETE, "old enough twice: it goes");
+    rules.clock_doubted = true;
+    is_int(plan_decide(&rules, &message, &fetched), PLAN_LEAVE,
+           "by a clock in doubt nothing is old enough");
 }
 
 static void test_new_ones(void)

@@ -1,0 +1,25 @@
+/*
+ * dates: what is decided by the clock, which may be wrong: how old a message is, and since when it
+ * is old enough to be deleted (keep = 30d).
+ */
+#ifndef FP_SESSION_DATES_H
+#define FP_SESSION_DATES_H
+
+#include "base/err.h"
+#include "session/listing.h"
+#include "session/plan.h"
+#include "session/run.h"
+#include "state/journal.h"
+
+/* Before the first listing: is rules->now a date that ages can be counted by? Sets
+ * rules->clock_doubted. A clock that has jumped is told, and if it is right, dates that cannot be
+ * true are mended; both in a poll only. */
+int dates_begin(struct journal *journal, struct plan_rules *rules, const struct session_run *run,
+                struct err *err);
+
+/* Notes the day on which a delivered message was planned to be PLAN_DUE, or that it is not due any
+ * more. `known`: what it was planned by. */
+void dates_note_due(struct journal *journal, const struct plan_rules *rules,
+                    const struct message *message, const struct plan_message *known);
+
+#endif
