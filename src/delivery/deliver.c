@@ -101,9 +101,15 @@ void deliver_close(struct deliver *deliver)
     free(deliver);
 }
 
-void deliver_place(const struct deliver *deliver, struct buf *out)
+void deliver_place(const struct deliver_settings *settings, struct buf *out)
 {
-    deliver->kind->place(deliver, out);
+    kinds[settings->kind]->place(settings, out);
+}
+
+bool deliver_is_gone(const struct deliver_settings *settings)
+{
+    const struct kind *kind = kinds[settings->kind];
+    return kind->is_gone != NULL && kind->is_gone(settings);
 }
 
 int deliver_settle(const struct deliver *deliver, struct err *err)
@@ -234,6 +240,37 @@ static int check_place(const struct kind *kind, const struct deliver_settings *s
     return result;
 }
 
+/* Where is nothing to be mended by waiting, and mail does not go there any more. */
+static bool is_given_up(const struct deliver_settings *settings, struct str receipt,
+                        const struct err *err)
+{
+    struct buf where;
+    if (err->kind == ERR_LOCKED || err->kind == ERR_STOPPED)
+        return false;
+    buf_init(&where, WORDS_ESCAPED_MAX(strlen(settings->where)) + 1);
+    words_add(&where, str_from(settings->where));
+    struct str words = receipt;
+    bool same = deliver_kind_of(str_word(&words)) == settings->kind &&
+                str_equal(last_word(receipt), buf_str(&where));
+    buf_free(&where);
+    return !same;
+}
+
+static void give_up(const struct deliver_settings *settings, struct deliver_claim *claims, size_t n,
+                    struct err *err)
+{
+    size_t stuck = 0;
+    for (size_t i = 0; i < n; i++)
+        if (claims[i].found != DELIVER_PUBLISHED) {
+            claims[i].found = DELIVER_STUCK;
+            stuck++;
+        }
+    log_line(settings->log, FP_LOG_WARNING,
+             "%zu message(s) that were being delivered elsewhere are fetched again: %s", stuck,
+             err->text);
+    err_clear(err);
+}
+
 int deliver_check(const struct deliver_settings *settings, struct deliver_claim *claims, size_t n,
                   struct err *err)
 {
@@ -246,8 +283,13 @@ int deliver_check(const struct deliver_settings *settings, struct deliver_claim 
             return err_set(err, ERR_IO,
                            "the journal names a kind of destination that this version does not "
                            "know; use the version that wrote it");
-        if (check_place(kinds[kind], settings, claims + from, to - from, err) < 0)
+        for (size_t i = from; i < to; i++)
+            claims[i].found = DELIVER_AGAIN;
+        if (check_place(kinds[kind], settings, claims + from, to - from, err) == 0)
+            continue;
+        if (!is_given_up(settings, claims[from].receipt, err))
             return -1;
+        give_up(settings, claims + from, to - from, err);
     }
     return 0;
 }

@@ -73,10 +73,14 @@ bool deliver_has_mail(const struct deliver_settings *settings);
 int deliver_open(struct deliver **out, const struct deliver_settings *settings, struct err *err);
 void deliver_close(struct deliver *deliver); /* NULL is fine */
 
-/* "kind path": where messages of this deliver are spooled, to be remembered before the first one,
- * so that leftover files are found even after the configuration file has changed. One line,
- * escaped; goes to out. */
-void deliver_place(const struct deliver *deliver, struct buf *out);
+/* "kind path ...": where messages are spooled, and, if that is elsewhere, where they go; to be
+ * remembered before the first one, so that leftover files are found even after the configuration
+ * file has changed. One line, escaped; goes to out. */
+void deliver_place(const struct deliver_settings *settings, struct buf *out);
+
+/* True if there is no Maildir or mbox there at all. One that was there before is on a disk that is
+ * not mounted, or somebody took it away: it is not made anew. A command is never gone. */
+bool deliver_is_gone(const struct deliver_settings *settings);
 
 /* Before the first message ever goes to a place: its folders are flushed, for an earlier run may
  * have made them and died before it could. */
@@ -122,7 +126,9 @@ void deliver_abandon(struct deliver *deliver, struct parcel **batch, size_t n);
 enum deliver_found {
     DELIVER_AGAIN,     /* not there: fetch it again */
     DELIVER_PUBLISHED, /* there, and durable now */
-    DELIVER_LOST /* as AGAIN, but traces of it were removed by another program: worth a warning */
+    DELIVER_LOST,      /* as AGAIN, but it was there before, and is nowhere: worth a warning */
+    DELIVER_STUCK /* as AGAIN: its place can be neither read nor mended, and is not the one that is
+                    * delivered to by now; told for all of a place in one line */
 };
 struct deliver_claim {
     struct str receipt;
@@ -130,7 +136,8 @@ struct deliver_claim {
 };
 
 /* Looks for each, publishes what waits complete in tmp/, and makes what is found durable in this
- * very process. Works by the receipts alone, since the configuration file may have changed. */
+ * very process. Works by the receipts alone, since the configuration file may have changed. An
+ * error of a place that is not that of the settings any more is no error: see DELIVER_STUCK. */
 int deliver_check(const struct deliver_settings *settings, struct deliver_claim *claims, size_t n,
                   struct err *err);
 

@@ -29,13 +29,15 @@ struct kind {
     void (*close)(struct deliver *deliver);
     uint64_t (*room)(const struct deliver *deliver);
     int (*settle)(const struct deliver *deliver, struct err *err);
-    void (*place)(const struct deliver *deliver, struct buf *out);
+    void (*place)(const struct deliver_settings *settings, struct buf *out);
+    bool (*is_gone)(const struct deliver_settings *settings);
     int (*begin)(struct deliver *deliver, struct parcel **parcel, struct err *err);
     int (*finish)(struct deliver *deliver, struct parcel *parcel, struct err *err);
     int (*secure)(struct deliver *deliver, struct parcel *const *batch, size_t n, struct err *err);
     void (*receipt)(const struct deliver *deliver, const struct parcel *parcel, struct buf *out);
     int (*publish)(struct deliver *deliver, struct parcel *const *batch, size_t n, struct err *err);
-    /* Claims of this kind, all with the same last word (the path). */
+    /* Claims of this kind, all with the same last word (the path), none found yet. After a failure
+     * those that are PUBLISHED are. */
     int (*check)(const struct deliver_settings *settings, struct deliver_claim *claims, size_t n,
                  struct err *err);
     int (*sweep)(const struct deliver_settings *settings, struct str words, struct err *err);

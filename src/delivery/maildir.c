@@ -194,10 +194,23 @@ static uint64_t room(const struct deliver *deliver)
     return file_room(maildir->path[TMP]);
 }
 
-static void place(const struct deliver *deliver, struct buf *out)
+static void place(const struct deliver_settings *settings, struct buf *out)
 {
     buf_addf(out, "maildir ");
-    words_add(out, str_from(deliver->settings->where));
+    words_add(out, str_from(settings->where));
+}
+
+/* A mount point without its disk is an empty folder. */
+static bool is_gone(const struct deliver_settings *settings)
+{
+    struct stat status;
+    bool gone = true;
+    for (int i = 0; i < FOLDERS && gone; i++) {
+        char *path = xasprintf("%s/%s", settings->where, folder_names[i]);
+        gone = stat(path, &status) < 0 && (errno == ENOENT || errno == ENOTDIR);
+        free(path);
+    }
+    return gone;
 }
 
 static int begin(struct deliver *deliver, struct parcel **parcel, struct err *err)
@@ -392,17 +405,19 @@ static int settle(const struct deliver_settings *settings, const struct maildir 
         scan_folder(maildir, CUR, sought, n, err) < 0 ||
         scan_folder(maildir, CUR, sought, n, err) < 0)
         return -1;
-    for (size_t i = 0; i < n; i++) {
+    int result = 0;
+    for (size_t i = 0; i < n; i++)
         if (!sought[i].found && settle_missing(maildir, &sought[i], err) < 0)
-            return -1;
-        sought[i].claim->found = sought[i].found ? DELIVER_PUBLISHED : DELIVER_LOST;
-    }
+            result = -1; /* the others may be there */
     /* No done without a barrier made by this very process: the one before may have died between
      * its rename and its fsync. */
+    struct err later;
     for (int i = 0; i < FOLDERS; i++)
-        if (sync_folder(settings, maildir->path[i], err) < 0)
+        if (sync_folder(settings, maildir->path[i], result < 0 ? &later : err) < 0)
             return -1;
-    return 0;
+    for (size_t i = 0; i < n; i++)
+        sought[i].claim->found = sought[i].found ? DELIVER_PUBLISHED : DELIVER_LOST;
+    return result;
 }
 
 /* A word that is not a path gives "", where nothing is found. */
@@ -466,6 +481,7 @@ const struct kind maildir_kind = {
     .room = room,
     .settle = settle_kind,
     .place = place,
+    .is_gone = is_gone,
     .begin = begin,
     .secure = secure,
     .receipt = receipt,

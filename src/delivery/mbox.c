@@ -117,10 +117,17 @@ static uint64_t room(const struct deliver *deliver)
     return there < here ? there : here;
 }
 
-static void place(const struct deliver *deliver, struct buf *out)
+static void place(const struct deliver_settings *settings, struct buf *out)
 {
-    const struct mbox *mbox = deliver->state;
-    spooldir_place(&mbox->spool, "mbox", out);
+    spooldir_place(settings, "mbox", out);
+    buf_addf(out, " ");
+    words_add(out, str_from(settings->where));
+}
+
+static bool is_gone(const struct deliver_settings *settings)
+{
+    struct stat status;
+    return stat(settings->where, &status) < 0 && (errno == ENOENT || errno == ENOTDIR);
 }
 
 /* ---- one message ---- */
@@ -402,6 +409,7 @@ const struct kind mbox_kind = {
     .close = close_kind,
     .room = room,
     .place = place,
+    .is_gone = is_gone,
     .begin = begin,
     .finish = finish,
     .secure = secure,

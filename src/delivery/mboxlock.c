@@ -187,7 +187,7 @@ static enum attempt try_dotlock(struct mboxlock *lock, const struct deliver_sett
     if (made == 0) {
         result = try_link(lock, candidate, &made_file, settings, err);
         unlink(candidate);
-    } else if (errno == EACCES || errno == EPERM || errno == ENAMETOOLONG) {
+    } else if (errno == EACCES || errno == EPERM || errno == EROFS || errno == ENAMETOOLONG) {
         if (noted == NULL || !*noted)
             log_line(settings->log, FP_LOG_NOTE,
                      "%s cannot be made (%s): the mbox is locked with fcntl alone", lock->dot,

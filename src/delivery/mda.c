@@ -150,9 +150,9 @@ static uint64_t room(const struct deliver *deliver)
     return file_room(spool->path);
 }
 
-static void place(const struct deliver *deliver, struct buf *out)
+static void place(const struct deliver_settings *settings, struct buf *out)
 {
-    spooldir_place(deliver->state, "mda", out);
+    spooldir_place(settings, "mda", out);
 }
 
 static int begin(struct deliver *deliver, struct parcel **parcel, struct err *err)

@@ -36,10 +36,12 @@ void spooldir_close(struct spooldir *dir)
     dir->path = NULL;
 }
 
-void spooldir_place(const struct spooldir *dir, const char *kind, struct buf *out)
+void spooldir_place(const struct deliver_settings *settings, const char *kind, struct buf *out)
 {
+    char *path = spooldir_path(settings);
     buf_addf(out, "%s ", kind);
-    words_add(out, str_from(dir->path));
+    words_add(out, str_from(path));
+    free(path);
 }
 
 int spooldir_sweep(const struct deliver_settings *settings, struct str words, struct err *err)

@@ -23,7 +23,7 @@ int spooldir_open(struct spooldir *dir, const struct deliver_settings *settings,
 void spooldir_close(struct spooldir *dir);
 
 /* As the kinds' namesakes; `kind` is the first word. */
-void spooldir_place(const struct spooldir *dir, const char *kind, struct buf *out);
+void spooldir_place(const struct deliver_settings *settings, const char *kind, struct buf *out);
 int spooldir_sweep(const struct deliver_settings *settings, struct str words, struct err *err);
 
 #endif

@@ -1,6 +1,7 @@
 #include "session/recover.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/xalloc.h"
 
@@ -71,18 +72,40 @@ int recover(struct journal *journal, const struct deliver_settings *settings, st
     return 0;
 }
 
-int recover_record_place(struct journal *journal, const struct deliver *deliver, struct err *err)
+int recover_record_place(struct journal *journal, const struct deliver_settings *settings,
+                         const struct deliver *deliver, int64_t now, struct err *err)
 {
     struct buf place;
     int result = 0;
+    int64_t today = now < CALENDAR_SECONDS ? 1 : now / CALENDAR_SECONDS;
     buf_init(&place, RECORD_WORDS_MAX);
-    deliver_place(deliver, &place);
-    if (!str_equal(buf_str(&place), journal_place(journal))) {
+    deliver_place(settings, &place);
+    if (!str_equal(buf_str(&place), journal_place(journal)))
         result = deliver_settle(deliver, err);
-        journal_set_place(journal, buf_str(&place));
-        if (result == 0)
-            result = journal_sync(journal, err);
-    }
+    journal_set_place(journal, buf_str(&place), deliver_is_gone(settings) ? 0 : (uint64_t)today);
+    if (result == 0 && journal_is_dirty(journal))
+        result = journal_sync(journal, err);
     buf_free(&place);
     return result;
+}
+
+int recover_find_place(const struct journal *journal, const struct deliver_settings *settings,
+                       struct err *err)
+{
+    struct buf place;
+    char date[16];
+    struct tm tm;
+    buf_init(&place, RECORD_WORDS_MAX);
+    deliver_place(settings, &place);
+    time_t day = (time_t)(journal_place_day(journal, buf_str(&place)) * CALENDAR_SECONDS);
+    buf_free(&place);
+    if (day == 0 || !deliver_is_gone(settings))
+        return 0;
+    if (gmtime_r(&day, &tm) == NULL || strftime(date, sizeof date, "%Y-%m-%d", &tm) == 0)
+        date[0] = '\0';
+    return err_set(err, ERR_CREATE,
+                   "the %s %s is gone; it was there on %s: is its disk mounted? Make it by hand if "
+                   "that is meant%s",
+                   deliver_kind_name(settings->kind), settings->where, date,
+                   settings->kind == DELIVER_MAILDIR ? ", with cur, new and tmp in it" : "");
 }

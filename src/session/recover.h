@@ -14,7 +14,14 @@
  * was used last. */
 int recover(struct journal *journal, const struct deliver_settings *settings, struct err *err);
 
-/* Records where this run will spool, if it is not where the last one did. */
-int recover_record_place(struct journal *journal, const struct deliver *deliver, struct err *err);
+/* Records where this run will spool, if it is not where the last one did, and that the destination
+ * is there today. Once more at the end: an mbox may have been made meanwhile. */
+int recover_record_place(struct journal *journal, const struct deliver_settings *settings,
+                         const struct deliver *deliver, int64_t now, struct err *err);
+
+/* -1 and ERR_CREATE if an earlier run found the Maildir or mbox of the settings there, and it is
+ * gone. */
+int recover_find_place(const struct journal *journal, const struct deliver_settings *settings,
+                       struct err *err);
 
 #endif

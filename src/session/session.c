@@ -125,6 +125,8 @@ static int prepare(struct session *session, struct err *err)
     fill_settings(session);
     if (deliver_probe(&session->settings, err) < 0 || open_journal(session, err) < 0)
         return -1;
+    if (recover_find_place(session->journal, &session->settings, err) < 0)
+        return -1;
     if (dates_begin(session->journal, &session->poll.rules, session->run, err) < 0)
         return -1;
     manners_begin(&session->manners, session->run, session->poll.rules.now);
@@ -134,7 +136,8 @@ static int prepare(struct session *session, struct err *err)
         return err_prefix(err, "recovering from the last run");
     if (deliver_open(&session->poll.deliver, &session->settings, err) < 0)
         return -1;
-    return recover_record_place(session->journal, session->poll.deliver, err);
+    return recover_record_place(session->journal, &session->settings, session->poll.deliver,
+                                session->poll.rules.now, err);
 }
 
 /* ---- listing and plan ---- */
@@ -539,6 +542,9 @@ static int conclude(struct session *session, int result, struct err *err)
 static void settle(struct session *session, int result)
 {
     struct err err;
+    if (session->poll.deliver != NULL) /* an mbox may be there by now */
+        (void)recover_record_place(session->journal, &session->settings, session->poll.deliver,
+                                   session->poll.rules.now, &err);
     if (session->run->mode == SESSION_POLL && session->journal != NULL &&
         journal_is_dirty(session->journal) && journal_sync(session->journal, &err) < 0 &&
         result == 0 && session->poll.local.kind == ERR_NONE)

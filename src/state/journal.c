@@ -173,7 +173,13 @@ void journal_reread(struct journal *journal)
 
 struct str journal_place(const struct journal *journal)
 {
-    return str_from(journal->replay.sweep);
+    const struct visits *visits = &journal->replay.visits;
+    return str_from(visits->count > 0 ? visits->at[visits->count - 1].place : NULL);
+}
+
+uint64_t journal_place_day(const struct journal *journal, struct str place)
+{
+    return visits_day(&journal->replay.visits, place);
 }
 
 /* ---- what happens to messages ---- */
@@ -411,11 +417,15 @@ void journal_find_due(struct journal *journal, uint32_t id, int64_t day)
     note(journal, &(struct record){.verb = RECORD_DUE, .id = id, .number = entry->due});
 }
 
-void journal_set_place(struct journal *journal, struct str place)
+void journal_set_place(struct journal *journal, struct str place, uint64_t day)
 {
-    free(journal->replay.sweep);
-    journal->replay.sweep = xmemdup0(place.ptr, place.len);
-    note(journal, &(struct record){.verb = RECORD_SWEEP, .words = place});
+    uint64_t before = journal_place_day(journal, place);
+    bool last = str_equal(place, journal_place(journal));
+    if (last && (day == 0 || day == before))
+        return;
+    day = day == 0 ? before : day;
+    visits_add(&journal->replay.visits, place, day);
+    note(journal, &(struct record){.verb = RECORD_SWEEP, .date = day, .words = place});
 }
 
 /* ---- the disk ---- */

@@ -131,9 +131,13 @@ void journal_put_off(struct journal *journal, uint32_t id, const struct journal_
 void journal_doubt(struct journal *journal, uint32_t id, const struct journal_failure *failure);
 void journal_retry(struct journal *journal, uint32_t id); /* HELD: FAILED with no try counted */
 
-/* The place where messages are spooled ("kind path", one line); "" if none was noted yet. */
+/* The place where messages are spooled (one line of deliver_place); "" if none was noted yet. */
 struct str journal_place(const struct journal *journal);
-void journal_set_place(struct journal *journal, struct str place);
+/* It is the last one from now on, and was seen to be there on that day (since 1970; 0: it was not).
+ * Gathered if that says anything new. */
+void journal_set_place(struct journal *journal, struct str place, uint64_t day);
+/* The last day on which a place was seen to be there; 0: never. */
+uint64_t journal_place_day(const struct journal *journal, struct str place);
 
 /* Writes what was gathered, and makes it durable. An error is final: every later call fails too. */
 int journal_sync(struct journal *journal, struct err *err);

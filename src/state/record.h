@@ -54,7 +54,8 @@ struct str record_write_fingerprint(const struct fingerprint *fingerprint,
 enum record_verb {
     RECORD_HEAD,  /* version, server, user */
     RECORD_PLACE, /* place N: where messages go (kind, path) */
-    RECORD_SWEEP, /* where messages are spooled (kind, path): what the next run clears up */
+    RECORD_SWEEP, /* where messages are spooled (kind, paths): what the next run clears up, if it is
+                   * the last; and the day it was there */
     RECORD_DAY,   /* number of listing days so far, and the last one's date */
     RECORD_TAKE,
     RECORD_DROP,
@@ -80,7 +81,7 @@ struct record {
     uint32_t place;         /* TAKE: the number of its place; 0: its words are the whole receipt */
     uint64_t number;        /* HEAD: version; PLACE: its own; DAY: how many; MISS, DUE: which day;
                           * of a failure: tries */
-    uint64_t date;          /* DAY, CLOCK: days since 1970 */
+    uint64_t date;          /* DAY, CLOCK, SWEEP: days since 1970 */
     uint64_t size;          /* by LIST, in octets */
     uint64_t first_seen;    /* wall clock, seconds */
     uint64_t next_try;      /* of a failure: wall clock, seconds; 0: with the next run */

@@ -19,7 +19,7 @@ void replay_free(struct replay *replay)
     if (replay->table != NULL)
         table_free(replay->table);
     places_free(&replay->places);
-    free(replay->sweep);
+    visits_free(&replay->visits);
     *replay = (struct replay){.lines = replay->lines,
                               .head = replay->head,
                               .log = replay->log,
@@ -66,8 +66,7 @@ static int apply(struct replay *replay, const struct record *record, const char 
     case RECORD_PLACE:
         return places_set(&replay->places, record->number, record->words);
     case RECORD_SWEEP:
-        free(replay->sweep);
-        replay->sweep = xmemdup0(record->words.ptr, record->words.len);
+        visits_add(&replay->visits, record->words, record->date);
         break;
     case RECORD_DAY:
         replay->calendar.days = (uint32_t)record->number;
@@ -226,8 +225,12 @@ void replay_add_head(struct replay *replay)
 static void write_front(struct replay *replay, struct buf *out)
 {
     write_line(replay, RECORD_HEAD, RECORD_VERSION, replay->head, out);
-    if (replay->sweep != NULL)
-        write_line(replay, RECORD_SWEEP, 0, replay->sweep, out);
+    for (size_t i = 0; i < replay->visits.count; i++)
+        write_record(replay,
+                     (struct record){.verb = RECORD_SWEEP,
+                                     .date = replay->visits.at[i].day,
+                                     .words = str_from(replay->visits.at[i].place)},
+                     out);
     if (replay->calendar.days > 0)
         write_line(replay, RECORD_DAY, replay->calendar.days, NULL, out);
     if (replay->calendar.behind != 0)

@@ -14,6 +14,7 @@
 #include "state/lines.h"
 #include "state/places.h"
 #include "state/table.h"
+#include "state/visits.h"
 
 #define REPLAY_FORGET 30 /* absent for so many listings, on as many days: forgotten */
 
@@ -26,7 +27,7 @@ struct replay {
 
     struct table *table;
     struct places places;
-    char *sweep; /* the place where messages are spooled; NULL: none was noted */
+    struct visits visits; /* places where messages were spooled */
     struct calendar calendar;
     uint64_t oldest, latest; /* dates of first sight that lines have; wall clock, seconds */
     uint64_t count;          /* lines in all */

@@ -23,7 +23,7 @@ static void fill(void)
                                            .next_try = 1700003600});
     journal_done(journal, e);
     journal_gone(journal, e);
-    journal_set_place(journal, str_from("maildir /p"));
+    journal_set_place(journal, str_from("maildir /p"), 1);
     sync_and_close(journal);
 }
 
@@ -175,7 +175,7 @@ static void test_forgetting(void)
             abort();
         /* Enough lines to make the next open write it anew. */
         for (int i = 0; i < 20; i++)
-            journal_set_place(journal, str_from("maildir /p"));
+            journal_set_place(journal, str_from("maildir /p"), (uint64_t)i + 1);
         if (journal_sync(journal, &err) < 0)
             abort();
         bool leaves = find(journal, "leaves") != JOURNAL_NONE;

@@ -211,7 +211,7 @@ static void test_sweep(void)
         make(tmp, rows[i].name, rows[i].age);
     struct buf place;
     buf_init(&place, 4096);
-    deliver_place(kit.deliver, &place);
+    deliver_place(&kit.settings, &place);
     is_int(deliver_sweep(&kit.settings, buf_str(&place), &err), 0, "tmp/ is swept");
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         ok(is_there(tmp, rows[i].name) == !rows[i].goes, "%s: %s", rows[i].what,

@@ -882,7 +882,7 @@ static void probes(void)
     struct buf place;
     buf_init(&place, 4096);
     deliver_open(&kit.deliver, &kit.settings, &err);
-    deliver_place(kit.deliver, &place);
+    deliver_place(&kit.settings, &place);
     ok(place.len > 5 && strncmp(place.data, "mbox /", 6) == 0,
        "the receipt of a message is one line that begins with its kind");
     struct parcel *parcel;

@@ -215,7 +215,7 @@ static void checks(void)
     is_int((long long)deliver_unit(kit.deliver), 1, "a command takes one message at a time");
     struct buf place;
     buf_init(&place, 4096);
-    deliver_place(kit.deliver, &place);
+    deliver_place(&kit.settings, &place);
     deliver_abandon(kit.deliver, kit.batch, 1);
     char *spool = kit_path("state/spool");
     is_int((long long)kit_count(spool), 1,

@@ -15,7 +15,7 @@ static void fill(void)
     journal_done(journal, a);
     journal_take(journal, b, false, str_from("maildir 2 n2 m /p"));
     fail(journal, d, "no such message");
-    journal_set_place(journal, str_from("maildir /p"));
+    journal_set_place(journal, str_from("maildir /p"), 1);
     sync_and_close(journal);
 }
 
@@ -114,7 +114,7 @@ static void test_compaction(void)
     journal_take(journal, taken, false, str_from("maildir 5 x y /z"));
     journal_take(journal, over, true, str_from("maildir 6 v w /z"));
     for (int i = 0; i < 3000; i++)
-        journal_set_place(journal, str_from("maildir /p"));
+        journal_set_place(journal, str_from("maildir /p"), (uint64_t)i + 1);
     sync_and_close(journal);
     struct buf before = read_journal();
     journal = open_journal();

@@ -1,0 +1,31 @@
+/*
+ * visits: the places that a mailbox was delivered to, and when each was there for the last time.
+ */
+#ifndef FP_STATE_VISITS_H
+#define FP_STATE_VISITS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/str.h"
+
+#define VISITS_MAX 64 /* places that are remembered; the oldest goes */
+
+/* Zeroed at birth. */
+struct visits {
+    struct visit {
+        char *place;
+        uint64_t day; /* since 1970; 0: it was not there yet */
+    } at[VISITS_MAX]; /* the last one is where mail goes now */
+    size_t count;
+};
+
+void visits_free(struct visits *visits);
+
+/* This place is the last one from now on. */
+void visits_add(struct visits *visits, struct str place, uint64_t day);
+
+/* 0: it was never there. */
+uint64_t visits_day(const struct visits *visits, struct str place);
+
+#endif
