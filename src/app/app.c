@@ -12,6 +12,7 @@
 #include "app/options.h"
 #include "app/outlet.h"
 #include "app/pool.h"
+#include "app/renames.h"
 #include "app/report.h"
 #include "app/roster.h"
 #include "app/secrets.h"
@@ -134,8 +135,23 @@ static void retry(struct app *app)
 
 /* --- the whole -------------------------------------------------------------------------------- */
 
+static void rename_account(struct app *app)
+{
+    const struct account *account = app->roster.accounts[0];
+    struct err err = {0};
+    if (renames_move(app->options.rename, account, app->roster.state_dir, &err) < 0)
+        report_error(&app->report, account->title, &err);
+    else if (!app->options.silent)
+        report_answer(&app->report, account->title,
+                      "the journal is this account's now; the next run compares each message by "
+                      "its header");
+}
+
 static void poll_accounts(struct app *app)
 {
+    for (size_t i = 0; i < app->roster.count && app->report.attended; i++)
+        if (isatty(STDIN_FILENO) == 1 && session_mode(app->options.mode) == SESSION_POLL)
+            renames_ask(app->roster.accounts[i]);
     roster_find_secrets(&app->roster, NULL, &app->report);
     if (app->options.daemon == 0)
         run_pool(app, WORKER_POLL);
@@ -151,6 +167,8 @@ static void act(struct app *app)
         show_status(app);
     } else if (app->options.mode == OPTIONS_RETRY) {
         retry(app);
+    } else if (app->options.mode == OPTIONS_RENAME) {
+        rename_account(app);
     } else if (app->options.mode == OPTIONS_PRINT_PIN) {
         app->report.summaries = app->report.live = false;
         run_pool(app, WORKER_PIN);

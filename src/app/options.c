@@ -115,9 +115,10 @@ static int take_mode(const struct given *given, struct err *err)
     struct options *options = given->options;
     enum options_mode mode = given->row->mode;
     if (options->mode != OPTIONS_POLL && options->mode != mode) {
-        return err_set(err, ERR_USAGE,
-                       "only one of --check, --dry-run, --status, --retry, --print-pin and "
-                       "--discover at a time");
+        return err_set(
+            err, ERR_USAGE,
+            "only one of --check, --dry-run, --status, --retry, --rename, --print-pin and "
+            "--discover at a time");
     }
     options->mode = mode;
     return given->value != NULL ? take_text(given, err) : 0;
@@ -152,6 +153,8 @@ static const struct option_row rows[] = {
      .mode = OPTIONS_STATUS},
     {"retry", 0, "UIDL", "release a held message, or all", take_mode, AT(retry),
      .mode = OPTIONS_RETRY},
+    {"rename", 0, "OLD", "give the journal of user@server OLD to the account", take_mode,
+     AT(rename), .mode = OPTIONS_RENAME},
     {"print-pin", 0, NULL, "show the pin of an account's server", take_mode,
      .mode = OPTIONS_PRINT_PIN},
     {"discover", 0, "ADDRESS", "ask the DNS for the server of an address", take_mode, AT(discover),
@@ -270,7 +273,7 @@ static int check_daemon(const struct options *options, struct err *err)
     if (options->mode != OPTIONS_POLL) {
         return err_set(err, ERR_USAGE,
                        "--daemon polls; it goes with none of --check, --dry-run, "
-                       "--status, --retry, --print-pin and --discover");
+                       "--status, --retry, --rename, --print-pin and --discover");
     }
     if (options->no_fork)
         return err_set(err, ERR_USAGE, "--daemon needs workers, --no-fork has none; give one");
@@ -299,6 +302,8 @@ static int check_together(const struct options *options, struct err *err)
         return err_set(err, ERR_USAGE,
                        "--print-pin needs the title of an account of the configuration file");
     }
+    if (options->mode == OPTIONS_RENAME && options->account_count != 1)
+        return err_set(err, ERR_USAGE, "--rename needs the old user@server and one account");
     if (options->mode == OPTIONS_DISCOVER && options->account_count > 0)
         return err_set(err, ERR_USAGE, "--discover takes one address, and no account");
     return options->daemon > 0 ? check_daemon(options, err) : 0;

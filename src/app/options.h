@@ -22,6 +22,7 @@ enum options_mode {
     OPTIONS_DRY_RUN,
     OPTIONS_STATUS,
     OPTIONS_RETRY,
+    OPTIONS_RENAME,
     OPTIONS_PRINT_PIN,
     OPTIONS_DISCOVER,
     OPTIONS_HELP,
@@ -31,7 +32,7 @@ enum options_mode {
 /* All texts are borrowed from argv. */
 struct options {
     enum options_mode mode;
-    const char *run_file, *state_dir, *mda, *retry, *discover, *log_file;
+    const char *run_file, *state_dir, *mda, *retry, *rename, *discover, *log_file;
     bool all, keep, no_keep, flush, silent, verbose, json, no_fork, force, syslog;
     bool has_max_size;
     uint64_t max_size;

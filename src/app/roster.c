@@ -5,6 +5,7 @@
 
 #include "app/config.h"
 #include "app/paths.h"
+#include "app/renames.h"
 #include "app/secrets.h"
 #include "app/settings.h"
 #include "base/buf.h"
@@ -75,7 +76,7 @@ static void drop_others(struct config *config, const struct roster *roster)
 /* --- the whole -------------------------------------------------------------------------------- */
 
 static int fill(struct roster *roster, struct config *config, const struct options *options,
-                struct err *err)
+                const char *run_file, struct err *err)
 {
     char *state_dir = paths_state(options->state_dir, config->top.state_dir, err);
     if (state_dir == NULL || choose(roster, config, options, err) < 0) {
@@ -84,6 +85,7 @@ static int fill(struct roster *roster, struct config *config, const struct optio
         *roster = (struct roster){0};
         return -1;
     }
+    renames_look(config, state_dir, run_file);
     drop_others(config, roster);
     for (size_t i = 0; i < roster->count; i++)
         options_apply(options, roster->accounts[i]);
@@ -99,11 +101,11 @@ int roster_read(struct roster *roster, const struct options *options, struct err
     *roster = (struct roster){0};
     char *path = paths_run_file(options->run_file, err);
     int result = path == NULL ? -1 : config_read(&config, path, err);
-    free(path);
     if (result == 0) {
-        result = fill(roster, &config, options, err);
+        result = fill(roster, &config, options, path, err);
         config_free(&config);
     }
+    free(path);
     return result;
 }
 

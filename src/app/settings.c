@@ -188,6 +188,8 @@ void settings_free(struct account *account)
     keys_clear(false, account);
     account_wipe(account);
     free(account->title);
+    free(account->journal_name);
+    free(account->former);
     free(account);
 }
 

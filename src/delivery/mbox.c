@@ -124,6 +124,18 @@ static void place(const struct deliver_settings *settings, struct buf *out)
     words_add(out, str_from(settings->where));
 }
 
+/* A lock that a killed run of this mailbox was about to take lies beside the mbox. */
+static int sweep(const struct deliver_settings *settings, struct str words, struct err *err)
+{
+    struct str rest = words;
+    str_word(&rest);
+    char *path = words_text(str_word(&rest));
+    if (path != NULL && path[0] != '\0')
+        mboxlock_tidy(settings, path);
+    free(path);
+    return spooldir_sweep(settings, words, err);
+}
+
 static bool is_gone(const struct deliver_settings *settings)
 {
     struct stat status;
@@ -416,5 +428,5 @@ const struct kind mbox_kind = {
     .receipt = receipt,
     .publish = publish,
     .check = check,
-    .sweep = spooldir_sweep,
+    .sweep = sweep,
 };

@@ -25,6 +25,8 @@ enum account_ip { ACCOUNT_IP_ANY, ACCOUNT_IP_4, ACCOUNT_IP_6 };
 
 struct account {
     char *title;
+    char *journal_name; /* what its journal's head calls it (state/journal.h); NULL: nothing */
+    char *former;       /* stem of the journal it had under another name; NULL: none */
     bool enabled;
 
     char *server; /* a name in A-labels, or an address */

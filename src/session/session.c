@@ -22,6 +22,7 @@
 #include "session/recover.h"
 #include "state/folder.h"
 #include "state/mailbox.h"
+#include "state/rename.h"
 
 #define RECONNECTS_MAX 5 /* after framing faults, each of a message not suspected before */
 #define SECONDS_A_DAY 86400
@@ -96,6 +97,26 @@ static void tell_new_journal(const struct session *session)
                  "starting a new journal in %s: everything on the server counts as new", folder);
 }
 
+/* The journal that the mailbox had under its former name is its own. */
+static int adopt_journal(struct session *session, struct err *err)
+{
+    const struct account *account = session->account;
+    char *stem = mailbox_stem(account->server, account->user);
+    int result = 0;
+    if (account->former != NULL && !rename_is_there(session->run->state_dir, stem)) {
+        result =
+            rename_journal(session->run->state_dir, account->former, stem, account->durable, err);
+        if (result == 0)
+            log_line(session->log, FP_LOG_WARNING,
+                     "the account was %.*s before: that journal goes on as %s@%s, and each message "
+                     "in it is compared by its header once",
+                     (int)(strlen(account->former) - MAILBOX_ID - 1), account->former,
+                     account->user, account->server);
+    }
+    free(stem);
+    return result;
+}
+
 static int open_journal(struct session *session, struct err *err)
 {
     const struct account *account = session->account;
@@ -103,6 +124,7 @@ static int open_journal(struct session *session, struct err *err)
     struct journal_settings settings = {.state_dir = session->run->state_dir,
                                         .server = account->server,
                                         .user = account->user,
+                                        .account = account->journal_name,
                                         .mode = write ? JOURNAL_WRITE : JOURNAL_READ,
                                         .durable = account->durable,
                                         .log = session->log};
@@ -111,12 +133,27 @@ static int open_journal(struct session *session, struct err *err)
         return err_prefix(err, "state folder");
     if (write && folder_id(session->run->state_dir, account->durable, session->state, err) < 0)
         return -1;
+    if (write && adopt_journal(session, err) < 0)
+        return -1;
     if (journal_open(&session->journal, &settings, err) < 0)
         return -1;
     session->poll.journal = session->journal;
     if (write && journal_is_new(session->journal))
         tell_new_journal(session);
     return 0;
+}
+
+/* What a run under the mailbox's former name left carries the id of that one. */
+static int recover_all(struct session *session, struct err *err)
+{
+    struct deliver_settings former = session->settings;
+    char id[MAILBOX_ID + 1];
+    if (journal_was_renamed(session->journal, id)) {
+        former.mailbox = id;
+        if (recover(session->journal, &former, err) < 0)
+            return -1;
+    }
+    return recover(session->journal, &session->settings, err);
 }
 
 /* What can go wrong here goes wrong before a connection is made. */
@@ -132,7 +169,7 @@ static int prepare(struct session *session, struct err *err)
     manners_begin(&session->manners, session->run, session->poll.rules.now);
     if (session->run->mode != SESSION_POLL)
         return 0;
-    if (recover(session->journal, &session->settings, err) < 0)
+    if (recover_all(session, err) < 0)
         return err_prefix(err, "recovering from the last run");
     if (deliver_open(&session->poll.deliver, &session->settings, err) < 0)
         return -1;
@@ -293,7 +330,8 @@ static void verify_fingerprint(void *ctx, uint32_t number, const struct fingerpr
         message->compare = true;
         message->action = max != 0 && message->size > max ? PLAN_LEAVE : PLAN_FETCH;
     } else if (match_confirm(&session->listing, message, fingerprint)) {
-        queue_push(&session->verified, number);
+        if (message->action == PLAN_DELETE)
+            queue_push(&session->verified, number);
     } else {
         message->action = PLAN_FETCH;
         message->vague = true;
@@ -304,11 +342,27 @@ static void verify_fingerprint(void *ctx, uint32_t number, const struct fingerpr
     }
 }
 
+/* By the journal alone: it was had by an earlier run, and is left where it is. */
+static bool is_known(const struct session *session, const struct message *message)
+{
+    if (message->entry == JOURNAL_NONE ||
+        (message->action != PLAN_LEAVE && message->action != PLAN_DUE))
+        return false;
+    unsigned state = journal_entry(session->journal, message->entry).state;
+    return state == JOURNAL_DONE || state == JOURNAL_GONE || state == JOURNAL_HELD;
+}
+
+/* What is to be deleted; and once, of a mailbox that has another name now, all that is known. */
 static int verify(struct session *session, struct err *err)
 {
+    char former[MAILBOX_ID + 1];
     struct queue delivered = {NULL, 0, 0};
     int result = 0;
-    queue_push_all(&delivered, &session->listing, PLAN_DELETE);
+    bool renamed = journal_was_renamed(session->journal, former);
+    for (uint32_t i = 0; i < session->listing.count; i++)
+        if (session->listing.messages[i].action == PLAN_DELETE ||
+            (renamed && is_known(session, &session->listing.messages[i])))
+            queue_push(&delivered, session->listing.messages[i].number);
     const struct fingerprints asked = {.pop3 = session->pop3,
                                        .numbers = delivered.at,
                                        .count = delivered.count,
@@ -320,6 +374,8 @@ static int verify(struct session *session, struct err *err)
         for (uint32_t i = 0; i < delivered.count; i++)
             verify_fingerprint(session, delivered.at[i], &(struct fingerprint){.known = false});
     free(delivered.at);
+    if (result == 0 && renamed)
+        journal_confirm_name(session->journal);
     return result;
 }
 

@@ -21,6 +21,7 @@ struct journal {
     struct lines *lines;
     struct replay replay;
     char *head;
+    char id[MAILBOX_ID + 1];
 };
 
 /* ---- opening and closing ---- */
@@ -40,12 +41,15 @@ static int take_lock(struct journal *journal, const char *path, struct err *err)
                          "another run is fetching from this mailbox; nothing done");
 }
 
-static void make_head(struct journal *journal, const char *server, const char *user)
+static void make_head(struct journal *journal, const char *server, const char *user,
+                      const char *account)
 {
     char words[2][WORDS_ESCAPED_MAX(NAME_SHOWN)];
     words_escape(str_of(server, strnlen(server, NAME_SHOWN)), words[0], sizeof words[0]);
     words_escape(str_of(user, strnlen(user, NAME_SHOWN)), words[1], sizeof words[1]);
-    journal->head = xasprintf("%s %s", words[0], words[1]);
+    journal->head = xasprintf("%s %s%s%s", words[0], words[1], account != NULL ? " " : "",
+                              account != NULL ? account : "");
+    mailbox_id(server, user, journal->id);
 }
 
 static int load(struct journal *journal, struct err *err)
@@ -73,9 +77,12 @@ int journal_open(struct journal **out, const struct journal_settings *settings, 
     char *path = xasprintf("%s/%s.journal", settings->state_dir, stem);
     bool write = settings->mode == JOURNAL_WRITE;
     journal->lock = -1;
-    make_head(journal, settings->server, settings->user);
-    journal->replay = (struct replay){
-        .head = journal->head, .log = settings->log, .write = write, .durable = settings->durable};
+    make_head(journal, settings->server, settings->user, settings->account);
+    journal->replay = (struct replay){.head = journal->head,
+                                      .id = journal->id,
+                                      .log = settings->log,
+                                      .write = write,
+                                      .durable = settings->durable};
     int result = write ? take_lock(journal, lock, err) : 0;
     if (result == 0)
         result = lines_open(&journal->lines, path, write ? LINES_WRITE : LINES_READ,
@@ -108,6 +115,21 @@ void journal_close(struct journal *journal)
 bool journal_is_new(const struct journal *journal)
 {
     return journal->replay.is_new;
+}
+
+bool journal_was_renamed(const struct journal *journal, char id[MAILBOX_ID + 1])
+{
+    bool renamed = journal->replay.former != NULL;
+    if (renamed)
+        replay_read_id(str_from(journal->replay.former), id);
+    return renamed;
+}
+
+void journal_confirm_name(struct journal *journal)
+{
+    free(journal->replay.former);
+    journal->replay.former = NULL;
+    replay_add_head(&journal->replay);
 }
 
 /* ---- looking ---- */

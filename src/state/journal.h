@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "state/calendar.h"
+#include "state/mailbox.h"
 #include "state/reason.h"
 #include "state/record.h"
 #include "state/table.h"
@@ -35,6 +36,7 @@ enum journal_mode {
 struct journal_settings { /* borrowed for the call; log: for the journal's life */
     const char *state_dir;
     const char *server, *user;
+    const char *account; /* "title:run file" as one word, for the head; NULL: nothing */
     enum journal_mode mode;
     bool durable; /* fsync = full */
     struct log *log;
@@ -48,6 +50,12 @@ void journal_close(struct journal *journal); /* NULL is fine; what was not synce
 
 /* True if there was no journal before. */
 bool journal_is_new(const struct journal *journal);
+
+/* True if the head still names another mailbox, which this one was before (state/rename.h); id: of
+ * that one. What a killed run left carries that id, and what is known of messages is believed only
+ * once they were compared by more than their UIDLs; then journal_confirm_name says whose it is. */
+bool journal_was_renamed(const struct journal *journal, char id[MAILBOX_ID + 1]);
+void journal_confirm_name(struct journal *journal);
 
 /* Entries are numbered 0 .. journal_count - 1; some may be FREE. */
 uint32_t journal_count(const struct journal *journal);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/words.h"
 #include "base/xalloc.h"
 
 #define COMPACT_LINES 64 /* a shorter journal is left as it is */
@@ -20,8 +21,10 @@ void replay_free(struct replay *replay)
         table_free(replay->table);
     places_free(&replay->places);
     visits_free(&replay->visits);
+    free(replay->former);
     *replay = (struct replay){.lines = replay->lines,
                               .head = replay->head,
+                              .id = replay->id,
                               .log = replay->log,
                               .write = replay->write,
                               .durable = replay->durable};
@@ -51,6 +54,29 @@ static void apply_state(struct journal_entry *entry, const struct record *record
         entry->tries = record->number > UINT16_MAX ? UINT16_MAX : (unsigned)record->number;
 }
 
+void replay_read_id(struct str head, char id[MAILBOX_ID + 1])
+{
+    char *server = words_text(str_word(&head)), *user = words_text(str_word(&head));
+    id[0] = '\0';
+    if (server != NULL && user != NULL)
+        mailbox_id(server, user, id);
+    free(server);
+    free(user);
+}
+
+/* The last one counts; compaction puts it first again. */
+static void apply_head(struct replay *replay, struct str words)
+{
+    char id[MAILBOX_ID + 1];
+    replay_read_id(words, id);
+    free(replay->former);
+    replay->former = NULL;
+    if (id[0] != '\0' && replay->id != NULL && strcmp(id, replay->id) != 0)
+        replay->former = xmemdup0(words.ptr, words.len);
+    replay->stale_head =
+        replay->count > 1 || (replay->former == NULL && !str_is(words, replay->head));
+}
+
 static void drop(struct journal_entry *entry)
 {
     if (entry->state == JOURNAL_TAKEN)
@@ -62,6 +88,7 @@ static int apply(struct replay *replay, const struct record *record, const char 
 {
     switch (record->verb) {
     case RECORD_HEAD:
+        apply_head(replay, record->words);
         break;
     case RECORD_PLACE:
         return places_set(&replay->places, record->number, record->words);
@@ -224,7 +251,8 @@ void replay_add_head(struct replay *replay)
 /* What stands before all entries. */
 static void write_front(struct replay *replay, struct buf *out)
 {
-    write_line(replay, RECORD_HEAD, RECORD_VERSION, replay->head, out);
+    write_line(replay, RECORD_HEAD, RECORD_VERSION,
+               replay->former != NULL ? replay->former : replay->head, out);
     for (size_t i = 0; i < replay->visits.count; i++)
         write_record(replay,
                      (struct record){.verb = RECORD_SWEEP,
@@ -287,7 +315,8 @@ static unsigned lines_of(const struct replay *replay, const struct journal_entry
 static bool is_too_long(const struct replay *replay)
 {
     uint64_t needed = 0;
-    if (replay->damaged > 0 || replay->old > 0 || replay->places.count > PLACES_MANY)
+    if (replay->damaged > 0 || replay->old > 0 || replay->stale_head ||
+        replay->places.count > PLACES_MANY)
         return true;
     for (uint32_t id = 0; id < table_count(replay->table); id++)
         needed += lines_of(replay, table_entry(replay->table, id));

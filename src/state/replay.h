@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "state/calendar.h"
 #include "state/lines.h"
+#include "state/mailbox.h"
 #include "state/places.h"
 #include "state/table.h"
 #include "state/visits.h"
@@ -21,7 +22,10 @@
 /* What a journal says, and of which one that is. */
 struct replay {
     struct lines *lines; /* borrowed, as head and log are */
-    const char *head;    /* "SERVER USER", escaped: for people who open the file */
+    const char *head;    /* "SERVER USER ACCOUNT", escaped */
+    const char *id;      /* of the mailbox */
+    char *former;        /* the head of another mailbox that the file was, until it is confirmed */
+    bool stale_head;     /* the file's first line is not its head */
     struct log *log;
     bool write, durable;
 
@@ -49,6 +53,9 @@ void replay_see_date(struct replay *replay, uint64_t first_seen);
  * or nothing can be gathered any more. */
 uint64_t replay_add(struct replay *replay, const struct record *record);
 void replay_add_head(struct replay *replay);
+
+/* The id of the mailbox that a head names; "" if it makes no sense. */
+void replay_read_id(struct str head, char id[MAILBOX_ID + 1]);
 
 /* Writes the file anew, and loads that, if it has half as many lines again as it needs, or lines of
  * an older version, or damaged ones. A rewrite that fails is noted and changes nothing; -1 only if

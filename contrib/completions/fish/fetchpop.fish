@@ -28,6 +28,7 @@ complete -c fetchpop -s m -l mda -x -a '(__fish_complete_command)' -d 'Deliver t
 complete -c fetchpop -l no-fork -d 'Poll in a single process'
 complete -c fetchpop -l print-pin -d 'Show the pin of the public key of a server'
 complete -c fetchpop -l retry -x -d 'Release a held message'
+complete -c fetchpop -l rename -x -d 'Give the journal of another name to the account'
 complete -c fetchpop -s s -l silent -d 'No progress, no summary'
 complete -c fetchpop -l state-dir -r -a '(__fish_complete_directories)' -d 'Folder for the journals'
 complete -c fetchpop -l status -d 'List what failed, is held or is paused'

@@ -1,0 +1,85 @@
+#include "app/renames.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/words.h"
+#include "base/xalloc.h"
+#include "state/mailbox.h"
+#include "state/rename.h"
+
+/* "title:path" as one word: a title has no colon. */
+static char *name_of(const struct account *account, const char *run_file)
+{
+    struct buf out;
+    char *whole = realpath(run_file, NULL);
+    char *name = xasprintf("%s:%s", account->title, whole != NULL ? whole : run_file);
+    buf_init(&out, WORDS_ESCAPED_MAX(strlen(name)) + 1);
+    words_add(&out, str_from(name));
+    free(name);
+    free(whole);
+    name = xmemdup0(out.data, out.len);
+    buf_free(&out);
+    return name;
+}
+
+void renames_look(const struct config *config, const char *state_dir, const char *run_file)
+{
+    char **used = xcalloc(config->count, sizeof *used);
+    for (size_t i = 0; i < config->count; i++)
+        used[i] = mailbox_stem(config->accounts[i]->server, config->accounts[i]->user);
+    for (size_t i = 0; i < config->count && strcmp(run_file, "-") != 0; i++) {
+        struct account *account = config->accounts[i];
+        account->journal_name = name_of(account, run_file);
+        if (!rename_is_there(state_dir, used[i]))
+            account->former = rename_find(state_dir, account->journal_name, used, config->count);
+    }
+    for (size_t i = 0; i < config->count; i++)
+        free(used[i]);
+    free(used);
+}
+
+/* user@server-ID: the id says nothing to a person. */
+static int readable(const char *stem)
+{
+    return (int)(strlen(stem) - MAILBOX_ID - 1);
+}
+
+void renames_ask(struct account *account)
+{
+    char line[16] = "";
+    FILE *terminal = account->former == NULL ? NULL : fopen("/dev/tty", "r+e");
+    if (terminal == NULL)
+        return;
+    fprintf(terminal, "%s: there is a journal of %.*s. Is %s@%s the same mailbox? [y/n] ",
+            account->title, readable(account->former), account->former, account->user,
+            account->server);
+    fflush(terminal);
+    if (fgets(line, sizeof line, terminal) == NULL || (line[0] != 'y' && line[0] != 'Y')) {
+        free(account->former);
+        account->former = NULL;
+    }
+    fclose(terminal);
+}
+
+int renames_move(const char *from, const struct account *account, const char *state_dir,
+                 struct err *err)
+{
+    const char *at = strrchr(from, '@');
+    if (at == NULL || at == from || at[1] == '\0')
+        return err_set(err, ERR_USAGE, "--rename takes the old user@server, not \"%.80s\"", from);
+    char *user = xmemdup0(from, (size_t)(at - from));
+    char *old = mailbox_stem(at + 1, user), *new = mailbox_stem(account->server, account->user);
+    int result = 0;
+    if (!rename_is_there(state_dir, old))
+        result = err_set(err, ERR_MESSAGE, "there is no journal of %.80s in %s", from, state_dir);
+    else
+        result = rename_journal(state_dir, old, new, account->durable, err);
+    free(user);
+    free(old);
+    free(new);
+    return result;
+}

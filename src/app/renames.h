@@ -1,0 +1,23 @@
+/*
+ * renames: accounts whose server or user has another name than when their journal was begun.
+ */
+#ifndef FP_APP_RENAMES_H
+#define FP_APP_RENAMES_H
+
+#include "app/config.h"
+#include "base/err.h"
+
+/* Says in each account how the journal names it (run file and title), and, if it has no journal,
+ * but one that it had under another name, which one that is. run_file: "-" has no name, so its
+ * accounts are not found again. */
+void renames_look(const struct config *config, const char *state_dir, const char *run_file);
+
+/* On a terminal: is it still the same mailbox? Who says no begins a new journal. */
+void renames_ask(struct account *account);
+
+/* --rename: the journal of "user@server" is this account's from now on. ERR_MESSAGE: there is none;
+ * else see rename_journal. */
+int renames_move(const char *from, const struct account *account, const char *state_dir,
+                 struct err *err);
+
+#endif

@@ -1,0 +1,134 @@
+#include "state/rename.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/xalloc.h"
+#include "state/record.h"
+
+#define ENDING ".journal"
+#define LOCKS 2
+
+static char *file_of(const char *state_dir, const char *stem, const char *ending)
+{
+    return xasprintf("%s/%s%s", state_dir, stem, ending);
+}
+
+bool rename_is_there(const char *state_dir, const char *stem)
+{
+    char *path = file_of(state_dir, stem, ENDING);
+    bool there = access(path, F_OK) == 0;
+    free(path);
+    return there;
+}
+
+/* The first line, which is the head: its third word. */
+static bool names(const char *state_dir, const char *stem, const char *account)
+{
+    char *path = file_of(state_dir, stem, ENDING), text[4 * 4096];
+    int fd = file_open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text);
+    struct str rest = str_of(text, n > 0 ? (size_t)n : 0), line = str_until(&rest, '\n');
+    struct record record;
+    if (fd >= 0)
+        close(fd);
+    free(path);
+    if (record_read(line, &record) < 0 || record.verb != RECORD_HEAD)
+        return false;
+    str_word(&record.words);
+    str_word(&record.words);
+    return str_is(str_word(&record.words), account);
+}
+
+static bool is_used(const char *stem, char *const *used, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(stem, used[i]) == 0)
+            return true;
+    return false;
+}
+
+/* NULL if the file is no journal. */
+static char *stem_of(const char *name)
+{
+    size_t len = strlen(name), ending = strlen(ENDING);
+    return len > ending && strcmp(name + len - ending, ENDING) == 0 ? xmemdup0(name, len - ending)
+                                                                    : NULL;
+}
+
+char *rename_find(const char *state_dir, const char *account, char *const *used, size_t count)
+{
+    char *found = NULL;
+    size_t matches = 0;
+    DIR *dir = opendir(state_dir);
+    for (struct dirent *entry = dir == NULL ? NULL : readdir(dir); entry != NULL;
+         entry = readdir(dir)) {
+        char *stem = stem_of(entry->d_name);
+        if (stem == NULL || is_used(stem, used, count) || !names(state_dir, stem, account)) {
+            free(stem);
+            continue;
+        }
+        free(found);
+        found = stem;
+        matches++;
+    }
+    if (dir != NULL)
+        closedir(dir);
+    if (matches == 1)
+        return found;
+    free(found);
+    return NULL;
+}
+
+static int take_lock(const char *state_dir, const char *stem, struct err *err)
+{
+    char *path = file_of(state_dir, stem, ".lock");
+    int fd = file_open(path, O_RDWR | O_CREAT, 0600);
+    if (fd < 0)
+        err_errno(err, ERR_CREATE, errno, "cannot make %s", path);
+    else if (file_lock(fd, path, err) < 0) {
+        close(fd);
+        fd = -1;
+    }
+    free(path);
+    return fd;
+}
+
+static int move(const char *state_dir, const char *from, const char *to, const char *ending,
+                struct err *err)
+{
+    char *old = file_of(state_dir, from, ending), *new = file_of(state_dir, to, ending);
+    int result = 0;
+    if (rename(old, new) < 0)
+        result = err_errno(err, ERR_IO, errno, "cannot rename %s", old);
+    free(old);
+    free(new);
+    return result;
+}
+
+int rename_journal(const char *state_dir, const char *from, const char *to, bool durable,
+                   struct err *err)
+{
+    struct err ignored; /* a note costs nothing if it is lost */
+    int locks[LOCKS] = {take_lock(state_dir, from, err), -1}, result = -1;
+    if (locks[0] >= 0)
+        locks[1] = take_lock(state_dir, to, err);
+    if (locks[1] >= 0 && rename_is_there(state_dir, to))
+        err_set(err, ERR_CREATE, "%s has a journal of its own already; move that away first", to);
+    else if (locks[1] >= 0)
+        result = move(state_dir, from, to, ENDING, err);
+    if (result == 0)
+        (void)move(state_dir, from, to, ".note", &ignored);
+    if (result == 0 && durable)
+        result = file_sync_folder(state_dir, NULL, err);
+    for (int i = 0; i < LOCKS; i++)
+        if (locks[i] >= 0)
+            close(locks[i]);
+    return result;
+}

@@ -1,0 +1,28 @@
+/*
+ * rename: a mailbox whose server or user is called otherwise by now finds the journal it had.
+ *
+ * The head of a journal says for which account of which configuration file it was written. A
+ * journal is moved, never copied, so no two mailboxes share one.
+ */
+#ifndef FP_STATE_RENAME_H
+#define FP_STATE_RENAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+/* Looks through the state folder for the one journal whose head names this account (see
+ * journal_settings) and whose stem (mailbox_stem) is none of `used`. Its stem, malloced; NULL: there
+ * is none, or more than one. */
+char *rename_find(const char *state_dir, const char *account, char *const *used, size_t count);
+
+/* True if there is a journal of this stem. */
+bool rename_is_there(const char *state_dir, const char *stem);
+
+/* Moves the journal and the note of one stem to another that has none, under the locks of both;
+ * durably if asked to. ERR_LOCKED: a run is using one of them; ERR_CREATE, ERR_IO. */
+int rename_journal(const char *state_dir, const char *from, const char *to, bool durable,
+                   struct err *err);
+
+#endif
