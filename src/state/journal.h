@@ -95,8 +95,8 @@ void journal_mark_tried(struct journal *journal, uint32_t id);
 void journal_list(struct journal *journal, uint32_t id);
 void journal_unlist(struct journal *journal, uint32_t id);
 
-/* What is `now` (wall clock, seconds) beside the days of earlier listings? *last_day: the day of the
- * last one, as it was until now. Gathered; a poll begins with it. */
+/* What is `now` (wall clock, seconds) beside the days of earlier listings? *last_day: the day of
+ * the last one, as it was until now. Gathered; a poll begins with it. */
 enum calendar_look journal_look_at_clock(struct journal *journal, int64_t now, int64_t *last_day);
 
 /* The clock is right: messages that were first seen by one that was not set, or in the future, were
@@ -139,7 +139,7 @@ void journal_put_off(struct journal *journal, uint32_t id, const struct journal_
 void journal_doubt(struct journal *journal, uint32_t id, const struct journal_failure *failure);
 void journal_retry(struct journal *journal, uint32_t id); /* HELD: FAILED with no try counted */
 
-/* The place where messages are spooled (one line of deliver_place); "" if none was noted yet. */
+/* The place where messages are spooled (one line of deliver_place); "" if none was. */
 struct str journal_place(const struct journal *journal);
 /* It is the last one from now on, and was seen to be there on that day (since 1970; 0: it was not).
  * Gathered if that says anything new. */

@@ -13,8 +13,8 @@
 #include "base/err.h"
 
 /* Looks through the state folder for the one journal whose head names this account (see
- * journal_settings) and whose stem (mailbox_stem) is none of `used`. Its stem, malloced; NULL: there
- * is none, or more than one. */
+ * journal_settings) and whose stem (mailbox_stem) is none of `used`. Its stem, malloced; NULL:
+ * there is none, or more than one. */
 char *rename_find(const char *state_dir, const char *account, char *const *used, size_t count);
 
 /* True if there is a journal of this stem. */

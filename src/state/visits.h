@@ -20,6 +20,7 @@ struct visits {
     size_t count;
 };
 
+/* Frees what they own; there are none then. */
 void visits_free(struct visits *visits);
 
 /* This place is the last one from now on. */
