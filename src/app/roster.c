@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "app/config.h"
 #include "app/paths.h"
@@ -16,10 +17,21 @@
 
 /* --- which accounts --------------------------------------------------------------------------- */
 
-static struct account *find(const struct config *config, const char *title)
+static bool is_mailbox(const struct account *account, const char *name)
+{
+    size_t len = strlen(account->user);
+    return strncmp(name, account->user, len) == 0 && name[len] == '@' &&
+           strcasecmp(name + len + 1, account->server) == 0;
+}
+
+/* By its title; else by "user@server", which no two accounts have in common. */
+static struct account *find(const struct config *config, const char *name)
 {
     for (size_t i = 0; i < config->count; i++)
-        if (strcmp(config->accounts[i]->title, title) == 0)
+        if (strcmp(config->accounts[i]->title, name) == 0)
+            return config->accounts[i];
+    for (size_t i = 0; i < config->count; i++)
+        if (is_mailbox(config->accounts[i], name))
             return config->accounts[i];
     return NULL;
 }

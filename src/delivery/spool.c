@@ -97,7 +97,7 @@ bool spool_is_own(const char *name, const char *mailbox)
 static bool is_old(int folder, const char *name)
 {
     struct stat status;
-    if (fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+    if (fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(status.st_mode))
         return false;
     time_t touched = status.st_mtime > status.st_atime ? status.st_mtime : status.st_atime;
     return touched < time(NULL) - SPOOL_AGE;
@@ -108,7 +108,7 @@ static bool is_litter(int folder, const char *name, const char *mailbox, const c
 {
     struct owner owner;
     if (!read_owner(name, &owner))
-        return false;
+        return state != NULL && is_old(folder, name); /* maildir(5) */
     if (state == NULL || str_is(owner.folder, state))
         return str_is(owner.mailbox, mailbox);
     return is_old(folder, name);

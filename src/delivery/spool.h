@@ -93,9 +93,9 @@ bool spool_is_own(const char *name, const char *mailbox);
 bool spool_trusts_syncfs(int folder);
 
 /* Removes from a folder what runs of this mailbox left there: names that spool_name made for it and
- * for this state folder, and names of other state folders' making (or of versions that had no
- * such id) that nobody has touched for SPOOL_AGE seconds, as maildir(5) has it. state NULL: the
- * folder belongs to the state folder, and all names of this mailbox are its own. ERR_IO. */
+ * for this state folder, and what others left (another state folder, another program) that nobody
+ * has touched for SPOOL_AGE seconds, as maildir(5) has it. state NULL: the folder belongs to the
+ * state folder, and all names of this mailbox are its own, no others. ERR_IO. */
 #define SPOOL_AGE (36 * 3600)
 int spool_sweep(int folder, const char *folder_path, const char *mailbox, const char *state,
                 struct err *err);
