@@ -4,7 +4,7 @@ static enum calendar_look look_back(struct calendar *calendar, uint64_t today)
 {
     if (calendar->behind == today)
         return CALENDAR_STILL_BEHIND;
-    bool twice = calendar->behind != 0 && calendar->behind < today;
+    bool twice = calendar->behind >= CALENDAR_SET && calendar->behind < today;
     calendar->behind = twice ? 0 : today;
     if (!twice)
         return CALENDAR_BEHIND;
@@ -14,8 +14,12 @@ static enum calendar_look look_back(struct calendar *calendar, uint64_t today)
 
 enum calendar_look calendar_look(struct calendar *calendar, uint64_t today)
 {
-    if (today < CALENDAR_SET)
+    if (today < CALENDAR_SET && (calendar->last_day == 0 || calendar->behind == today))
         return CALENDAR_UNSET;
+    if (today < CALENDAR_SET) {
+        calendar->behind = today;
+        return CALENDAR_BEHIND;
+    }
     if (today < calendar->last_day)
         return look_back(calendar, today);
     calendar->behind = 0;

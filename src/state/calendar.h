@@ -26,8 +26,8 @@ enum calendar_look {
     CALENDAR_AHEAD,        /* right, as far as can be known, but far from the last listing */
     CALENDAR_TAKEN_BACK,   /* right: last_day was wrong, and is today now */
     CALENDAR_UNSET,        /* from here on doubted: a date before 2026 */
-    CALENDAR_BEHIND,       /* before last_day, for the first time */
-    CALENDAR_STILL_BEHIND, /* and once more on that day */
+    CALENDAR_BEHIND,       /* before last_day, for the first time on that day */
+    CALENDAR_STILL_BEHIND, /* and once more */
     CALENDAR_LOOKS
 };
 

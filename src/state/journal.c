@@ -17,6 +17,8 @@
 #define MEND_MANY 10000 /* dates are written at once */
 
 struct journal {
+    uint64_t
+        right_since; /* the first day that a clock which had been ahead was right; 0: unknown */
     int lock;
     struct lines *lines;
     struct replay replay;
@@ -376,6 +378,8 @@ enum calendar_look journal_look_at_clock(struct journal *journal, int64_t now, i
                                        .date = calendar->last_day});
     if (calendar->behind != before.behind)
         note(journal, &(struct record){.verb = RECORD_CLOCK, .date = calendar->behind});
+    if (look == CALENDAR_TAKEN_BACK)
+        journal->right_since = before.behind * CALENDAR_SECONDS;
     return look;
 }
 
@@ -399,7 +403,8 @@ int journal_mend_dates(struct journal *journal, int64_t now, struct err *err)
         struct record record = describe(journal, id);
         if (is_true_date(record.first_seen, today))
             continue;
-        record.first_seen = today;
+        bool ahead = record.first_seen > today && journal->right_since != 0;
+        record.first_seen = ahead ? journal->right_since : today;
         note(journal, &record);
         if (++mended % MEND_MANY == 0 && journal_sync(journal, err) < 0)
             return -1;

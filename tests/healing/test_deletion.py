@@ -216,7 +216,9 @@ def forgetting_goes_on(w):
         w.at(2026, 3, 2)
         w.later(days=day)
         w.run()
-    w.need("m001" not in "".join(w.journal()), "what is not listed for 35 days is forgotten")
+    w.put("m001")
+    run = w.run()
+    w.need(run.sessions("RETR") == [["1"]], "what was not listed for 35 days is forgotten", run)
 
 
 def due_and_liar(w):

@@ -50,9 +50,12 @@ static void test_once_behind(void)
 static void test_unset(void)
 {
     struct calendar calendar = {.days = 7, .last_day = D};
-    is_look(&calendar, CALENDAR_SET - 1, CALENDAR_UNSET, "a date before 2026 is none");
-    is_look(&calendar, CALENDAR_SET, CALENDAR_BEHIND, "the first day of 2026 may be one");
-    is_look(&calendar, 0, CALENDAR_UNSET, "1970 is none");
+    is_look(&calendar, CALENDAR_SET - 1, CALENDAR_BEHIND, "a date before 2026 is behind");
+    is_look(&calendar, CALENDAR_SET - 1, CALENDAR_UNSET, "a date before 2026 is told once");
+    is_look(&calendar, CALENDAR_SET, CALENDAR_BEHIND, "a date before 2026 confirms no later one");
+    is_look(&calendar, 0, CALENDAR_BEHIND, "1970 is behind");
+    struct calendar fresh = {.days = 0};
+    is_look(&fresh, 0, CALENDAR_UNSET, "1970 is nothing to tell where no day is known");
     is_int((long)calendar.last_day, D, "nothing is taken back for it");
 }
 
