@@ -18,6 +18,7 @@
 #include "app/secrets.h"
 #include "base/spawn.h"
 #include "base/stop.h"
+#include "base/utf8.h"
 #include "session/held.h"
 
 struct app {
@@ -60,6 +61,7 @@ static void run_pool(struct app *app, enum worker_task task)
         .jobs = roster->jobs,
         .max_per_server = roster->max_per_server,
         .no_fork = app->options.no_fork,
+        .hurried = app->report.watched || app->options.account_count > 0,
     };
     pool_run(&job, &turns, &app->report);
     turns_free(&turns);
@@ -222,9 +224,11 @@ static int print(void (*printer)(FILE *to))
 static int discover(const char *address)
 {
     struct err err;
+    char shown[2 * ERR_TEXT_MAX];
     if (discover_run(address, &err) == 0)
         return 0;
-    fprintf(stderr, "fetchpop: %s\n", err.text);
+    utf8_show(str_from(err.text), shown, sizeof shown);
+    fprintf(stderr, "fetchpop: %s\n", shown);
     return err_status(err.kind);
 }
 

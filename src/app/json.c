@@ -1,33 +1,16 @@
 #include "app/json.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 #include "base/str.h"
+#include "base/utf8.h"
 
 #define REPLACEMENT 0xfffd
 
-/* One character of UTF-8 off the front; REPLACEMENT and one octet where it is none (RFC 3629: no
- * surrogates, nothing longer than need be, nothing beyond U+10FFFF). */
-static uint32_t take_character(struct str *text)
-{
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    const unsigned char *bytes = (const unsigned char *)text->ptr;
-    size_t len = bytes[0] < 0x80 ? 1 : bytes[0] >= 0xf0 ? 4 : bytes[0] >= 0xe0 ? 3 : 2;
-    uint32_t value = len == 1 ? bytes[0] : bytes[0] & (0xffu >> (len + 1));
-    bool good = len <= text->len && bytes[0] < 0xf8 && (bytes[0] & 0xc0) != 0x80;
-    for (size_t i = 1; good && i < len; i++) {
-        good = (bytes[i] & 0xc0) == 0x80;
-        value = value << 6 | (bytes[i] & 0x3fu);
-    }
-    good = good && value >= least[len] && value <= 0x10ffff && (value < 0xd800 || value > 0xdfff);
-    len = good ? len : 1;
-    *text = str_of(text->ptr + len, text->len - len);
-    return good ? value : REPLACEMENT;
-}
-
 static void add_character(struct buf *out, uint32_t value)
 {
+    if (value == UTF8_NONE)
+        value = REPLACEMENT;
     if (value == '"' || value == '\\') {
         buf_addf(out, "\\%c", (char)value);
     } else if (value >= 0x20 && value < 0x7f) {
@@ -50,7 +33,7 @@ static void add_text(struct buf *out, const char *key, const char *text)
     }
     buf_addf(out, "\"");
     for (struct str rest = str_from(text); rest.len > 0;)
-        add_character(out, take_character(&rest));
+        add_character(out, utf8_take(&rest));
     buf_addf(out, "\"");
 }
 

@@ -129,7 +129,7 @@ static struct worker_job worker_job(const struct pool *pool, struct turn *turn)
         .switches = pool->job->switches,
         .attended = pool->report->attended,
         .paced = pool->turns->every > 0,
-        .hurried = turn->hurried,
+        .hurried = turn->hurried || pool->job->hurried,
         .level = pool->report->level,
     };
 }

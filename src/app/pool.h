@@ -26,6 +26,7 @@ struct pool_job {
     struct session_switches switches;
     unsigned jobs, max_per_server;
     bool no_fork;
+    bool hurried; /* somebody is there, or has named the accounts: no pause keeps them away */
 };
 
 /* Polls each account once; results go to the report, and with them the exit status. */

@@ -13,6 +13,7 @@
 #include "app/json.h"
 #include "app/status.h"
 #include "base/clock.h"
+#include "base/utf8.h"
 
 #define LINE_OCTETS 1600 /* an error's text and what stands around it */
 #define REDRAW_MS 100
@@ -53,12 +54,13 @@ static void put_line(struct report *report, int fd, const char *line, size_t siz
 __attribute__((format(printf, 3, 4))) static void say(struct report *report, int fd,
                                                       const char *fmt, ...)
 {
-    char line[LINE_OCTETS];
+    char text[LINE_OCTETS], line[LINE_OCTETS];
     va_list args;
     va_start(args, fmt);
-    int len = vsnprintf(line, sizeof line - 1, fmt, args);
+    if (vsnprintf(text, sizeof text, fmt, args) < 0)
+        text[0] = '\0';
     va_end(args);
-    size_t size = len < 0 ? 0 : (size_t)len < sizeof line - 2 ? (size_t)len : sizeof line - 2;
+    size_t size = utf8_show(str_from(text), line, sizeof line - 1);
     line[size++] = '\n';
     put_line(report, fd, line, size);
 }
@@ -193,6 +195,7 @@ void report_begin(struct report *report, enum session_mode mode, bool silent, bo
                  : terminal ? FP_LOG_NOTE
                             : FP_LOG_WARNING,
         .mode = mode,
+        .watched = looked_on,
         .attended = looked_on || verbose || mode != SESSION_POLL,
         .summaries = !silent && (terminal || verbose || mode != SESSION_POLL),
         .live = !silent && !verbose && terminal && !dumb && mode == SESSION_POLL,
@@ -227,10 +230,11 @@ void report_repeat(struct report *report)
 static void to_outlet(struct report *report, const char *title, enum log_level level,
                       const char *text)
 {
-    char line[LINE_OCTETS];
+    char line[LINE_OCTETS], shown[LINE_OCTETS];
     snprintf(line, sizeof line, "%s%s%s", title != NULL ? title : "", title != NULL ? ": " : "",
              text);
-    outlet_line(report->outlet, level, line);
+    utf8_show(str_from(line), shown, sizeof shown);
+    outlet_line(report->outlet, level, shown);
 }
 
 void report_line(struct report *report, const char *title, enum log_level level, const char *text)

@@ -24,6 +24,7 @@ struct report {
     enum session_mode mode;
     bool json;                    /* results alone on standard output, for programs */
     bool attended;                /* somebody looks on: a terminal, or it was asked for */
+    bool watched;                 /* there is a terminal */
     bool summaries;               /* one line an account */
     bool news_only;               /* but none where nothing has happened */
     bool live;                    /* the status line */

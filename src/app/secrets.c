@@ -22,7 +22,7 @@
 #include "base/xalloc.h"
 #include "pop3/method.h"
 
-#define SAID_MAX 200 /* of one line of a command */
+#define SAID_MAX 800 /* octets of what a command says */
 
 /* --- files ------------------------------------------------------------------------------------ */
 
@@ -103,18 +103,18 @@ static int from_file(struct account *account, const char *path, const struct log
 
 /* --- commands --------------------------------------------------------------------------------- */
 
-/* What the command says on standard error: the last line is kept back, to become part of the error
- * if it fails; the others, and that one if it does not, are warnings. */
+/* What the command says on standard error: kept back to become part of the error if it fails, else
+ * told as warnings. Where somebody looks on, each line is told as it comes, but for the last one. */
 struct said {
     const struct log *log;
-    char last[SAID_MAX];
+    char lines[SAID_MAX]; /* with "; " between them */
 };
 
 static void pass_on(struct said *said)
 {
-    if (said->last[0] != '\0') {
-        log_line(said->log, FP_LOG_WARNING, "%s", said->last);
-        said->last[0] = '\0';
+    if (said->lines[0] != '\0') {
+        log_line(said->log, FP_LOG_WARNING, "%s", said->lines);
+        said->lines[0] = '\0';
     }
 }
 
@@ -122,8 +122,10 @@ static void hear(void *ctx, enum log_level level, const char *line)
 {
     struct said *said = ctx;
     (void)level;
-    pass_on(said);
-    snprintf(said->last, sizeof said->last, "%s", line);
+    if (log_wants(said->log, FP_LOG_NOTE))
+        pass_on(said);
+    size_t len = strlen(said->lines);
+    snprintf(said->lines + len, sizeof said->lines - len, "%s%s", len > 0 ? "; " : "", line);
 }
 
 /* One command of the configuration file whose first line of output is a secret. */
@@ -188,9 +190,9 @@ static int run_source(const struct source *source, const struct log *log, struct
     finish(&output);
     if (result == 0) {
         pass_on(&said);
-    } else if (said.last[0] != '\0') {
+    } else if (said.lines[0] != '\0') {
         size_t len = strlen(err->text);
-        snprintf(err->text + len, sizeof err->text - len, " (%s)", said.last);
+        snprintf(err->text + len, sizeof err->text - len, " (%s)", said.lines);
     }
     return result;
 }

@@ -49,6 +49,15 @@ static int renew(void *ctx, struct err *err)
     return secrets_renew(work->job->account, &work->log, err);
 }
 
+static int fetch_secrets(void *ctx, struct err *err)
+{
+    struct work *work = ctx;
+    struct account *account = work->job->account;
+    if (secrets_fetch_key(account, &work->log, err) < 0)
+        return -1;
+    return secrets_fetch(account, &work->log, err);
+}
+
 /* --- tasks ------------------------------------------------------------------------------------ */
 
 static int show_pin(struct work *work, struct err *err)
@@ -62,15 +71,11 @@ static int show_pin(struct work *work, struct err *err)
     return 0;
 }
 
-static int poll_account(struct work *work, struct session_run *run, struct err *err)
+static int poll_account(struct session_run *run, struct err *err)
 {
-    struct account *account = work->job->account;
     enum manners_leave leave = manners_allow(run, clock_wall(), err);
     if (leave != MANNERS_POLL)
         return leave == MANNERS_SKIP ? 0 : -1;
-    if (secrets_fetch_key(account, &work->log, err) < 0 ||
-        secrets_fetch(account, &work->log, err) < 0)
-        return -1;
     return session_poll(run, err);
 }
 
@@ -90,12 +95,13 @@ void worker_run(const struct worker_job *job)
         .log = &work.log,
         .progress = on_progress,
         .answer = job->level > FP_LOG_ERROR ? on_answer : NULL,
+        .secrets = fetch_secrets,
         .renew = job->account->token_command != NULL ? renew : NULL,
         .ctx = &work,
     };
     struct err err = {0};
     signal(SIGXFSZ, SIG_IGN);
-    int result = job->task == WORKER_PIN ? show_pin(&work, &err) : poll_account(&work, &run, &err);
+    int result = job->task == WORKER_PIN ? show_pin(&work, &err) : poll_account(&run, &err);
     if (result < 0 && err.kind == ERR_NONE) /* a bug, and no success */
         err_set(&err, ERR_WORKER, "the poll failed and nobody knows why; please report it");
     account_wipe(job->account);

@@ -4,8 +4,8 @@
  * A function that can fail returns 0 or -1 and takes a `struct err *` last. The place that knows
  * sets kind and text; callers may put words before it; only app prints. One table in
  * err.c maps the kind to exit status, to "worth another try", and to whether the connection
- * survives. The text is one line for a person: who, what, what to do; it holds no secret and no
- * raw byte from a server (see log_quote).
+ * survives. The text is one line for a person: who, what, what to do; it holds no secret, and of a
+ * server's bytes what log_quote lets through: who prints it calls utf8_show.
  */
 #ifndef FP_BASE_ERR_H
 #define FP_BASE_ERR_H
@@ -24,10 +24,12 @@ enum err_kind {
     ERR_IO,               /* 74: a read, write or fsync of a local file failed */
     ERR_AGAIN,            /* 75: the network or the server: try again later */
     ERR_DELAY,            /* 75: the server wants a pause between logins ([LOGIN-DELAY]) */
+    ERR_NETWORK,          /* 75: this machine has no network: no route, no name server */
     ERR_LOCAL,            /* 75: this machine: try again later (disk full, a command is too slow) */
     ERR_TIMEOUT,          /* 75: a deadline passed */
     ERR_CLOSED,           /* 75: the connection ended or broke */
     ERR_LOCKED,           /* 75: another run, or another program of this machine, holds the lock */
+    ERR_BUSY,             /* 75: another run has this mailbox, and gets on with it */
     ERR_STOPPED,          /* 75: INT or TERM */
     ERR_PROTOCOL,         /* 76: the server does not speak POP3 as it should */
     ERR_FRAMING,          /* 76: the two sides are out of step; a new connection is worth a try */

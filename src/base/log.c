@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/digest.h"
+#include "base/utf8.h"
 
 #define LINE_MAX_BYTES 2048
 
@@ -113,23 +114,35 @@ static size_t hidden_at(const struct log *log, struct str text)
     return longest;
 }
 
+/* One character, or an octet that belongs to none, as \xb5; how much of text it is. */
+static size_t spell_one(struct str text, char out[8], size_t *len)
+{
+    struct str rest = text;
+    uint32_t character = utf8_take(&rest);
+    size_t used = text.len - rest.len;
+    if (character == UTF8_NONE)
+        *len = (size_t)snprintf(out, 8, "\\x%02x", (unsigned char)text.ptr[0]);
+    else if (character == 0) /* a text ends there */
+        *len = (size_t)snprintf(out, 8, "\\x00");
+    else
+        memcpy(out, text.ptr, *len = used);
+    return used;
+}
+
 char *log_quote(const struct log *log, struct str text, char out[LOG_QUOTE_MAX + 4])
 {
     size_t at = 0;
     while (text.len > 0) {
-        size_t used = hidden_at(log, text);
-        size_t adds = used > 0 ? 3 : 1;
+        char one[8] = "***";
+        size_t adds = 3, used = hidden_at(log, text);
+        if (used == 0)
+            used = spell_one(text, one, &adds);
         if (at + adds > LOG_QUOTE_MAX) {
             memcpy(out + at, "...", 3);
             at += 3;
             break;
         }
-        if (used > 0) {
-            memcpy(out + at, "***", 3);
-        } else {
-            out[at] = text.ptr[0] >= 0x20 && text.ptr[0] <= 0x7e ? text.ptr[0] : '?';
-            used = 1;
-        }
+        memcpy(out + at, one, adds);
         at += adds;
         text = str_of(text.ptr + used, text.len - used);
     }

@@ -20,7 +20,7 @@ enum log_level {
 };
 
 #define LOG_SECRETS 8
-#define LOG_QUOTE_MAX 200 /* what is shown of a server's text */
+#define LOG_QUOTE_MAX 600 /* octets of a server's text */
 
 struct log {
     enum log_level level; /* up to here */
@@ -40,8 +40,9 @@ void log_hide(struct log *log, const struct secret *secret);
 void log_unhide(struct log *log, const struct secret *secret);
 
 /* The one way in which bytes of a server reach a person: every occurrence of a hidden secret
- * becomes "***", every byte outside 0x20..0x7e becomes '?', the rest after LOG_QUOTE_MAX is cut
- * and marked "...". log may be NULL. out holds LOG_QUOTE_MAX + 4. Returns out.
+ * becomes "***", every octet that is no UTF-8 becomes \xb5, the rest after LOG_QUOTE_MAX is cut
+ * and marked "...". Controls stay, for --json: whoever prints has them shown by utf8_show. log may
+ * be NULL. out holds LOG_QUOTE_MAX + 4. Returns out.
  *
  * Secrets are found raw and inside base64, wherever in the encoded bytes they begin (as in AUTH
  * PLAIN). One shorter than LOG_SECRET_MIN is not blanked: "a" would blank every a, and so tell more

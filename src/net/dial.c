@@ -32,6 +32,7 @@ struct race {
     size_t next, count, open;
     struct pollfd polls[MAX_ADDRESSES];
     int64_t next_at; /* when the next attempt may begin */
+    bool under_way;  /* this machine knew a way to one of them */
     int trouble;     /* errno of the most telling failure */
 };
 
@@ -92,6 +93,10 @@ static int explain_name(const struct race *race, int code, struct err *err)
         return err_set(err, ERR_SYSTEM, "%s: no memory to look up the name", options->host);
     case EAI_SYSTEM:
         return err_errno(err, ERR_AGAIN, number, "%s: cannot look up the name", options->host);
+    case EAI_AGAIN:
+        return err_set(err, ERR_NETWORK,
+                       "%s: cannot look up the name: no name server answers; check the network",
+                       options->host);
     default:
         return err_set(err, ERR_AGAIN, "%s: cannot look up the name: %s; try again later",
                        options->host, gai_strerror(code));
@@ -135,6 +140,7 @@ static void note_trouble(struct race *race, int number)
 {
     switch (race->trouble) {
     case 0:
+    case ENETDOWN:
     case ENETUNREACH:
     case EHOSTUNREACH:
     case EADDRNOTAVAIL:
@@ -174,6 +180,7 @@ static int begin(struct race *race)
     if (fd >= 0 && bind_source(race, fd) == 0) {
         if (connect(fd, to->ai_addr, to->ai_addrlen) == 0)
             return fd;
+        race->under_way = race->under_way || errno == EINPROGRESS || errno == EINTR;
         if (errno == EINPROGRESS || errno == EINTR) {
             race->polls[race->open++] = (struct pollfd){.fd = fd, .events = POLLOUT};
             return -1;
@@ -223,6 +230,21 @@ static int explain_time(const struct race *race, struct err *err)
                    options->port);
 }
 
+/* It is found out before a packet leaves. */
+static bool is_offline(const struct race *race)
+{
+    switch (race->trouble) {
+    case ENETDOWN:
+    case ENETUNREACH:
+    case EHOSTUNREACH:
+    case EADDRNOTAVAIL:
+    case EAFNOSUPPORT:
+        return !race->under_way;
+    default:
+        return false;
+    }
+}
+
 static int explain_trouble(const struct race *race, struct err *err)
 {
     const struct dial_options *options = race->options;
@@ -231,6 +253,10 @@ static int explain_trouble(const struct race *race, struct err *err)
                        "%s: source_address %s is not an address of this machine now; check it, or "
                        "try again later",
                        options->host, options->source);
+    if (is_offline(race))
+        return err_set(err, ERR_NETWORK,
+                       "%s: no way there from this machine: %s; check the network", options->host,
+                       strerror(race->trouble));
     if (race->trouble == ETIMEDOUT)
         return explain_time(race, err);
     if (race->trouble == ECONNREFUSED)

@@ -12,6 +12,8 @@
 #include "pop3/oauth.h"
 #include "pop3/sasl.h"
 
+#define SCRAM_ROUNDS_MIN 4096
+
 /* One attempt with one method. */
 struct attempt {
     struct pop3 *pop3;
@@ -21,6 +23,8 @@ struct attempt {
     struct secret sent; /* the last line with a secret in it; hidden during the attempt */
     bool told;          /* something was sent: no other method after this one */
     bool proved;        /* password or proof was sent: a server that hangs up may mean "wrong" */
+    unsigned responses; /* of SASL, sent so far */
+    bool resent;        /* the initial response, which the server had overlooked */
 };
 
 /* --- words ------------------------------------------------------------------------------------ */
@@ -28,16 +32,11 @@ struct attempt {
 /* What webmail providers say when it is not the password, and what to do about it. */
 static const struct hint {
     const char *words, *advice;
-    bool secret; /* another one would help */
 } hints[] = {
-    {"application-specific", "make an app password at the provider", true},
-    {"app-specific", "make an app password at the provider", true},
-    {"application specific", "make an app password at the provider", true},
-    {"app password", "make an app password at the provider", true},
-    {"not enabled for pop", "switch POP on in the provider's settings", false},
-    {"pop access", "switch POP on in the provider's settings", false},
-    {"pop is disabled", "switch POP on in the provider's settings", false},
-    {"pop3 is disabled", "switch POP on in the provider's settings", false},
+    {"application-specific", "make an app password at the provider"},
+    {"app-specific", "make an app password at the provider"},
+    {"application specific", "make an app password at the provider"},
+    {"app password", "make an app password at the provider"},
 };
 
 static const struct hint *find_hint(struct str text)
@@ -48,15 +47,30 @@ static const struct hint *find_hint(struct str text)
     return NULL;
 }
 
-static const char *advice(const struct attempt *attempt, struct str text)
+/* Without TLS, and before the secret went out. */
+static bool wants_tls(const struct attempt *attempt, struct str text)
 {
-    const struct hint *hint = find_hint(text);
+    return !pop3_is_secure(attempt->pop3) &&
+           (reply_wants_tls(text) || (!attempt->proved && attempt->method->way == METHOD_USER));
+}
+
+static const char *advice(const struct attempt *attempt, const struct reply *reply)
+{
+    const struct hint *hint = find_hint(reply->text);
+    if (reply->code == REPLY_CODE_POP_OFF)
+        return "switch POP on in the provider's settings";
+    if (wants_tls(attempt, reply->text))
+        return "the server seems to want TLS first: set tls = \"stls\" or \"implicit\"";
     if (hint != NULL)
         return hint->advice;
     if (strcmp(attempt->method->name, "EXTERNAL") == 0)
         return "check the client certificate";
     if (strcmp(attempt->method->name, "GSSAPI") == 0)
         return "check the Kerberos ticket (klist)";
+    if (!attempt->proved && attempt->method->way == METHOD_USER)
+        return "check user";
+    if (!attempt->proved)
+        return "no password was sent: name another mechanism with auth";
     return attempt->options->is_token ? "check user and token" : "check user and password";
 }
 
@@ -82,38 +96,52 @@ static void explain_token(const struct attempt *attempt, char *out, size_t cap)
 }
 
 /* Is it the secret that is refused? Only if it was sent, and the server says so: a secret that is
- * believed to be wrong is not tried again. */
+ * believed to be wrong is tried again after a while only. */
 static enum err_kind kind_of(const struct attempt *attempt, const struct reply *reply)
 {
-    const struct hint *hint = find_hint(reply->text);
     bool said = reply->code == REPLY_CODE_AUTH ||
                 (reply->code == REPLY_CODE_NONE && reply_blames_secret(reply->text));
-    bool other = (hint != NULL && !hint->secret) ||
+    bool other = wants_tls(attempt, reply->text) ||
                  strcmp(attempt->method->name, "EXTERNAL") == 0 ||
                  strcmp(attempt->method->name, "GSSAPI") == 0;
     return attempt->proved && said && !other ? ERR_PASSWORD_REFUSED : ERR_LOGIN_REFUSED;
 }
 
+static bool is_about_login(const struct reply *reply)
+{
+    return reply->code == REPLY_CODE_AUTH || reply->code == REPLY_CODE_POP_OFF ||
+           ((reply->code == REPLY_CODE_NONE || reply->code == REPLY_CODE_OTHER ||
+             reply->code == REPLY_CODE_UTF8) &&
+            !reply_blames_server(reply->text));
+}
+
+/* By its code or its words it is for later or for good. */
+static int not_now(const struct attempt *attempt, const struct reply *reply, struct err *err)
+{
+    char what[256];
+    snprintf(what, sizeof what, "login at %s", attempt->options->server);
+    return pop3_refused(attempt->pop3, reply, ERR_AGAIN, what, err);
+}
+
 /* An -ERR: by its code it is for later or for good, else it is about who we are. */
 static int refused(const struct attempt *attempt, const struct reply *reply, struct err *err)
 {
-    char text[LOG_QUOTE_MAX + 4], token[3 * LOG_QUOTE_MAX], what[256];
-    if (reply->code != REPLY_CODE_NONE && reply->code != REPLY_CODE_OTHER &&
-        reply->code != REPLY_CODE_AUTH) {
-        snprintf(what, sizeof what, "login at %s", attempt->options->server);
-        return pop3_refused(attempt->pop3, reply, ERR_LOGIN, what, err);
-    }
+    char text[LOG_QUOTE_MAX + 4], token[3 * LOG_QUOTE_MAX], how[48] = "";
+    if (!is_about_login(reply))
+        return not_now(attempt, reply, err);
     if (attempt->options->used != NULL)
         attempt->options->used->refused = true;
     if (attempt->options->token_refused != NULL && attempt->proved &&
         method_proof(str_from(attempt->method->name)) == METHOD_TOKEN)
         *attempt->options->token_refused = true;
+    if (!attempt->proved && attempt->method->way == METHOD_SASL)
+        snprintf(how, sizeof how, " with %s", attempt->method->name);
     explain_token(attempt, token, sizeof token);
     log_quote(pop3_log(attempt->pop3), reply->text, text);
     bool bare = text[0] == '\0';
-    return err_set(err, kind_of(attempt, reply), "login refused by %s%s%s%s%s; %s",
+    return err_set(err, kind_of(attempt, reply), "login%s refused by %s%s%s%s%s; %s", how,
                    attempt->options->server, bare ? "" : ": \"", text, bare ? "" : "\"", token,
-                   advice(attempt, reply->text));
+                   advice(attempt, reply));
 }
 
 static int protocol_error(const struct attempt *attempt, const char *what, struct err *err)
@@ -269,12 +297,21 @@ static char *encode(struct str bytes, size_t *len)
     return text;
 }
 
+/* SCRAM's first message has the user's name and no proof, and so has LOGIN's. */
+static void count_response(struct attempt *attempt)
+{
+    const char *name = attempt->method->name;
+    bool name_first = strncmp(name, "SCRAM-", 6) == 0 || strcmp(name, "LOGIN") == 0;
+    attempt->responses++;
+    attempt->proved = attempt->proved || attempt->responses > (name_first ? 1u : 0u);
+}
+
 static int send_response(struct attempt *attempt, struct str response, struct reply *reply,
                          struct err *err)
 {
     size_t len;
     char *line = encode(response, &len);
-    attempt->proved = true;
+    count_response(attempt);
     int rc = send_hidden(attempt, str_of(line, len), "***", reply, err);
     secret_wipe_bytes(line, len);
     free(line);
@@ -300,7 +337,7 @@ static int send_auth(struct attempt *attempt, bool has_initial, struct str initi
     else
         len += digest_base64(initial, line + len);
     snprintf(shown, sizeof shown, "AUTH %s ***", name);
-    attempt->proved = true;
+    count_response(attempt);
     int rc = send_hidden(attempt, str_of(line, len), shown, reply, err);
     secret_wipe_bytes(line, sizeof line);
     return rc;
@@ -315,22 +352,53 @@ static int cancel(struct attempt *attempt)
     return -1;
 }
 
-/* One challenge and its answer; the next reply is in *reply. */
+/* Fewer rounds make it cheap to guess the password from what everybody on the way can see (RFC 7677
+ * section 4 wants 4096 at least). */
+static bool has_few_rounds(const struct attempt *attempt, struct str challenge)
+{
+    uint64_t rounds;
+    if (strncmp(attempt->method->name, "SCRAM-", 6) != 0 || pop3_is_secure(attempt->pop3))
+        return false;
+    while (challenge.len > 0) {
+        struct str field = str_until(&challenge, ',');
+        if (str_has_prefix(field, "i="))
+            return str_number(str_of(field.ptr + 2, field.len - 2), UINT32_MAX, &rounds) == 0 &&
+                   rounds < SCRAM_ROUNDS_MIN;
+    }
+    return false;
+}
+
+/* Everything was said in the initial response, and the server asks for it: it has overlooked it. */
+static bool is_overlooked(struct attempt *attempt, struct str initial, struct str challenge)
+{
+    bool overlooked = initial.ptr != NULL && challenge.len == 0 && attempt->responses == 1 &&
+                      !attempt->resent && sasl_is_done(attempt->sasl);
+    attempt->resent = attempt->resent || overlooked;
+    return overlooked;
+}
+
+/* One challenge and its answer; the next reply is in *reply. What is no base64 says nothing: "+ go
+ * ahead", "+ Username:". */
 static int answer(struct attempt *attempt, bool held, struct str initial, struct reply *reply,
                   struct err *err)
 {
-    char challenge[REPLY_LINE_MAX];
+    char bytes[REPLY_LINE_MAX];
     struct str response = initial;
-    long len = digest_unbase64(str_trim(reply->text), challenge, sizeof challenge);
-    if (len < 0) {
-        protocol_error(attempt, "the server's challenge is not base64", err);
+    long len = digest_unbase64(str_trim(reply->text), bytes, sizeof bytes);
+    struct str challenge = str_of(bytes, len > 0 ? (size_t)len : 0);
+    if (has_few_rounds(attempt, challenge)) {
+        protocol_error(attempt,
+                       "the server asks for fewer than 4096 rounds, which is unsafe without TLS; "
+                       "set tls",
+                       err);
         return cancel(attempt);
     }
-    if (held && len > 0) {
+    if (held && challenge.len > 0) {
         protocol_error(attempt, "the server sends a challenge where the mechanism has none", err);
         return cancel(attempt);
     }
-    if (!held && sasl_step(attempt->sasl, str_of(challenge, (size_t)len), &response, err) < 0) {
+    if (!held && !is_overlooked(attempt, initial, challenge) &&
+        sasl_step(attempt->sasl, challenge, &response, err) < 0) {
         err_prefix(err, "login at %s", attempt->options->server);
         return cancel(attempt);
     }

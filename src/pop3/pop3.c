@@ -31,6 +31,7 @@ struct pop3 {
     unsigned window, head, count;
     struct queued queue[POP3_WINDOW]; /* a ring: sent, not answered yet */
     bool bare_lf;                     /* the last status line ended in LF alone */
+    bool dot_due;                     /* a list of nothing had none; it may come yet */
     size_t stamp_len;
     char stamp[REPLY_LINE_MAX];
     char text[REPLY_LINE_MAX]; /* what the reply given out last points into */
@@ -137,7 +138,9 @@ static int take_status(struct pop3 *pop3, struct reply *reply, bool *bare_lf, st
     for (int blanks = 0;; blanks++) {
         if (take_line(pop3, &line, bare_lf, err) < 0)
             return -1;
-        if (line.len > 0)
+        bool dot = pop3->dot_due && str_is(line, ".");
+        pop3->dot_due = pop3->dot_due && !dot && line.len == 0;
+        if (line.len > 0 && !dot)
             break;
         if (blanks == REPLY_BLANKS_MAX)
             return err_set(
@@ -176,6 +179,10 @@ int pop3_refused(struct pop3 *pop3, const struct reply *reply, enum err_kind pla
     case REPLY_CODE_AUTH:
         return err_set(err, ERR_LOGIN, "%s: login refused: \"%s\"; check user and password", what,
                        shown);
+    case REPLY_CODE_POP_OFF:
+        return err_set(err, ERR_LOGIN_REFUSED,
+                       "%s: \"%s\"; switch POP on in the provider's settings", what, shown);
+    case REPLY_CODE_UTF8:
     case REPLY_CODE_NONE:
     case REPLY_CODE_OTHER:
         break;
@@ -234,6 +241,10 @@ static int unasked(struct pop3 *pop3, struct err *err)
                    ? -1
                    : err_set(err, ERR_FRAMING,
                              "the server sends bytes that nobody asked for; ask its administrator");
+    if (pop3->dot_due && str_is(line, ".")) {
+        pop3->dot_due = false;
+        return pop3_check_silence(pop3, err);
+    }
     struct reply reply = reply_parse(keep_text(pop3, line));
     trace(pop3, "<", str_of(pop3->text, line.len));
     log_quote(pop3->log, str_of(pop3->text, line.len), shown);
@@ -481,6 +492,19 @@ int pop3_set_capa(struct pop3 *pop3, struct str text)
     return -1;
 }
 
+/* "+OK 0 messages" is the whole answer of some servers to UIDL and LIST of an empty mailbox. */
+static bool is_undotted(struct pop3 *pop3, const struct pop3_answer *answer)
+{
+    struct str text = answer->reply.text;
+    struct err ignored; /* the next read returns it again */
+    if ((answer->verb != POP3_UIDL && answer->verb != POP3_LIST) || !str_is(str_word(&text), "0"))
+        return false;
+    int peeked = peek_within(pop3, SIGN_MS, &ignored);
+    struct str view = conn_view(pop3->conn);
+    pop3->dot_due = peeked == 0 || (view.len > 0 && (view.ptr[0] == '+' || view.ptr[0] == '-'));
+    return pop3->dot_due;
+}
+
 static int take_rest(struct pop3 *pop3, const struct pop3_taker *taker, bool lf_only,
                      struct pop3_answer *answer, struct err *err)
 {
@@ -491,6 +515,10 @@ static int take_rest(struct pop3 *pop3, const struct pop3_taker *taker, bool lf_
         return answer->given_up ? -1 : 0;
     }
     assert(taker != NULL); /* who asks for it takes it */
+    if (is_undotted(pop3, answer)) {
+        answer->given_up = false;
+        return 0;
+    }
     if (answer->verb == POP3_RETR || answer->verb == POP3_TOP)
         taken = take_body(pop3, taker, lf_only, &answer->octets, &refusal, err);
     else

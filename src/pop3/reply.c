@@ -123,21 +123,12 @@ static enum reply_code bracket_code(struct str text)
     static const struct phrase codes[] = {
         {"IN-USE", REPLY_CODE_IN_USE},     {"LOGIN-DELAY", REPLY_CODE_LOGIN_DELAY},
         {"SYS/TEMP", REPLY_CODE_SYS_TEMP}, {"SYS/PERM", REPLY_CODE_SYS_PERM},
-        {"AUTH", REPLY_CODE_AUTH},
+        {"AUTH", REPLY_CODE_AUTH},         {"UTF8", REPLY_CODE_UTF8},
     };
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
         if (is_code(code, codes[i].words))
             return codes[i].code;
     return REPLY_CODE_OTHER;
-}
-
-static enum reply_code find_code(struct str text)
-{
-    enum reply_code code = bracket_code(text);
-    if (code != REPLY_CODE_NONE && code != REPLY_CODE_OTHER)
-        return code;
-    enum reply_code words = code_by_words(text);
-    return words != REPLY_CODE_NONE ? words : code;
 }
 
 static bool has_any(struct str text, const char *const *words)
@@ -148,16 +139,83 @@ static bool has_any(struct str text, const char *const *words)
     return false;
 }
 
+/* Gmail's, Yandex's, Yahoo's, Microsoft's and Tencent's words, and the like. The Chinese ones are
+ * "not switched on" and "no permission", in UTF-8 and in GBK. */
+static bool says_pop_is_off(struct str text)
+{
+    static const char *const off[] = {"not enabled",
+                                      "n't enabled",
+                                      "not been enabled",
+                                      "disabled",
+                                      "not active",
+                                      "not activated",
+                                      "n't activated",
+                                      "deactivated",
+                                      "not open",
+                                      "not opened",
+                                      "n't open",
+                                      "service is closed",
+                                      "service closed",
+                                      "service is off",
+                                      "switched off",
+                                      "turned off",
+                                      "not switched on",
+                                      "not turned on",
+                                      "not allowed",
+                                      "not permitted",
+                                      "no permission",
+                                      "pop access",
+                                      "enable pop",
+                                      "turn on pop",
+                                      "switch on pop",
+                                      "activate pop",
+                                      "open pop",
+                                      "\xe6\x9c\xaa\xe5\xbc\x80",
+                                      "\xce\xb4\xbf\xaa",
+                                      "\xe6\xb2\xa1\xe6\x9c\x89\xe6\x9d\x83\xe9\x99\x90",
+                                      "\xc3\xbb\xd3\xd0\xc8\xa8\xcf\xde",
+                                      NULL};
+    static const char *const other[] = {"temporar", "connection", "plaintext", "session", NULL};
+    return (says(text, "pop") || says(text, "pop3")) && has_any(text, off) &&
+           (!has_any(text, other) || says(text, "secure connection"));
+}
+
+static enum reply_code find_code(struct str text)
+{
+    enum reply_code code = bracket_code(text);
+    if (code != REPLY_CODE_SYS_TEMP && code != REPLY_CODE_IN_USE &&
+        code != REPLY_CODE_LOGIN_DELAY && says_pop_is_off(text))
+        return REPLY_CODE_POP_OFF;
+    if (code != REPLY_CODE_NONE && code != REPLY_CODE_OTHER)
+        return code;
+    enum reply_code words = code_by_words(text);
+    return words != REPLY_CODE_NONE ? words : code;
+}
+
+bool reply_blames_server(struct str text)
+{
+    static const char *const own[] = {"unavailable", "maintenance", "internal", "server error",
+                                      "timed out",   "timeout",     "time out", "backend",
+                                      "database",    "unreachable", "overload", "not responding",
+                                      NULL};
+    return has_any(text, own);
+}
+
 bool reply_blames_secret(struct str text)
 {
     static const char *const blame[] = {
         "password", "authentication", "credentials", "login",  "user",
         "invalid",  "incorrect",      "denied",      "failed", NULL};
-    static const char *const own[] = {"unavailable", "maintenance", "internal", "server error",
-                                      "timed out",   "timeout",     "time out", "backend",
-                                      "database",    "unreachable", "overload", "not responding",
-                                      NULL};
-    return has_any(text, blame) && !has_any(text, own);
+    return has_any(text, blame) && !reply_blames_server(text);
+}
+
+bool reply_wants_tls(struct str text)
+{
+    static const char *const words[] = {
+        "stls",           "starttls",           "ssl",      "non-secure",
+        "encrypted conn", "without encryption", "insecure", "encryption req",
+        "plaintext auth", "cleartext",          NULL};
+    return says(text, "tls") || has_any(text, words);
 }
 
 struct reply reply_parse(struct str line)

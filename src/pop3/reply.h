@@ -23,6 +23,8 @@ enum reply_code {
     REPLY_CODE_SYS_TEMP,    /* [SYS/TEMP], "try again later" */
     REPLY_CODE_SYS_PERM,    /* [SYS/PERM] */
     REPLY_CODE_AUTH,        /* [AUTH] */
+    REPLY_CODE_POP_OFF,     /* whatever its code: POP is switched off for this mailbox */
+    REPLY_CODE_UTF8,        /* [UTF8]: the client has to ask for UTF8 first (RFC 6856) */
     REPLY_CODE_OTHER        /* some other bracketed code */
 };
 
@@ -46,6 +48,12 @@ int reply_line(struct str view, size_t max, struct str *line, size_t *used, bool
 /* True if the text of an -ERR after PASS, AUTH or APOP says that name or secret are wrong, and does
  * not speak of trouble that the server itself has. For those without a code. */
 bool reply_blames_secret(struct str text);
+
+/* True if the text speaks of trouble that the server itself has. */
+bool reply_blames_server(struct str text);
+
+/* True if the text asks for TLS before anything else. */
+bool reply_wants_tls(struct str text);
 
 /* "n size" of LIST and "n uidl" of UIDL. Runs of blanks separate. number in 1..count. 0, or -1 if
  * the line is not of that form. Size: digits; a fraction behind it is dropped. Uidl: everything

@@ -18,6 +18,7 @@
 #include "base/xalloc.h"
 #include "pop3/method.h"
 #include "pop3/oauth.h"
+#include "pop3/prep.h"
 
 #define SERVICE "pop"     /* the GSSAPI service name (RFC 5034) */
 #define PLUGIN "fetchpop" /* under which our own mechanisms are registered */
@@ -39,6 +40,7 @@ struct sasl {
     bool oauth;
     bool bearer; /* OAUTHBEARER, not XOAUTH2 */
     bool done;
+    char *user; /* as the mechanism wants it */
     char *refusal;
     size_t refusal_len;
     char name[32];
@@ -287,10 +289,8 @@ bool sasl_has(const char *mechanism)
 static int give_name(void *context, int id, const char **result, unsigned *len)
 {
     const struct sasl *sasl = context;
-    /* SASL_CB_USER is whom to act as: nobody else. But a Kerberos ticket may be another user's, and
-     * opens that user's mailbox unless the server is told whose we want. */
-    bool named = id == SASL_CB_AUTHNAME || strncmp(sasl->name, "GS", 2) == 0;
-    *result = named ? sasl->login.user : "";
+    /* SASL_CB_USER is whom to act as: whoever has logged in. */
+    *result = id == SASL_CB_AUTHNAME ? sasl->user : "";
     if (len != NULL)
         *len = (unsigned)strlen(*result);
     return SASL_OK;
@@ -365,15 +365,31 @@ static int fail(const struct sasl *sasl, int rc, struct err *err)
                                                       : "try another mechanism with auth");
 }
 
-static sasl_secret_t *copy_password(const struct secret *secret)
+/* RFC 4616 and RFC 5802. */
+static bool wants_prep(const char *mechanism)
+{
+    return strcmp(mechanism, "PLAIN") == 0 || strncmp(mechanism, "SCRAM-", 6) == 0;
+}
+
+static sasl_secret_t *copy_password(const struct secret *secret, bool prepare)
 {
     if (secret == NULL || secret->data == NULL)
         return NULL;
-    sasl_secret_t *password = xmalloc(sizeof *password + secret->len);
-    password->len = secret->len;
+    sasl_secret_t *password = xmalloc(sizeof *password + PREP_GROWTH * secret->len);
     memcpy(password->data, secret->data, secret->len);
     password->data[secret->len] = '\0';
+    password->len = prepare ? prep_sasl(secret_str(secret), (char *)password->data) : secret->len;
     return password;
+}
+
+static char *copy_user(const char *user, bool prepare)
+{
+    struct str text = str_from(user);
+    char *copy = xmalloc(PREP_GROWTH * text.len + 1);
+    memcpy(copy, user, text.len + 1);
+    if (prepare)
+        prep_sasl(text, copy);
+    return copy;
 }
 
 static int set_property(struct sasl *sasl, int number, const void *value, struct err *err)
@@ -455,7 +471,8 @@ int sasl_start(struct sasl **sasl, const struct sasl_login *login, const char *m
     snprintf(mine->name, sizeof mine->name, "%s", mechanism);
     mine->oauth = method_proof(str_from(mechanism)) == METHOD_TOKEN;
     mine->bearer = strcmp(mechanism, "OAUTHBEARER") == 0;
-    mine->password = copy_password(login->secret);
+    mine->password = copy_password(login->secret, wants_prep(mechanism));
+    mine->user = copy_user(login->user, wants_prep(mechanism));
     set_callbacks(mine);
     if (start(mine, mechanism, has_initial, initial, err) < 0) {
         sasl_end(mine);
@@ -539,6 +556,7 @@ void sasl_end(struct sasl *sasl)
         secret_wipe_bytes(sasl->password->data, sasl->password->len);
         free(sasl->password);
     }
+    free(sasl->user);
     free(sasl->refusal);
     free(sasl);
 }

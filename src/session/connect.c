@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/stop.h"
+#include "base/utf8.h"
 #include "base/xalloc.h"
 #include "net/command.h"
 #include "net/dial.h"
@@ -170,11 +171,37 @@ static void warn_of_end(const struct account *account, struct conn *conn, const 
                  account->server, days, days == 1 ? "" : "s");
 }
 
+/* ---- login ---- */
+
+struct login {
+    const struct session_run *run;
+    struct pop3 *pop3;  /* NULL: there is no connection */
+    bool recalled;      /* its capabilities are those of an earlier session */
+    bool token_refused; /* the server saw the token */
+    bool asked_utf8;    /* on this connection */
+    bool capa_broke;    /* the connection ended over CAPA */
+    struct note *note;  /* NULL: none */
+    struct auth_used used;
+};
+
+static bool breaks_connection(const struct err *err)
+{
+    return err->kind == ERR_TIMEOUT || err->kind == ERR_CLOSED || err->kind == ERR_FRAMING;
+}
+
+/* Servers that hang or hang up over CAPA are not asked for a day. */
+static bool is_mute(const struct note *note)
+{
+    int64_t age = clock_wall() - (note != NULL ? note->no_capa : 0);
+    return age >= 0 && age < RECALL_SECONDS;
+}
+
 /* Up to TLS and the capabilities. The deadline for connecting goes on until TLS is up; after it,
  * `hard` is the end of everything. */
-static int greet(struct pop3 *pop3, const struct account *account, const struct note *note,
-                 int64_t hard, bool *recalled, struct err *err)
+static int greet(struct login *login, struct pop3 *pop3, const struct note *note, int64_t hard,
+                 struct err *err)
 {
+    const struct account *account = login->run->account;
     struct conn *conn = pop3_conn(pop3);
     struct tls_options options = tls_options(account, pop3_log(pop3)), *tls = &options;
     if (account->tls == ACCOUNT_TLS_IMPLICIT && conn_start_tls(conn, tls, err) < 0)
@@ -183,21 +210,14 @@ static int greet(struct pop3 *pop3, const struct account *account, const struct 
         conn_set_deadline(conn, hard);
     if (pop3_greeting(pop3, err) < 0)
         return -1;
-    *recalled = recall_capa(note, account, pop3);
-    if (!*recalled && pop3_capa(pop3, err) < 0)
-        return -1;
-    return account->tls == ACCOUNT_TLS_STLS ? pop3_stls(pop3, tls, hard, err) : 0;
+    login->recalled = recall_capa(note, account, pop3);
+    bool asked = !login->recalled && !is_mute(login->note);
+    int result = asked ? pop3_capa(pop3, err) : 0;
+    if (result == 0 && account->tls == ACCOUNT_TLS_STLS)
+        result = pop3_stls(pop3, tls, hard, err);
+    login->capa_broke = result < 0 && asked && breaks_connection(err);
+    return result;
 }
-
-/* ---- login ---- */
-
-struct login {
-    const struct session_run *run;
-    struct pop3 *pop3;  /* NULL: there is no connection */
-    bool recalled;      /* its capabilities are those of an earlier session */
-    bool token_refused; /* the server saw the token */
-    struct auth_used used;
-};
 
 /* A session that may log in, in the place of another one if there is one. */
 static int meet(struct login *login, const struct note *note, struct err *err)
@@ -209,10 +229,11 @@ static int meet(struct login *login, const struct note *note, struct err *err)
     struct conn *conn = NULL;
     pop3_free(login->pop3);
     login->pop3 = NULL;
+    login->capa_broke = login->asked_utf8 = false;
     if (open_line(&conn, account, clock_in(account->timeout * 1000), log, err) < 0)
         return -1;
     struct pop3 *pop3 = pop3_new(conn, log);
-    if (greet(pop3, account, note, hard, &login->recalled, err) < 0) {
+    if (greet(login, pop3, note, hard, err) < 0) {
         explain_command(conn, false, err);
         explain_port(account, err);
         pop3_free(pop3);
@@ -223,9 +244,25 @@ static int meet(struct login *login, const struct note *note, struct err *err)
     return 0;
 }
 
+/* RFC 6856: only where it is offered and needed. A refusal of it changes nothing. */
+static int ask_utf8(struct login *login, struct err *err)
+{
+    const struct account *account = login->run->account;
+    bool needed = (login->note != NULL && login->note->utf8) ||
+                  !utf8_is_ascii(str_from(account->user)) ||
+                  !utf8_is_ascii(secret_str(&account->password));
+    struct reply reply;
+    if (!needed || login->asked_utf8 || !pop3_capabilities(login->pop3)->utf8)
+        return 0;
+    login->asked_utf8 = true;
+    return pop3_call(login->pop3, str_from("UTF8"), NULL, &reply, err);
+}
+
 static int log_in(struct login *login, struct err *err)
 {
     const struct account *account = login->run->account;
+    if (ask_utf8(login, err) < 0)
+        return -1;
     const struct auth_options options = {
         .server = account->server,
         .port = account->port,
@@ -291,10 +328,23 @@ static int log_in_again(struct login *login, struct err *err)
     return log_in(login, err);
 }
 
+/* As meet; a server that cannot answer CAPA is met once more, and not asked. */
+static int meet_somehow(struct login *login, struct note *note, struct err *err)
+{
+    if (meet(login, note, err) == 0)
+        return 0;
+    if (!login->capa_broke || note == NULL || stop_asked())
+        return -1;
+    log_line(login->run->log, FP_LOG_NOTE, "CAPA: %s; leaving it out for a day", err->text);
+    note->no_capa = clock_wall();
+    err_clear(err);
+    return meet(login, note, err);
+}
+
 static int log_in_somehow(struct login *login, struct note *note, int64_t *login_delay,
                           struct err *err)
 {
-    if (meet(login, note, err) < 0)
+    if (meet_somehow(login, note, err) < 0)
         return -1;
     *login_delay = pop3_capabilities(login->pop3)->login_delay;
     int result = log_in(login, err);
@@ -310,7 +360,7 @@ static int log_in_somehow(struct login *login, struct note *note, int64_t *login
 int connect_open(struct pop3 **out, const struct session_run *run, struct note *note,
                  int64_t *login_delay, struct err *err)
 {
-    struct login login = {.run = run};
+    struct login login = {.run = run, .note = note};
     *out = NULL;
     *login_delay = -1;
     if (log_in_somehow(&login, note, login_delay, err) < 0) {

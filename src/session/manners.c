@@ -5,15 +5,21 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/buf.h"
 #include "base/random.h"
+#include "state/later.h"
 
-#define BACK_OFF_FIRST 60
-#define BACK_OFF_LAST 3600
+#define WEEK (7 * MANNERS_DAY)
+#define DOUBTS 3         /* refusals of a secret that has worked, before it is called wrong */
+#define SECRET_SLACK 30  /* seconds that it may be tried early */
+#define BINDING_MAX 1024 /* octets of salt, and what else a refusal is bound to */
+#define SECONDS_A_DAY 86400
 #ifndef ITERATIONS        /* make fuzz has no time for them */
 #define ITERATIONS 250000 /* of PBKDF2: some 50 ms */
 #endif
 #define SLACK_MAX 30 /* seconds that a poll may come before its interval is over */
 #define TIME_MAX 32
+#define OFFLINE 1 /* in the place of a hash of words */
 
 /* ---- words ---- */
 
@@ -57,15 +63,8 @@ uint64_t manners_hash(const char *text)
 
 int64_t manners_back_off(uint32_t failures, uint32_t chance)
 {
-    int64_t seconds = BACK_OFF_FIRST;
-    if (failures < MANNERS_PATIENCE)
-        return 0;
-    for (uint32_t i = MANNERS_PATIENCE; i < failures && seconds < BACK_OFF_LAST; i++)
-        seconds *= 2;
-    if (seconds > BACK_OFF_LAST)
-        seconds = BACK_OFF_LAST;
-    int64_t fifth = seconds / 5;
-    return seconds - fifth + (int64_t)(chance % (uint32_t)(2 * fifth + 1));
+    uint32_t beyond = failures < MANNERS_PATIENCE ? 0 : failures - (MANNERS_PATIENCE - 1);
+    return later_spread(later_seconds(&later_pause, beyond), chance);
 }
 
 /* Without random numbers all come at the same time: no worse than before. */
@@ -86,26 +85,26 @@ static int64_t interval_end(const struct note *note, const struct account *accou
 static int stay_away(const struct note *note, int64_t now, struct err *err)
 {
     char next[TIME_MAX], since[TIME_MAX + 8];
+    bool said = note->trouble[0] != '\0';
     spell_time(note->not_before, now, next);
     if (note->why == NOTE_WHY_DELAY)
         return err_set(err, ERR_AGAIN,
-                       "not polled before %s: the server wants a pause between logins; --force "
-                       "polls now",
-                       next);
+                       "the server wants a pause between logins: again at %s; --force now", next);
     return err_set(err, ERR_AGAIN,
-                   "not polled before %s: %" PRIu32 " polls in a row failed%s; --force polls now",
-                   next, note->failures,
-                   spell_since(note->failing_since, now, since, sizeof since));
+                   "not polled before %s: %" PRIu32
+                   " polls in a row failed%s%s%s; --force polls now",
+                   next, note->failures, spell_since(note->failing_since, now, since, sizeof since),
+                   said ? ": " : "", note->trouble);
 }
 
-static int tell_refused(const struct note *note, const struct account *account, int64_t now,
-                        struct err *err)
+static int tell_refused(const struct note *note, int64_t now, struct err *err)
 {
-    char since[TIME_MAX + 8];
-    return err_set(err, ERR_PASSWORD_REFUSED,
-                   "%s (refused%s; not tried again until the %s changes, or with --force)",
-                   note->refused.text, spell_since(note->refused.when, now, since, sizeof since),
-                   account->token_command != NULL ? "token" : "password");
+    char since[TIME_MAX + 8], next[TIME_MAX];
+    bool wrong = !note->refused.doubted || note->refused.tries >= DOUBTS;
+    return err_set(
+        err, wrong ? ERR_PASSWORD_REFUSED : ERR_AGAIN, "%s (refused%s%s; again at %s; --force now)",
+        note->refused.text, spell_since(note->refused.when, now, since, sizeof since),
+        wrong ? "" : "; it has worked before", spell_time(note->refused.next, now, next));
 }
 
 enum manners_leave manners_allow(struct session_run *run, int64_t now, struct err *err)
@@ -116,12 +115,12 @@ enum manners_leave manners_allow(struct session_run *run, int64_t now, struct er
     if (run->switches.force)
         return MANNERS_POLL;
     struct note *note = note_load(run->state_dir, account->server, account->user, NOTE_READ, now);
-    bool paces = run->mode == SESSION_POLL && !run->paced;
+    bool paces = run->mode == SESSION_POLL && !run->paced && !run->hurried;
     int64_t end = paces ? interval_end(note, account) : 0;
-    if (note->not_before > now && !run->hurried) {
+    if (note->not_before > now && (note->why == NOTE_WHY_DELAY || !run->hurried)) {
         leave = MANNERS_REFUSE;
         run->figures.next_try = note->not_before;
-        run->figures.quiet = !run->attended;
+        run->figures.quiet = !run->attended && !run->hurried;
         stay_away(note, now, err);
     } else if (end > now) {
         leave = MANNERS_SKIP;
@@ -143,8 +142,8 @@ void manners_status(const struct account *account, const char *state_dir, int64_
         stay_away(note, now, &err);
         line(ctx, err.text);
     }
-    if (note->refused.known) {
-        tell_refused(note, account, now, &err);
+    if (note->refused.secret.known) {
+        tell_refused(note, now, &err);
         line(ctx, err.text);
     }
     note_free(note);
@@ -152,60 +151,117 @@ void manners_status(const struct account *account, const char *state_dir, int64_
 
 /* ---- the secret ---- */
 
-static void make_digest(const struct note *note, const struct account *account,
+/* A digest of the secret, salted with what it was used for as well: another port, tls or auth makes
+ * another one. Server and user are those of the note. */
+static void make_digest(const struct account *account, const struct note_secret *secret,
                         unsigned char digest[DIGEST_SIZE])
 {
-    digest_slow(secret_str(&account->password), str_of(note->refused.salt, NOTE_SALT),
-                note->refused.iterations, digest);
+    struct buf salt;
+    buf_init(&salt, BINDING_MAX);
+    buf_add(&salt, secret->salt, NOTE_SALT);
+    buf_addf(&salt, "%u %d", account->port, (int)account->tls);
+    for (char **name = account->auth; name != NULL && *name != NULL; name++)
+        buf_addf(&salt, " %s", *name);
+    digest_slow(secret_str(&account->password), buf_str(&salt), secret->iterations, digest);
+    buf_free(&salt);
 }
 
-static void remember_secret(struct manners *manners, const struct err *err)
+static bool is_secret(const struct account *account, const struct note_secret *secret)
+{
+    unsigned char digest[DIGEST_SIZE];
+    if (!secret->known || account->password.data == NULL)
+        return false;
+    make_digest(account, secret, digest);
+    return memcmp(digest, secret->digest, sizeof digest) == 0;
+}
+
+static void keep_secret(const struct account *account, struct note_secret *secret)
+{
+    secret->known =
+        account->password.data != NULL && random_bytes(secret->salt, sizeof secret->salt) == 0;
+    secret->iterations = ITERATIONS;
+    if (secret->known)
+        make_digest(account, secret, secret->digest);
+}
+
+/* A try before its time, by --force, does not count. */
+static void remember_refusal(struct manners *manners, const struct err *err)
 {
     struct note *note = manners->note;
     const struct account *account = manners->run->account;
-    note->refused.known = false;
-    if (account->password.data == NULL ||
-        random_bytes(note->refused.salt, sizeof note->refused.salt) < 0)
-        return;
-    note->refused.known = true;
-    note->refused.iterations = ITERATIONS;
-    note->refused.when = manners->now;
+    bool again = is_secret(account, &note->refused.secret);
+    if (!again) {
+        note->refused.doubted = is_secret(account, &note->worked);
+        note->refused.tries = 0;
+        note->refused.when = manners->now;
+        keep_secret(account, &note->refused.secret);
+    }
     snprintf(note->refused.text, sizeof note->refused.text, "%.*s",
              (int)sizeof note->refused.text - 1, err->text);
-    make_digest(note, account, note->refused.digest);
+    if (again && manners->now + SECRET_SLACK < note->refused.next)
+        return;
+    if (note->refused.tries < UINT32_MAX)
+        note->refused.tries++;
+    uint32_t tries = note->refused.tries, doubts = note->refused.doubted ? DOUBTS - 1 : 0;
+    note->refused.next =
+        manners->now + later_seconds(&later_secret, tries > doubts ? tries - doubts : 1);
 }
 
-int manners_check_secret(struct manners *manners, struct err *err)
+int manners_get_secret(struct manners *manners, struct err *err)
 {
+    struct session_run *run = manners->run;
     const struct note *note = manners->note;
-    const struct account *account = manners->run->account;
-    unsigned char digest[DIGEST_SIZE];
-    if (manners->run->switches.force || !note->refused.known || account->password.data == NULL)
-        return 0;
-    make_digest(note, account, digest);
-    if (memcmp(digest, note->refused.digest, sizeof digest) != 0)
+    if (run->secrets != NULL && run->secrets(run->ctx, err) < 0) {
+        manners->no_secret = true;
+        return -1;
+    }
+    if (run->switches.force || manners->now + SECRET_SLACK >= note->refused.next ||
+        !is_secret(run->account, &note->refused.secret))
         return 0;
     manners->known_secret = true;
-    return tell_refused(note, account, manners->now, err);
+    return tell_refused(note, manners->now, err);
 }
 
 /* ---- how it ended ---- */
 
-static void got_through(struct manners *manners)
+/* What is known to work is looked at once a day: the digest is slow. */
+static void remember_success(struct manners *manners)
 {
     struct note *note = manners->note;
+    bool due = !note->worked.known || note->refused.secret.known ||
+               manners->now - note->worked_when >= MANNERS_DAY;
+    if (due) {
+        keep_secret(manners->run->account, &note->worked);
+        note->worked_when = manners->now;
+    }
+    note->refused.secret.known = false;
+}
+
+/* What the network of this machine had is known by whoever sits there. */
+static void tell_return(const struct manners *manners)
+{
+    const struct note *note = manners->note;
     char since[TIME_MAX + 8];
     bool felt = manners->run->attended && note->failures >= MANNERS_PATIENCE;
-    if (note->told_status == err_status(ERR_AGAIN) || felt)
+    if (note->told_status == err_status(ERR_NETWORK) && note->told_hash == OFFLINE)
+        log_line(manners->run->log, FP_LOG_NOTE, "the network is there again");
+    else if (note->told_status == err_status(ERR_AGAIN) || felt)
         log_line(manners->run->log, FP_LOG_WARNING,
                  "reachable again after %" PRIu32 " failed run%s%s", note->failures,
                  note->failures == 1 ? "" : "s",
                  spell_since(note->failing_since, manners->now, since, sizeof since));
+}
+
+static void got_through(struct manners *manners)
+{
+    struct note *note = manners->note;
+    tell_return(manners);
     note->not_before = 0;
     note->failures = 0;
     note->failing_since = 0;
     note->told_status = 0;
-    note->refused.known = false;
+    note->trouble[0] = '\0';
+    remember_success(manners);
     note->polled = manners->run->account->interval > 0 ? manners->now : 0;
 }
 
@@ -226,6 +282,7 @@ static void count_failure(struct manners *manners, const struct manners_end *end
     note->why = err->kind == ERR_DELAY ? NOTE_WHY_DELAY : NOTE_WHY_BACK_OFF;
     wait = wait < NOTE_DELAY_MAX ? wait : NOTE_DELAY_MAX;
     note->not_before = wait > 0 ? end->now + wait : 0;
+    snprintf(note->trouble, sizeof note->trouble, "%.*s", (int)sizeof note->trouble - 1, err->text);
 }
 
 /* Is it told to an unattended run? */
@@ -233,13 +290,16 @@ static bool is_news(const struct manners *manners, const struct err *err)
 {
     struct note *note = manners->note;
     int status = err_status(err->kind);
-    uint64_t hash = manners_hash(status == err_status(ERR_PASSWORD_REFUSED) && note->refused.known
-                                     ? note->refused.text
-                                     : err->text);
-    bool news = err_whose(err->kind) == ERR_SIDE_PASSES
-                    ? note->failures >= MANNERS_PATIENCE
-                    : note->told_status != status || note->told_hash != hash ||
-                          manners->now - note->told_when >= MANNERS_DAY - MANNERS_SLACK;
+    bool passes = err_whose(err->kind) == ERR_SIDE_PASSES && !manners->no_secret;
+    bool offline = err->kind == ERR_NETWORK;
+    uint64_t hash = offline ? OFFLINE
+                    : status == err_status(ERR_PASSWORD_REFUSED) && note->refused.secret.known
+                        ? manners_hash(note->refused.text)
+                        : manners_hash(err->text);
+    bool same = note->told_status == status && note->told_hash == hash;
+    bool news = offline  ? !same
+                : passes ? note->failures >= MANNERS_PATIENCE
+                         : !same || manners->now - note->told_when >= MANNERS_DAY - MANNERS_SLACK;
     if (news) {
         note->told_status = status;
         note->told_hash = hash;
@@ -248,22 +308,77 @@ static bool is_news(const struct manners *manners, const struct err *err)
     return news;
 }
 
+static bool counts(const struct manners *manners, const struct err *err)
+{
+    return !manners->known_secret && !manners->no_secret && err->kind != ERR_NETWORK &&
+           (err_whose(err->kind) == ERR_SIDE_PASSES || err->kind == ERR_LOGIN_REFUSED);
+}
+
+/* True if the secret is not called wrong yet. */
+static bool is_refusal(struct manners *manners, struct err *err)
+{
+    if (manners->known_secret)
+        return err->kind == ERR_AGAIN;
+    if (err->kind != ERR_PASSWORD_REFUSED)
+        return false;
+    remember_refusal(manners, err);
+    if (manners->note->refused.secret.known)
+        tell_refused(manners->note, manners->now, err);
+    return err->kind == ERR_AGAIN;
+}
+
 static void failed(struct manners *manners, const struct manners_end *end, struct err *err)
 {
     struct session_run *run = manners->run;
     struct note *note = manners->note;
     char next[TIME_MAX];
-    if (err_whose(err->kind) == ERR_SIDE_PASSES || err->kind == ERR_LOGIN_REFUSED)
+    bool counted = counts(manners, err);
+    if (counted)
         count_failure(manners, end, err);
-    if (err->kind == ERR_PASSWORD_REFUSED && !manners->known_secret)
-        remember_secret(manners, err);
-    run->figures.quiet = !run->attended && !is_news(manners, err);
-    if (note->not_before <= manners->now)
+    bool doubted = is_refusal(manners, err);
+    run->figures.quiet = !run->attended && (doubted || !is_news(manners, err));
+    if (note->not_before <= manners->now || !counted)
         return;
     run->figures.next_try = note->not_before;
     size_t len = strnlen(err->text, sizeof err->text);
     snprintf(err->text + len, sizeof err->text - len, "; next try not before %s",
              spell_time(note->not_before, manners->now, next));
+}
+
+/* Its messages were told one by one when they became held. */
+static void tell_held(struct manners *manners)
+{
+    struct note *note = manners->note;
+    uint32_t held = manners->run->figures.held;
+    if (held == 0) {
+        note->held_told = 0;
+    } else if (note->held_told == 0) {
+        note->held_told = manners->now;
+    } else if (manners->now - note->held_told >= WEEK - MANNERS_SLACK) {
+        note->held_told = manners->now;
+        if (!manners->run->attended)
+            log_line(manners->run->log, FP_LOG_WARNING,
+                     "%" PRIu32 " message%s held; fetchpop --status names %s", held,
+                     held == 1 ? " is" : "s are", held == 1 ? "it" : "them");
+    }
+}
+
+void manners_learn_expiry(struct manners *manners, int64_t days)
+{
+    const struct account *account = manners->run->account;
+    uint32_t told = days < 0 ? 0 : (uint32_t)days + 1;
+    bool short_of =
+        days >= 0 &&
+        (account->keep == ACCOUNT_KEEP ||
+         (account->keep == ACCOUNT_KEEP_FOR && account->keep_seconds > days * SECONDS_A_DAY));
+    if (short_of && manners->note->expires != told && manners->run->mode == SESSION_POLL)
+        log_line(manners->run->log, FP_LOG_WARNING,
+                 days == 0 ? "the server deletes mail by itself once it was fetched (EXPIRE 0), "
+                             "whatever keep says"
+                           : "the server deletes mail by itself after %" PRId64
+                             " days (EXPIRE), which is sooner than keep says",
+                 days);
+    manners->note->expires = short_of ? told : 0;
 }
 
 void manners_begin(struct manners *manners, struct session_run *run, int64_t now)
@@ -280,13 +395,15 @@ void manners_end(struct manners *manners, const struct manners_end *end, struct 
     if (note == NULL) /* it did not come to a beginning */
         return;
     bool poll = manners->run->mode == SESSION_POLL;
-    bool here = end->here || err_whose(err->kind) == ERR_SIDE_HERE;
+    bool here = end->here || (err_whose(err->kind) == ERR_SIDE_HERE && !manners->no_secret);
     bool through = err_whose(err->kind) == ERR_SIDE_NONE || manners->run->figures.told;
     if (poll && !here) {
-        if (through)
+        if (through) {
             got_through(manners);
-        else
+            tell_held(manners);
+        } else {
             failed(manners, end, err);
+        }
     }
     /* Its loss costs nothing, but without a note there is no telling what is news. */
     if (poll && (note_save(note) < 0 || note->foreign))

@@ -5,15 +5,19 @@
  * server counts here (err_whose); trouble on this machine is told each time and keeps nobody away.
  *
  * - From the third failure in a row on: a minute, doubling up to an hour, a fifth more or less by
- *   chance. A poll that got through ends it.
+ *   chance. A poll that got through ends it. A person is not kept away by it.
+ * - Where this machine has no network (ERR_NETWORK) no server is spared anything: no pause.
  * - After a refusal for coming too soon: what the server announces (LOGIN-DELAY of CAPA, RFC 2449
  *   section 6.5), or a minute.
- * - A secret that the server calls wrong is not tried again until it changes.
- * - `interval` of the account.
+ * - A secret that the server calls wrong is tried again after an hour, then at doubling distances
+ *   up to a day; at once when it, or port, tls or auth, has changed. One that has worked before is
+ *   taken for right until it was refused three times, an hour apart.
+ * - `interval` of the account. A person is not kept away by it.
  *
  * Unattended (cron): what may pass by itself is told from the third run in a row on, and when it is
- * over; what stays is told at once, then once a day as long as it is the same. Where no note can be
- * written, all is told each time.
+ * over; no network once in each outage; what stays is told at once, then once a day as long as it is
+ * the same, and so is a secret that cannot be had. Held messages are told once a week. Where no note
+ * can be written, all is told each time.
  */
 #ifndef FP_SESSION_MANNERS_H
 #define FP_SESSION_MANNERS_H
@@ -35,6 +39,7 @@ struct manners {
     struct note *note;
     int64_t now;       /* wall clock, of the beginning */
     bool known_secret; /* not tried: it was refused before */
+    bool no_secret;    /* the account's command or file gave none */
 };
 
 /* How a poll ended. */
@@ -57,8 +62,10 @@ enum manners_leave manners_allow(struct session_run *run, int64_t now, struct er
 /* Before connecting, under the lock of the journal (if the run writes). */
 void manners_begin(struct manners *manners, struct session_run *run, int64_t now);
 
-/* Was this very secret refused before? -1 with ERR_PASSWORD_REFUSED and the words of then. */
-int manners_check_secret(struct manners *manners, struct err *err);
+/* Gets the secret (run->secrets), and asks whether it may be tried now. -1: there is none, with its
+ * error; or it was refused, with the words of then and ERR_PASSWORD_REFUSED, or ERR_AGAIN if it has
+ * worked before. */
+int manners_get_secret(struct manners *manners, struct err *err);
 
 /* After everything: notes how it ended (run->figures.told: with single messages alone), decides
  * whether it is told (run->figures.quiet), puts the next try behind the words, and frees the note.
@@ -68,6 +75,10 @@ void manners_end(struct manners *manners, const struct manners_end *end, struct 
 /* --status: what keeps the account from being polled, one line each through `line`. */
 void manners_status(const struct account *account, const char *state_dir, int64_t now,
                     void (*line)(void *ctx, const char *text), void *ctx);
+
+/* The server deletes mail by itself after so many days (RFC 2449 section 6.6; -1: it does not say
+ * so): told once if the account wants to keep it longer. */
+void manners_learn_expiry(struct manners *manners, int64_t days);
 
 /* Seconds to stay away after so many failures in a row; 0: none. Chance: any number. */
 int64_t manners_back_off(uint32_t failures, uint32_t chance);

@@ -23,6 +23,8 @@ struct poll {
     uint32_t later;   /* messages that may work later: not counted as tries */
     uint32_t refused; /* messages that failed: counted */
     bool careful;     /* the two sides went out of step before: one message at a time */
+    bool wants_utf8;  /* a message was refused for want of UTF8 (RFC 6856), and stays for ... */
+    bool utf8;        /* ... another connection, on which UTF8 is asked for */
     bool alone;       /* this connection is for messages that an earlier one broke over */
     struct err local; /* trouble on our side of the wire; kind ERR_NONE: none */
 };

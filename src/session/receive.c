@@ -170,6 +170,10 @@ int receive_answer(struct receiver *in, const struct pop3_answer *answer, int ta
                    struct err *err)
 {
     struct message *message = listing_find(in->listing, answer->number);
+    if (taken == 0 && answer->reply.code == REPLY_CODE_UTF8 && !in->poll->utf8) {
+        in->poll->wants_utf8 = true;
+        return 0;
+    }
     if (taken == 0 && answer->reply.kind != REPLY_OK) {
         *doubtful = true;
         refuse(in, message, REASON_REFUSED);

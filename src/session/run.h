@@ -48,12 +48,16 @@ struct session_run {
     struct session_switches switches;
     bool attended;   /* somebody looks on: all trouble is told */
     bool paced;      /* a daemon keeps the interval, and polls at once when it is asked to */
-    bool hurried;    /* somebody asked for this poll: pauses do not count, refused secrets do */
+    bool hurried;    /* somebody asked for this poll: interval and pauses after failures do not
+                        count, but LOGIN-DELAY and refused secrets do */
     struct log *log; /* blanks the account's secrets (account_hide) */
     /* Called now and then while it works (at most ten times a second or so); NULL: never. */
     void (*progress)(void *ctx, const struct session_figures *figures);
     /* With SESSION_DRY_RUN: what would become of a message; NULL: nobody wants to know. */
     void (*answer)(void *ctx, const char *line);
+    /* Called before connecting: account->password gets what it takes to log in. NULL: it is there,
+     * or there is none. */
+    int (*secrets)(void *ctx, struct err *err);
     /* Called when the server has refused the token: 0 and account->password holds another one, 1:
      * there is no other, -1 and err. NULL: tokens are not renewed. */
     int (*renew)(void *ctx, struct err *err);

@@ -26,6 +26,7 @@
 
 #define RECONNECTS_MAX 5 /* after framing faults, each of a message not suspected before */
 #define SECONDS_A_DAY 86400
+#define ONE_BY_ONE_SECONDS ((int64_t)30 * SECONDS_A_DAY)
 #define NOOP_MS ((int64_t)60 * 1000)
 
 /* Everything of one poll. */
@@ -46,6 +47,9 @@ struct session {
     bool counted;      /* figures of the listing are there: later connections see less */
     bool listing_junk; /* lines in both lists that make no sense: mail may be missing */
     bool faulted;      /* a connection ended over a message that is known */
+    bool let_in;       /* the last connection got through the login */
+    bool listed;       /* a listing came on this connection */
+    bool one_by_one;   /* a listing in one write got no answer: one command at a time */
 };
 
 /* NOOP, so that the server does not hang up while a command takes its time. */
@@ -179,12 +183,21 @@ static int prepare(struct session *session, struct err *err)
 
 /* ---- listing and plan ---- */
 
+/* Some servers announce PIPELINING and lose what comes behind the first command of a write. */
+static bool is_one_by_one(const struct session *session)
+{
+    int64_t when = session->manners.note->one_by_one;
+    return session->one_by_one ||
+           (when != 0 && session->poll.rules.now - when < ONE_BY_ONE_SECONDS);
+}
+
 static void set_window(struct session *session)
 {
     const struct reply_capa *capa = pop3_capabilities(session->pop3);
     enum account_pipelining wish = session->account->pipelining;
-    bool pipelining = wish == ACCOUNT_PIPELINING_ON ||
-                      (wish == ACCOUNT_PIPELINING_AUTO && capa->known && capa->pipelining);
+    bool pipelining =
+        wish == ACCOUNT_PIPELINING_ON || (wish == ACCOUNT_PIPELINING_AUTO && capa->known &&
+                                          capa->pipelining && !is_one_by_one(session));
     pop3_set_window(session->pop3, pipelining ? POP3_WINDOW : 1);
 }
 
@@ -210,10 +223,15 @@ static bool has_blank_entry(const struct session *session)
 static int list(struct session *session, struct err *err)
 {
     struct listing *listing = &session->listing;
+    bool capa = pop3_capabilities(session->pop3)->known && !is_one_by_one(session);
     set_window(session);
-    if (listing_fetch(listing, session->pop3, pop3_capabilities(session->pop3)->known, err) < 0)
+    if (listing_fetch(listing, session->pop3, capa, err) < 0)
         return err_prefix(err, "listing");
+    if (session->one_by_one)
+        session->manners.note->one_by_one = session->poll.rules.now;
+    session->listed = true;
     set_window(session);
+    manners_learn_expiry(&session->manners, pop3_capabilities(session->pop3)->expire_days);
     if (!session->counted)
         session->run->figures.listed = listing->count;
     session->listing_junk = is_junk(listing);
@@ -476,8 +494,10 @@ static enum connection_end poll_once(struct session *session, struct err *err)
     enum connection_end end = CONNECTION_LOST;
     journal_reread(session->journal);
     listing_init(&session->listing, session->journal);
-    if (connect_open(&session->pop3, session->run, session->manners.note, &session->end.login_delay,
-                     err) == 0)
+    session->listed = false;
+    session->let_in = connect_open(&session->pop3, session->run, session->manners.note,
+                                   &session->end.login_delay, err) == 0;
+    if (session->let_in)
         end = poll_connected(session, err);
     if (end != CONNECTION_DONE && (end != CONNECTION_LOST || !err_keeps_connection(err->kind)))
         recall_forget(session->manners.note); /* it may have been the reason */
@@ -495,11 +515,37 @@ static bool is_over(const struct session *session)
     return stop_asked() || clock_left(session->poll.deadline) == 0;
 }
 
+/* The server was let in, and then had no answer to several commands in one write. */
+static bool lost_commands(const struct session *session, const struct err *err)
+{
+    return session->let_in && !session->listed && !is_one_by_one(session) &&
+           session->account->pipelining == ACCOUNT_PIPELINING_AUTO &&
+           (err->kind == ERR_TIMEOUT || err->kind == ERR_CLOSED) && !is_over(session);
+}
+
+/* As poll_once; what the server turns out to want other than usual, it gets at once. */
+static enum connection_end poll_as_it_likes(struct session *session, struct err *err)
+{
+    enum connection_end end = poll_once(session, err);
+    if (end == CONNECTION_LOST && lost_commands(session, err)) {
+        log_line(session->log, FP_LOG_NOTE, "%s; one command at a time from now on", err->text);
+        session->one_by_one = true;
+        err_clear(err);
+        end = poll_once(session, err);
+    }
+    if (end == CONNECTION_DONE && session->poll.wants_utf8 && !session->poll.utf8 &&
+        !is_over(session)) {
+        session->manners.note->utf8 = session->poll.utf8 = true;
+        end = poll_once(session, err);
+    }
+    return end;
+}
+
 /* Every message but those that a connection broke over. */
 static enum connection_end poll_most(struct session *session, struct err *err)
 {
     for (int round = 0;; round++) {
-        enum connection_end end = poll_once(session, err);
+        enum connection_end end = poll_as_it_likes(session, err);
         if (end == CONNECTION_DONE || end == CONNECTION_LOST || round == RECONNECTS_MAX ||
             is_over(session))
             return end;
@@ -618,8 +664,10 @@ int session_poll(struct session_run *run, struct err *err)
     session->poll.rules = (struct plan_rules){
         .account = run->account, .switches = run->switches, .now = clock_wall()};
     int result = prepare(session, err);
+    if (result < 0 && err->kind == ERR_BUSY)
+        run->figures.quiet = !run->attended;
     if (result == 0)
-        result = manners_check_secret(&session->manners, err);
+        result = manners_get_secret(&session->manners, err);
     if (result == 0)
         result = poll_server(session, err);
     settle(session, result);

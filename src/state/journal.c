@@ -2,10 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/words.h"
 #include "base/xalloc.h"
@@ -13,8 +15,9 @@
 #include "state/mailbox.h"
 #include "state/replay.h"
 
-#define NAME_SHOWN 1024 /* octets of server and user in the head */
-#define MEND_MANY 10000 /* dates are written at once */
+#define JOURNAL_PATIENCE 3600 /* seconds without progress until another run is told of */
+#define NAME_SHOWN 1024       /* octets of server and user in the head */
+#define MEND_MANY 10000       /* dates are written at once */
 
 struct journal {
     uint64_t
@@ -28,6 +31,26 @@ struct journal {
 
 /* ---- opening and closing ---- */
 
+/* Who cannot have the lock reads there when its holder last got on. */
+static void show_progress(const struct journal *journal)
+{
+    char text[24];
+    int len = snprintf(text, sizeof text, "%020lld\n", (long long)clock_wall());
+    if (pwrite(journal->lock, text, (size_t)len, 0) < 0)
+        return; /* then it is taken for a slow one */
+}
+
+static bool is_getting_on(const struct journal *journal)
+{
+    char text[24];
+    uint64_t when;
+    int64_t now = clock_wall();
+    ssize_t len = pread(journal->lock, text, sizeof text, 0);
+    struct str line = str_trim(str_of(text, len > 0 ? (size_t)len : 0));
+    return str_number(line, INT64_MAX, &when) == 0 && (int64_t)when <= now &&
+           now - (int64_t)when < JOURNAL_PATIENCE;
+}
+
 static int take_lock(struct journal *journal, const char *path, struct err *err)
 {
     journal->lock = file_open(path, O_RDWR | O_CREAT, 0600);
@@ -35,12 +58,16 @@ static int take_lock(struct journal *journal, const char *path, struct err *err)
         return err_errno(err, ERR_CREATE, errno, "cannot make %s", path);
     if (file_check_owner(journal->lock, path, err) < 0)
         return -1;
-    if (file_lock(journal->lock, path, err) == 0)
+    if (file_lock(journal->lock, path, err) == 0) {
+        show_progress(journal);
         return 0;
-    return err->kind != ERR_LOCKED
-               ? -1
-               : err_set(err, ERR_LOCKED,
-                         "another run is fetching from this mailbox; nothing done");
+    }
+    if (err->kind != ERR_LOCKED)
+        return -1;
+    if (is_getting_on(journal))
+        return err_set(err, ERR_BUSY, "another run is fetching from this mailbox; nothing done");
+    return err_set(err, ERR_LOCKED,
+                   "another run has this mailbox, and has got nowhere for an hour; nothing done");
 }
 
 static void make_head(struct journal *journal, const char *server, const char *user,
@@ -464,6 +491,8 @@ bool journal_is_dirty(const struct journal *journal)
 
 int journal_sync(struct journal *journal, struct err *err)
 {
+    if (journal->lock >= 0 && lines_is_dirty(journal->lines))
+        show_progress(journal);
     return lines_sync(journal->lines, err);
 }
 

@@ -42,7 +42,8 @@ struct journal_settings { /* borrowed for the call; log: for the journal's life 
     struct log *log;
 };
 
-/* state_dir exists (JOURNAL_WRITE). ERR_LOCKED: another run has it. ERR_IO: unreadable, or written
+/* state_dir exists (JOURNAL_WRITE). ERR_BUSY: another run has it and gets on;
+ * ERR_LOCKED: it has got nowhere for an hour. ERR_IO: unreadable, or written
  * by a newer version (it is left alone). Junk is moved aside to NAME.bad with a warning; an older
  * version's is written anew. */
 int journal_open(struct journal **out, const struct journal_settings *settings, struct err *err);

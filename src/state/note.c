@@ -14,21 +14,56 @@
 #include "state/mailbox.h"
 
 #define HEAD_WORDS "fetchpop-note 1 "
-#define FILE_MAX (32 * 1024) /* the longest that can be written, and room */
+#define FILE_MAX (32 * 1024)     /* the longest that can be written, and room */
+#define LATER_FAR NOTE_DELAY_MAX /* no try of a secret is further away */
 #define SUM_WORD "sum "
 #define SUM_LINE (sizeof SUM_WORD - 1 + WORDS_SUM + 1)
 
 /* ---- out ---- */
 
-static void write_refused(const struct note *note, struct buf *out)
+static void write_secret(const struct note_secret *secret, const char *name, struct buf *out)
 {
     char salt[2 * NOTE_SALT + 1], digest[DIGEST_HEX];
-    words_hex(note->refused.salt, NOTE_SALT, salt);
-    words_hex(note->refused.digest, DIGEST_SIZE, digest);
-    buf_addf(out, "refused %llu %lu %s %s ", (unsigned long long)note->refused.when,
-             (unsigned long)note->refused.iterations, salt, digest);
-    words_add(out, str_of(note->refused.text, strnlen(note->refused.text, NOTE_TEXT_MAX)));
+    words_hex(secret->salt, NOTE_SALT, salt);
+    words_hex(secret->digest, DIGEST_SIZE, digest);
+    buf_addf(out, "%s %lu %s %s ", name, (unsigned long)secret->iterations, salt, digest);
+}
+
+static void write_text(const char text[NOTE_TEXT_MAX], struct buf *out)
+{
+    words_add(out, str_of(text, strnlen(text, NOTE_TEXT_MAX)));
     buf_add(out, "\n", 1);
+}
+
+static void write_secrets(const struct note *note, struct buf *out)
+{
+    if (note->refused.secret.known) {
+        write_secret(&note->refused.secret, "refused-secret", out);
+        buf_addf(out, "%llu %lu %llu %s ", (unsigned long long)note->refused.when,
+                 (unsigned long)note->refused.tries, (unsigned long long)note->refused.next,
+                 note->refused.doubted ? "doubted" : "wrong");
+        write_text(note->refused.text, out);
+    }
+    if (note->worked.known) {
+        write_secret(&note->worked, "worked", out);
+        buf_addf(out, "%llu\n", (unsigned long long)note->worked_when);
+    }
+}
+
+static void write_number(const char *name, uint64_t number, struct buf *out)
+{
+    if (number != 0)
+        buf_addf(out, "%s %llu\n", name, (unsigned long long)number);
+}
+
+/* What the server does, and what was said about it. */
+static void write_habits(const struct note *note, struct buf *out)
+{
+    write_number("expires", note->expires, out);
+    write_number("held-told", (uint64_t)note->held_told, out);
+    write_number("no-capa", (uint64_t)note->no_capa, out);
+    write_number("one-by-one", (uint64_t)note->one_by_one, out);
+    write_number("utf8", note->utf8, out);
 }
 
 /* What is none has no line. */
@@ -46,8 +81,12 @@ static void write_note(const struct note *note, struct buf *out)
                  (unsigned long long)note->told_hash);
     if (note->polled != 0)
         buf_addf(out, "polled %llu\n", (unsigned long long)note->polled);
-    if (note->refused.known)
-        write_refused(note, out);
+    if (note->trouble[0] != '\0') {
+        buf_addf(out, "trouble ");
+        write_text(note->trouble, out);
+    }
+    write_secrets(note, out);
+    write_habits(note, out);
     if (note->capa != NULL) {
         buf_addf(out, "capa %llu ", (unsigned long long)note->capa_when);
         words_add(out, str_of(note->capa, note->capa_len));
@@ -137,19 +176,79 @@ static int read_polled(struct note *note, struct str line)
     return read_time(&line, &note->polled);
 }
 
-static int read_refused(struct note *note, struct str line)
+static int read_text_into(struct str *line, char out[NOTE_TEXT_MAX])
+{
+    size_t len;
+    if (read_words(line, out, NOTE_TEXT_MAX - 1, &len) < 0)
+        return -1;
+    out[len] = '\0';
+    return 0;
+}
+
+static int read_secret(struct str *line, struct note_secret *secret)
 {
     uint64_t iterations;
-    size_t len;
-    if (read_time(&line, &note->refused.when) < 0 ||
-        read_number(&line, INT32_MAX, &iterations) < 0 || iterations == 0 ||
-        words_read_hex(str_word(&line), note->refused.salt, NOTE_SALT) < 0 ||
-        words_read_hex(str_word(&line), note->refused.digest, DIGEST_SIZE) < 0 ||
-        read_words(&line, note->refused.text, NOTE_TEXT_MAX - 1, &len) < 0)
+    if (read_number(line, INT32_MAX, &iterations) < 0 || iterations == 0 ||
+        words_read_hex(str_word(line), secret->salt, NOTE_SALT) < 0 ||
+        words_read_hex(str_word(line), secret->digest, DIGEST_SIZE) < 0)
         return -1;
-    note->refused.text[len] = '\0';
-    note->refused.iterations = (uint32_t)iterations;
-    note->refused.known = true;
+    secret->iterations = (uint32_t)iterations;
+    return 0;
+}
+
+static int read_refused(struct note *note, struct str line)
+{
+    uint64_t tries;
+    if (read_secret(&line, &note->refused.secret) < 0 ||
+        read_time(&line, &note->refused.when) < 0 || read_number(&line, UINT32_MAX, &tries) < 0 ||
+        read_time(&line, &note->refused.next) < 0)
+        return -1;
+    note->refused.doubted = str_is(str_word(&line), "doubted");
+    note->refused.tries = (uint32_t)tries;
+    note->refused.secret.known = true;
+    return read_text_into(&line, note->refused.text);
+}
+
+static int read_worked(struct note *note, struct str line)
+{
+    if (read_secret(&line, &note->worked) < 0)
+        return -1;
+    note->worked.known = true;
+    return read_time(&line, &note->worked_when);
+}
+
+static int read_trouble(struct note *note, struct str line)
+{
+    return read_text_into(&line, note->trouble);
+}
+
+static int read_expires(struct note *note, struct str line)
+{
+    uint64_t days;
+    if (read_number(&line, UINT32_MAX, &days) < 0)
+        return -1;
+    note->expires = (uint32_t)days;
+    return 0;
+}
+
+static int read_held_told(struct note *note, struct str line)
+{
+    return read_time(&line, &note->held_told);
+}
+
+static int read_no_capa(struct note *note, struct str line)
+{
+    return read_time(&line, &note->no_capa);
+}
+
+static int read_one_by_one(struct note *note, struct str line)
+{
+    return read_time(&line, &note->one_by_one);
+}
+
+static int read_utf8(struct note *note, struct str line)
+{
+    note->utf8 = str_is(str_word(&line), "1");
     return 0;
 }
 
@@ -171,8 +270,19 @@ static int read_line(struct note *note, struct str line)
         const char *name;
         int (*read)(struct note *note, struct str line);
     } fields[] = {
-        {"not-before", read_not_before}, {"failures", read_failures}, {"told", read_told},
-        {"polled", read_polled},         {"refused", read_refused},   {"capa", read_capa},
+        {"not-before", read_not_before},
+        {"failures", read_failures},
+        {"told", read_told},
+        {"polled", read_polled},
+        {"capa", read_capa},
+        {"trouble", read_trouble},
+        {"refused-secret", read_refused},
+        {"worked", read_worked},
+        {"expires", read_expires},
+        {"held-told", read_held_told},
+        {"no-capa", read_no_capa},
+        {"one-by-one", read_one_by_one},
+        {"utf8", read_utf8},
     };
     struct str name = str_word(&line);
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
@@ -270,6 +380,12 @@ static void drop_untrue(struct note *note, int64_t now)
     drop_future(&note->failing_since, now);
     drop_future(&note->polled, now);
     drop_future(&note->refused.when, now); /* that it was refused is true all the same */
+    if (note->refused.next > now + LATER_FAR)
+        note->refused.next = 0;
+    drop_future(&note->worked_when, now);
+    drop_future(&note->held_told, now);
+    drop_future(&note->no_capa, now);
+    drop_future(&note->one_by_one, now);
     if (note->told_when > now)
         note->told_status = 0;
     if (note->capa_when > now)

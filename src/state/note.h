@@ -30,6 +30,13 @@ enum note_mode {
     NOTE_WRITE /* the caller holds the lock; what a killed run left of a rewrite is removed */
 };
 
+/* Tells a secret again, and not what it is. */
+struct note_secret {
+    bool known;
+    uint32_t iterations; /* of PBKDF2 */
+    unsigned char salt[NOTE_SALT], digest[DIGEST_SIZE];
+};
+
 /* All times are seconds since 1970, 0: none, or one that cannot be true. */
 struct note {
     int64_t not_before;
@@ -41,12 +48,20 @@ struct note {
     int64_t told_when;
     int64_t polled; /* the start of the last poll that went through; for `interval` alone */
     struct {
-        bool known;
-        uint32_t iterations; /* of PBKDF2 */
-        unsigned char salt[NOTE_SALT], digest[DIGEST_SIZE];
-        int64_t when;
+        struct note_secret secret;
+        uint32_t tries; /* that were refused, in a row */
+        bool doubted;   /* it had worked before: the server may be wrong */
+        int64_t when, next;
         char text[NOTE_TEXT_MAX]; /* the words in which it was told, NUL-terminated */
-    } refused;                    /* a secret */
+    } refused;
+    struct note_secret worked; /* the last one that did */
+    int64_t worked_when;
+    char trouble[NOTE_TEXT_MAX]; /* the words of the last failure, NUL-terminated */
+    uint32_t expires;            /* days after which the server deletes, and 1, as told; 0: never */
+    int64_t held_told;           /* when it was said last that messages are held */
+    int64_t no_capa;             /* when the server was last found to be unable to answer CAPA */
+    int64_t one_by_one;          /* when it was last found to lose pipelined commands */
+    bool utf8;                   /* it has messages that want UTF8 (RFC 6856) */
 
     /* private: see note_capa */
     char *capa;
