@@ -114,12 +114,21 @@ static size_t hidden_at(const struct log *log, struct str text)
     return longest;
 }
 
+/* Pairs of octets of another encoding may look like characters here and there. */
+static bool is_utf8(struct str text)
+{
+    while (text.len > 0)
+        if (utf8_take(&text) == UTF8_NONE)
+            return false;
+    return true;
+}
+
 /* One character, or an octet that belongs to none, as \xb5; how much of text it is. */
-static size_t spell_one(struct str text, char out[8], size_t *len)
+static size_t spell_one(struct str text, bool utf8, char out[8], size_t *len)
 {
     struct str rest = text;
-    uint32_t character = utf8_take(&rest);
-    size_t used = text.len - rest.len;
+    uint32_t character = utf8 || (unsigned char)text.ptr[0] < 0x80 ? utf8_take(&rest) : UTF8_NONE;
+    size_t used = character == UTF8_NONE ? 1 : text.len - rest.len;
     if (character == UTF8_NONE)
         *len = (size_t)snprintf(out, 8, "\\x%02x", (unsigned char)text.ptr[0]);
     else if (character == 0) /* a text ends there */
@@ -132,11 +141,12 @@ static size_t spell_one(struct str text, char out[8], size_t *len)
 char *log_quote(const struct log *log, struct str text, char out[LOG_QUOTE_MAX + 4])
 {
     size_t at = 0;
+    bool utf8 = is_utf8(text);
     while (text.len > 0) {
         char one[8] = "***";
         size_t adds = 3, used = hidden_at(log, text);
         if (used == 0)
-            used = spell_one(text, one, &adds);
+            used = spell_one(text, utf8, one, &adds);
         if (at + adds > LOG_QUOTE_MAX) {
             memcpy(out + at, "...", 3);
             at += 3;

@@ -9,6 +9,8 @@
 #include "base/random.h"
 #include "state/later.h"
 
+#define MINUTE 60
+#define HOUR 3600
 #define WEEK (7 * MANNERS_DAY)
 #define DOUBTS 3         /* refusals of a secret that has worked, before it is called wrong */
 #define SECRET_SLACK 30  /* seconds that it may be tried early */
@@ -102,9 +104,9 @@ static int tell_refused(const struct note *note, int64_t now, struct err *err)
     char since[TIME_MAX + 8], next[TIME_MAX];
     bool wrong = !note->refused.doubted || note->refused.tries >= DOUBTS;
     return err_set(
-        err, wrong ? ERR_PASSWORD_REFUSED : ERR_AGAIN, "%s (refused%s%s; again at %s; --force now)",
+        err, wrong ? ERR_PASSWORD_REFUSED : ERR_AGAIN, "%s (refused%s; %sagain at %s; --force now)",
         note->refused.text, spell_since(note->refused.when, now, since, sizeof since),
-        wrong ? "" : "; it has worked before", spell_time(note->refused.next, now, next));
+        wrong ? "" : "it has worked before; next try ", spell_time(note->refused.next, now, next));
 }
 
 enum manners_leave manners_allow(struct session_run *run, int64_t now, struct err *err)
@@ -260,6 +262,7 @@ static void got_through(struct manners *manners)
     note->failures = 0;
     note->failing_since = 0;
     note->told_status = 0;
+    note->told_when = 0;
     note->trouble[0] = '\0';
     remember_success(manners);
     note->polled = manners->run->account->interval > 0 ? manners->now : 0;
@@ -314,8 +317,8 @@ static bool counts(const struct manners *manners, const struct err *err)
            (err_whose(err->kind) == ERR_SIDE_PASSES || err->kind == ERR_LOGIN_REFUSED);
 }
 
-/* True if the secret is not called wrong yet. */
-static bool is_refusal(struct manners *manners, struct err *err)
+/* True if the secret is refused, and not called wrong yet. */
+static bool is_doubted(struct manners *manners, struct err *err)
 {
     if (manners->known_secret)
         return err->kind == ERR_AGAIN;
@@ -327,6 +330,29 @@ static bool is_refusal(struct manners *manners, struct err *err)
     return err->kind == ERR_AGAIN;
 }
 
+/* From the third run on, each hour; and to whoever calls again within the minute, as cron does not.
+ * Its end is not told. */
+static bool is_doubt_news(const struct manners *manners)
+{
+    struct note *note = manners->note;
+    int64_t age = manners->now - note->told_when;
+    if (note->failures < UINT32_MAX)
+        note->failures++;
+    bool news = note->failures >= MANNERS_PATIENCE && (age >= HOUR || age < MINUTE);
+    if (news)
+        note->told_when = manners->now;
+    return news;
+}
+
+/* Who asks for a poll, and gets none, is told why. */
+static bool is_quiet(const struct manners *manners, bool doubted, const struct err *err)
+{
+    const struct session_run *run = manners->run;
+    if (run->attended || (manners->known_secret && run->hurried))
+        return false;
+    return doubted ? !is_doubt_news(manners) : !is_news(manners, err);
+}
+
 static void failed(struct manners *manners, const struct manners_end *end, struct err *err)
 {
     struct session_run *run = manners->run;
@@ -335,8 +361,7 @@ static void failed(struct manners *manners, const struct manners_end *end, struc
     bool counted = counts(manners, err);
     if (counted)
         count_failure(manners, end, err);
-    bool doubted = is_refusal(manners, err);
-    run->figures.quiet = !run->attended && (doubted || !is_news(manners, err));
+    run->figures.quiet = is_quiet(manners, is_doubted(manners, err), err);
     if (note->not_before <= manners->now || !counted)
         return;
     run->figures.next_try = note->not_before;

@@ -76,7 +76,7 @@ static void write_note(const struct note *note, struct buf *out)
     if (note->failures != 0)
         buf_addf(out, "failures %llu %lu\n", (unsigned long long)note->failing_since,
                  (unsigned long)note->failures);
-    if (note->told_status != 0)
+    if (note->told_when != 0)
         buf_addf(out, "told %llu %d %llu\n", (unsigned long long)note->told_when, note->told_status,
                  (unsigned long long)note->told_hash);
     if (note->polled != 0)
@@ -388,6 +388,7 @@ static void drop_untrue(struct note *note, int64_t now)
     drop_future(&note->one_by_one, now);
     if (note->told_when > now)
         note->told_status = 0;
+    drop_future(&note->told_when, now);
     if (note->capa_when > now)
         note_set_capa(note, str_of(NULL, 0), 0);
 }

@@ -44,8 +44,11 @@ static void check_times(const struct note *note)
     fuzz_check(note->failing_since <= NOW && note->polled <= NOW && note->refused.when <= NOW);
     fuzz_check(note->told_status == 0 || note->told_when <= NOW);
     fuzz_check(note->told_status >= 0 && note->told_status <= 255);
+    fuzz_check(note->refused.next <= NOW + NOTE_DELAY_MAX && note->worked_when <= NOW);
+    fuzz_check(note->held_told <= NOW && note->no_capa <= NOW && note->one_by_one <= NOW);
+    fuzz_check(memchr(note->trouble, '\0', sizeof note->trouble) != NULL);
     fuzz_check(memchr(note->refused.text, '\0', sizeof note->refused.text) != NULL);
-    fuzz_check(!note->refused.known || note->refused.iterations > 0);
+    fuzz_check(!note->refused.secret.known || note->refused.secret.iterations > 0);
 }
 
 static bool same_capa(const struct note *a, const struct note *b)
@@ -63,10 +66,14 @@ static void check_same(const struct note *a, const struct note *b)
     fuzz_check(a->failures == 0 || a->failing_since == b->failing_since);
     fuzz_check(a->told_status == b->told_status && a->polled == b->polled);
     fuzz_check(a->told_status == 0 || a->told_hash == b->told_hash);
-    fuzz_check(a->refused.known == b->refused.known);
-    fuzz_check(!a->refused.known || strcmp(a->refused.text, b->refused.text) == 0);
-    fuzz_check(!a->refused.known ||
-               memcmp(a->refused.digest, b->refused.digest, sizeof a->refused.digest) == 0);
+    fuzz_check(a->refused.secret.known == b->refused.secret.known);
+    fuzz_check(!a->refused.secret.known || strcmp(a->refused.text, b->refused.text) == 0);
+    fuzz_check(!a->refused.secret.known ||
+               memcmp(a->refused.secret.digest, b->refused.secret.digest,
+                      sizeof a->refused.secret.digest) == 0);
+    fuzz_check(!a->refused.secret.known || a->refused.tries == b->refused.tries);
+    fuzz_check(a->worked.known == b->worked.known && a->expires == b->expires);
+    fuzz_check(strcmp(a->trouble, b->trouble) == 0 && a->utf8 == b->utf8);
     fuzz_check(same_capa(a, b));
 }
 

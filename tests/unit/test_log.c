@@ -51,7 +51,10 @@ static void test_bytes(void)
 {
     quoted(NULL, str_from(""), "", "nothing");
     quoted(NULL, str_from(" plain ~ text "), " plain ~ text ", "plain text stays");
-    quoted(NULL, str_of("a\0b\r\n\x1b[2J\x7f\xc3\xa4", 12), "a?b???[2J???", "others do not");
+    quoted(NULL, str_of("a\0b\r\x1b[2J\xc3\xa4", 10), "a\\x00b\r\x1b[2J\xc3\xa4",
+           "so do controls and UTF-8, but for a NUL");
+    quoted(NULL, str_from("\xb5\xc7\xc2\xbc x"), "\\xb5\\xc7\\xc2\\xbc x",
+           "what is no UTF-8 is escaped, also where it might be");
     char text[LOG_QUOTE_MAX + 2];
     char want[LOG_QUOTE_MAX + 4];
     memset(text, 'a', sizeof text);
@@ -72,7 +75,8 @@ static void test_secrets(void)
     secret_set(&longer, str_from("secr\xe4t-and-more"));
     secret_set(&tiny, str_from("abc"));
     struct str text = str_from("<secr\xe4tsecr\xe4t secr\xe4t-and-more abc secr?t>");
-    quoted(&log, text, "<secr?tsecr?t secr?t-and-more abc secr?t>", "nothing is hidden yet");
+    quoted(&log, text, "<secr\\xe4tsecr\\xe4t secr\\xe4t-and-more abc secr?t>",
+           "nothing is hidden yet");
     log_hide(&log, &word);
     log_hide(&log, &word);
     quoted(&log, text, "<****** ***-and-more abc secr?t>", "every occurrence");
@@ -87,7 +91,7 @@ static void test_secrets(void)
     log_hide(&log, &word);
     quoted(&log, text, "<****** *** abc secr?t>", "in whatever order they came");
     log_unhide(&log, &word);
-    quoted(&log, str_from("secr\xe4t."), "secr?t.", "shown again, though it was hidden twice");
+    quoted(&log, str_from("secr\xe4t."), "secr\\xe4t.", "shown again, though it was hidden twice");
     log_unhide(&log, &longer);
     log_unhide(&log, &tiny);
     log_unhide(&log, &tiny);
@@ -125,7 +129,7 @@ static void test_cut(void)
 {
     struct log log = {.level = FP_LOG_ERROR};
     struct secret secret = {NULL, 0};
-    char text[300];
+    char text[LOG_QUOTE_MAX + 100];
     secret_set(&secret, str_from("0123456789"));
     log_hide(&log, &secret);
     bool good = true;

@@ -47,7 +47,7 @@ enum got { ALLOWED, TOO_EARLY, INTERVAL, KNOWN_SECRET };
 
 struct poll {
     int64_t at;
-    bool attended;
+    bool attended, hurried;
     enum session_mode mode;
     enum err_kind kind; /* how it ends */
     const char *text;
@@ -64,6 +64,7 @@ static enum got run(const struct poll *poll)
                               .mode = poll->mode,
                               .switches = {.force = force},
                               .attended = poll->attended,
+                              .hurried = poll->hurried,
                               .log = &test_log};
     struct manners manners;
     heard[0] = '\0';
@@ -75,7 +76,7 @@ static enum got run(const struct poll *poll)
     }
     manners_begin(&manners, &run, poll->at);
     enum got got = ALLOWED;
-    if (manners_check_secret(&manners, &last) < 0)
+    if (manners_get_secret(&manners, &last) < 0)
         got = KNOWN_SECRET;
     else if (poll->kind != ERR_NONE)
         err_set(&last, poll->kind, "%s", poll->text);
@@ -304,14 +305,102 @@ static void test_refused_secret(void)
     ok(strstr(last.text, "login refused: \"no\" (refused since ") == last.text &&
            strstr(last.text, "--force") != NULL,
        "its message has the server's words, since when, and --force: %s", last.text);
-    run(&(struct poll){.at = START + 3600, .attended = true});
+    run(&(struct poll){.at = START + 3000, .attended = true});
     ok(!figures.quiet, "a refused secret is told where somebody looks on");
-    is_int(poll_at(START + 86400, ERR_NONE, ""), KNOWN_SECRET, "a day later it is still not tried");
-    ok(!figures.quiet, "but told once more");
-    is_int(poll_at(START + 86460, ERR_NONE, ""), KNOWN_SECRET, "a minute after that it is not");
-    ok(figures.quiet, "and not told");
-    is_int(run(&(struct poll){.at = START + 86460, .mode = SESSION_CHECK, .attended = true}),
+    is_int(run(&(struct poll){.at = START + 3000, .mode = SESSION_CHECK, .attended = true}),
            KNOWN_SECRET, "--check does not try a refused secret either");
+}
+
+/* When a secret is tried that the server refuses each time, asked every ten minutes. */
+static void test_secret_again(void)
+{
+    static const int hours[] = {1, 3, 7, 15, 31, 55, 79};
+    size_t tries = 0;
+    begin("again", "wrong");
+    poll_at(START, ERR_PASSWORD_REFUSED, "login refused: \"no\"");
+    for (int minutes = 10; minutes <= 80 * 60; minutes += 10) {
+        if (poll_at(START + minutes * 60, ERR_PASSWORD_REFUSED, "login refused: \"no\"") != ALLOWED)
+            continue;
+        ok(tries < 7 && minutes == hours[tries] * 60, "a try after %d minutes", minutes);
+        is_int(last.kind, ERR_PASSWORD_REFUSED, "which ends with 77");
+        tries++;
+    }
+    is_int((long long)tries, 7, "an hour, then twice as long each time, a day at most");
+    account.port = 995;
+    is_int(poll_at(START + 80 * 3600, ERR_NONE, ""), ALLOWED,
+           "on another port it is tried at once");
+    account.port = 0;
+}
+
+static void test_worked_before(void)
+{
+    int tries = 0;
+    begin("worked", "right");
+    poll_at(START, ERR_NONE, "");
+    for (int minutes = 10; minutes < 130; minutes += 10) {
+        tries += poll_at(START + minutes * 60, ERR_PASSWORD_REFUSED, "no") == ALLOWED;
+        is_int(last.kind, ERR_AGAIN, "a secret that has worked is not called wrong yet");
+        ok(figures.next_try == 0, "and makes no pause");
+    }
+    is_int(tries, 2, "it is tried once an hour");
+    is_int(poll_at(START + 130 * 60, ERR_PASSWORD_REFUSED, "no"), ALLOWED, "the third time");
+    is_int(last.kind, ERR_PASSWORD_REFUSED, "it is called wrong");
+    ok(!figures.quiet, "and that is told");
+    is_int(poll_at(START + 191 * 60, ERR_NONE, ""), ALLOWED, "an hour later it is tried again");
+    is_str(heard, "", "and where it works, nothing is said");
+}
+
+static void test_offline(void)
+{
+    int told = 0;
+    begin("offline", "secret");
+    for (int round = 0; round < 5; round++) {
+        poll_at(START + round * 300, ERR_NETWORK, "no way");
+        told += !figures.quiet;
+        ok(figures.next_try == 0, "without a network there is no pause");
+    }
+    is_int(told, 1, "it is told once");
+    is_int(poll_at(START + 1500, ERR_NONE, ""), ALLOWED, "the first poll with a network is made");
+    poll_at(START + 1800, ERR_NETWORK, "no way");
+    ok(!figures.quiet, "the next outage is told, too");
+}
+
+static void test_hurried(void)
+{
+    back_off_for("hurried");
+    is_int(run(&(struct poll){.at = START + 1, .hurried = true}), ALLOWED,
+           "a pause keeps no person away");
+    run(&(struct poll){.at = START + 2, .kind = ERR_DELAY, .text = "soon", .login_delay = 100});
+    is_int(run(&(struct poll){.at = START + 3, .hurried = true}), TOO_EARLY, "LOGIN-DELAY does");
+    ok(strstr(last.text, "again at ") != NULL && strstr(last.text, "--force now") != NULL,
+       "and says until when: %s", last.text);
+    ok(!figures.quiet, "which is told");
+}
+
+static void test_held_and_expiry(void)
+{
+    struct session_run run = {.account = &account, .state_dir = dir, .log = &test_log};
+    struct manners_end end = {.login_delay = -1};
+    int told = 0, said = 0;
+    begin("held", "secret");
+    account.keep = ACCOUNT_KEEP_FOR;
+    account.keep_seconds = 30 * 86400;
+    for (int day = 0; day <= 28; day++) {
+        struct manners manners;
+        heard[0] = '\0';
+        err_clear(&last);
+        end.now = START + (int64_t)day * 86400;
+        manners_begin(&manners, &run, end.now);
+        manners_learn_expiry(&manners, day < 20 ? 7 : 30);
+        said += heard[0] != '\0';
+        heard[0] = '\0';
+        run.figures = (struct session_figures){.held = 2};
+        manners_end(&manners, &end, &last);
+        told += strstr(heard, "2 messages are held") != NULL;
+    }
+    is_int(told, 4, "in four weeks held messages are told four times");
+    is_int(said, 1, "a server that deletes sooner than keep says is told once");
+    account.keep = ACCOUNT_KEEP;
 }
 
 static void test_other_secret(void)
@@ -358,7 +447,7 @@ static void test_what_is_kept(void)
     FILE *file = fopen(path, "r");
     size_t len = file != NULL ? fread(text, 1, sizeof text - 1, file) : 0;
     ok(len > 100 && strstr(text, "horse") == NULL, "the secret is not in the note");
-    ok(strstr(text, "\nrefused ") != NULL, "a line of the note holds its digest");
+    ok(strstr(text, "\nrefused-secret ") != NULL, "a line of the note holds its digest");
     ok(stat(path, &status) == 0 && (status.st_mode & 0777) == 0600,
        "only the owner can read the note");
     if (file != NULL)
@@ -517,6 +606,11 @@ int main(void)
     test_broken_off();
     test_delay();
     test_refused_secret();
+    test_secret_again();
+    test_worked_before();
+    test_offline();
+    test_hurried();
+    test_held_and_expiry();
     test_other_secret();
     test_no_secret();
     test_what_is_kept();

@@ -36,11 +36,23 @@ static void fill(struct note *note)
     note->told_hash = UINT64_MAX;
     note->told_when = NOW - 1;
     note->polled = NOW - 1200;
-    note->refused.known = true;
-    note->refused.iterations = 12345;
+    note->refused.secret.known = true;
+    note->refused.secret.iterations = 12345;
     note->refused.when = NOW - 5;
-    memset(note->refused.salt, 0xa5, sizeof note->refused.salt);
-    memset(note->refused.digest, 0x1f, sizeof note->refused.digest);
+    note->refused.tries = 2;
+    note->refused.doubted = true;
+    note->refused.next = NOW + 3600;
+    note->worked = note->refused.secret;
+    note->worked.iterations = 77;
+    note->worked_when = NOW - 6;
+    snprintf(note->trouble, sizeof note->trouble, "port 1 refuses");
+    note->expires = 8;
+    note->held_told = NOW - 9;
+    note->no_capa = NOW - 10;
+    note->one_by_one = NOW - 11;
+    note->utf8 = true;
+    memset(note->refused.secret.salt, 0xa5, sizeof note->refused.secret.salt);
+    memset(note->refused.secret.digest, 0x1f, sizeof note->refused.secret.digest);
     snprintf(note->refused.text, sizeof note->refused.text, "login refused: \"no\"; 100%% sure");
     note_set_capa(note, str_of("TOP\nUIDL\0\n", 10), NOW - 7);
 }
@@ -49,7 +61,7 @@ static bool is_empty(const struct note *note)
 {
     int64_t when;
     return note->not_before == 0 && note->failures == 0 && note->failing_since == 0 &&
-           note->told_status == 0 && note->polled == 0 && !note->refused.known &&
+           note->told_status == 0 && note->polled == 0 && !note->refused.secret.known &&
            note_capa(note, &when).len == 0 && when == 0;
 }
 
@@ -107,12 +119,24 @@ static void test_there_and_back(void)
     ok(note->told_hash == UINT64_MAX, "in which words");
     is_int(note->told_when, want.told_when, "and when");
     is_int(note->polled, want.polled, "the last poll");
-    ok(note->refused.known, "a refused secret");
-    is_int(note->refused.iterations, 12345, "its iterations");
+    ok(note->refused.secret.known, "a refused secret");
+    is_int(note->refused.secret.iterations, 12345, "its iterations");
     is_int(note->refused.when, want.refused.when, "since when it is refused");
-    is_mem(note->refused.salt, NOTE_SALT, want.refused.salt, NOTE_SALT, "its salt");
-    is_mem(note->refused.digest, DIGEST_SIZE, want.refused.digest, DIGEST_SIZE, "its digest");
+    is_mem(note->refused.secret.salt, NOTE_SALT, want.refused.secret.salt, NOTE_SALT, "its salt");
+    is_mem(note->refused.secret.digest, DIGEST_SIZE, want.refused.secret.digest, DIGEST_SIZE,
+           "its digest");
     is_str(note->refused.text, want.refused.text, "its words");
+    is_int(note->refused.tries, 2, "how often it was refused");
+    ok(note->refused.doubted, "that it had worked before");
+    is_int(note->refused.next, NOW + 3600, "when it may be tried again");
+    ok(note->worked.known && note->worked.iterations == 77, "a secret that works");
+    is_int(note->worked_when, NOW - 6, "when it last did");
+    is_str(note->trouble, "port 1 refuses", "the words of the last failure");
+    is_int(note->expires, 8, "when the server deletes");
+    is_int(note->held_told, NOW - 9, "when held messages were told");
+    is_int(note->no_capa, NOW - 10, "when CAPA got no answer");
+    is_int(note->one_by_one, NOW - 11, "when commands were lost");
+    ok(note->utf8, "that UTF8 is needed");
     struct str capa = note_capa(note, &when);
     is_mem(capa.ptr, capa.len, "TOP\nUIDL\0\n", 10, "capabilities");
     is_int(when, NOW - 7, "when they were asked for");
@@ -224,8 +248,8 @@ static void test_lines(void)
         "polled\n",
         "polled 99999999999999999999\n",
         "not-before soon\n",
-        "refused 1 0 00 00 x\n",
-        "refused 1 5 zz 00 x\n",
+        "refused-secret 0 00 00 1 1 1 wrong x\n",
+        "refused-secret 5 zz 00 1 1 1 wrong x\n",
         "capa 5\n",
         "capa 5 %zz\n",
     };
@@ -257,7 +281,8 @@ static void test_times(void)
     is_int(note->failures, 3, "three failures");
     is_int(note->told_status, 0, "not told yet");
     is_int(note->polled, 0, "not polled yet");
-    ok(note->refused.known && note->refused.when == 0, "a secret that was refused some time");
+    ok(note->refused.secret.known && note->refused.when == 0,
+       "a secret that was refused some time");
     int64_t when;
     is_int((long long)note_capa(note, &when).len, 0, "no capabilities");
     note_free(note);
