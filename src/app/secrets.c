@@ -104,7 +104,7 @@ static int from_file(struct account *account, const char *path, const struct log
 /* --- commands --------------------------------------------------------------------------------- */
 
 /* What the command says on standard error: kept back to become part of the error if it fails, else
- * told as warnings. Where somebody looks on, each line is told as it comes, but for the last one. */
+ * told as warnings. Where somebody looks on, each line is told as it comes, but for the last. */
 struct said {
     const struct log *log;
     char lines[SAID_MAX]; /* with "; " between them */

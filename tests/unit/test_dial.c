@@ -225,7 +225,7 @@ static void test_names(void)
         int code;
         enum err_kind want;
     } rows[] = {{EAI_NONAME, ERR_HOST},
-                {EAI_AGAIN, ERR_AGAIN},
+                {EAI_AGAIN, ERR_NETWORK},
                 {EAI_FAIL, ERR_AGAIN},
                 {EAI_MEMORY, ERR_SYSTEM}};
     struct err err;

@@ -76,7 +76,7 @@ static void test_statuses(void)
         [ERR_STOPPED] = 75,       [ERR_PROTOCOL] = 76, [ERR_FRAMING] = 76,
         [ERR_LOGIN] = 77,         [ERR_TRUST] = 77,    [ERR_CONFIG] = 78,
         [ERR_DELAY] = 75,         [ERR_LOCAL] = 75,    [ERR_PASSWORD_REFUSED] = 77,
-        [ERR_LOGIN_REFUSED] = 77,
+        [ERR_LOGIN_REFUSED] = 77, [ERR_NETWORK] = 75,  [ERR_BUSY] = 75,
     };
     for (int kind = 0; kind < ERR_KINDS; kind++) {
         is_int(err_status((enum err_kind)kind), want[kind], "status of a kind");
@@ -96,7 +96,8 @@ static void test_sides(void)
 {
     for (int kind = 0; kind < ERR_KINDS; kind++) {
         int status = err_status((enum err_kind)kind);
-        bool ours = kind == ERR_LOCAL || kind == ERR_LOCKED || kind == ERR_STOPPED;
+        bool ours =
+            kind == ERR_LOCAL || kind == ERR_LOCKED || kind == ERR_STOPPED || kind == ERR_BUSY;
         enum err_side want = status == 0 || status == 65 ? ERR_SIDE_NONE
                              : status == 75 && !ours     ? ERR_SIDE_PASSES
                              : status == 68 || status == 69 || status == 76 || status == 77

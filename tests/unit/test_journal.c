@@ -117,7 +117,7 @@ static void test_lock(void)
         struct journal *second = NULL;
         struct err err;
         int result = journal_open(&second, &settings, &err);
-        _exit(result < 0 && err.kind == ERR_LOCKED ? 0 : 1);
+        _exit(result < 0 && err.kind == ERR_BUSY ? 0 : 1);
     }
     int status = 1;
     waitpid(pid, &status, 0);

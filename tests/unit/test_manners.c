@@ -454,8 +454,13 @@ static void test_what_is_kept(void)
         fclose(file);
     char first[4096];
     memcpy(first, text, sizeof first);
+    poll_at(START + 1, ERR_NONE, "");
     force = true;
-    poll_at(START, ERR_PASSWORD_REFUSED, "login refused");
+    begin("kept", "another");
+    poll_at(START + 2, ERR_PASSWORD_REFUSED, "login refused");
+    begin("kept", "correct horse battery staple");
+    force = true;
+    poll_at(START + 3, ERR_PASSWORD_REFUSED, "login refused");
     file = fopen(path, "r");
     len = file != NULL ? fread(text, 1, sizeof text - 1, file) : 0;
     ok(len > 100 && memcmp(first, text, sizeof first) != 0,
@@ -546,17 +551,16 @@ static void test_no_write(void)
     char *stem = mailbox_stem("pop.example.com", "nothing");
     char *path = xasprintf("%s/%s.note", dir, stem);
     begin("nothing", "secret");
-    for (int i = 0; i < 3; i++)
-        poll_at(START + i, ERR_NONE, "");
-    ok(access(path, F_OK) != 0, "polls without news write no note");
-    poll_at(START + 3, ERR_CLOSED, "gone");
-    ok(access(path, F_OK) == 0, "a failed poll writes a note");
-    poll_at(START + 4, ERR_NONE, "");
+    poll_at(START, ERR_NONE, "");
+    ok(access(path, F_OK) == 0, "the first secret that works is noted");
     struct stat before, after;
     stat(path, &before);
     poll_at(START + 5, ERR_NONE, "");
     stat(path, &after);
     ok(before.st_ino == after.st_ino, "a poll without news does not write the note again");
+    poll_at(START + 86400, ERR_NONE, "");
+    stat(path, &after);
+    ok(before.st_ino != after.st_ino, "it is looked at once a day");
     free(path);
     free(stem);
 }
@@ -576,10 +580,10 @@ static void test_clock(void)
 
 static void remove_notes(void)
 {
-    static const char *const users[] = {"row",      "early",   "pause",    "end",     "here",
-                                        "broken",   "delay",   "secret",   "none",    "kept",
-                                        "stays",    "unsaid",  "interval", "nothing", "clock",
-                                        "attended", "no note", "secrets"};
+    static const char *const users[] = {
+        "row",     "early",   "pause", "end",    "here",     "broken",  "delay", "secret",
+        "none",    "kept",    "stays", "unsaid", "interval", "nothing", "clock", "attended",
+        "no note", "secrets", "again", "worked", "offline",  "hurried", "held"};
     for (size_t i = 0; i < sizeof users / sizeof users[0]; i++) {
         char *stem = mailbox_stem("pop.example.com", users[i]);
         char *path = xasprintf("%s/%s.note", dir, stem);

@@ -63,6 +63,8 @@ static void wait_for_stop(void)
 int session_poll(struct session_run *run, struct err *err)
 {
     const char *user = run->account->user;
+    if (run->secrets != NULL && run->secrets(run->ctx, err) < 0)
+        return -1;
     run->figures.listed = 5;
     run->figures.planned = 2;
     if (strcmp(user, "crash") == 0) {
