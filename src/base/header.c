@@ -26,6 +26,14 @@ static const char *const kept[FIELDS] = {
     [FIELD_ENVELOPE_TO] = "Envelope-To",   [FIELD_TO] = "To",
 };
 
+/* The two fields that identify a message. */
+enum identity { IDENTITY_MESSAGE_ID, IDENTITY_DATE, IDENTITIES, IDENTITY_NONE = IDENTITIES };
+
+static const char *const identifying[IDENTITIES] = {
+    [IDENTITY_MESSAGE_ID] = "Message-ID", [IDENTITY_DATE] = "Date"};
+
+#define IDENTITY_SHORT 3 /* "<>" and the like identify nothing */
+
 enum where { AT_LINE_START, IN_NAME, IN_REST, AT_END };
 
 struct value {
@@ -35,7 +43,9 @@ struct value {
 };
 
 struct header {
-    struct digest *digest; /* NULL once the fingerprint was given */
+    struct digest *digest;   /* NULL once the fingerprint was given */
+    struct digest *identity; /* of the identifying fields */
+    struct digest *body;     /* NULL: nothing of it came, or it does not matter */
     enum where where;
     size_t crs; /* CRs so far on a line of nothing else */
     char name[NAME_MAX_BYTES];
@@ -43,8 +53,9 @@ struct header {
     bool left_out;      /* the field being read is not part of the fingerprint */
     enum field capture; /* the field being read is this one, and the first of its name */
     struct value values[FIELDS];
-    bool has_message_id;
-    char *sender; /* HEADER_ADDRESS_MAX + 1 bytes each */
+    enum identity identifies;      /* the field being read */
+    size_t identified[IDENTITIES]; /* so much that can be seen is in each of them */
+    char *sender;                  /* HEADER_ADDRESS_MAX + 1 bytes each */
     char *recipient;
 };
 
@@ -52,6 +63,8 @@ struct header *header_new(void)
 {
     struct header *header = xcalloc(1, sizeof *header);
     header->digest = digest_new();
+    header->identity = digest_new();
+    header->identifies = IDENTITY_NONE;
     header->capture = FIELD_OTHER;
     for (size_t i = 0; i < FIELDS; i++)
         buf_init(&header->values[i].text, HEADER_VALUE_MAX);
@@ -65,6 +78,8 @@ void header_free(struct header *header)
     if (header == NULL)
         return;
     digest_free(header->digest);
+    digest_free(header->identity);
+    digest_free(header->body);
     for (size_t i = 0; i < FIELDS; i++)
         buf_free(&header->values[i].text);
     free(header->sender);
@@ -76,6 +91,15 @@ static void digest_part(struct header *header, const char *bytes, size_t len)
 {
     if (!header->left_out)
         digest_add(header->digest, bytes, len);
+}
+
+static void identify_part(struct header *header, const char *bytes, size_t len)
+{
+    if (header->identifies == IDENTITY_NONE)
+        return;
+    digest_add(header->identity, bytes, len);
+    for (size_t i = 0; i < len; i++)
+        header->identified[header->identifies] += bytes[i] > ' ';
 }
 
 static void keep_part(struct header *header, const char *bytes, size_t len)
@@ -102,11 +126,34 @@ bool header_is_changing(struct str name)
     return false;
 }
 
+/* What servers write on top when they take a message in, or hand it on. */
+static bool is_trace(struct str name)
+{
+    static const char *const trace[] = {
+        "Received",     "Received-SPF",  "X-Received",  "Return-Path",   "Authentication-Results",
+        "Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "X-Envelope-From",
+    };
+    for (size_t i = 0; i < sizeof trace / sizeof trace[0]; i++)
+        if (str_is_nocase(name, trace[i]))
+            return true;
+    return false;
+}
+
+/* The first of its name counts. */
+static enum identity identity_of(const struct header *header, struct str name)
+{
+    for (int i = 0; i < IDENTITIES; i++)
+        if (str_is_nocase(name, identifying[i]))
+            return header->identified[i] == 0 ? (enum identity)i : IDENTITY_NONE;
+    return IDENTITY_NONE;
+}
+
 /* A field begins. An empty name is a line without one: an mbox's From_ line, or nonsense. */
 static void begin_field(struct header *header, struct str name)
 {
     name = str_trim(name); /* RFC 5322, section 4.5: blanks may stand before the colon */
-    header->left_out = header_is_changing(name);
+    header->left_out = header_is_changing(name) || is_trace(name);
+    header->identifies = identity_of(header, name);
     header->capture = FIELD_OTHER;
     for (int i = 0; i < FIELDS; i++) {
         if (str_is_nocase(name, kept[i]) && !header->values[i].seen) {
@@ -114,8 +161,6 @@ static void begin_field(struct header *header, struct str name)
             header->capture = (enum field)i;
         }
     }
-    if (str_is_nocase(name, "Message-ID"))
-        header->has_message_id = true;
     digest_part(header, header->name, header->name_len);
     header->name_len = 0;
     header->where = IN_REST;
@@ -170,8 +215,18 @@ static size_t take_rest(struct header *header, const char *bytes, size_t len)
         header->where = AT_LINE_START;
     }
     digest_part(header, bytes, len);
+    identify_part(header, bytes, len);
     keep_part(header, bytes, len);
     return len;
+}
+
+static void take_body(struct header *header, const char *bytes, size_t len)
+{
+    if (len == 0 || header->digest == NULL || header_kind(header) != HEADER_ANONYMOUS)
+        return;
+    if (header->body == NULL)
+        header->body = digest_new();
+    digest_add(header->body, bytes, len);
 }
 
 void header_feed(struct header *header, const char *bytes, size_t len)
@@ -190,6 +245,7 @@ void header_feed(struct header *header, const char *bytes, size_t len)
             break;
         }
     }
+    take_body(header, bytes + at, len - at);
 }
 
 bool header_is_done(const struct header *header)
@@ -208,9 +264,23 @@ void header_fingerprint(struct header *header, unsigned char out[HEADER_FINGERPR
     memcpy(out, whole, HEADER_FINGERPRINT);
 }
 
-bool header_has_message_id(const struct header *header)
+enum header_kind header_kind(const struct header *header)
 {
-    return header->has_message_id;
+    if (header->identified[IDENTITY_MESSAGE_ID] < IDENTITY_SHORT)
+        return HEADER_ANONYMOUS;
+    return header->identified[IDENTITY_DATE] < IDENTITY_SHORT ? HEADER_IDENTIFIED : HEADER_DATED;
+}
+
+void header_identity(struct header *header, unsigned char out[HEADER_IDENTITY])
+{
+    unsigned char whole[DIGEST_SIZE];
+    struct digest **from =
+        header_kind(header) == HEADER_ANONYMOUS ? &header->body : &header->identity;
+    if (*from == NULL)
+        *from = digest_new();
+    digest_end(*from, whole);
+    *from = NULL;
+    memcpy(out, whole, HEADER_IDENTITY);
 }
 
 /* The length of the comment, quoted string or domain literal at the front of text: it ends at

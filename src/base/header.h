@@ -5,9 +5,12 @@
  * stops by itself at the first empty line (one of nothing but CRs counts as empty). Of each address
  * field it keeps at most HEADER_VALUE_MAX bytes; everything else is digested as it passes, however
  * long. The digest is the fingerprint by which a message is recognized. It leaves out what servers
- * change between two sessions (header_is_changing, each field with its folded lines). The same
- * bytes from `TOP n 0` and from `RETR n` give the same fingerprint, whether or not an empty line
- * ends them.
+ * write into a header (header_is_changing and the trace fields, each with its folded lines). The
+ * same bytes from `TOP n 0` and from `RETR n` give the same fingerprint, whether or not an empty
+ * line ends them.
+ *
+ * Beside it there is the identity: a digest of Message-ID and Date, or, in a message without a
+ * Message-ID, of its body.
  */
 #ifndef FP_BASE_HEADER_H
 #define FP_BASE_HEADER_H
@@ -18,6 +21,7 @@
 #include "base/str.h"
 
 #define HEADER_FINGERPRINT 16 /* bytes of the SHA-256 that are kept */
+#define HEADER_IDENTITY 8     /* the same of the identity */
 #define HEADER_ADDRESS_MAX 255
 #define HEADER_VALUE_MAX 2048
 
@@ -31,7 +35,8 @@ struct header; /* opaque */
 struct header *header_new(void);
 /* NULL is fine. */
 void header_free(struct header *header);
-/* Takes the next bytes of the message; what comes behind the header is passed over. */
+/* Takes the next bytes of the message; behind the header they count for the identity of an
+ * anonymous message, and are passed over in others. */
 void header_feed(struct header *header, const char *bytes, size_t len);
 bool header_is_done(const struct header *header); /* the empty line was seen */
 
@@ -39,8 +44,16 @@ bool header_is_done(const struct header *header); /* the empty line was seen */
  * May be called once; header_feed after it does nothing. */
 void header_fingerprint(struct header *header, unsigned char out[HEADER_FINGERPRINT]);
 
-/* A Message-ID field was there. */
-bool header_has_message_id(const struct header *header);
+/* What there is in it that no other message has. */
+enum header_kind {
+    HEADER_ANONYMOUS,  /* nothing: no Message-ID, or an empty one */
+    HEADER_IDENTIFIED, /* a Message-ID */
+    HEADER_DATED       /* a Message-ID and a Date */
+};
+enum header_kind header_kind(const struct header *header);
+
+/* After header_fingerprint, once: the digest of Message-ID and Date, or of the body so far. */
+void header_identity(struct header *header, unsigned char out[HEADER_IDENTITY]);
 
 /* The bare address of Return-Path if there is one (so "" for the empty path of a bounce), else of
  * From; of several addresses the first, of several such fields too. "" if there is none, if it is

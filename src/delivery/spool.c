@@ -219,8 +219,7 @@ int spool_write(struct parcel *parcel, const char *bytes, size_t len, struct err
 static int take_bytes(void *ctx, const char *bytes, size_t len, struct err *err)
 {
     struct parcel *parcel = ctx;
-    if (!header_is_done(parcel->header))
-        header_feed(parcel->header, bytes, len);
+    header_feed(parcel->header, bytes, len);
     parcel->octets += len;
     if (parcel->transform != NULL)
         return parcel->transform(parcel, bytes, len, err);

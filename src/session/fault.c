@@ -62,6 +62,25 @@ void fault_put_off(struct poll *poll, struct listing *listing, struct message *m
              reason_text(failure->reason, failure->words, why, sizeof why));
 }
 
+void fault_postpone(struct poll *poll, struct listing *listing, struct message *message,
+                    const struct journal_failure *failure)
+{
+    if (is_recorded(listing, message))
+        journal_put_off(poll->journal, listing_enter(listing, message), failure);
+}
+
+bool fault_is_passing(struct str words)
+{
+    static const char *const signs[] = {
+        "try again", "try later", "temporar",    "too many",    "too often",       "too fast",
+        "busy",      "overload",  "please wait", "maintenance", "download exceed",
+    };
+    for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++)
+        if (str_contains_nocase(words, signs[i]))
+            return true;
+    return false;
+}
+
 void fault_break(struct poll *poll, struct listing *listing, struct message *message,
                  const struct err *why)
 {

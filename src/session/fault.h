@@ -8,6 +8,7 @@
 #ifndef FP_SESSION_FAULT_H
 #define FP_SESSION_FAULT_H
 
+#include "base/str.h"
 #include "session/listing.h"
 #include "session/poll.h"
 
@@ -18,6 +19,13 @@ void fault_refuse(struct poll *poll, struct listing *listing, struct message *me
 /* It may work later: told, and not counted. The next run asks for it after the others. */
 void fault_put_off(struct poll *poll, struct listing *listing, struct message *message,
                    const struct journal_failure *failure);
+
+/* The same, and nobody is told: it was refused with others, and the session is at fault. */
+void fault_postpone(struct poll *poll, struct listing *listing, struct message *message,
+                    const struct journal_failure *failure);
+
+/* Do these words of a refusal speak of haste, or of a while? */
+bool fault_is_passing(struct str words);
 
 /* The two sides went out of step over this message, or the connection broke in its answer. If
  * nothing else was asked for (poll->alone) that counts as a try; else it may have been another's

@@ -10,6 +10,9 @@
 #include "session/proof.h"
 #include "session/receive.h"
 
+/* RETRs on their way before the first message has come: none may be to be had. */
+#define RETR_FIRST 32
+
 struct fetch {
     struct poll *poll;
     struct pop3 *pop3;
@@ -33,7 +36,8 @@ static bool one_at_a_time(const struct fetch *fetch)
 
 static bool is_winding_down(const struct fetch *fetch)
 {
-    return fetch->time_is_up || fetch->poll->local.kind != ERR_NONE;
+    return fetch->time_is_up || fetch->poll->local.kind != ERR_NONE ||
+           fetch->poll->over.kind != ERR_NONE;
 }
 
 static bool has_more(const struct fetch *fetch)
@@ -51,7 +55,7 @@ static bool may_begin(struct fetch *fetch)
         fetch->poll->cut_short = has_more(fetch);
         return false;
     }
-    if (open + 1 >= fetch->room)
+    if (open + 1 >= fetch->room || (!fetch->in.came && fetch->retrieving >= RETR_FIRST))
         return false;
     if (one_at_a_time(fetch) && (pop3_outstanding(fetch->pop3) > 0 || fetch->in.batch.count > 0))
         return false;
@@ -183,8 +187,9 @@ static enum connection_end broken(struct fetch *fetch, const struct pop3_answer 
     if (in_step || (why->kind != ERR_FRAMING && in->pending.parcel != NULL))
         receive_confirm(in);
     if (ours && why->kind == ERR_MESSAGE) {
-        fault_refuse(fetch->poll, fetch->listing, in_body,
-                     &(struct journal_failure){.reason = in->fault});
+        fault_refuse(
+            fetch->poll, fetch->listing, in_body,
+            &(struct journal_failure){.reason = in->fault, .words = str_from(in->fault_words)});
         return CONNECTION_AGAIN_ALL;
     }
     if (why->kind == ERR_FRAMING)
@@ -194,24 +199,24 @@ static enum connection_end broken(struct fetch *fetch, const struct pop3_answer 
     else if (in_body != NULL && fetch->poll->local.kind == ERR_NONE &&
              (why->kind == ERR_TIMEOUT || why->kind == ERR_CLOSED)) {
         fault_break(fetch->poll, fetch->listing, in_body, why);
-        return fetch->poll->alone ? CONNECTION_AGAIN_ALL : CONNECTION_LOST;
+        return CONNECTION_AGAIN_ALL;
     }
     return CONNECTION_LOST;
 }
 
 /* ---- the whole ---- */
 
-/* What a connection broke over may break this one too; if QUIT has nothing to carry out, nothing is
- * at stake once all else is committed. */
+/* What a connection broke over may break this one too: it is asked for on one of its own. That is
+ * this one, if there is nothing else to be done: a server may allow no second one soon. */
 static void plan(struct fetch *fetch, const struct queue *verified)
 {
-    const struct poll *poll = fetch->poll;
-    bool at_stake = verified->count > 0 || plan_deletes_new(&poll->rules);
+    struct poll *poll = fetch->poll;
     if (!poll->alone) {
         queue_push_all(&fetch->wanted, fetch->listing, PLAN_FETCH);
         queue_push_all(&fetch->retries, fetch->listing, PLAN_RETRY);
+        poll->alone = !has_more(fetch) && verified->count == 0;
     }
-    if (poll->alone || !at_stake)
+    if (poll->alone)
         queue_push_by_tries(&fetch->retries, fetch->listing, poll->journal,
                             poll->run->account->max_tries);
     for (uint32_t i = 0; i < verified->count; i++)
@@ -252,11 +257,14 @@ enum connection_end fetch_run(struct poll *poll, struct pop3 *pop3, struct listi
     fetch->deleted = deleted;
     fetch->room = batch_room();
     receive_init(&fetch->in, poll, pop3, listing, fetch->room);
+    fetch->in.again = &fetch->retries;
     plan(fetch, verified);
     enum connection_end end = run(fetch, err);
+    receive_end_row(&fetch->in);
     free(fetch->wanted.at);
     free(fetch->retries.at);
     free(fetch->in.dele.at);
+    free(fetch->in.coming.at);
     free(fetch);
     return end;
 }

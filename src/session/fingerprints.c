@@ -11,17 +11,37 @@ struct asking {
     uint64_t octets;
 };
 
-struct fingerprint fingerprints_of(struct header *header)
+struct fingerprint fingerprints_of(struct header *header, bool retrieved)
 {
-    struct fingerprint fingerprint = {.known = true};
-    fingerprint.has_message_id = header_has_message_id(header);
+    struct fingerprint fingerprint = {.known = true, .retrieved = retrieved};
     header_fingerprint(header, fingerprint.bytes);
+    fingerprint.kind = header_kind(header);
+    if (retrieved || fingerprint.kind != HEADER_ANONYMOUS)
+        header_identity(header, fingerprint.identity);
     return fingerprint;
 }
 
-bool fingerprints_same(const struct fingerprint *a, const struct fingerprint *b)
+bool fingerprints_equal(const struct fingerprint *a, const struct fingerprint *b)
 {
     return a->known && b->known && memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+}
+
+static bool is_one_identity(const struct fingerprint *a, const struct fingerprint *b)
+{
+    return a->kind == b->kind && memcmp(a->identity, b->identity, sizeof a->identity) == 0;
+}
+
+enum fingerprints_verdict fingerprints_compare(const struct fingerprint *a,
+                                               const struct fingerprint *b)
+{
+    bool retrieved = a->retrieved && b->retrieved;
+    if (!a->known || !b->known)
+        return FINGERPRINTS_UNSURE;
+    if ((retrieved || a->kind != HEADER_ANONYMOUS) && is_one_identity(a, b))
+        return FINGERPRINTS_SAME;
+    if (!retrieved && fingerprints_equal(a, b))
+        return FINGERPRINTS_ALIKE;
+    return a->retrieved == b->retrieved ? FINGERPRINTS_OTHER : FINGERPRINTS_UNSURE;
 }
 
 bool fingerprints_possible(struct pop3 *pop3)
@@ -44,10 +64,12 @@ static int next(void *ctx, enum pop3_verb *verb, uint32_t *number, struct err *e
 static int write_header(void *ctx, const char *bytes, size_t len, struct err *err)
 {
     struct asking *asking = ctx;
+    bool done = header_is_done(asking->header);
     asking->octets += len;
-    if (asking->octets > FINGERPRINTS_HEADER_MAX)
-        return err_set(err, ERR_MESSAGE, "its header is too long");
-    header_feed(asking->header, bytes, len);
+    if (asking->octets > (done ? FINGERPRINTS_BODY_MAX : FINGERPRINTS_HEADER_MAX))
+        return err_set(err, ERR_MESSAGE, "TOP has no end");
+    if (!done)
+        header_feed(asking->header, bytes, len);
     return 0;
 }
 
@@ -57,7 +79,7 @@ static int answer(void *ctx, const struct pop3_answer *answer, int taken, struct
     struct fingerprint fingerprint = {.known = false};
     (void)err;
     if (taken == 0 && answer->reply.kind == REPLY_OK)
-        fingerprint = fingerprints_of(asking->header);
+        fingerprint = fingerprints_of(asking->header, false);
     asking->asked->fingerprint(asking->asked->ctx, answer->number, &fingerprint);
     header_free(asking->header);
     asking->header = header_new();

@@ -20,23 +20,36 @@ struct fingerprints {
     const uint32_t *numbers; /* borrowed */
     size_t count;
     /* Called in order, once for each: fingerprint->known is false if the server refused, or sent a
-     * header of more than FINGERPRINTS_HEADER_MAX octets. */
+     * header of more than FINGERPRINTS_HEADER_MAX octets. A body that comes with it is read over,
+     * up to FINGERPRINTS_BODY_MAX octets. */
     void (*fingerprint)(void *ctx, uint32_t number, const struct fingerprint *fingerprint);
     void *ctx;
 };
 
 #define FINGERPRINTS_HEADER_MAX (4u * 1024 * 1024)
+#define FINGERPRINTS_BODY_MAX (64u * 1024 * 1024)
 
-/* Of a header that is whole. */
-struct fingerprint fingerprints_of(struct header *header);
+/* Of a message that was retrieved, or of what TOP showed of it. Once for each header. */
+struct fingerprint fingerprints_of(struct header *header, bool retrieved);
 
-/* Both are known, and equal. */
-bool fingerprints_same(const struct fingerprint *a, const struct fingerprint *b);
+/* What two fingerprints say of two messages under one UIDL. */
+enum fingerprints_verdict {
+    FINGERPRINTS_SAME,   /* one message */
+    FINGERPRINTS_ALIKE,  /* the same header, but an anonymous one: many messages may have it */
+    FINGERPRINTS_UNSURE, /* they cannot be compared: one is not known, or another command's */
+    FINGERPRINTS_OTHER   /* two messages, unless the server's headers change */
+};
+enum fingerprints_verdict fingerprints_compare(const struct fingerprint *a,
+                                               const struct fingerprint *b);
+
+/* Both are known, and the headers are equal, whatever identifies them. */
+bool fingerprints_equal(const struct fingerprint *a, const struct fingerprint *b);
 
 /* True unless the server's CAPA says that there is no TOP. */
 bool fingerprints_possible(struct pop3 *pop3);
 
-/* Asks for all of them. -1: the connection is lost (as pop3_take). */
+/* Asks for all of them. -1: the connection is lost (as pop3_take); ERR_MESSAGE: over a TOP that
+ * does not end. */
 int fingerprints_run(const struct fingerprints *asked, struct err *err);
 
 #endif

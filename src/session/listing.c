@@ -13,10 +13,10 @@
 
 _Static_assert(REPLY_MESSAGES_MAX < 1 << 24, "a message has room for its number");
 
-void listing_init(struct listing *listing, struct journal *journal)
+void listing_init(struct listing *listing, struct journal *journal, struct habits *habits)
 {
     uint32_t known = journal_count(journal);
-    *listing = (struct listing){.journal = journal};
+    *listing = (struct listing){.journal = journal, .habits = habits};
     buf_init(&listing->uidls, UIDLS_MAX);
     listing->cap =
         known < REPLY_MESSAGES_MAX ? known + known / 16 + ROOM_FIRST : REPLY_MESSAGES_MAX;
@@ -178,13 +178,18 @@ static int take_size(void *ctx, struct str line, struct err *err)
     return 0;
 }
 
+#define COMMANDS 4
+#define STAT_SLACK 1000 /* more lines than STAT says, and an eighth: not counted alike */
+
 struct fetching {
     struct listing *listing;
     struct pop3_taker taker;
-    enum pop3_verb verbs[3];
+    enum pop3_verb verbs[COMMANDS];
     unsigned next, count;
     struct pop3 *pop3;
+    bool has_stat, stat_refused;
     uint32_t stat;
+    uint64_t lines; /* of the list that comes in */
 };
 
 static int next(void *ctx, enum pop3_verb *verb, uint32_t *number, struct err *err)
@@ -202,6 +207,12 @@ static int take_line(void *ctx, struct str line, struct err *err)
 {
     struct fetching *fetching = ctx;
     enum pop3_verb verb = fetching->verbs[0];
+    uint64_t most = (uint64_t)fetching->stat + fetching->stat / 8 + STAT_SLACK;
+    if (fetching->has_stat && ++fetching->lines > most)
+        return err_set(err, ERR_FRAMING,
+                       "the server's list does not end (STAT says %u, so far it has %llu lines); "
+                       "ask its administrator",
+                       fetching->stat, (unsigned long long)fetching->lines);
     return verb == POP3_UIDL ? take_uidl(fetching->listing, line, err)
                              : take_size(fetching->listing, line, err);
 }
@@ -212,23 +223,20 @@ static int answer(void *ctx, const struct pop3_answer *answer, int taken, struct
     struct fetching *fetching = ctx;
     uint64_t octets;
     bool ok = taken == 0 && answer->reply.kind == REPLY_OK;
-    (void)err;
+    if (taken < 0 && err->kind == ERR_FRAMING)
+        return -1;
     if (answer->verb == POP3_UIDL) {
         fetching->listing->has_uidl = ok;
         put_in_order(fetching->listing);
     } else if (answer->verb == POP3_LIST) {
         fetching->listing->has_list = ok;
         put_in_order(fetching->listing);
-    } else if (answer->verb == POP3_STAT && ok) {
-        if (reply_stat(answer->reply.text, &fetching->stat, &octets) < 0)
-            return err_set(err, ERR_PROTOCOL,
-                           "the server's answer to STAT makes no sense; tell its "
-                           "administrator");
     } else if (answer->verb == POP3_STAT) {
-        return pop3_refused(fetching->pop3, &answer->reply, ERR_AGAIN,
-                            "UIDL, LIST and STAT refused", err);
+        fetching->has_stat = ok && reply_stat(answer->reply.text, &fetching->stat, &octets) == 0;
+        fetching->stat_refused = !ok;
     }
-    memmove(fetching->verbs, fetching->verbs + 1, sizeof fetching->verbs[0] * 2);
+    fetching->lines = 0;
+    memmove(fetching->verbs, fetching->verbs + 1, sizeof fetching->verbs[0] * (COMMANDS - 1));
     fetching->count--;
     fetching->next--;
     return 0;
@@ -245,13 +253,13 @@ static int fetch_lists(struct fetching *fetching, struct err *err)
 }
 
 /* Neither UIDL nor LIST works: STAT says how many there are, and each is fetched to be known. */
-static int fetch_stat(struct fetching *fetching, struct err *err)
+static int use_stat(struct fetching *fetching, struct err *err)
 {
-    fetching->verbs[0] = POP3_STAT;
-    fetching->next = 0;
-    fetching->count = 1;
-    if (fetch_lists(fetching, err) < 0)
-        return -1;
+    if (fetching->stat_refused)
+        return err_set(err, ERR_AGAIN, "UIDL, LIST and STAT refused; try again later");
+    if (!fetching->has_stat)
+        return err_set(err, ERR_PROTOCOL,
+                       "the server's answer to STAT makes no sense; tell its administrator");
     for (uint32_t number = 1; number <= fetching->stat; number++)
         append(fetching->listing, number);
     put_in_order(fetching->listing);
@@ -264,11 +272,16 @@ int listing_fetch(struct listing *listing, struct pop3 *pop3, bool capa, struct 
     fetching.taker = (struct pop3_taker){.line = take_line, .ctx = &fetching};
     if (capa)
         fetching.verbs[fetching.count++] = POP3_CAPA;
+    fetching.verbs[fetching.count++] = POP3_STAT;
     fetching.verbs[fetching.count++] = POP3_UIDL;
     fetching.verbs[fetching.count++] = POP3_LIST;
     if (fetch_lists(&fetching, err) < 0)
         return -1;
-    return listing->has_uidl || listing->has_list ? 0 : fetch_stat(&fetching, err);
+    if (!listing->has_uidl && !listing->has_list)
+        return use_stat(&fetching, err);
+    if (fetching.has_stat && fetching.stat > listing->count)
+        listing->missing = fetching.stat - listing->count;
+    return 0;
 }
 
 const struct fingerprint *listing_fingerprint(const struct listing *listing,

@@ -16,6 +16,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "pop3/pop3.h"
+#include "session/habits.h"
 #include "state/journal.h"
 
 /* Where a message's UIDL is kept. */
@@ -32,13 +33,15 @@ struct message {
     uint32_t fingerprint; /* private: 1 + index, 0 for none */
     unsigned number : 24; /* on the server, in this session */
     unsigned action : 4;  /* enum plan_action */
-    bool compare : 1;     /* its entry is believed only if its header is found to be the same */
+    bool compare : 1;     /* its entry is believed only if it comes and is found to be the same */
+    bool twice : 1;       /* it came, was not the same, and is asked for once more */
     unsigned uidl_in : 2; /* enum uidl_place */
     bool vague : 1;       /* the UIDL does not tell it: it needs a fingerprint */
 };
 
 struct listing {
-    struct journal *journal;  /* borrowed */
+    struct journal *journal; /* borrowed, as habits */
+    struct habits *habits;
     struct message *messages; /* in the order of their numbers */
     uint32_t count, cap;
     uint32_t sorted;  /* so many, from the front, are in order */
@@ -48,18 +51,20 @@ struct listing {
     bool has_uidl;                 /* UIDL worked */
     bool has_list;                 /* LIST worked */
     uint32_t uidl_junk, list_junk; /* lines that could not be understood */
-    bool any_uidl; /* most UIDLs have changed: a fingerprint is enough to know a message */
+    uint32_t missing;              /* so many fewer than STAT says are listed */
+    bool any_uidl;  /* most UIDLs have changed: a fingerprint is enough to know a message */
+    uint32_t alike; /* of those that came, so many look like others, and have other UIDLs */
     uint32_t *by_fingerprint; /* private: entries of the journal by their fingerprint */
     uint32_t by_fingerprint_count;
 };
 
 /* Empty. What it lists is looked up in the journal. */
-void listing_init(struct listing *listing, struct journal *journal);
+void listing_init(struct listing *listing, struct journal *journal, struct habits *habits);
 /* Frees what the listing owns. */
 void listing_free(struct listing *listing);
 
-/* UIDL and LIST (and CAPA before them with `capa`: RFC 2449 lets it change after login), in one
- * write where the window allows. */
+/* STAT, UIDL and LIST (and CAPA before them with `capa`: RFC 2449 lets it change after login), in
+ * one write where the window allows. A list that goes on far beyond STAT's count is ERR_FRAMING. */
 int listing_fetch(struct listing *listing, struct pop3 *pop3, bool capa, struct err *err);
 
 /* It has a UIDL, under which there is nothing in the journal. */

@@ -8,14 +8,26 @@
 #include "session/fingerprints.h"
 #include "session/queue.h"
 
-/* The same header and the same size; or, since some servers give another size each time, the same
- * header with a Message-ID in it, which is never used twice. */
-static bool is_same(const struct record *record, const struct fingerprint *fingerprint,
-                    uint64_t size)
+/* The same header, with a Message-ID in it, or with the same body under it. */
+static bool is_same(const struct record *record, const struct fingerprint *fingerprint)
 {
     struct fingerprint known = record_fingerprint(record);
-    return fingerprints_same(&known, fingerprint) &&
-           (record->size == size || fingerprint->has_message_id);
+    return fingerprints_equal(&known, fingerprint) &&
+           fingerprints_compare(&known, fingerprint) == FINGERPRINTS_SAME;
+}
+
+void match_learn(struct listing *listing, const struct message *message)
+{
+    char room[JOURNAL_UIDL_ROOM];
+    const struct journal *journal = listing->journal;
+    struct journal_subject subject = listing_subject(listing, message);
+    struct str uidl = journal_uidl(journal, message->entry, room);
+    subject.fingerprint.known = subject.fingerprint.known && subject.fingerprint.retrieved;
+    if (subject.size == 0)
+        subject.size = journal_size(journal, message->entry);
+    if (subject.fingerprint.known || journal_size(journal, message->entry) != subject.size ||
+        (subject.uidl.len > 0 && !str_equal(uidl, subject.uidl)))
+        journal_learn(listing->journal, message->entry, &subject);
 }
 
 static void claim(struct listing *listing, struct message *message, uint32_t id)
@@ -24,15 +36,28 @@ static void claim(struct listing *listing, struct message *message, uint32_t id)
     journal_list(listing->journal, id);
 }
 
-/* By UIDL alone: exactly one entry has it, with this size, and it was not deleted before (a UIDL
- * that comes back after its message is gone may well be another message's). */
+/* No other entry has its UIDL, and no other message. */
+static bool is_one(const struct listing *listing, const struct message *message)
+{
+    return message->entry != JOURNAL_NONE && listing_has_uidl(message) &&
+           journal_next(listing->journal, message->entry) == JOURNAL_NONE &&
+           journal_entry(listing->journal, message->entry).listed == 1;
+}
+
+/* A size that is not known equals any. */
+static bool is_size(const struct listing *listing, const struct message *message)
+{
+    uint64_t known = journal_size(listing->journal, message->entry);
+    return known == message->size || known == 0 || message->size == 0 ||
+           habits_has(listing->habits, HABIT_SIZES) || habits_has(listing->habits, HABIT_HEADERS);
+}
+
+/* By UIDL alone, if it was not deleted before: a UIDL that comes back after its message is gone may
+ * well be another message's. */
 static bool is_known_by_uidl(const struct listing *listing, const struct message *message)
 {
-    const struct journal *journal = listing->journal;
-    if (journal_next(journal, message->entry) != JOURNAL_NONE)
-        return false;
-    bool size_fits = !listing->has_list || journal_size(journal, message->entry) == message->size;
-    return size_fits && journal_entry(journal, message->entry).state != JOURNAL_GONE;
+    return is_size(listing, message) &&
+           journal_entry(listing->journal, message->entry).state != JOURNAL_GONE;
 }
 
 /* A UIDL that stands twice in one listing identifies neither: here, if the journal has it. */
@@ -76,21 +101,62 @@ static void mark_new_twins(struct listing *listing)
     free(slots);
 }
 
-/* Its entry is not this message after all. */
-static void undo(struct listing *listing, struct message *message)
+void match_undo(struct listing *listing, struct message *message)
 {
+    if (message->entry == JOURNAL_NONE)
+        return;
     journal_unlist(listing->journal, message->entry);
     message->entry = JOURNAL_NONE;
+    message->compare = false;
 }
 
 /* What was found under the UIDL while the listing came in: is it this message? */
 static void match_uidl(struct listing *listing, struct message *message)
 {
+    if (is_one(listing, message)) {
+        message->compare = !is_known_by_uidl(listing, message);
+        return;
+    }
     bool known = message->entry != JOURNAL_NONE;
-    message->vague = message->vague || !listing_has_uidl(message) ||
-                     (known && !is_known_by_uidl(listing, message));
-    if (known && message->vague)
-        undo(listing, message);
+    message->vague = message->vague || known || !listing_has_uidl(message);
+    match_undo(listing, message);
+}
+
+enum fingerprints_verdict match_compare(struct listing *listing, const struct message *message,
+                                        const struct fingerprint *fingerprint)
+{
+    struct record record = journal_record(listing->journal, message->entry);
+    struct fingerprint known = record_fingerprint(&record);
+    enum fingerprints_verdict verdict = fingerprints_compare(&known, fingerprint);
+    if (verdict == FINGERPRINTS_SAME && known.retrieved == fingerprint->retrieved &&
+        !fingerprints_equal(&known, fingerprint))
+        habits_count_header(listing->habits);
+    return verdict;
+}
+
+/* The message of this UIDL has shown its header. What cannot be told is known by its UIDL, if it
+ * was never delivered, or if nothing is known of its header. */
+static void judge(struct listing *listing, struct message *message,
+                  const struct fingerprint *fingerprint)
+{
+    struct record record = journal_record(listing->journal, message->entry);
+    unsigned state = journal_entry(listing->journal, message->entry).state;
+    bool certain =
+        state == JOURNAL_DONE ? record_fingerprint(&record).known : state == JOURNAL_GONE;
+    enum fingerprints_verdict verdict = match_compare(listing, message, fingerprint);
+    bool same = verdict == FINGERPRINTS_SAME ||
+                (verdict == FINGERPRINTS_ALIKE && state != JOURNAL_GONE) ||
+                (verdict == FINGERPRINTS_UNSURE && !certain);
+    if (verdict == FINGERPRINTS_OTHER && !certain) {
+        match_undo(listing, message);
+        return;
+    }
+    if (!same)
+        return;
+    if (fingerprint->known && !is_size(listing, message))
+        habits_count_size(listing->habits);
+    message->compare = false;
+    match_learn(listing, message);
 }
 
 static uint32_t slot_of(const struct fingerprint *fingerprint)
@@ -133,13 +199,13 @@ static bool may_be(const struct listing *listing, uint32_t id, const struct mess
     if (entry.listed != 0)
         return false;
     struct record record = journal_record(listing->journal, id);
-    if (!is_same(&record, fingerprint, message->size))
+    if (!is_same(&record, fingerprint))
         return false;
     if (!listing_has_uidl(message) || entry.blank) /* no UIDL on one side: the header decides */
         return entry.state != JOURNAL_GONE || (!listing_has_uidl(message) && entry.blank);
     if (str_equal(journal_uidl(listing->journal, id, room), listing_uidl(listing, message)))
         return true;
-    return listing->any_uidl && entry.state != JOURNAL_GONE;
+    return listing->any_uidl && entry.state != JOURNAL_GONE && fingerprint->kind == HEADER_DATED;
 }
 
 /* The i-th of several equal copies takes the i-th entry: n copies listed, n delivered. */
@@ -157,25 +223,25 @@ static uint32_t find_by_fingerprint(struct listing *listing, const struct messag
 
 static void match_fingerprint(struct listing *listing, struct message *message)
 {
-    char room[JOURNAL_UIDL_ROOM];
     uint32_t id = find_by_fingerprint(listing, message, listing_fingerprint(listing, message));
     if (id == JOURNAL_NONE)
         return;
     claim(listing, message, id);
-    struct journal_subject subject = listing_subject(listing, message);
-    if (journal_size(listing->journal, id) != subject.size ||
-        !str_equal(journal_uidl(listing->journal, id, room), subject.uidl))
-        journal_learn(listing->journal, id, &subject);
+    match_learn(listing, message);
 }
 
 static void take_fingerprint(void *ctx, uint32_t number, const struct fingerprint *fingerprint)
 {
     struct listing *listing = ctx;
     struct message *message = listing_find(listing, number);
-    if (message == NULL || !fingerprint->known)
+    if (message == NULL)
         return;
-    listing_set_fingerprint(listing, message, fingerprint);
-    match_fingerprint(listing, message);
+    if (fingerprint->known)
+        listing_set_fingerprint(listing, message, fingerprint);
+    if (message->compare)
+        judge(listing, message, fingerprint);
+    else if (fingerprint->known)
+        match_fingerprint(listing, message);
 }
 
 /* Messages that had no UIDL when they came, and are not listed so far: one may have it now. */
@@ -196,7 +262,8 @@ static int ask_top(struct listing *listing, struct pop3 *pop3, struct err *err)
     int result = 0;
     for (uint32_t i = 0; i < listing->count; i++) {
         const struct message *message = &listing->messages[i];
-        if (message->entry == JOURNAL_NONE && message->vague && message->fingerprint == 0)
+        bool lacks = message->compare || (message->entry == JOURNAL_NONE && message->vague);
+        if (lacks && message->fingerprint == 0)
             queue_push(&lacking, message->number);
     }
     const struct fingerprints asked = {.pop3 = pop3,
@@ -204,8 +271,11 @@ static int ask_top(struct listing *listing, struct pop3 *pop3, struct err *err)
                                        .count = lacking.count,
                                        .fingerprint = take_fingerprint,
                                        .ctx = listing};
-    if (fingerprints_possible(pop3))
+    if (fingerprints_possible(pop3) && !habits_has(listing->habits, HABIT_TOP))
         result = fingerprints_run(&asked, err);
+    else
+        for (uint32_t i = 0; i < lacking.count; i++)
+            take_fingerprint(listing, lacking.at[i], &(struct fingerprint){.known = false});
     free(lacking.at);
     return result;
 }
@@ -266,6 +336,23 @@ int match_listing(struct listing *listing, struct pop3 *pop3, struct log *log, s
     return result;
 }
 
+/* One that is not listed any more has this header: it may be that, under another UIDL. */
+static bool is_like_one(struct listing *listing, const struct fingerprint *fingerprint)
+{
+    index_fingerprints(listing);
+    uint32_t mask = listing->by_fingerprint_count - 1;
+    for (uint32_t at = slot_of(fingerprint) & mask; listing->by_fingerprint[at] != 0;
+         at = (at + 1) & mask) {
+        uint32_t id = listing->by_fingerprint[at] - 1;
+        struct record record = journal_record(listing->journal, id);
+        struct fingerprint known = record_fingerprint(&record);
+        if (journal_entry(listing->journal, id).listed == 0 &&
+            fingerprints_equal(&known, fingerprint))
+            return true;
+    }
+    return false;
+}
+
 uint32_t match_fetched(struct listing *listing, struct message *message,
                        const struct fingerprint *fingerprint)
 {
@@ -275,17 +362,7 @@ uint32_t match_fetched(struct listing *listing, struct message *message,
         id = find_by_fingerprint(listing, message, fingerprint);
     if (id != JOURNAL_NONE)
         claim(listing, message, id);
+    else
+        listing->alike += listing->any_uidl && is_like_one(listing, fingerprint);
     return id;
-}
-
-bool match_confirm(struct listing *listing, struct message *message,
-                   const struct fingerprint *fingerprint)
-{
-    struct record record = journal_record(listing->journal, message->entry);
-    struct fingerprint known = record_fingerprint(&record);
-    if (fingerprints_same(&known, fingerprint))
-        return true;
-    undo(listing, message);
-    listing_set_fingerprint(listing, message, fingerprint);
-    return false;
 }

@@ -1,11 +1,15 @@
 /*
  * match: which message of a listing is which entry of the journal.
  *
- * A UIDL that is unique and was seen with this size is enough. Where it is not (empty, twice in one
- * listing, another size, or no UIDL at all) the message must show its header: a fingerprint from
- * TOP n 0, pipelined; where the server has no TOP, when it is fetched. The same happens to unknown
- * messages when most UIDLs have changed at once (a migrated server), so that they are recognised
- * instead of fetched again.
+ * The UIDL comes first. One that is unique and was seen with this size, or an unknown one, is
+ * enough. With another size the message must show its header (TOP n 0, pipelined); where that
+ * cannot be compared with what is known, it is fetched to be compared. A fingerprint may prove that
+ * a UIDL was given to another message.
+ *
+ * Where UIDLs tell nothing (empty, twice in one listing, none at all, most of them changed at once)
+ * the fingerprint decides, and only in certainty: of messages with two UIDLs, both have the same
+ * Message-ID and Date and the same header; without a Message-ID, header and body are the same, and
+ * no other UIDL speaks against it. In doubt a message is fetched again.
  */
 #ifndef FP_SESSION_MATCH_H
 #define FP_SESSION_MATCH_H
@@ -13,6 +17,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "pop3/pop3.h"
+#include "session/fingerprints.h"
 #include "session/listing.h"
 
 /* Looks every message up, asking for fingerprints where needed and possible. */
@@ -23,8 +28,16 @@ int match_listing(struct listing *listing, struct pop3 *pop3, struct log *log, s
 uint32_t match_fetched(struct listing *listing, struct message *message,
                        const struct fingerprint *fingerprint);
 
-/* Is its entry this message? If not, it loses the entry and gets the fingerprint. */
-bool match_confirm(struct listing *listing, struct message *message,
-                   const struct fingerprint *fingerprint);
+/* Is its entry, found by UIDL, this message? With what was retrieved of it, that is certain but
+ * where the server's headers change; ALIKE is as good as SAME then. */
+enum fingerprints_verdict match_compare(struct listing *listing, const struct message *message,
+                                        const struct fingerprint *fingerprint);
+
+/* What is known better now of a message that is its entry: UIDL, size, and the fingerprint if it
+ * was retrieved. */
+void match_learn(struct listing *listing, const struct message *message);
+
+/* Its entry is not this message after all: it is a new one. */
+void match_undo(struct listing *listing, struct message *message);
 
 #endif

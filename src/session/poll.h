@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "delivery/deliver.h"
+#include "session/habits.h"
 #include "session/plan.h"
 #include "session/run.h"
 #include "state/journal.h"
@@ -27,6 +28,8 @@ struct poll {
     bool utf8;        /* ... another connection, on which UTF8 is asked for */
     bool alone;       /* this connection is for messages that an earlier one broke over */
     struct err local; /* trouble on our side of the wire; kind ERR_NONE: none */
+    struct err over;  /* the server refuses message after message: the session is at fault */
+    struct habits habits;
 };
 
 enum connection_end {

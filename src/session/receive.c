@@ -7,9 +7,14 @@
 #include "base/stop.h"
 #include "session/fault.h"
 #include "session/fingerprints.h"
+#include "session/manners.h"
 #include "session/match.h"
 
-#define BODY_MAX ((uint64_t)1024 * 1024 * 1024)
+#define BODY_MAX ((uint64_t)1024 * 1024 * 1024) /* of a message whose size is not known */
+#define BODY_SPARE ((uint64_t)4 * 1024 * 1024)  /* more than LIST says, or eightfold, is no end */
+#define BODY_TIMES 8
+#define SHORT_BY 64     /* octets less than LIST says, and less than half: much shorter */
+#define NOTED_EVERY 500 /* failures, so that they cost no memory */
 #define ROOM_SPARE ((uint64_t)1024 * 1024) /* left free on the file system, for names and journal */
 #define PROGRESS_MS 100
 
@@ -80,10 +85,13 @@ void receive_commit(struct receiver *in)
 
 /* ---- a body comes in ---- */
 
-/* LIST may be wrong by much; a body without end is known by being longer than any mail is. */
+/* LIST may be wrong by much, but not by any measure. */
 static uint64_t longest(uint64_t listed)
 {
-    return BODY_MAX + (listed > UINT64_MAX / 16 ? UINT64_MAX / 2 : 8 * listed);
+    if (listed == 0)
+        return BODY_MAX;
+    uint64_t times = listed > UINT64_MAX / BODY_TIMES ? UINT64_MAX : BODY_TIMES * listed;
+    return times > listed + BODY_SPARE ? times : listed + BODY_SPARE;
 }
 
 bool receive_expect(struct receiver *in, struct message *message)
@@ -96,8 +104,7 @@ bool receive_expect(struct receiver *in, struct message *message)
         return false;
     }
     in->budget -= message->size;
-    if (in->body_max < longest(message->size))
-        in->body_max = longest(message->size);
+    queue_push(&in->coming, message->number);
     return true;
 }
 
@@ -107,13 +114,15 @@ static int begin(struct receiver *in, struct err *err)
         return 0;
     in->like_status = false;
     in->fault = REASON_UNKNOWN;
+    in->body_max = longest(listing_find(in->listing, in->coming.at[in->coming.next])->size);
     return deliver_begin(in->poll->deliver, &in->parcel, err);
 }
 
-static int give_up(struct receiver *in, enum reason fault, struct err *err)
+static int give_up(struct receiver *in, enum reason fault, uint64_t limit, struct err *err)
 {
     char text[LOG_QUOTE_MAX];
     in->fault = fault;
+    snprintf(in->fault_words, sizeof in->fault_words, "%llu", (unsigned long long)limit);
     return err_set(err, ERR_MESSAGE, "%s", reason_text(fault, str_of("", 0), text, sizeof text));
 }
 
@@ -131,9 +140,9 @@ int receive_body(void *ctx, const char *bytes, size_t len, struct err *err)
         in->like_status =
             len >= 4 && (memcmp(bytes, "+OK", 3) == 0 || memcmp(bytes, "-ERR", 4) == 0);
     if (max != 0 && in->parcel->octets + len > max)
-        return give_up(in, REASON_SURPRISE, err);
+        return give_up(in, REASON_SURPRISE, max, err);
     if (in->parcel->octets + len > in->body_max)
-        return give_up(in, REASON_NO_END, err);
+        return give_up(in, REASON_NO_END, in->body_max, err);
     tell_progress(in);
     struct sink sink = spool_sink(in->parcel);
     return sink.write(sink.ctx, bytes, len, err);
@@ -157,17 +166,24 @@ void receive_drop_all(struct receiver *in)
 
 /* ---- its answer is whole ---- */
 
-static void refuse(struct receiver *in, struct message *message, enum reason reason)
+static bool is_passing(const struct reply *reply)
+{
+    return reply->code == REPLY_CODE_SYS_TEMP || reply->code == REPLY_CODE_IN_USE ||
+           reply->code == REPLY_CODE_LOGIN_DELAY || fault_is_passing(reply->text);
+}
+
+static void refuse(struct receiver *in, struct message *message, enum reason reason,
+                   const char *words)
 {
     in->pending.message = message;
     in->pending.parcel = NULL;
     in->pending.later = false;
     in->pending.reason = reason;
-    in->pending.words[0] = '\0';
+    snprintf(in->pending.words, sizeof in->pending.words, "%s", words);
 }
 
-int receive_answer(struct receiver *in, const struct pop3_answer *answer, int taken, bool *doubtful,
-                   struct err *err)
+static int take_answer(struct receiver *in, const struct pop3_answer *answer, int taken,
+                       bool *doubtful, struct err *err)
 {
     struct message *message = listing_find(in->listing, answer->number);
     if (taken == 0 && answer->reply.code == REPLY_CODE_UTF8 && !in->poll->utf8) {
@@ -176,9 +192,8 @@ int receive_answer(struct receiver *in, const struct pop3_answer *answer, int ta
     }
     if (taken == 0 && answer->reply.kind != REPLY_OK) {
         *doubtful = true;
-        refuse(in, message, REASON_REFUSED);
-        in->pending.later =
-            answer->reply.code == REPLY_CODE_SYS_TEMP || answer->reply.code == REPLY_CODE_IN_USE;
+        refuse(in, message, REASON_REFUSED, "");
+        in->pending.later = is_passing(&answer->reply);
         log_quote(in->poll->run->log, answer->reply.text, in->pending.words);
         return 0;
     }
@@ -189,7 +204,7 @@ int receive_answer(struct receiver *in, const struct pop3_answer *answer, int ta
     if (taken < 0 || begin(in, err) < 0 || deliver_finish(in->poll->deliver, in->parcel, err) < 0) {
         receive_drop(in);
         if (err->kind == ERR_MESSAGE)
-            refuse(in, message, in->fault);
+            refuse(in, message, in->fault, in->fault_words);
         else
             receive_trouble(in, err);
         return 0;
@@ -208,23 +223,126 @@ int receive_answer(struct receiver *in, const struct pop3_answer *answer, int ta
     return 0;
 }
 
+int receive_answer(struct receiver *in, const struct pop3_answer *answer, int taken, bool *doubtful,
+                   struct err *err)
+{
+    int result = take_answer(in, answer, taken, doubtful, err);
+    in->coming.next++;
+    return result;
+}
+
 /* ---- what it is ---- */
 
-/* A message that had to be fetched to be known, and turns out to be one that we have. */
-static bool is_known(struct receiver *in, struct message *message, struct header *header)
+enum known { KNOWN_NEW, KNOWN_DELIVERED, KNOWN_ASK_AGAIN };
+
+static bool is_delivered(const struct receiver *in, uint32_t id)
 {
-    struct fingerprint fingerprint = fingerprints_of(header);
-    if (message->compare) /* it was delivered, and could not show its header */
-        return match_confirm(in->listing, message, &fingerprint);
-    if (message->entry != JOURNAL_NONE || listing_fingerprint(in->listing, message) != NULL) {
-        listing_set_fingerprint(in->listing, message, &fingerprint);
-        return false;
+    unsigned state = id == JOURNAL_NONE ? JOURNAL_FREE : journal_entry(in->poll->journal, id).state;
+    return state == JOURNAL_DONE || state == JOURNAL_GONE;
+}
+
+/* It is the message that its UIDL says. What does not fit is a habit of the server's. */
+static enum known confirm(struct receiver *in, struct message *message,
+                          const struct fingerprint *fingerprint)
+{
+    struct listing *listing = in->listing;
+    const struct fingerprint *shown = listing_fingerprint(listing, message);
+    uint64_t size = journal_size(listing->journal, message->entry);
+    if (size != message->size && size != 0 && message->size != 0)
+        habits_count_size(listing->habits);
+    if (shown != NULL && !fingerprints_equal(shown, fingerprint))
+        habits_count_header(listing->habits);
+    listing_set_fingerprint(listing, message, fingerprint);
+    match_learn(listing, message);
+    return KNOWN_DELIVERED;
+}
+
+/* It was delivered under this UIDL, and comes with another header (or body). If it showed that one
+ * twice in this session, it is another message; if it shows a new one each time, the UIDL is all
+ * there is. */
+static enum known deny(struct receiver *in, struct message *message,
+                       const struct fingerprint *fingerprint)
+{
+    struct listing *listing = in->listing;
+    const struct fingerprint *shown = listing_fingerprint(listing, message);
+    bool steady = shown != NULL && fingerprints_compare(shown, fingerprint) <= FINGERPRINTS_ALIKE;
+    bool gone = journal_entry(listing->journal, message->entry).state == JOURNAL_GONE;
+    if (!steady && !message->twice && !gone) {
+        message->twice = true;
+        listing_set_fingerprint(listing, message, fingerprint);
+        return KNOWN_ASK_AGAIN;
     }
-    uint32_t id = match_fetched(in->listing, message, &fingerprint);
-    if (id == JOURNAL_NONE)
+    if (!steady && !gone) {
+        listing->habits->known |= HABIT_HEADERS;
+        return confirm(in, message, fingerprint);
+    }
+    log_line(in->poll->run->log, FP_LOG_NOTE,
+             "message %u has the UIDL of one that was delivered, and is another", message->number);
+    match_undo(listing, message);
+    listing_set_fingerprint(listing, message, fingerprint);
+    return KNOWN_NEW;
+}
+
+static enum known compare(struct receiver *in, struct message *message,
+                          const struct fingerprint *fingerprint)
+{
+    struct record record = journal_record(in->poll->journal, message->entry);
+    bool done = journal_entry(in->poll->journal, message->entry).state == JOURNAL_DONE;
+    bool told = record_fingerprint(&record).known; /* else its UIDL is all there is */
+    bool headers = habits_has(in->listing->habits, HABIT_HEADERS);
+    if (match_compare(in->listing, message, fingerprint) == FINGERPRINTS_SAME ||
+        (done && (!told || headers)))
+        return confirm(in, message, fingerprint);
+    return deny(in, message, fingerprint);
+}
+
+/* A message that had to be fetched to be known may turn out to be one that we have. */
+static enum known identify(struct receiver *in, struct message *message, struct header *header)
+{
+    struct fingerprint fingerprint = fingerprints_of(header, true);
+    if (message->compare)
+        return compare(in, message, &fingerprint);
+    if (message->entry == JOURNAL_NONE &&
+        is_delivered(in, match_fetched(in->listing, message, &fingerprint)))
+        return KNOWN_DELIVERED;
+    listing_set_fingerprint(in->listing, message, &fingerprint);
+    return KNOWN_NEW;
+}
+
+/* Empty, or much shorter than LIST says: something went wrong on the server, or its LIST is not
+ * worth much. */
+static bool is_short(const struct receiver *in, const struct message *message,
+                     const struct parcel *parcel)
+{
+    if (parcel->octets == 0)
+        return message->size > 2;
+    return !habits_has(in->listing->habits, HABIT_SIZES) && message->size / 2 > parcel->octets &&
+           message->size - parcel->octets > SHORT_BY;
+}
+
+/* Not believed at first sight; as short as that in an earlier poll: it is what there is. */
+static bool is_put_aside(struct receiver *in, struct message *message, const struct parcel *parcel)
+{
+    char octets[24];
+    if (!is_short(in, message, parcel) || is_delivered(in, message->entry))
         return false;
-    struct journal_entry entry = journal_entry(in->poll->journal, id);
-    return entry.state == JOURNAL_DONE || entry.state == JOURNAL_GONE;
+    int len = snprintf(octets, sizeof octets, "%llu", (unsigned long long)parcel->octets);
+    const struct journal_failure failure = {.reason = REASON_SHORT,
+                                            .words = str_of(octets, (size_t)len)};
+    if (message->entry != JOURNAL_NONE) {
+        struct record record = journal_record(in->poll->journal, message->entry);
+        if (record.reason == REASON_SHORT && str_equal(record.words, failure.words)) {
+            if (parcel->octets > 0)
+                habits_count_size(in->listing->habits);
+            return false;
+        }
+        if (record.reason == REASON_SHORT) { /* another length: that counts */
+            fault_refuse(in->poll, in->listing, message, &failure);
+            return true;
+        }
+    }
+    fault_put_off(in->poll, in->listing, message, &failure);
+    return true;
 }
 
 static void forget_copy(struct receiver *in, struct message *message, struct parcel *parcel)
@@ -242,8 +360,16 @@ static void forget_copy(struct receiver *in, struct message *message, struct par
 
 static void accept_parcel(struct receiver *in, struct message *message, struct parcel *parcel)
 {
-    if (is_known(in, message, parcel->header)) {
+    enum known known = identify(in, message, parcel->header);
+    in->came = true;
+    if (known == KNOWN_DELIVERED) {
         forget_copy(in, message, parcel);
+        return;
+    }
+    if (known == KNOWN_ASK_AGAIN || is_put_aside(in, message, parcel)) {
+        if (known == KNOWN_ASK_AGAIN)
+            queue_push(in->again, message->number);
+        deliver_drop(in->poll->deliver, parcel);
         return;
     }
     uint32_t entry = listing_enter(in->listing, message);
@@ -260,18 +386,98 @@ static void accept_parcel(struct receiver *in, struct message *message, struct p
 #endif
 }
 
+/* ---- refusals ---- */
+
+/* Many failures, and nothing that is delivered between them, are noted all the same. */
+static void note_failure(struct receiver *in)
+{
+    struct err err;
+    if (++in->unnoted < NOTED_EVERY)
+        return;
+    in->unnoted = 0;
+    if (journal_sync(in->poll->journal, &err) < 0)
+        receive_trouble(in, &err);
+}
+
+void receive_end_row(struct receiver *in)
+{
+    for (unsigned i = 0; i < in->row.count; i++) {
+        const struct refused *refused = &in->row.refused[i];
+        const struct journal_failure failure = {.reason = REASON_REFUSED,
+                                                .words = str_from(refused->words)};
+        if (refused->later)
+            fault_put_off(in->poll, in->listing, refused->message, &failure);
+        else
+            fault_refuse(in->poll, in->listing, refused->message, &failure);
+        note_failure(in);
+    }
+    in->row.count = 0;
+    in->row.fresh = false;
+}
+
+/* The session is at fault. The messages of the row are asked for last by the next run, so that it
+ * gets on if they are at fault all the same. */
+static void end_session(struct receiver *in)
+{
+    for (unsigned i = 0; i < in->row.count; i++)
+        fault_postpone(in->poll, in->listing, in->row.refused[i].message,
+                       &(struct journal_failure){.reason = REASON_REFUSED,
+                                                 .words = str_from(in->row.refused[i].words)});
+    err_set(&in->poll->over, ERR_AGAIN,
+            "the server refuses message after message: \"%s\"; the next run goes on",
+            in->row.refused[0].words);
+    in->row.count = 0;
+}
+
+/* Was it refused before? Then its row tells nothing of a session in which others came. */
+static bool is_fresh(const struct receiver *in, const struct message *message)
+{
+    return message->entry == JOURNAL_NONE ||
+           journal_entry(in->poll->journal, message->entry).state != JOURNAL_FAILED;
+}
+
+static void add_to_row(struct receiver *in, struct message *message)
+{
+    uint64_t hash = manners_hash(in->pending.words);
+    if (in->row.count > 0 && in->row.hash != hash)
+        receive_end_row(in);
+    struct refused *refused = &in->row.refused[in->row.count++];
+    refused->message = message;
+    refused->later = in->pending.later;
+    memcpy(refused->words, in->pending.words, sizeof refused->words);
+    in->row.hash = hash;
+    in->row.fresh = in->row.fresh || is_fresh(in, message);
+    if (in->row.count < RECEIVE_ALIKE)
+        return;
+    if (in->row.fresh || !in->came)
+        end_session(in);
+    else
+        receive_end_row(in);
+}
+
+static void settle_refusal(struct receiver *in, struct message *message)
+{
+    if (in->pending.reason == REASON_REFUSED) {
+        if (in->poll->over.kind == ERR_NONE) /* else it says what was said before */
+            add_to_row(in, message);
+        return;
+    }
+    const struct journal_failure failure = {.reason = in->pending.reason,
+                                            .words = str_from(in->pending.words)};
+    fault_refuse(in->poll, in->listing, message, &failure);
+    note_failure(in);
+}
+
 void receive_confirm(struct receiver *in)
 {
     struct message *message = in->pending.message;
-    const struct journal_failure failure = {.reason = in->pending.reason,
-                                            .words = str_from(in->pending.words)};
     in->pending.message = NULL;
     if (message == NULL)
         return;
-    if (in->pending.parcel != NULL)
-        accept_parcel(in, message, in->pending.parcel);
-    else if (in->pending.later)
-        fault_put_off(in->poll, in->listing, message, &failure);
-    else
-        fault_refuse(in->poll, in->listing, message, &failure);
+    if (in->pending.parcel == NULL) {
+        settle_refusal(in, message);
+        return;
+    }
+    receive_end_row(in);
+    accept_parcel(in, message, in->pending.parcel);
 }

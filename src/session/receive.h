@@ -19,6 +19,9 @@
 #include "session/poll.h"
 #include "session/queue.h"
 
+/* So many refusals in a row in the same words are the session's fault, not the messages'. */
+#define RECEIVE_ALIKE 3
+
 struct receiver {
     struct poll *poll; /* borrowed, as the next two */
     struct pop3 *pop3;
@@ -28,9 +31,14 @@ struct receiver {
     struct parcel *parcel;       /* being written */
     bool like_status;            /* it begins as a status line does */
     enum reason fault;           /* why it was given up, if that is its own fault */
-    uint64_t body_max;           /* no message is as long as that, whatever it says of itself */
+    char fault_words[24];        /* and the limit that it is over */
+    struct queue coming;         /* RETR went out; `at` is the owner's to free */
+    uint64_t body_max;           /* longer than that is no end */
     uint64_t budget;             /* octets there is room for */
     int64_t told;                /* clock_ms() of the last progress */
+    bool came;                   /* a message did, whole */
+    struct queue *again;         /* to be asked for once more; borrowed */
+    unsigned unnoted;            /* failures since the journal was written */
     struct {                     /* the last answer to a RETR, until it is confirmed */
         struct message *message; /* NULL: there is none */
         struct parcel *parcel;   /* complete; NULL for a refusal */
@@ -38,6 +46,16 @@ struct receiver {
         enum reason reason;      /* of a refusal, with the server's words */
         char words[LOG_QUOTE_MAX + 4];
     } pending;
+    struct { /* refusals in a row, in the same words */
+        unsigned count;
+        uint64_t hash; /* of the words, numbers apart */
+        bool fresh;    /* one of them was not refused before */
+        struct refused {
+            struct message *message;
+            bool later;
+            char words[LOG_QUOTE_MAX + 4];
+        } refused[RECEIVE_ALIKE];
+    } row;
 };
 
 /* For one connection. `room`: how many messages may be open at once. */
@@ -57,6 +75,9 @@ int receive_answer(struct receiver *in, const struct pop3_answer *answer, int ta
 
 /* What follows is in step: the pending answer is what it seems to be. */
 void receive_confirm(struct receiver *in);
+
+/* No other message comes on this connection: refusals that are no row are their messages' own. */
+void receive_end_row(struct receiver *in);
 
 /* Commits the batch. */
 void receive_commit(struct receiver *in);

@@ -14,6 +14,7 @@
 #include "session/fault.h"
 #include "session/fetch.h"
 #include "session/fingerprints.h"
+#include "session/habits.h"
 #include "session/manners.h"
 #include "session/match.h"
 #include "session/poll.h"
@@ -50,6 +51,8 @@ struct session {
     bool let_in;       /* the last connection got through the login */
     bool listed;       /* a listing came on this connection */
     bool one_by_one;   /* a listing in one write got no answer: one command at a time */
+    bool top_broke;    /* this one ended over TOP */
+    uint32_t missing;  /* messages that STAT counts and no list has */
 };
 
 /* NOOP, so that the server does not hang up while a command takes its time. */
@@ -171,6 +174,7 @@ static int prepare(struct session *session, struct err *err)
     if (dates_begin(session->journal, &session->poll.rules, session->run, err) < 0)
         return -1;
     manners_begin(&session->manners, session->run, session->poll.rules.now);
+    habits_load(&session->poll.habits, session->manners.note, session->poll.rules.now);
     if (session->run->mode != SESSION_POLL)
         return 0;
     if (recover_all(session, err) < 0)
@@ -220,6 +224,17 @@ static bool has_blank_entry(const struct session *session)
     return false;
 }
 
+/* TOP is advice: a connection that breaks over it costs the fingerprints, not the poll. */
+static int without_top(struct session *session, const char *what, struct err *err)
+{
+    bool broke = err->kind == ERR_MESSAGE || err->kind == ERR_TIMEOUT || err->kind == ERR_CLOSED ||
+                 err->kind == ERR_FRAMING;
+    session->top_broke = broke && !habits_has(&session->poll.habits, HABIT_TOP);
+    if (broke)
+        session->poll.habits.known |= HABIT_TOP;
+    return err_prefix(err, "%s", what);
+}
+
 static int list(struct session *session, struct err *err)
 {
     struct listing *listing = &session->listing;
@@ -239,9 +254,10 @@ static int list(struct session *session, struct err *err)
         log_line(session->log, FP_LOG_NOTE,
                  "the server has no UIDL; messages are recognised by their headers");
     }
+    session->missing = listing->missing;
     if (match_listing(listing, session->pop3, session->log, err) < 0)
-        return err_prefix(err, "listing");
-    if (listing->has_uidl || listing->has_list)
+        return without_top(session, "listing", err);
+    if ((listing->has_uidl || listing->has_list) && listing->missing == 0)
         journal_listed_all(session->journal, clock_wall() / SECONDS_A_DAY);
     return 0;
 }
@@ -265,23 +281,36 @@ static void count_planned(struct session_figures *figures, const struct message 
     }
 }
 
-/* Held for its length, and no longer too long: the limit has changed. */
+/* Held for its length, and no longer too long: the limit has changed. If LIST did not tell how long
+ * it is, it is longer than the limit of then. */
 static bool fits_now(const struct session *session, const struct message *message)
 {
-    uint64_t max = session->account->max_size;
-    enum reason reason = journal_record(session->journal, message->entry).reason;
-    bool too_long = reason == REASON_TOO_LONG || reason == REASON_SURPRISE;
-    return too_long && (max == 0 || message->size <= max);
+    uint64_t max = session->account->max_size, then = 0;
+    struct record record = journal_record(session->journal, message->entry);
+    if (record.reason == REASON_TOO_LONG)
+        return max == 0 || message->size <= max;
+    if (record.reason != REASON_SURPRISE)
+        return false;
+    (void)str_number(record.words, UINT64_MAX, &then);
+    return max == 0 || (then != 0 && max > then);
 }
 
 static void plan_message(struct session *session, struct message *message, uint32_t *fetched)
 {
     struct plan_message known =
         plan_look_up(&session->poll.rules, session->journal, message->entry, message->size);
+    enum journal_state state = known.known;
     if (known.known == JOURNAL_HELD && fits_now(session, message))
-        known.known = JOURNAL_FAILED;
+        state = known.known = JOURNAL_FAILED;
+    message->compare = message->compare && (state == JOURNAL_DONE || state == JOURNAL_GONE);
+    if (message->compare) /* its UIDL is known, but does it have it still? */
+        known.known = JOURNAL_FREE;
     message->action = plan_decide(&session->poll.rules, &known, fetched);
-    dates_note_due(session->journal, &session->poll.rules, message, &known);
+    if (message->compare && message->action == PLAN_REFUSE)
+        message->action = PLAN_LEAVE;
+    known.known = state;
+    if (!message->compare)
+        dates_note_due(session->journal, &session->poll.rules, message, &known);
     /* What was told as a failure in this poll is not asked for again on its next connection. */
     if (message->entry != JOURNAL_NONE && journal_entry(session->journal, message->entry).tried &&
         message->action != PLAN_DELETE)
@@ -336,28 +365,25 @@ static void refuse_long_ones(struct session *session)
                          &(struct journal_failure){.reason = REASON_TOO_LONG});
 }
 
-/* A UIDL alone is no licence to delete: size and header have to be those of the message that was
- * delivered. What cannot show its header is fetched, to be compared then. */
+/* A UIDL alone is no licence to delete, unless the server's headers tell nothing: the message has
+ * to be the one that was delivered. What cannot show that by TOP is fetched, to be compared then;
+ * if that is too much, it stays. */
 static void verify_fingerprint(void *ctx, uint32_t number, const struct fingerprint *fingerprint)
 {
     struct session *session = ctx;
     struct message *message = listing_find(&session->listing, number);
+    struct record record = journal_record(session->journal, message->entry);
     uint64_t max = session->account->max_size;
-    if (!fingerprint->known) {
-        /* It has to be fetched to be compared; if that is too much, it stays. */
-        message->compare = true;
-        message->action = max != 0 && message->size > max ? PLAN_LEAVE : PLAN_FETCH;
-    } else if (match_confirm(&session->listing, message, fingerprint)) {
+    if (!record_fingerprint(&record).known ||
+        match_compare(&session->listing, message, fingerprint) == FINGERPRINTS_SAME) {
         if (message->action == PLAN_DELETE)
             queue_push(&session->verified, number);
-    } else {
-        message->action = PLAN_FETCH;
-        message->vague = true;
-        log_line(session->log, FP_LOG_NOTE,
-                 "message %u has the UIDL of one that was delivered, but another header; it is "
-                 "fetched",
-                 number);
+        return;
     }
+    if (fingerprint->known)
+        listing_set_fingerprint(&session->listing, message, fingerprint);
+    message->compare = true;
+    message->action = max != 0 && message->size > max ? PLAN_LEAVE : PLAN_FETCH;
 }
 
 /* By the journal alone: it was had by an earlier run, and is left where it is. */
@@ -386,7 +412,10 @@ static int verify(struct session *session, struct err *err)
                                        .count = delivered.count,
                                        .fingerprint = verify_fingerprint,
                                        .ctx = session};
-    if (fingerprints_possible(session->pop3))
+    if (habits_has(&session->poll.habits, HABIT_HEADERS))
+        for (uint32_t i = 0; i < delivered.count; i++)
+            queue_push(&session->verified, delivered.at[i]);
+    else if (fingerprints_possible(session->pop3) && !habits_has(&session->poll.habits, HABIT_TOP))
         result = fingerprints_run(&asked, err);
     else
         for (uint32_t i = 0; i < delivered.count; i++)
@@ -470,7 +499,7 @@ static int prepare_connected(struct session *session, struct err *err)
     session->next_noop = clock_in(NOOP_MS);
     owe_again(session);
     if (verify(session, err) < 0)
-        return err_prefix(err, "checking delivered mail");
+        return without_top(session, "checking delivered mail", err);
     refuse_long_ones(session);
     return journal_sync(session->journal, err);
 }
@@ -479,8 +508,9 @@ static enum connection_end poll_connected(struct session *session, struct err *e
 {
     bool confirmed;
     struct err ignored; /* nothing was to be deleted */
+    session->top_broke = false;
     if (prepare_connected(session, err) < 0)
-        return CONNECTION_LOST;
+        return session->top_broke ? CONNECTION_AGAIN_ALL : CONNECTION_LOST;
     if (session->run->mode == SESSION_POLL)
         return fetch_and_quit(session, err);
     if (session->run->mode == SESSION_DRY_RUN)
@@ -493,7 +523,7 @@ static enum connection_end poll_once(struct session *session, struct err *err)
 {
     enum connection_end end = CONNECTION_LOST;
     journal_reread(session->journal);
-    listing_init(&session->listing, session->journal);
+    listing_init(&session->listing, session->journal, &session->poll.habits);
     session->listed = false;
     session->let_in = connect_open(&session->pop3, session->run, session->manners.note,
                                    &session->end.login_delay, err) == 0;
@@ -504,6 +534,11 @@ static enum connection_end poll_once(struct session *session, struct err *err)
     session->faulted = session->faulted || end == CONNECTION_AGAIN_ALL;
     pop3_free(session->pop3);
     session->pop3 = NULL;
+    if (session->listing.alike > 0)
+        log_line(session->log, FP_LOG_WARNING,
+                 "most UIDLs have changed since the last run; %u message(s) may have come twice, "
+                 "since no Message-ID and Date tell them from old ones",
+                 session->listing.alike);
     free(session->verified.at);
     session->verified = (struct queue){NULL, 0, 0};
     listing_free(&session->listing);
@@ -512,7 +547,8 @@ static enum connection_end poll_once(struct session *session, struct err *err)
 
 static bool is_over(const struct session *session)
 {
-    return stop_asked() || clock_left(session->poll.deadline) == 0;
+    return session->poll.over.kind != ERR_NONE || stop_asked() ||
+           clock_left(session->poll.deadline) == 0;
 }
 
 /* The server was let in, and then had no answer to several commands in one write. */
@@ -546,6 +582,10 @@ static enum connection_end poll_most(struct session *session, struct err *err)
 {
     for (int round = 0;; round++) {
         enum connection_end end = poll_as_it_likes(session, err);
+        if (end == CONNECTION_AGAIN_ALL && session->poll.alone) { /* the doubted ones have begun */
+            err_clear(err);
+            return CONNECTION_DONE;
+        }
         if (end == CONNECTION_DONE || end == CONNECTION_LOST || round == RECONNECTS_MAX ||
             is_over(session))
             return end;
@@ -629,6 +669,12 @@ static int conclude(struct session *session, int result, struct err *err)
     else if (poll->cut_short)
         add_error(session, &sum, ERR_LOCAL,
                   "session_timeout has passed; the next run fetches the rest");
+    if (poll->over.kind != ERR_NONE)
+        add_error(session, &sum, poll->over.kind, poll->over.text);
+    if (session->missing > 0)
+        add_error(session, &sum, ERR_PROTOCOL,
+                  "the server's lists end before the count that it gives itself; tell its "
+                  "administrator");
     if (session->listing_junk)
         add_error(session, &sum, ERR_PROTOCOL, "the server's listing has lines that make no sense");
     if (poll->refused + poll->later > 0) /* told with the messages */
@@ -674,6 +720,7 @@ int session_poll(struct session_run *run, struct err *err)
     result = conclude(session, result, err);
     session->end.now = clock_wall();
     session->end.here = session->poll.local.kind != ERR_NONE;
+    habits_keep(&session->poll.habits, session->manners.note, session->end.now);
     manners_end(&session->manners, &session->end, err);
     deliver_close(session->poll.deliver);
     journal_close(session->journal); /* and with it the lock */

@@ -87,6 +87,8 @@ static void write_note(const struct note *note, struct buf *out)
     }
     write_secrets(note, out);
     write_habits(note, out);
+    if (note->habits != 0)
+        buf_addf(out, "answers %llu %u\n", (unsigned long long)note->habits_when, note->habits);
     if (note->capa != NULL) {
         buf_addf(out, "capa %llu ", (unsigned long long)note->capa_when);
         words_add(out, str_of(note->capa, note->capa_len));
@@ -174,6 +176,15 @@ static int read_told(struct note *note, struct str line)
 static int read_polled(struct note *note, struct str line)
 {
     return read_time(&line, &note->polled);
+}
+
+static int read_answers(struct note *note, struct str line)
+{
+    uint64_t habits;
+    if (read_time(&line, &note->habits_when) < 0 || read_number(&line, UINT16_MAX, &habits) < 0)
+        return -1;
+    note->habits = (unsigned)habits;
+    return 0;
 }
 
 static int read_text_into(struct str *line, char out[NOTE_TEXT_MAX])
@@ -283,6 +294,7 @@ static int read_line(struct note *note, struct str line)
         {"no-capa", read_no_capa},
         {"one-by-one", read_one_by_one},
         {"utf8", read_utf8},
+        {"answers", read_answers},
     };
     struct str name = str_word(&line);
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)

@@ -46,7 +46,9 @@ struct note {
     int told_status; /* exit status of what was told last; 0: nothing is open */
     uint64_t told_hash;
     int64_t told_when;
-    int64_t polled; /* the start of the last poll that went through; for `interval` alone */
+    int64_t polled;      /* the start of the last poll that went through; for `interval` alone */
+    unsigned habits;     /* of the server's answers: see session/habits.h; 0: none is known */
+    int64_t habits_when; /* when the last of them was found out */
     struct {
         struct note_secret secret;
         uint32_t tries; /* that were refused, in a row */

@@ -12,13 +12,14 @@
 enum reason {
     REASON_UNKNOWN,     /* an older or a newer version's, in its words */
     REASON_TOO_LONG,    /* by LIST, longer than max_size */
-    REASON_SURPRISE,    /* longer than max_size, and LIST said otherwise */
+    REASON_SURPRISE,    /* longer than max_size (its octets), and LIST said otherwise */
     REASON_NO_END,      /* longer than any message */
     REASON_REFUSED,     /* the server's -ERR: its words */
     REASON_BROKEN_LINE, /* the connection ended in its answer: the error's words */
     REASON_OUT_OF_STEP, /* its answer cannot be told from others': the error's words */
     REASON_NO_ROOM,     /* the disk is full */
     REASON_DESTINATION, /* Maildir, mbox or command did not take it: their words */
+    REASON_SHORT,       /* it came empty or much shorter than LIST said: so many octets */
     REASON_RELEASED,    /* held before; --retry released it */
     REASON_ASKED_AGAIN, /* delivered before; --all asked for it once more */
     REASONS

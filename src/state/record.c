@@ -93,20 +93,25 @@ static void write_word(struct str word, struct buf *out)
     buf_add(out, word.ptr, word.len);
 }
 
+#define NO_FINGERPRINT "n-"
+#define OLD_FINGERPRINT (1 + 2 * HEADER_FINGERPRINT) /* octets */
+
 struct str record_write_fingerprint(const struct fingerprint *fingerprint,
                                     char out[RECORD_FINGERPRINT + 1])
 {
-    out[0] = fingerprint->has_message_id ? 'm' : 'n';
-    memcpy(out + 1, "-", 2);
-    if (fingerprint->known)
-        words_hex(fingerprint->bytes, HEADER_FINGERPRINT, out + 1);
+    if (!fingerprint->known)
+        return str_from(NO_FINGERPRINT);
+    out[0] = fingerprint->retrieved ? 'r' : 't';
+    out[1] = (char)('0' + fingerprint->kind);
+    words_hex(fingerprint->bytes, HEADER_FINGERPRINT, out + 2);
+    words_hex(fingerprint->identity, HEADER_IDENTITY, out + 2 + 2 * HEADER_FINGERPRINT);
     return str_from(out);
 }
 
 static size_t write_message(const struct record *record, struct buf *out)
 {
     write_number(record->size, out);
-    write_word(record->fingerprint.len > 0 ? record->fingerprint : str_from("n-"), out);
+    write_word(record->fingerprint.len > 0 ? record->fingerprint : str_from(NO_FINGERPRINT), out);
     write_number(record->first_seen, out);
     write_word(record->uidl.len > 0 ? record->uidl : str_from(WORDS_EMPTY), out);
     return out->len - (record->uidl.len > 0 ? record->uidl.len : sizeof WORDS_EMPTY - 1);
@@ -173,16 +178,22 @@ static struct str take_word(struct str *line)
 
 static bool is_fingerprint(struct str word)
 {
-    return (word.len == 2 && word.ptr[1] == '-') || word.len == RECORD_FINGERPRINT;
+    return (word.len == 2 && word.ptr[1] == '-') || word.len == OLD_FINGERPRINT ||
+           word.len == RECORD_FINGERPRINT;
 }
 
 struct fingerprint record_fingerprint(const struct record *record)
 {
     struct str text = record->fingerprint;
-    struct fingerprint fingerprint = {.has_message_id = text.len > 0 && text.ptr[0] == 'm'};
-    if (text.len == RECORD_FINGERPRINT)
-        fingerprint.known = words_read_hex(str_of(text.ptr + 1, text.len - 1), fingerprint.bytes,
-                                           HEADER_FINGERPRINT) == 0;
+    struct fingerprint fingerprint = {.known = false};
+    if (text.len != RECORD_FINGERPRINT || text.ptr[1] < '0' || text.ptr[1] > '0' + HEADER_DATED)
+        return fingerprint;
+    struct str bytes = str_of(text.ptr + 2, (size_t)2 * HEADER_FINGERPRINT);
+    struct str identity = str_of(bytes.ptr + bytes.len, (size_t)2 * HEADER_IDENTITY);
+    fingerprint.retrieved = text.ptr[0] == 'r';
+    fingerprint.kind = (enum header_kind)(text.ptr[1] - '0');
+    fingerprint.known = words_read_hex(bytes, fingerprint.bytes, HEADER_FINGERPRINT) == 0 &&
+                        words_read_hex(identity, fingerprint.identity, HEADER_IDENTITY) == 0;
     return fingerprint;
 }
 

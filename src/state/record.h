@@ -39,15 +39,19 @@ enum journal_state {
     JOURNAL_GONE     /* delivered, and QUIT after its DELE was answered with +OK */
 };
 
-/* How a message is known again beside its UIDL: a digest of header fields. */
+/* How a message is known again beside its UIDL: digests of header fields (base/header.h). */
 struct fingerprint {
     bool known;
-    bool has_message_id;
+    bool retrieved; /* from RETR; else from TOP, which some servers answer otherwise */
+    enum header_kind kind;
     unsigned char bytes[HEADER_FINGERPRINT];
+    unsigned char identity[HEADER_IDENTITY]; /* of an anonymous one only if it was retrieved */
 };
 
-/* Its text in a line, which stands in out. */
-#define RECORD_FINGERPRINT (1 + 2 * HEADER_FINGERPRINT) /* octets of its text, at most */
+/* Its text in a line, which stands in out: r or t (from RETR or TOP), the kind as a digit, and both
+ * digests. Those of before have m or n, and one digest of other fields: they say nothing any more.
+ */
+#define RECORD_FINGERPRINT (2 + 2 * HEADER_FINGERPRINT + 2 * HEADER_IDENTITY) /* octets, at most */
 struct str record_write_fingerprint(const struct fingerprint *fingerprint,
                                     char out[RECORD_FINGERPRINT + 1]);
 

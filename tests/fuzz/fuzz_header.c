@@ -7,7 +7,8 @@
 
 struct result {
     unsigned char print[HEADER_FINGERPRINT];
-    bool message_id, done;
+    bool done;
+    enum header_kind kind;
     char sender[HEADER_ADDRESS_MAX + 1], recipient[HEADER_ADDRESS_MAX + 1];
 };
 
@@ -33,7 +34,7 @@ static struct result read_header(struct str in, size_t step)
     }
     result.done = header_is_done(header);
     header_fingerprint(header, result.print);
-    result.message_id = header_has_message_id(header);
+    result.kind = header_kind(header);
     keep_address(result.sender, header_sender(header));
     keep_address(result.recipient, header_recipient(header));
     header_free(header);

@@ -59,7 +59,6 @@ static const char mail[] = "From bob@example.com Mon Jan  1 00:00:00 2024\n"
 
 /* What of it counts, written down by hand. */
 static const char counted[] = "From bob@example.com Mon Jan  1 00:00:00 2024\n"
-                              "Return-Path: <bob@example.com>\n"
                               "no colon here\n"
                               ": no name\n"
                               "Subject: a\r b\n"
@@ -117,11 +116,11 @@ static void test_ends(void)
 
 static void test_left_out(void)
 {
-    static const char *const names[] = {"Status", "X-Status", "X-Keywords", "X-UID",
-                                        "X-UIDL", "X-IMAP",   "X-IMAPbase", "Content-Length",
-                                        "Lines",  "STATUS",   "x-uidl"};
-    static const char *const others[] = {"X-Statu", "X-StatusX", "Statu",   "X-UI",
-                                         "Line",    "",          "Received"};
+    static const char *const names[] = {"Status", "X-Status",   "X-Keywords",     "X-UID", "X-UIDL",
+                                        "X-IMAP", "X-IMAPbase", "Content-Length", "Lines", "STATUS",
+                                        "x-uidl", "Received",   "return-path"};
+    static const char *const others[] = {"X-Statu", "X-StatusX", "Statu",  "X-UI",
+                                         "Line",    "",          "Receive"};
     char text[100];
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         snprintf(text, sizeof text, "A: b\n%s: v\n w\nC: d\n", names[i]);
@@ -254,15 +253,63 @@ static void test_address_length(void)
     header_free(header);
 }
 
-static void test_message_id(void)
+static void test_identified(void)
 {
-    struct header *header = fed(str_from("message-id: <x>\n"), 5, false);
-    ok(header_has_message_id(header), "Message-ID is found in any case of its letters");
-    header_free(header);
-    header = fed(str_from("A: x\n Message-ID: <x>\n\nMessage-ID: <y>\n"), 5, false);
-    ok(!header_has_message_id(header), "none in a folded line or in the body");
-    header_free(header);
+    static const struct {
+        const char *text;
+        enum header_kind kind;
+        const char *point;
+    } rows[] = {
+        {"message-id: <x@y>\ndate: Mon\n", HEADER_DATED,
+         "Message-ID and Date in any case of letters"},
+        {"Message-ID: <x@y>\n\nDate: Mon\n", HEADER_IDENTIFIED, "without a Date in the header"},
+        {"Date: Mon\n Message-ID: <x@y>\n", HEADER_ANONYMOUS, "not by a folded line"},
+        {"Date: Mon\nMessage-ID: <>\n", HEADER_ANONYMOUS, "not by an empty Message-ID"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct header *header = fed(str_from(rows[i].text), 5, false);
+        ok(header_kind(header) == rows[i].kind, "%s", rows[i].point);
+        header_free(header);
+    }
     header_free(NULL);
+}
+
+/* The fingerprint and the identity of a text. */
+static void digests(const char *text, unsigned char out[HEADER_FINGERPRINT + HEADER_IDENTITY])
+{
+    struct header *header = header_new();
+    for (size_t i = 0; text[i] != '\0'; i++)
+        header_feed(header, text + i, 1);
+    header_fingerprint(header, out);
+    header_identity(header, out + HEADER_FINGERPRINT);
+    header_free(header);
+}
+
+static void test_identity(void)
+{
+#define ID "Message-ID: <x@y>\nDate: Mon\n"
+    static const struct {
+        const char *a, *b;
+        bool header, identity;
+        const char *point;
+    } rows[] = {
+        {ID "\none\n", ID "\ntwo\n", true, true, "the body of an identified message is nothing"},
+        {ID "X: 1\n\n", ID "X: 2\n\n", false, true, "nor are its other fields"},
+        {ID "\n", "Message-ID: <x@y>\nDate: Tue\n\n", false, false, "its Date is"},
+        {"A: b\n\none\n", "A: b\n\ntwo\n", true, false, "in others the body counts"},
+        {"A: b\n\none\n", "A: c\n\none\n", false, true, "and nothing else"},
+        {"Received: by a\n  for b\n" ID "\n", ID "\n", true, true, "trace fields are left out"},
+        {"Return-Path: <a>\n" ID "\n", ID "Delivered-To: b\n\n", true, true, "all of them"},
+    };
+    unsigned char a[HEADER_FINGERPRINT + HEADER_IDENTITY], b[sizeof a];
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        digests(rows[i].a, a);
+        digests(rows[i].b, b);
+        ok((memcmp(a, b, HEADER_FINGERPRINT) == 0) == rows[i].header &&
+               (memcmp(a + HEADER_FINGERPRINT, b + HEADER_FINGERPRINT, HEADER_IDENTITY) == 0) ==
+                   rows[i].identity,
+           "%s", rows[i].point);
+    }
 }
 
 int main(void)
@@ -274,6 +321,7 @@ int main(void)
     test_sender();
     test_recipient();
     test_address_length();
-    test_message_id();
+    test_identified();
+    test_identity();
     return tap_done();
 }

@@ -8,7 +8,7 @@
 #include "tap.h"
 
 static const struct fingerprint print_of_header = {
-    .known = true, .has_message_id = true, .bytes = {1, 2, 0xff}};
+    .known = true, .kind = HEADER_IDENTIFIED, .bytes = {1, 2, 0xff}, .identity = {3}};
 static char fingerprint[RECORD_FINGERPRINT + 1];
 
 static struct record sample(enum record_verb verb)
@@ -59,8 +59,9 @@ static void is_message(const struct record *got, const struct record *want)
     ok(got->id == want->id && got->size == want->size && got->first_seen == want->first_seen,
        "number, size and date of the message come back");
     ok(str_equal(got->uidl, want->uidl), "its UIDL comes back");
-    ok(known.known && known.has_message_id &&
-           memcmp(known.bytes, print_of_header.bytes, sizeof known.bytes) == 0,
+    ok(known.known && known.kind == HEADER_IDENTIFIED && !known.retrieved &&
+           memcmp(known.bytes, print_of_header.bytes, sizeof known.bytes) == 0 &&
+           memcmp(known.identity, print_of_header.identity, sizeof known.identity) == 0,
        "its fingerprint comes back");
 }
 
@@ -161,7 +162,7 @@ static void test_no_fingerprint(void)
     want.fingerprint = str_of("", 0);
     struct record got = again(&want);
     struct fingerprint known = record_fingerprint(&got);
-    ok(!known.known && !known.has_message_id, "a message without a fingerprint has none");
+    ok(!known.known && known.kind == HEADER_ANONYMOUS, "a message without a fingerprint has none");
 }
 
 static struct record read_old(const char *text)

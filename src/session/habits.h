@@ -1,0 +1,43 @@
+/*
+ * habits: what a server's answers about its messages are worth.
+ *
+ * Some servers list another size each time, write other headers into each answer, or show other
+ * headers in TOP than in RETR. That is found out by messages that prove to be the same all the same
+ * (HABITS_ENOUGH of them, so that one message that was touched is no habit), and kept in the note
+ * for HABITS_DAYS, so that it is found out anew in the end.
+ */
+#ifndef FP_SESSION_HABITS_H
+#define FP_SESSION_HABITS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "state/note.h"
+
+#define HABITS_ENOUGH 2
+#define HABITS_DAYS 30
+
+/* Bits; on the disk, too. */
+enum habit {
+    HABIT_SIZES = 1,   /* the size of a message is another one each time, or not true */
+    HABIT_HEADERS = 2, /* its header is another one from answer to answer: the UIDL tells, alone */
+    HABIT_TOP = 4      /* TOP has no end: it is not asked for */
+};
+
+struct habits {
+    unsigned known;          /* bits */
+    unsigned sizes, headers; /* messages that showed it so far */
+};
+
+/* note may be NULL: nothing is known, and nothing kept. now: wall clock, seconds. */
+void habits_load(struct habits *habits, const struct note *note, int64_t now);
+void habits_keep(const struct habits *habits, struct note *note, int64_t now);
+
+/* Does the server do that? */
+bool habits_has(const struct habits *habits, enum habit habit);
+
+/* A message is the same, with another size, or another header. */
+void habits_count_size(struct habits *habits);
+void habits_count_header(struct habits *habits);
+
+#endif
