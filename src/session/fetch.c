@@ -57,6 +57,10 @@ static bool may_begin(struct fetch *fetch)
     }
     if (open + 1 >= fetch->room || (!fetch->in.came && fetch->retrieving >= RETR_FIRST))
         return false;
+    if (fetch->poll->alone && (fetch->deleted->count > 0 || queue_has_next(&fetch->in.dele))) {
+        fetch->time_is_up = true; /* what is to be deleted is not put at stake by the next one */
+        return false;
+    }
     if (one_at_a_time(fetch) && (pop3_outstanding(fetch->pop3) > 0 || fetch->in.batch.count > 0))
         return false;
     /* A command may take long, and the server must not be kept waiting in mid-answer. */
@@ -186,6 +190,10 @@ static enum connection_end broken(struct fetch *fetch, const struct pop3_answer 
     receive_drop(in);
     if (in_step || (why->kind != ERR_FRAMING && in->pending.parcel != NULL))
         receive_confirm(in);
+    if (ours && why->kind == ERR_MESSAGE && in->fault == REASON_NO_END) {
+        fault_break(fetch->poll, fetch->listing, in_body, why);
+        return CONNECTION_AGAIN_ALL;
+    }
     if (ours && why->kind == ERR_MESSAGE) {
         fault_refuse(
             fetch->poll, fetch->listing, in_body,

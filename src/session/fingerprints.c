@@ -28,7 +28,8 @@ bool fingerprints_equal(const struct fingerprint *a, const struct fingerprint *b
 
 static bool is_one_identity(const struct fingerprint *a, const struct fingerprint *b)
 {
-    return a->kind == b->kind && memcmp(a->identity, b->identity, sizeof a->identity) == 0;
+    return a->kind == b->kind && memcmp(a->identity, b->identity, sizeof a->identity) == 0 &&
+           (a->kind != HEADER_ANONYMOUS || fingerprints_equal(a, b));
 }
 
 enum fingerprints_verdict fingerprints_compare(const struct fingerprint *a,

@@ -179,7 +179,8 @@ static int take_size(void *ctx, struct str line, struct err *err)
 }
 
 #define COMMANDS 4
-#define STAT_SLACK 1000 /* more lines than STAT says, and an eighth: not counted alike */
+#define STAT_TIMES 2        /* a list with more lines than so often STAT's count ... */
+#define LINES_ENOUGH 100000 /* ... and than this has no end */
 
 struct fetching {
     struct listing *listing;
@@ -207,8 +208,8 @@ static int take_line(void *ctx, struct str line, struct err *err)
 {
     struct fetching *fetching = ctx;
     enum pop3_verb verb = fetching->verbs[0];
-    uint64_t most = (uint64_t)fetching->stat + fetching->stat / 8 + STAT_SLACK;
-    if (fetching->has_stat && ++fetching->lines > most)
+    uint64_t most = (uint64_t)fetching->stat * STAT_TIMES;
+    if (++fetching->lines > LINES_ENOUGH && fetching->has_stat && fetching->lines > most)
         return err_set(err, ERR_FRAMING,
                        "the server's list does not end (STAT says %u, so far it has %llu lines); "
                        "ask its administrator",

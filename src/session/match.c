@@ -189,8 +189,9 @@ static void index_fingerprints(struct listing *listing)
     }
 }
 
-/* May this entry be this message? An entry of another UIDL only if UIDLs tell nothing here; what
- * was deleted under another UIDL is no reason to pass over a message. */
+/* May this entry be this message? An entry of another UIDL only if UIDLs tell nothing here, or this
+ * one tells something wrong; what was deleted under another UIDL is no reason to pass over a
+ * message. */
 static bool may_be(const struct listing *listing, uint32_t id, const struct message *message,
                    const struct fingerprint *fingerprint)
 {
@@ -205,7 +206,8 @@ static bool may_be(const struct listing *listing, uint32_t id, const struct mess
         return entry.state != JOURNAL_GONE || (!listing_has_uidl(message) && entry.blank);
     if (str_equal(journal_uidl(listing->journal, id, room), listing_uidl(listing, message)))
         return true;
-    return listing->any_uidl && entry.state != JOURNAL_GONE && fingerprint->kind == HEADER_DATED;
+    return (listing->any_uidl || message->compare) && entry.state != JOURNAL_GONE &&
+           fingerprint->kind == HEADER_DATED;
 }
 
 /* The i-th of several equal copies takes the i-th entry: n copies listed, n delivered. */
@@ -256,6 +258,41 @@ static bool has_blank_entries(const struct journal *journal)
     return false;
 }
 
+static void lose(struct message *message)
+{
+    message->entry = JOURNAL_NONE;
+    message->compare = false;
+}
+
+/* UIDLs may have moved on from one message to the next, as numbers do. Who is certainly another one
+ * is that one; who has lost its entry to another is new. */
+static void match_moved(struct listing *listing)
+{
+    struct moved {
+        uint32_t at, entry;
+    } *moved = xcalloc(listing->count, sizeof *moved);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < listing->count; i++) {
+        const struct message *message = &listing->messages[i];
+        if (!message->compare || message->fingerprint == 0)
+            continue;
+        moved[count++] = (struct moved){.at = i, .entry = message->entry};
+        journal_unlist(listing->journal, message->entry);
+    }
+    for (uint32_t i = 0; i < count; i++)
+        match_fingerprint(listing, &listing->messages[moved[i].at]);
+    for (uint32_t i = 0; i < count; i++) {
+        struct message *message = &listing->messages[moved[i].at];
+        if (message->entry != moved[i].entry)
+            message->compare = false;
+        else if (journal_entry(listing->journal, moved[i].entry).listed == 0)
+            journal_list(listing->journal, moved[i].entry);
+        else
+            lose(message);
+    }
+    free(moved);
+}
+
 static int ask_top(struct listing *listing, struct pop3 *pop3, struct err *err)
 {
     struct queue lacking = {NULL, 0, 0};
@@ -276,6 +313,7 @@ static int ask_top(struct listing *listing, struct pop3 *pop3, struct err *err)
     else
         for (uint32_t i = 0; i < lacking.count; i++)
             take_fingerprint(listing, lacking.at[i], &(struct fingerprint){.known = false});
+    match_moved(listing);
     free(lacking.at);
     return result;
 }

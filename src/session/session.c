@@ -615,8 +615,8 @@ static int poll_doubted(struct session *session, struct err *err)
         if (is_over(session))
             break;
         enum connection_end end = poll_once(session, err);
-        if (end != CONNECTION_AGAIN_ALL)
-            return end == CONNECTION_DONE ? 0 : -1;
+        if (end != CONNECTION_AGAIN_ALL && end != CONNECTION_DONE)
+            return -1;
         err_clear(err);
     }
     session->poll.later += count_doubted(session);

@@ -163,9 +163,20 @@ BAD=('on RETR 3: err "broken"' 'on RETR 7: err "broken too"')
     [ "$(count)" -eq 2 ]
 }
 
+@test "all refused in the same words: 75, told once, nothing deleted or counted" {
+    tell_many 5
+    popd_start 'on RETR: err "no"'
+    popd_rc 'keep = "no"' 'max_tries = "1"'
+    want 75
+    [ "$(grep -c . <<<"$stderr")" -le 1 ] || fail "told for each"
+    [ "$(box_count)" -eq 5 ]
+    want 0 --status
+    [[ $output != *held:* ]]
+}
+
 @test "all bad: 65, nothing deleted" {
     tell_many 3
-    popd_start 'on RETR: err "no"'
+    popd_start 'on RETR 1: err "no"' 'on RETR 2: err "never"' 'on RETR 3: err "not now"'
     popd_rc 'keep = "no"'
     want 65
     [ "$(box_count)" -eq 3 ]

@@ -118,6 +118,13 @@ def one_junk_line_of_two_lists(w):
 def empty_then_renamed(w):
     """A mailbox that is empty for a day and comes back with other UIDLs: a migration."""
     names = w.fill(6)
+    for name in names:      # Message-ID and Date: certain
+        path = os.path.join(w.box, name)
+        with open(path, "rb") as f:
+            data = b"Date: Mon, 2 Nov 2026 10:00:00 +0000\n" + f.read()
+        with open(path, "wb") as f:
+            f.write(data)
+        w.names[data] = name
     w.fine()
     w.pass_days(1)
     hidden = w.path("hidden")

@@ -40,7 +40,9 @@ LONG = bool(os.environ.get("FP_LONG"))
 
 def mail(name, body=None, message_id=True):
     """A small message."""
-    head = "Subject: %s\n" % name + ("Message-ID: <%s@example.org>\n" % name if message_id else "")
+    head = "Subject: %s\n" % name
+    if message_id:
+        head += "Date: Mon, 2 Nov 2026 10:00:00 +0000\nMessage-ID: <%s@example.org>\n" % name
     return (head + "\n" + ("body of %s\n" % name if body is None else body)).encode("latin-1")
 
 
