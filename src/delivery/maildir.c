@@ -229,6 +229,8 @@ static int secure(struct deliver *deliver, struct parcel *const *batch, size_t n
         return 0;
     if (spool_secure(batch, n, maildir->fd[TMP], err) < 0)
         return -1;
+    if (spool_secures_all(n, maildir->fd[TMP])) /* the folder as well */
+        return 0;
     return sync_folder(deliver->settings, maildir->path[TMP], err);
 }
 

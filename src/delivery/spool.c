@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #ifdef __linux__
 #include <sys/vfs.h>
 #endif
@@ -161,13 +162,34 @@ bool spool_trusts_syncfs(int folder)
     return false;
 }
 
-/* fsync after fsync sends one flush a message to the disk; this way it is two for a batch. Each
- * file is asked for its own errors behind it, since syncfs(2) before Linux 5.8 reports none. */
+bool spool_secures_all(size_t n, int folder)
+{
+    return n > SPOOL_FSYNC_EACH && spool_trusts_syncfs(folder);
+}
+
+/* Since Linux 5.8 syncfs(2) reports what write-back failed since `folder` was opened, which is
+ * before the first message was begun. What cannot be read as a version counts as older. */
+static bool reports_errors(void)
+{
+    struct utsname system;
+    uint64_t major = 0, minor = 0;
+    if (uname(&system) < 0)
+        return false;
+    struct str release = str_from(system.release);
+    bool read = str_number(str_until(&release, '.'), UINT32_MAX, &major) == 0 &&
+                str_number(str_until(&release, '.'), UINT32_MAX, &minor) == 0;
+    return read && (major > 5 || (major == 5 && minor >= 8));
+}
+
+/* fsync after fsync sends one flush a message to the disk; this way it is two for a batch. Where
+ * syncfs(2) reports no errors, each file is asked for its own behind it. */
 static int secure_together(struct parcel *const *parcels, size_t n, int folder, struct err *err)
 {
     if (syncfs(folder) < 0)
         return err_errno(err, ERR_IO, errno, "cannot flush the file system of %s",
                          parcels[0]->path);
+    if (reports_errors())
+        return 0;
     for (size_t i = 0; i < n; i++) {
         int waited = sync_file_range(parcels[i]->fd, 0, 0,
                                      SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
@@ -191,6 +213,12 @@ static void start_writing(struct parcel *parcel)
 bool spool_trusts_syncfs(int folder)
 {
     (void)folder;
+    return false;
+}
+
+bool spool_secures_all(size_t n, int folder)
+{
+    (void)n, (void)folder;
     return false;
 }
 
@@ -254,7 +282,7 @@ void spool_drop(struct parcel *parcel)
 
 int spool_secure(struct parcel *const *parcels, size_t n, int folder, struct err *err)
 {
-    if (n > SPOOL_FSYNC_EACH && spool_trusts_syncfs(folder))
+    if (spool_secures_all(n, folder))
         return secure_together(parcels, n, folder, err);
     for (size_t i = 0; i < n; i++)
         if (file_sync(parcels[i]->fd, parcels[i]->path, err) < 0)

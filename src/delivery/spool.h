@@ -86,6 +86,10 @@ void spool_free(struct parcel *parcel);
 #define SPOOL_FSYNC_EACH 8
 int spool_secure(struct parcel *const *parcels, size_t n, int folder, struct err *err);
 
+/* So many files are made durable by syncfs(2), and with them all else that the file system of the
+ * folder has, names included. */
+bool spool_secures_all(size_t n, int folder);
+
 /* A file name (flags of maildir(5) behind ':' allowed) that spool_name made for this mailbox. */
 bool spool_is_own(const char *name, const char *mailbox);
 

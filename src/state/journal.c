@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/stop.h"
 #include "base/words.h"
 #include "base/xalloc.h"
 #include "state/lines.h"
@@ -27,6 +28,7 @@ struct journal {
     struct replay replay;
     char *head;
     char id[MAILBOX_ID + 1];
+    uint32_t listed; /* calls of journal_list */
 };
 
 /* ---- opening and closing ---- */
@@ -133,6 +135,8 @@ void journal_close(struct journal *journal)
 {
     if (journal == NULL)
         return;
+    if (journal->replay.table != NULL && !stop_asked())
+        replay_close(&journal->replay);
     replay_free(&journal->replay);
     lines_close(journal->lines);
     if (journal->lock >= 0)
@@ -245,6 +249,8 @@ void journal_list(struct journal *journal, uint32_t id)
     struct journal_entry *entry = table_entry(journal->replay.table, id);
     if (entry->listed < 2)
         entry->listed++;
+    if (++journal->listed % LINES_STRETCH == 0) /* their UIDLs were looked at, in the text */
+        lines_release(journal->lines);
 }
 
 void journal_unlist(struct journal *journal, uint32_t id)
@@ -493,7 +499,7 @@ int journal_sync(struct journal *journal, struct err *err)
 {
     if (journal->lock >= 0 && lines_is_dirty(journal->lines))
         show_progress(journal);
-    return lines_sync(journal->lines, err);
+    return replay_sync(&journal->replay, err);
 }
 
 int journal_flush(struct journal *journal, struct err *err)

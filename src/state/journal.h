@@ -148,7 +148,9 @@ void journal_set_place(struct journal *journal, struct str place, uint64_t day);
 /* The last day on which a place was seen to be there; 0: never. */
 uint64_t journal_place_day(const struct journal *journal, struct str place);
 
-/* Writes what was gathered, and makes it durable. An error is final: every later call fails too. */
+/* Writes what was gathered, and makes it durable, unless all of it may be lost in a power cut
+ * without harm (`gone`, since a message is `done` then; days, and what is absent). An error is
+ * final: every later call fails too. */
 int journal_sync(struct journal *journal, struct err *err);
 
 /* Makes durable what an earlier process wrote and may not have lived to flush. */

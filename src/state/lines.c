@@ -14,6 +14,7 @@
 
 #define GATHERED_MAX ((size_t)256 * 1024 * 1024)
 #define WINDOW ((size_t)2 * LINES_MAX)
+#define RECENT_MAX ((size_t)512 * 1024)
 #define BEFORE 128 /* a line is never longer before what lines_line is asked for: its UIDL */
 
 struct lines {
@@ -25,6 +26,10 @@ struct lines {
     uint64_t size;   /* of the file when it was loaded */
     uint64_t length; /* of the file up to its last whole line */
     struct buf out;  /* gathered lines */
+    bool must_last;  /* some of them */
+
+    struct buf recent; /* what was written last: `done` is soon asked for after `take` */
+    uint64_t recent_at;
 
     struct str text; /* of the file when it was mapped, up to its last whole line */
     size_t mapped;   /* octets to unmap; 0: text is in copy */
@@ -57,6 +62,7 @@ int lines_open(struct lines **out, const char *path, enum lines_mode mode, bool 
     lines->folder = file_parent(path);
     lines->window = xmalloc(WINDOW);
     buf_init(&lines->out, GATHERED_MAX);
+    buf_init(&lines->recent, GATHERED_MAX);
     buf_init(&lines->copy, SIZE_MAX / 2);
     if (open_file(lines, err) < 0) {
         lines_close(lines);
@@ -80,6 +86,8 @@ static void forget(struct lines *lines)
     unmap(lines);
     buf_free(&lines->copy);
     buf_clear(&lines->out);
+    buf_free(&lines->recent);
+    lines->must_last = false;
     lines->size = lines->length = 0;
     lines->window_len = 0;
 }
@@ -184,6 +192,11 @@ int lines_replace(struct lines *lines, const char *path, int fd, struct err *err
         return err_errno(err, ERR_IO, errno, "cannot rename %s", path);
     close(lines->fd);
     lines->fd = fd;
+    lines->settled = !lines->durable;
+    forget(lines);
+    off_t end = lseek(fd, 0, SEEK_END);
+    lines->broken = lines->broken || end < 0;
+    lines->length = (uint64_t)(end < 0 ? 0 : end);
     return 0;
 }
 
@@ -191,6 +204,17 @@ void lines_remap(struct lines *lines)
 {
     if (lines->mode == LINES_WRITE && lines->length > lines->text.len)
         (void)map(lines, (size_t)lines->length); /* if it fails: it is read, slower */
+}
+
+/* A private mapping that nobody writes to: its pages come back from the page cache. */
+void lines_release(const struct lines *lines)
+{
+#ifdef MADV_DONTNEED
+    if (lines->mapped > 0) /* NOLINTNEXTLINE(performance-no-int-to-ptr): const has to go */
+        madvise((void *)(uintptr_t)lines->text.ptr, lines->mapped, MADV_DONTNEED);
+#else
+    (void)lines;
+#endif
 }
 
 /* ---- looking at lines ---- */
@@ -227,6 +251,10 @@ static struct str piece_at(struct lines *lines, uint64_t *at)
     if (*at >= lines->length) {
         *at -= lines->length;
         return buf_str(&lines->out);
+    }
+    if (*at - lines->recent_at < lines->recent.len) {
+        *at -= lines->recent_at;
+        return buf_str(&lines->recent);
     }
     if (!is_in_window(lines, *at))
         read_window(lines, *at);
@@ -281,10 +309,41 @@ bool lines_is_dirty(const struct lines *lines)
     return lines->out.len > 0;
 }
 
-/* The names of the file and of its folder, which the process that made them may not have lived to
- * flush. Nothing counts on them before the first line: a poll with nothing new, or of a server that
- * is not there, has no use for the two flushes. */
-static int settle_names(struct lines *lines, struct err *err)
+bool lines_are_whole(const struct lines *lines)
+{
+    return !lines->broken && lines->out.len == 0;
+}
+
+void lines_must_last(struct lines *lines)
+{
+    lines->must_last = true;
+}
+
+/* ---- names ---- */
+
+void lines_identity(const struct lines *lines, char out[LINES_IDENTITY])
+{
+    struct stat status;
+    out[0] = '\0';
+    if (fstat(lines->fd, &status) == 0)
+        snprintf(out, LINES_IDENTITY, "%llu %llu", (unsigned long long)status.st_dev,
+                 (unsigned long long)status.st_ino);
+}
+
+bool lines_will_settle(const struct lines *lines)
+{
+    return !lines->settled && lines->must_last;
+}
+
+void lines_trust_names(struct lines *lines)
+{
+    lines->settled = true;
+}
+
+/* The process that made them may not have lived to do it. Nothing counts on them before the first
+ * line that must last: a poll with nothing new, or of a server that is not there, has no use for
+ * the two flushes. */
+int lines_settle(struct lines *lines, struct err *err)
 {
     if (!lines->settled && (file_make_folder(lines->folder, true, err) < 0 ||
                             file_sync_folder(lines->folder, NULL, err) < 0))
@@ -293,21 +352,40 @@ static int settle_names(struct lines *lines, struct err *err)
     return 0;
 }
 
+/* ---- the disk ---- */
+
+static int flush(const struct lines *lines, struct err *err)
+{
+    return lines->durable ? file_datasync(lines->fd, lines->path, err) : 0;
+}
+
 int lines_flush(struct lines *lines, struct err *err)
 {
-    if (settle_names(lines, err) < 0)
-        return -1;
-    return lines->durable ? file_datasync(lines->fd, lines->path, err) : 0;
+    return lines_settle(lines, err) < 0 ? -1 : flush(lines, err);
 }
 
 static int append(struct lines *lines, struct err *err)
 {
+    if (lines->must_last && lines_settle(lines, err) < 0)
+        return -1;
     if (lseek(lines->fd, (off_t)lines->length, SEEK_SET) < 0)
         return err_errno(err, ERR_IO, errno, "cannot write %s", lines->path);
-    if (settle_names(lines, err) < 0 ||
-        file_write(lines->fd, lines->out.data, lines->out.len, lines->path, err) < 0)
+    if (file_write(lines->fd, lines->out.data, lines->out.len, lines->path, err) < 0)
         return -1;
-    return lines->durable ? file_datasync(lines->fd, lines->path, err) : 0;
+    return lines->must_last ? flush(lines, err) : 0;
+}
+
+/* Gathered lines become those that were written last, unless they are too many to be kept. */
+static void keep_recent(struct lines *lines)
+{
+    struct buf unused = lines->recent;
+    lines->recent = lines->out;
+    lines->recent_at = lines->length;
+    lines->length += lines->out.len;
+    lines->out = unused;
+    buf_clear(&lines->out);
+    if (lines->recent.len > RECENT_MAX)
+        buf_free(&lines->recent);
 }
 
 int lines_sync(struct lines *lines, struct err *err)
@@ -323,7 +401,7 @@ int lines_sync(struct lines *lines, struct err *err)
             return -1;
         return -1;
     }
-    lines->length += lines->out.len;
-    buf_clear(&lines->out);
+    keep_recent(lines);
+    lines->must_last = false;
     return 0;
 }

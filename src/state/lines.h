@@ -1,6 +1,7 @@
 /*
  * lines: the text of a journal, wherever it is: in the file as it was opened (mapped), in the file
- * since then (read when it is wanted, a window at a time), or gathered and not written yet.
+ * since then (read when it is wanted, a window at a time; what was written last is still in
+ * memory), or gathered and not written yet.
  *
  * A line is named by the offset of any byte of it. The file only grows; what was gathered goes to
  * its end in one write, and if that fails nothing is written any more. A torn last line says
@@ -47,11 +48,17 @@ int lines_cut(struct lines *lines, struct err *err);
 /* Moves the file to `aside` and begins a new one; with LINES_READ it is only taken for empty. */
 int lines_set_aside(struct lines *lines, const char *aside, struct err *err);
 
-/* Renames a new file into its place, which is read by lines_load. fd (ours then) is open on it. */
+/* Renames a new file into its place, which is read by lines_load; until then it can be added to.
+ * fd (ours then) is open on it. Its new name is not on the disk yet. Ends all views. */
 int lines_replace(struct lines *lines, const char *path, int fd, struct err *err);
 
 /* Maps again, so that what was written since is in the text. Ends all views. */
 void lines_remap(struct lines *lines);
+
+/* Gives the memory of the mapped text back: who reads all of it does so behind each LINES_STRETCH
+ * lines. Views stay good; their pages come from the file again. */
+#define LINES_STRETCH 16384
+void lines_release(const struct lines *lines);
 
 /* The word that begins at an offset, up to a blank or the end of its line, and never longer than
  * max (somebody may write over a file that is mapped); the whole line around it without its end,
@@ -67,10 +74,33 @@ struct buf *lines_gather(struct lines *lines);
 uint64_t lines_end(const struct lines *lines);
 bool lines_is_dirty(const struct lines *lines);
 
-/* Writes what was gathered, and makes it durable; an error is final. */
+/* All that was said is in the file: nothing is gathered, nothing failed. */
+bool lines_are_whole(const struct lines *lines);
+
+/* What is gathered must outlive a power cut: lines_sync flushes it, and all that was written
+ * before. What nobody says this of is written, and may be lost with the power. */
+void lines_must_last(struct lines *lines);
+
+/* Writes what was gathered, and makes it durable if it must last; an error is final. */
 int lines_sync(struct lines *lines, struct err *err);
 
 /* Makes durable what an earlier process wrote. */
 int lines_flush(struct lines *lines, struct err *err);
+
+/* The names under which the file lies, its own and its folder's, have to be on the disk before what
+ * is in it counts. A line of the file itself may say that they are, so that no later run has to
+ * flush them again. It names the file by device and inode: it is void for one that was written anew
+ * or copied. */
+#define LINES_IDENTITY 44
+void lines_identity(const struct lines *lines, char out[LINES_IDENTITY]);
+
+/* The next lines_sync flushes them: a line that says so may be gathered with the rest. */
+bool lines_will_settle(const struct lines *lines);
+
+/* A line says that they are. */
+void lines_trust_names(struct lines *lines);
+
+/* Flushes them, unless that was done. */
+int lines_settle(struct lines *lines, struct err *err);
 
 #endif

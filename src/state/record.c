@@ -33,6 +33,7 @@ static const struct shape {
     [RECORD_HEAD] = {NAME("fetchpop-journal"), NUMBER | WORDS, 0, JOURNAL_FREE},
     [RECORD_PLACE] = {NAME("place"), NUMBER | WORDS, WORDS, JOURNAL_FREE},
     [RECORD_SWEEP] = {NAME("sweep"), DATE | WORDS, WORDS, JOURNAL_FREE},
+    [RECORD_NAMES] = {NAME("names"), WORDS, 0, JOURNAL_FREE},
     [RECORD_DAY] = {NAME("day"), NUMBER | DATE, 0, JOURNAL_FREE},
     [RECORD_TAKE] = {NAME("take"), ID | MESSAGE | KEEP | PLACE | WORDS, ID | MESSAGE | KEEP | WORDS,
                      JOURNAL_TAKEN},

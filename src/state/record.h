@@ -60,6 +60,7 @@ enum record_verb {
     RECORD_PLACE, /* place N: where messages go (kind, path) */
     RECORD_SWEEP, /* where messages are spooled (kind, paths): what the next run clears up, if it is
                    * the last; and the day it was there */
+    RECORD_NAMES, /* of which file (device, inode) the names are on the disk */
     RECORD_DAY,   /* number of listing days so far, and the last one's date */
     RECORD_TAKE,
     RECORD_DROP,

@@ -86,6 +86,7 @@ static void drop(struct journal_entry *entry)
 /* -1: it says nothing that makes sense. */
 static int apply(struct replay *replay, const struct record *record, const char *text)
 {
+    char identity[LINES_IDENTITY];
     switch (record->verb) {
     case RECORD_HEAD:
         apply_head(replay, record->words);
@@ -94,6 +95,11 @@ static int apply(struct replay *replay, const struct record *record, const char 
         return places_set(&replay->places, record->number, record->words);
     case RECORD_SWEEP:
         visits_add(&replay->visits, record->words, record->date);
+        break;
+    case RECORD_NAMES:
+        lines_identity(replay->lines, identity);
+        if (str_is(record->words, identity))
+            lines_trust_names(replay->lines);
         break;
     case RECORD_DAY:
         replay->calendar.days = (uint32_t)record->number;
@@ -149,9 +155,12 @@ static int apply_all(struct replay *replay, struct err *err)
     struct str text = lines_text(replay->lines);
     size_t likely = text.len / LINE_SHORT;
     table_expect(replay->table, (uint32_t)(likely < RECORD_ID_MAX ? likely : RECORD_ID_MAX));
-    while (text.len > 0)
+    while (text.len > 0) {
         if (apply_line(replay, str_until(&text, '\n'), err) < 0)
             return -1;
+        if (replay->count % LINES_STRETCH == 0)
+            lines_release(replay->lines);
+    }
     return 0;
 }
 
@@ -186,6 +195,7 @@ static int accept(struct replay *replay, struct err *err)
         log_line(replay->log, FP_LOG_WARNING, "%llu damaged line(s) in %s were passed over",
                  (unsigned long long)replay->damaged, lines_path(replay->lines));
     replay->is_new = replay->count == 0;
+    replay->loaded = replay->count;
     return lines_cut(replay->lines, err);
 }
 
@@ -219,11 +229,18 @@ static size_t write_record(struct replay *replay, struct record record, struct b
     return record_write(&record, out);
 }
 
+static bool must_last(enum record_verb verb)
+{
+    return verb != RECORD_DAY && verb != RECORD_MISS && verb != RECORD_BACK && verb != RECORD_GONE;
+}
+
 uint64_t replay_add(struct replay *replay, const struct record *record)
 {
     struct buf *out = lines_gather(replay->lines);
     if (out == NULL)
         return 0;
+    if (must_last(record->verb))
+        lines_must_last(replay->lines);
     uint64_t from = lines_end(replay->lines) - out->len;
     size_t uidl = write_record(replay, *record, out);
     return uidl == 0 ? 0 : from + uidl;
@@ -246,6 +263,22 @@ void replay_add_head(struct replay *replay)
     struct buf *out = lines_gather(replay->lines);
     if (out != NULL)
         write_line(replay, RECORD_HEAD, RECORD_VERSION, replay->head, out);
+}
+
+static void add_names(struct replay *replay)
+{
+    char identity[LINES_IDENTITY];
+    struct buf *out = lines_gather(replay->lines);
+    lines_identity(replay->lines, identity);
+    if (out != NULL && identity[0] != '\0')
+        write_line(replay, RECORD_NAMES, 0, identity, out);
+}
+
+int replay_sync(struct replay *replay, struct err *err)
+{
+    if (lines_will_settle(replay->lines))
+        add_names(replay);
+    return lines_sync(replay->lines, err);
 }
 
 /* What stands before all entries. */
@@ -340,6 +373,8 @@ static int write_anew(struct replay *replay, int fd, const char *path, struct er
             result = file_write(fd, out.data, out.len, path, err);
             buf_clear(&out);
         }
+        if (id % LINES_STRETCH == LINES_STRETCH - 1)
+            lines_release(replay->lines);
     }
     if (result == 0 && out.len > 0)
         result = file_write(fd, out.data, out.len, path, err);
@@ -351,11 +386,10 @@ static int write_anew(struct replay *replay, int fd, const char *path, struct er
     return result;
 }
 
-int replay_compact(struct replay *replay, struct err *err)
+/* Writes the file anew, beside itself, and renames it. */
+static int rewrite(struct replay *replay)
 {
     struct err why;
-    if (replay->is_new || !is_too_long(replay))
-        return 0;
     char *path = xasprintf("%s.new", lines_path(replay->lines));
     unlink(path); /* of a run that died here */
     int fd = file_open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
@@ -370,8 +404,36 @@ int replay_compact(struct replay *replay, struct err *err)
         unlink(path);
     }
     free(path);
-    if (!replaced)
+    return replaced ? 0 : -1;
+}
+
+int replay_compact(struct replay *replay, struct err *err)
+{
+    if (replay->is_new || !is_too_long(replay) || rewrite(replay) < 0)
         return 0;
     replay_free(replay); /* every entry has another number in the new file */
     return replay_load(replay, err);
+}
+
+/* The receipt of an open take of this run is in its line alone, and no entry leads there. */
+static bool has_open_take(const struct replay *replay)
+{
+    for (uint32_t id = 0; id < table_count(replay->table); id++)
+        if (table_entry(replay->table, id)->state == JOURNAL_TAKEN)
+            return true;
+    return false;
+}
+
+void replay_close(struct replay *replay)
+{
+    struct err ignored; /* then the next run flushes the names */
+    if (!replay->write || replay->count - replay->loaded < COMPACT_LINES ||
+        !lines_are_whole(replay->lines) || !is_too_long(replay) || has_open_take(replay))
+        return;
+    lines_remap(replay->lines);
+    if (rewrite(replay) < 0 || lines_settle(replay->lines, &ignored) < 0)
+        return;
+    if (replay->durable)
+        add_names(replay);
+    (void)lines_sync(replay->lines, &ignored);
 }

@@ -35,6 +35,7 @@ struct replay {
     struct calendar calendar;
     uint64_t oldest, latest; /* dates of first sight that lines have; wall clock, seconds */
     uint64_t count;          /* lines in all */
+    uint64_t loaded;         /* of them, when it was loaded */
     uint64_t damaged, old;   /* of them: not to be understood; of an older version */
     bool is_new;             /* there was no line yet */
 };
@@ -56,10 +57,17 @@ void replay_add_head(struct replay *replay);
 
 /* The id of the mailbox that a head names; "" if it makes no sense. */
 void replay_read_id(struct str head, char id[MAILBOX_ID + 1]);
+/* Writes what was gathered, as lines_sync does. What a power cut may take without harm, the days
+ * and what was absent, and `gone`, without which a message is `done`, waits for a later flush. */
+int replay_sync(struct replay *replay, struct err *err);
 
 /* Writes the file anew, and loads that, if it has half as many lines again as it needs, or lines of
  * an older version, or damaged ones. A rewrite that fails is noted and changes nothing; -1 only if
  * what was written cannot be read. */
 int replay_compact(struct replay *replay, struct err *err);
+
+/* The same at the end, for a file that this run has made longer, so that the next one need not;
+ * nothing is loaded, and a failure is only noted. */
+void replay_close(struct replay *replay);
 
 #endif

@@ -319,6 +319,8 @@ static void put_all(struct table *table)
         }
         for (uint32_t i = 0; i < n; i++)
             put(table, from + i, hashes[i]);
+        if ((from + n) % LINES_STRETCH == 0)
+            lines_release(table->lines);
     }
 }
 

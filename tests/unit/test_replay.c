@@ -19,6 +19,19 @@ static void fill(void)
     sync_and_close(journal);
 }
 
+/* There is a whole line of this verb in the first `len` octets. */
+static bool has_line(const struct buf *bytes, size_t len, const char *verb)
+{
+    struct str text = str_of(bytes->data, len);
+    bool found = false;
+    while (text.len > 0 && memchr(text.ptr, '\n', text.len) != NULL) {
+        struct str line = str_until(&text, '\n');
+        str_word(&line);
+        found = found || str_is(str_word(&line), verb);
+    }
+    return found;
+}
+
 /* Cut anywhere: what was whole before the cut is there, and the next append does no harm. */
 static void test_torn(void)
 {
@@ -39,7 +52,9 @@ static void test_torn(void)
         struct buf after = read_journal();
         for (size_t i = 0; i < after.len; i++)
             left += after.data[i] == '\n';
-        bad += left != lines + (lines == 0 ? 2 : 1); /* a new head where there was none */
+        /* a new head where there was none, and a word that the names are on the disk */
+        bool settled = cut > 0 && has_line(&whole, cut, "names");
+        bad += left != lines + 1 + (lines == 0) + !settled;
         journal = open_journal();
         bad += state(journal, "after") != JOURNAL_DONE || warnings != 0;
         journal_close(journal);
@@ -128,6 +143,79 @@ static void test_compaction(void)
     journal_close(journal);
     buf_free(&before);
     buf_free(&after);
+}
+
+static unsigned count_lines(const char *verb)
+{
+    struct buf bytes = read_journal();
+    struct str text = buf_str(&bytes);
+    unsigned count = 0;
+    while (text.len > 0) {
+        struct str line = str_until(&text, '\n');
+        str_word(&line);
+        count += str_is(str_word(&line), verb);
+    }
+    buf_free(&bytes);
+    return count;
+}
+
+/* So that the next poll need not do it. */
+static void test_compaction_at_end(void)
+{
+    unlink(path);
+    struct journal *journal = open_journal();
+    uint32_t id = add(journal, "a", 5);
+    journal_take(journal, id, false, str_from("maildir 5 x y /z"));
+    journal_done(journal, id);
+    for (int i = 0; i < 100; i++)
+        journal_set_place(journal, str_from("maildir /p"));
+    sync_and_close(journal);
+    is_int(count_lines("sweep"), 1, "what this run made longer than it needs is written anew");
+    is_int(count_lines("names"), 1, "and its new name is on the disk");
+    journal = open_journal();
+    is_int(state(journal, "a"), JOURNAL_DONE, "it says what it said");
+    journal_gone(journal, find(journal, "a"));
+    sync_and_close(journal);
+    is_int(count_lines("names"), 1, "the name is not flushed again");
+}
+
+/* A line that names another file says nothing of this one. */
+static void test_names_of_a_copy(void)
+{
+    struct buf whole = read_journal();
+    char *other = xasprintf("%s.old", path);
+    rename(path, other);
+    write_file(whole.data, whole.len);
+    struct journal *journal = open_journal();
+    journal_gone(journal, find(journal, "a"));
+    ok(journal_sync(journal, &(struct err){.kind = ERR_NONE}) == 0, "synced");
+    is_int(count_lines("names"), 1, "what may be lost needs no name");
+    journal_done(journal, add(journal, "b", 6));
+    sync_and_close(journal);
+    is_int(count_lines("names"), 2, "of a copy the names are flushed, and that is noted");
+    unlink(other);
+    free(other);
+    buf_free(&whole);
+}
+
+/* Seen by what is written over it. */
+static void test_not_read_back(void)
+{
+    unlink(path);
+    struct journal *journal = open_journal();
+    uint32_t id = add(journal, "a", 5);
+    journal_done(journal, id);
+    ok(journal_sync(journal, &(struct err){.kind = ERR_NONE}) == 0, "synced");
+    struct buf bytes = read_journal();
+    memset(bytes.data, 'x', bytes.len);
+    int fd = open(path, O_WRONLY);
+    ok(write(fd, bytes.data, bytes.len) == (ssize_t)bytes.len, "something wrote over it");
+    close(fd);
+    is_int(state(journal, "a"), JOURNAL_DONE, "what was just written is found without the file");
+    is_int((long long)journal_record(journal, id).size, 5, "and says what it said");
+    buf_free(&bytes);
+    journal_close(journal);
+    unlink(path);
 }
 
 static long inode(void)
@@ -439,6 +527,9 @@ int main(void)
     test_junk();
     test_newer_version();
     test_compaction();
+    test_compaction_at_end();
+    test_names_of_a_copy();
+    test_not_read_back();
     test_no_compaction();
     test_places();
     test_lost_place();
