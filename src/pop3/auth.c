@@ -594,6 +594,7 @@ int auth_login(struct pop3 *pop3, const struct auth_options *options, struct err
         .stamp = pop3_stamp(pop3).len > 0,
         .secret = options->secret != NULL && options->secret->data != NULL,
         .token = options->is_token,
+        .pinned = options->pinned,
         .certificate = options->client_certificate,
         .has = sasl_has,
     };

@@ -29,6 +29,7 @@ struct auth_options {
     const struct secret *secret;
     bool is_token; /* from token_command: OAUTHBEARER or XOAUTH2 */
     bool client_certificate;
+    bool pinned;            /* TLS was checked by a pin, if it is on */
     unsigned port;          /* told to the server by OAUTHBEARER; 0: left out */
     bool *token_refused;    /* set to true if the server saw the token and refused; or NULL */
     struct auth_used *used; /* is filled in; or NULL */

@@ -161,6 +161,8 @@ static void add_user(struct choice *choice)
 
 static void add_password_methods(struct choice *choice)
 {
+    if (choice->question->secure && choice->question->pinned)
+        add_sasl(choice, "PLAIN", false);
     add_family(choice, SCRAM);
     if (choice->question->secure) {
         add_family(choice, CLEAR);

@@ -3,7 +3,8 @@
  *
  * The rules. A name in the configuration file is a wish: it is tried if the server does not rule it
  * out, even if it sends the password in the clear. "auto" never does that without TLS. Over TLS the
- * order is SCRAM (the server never sees the password), then PLAIN, LOGIN and USER, and only then
+ * order is SCRAM (the server never sees the password), then PLAIN, LOGIN and USER; where a pin says
+ * who the server is, PLAIN is first, which saves two round trips; and only then
  * DIGEST-MD5 and CRAM-MD5: both are out of date, make servers keep the password in the clear, and
  * protect nothing that TLS does not. Without TLS these two come after SCRAM, and APOP is taken only
  * if there is nothing else. A token goes with OAUTHBEARER or XOAUTH2 alone; without a password
@@ -35,6 +36,7 @@ struct method_question {
     bool stamp;                         /* the greeting had a stamp for APOP */
     bool secret;                        /* there is a password or token */
     bool token;                         /* it is a token */
+    bool pinned;                        /* the server's key is the one that we were told */
     bool certificate;                   /* we have a client certificate */
     bool (*has)(const char *mechanism); /* can we do it ourselves: sasl_has */
 };

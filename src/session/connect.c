@@ -271,6 +271,7 @@ static int log_in(struct login *login, struct err *err)
         .secret = &account->password,
         .is_token = account->token_command != NULL,
         .client_certificate = account->tls_cert_file != NULL,
+        .pinned = account->trust != TLS_TRUST_CA,
         .token_refused = &login->token_refused,
         .used = &login->used,
     };

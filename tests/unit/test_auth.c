@@ -34,7 +34,16 @@ static bool has_no_scram(const char *mechanism)
     return strncmp(mechanism, "SCRAM", 5) != 0;
 }
 
-enum { TLS = 1, STAMP = 2, SECRET = 4, TOKEN = 8, CERTIFICATE = 16, NO_CAPA = 32, NO_SCRAM = 64 };
+enum {
+    TLS = 1,
+    STAMP = 2,
+    SECRET = 4,
+    TOKEN = 8,
+    CERTIFICATE = 16,
+    NO_CAPA = 32,
+    NO_SCRAM = 64,
+    PINNED = 128
+};
 
 static const struct {
     int flags;
@@ -82,6 +91,12 @@ static const struct {
     {SECRET, "USER", "cram-md5 user", "USER!"},
     {TLS | SECRET | STAMP, "SASL PLAIN", "apop", "APOP!"},
     {TLS | SECRET, "SASL PLAIN", "apop", ""},
+    {TLS | PINNED | SECRET, "SASL SCRAM-SHA-256 PLAIN LOGIN|USER", "auto",
+     "PLAIN SCRAM-SHA-256 LOGIN USER"},
+    {TLS | PINNED | SECRET, "SASL SCRAM-SHA-256 LOGIN", "auto", "SCRAM-SHA-256 LOGIN"},
+    {PINNED | SECRET, "SASL SCRAM-SHA-256 PLAIN", "auto", "SCRAM-SHA-256"},
+    {TLS | PINNED | SECRET, "SASL PLAIN SCRAM-SHA-256", "scram-sha-256 plain",
+     "SCRAM-SHA-256! PLAIN!"},
     {TLS | SECRET, "SASL NTLM", "ntlm", "NTLM!"},
     {TLS | SECRET, "SASL GSSAPI", "gssapi", "GSSAPI!"},
     {TLS | SECRET, "SASL EXTERNAL", "external", ""},
@@ -142,6 +157,7 @@ static void test_choice(void)
             .stamp = flags & STAMP,
             .secret = flags & SECRET,
             .token = flags & TOKEN,
+            .pinned = flags & PINNED,
             .certificate = flags & CERTIFICATE,
             .has = flags & NO_SCRAM ? has_no_scram : has_all,
         };
