@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -69,6 +70,27 @@ static char **make_env(const char *const *more)
     return env;
 }
 
+static struct {
+    bool raised;
+    struct rlimit before;
+} files;
+
+size_t spawn_raise_files(size_t want)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return 0;
+    struct rlimit more = {.rlim_cur = want < limit.rlim_max ? want : limit.rlim_max,
+                          .rlim_max = limit.rlim_max};
+    if (limit.rlim_cur < more.rlim_cur && setrlimit(RLIMIT_NOFILE, &more) == 0) {
+        if (!files.raised)
+            files.before = limit;
+        files.raised = true;
+        limit = more;
+    }
+    return (size_t)limit.rlim_cur;
+}
+
 /* ---- in the child, between fork and exec ---- */
 
 static _Noreturn void report_failure(int report)
@@ -130,6 +152,8 @@ static _Noreturn void exec_command(const struct launch *launch)
     reset_signals();
     if (command_umask >= 0)
         umask((mode_t)command_umask);
+    if (files.raised)
+        setrlimit(RLIMIT_NOFILE, &files.before);
     if (!spawn_die_with(launch->parent))
         _exit(126);
     execle("/bin/sh", "sh", "-c", spawn->command, (char *)NULL, launch->env);

@@ -2,9 +2,9 @@
  * spawn: starts a command: fork, /bin/sh -c, a process group of its own.
  *
  * What child (runs a command to its end) and net/command (talks with one) have in common. In the
- * command every descriptor but 0, 1 and 2 is closed, and signals and umask are as they were when
- * we were started. Where the system can do it (Linux), the command gets TERM when the process that
- * started it dies.
+ * command every descriptor but 0, 1 and 2 is closed, and signals, umask and the limit on
+ * descriptors are as they were when we were started. Where the system can do it (Linux), the
+ * command gets TERM when the process that started it dies.
  *
  * Not posix_spawn: it cannot ask for that TERM, and not all systems say why exec failed.
  */
@@ -12,6 +12,7 @@
 #define FP_BASE_SPAWN_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 #include "base/log.h"
@@ -24,6 +25,11 @@ struct spawn {
 
 /* The umask of every command that is started from here on; until then it is that of the process. */
 void spawn_set_umask(mode_t mask);
+
+/* Raises our limit on descriptors to so many, if it is lower and may be raised, and says what it is
+ * now. Every command has the one that we were started with: some close all that there may be, and
+ * select(2) has no room for more than 1024. */
+size_t spawn_raise_files(size_t want);
 
 /* Starts it. 0 and *pid, which is also the id of its process group and is the caller's to wait for;
  * or errno, and no process is left. */

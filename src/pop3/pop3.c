@@ -15,7 +15,10 @@
 #define DRAIN_MAX (16u * 1024 * 1024) /* of an unwanted body, before the connection is given up */
 #define CAPA_LINES_MAX 500
 #define SIGN_MS 1000
+#define COMMAND_MAX 15  /* "TOP 4000000 0" and a line end: no number is longer */
 #define PARTING_MS 3000 /* from a server's last line to the end of the connection, at most */
+
+_Static_assert(POP3_WINDOW *COMMAND_MAX < CONN_OUTPUT, "a full window is queued without sending");
 
 struct queued {
     enum pop3_verb verb;
@@ -47,6 +50,7 @@ static const struct verb {
     [POP3_DELE] = {"DELE", false},     [POP3_NOOP] = {"NOOP", false},
     [POP3_STAT] = {"STAT", false},     [POP3_CAPA] = {"CAPA", true},
     [POP3_UIDL_ONE] = {"UIDL", false}, [POP3_LIST_ONE] = {"LIST", false},
+    [POP3_QUIT] = {"QUIT", false},
 };
 
 struct pop3 *pop3_new(struct conn *conn, struct log *log)
@@ -308,6 +312,7 @@ int pop3_put(struct pop3 *pop3, enum pop3_verb verb, uint32_t number, struct err
     int len = number == 0        ? snprintf(line, sizeof line, "%s", verbs[verb].name)
               : verb == POP3_TOP ? snprintf(line, sizeof line, "TOP %u 0", number)
                                  : snprintf(line, sizeof line, "%s %u", verbs[verb].name, number);
+    assert(len + 2 <= COMMAND_MAX);
     pop3->queue[(pop3->head + pop3->count++) % POP3_WINDOW] =
         (struct queued){.verb = verb, .number = number};
     return send_line(pop3, str_of(line, (size_t)len), NULL, err);
@@ -601,11 +606,20 @@ int pop3_stls(struct pop3 *pop3, const struct tls_options *options, int64_t dead
     return ask_again ? pop3_capa(pop3, err) : 0;
 }
 
+bool pop3_quit_confirmed(struct pop3 *pop3, const struct reply *reply, bool matters)
+{
+    char shown[LOG_QUOTE_MAX + 4];
+    if (reply->kind != REPLY_OK)
+        log_line(pop3->log, matters ? FP_LOG_WARNING : FP_LOG_NOTE,
+                 "the server did not confirm QUIT: \"%s\"",
+                 log_quote(pop3->log, reply->text, shown));
+    return reply->kind == REPLY_OK;
+}
+
 int pop3_quit(struct pop3 *pop3, bool wait, bool matters, bool *confirmed, struct err *err)
 {
     struct reply reply;
     bool bare_lf;
-    char shown[LOG_QUOTE_MAX + 4];
     *confirmed = false;
     if (pop3_check_silence(pop3, err) < 0 || send_line(pop3, str_from("QUIT"), NULL, err) < 0)
         return -1;
@@ -613,11 +627,6 @@ int pop3_quit(struct pop3 *pop3, bool wait, bool matters, bool *confirmed, struc
         return conn_push(pop3->conn, err);
     if (conn_flush(pop3->conn, err) < 0 || take_status(pop3, &reply, &bare_lf, err) < 0)
         return err_prefix(err, "QUIT");
-    if (reply.kind == REPLY_OK)
-        *confirmed = true;
-    else
-        log_line(pop3->log, matters ? FP_LOG_WARNING : FP_LOG_NOTE,
-                 "the server did not confirm QUIT: \"%s\"",
-                 log_quote(pop3->log, reply.text, shown));
+    *confirmed = pop3_quit_confirmed(pop3, &reply, matters);
     return 0;
 }

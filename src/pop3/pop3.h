@@ -23,7 +23,9 @@
 #include "net/conn.h"
 #include "pop3/reply.h"
 
-#define POP3_WINDOW 200 /* commands on their way at most */
+/* Commands on their way at most: together shorter than what conn_put takes without sending, so that
+ * nobody has to wait for a server to read them before he goes on reading himself. */
+#define POP3_WINDOW 2048
 
 enum pop3_verb {
     POP3_UIDL,
@@ -35,7 +37,8 @@ enum pop3_verb {
     POP3_STAT,
     POP3_CAPA,
     POP3_UIDL_ONE, /* UIDL n and LIST n: one line */
-    POP3_LIST_ONE
+    POP3_LIST_ONE,
+    POP3_QUIT /* with others in front of it; no command may follow */
 };
 
 struct pop3; /* owns its conn */
@@ -130,6 +133,9 @@ int pop3_take_list(struct pop3 *pop3, const struct pop3_taker *taker, struct err
 
 /* With nothing outstanding: is there silence? ERR_FRAMING or ERR_CLOSED if not. */
 int pop3_check_silence(struct pop3 *pop3, struct err *err);
+
+/* Was QUIT confirmed? If not, the server's words go to the log, as a warning if it `matters`. */
+bool pop3_quit_confirmed(struct pop3 *pop3, const struct reply *reply, bool matters);
 
 /* QUIT with nothing outstanding. *confirmed: +OK came. An -ERR is not an error here (its text goes
  * to the log, as a warning if it `matters`); a missing answer is one. */

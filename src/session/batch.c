@@ -1,27 +1,23 @@
 #include "session/batch.h"
 
 #include <assert.h>
-#include <sys/resource.h>
 
 #include "base/clock.h"
+#include "base/spawn.h"
 
 #define OTHER_FILES 64 /* descriptors that are not messages */
 
 size_t batch_room(void)
 {
-    struct rlimit limit;
-    rlim_t want = BATCH_ROOM + OTHER_FILES;
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-        return 2;
-    if (limit.rlim_cur < want) {
-        struct rlimit more = {.rlim_cur = want < limit.rlim_max ? want : limit.rlim_max,
-                              .rlim_max = limit.rlim_max};
-        if (setrlimit(RLIMIT_NOFILE, &more) == 0)
-            limit = more;
-    }
-    if (limit.rlim_cur >= want)
+    size_t files = spawn_raise_files(BATCH_ROOM + OTHER_FILES);
+    if (files >= BATCH_ROOM + OTHER_FILES)
         return BATCH_ROOM;
-    return limit.rlim_cur > OTHER_FILES + 2 ? (size_t)limit.rlim_cur - OTHER_FILES : 2;
+    return files > OTHER_FILES + 2 ? files - OTHER_FILES : 2;
+}
+
+size_t batch_files(size_t room)
+{
+    return room < BATCH_ROOM ? room / 2 : BATCH_FILES;
 }
 
 void batch_add(struct batch *batch, struct parcel *parcel, uint32_t number, uint32_t entry)

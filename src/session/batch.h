@@ -19,7 +19,7 @@
 #define BATCH_OCTETS ((uint64_t)64 * 1024 * 1024)
 #define BATCH_MS 5000
 #define BATCH_COMMANDS 16
-#define BATCH_ROOM (BATCH_FILES + 200) /* what is on its way when it is full may still come in */
+#define BATCH_ROOM 1600 /* those behind, on their way while its proof is, may come in as well */
 
 /* One complete message that waits to be committed. */
 struct batch_item {
@@ -44,8 +44,11 @@ struct batch {
 };
 
 /* How many messages may be complete and open at once, those on their way included: raises the limit
- * on descriptors if it must and may. At least 2. */
+ * on descriptors if it must and may. 2 to BATCH_ROOM. */
 size_t batch_room(void);
+
+/* How many of so many a batch has: with few descriptors half of them. */
+size_t batch_files(size_t room);
 
 /* Takes the parcel over. Not when full. */
 void batch_add(struct batch *batch, struct parcel *parcel, uint32_t number, uint32_t entry);

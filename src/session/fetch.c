@@ -9,6 +9,7 @@
 #include "session/pipe.h"
 #include "session/proof.h"
 #include "session/receive.h"
+#include "session/stream.h"
 
 /* RETRs on their way before the first message has come: none may be to be had. */
 #define RETR_FIRST 32
@@ -17,12 +18,13 @@ struct fetch {
     struct poll *poll;
     struct pop3 *pop3;
     struct listing *listing;
-    struct queue wanted;   /* RETR these, first once ... */
-    struct queue retries;  /* ... then these, one at a time */
-    struct queue *deleted; /* DELE was taken */
-    size_t room;           /* messages that may be open at once */
-    uint32_t retrieving;   /* RETRs outstanding */
-    bool time_is_up;       /* no new message is begun */
+    struct queue wanted;  /* RETR these, first once ... */
+    struct queue retries; /* ... then these, one at a time */
+    struct fetched *out;
+    size_t room;     /* messages that may be open at once */
+    bool time_is_up; /* no new message is begun */
+    bool quit_sent;
+    struct stream stream;
     struct proof proof;
     struct receiver in;
 };
@@ -47,9 +49,7 @@ static bool has_more(const struct fetch *fetch)
 
 static bool may_begin(struct fetch *fetch)
 {
-    size_t open = fetch->in.batch.count + fetch->retrieving;
-    if (is_winding_down(fetch))
-        return false;
+    size_t open = fetch->in.batch.count + fetch->stream.retr;
     if (stop_asked() || clock_left(fetch->poll->deadline) == 0) {
         fetch->time_is_up = true;
         fetch->poll->cut_short = has_more(fetch);
@@ -67,58 +67,133 @@ static bool may_begin(struct fetch *fetch)
     return !deliver_is_command(fetch->poll->deliver) || open < BATCH_COMMANDS;
 }
 
-/* No message is asked for that there is no room for. */
-static bool next_message(struct fetch *fetch, uint32_t *number)
+static bool wants_mail(const struct fetch *fetch)
 {
-    for (;;) {
-        struct queue *from = queue_has_next(&fetch->wanted) ? &fetch->wanted : &fetch->retries;
-        if (!queue_has_next(from))
-            return false;
-        /* What failed before is asked for alone, so that its next failure is its own. */
-        if (from == &fetch->retries && pop3_outstanding(fetch->pop3) > 0)
-            return false;
-        *number = from->at[from->next++];
-        if (receive_expect(&fetch->in, listing_find(fetch->listing, *number)))
-            return true;
-    }
+    return !is_winding_down(fetch) && has_more(fetch);
 }
 
-/* Proof is asked for behind the last RETR there is for now, and behind one that fills a batch. */
-static int next_of_mail(struct fetch *fetch, enum pop3_verb *verb, uint32_t *number)
+enum turn {
+    SENT,
+    WINDOW, /* an answer will open it */
+    STUCK,  /* a commit will help, or an empty pipe */
+    NONE    /* nothing is wanted */
+};
+
+/* No message is asked for that there is no room for. */
+static enum turn next_message(struct fetch *fetch, struct message **message)
+{
+    while (wants_mail(fetch)) {
+        struct queue *from = queue_has_next(&fetch->wanted) ? &fetch->wanted : &fetch->retries;
+        /* What failed before is asked for alone, so that its next failure is its own. */
+        if (from == &fetch->retries && pop3_outstanding(fetch->pop3) > 0)
+            return STUCK;
+        *message = listing_find(fetch->listing, from->at[from->next]);
+        if (!stream_wants_more(&fetch->stream) || !stream_fits(&fetch->stream, (*message)->size))
+            return WINDOW;
+        if (!may_begin(fetch))
+            return fetch->time_is_up ? NONE : STUCK;
+        from->next++;
+        if (receive_expect(&fetch->in, *message, fetch->stream.octets))
+            return SENT;
+    }
+    return NONE;
+}
+
+/* Proof is asked for behind a RETR that fills a batch, and for one that is full or old. */
+static bool mark_is_due(const struct fetch *fetch)
+{
+    const struct proof *proof = &fetch->proof;
+    const struct batch *batch = &fetch->in.batch;
+    if (proof->unproved >= batch->files || proof->octets >= BATCH_OCTETS)
+        return true;
+    return proof->marks == 0 &&
+           (batch_is_full(batch) || (batch->count > 0 && one_at_a_time(fetch)));
+}
+
+/* Nothing is left but answers to DELE, all is well, and nothing else can be asked for any more. */
+static bool quit_is_due(const struct fetch *fetch)
+{
+    const struct poll *poll = fetch->poll;
+    const struct proof *proof = &fetch->proof;
+    bool in_order = poll->local.kind == ERR_NONE && poll->refused == 0 && poll->later == 0 &&
+                    !journal_is_dirty(poll->journal);
+    bool settled = fetch->stream.retr == 0 && proof->marks == 0 && proof->unproved == 0 &&
+                   !proof_in_series(proof) && fetch->in.batch.count == 0 &&
+                   fetch->in.pending.message == NULL;
+    return fetch->stream.dele > 0 && !queue_has_next(&fetch->in.dele) && settled && in_order &&
+           !one_at_a_time(fetch);
+}
+
+static int send_dele(struct fetch *fetch, enum pop3_verb *verb, uint32_t *number)
+{
+    struct queue *dele = &fetch->in.dele;
+    *verb = POP3_DELE;
+    *number = dele->at[dele->next++];
+    stream_dele_sent(&fetch->stream);
+    return 1;
+}
+
+static int send_retr(struct fetch *fetch, const struct message *message, enum pop3_verb *verb,
+                     uint32_t *number)
+{
+    *verb = POP3_RETR;
+    *number = message->number;
+    stream_retr_sent(&fetch->stream, message->size);
+    proof_retr(&fetch->proof, message);
+    return 1;
+}
+
+static int send_quit(struct fetch *fetch, enum pop3_verb *verb)
+{
+    *verb = POP3_QUIT;
+    fetch->quit_sent = true;
+    return 1;
+}
+
+/* No RETR can be sent now. */
+static int next_without_mail(struct fetch *fetch, enum turn turn, enum pop3_verb *verb,
+                             uint32_t *number)
+{
+    if (turn == WINDOW)
+        return 0;
+    if ((turn == NONE || fetch->proof.marks == 0) &&
+        proof_ask(&fetch->proof, fetch->listing, verb, number))
+        return 1;
+    if (queue_has_next(&fetch->in.dele) && stream_wants_dele(&fetch->stream, false))
+        return send_dele(fetch, verb, number);
+    return turn == NONE && quit_is_due(fetch) ? send_quit(fetch, verb) : 0;
+}
+
+static int next_in_turn(struct fetch *fetch, enum pop3_verb *verb, uint32_t *number)
 {
     struct proof *proof = &fetch->proof;
     const struct batch *batch = &fetch->in.batch;
-    if (proof->left > 0) {
+    struct message *message;
+    if (proof->left > 0) { /* in one piece */
         *number = batch->items[proof_choose(proof, batch->count)].number;
         *verb = proof_ask_by_chance(proof, listing_find(fetch->listing, *number));
         return 1;
     }
-    bool due = batch_is_full(batch) || (batch->count > 0 && one_at_a_time(fetch));
-    if (due && proof_ask(proof, fetch->listing, verb, number))
+    if (mark_is_due(fetch) && proof_ask(proof, fetch->listing, verb, number))
         return 1;
-    if (!may_begin(fetch) || !next_message(fetch, number))
-        return proof_ask(proof, fetch->listing, verb, number);
-    *verb = POP3_RETR;
-    fetch->retrieving++;
-    proof->unproved = *number;
-    return 1;
+    if (queue_has_next(&fetch->in.dele) && stream_wants_dele(&fetch->stream, wants_mail(fetch)))
+        return send_dele(fetch, verb, number);
+    enum turn turn = next_message(fetch, &message);
+    return turn == SENT ? send_retr(fetch, message, verb, number)
+                        : next_without_mail(fetch, turn, verb, number);
 }
 
 static int next(void *ctx, enum pop3_verb *verb, uint32_t *number, struct err *err)
 {
     struct fetch *fetch = ctx;
-    struct queue *dele = &fetch->in.dele;
+    if (fetch->quit_sent)
+        return 0;
     if (pop3_outstanding(fetch->pop3) == 0 && fetch->in.pending.message != NULL) {
         if (pop3_check_silence(fetch->pop3, err) < 0)
             return -1;
         receive_confirm(&fetch->in);
     }
-    if (queue_has_next(dele)) {
-        *verb = POP3_DELE;
-        *number = dele->at[dele->next++];
-        return 1;
-    }
-    return next_of_mail(fetch, verb, number);
+    return next_in_turn(fetch, verb, number);
 }
 
 /* ---- answers ---- */
@@ -128,7 +203,7 @@ static void dele_answered(struct fetch *fetch, const struct pop3_answer *answer)
     char shown[LOG_QUOTE_MAX + 4];
     const struct log *log = fetch->poll->run->log;
     if (answer->reply.kind == REPLY_OK) {
-        queue_push(fetch->deleted, answer->number);
+        queue_push(&fetch->out->deleted, answer->number);
         return;
     }
     fetch->poll->later++;
@@ -137,23 +212,40 @@ static void dele_answered(struct fetch *fetch, const struct pop3_answer *answer)
              log_quote(log, answer->reply.text, shown));
 }
 
-static int on_answer(void *ctx, const struct pop3_answer *answer, int taken, struct err *err)
+static void quit_answered(struct fetch *fetch, const struct pop3_answer *answer)
 {
-    struct fetch *fetch = ctx;
-    receive_confirm(&fetch->in);
-    if (answer->verb == POP3_RETR) {
-        fetch->retrieving--;
-        return receive_answer(&fetch->in, answer, taken, &fetch->proof.doubtful, err);
-    }
-    if (answer->verb == POP3_DELE) {
-        dele_answered(fetch, answer);
-        return 0;
-    }
+    bool confirmed =
+        pop3_quit_confirmed(fetch->pop3, &answer->reply, fetch->out->deleted.count > 0);
+    fetch->out->quit = confirmed ? FETCH_QUIT_CONFIRMED : FETCH_QUIT_REFUSED;
+}
+
+static int question_answered(struct fetch *fetch, const struct pop3_answer *answer, struct err *err)
+{
     int proved =
         proof_check(&fetch->proof, fetch->pop3, fetch->listing, answer, fetch->in.batch.count, err);
     if (proved > 0 && !deliver_is_command(fetch->poll->deliver)) /* which waits for an empty pipe */
         receive_commit(&fetch->in);
     return proved < 0 ? -1 : 0;
+}
+
+static int on_answer(void *ctx, const struct pop3_answer *answer, int taken, struct err *err)
+{
+    struct fetch *fetch = ctx;
+    receive_confirm(&fetch->in); /* before the proof is looked at: what it proves is complete */
+    switch (answer->verb) {
+    case POP3_RETR:
+        stream_retr_answered(&fetch->stream, listing_find(fetch->listing, answer->number)->size);
+        return receive_answer(&fetch->in, answer, taken, &fetch->proof.doubtful, err);
+    case POP3_DELE:
+        stream_dele_answered(&fetch->stream);
+        dele_answered(fetch, answer);
+        return 0;
+    case POP3_QUIT:
+        quit_answered(fetch, answer);
+        return 0;
+    default:
+        return question_answered(fetch, answer, err);
+    }
 }
 
 /* ---- the connection breaks ---- */
@@ -182,6 +274,8 @@ static enum connection_end broken(struct fetch *fetch, const struct pop3_answer 
                                   const struct err *why)
 {
     struct receiver *in = &fetch->in;
+    if (fetch->quit_sent) /* nothing is to be had any more, and no message is at fault */
+        return CONNECTION_LOST;
     bool in_step = answer->reply.kind != REPLY_JUNK;
     struct message *in_body = answer->number != 0 && answer->verb == POP3_RETR
                                   ? listing_find(fetch->listing, answer->number)
@@ -234,7 +328,7 @@ static void plan(struct fetch *fetch, const struct queue *verified)
 static bool is_done(const struct fetch *fetch)
 {
     return !queue_has_next(&fetch->in.dele) && fetch->in.pending.message == NULL &&
-           (is_winding_down(fetch) || !has_more(fetch));
+           !wants_mail(fetch);
 }
 
 static enum connection_end run(struct fetch *fetch, struct err *err)
@@ -247,6 +341,8 @@ static enum connection_end run(struct fetch *fetch, struct err *err)
     do {
         if (pipe_run(&pipe, &answer, err) < 0) {
             end = broken(fetch, &answer, err);
+            if (fetch->quit_sent)
+                err_prefix(err, "QUIT");
             if (fetch->proof.doubtful)
                 receive_drop_all(&fetch->in);
         }
@@ -256,14 +352,16 @@ static enum connection_end run(struct fetch *fetch, struct err *err)
 }
 
 enum connection_end fetch_run(struct poll *poll, struct pop3 *pop3, struct listing *listing,
-                              const struct queue *verified, struct queue *deleted, struct err *err)
+                              const struct queue *verified, struct fetched *out, struct err *err)
 {
     struct fetch *fetch = xcalloc(1, sizeof *fetch);
     fetch->poll = poll;
     fetch->pop3 = pop3;
     fetch->listing = listing;
-    fetch->deleted = deleted;
+    fetch->out = out;
     fetch->room = batch_room();
+    size_t on_the_way = fetch->room - batch_files(fetch->room);
+    stream_init(&fetch->stream, on_the_way < STREAM_RETR ? (unsigned)on_the_way : STREAM_RETR);
     receive_init(&fetch->in, poll, pop3, listing, fetch->room);
     fetch->in.again = &fetch->retries;
     plan(fetch, verified);

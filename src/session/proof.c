@@ -12,14 +12,24 @@ struct claim {
     bool there;
 };
 
-/* The last round of questions is over and forgotten. */
-static void begin_round(struct proof *proof, unsigned asked, unsigned left)
+void proof_retr(struct proof *proof, const struct message *message)
 {
-    *proof = (struct proof){.unproved = proof->unproved,
-                            .doubtful = proof->doubtful,
-                            .asked = asked,
-                            .left = left,
-                            .in_series = left > 0};
+    proof->last = message->number;
+    proof->unproved++;
+    proof->octets =
+        message->size > UINT64_MAX - proof->octets ? UINT64_MAX : proof->octets + message->size;
+}
+
+bool proof_in_series(const struct proof *proof)
+{
+    return proof->asked + proof->left > 0;
+}
+
+/* A question follows the last RETR. */
+static void close_stretch(struct proof *proof)
+{
+    proof->unproved = 0;
+    proof->octets = 0;
 }
 
 /* The question that tells most about a message; false if there is nothing to compare with. */
@@ -31,12 +41,12 @@ static bool choose_verb(const struct message *message, enum pop3_verb *verb)
 
 bool proof_ask(struct proof *proof, struct listing *listing, enum pop3_verb *verb, uint32_t *number)
 {
-    if (proof->unproved == 0 || proof->asked > 0 || proof->left > 0)
+    if (proof->unproved == 0 || proof_in_series(proof))
         return false;
-    *number = proof->unproved;
-    proof->unproved = 0;
+    close_stretch(proof);
+    *number = proof->last;
     bool possible = choose_verb(listing_find(listing, *number), verb);
-    begin_round(proof, possible ? 1 : 0, 0);
+    proof->marks += possible;
     return possible;
 }
 
@@ -62,6 +72,7 @@ enum pop3_verb proof_ask_by_chance(struct proof *proof, const struct message *me
     bool both = listing_has_uidl(message) && message->size > 0;
     if (!choose_verb(message, &verb) || (both && draw(proof, 1) == 1))
         verb = POP3_LIST_ONE;
+    close_stretch(proof);
     proof->left--;
     proof->asked++;
     return verb;
@@ -119,16 +130,46 @@ static int judge_all(struct claim *claim, struct pop3 *pop3, const struct pop3_a
     return 0;
 }
 
-/* Where there is reason for doubt one question is not enough. */
-static int settle(struct proof *proof, size_t count)
+static int out_of_step(struct err *err)
 {
-    bool doubt = proof->doubtful || proof->none[0] + proof->none[1] > 0;
-    if (proof->asked > 0 || proof->left > 0)
+    return err_set(err, ERR_FRAMING,
+                   "the server's answers do not match the commands; tell its administrator");
+}
+
+static void begin_series(struct proof *proof)
+{
+    proof->left = PROOF_SERIES;
+    for (int kind = 0; kind < 2; kind++)
+        proof->right[kind] = proof->none[kind] = 0;
+}
+
+/* Judged by itself: a question about a message that was refused may be refused as well, while
+ * others are answered. Where there is reason for doubt one question is not enough. */
+static int check_mark(struct proof *proof, enum form form, size_t count, struct err *err)
+{
+    proof->marks--;
+    if (form == WRONG)
+        return out_of_step(err);
+    if (proof_in_series(proof)) /* which proves these as well */
         return 0;
-    if (!proof->in_series && count > 0 && doubt) {
-        begin_round(proof, 0, PROOF_SERIES);
+    if (count > 0 && (proof->doubtful || form == NO_FORM)) {
+        begin_series(proof);
         return 0;
     }
+    proof->doubtful = false;
+    return 1;
+}
+
+/* A server that can answer a question does so each time. */
+static int check_series(struct proof *proof, enum form form, int kind, struct err *err)
+{
+    proof->asked--;
+    proof->right[kind] += form == RIGHT;
+    proof->none[kind] += form == NO_FORM;
+    if (form == WRONG || (proof->right[kind] > 0 && proof->none[kind] > 0))
+        return out_of_step(err);
+    if (proof_in_series(proof))
+        return 0;
     proof->doubtful = false;
     return 1;
 }
@@ -139,15 +180,9 @@ int proof_check(struct proof *proof, struct pop3 *pop3, struct listing *listing,
     struct claim claim = {
         .listing = listing, .message = listing_find(listing, answer->number), .verb = answer->verb};
     enum form form;
-    int kind = answer->verb == POP3_LIST_ONE;
-    proof->asked--;
     if (judge_all(&claim, pop3, answer, &form, err) < 0)
         return -1;
-    proof->right[kind] += form == RIGHT;
-    proof->none[kind] += form == NO_FORM;
-    /* A server that can answer a question does so each time. */
-    if (form == WRONG || (proof->right[kind] > 0 && proof->none[kind] > 0))
-        return err_set(err, ERR_FRAMING,
-                       "the server's answers do not match the commands; tell its administrator");
-    return settle(proof, count);
+    /* Answers come in order, and no mark leaves before a series has ended. */
+    return proof->marks > 0 ? check_mark(proof, form, count, err)
+                            : check_series(proof, form, answer->verb == POP3_LIST_ONE, err);
 }

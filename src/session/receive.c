@@ -56,7 +56,7 @@ void receive_init(struct receiver *in, struct poll *poll, struct pop3 *pop3,
 {
     *in = (struct receiver){.poll = poll, .pop3 = pop3, .listing = listing};
     in->batch.deliver = poll->deliver;
-    in->batch.files = room < BATCH_ROOM ? room / 2 : BATCH_FILES;
+    in->batch.files = batch_files(room);
     in->batch.journal = poll->journal;
     in->batch.keep = plan_keeps_new(&poll->rules);
     in->batch.settled = on_settled;
@@ -94,10 +94,12 @@ static uint64_t longest(uint64_t listed)
     return times > listed + BODY_SPARE ? times : listed + BODY_SPARE;
 }
 
-bool receive_expect(struct receiver *in, struct message *message)
+bool receive_expect(struct receiver *in, struct message *message, uint64_t on_the_way)
 {
-    if (message->size + ROOM_SPARE > in->budget)
-        in->budget = deliver_room(in->poll->deliver);
+    if (message->size + ROOM_SPARE > in->budget) {
+        uint64_t room = deliver_room(in->poll->deliver);
+        in->budget = room > on_the_way ? room - on_the_way : 0;
+    }
     if (message->size + ROOM_SPARE > in->budget) {
         fault_put_off(in->poll, in->listing, message,
                       &(struct journal_failure){.reason = REASON_NO_ROOM});

@@ -62,8 +62,9 @@ struct receiver {
 void receive_init(struct receiver *in, struct poll *poll, struct pop3 *pop3,
                   struct listing *listing, size_t room);
 
-/* The message is about to be asked for. False if there is no room for it: it is put off. */
-bool receive_expect(struct receiver *in, struct message *message);
+/* The message is about to be asked for, while so many octets of others are on their way. False if
+ * there is no room for it: it is put off. */
+bool receive_expect(struct receiver *in, struct message *message, uint64_t on_the_way);
 
 /* Where bodies go (struct sink); ctx is the receiver. */
 int receive_body(void *ctx, const char *bytes, size_t len, struct err *err);

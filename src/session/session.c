@@ -437,10 +437,12 @@ static int record_deleted(struct session *session, const struct queue *deleted, 
 }
 
 /* After QUIT's +OK, and not before, what had its DELE is gone. */
-static int quit(struct session *session, const struct queue *deleted, struct err *err)
+static int quit(struct session *session, const struct fetched *fetched, struct err *err)
 {
-    bool some = deleted->count > 0, confirmed = false;
-    if (pop3_quit(session->pop3, some, some, &confirmed, err) < 0)
+    const struct queue *deleted = &fetched->deleted;
+    bool some = deleted->count > 0, confirmed = fetched->quit == FETCH_QUIT_CONFIRMED;
+    if (fetched->quit == FETCH_QUIT_NOT_SENT &&
+        pop3_quit(session->pop3, some, some, &confirmed, err) < 0)
         return some || err->kind == ERR_FRAMING ? -1 : 0;
     if (confirmed)
         return record_deleted(session, deleted, err);
@@ -453,12 +455,12 @@ static int quit(struct session *session, const struct queue *deleted, struct err
 
 static enum connection_end fetch_and_quit(struct session *session, struct err *err)
 {
-    struct queue deleted = {NULL, 0, 0};
+    struct fetched fetched = {.quit = FETCH_QUIT_NOT_SENT};
     enum connection_end end = fetch_run(&session->poll, session->pop3, &session->listing,
-                                        &session->verified, &deleted, err);
-    if (end == CONNECTION_DONE && quit(session, &deleted, err) < 0)
+                                        &session->verified, &fetched, err);
+    if (end == CONNECTION_DONE && quit(session, &fetched, err) < 0)
         end = CONNECTION_LOST;
-    free(deleted.at);
+    free(fetched.deleted.at);
     return end;
 }
 
