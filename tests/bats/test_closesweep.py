@@ -36,17 +36,19 @@ RC = """account "a" {
 }
 """
 
-# keep, pipelining, how it breaks
+# keep, pipelining, how it breaks; few: closed, with descriptors for batches of one and two messages on
+# their way, at every third byte
 MODES = [("yes", True, "close"), ("no", True, "close"), ("no", False, "close"),
-         ("no", True, "reset")]
+         ("no", True, "reset"), ("no", True, "few")]
 LONG = [("yes", False, "close"), ("yes", True, "reset"), ("no", False, "reset")]
 
 
 class Point:
     """One private world: a mailbox, a home, a server."""
 
-    def __init__(self, program, keep, pipelining):
+    def __init__(self, program, keep, pipelining, how):
         self.program, self.keep, self.pipelining = program, keep, pipelining
+        self.few = how == "few"
         self.top = tempfile.mkdtemp(prefix="fpclose.")
         self.box = os.path.join(self.top, "box")
         self.maildir = os.path.join(self.top, "mail")
@@ -65,8 +67,11 @@ class Point:
                 f.write(RC % (server.port, self.keep, self.maildir))
             env = {"HOME": self.top, "PATH": os.environ["PATH"], "LC_ALL": "C"}
             env.update((k, v) for k, v in os.environ.items() if k.endswith("SAN_OPTIONS"))
-            done = subprocess.run([self.program, "--force", "-f", rc], env=env, capture_output=True,
-                                  stdin=subprocess.DEVNULL, timeout=60)
+            line = [self.program, "--force", "-f", rc]
+            if self.few:
+                line = ["/bin/sh", "-c", 'ulimit -n 67; exec "$0" "$@"'] + line
+            done = subprocess.run(line, env=env, capture_output=True, stdin=subprocess.DEVNULL,
+                                  timeout=60)
             server.settle(5)
         if server.faults:
             raise AssertionError("popd itself failed: %s" % server.faults)
@@ -127,8 +132,9 @@ def faults(point, script):
 
 def try_point(job):
     program, keep, pipelining, how, direction, n = job
-    point = Point(program, keep, pipelining)
-    step = {"sent": "%s-at" % how, "received": "close-after"}[direction]
+    point = Point(program, keep, pipelining, how)
+    cut = "reset" if how == "reset" else "close"
+    step = {"sent": "%s-at" % cut, "received": "close-after"}[direction]
     try:
         return n, faults(point, 'on connect: %s %d' % (step, n))
     except Exception as e:
@@ -137,9 +143,9 @@ def try_point(job):
         point.close()
 
 
-def measure(program, keep, pipelining):
+def measure(program, keep, pipelining, how):
     """Bytes of a whole session, (sent, received), and that it works at all."""
-    point = Point(program, keep, pipelining)
+    point = Point(program, keep, pipelining, how)
     try:
         done, server = point.run(None)
         if done.returncode != 0 or point.delivered() != point.want:
@@ -170,13 +176,14 @@ def main():
             print("ok %d - %s # SKIP not asked for" % (number, name))
             continue
         start = time.monotonic()
-        size, wrong = measure(a.fetchpop, keep, pipelining)
+        size, wrong = measure(a.fetchpop, keep, pipelining, how)
         bad = []
         if size is None:
             bad.append((0, ["the uncut session fails: %s" % wrong]))
         else:
             total = size[0 if direction == "sent" else 1]
-            jobs = [(a.fetchpop, keep, pipelining, how, direction, n) for n in range(total + 1)]
+            jobs = [(a.fetchpop, keep, pipelining, how, direction, n)
+                    for n in range(0, total + 1, 3 if how == "few" else 1)]
             with concurrent.futures.ProcessPoolExecutor(a.jobs) as pool:
                 bad = [(n, f) for n, f in pool.map(try_point, jobs, chunksize=8) if f]
             name += ": %d points" % len(jobs)

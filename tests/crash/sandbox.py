@@ -51,13 +51,14 @@ class Scenario:
     shared: str = "no"       # yes: two accounts, one destination
     drop: str = "no"         # yes: the server deletes also when the connection is lost
     fsync: str = "full"
+    files: str = "many"      # few: descriptors for batches of two, two more on their way
     n: int = 12
 
     CHOICES = {
         "dest": ("maildir", "mbox", "mda"), "keep": ("no", "yes"), "fork": ("yes", "no"),
         "tls": ("none", "implicit"), "reader": ("none", "cur", "folder"),
         "append": ("none", "wait", "steal"), "shared": ("no", "yes"), "drop": ("no", "yes"),
-        "fsync": ("full", "none"),
+        "fsync": ("full", "none"), "files": ("many", "few"),
     }
 
     @classmethod
@@ -246,6 +247,8 @@ class Sandbox:
         line = [self.binary, "-f", self.path("rc"), "--state-dir", self.state]
         if self.scenario.fork == "no":
             line.append("--no-fork")
+        if self.scenario.files == "few":
+            line = ["/bin/sh", "-c", 'ulimit -n 68; exec "$0" "$@"'] + line
         return line + list(extra)
 
     def environment(self):

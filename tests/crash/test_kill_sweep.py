@@ -21,6 +21,7 @@ from sandbox import Sandbox, Scenario, Tap, fetchpop, require_tools, syscut
 
 SINGLE = [
     "dest=maildir,keep=no", "dest=maildir,keep=yes", "dest=maildir,keep=no,fork=no",
+    "dest=maildir,keep=no,files=few,n=6", "dest=mbox,keep=no,files=few,n=6",
     "dest=maildir,keep=yes,fork=no", "dest=maildir,keep=no,reader=cur",
     "dest=maildir,keep=yes,reader=folder", "dest=maildir,keep=no,tls=implicit",
     "dest=mbox,keep=no", "dest=mbox,keep=yes", "dest=mbox,keep=no,append=wait",

@@ -21,7 +21,8 @@ SYNCS = ("fsync", "fdatasync")
 PUTS = ("write", "pwrite64", "writev", "pwritev", "pwritev2", "sendto", "sendmsg")
 CHECK = ["dest=maildir,keep=no,n=3", "dest=maildir,keep=no,n=8", "dest=maildir,keep=no,n=9",
          "dest=maildir,keep=no,n=40", "dest=maildir,keep=no,n=12,fork=no",
-         "dest=mbox,keep=no,n=3", "dest=mbox,keep=no,n=40", "dest=mda,keep=no,n=3"]
+         "dest=maildir,keep=no,files=few,n=6", "dest=mbox,keep=no,n=3", "dest=mbox,keep=no,n=40",
+         "dest=mda,keep=no,n=3"]
 LONG = ["dest=maildir,keep=no,n=1500", "dest=mbox,keep=no,n=1500"]
 
 
@@ -173,8 +174,10 @@ class Story:
             self.need(moves[-1].end < done.start, uidl, "done was written before the command ended")
 
     def judge_made(self):
-        """Each new folder's parent, and that of a new journal and mbox, before the first DELE."""
+        """Each new folder's parent, and that of a new journal and mbox, before the first DELE; of a
+        journal that is written anew when all is done, before the end."""
         first = min((c.start for c in self.deletes.values()), default=0)
+        last = max(c.end for c in self.calls)
         kept = {c.path for c in self.records.values()} | {self.box.mbox}
         for c in self.calls:
             path = c.to or c.path
@@ -182,9 +185,10 @@ class Story:
                 continue
             if c.call in ("mkdir", "mkdirat") or path in kept and (
                     c.to or path not in self.box.before and c.call in ("openat", "open")):
-                self.need(self.synced({os.path.dirname(path)}, c.end, first),
-                          os.path.basename(path),
-                          "is new, and its folder was not flushed before the first DELE")
+                until = last if c.to and c.start > first else first
+                self.need(self.synced({os.path.dirname(path)}, c.end, until),
+                          os.path.basename(path), "is new, and its folder was not flushed before "
+                          "the %s" % ("end" if until == last else "first DELE"))
                 self.box.before.add(path)
         self.problems = list(dict.fromkeys(self.problems))
 
