@@ -214,8 +214,12 @@ static void dele_answered(struct fetch *fetch, const struct pop3_answer *answer)
 
 static void quit_answered(struct fetch *fetch, const struct pop3_answer *answer)
 {
+    struct err why = {.kind = ERR_NONE};
     bool confirmed =
         pop3_quit_confirmed(fetch->pop3, &answer->reply, fetch->out->deleted.count > 0);
+    /* If more comes, that was the answer to something else. */
+    if (pop3_check_silence(fetch->pop3, &why) < 0 && why.kind == ERR_FRAMING)
+        confirmed = false;
     fetch->out->quit = confirmed ? FETCH_QUIT_CONFIRMED : FETCH_QUIT_REFUSED;
 }
 

@@ -74,6 +74,7 @@ class Case:
     runs: int = 1                   # lying sessions before
     honest_want: str = "0"
     seconds: float = SECONDS
+    files: int = 1024               # descriptors; 67: batches of one, two messages on their way
     space: int = ADDRESS_SPACE
     anon: float = RSS_ANON
     tls: str = ""                   # "implicit" or "stls": with a certificate of our own
@@ -185,8 +186,9 @@ class World:
     def command(self, args):
         # --force: every run polls, and says what is wrong; what cron hears is bats/85-manners
         limit = "unlimited" if self.options.sanitized else str(self.case.space * 1024)
-        return ["/bin/sh", "-c", 'ulimit -v "$0"; exec "$@"', limit, self.options.fetchpop,
-                "-f", os.path.join(self.top, "rc"), "--state-dir", self.state,
+        files = str(self.case.files)
+        return ["/bin/sh", "-c", 'ulimit -v "$0"; ulimit -n "$1"; shift; exec "$@"', limit, files,
+                self.options.fetchpop, "-f", os.path.join(self.top, "rc"), "--state-dir", self.state,
                 "--force"] + list(args)
 
     def environment(self):

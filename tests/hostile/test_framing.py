@@ -217,5 +217,34 @@ def unasked():
     return cases
 
 
+def in_the_stream():
+    """Batches of one and of two messages: marks, commits and DELEs between the RETRs."""
+    cases = []
+    lies = {
+        "two answers for a DELE": [("DELE 1", "answer", "answer")],
+        "two answers for each DELE": "on DELE: answer; answer",
+        "a DELE that is not answered": [("DELE 1", "none")],
+        "no DELE is answered": "on DELE: none",
+        "a refused DELE": [("DELE 2", ("text", b"-ERR no\r\n"))],
+        "a body for a DELE": [("DELE 1", ("text", b"+OK\r\nx\r\n.\r\n"))],
+        "a mark about another message": [("UIDL 3", ("text", b"+OK 2 m002\r\n"))],
+        "a refused mark": [("UIDL 3", ("text", b"-ERR no\r\n"))],
+        "a refused message": [("RETR 3", ("text", b"-ERR no\r\n"))],
+        "a refused message, and then a mark about another": [
+            ("RETR 2", ("text", b"-ERR no\r\n")), ("UIDL 5", ("text", b"+OK 4 m004\r\n"))],
+        "sizes that are not so, in each batch": 'on LIST "": text '
+            '"+OK\\r\\n1 9\\r\\n2 9\\r\\n3 9\\r\\n4 9\\r\\n5 9\\r\\n6 9\\r\\n.\\r\\n"',
+        "QUIT refused": [("QUIT", ("text", b"-ERR no\r\n"))],
+        "QUIT not answered": [("QUIT", "close")],
+        "one answer more before QUIT's": [("QUIT", ("send", b"+OK\r\n"), "answer")],
+    }
+    for name, script in lies.items():
+        for files in (67, 68, 1024):
+            cases.append(Case("%s, %d descriptors" % (name, files), script,
+                              "0 " + BROKEN, box=box_of(6), files=files, rounds=2))
+    return cases
+
+
 if __name__ == "__main__":
-    sys.exit(main(splits() + contents() + line_ends() + sender_forges() + unasked()))
+    sys.exit(main(splits() + contents() + line_ends() + sender_forges() + unasked() +
+                  in_the_stream()))
