@@ -11,9 +11,6 @@
 #include "session/receive.h"
 #include "session/stream.h"
 
-/* RETRs on their way before the first message has come: none may be to be had. */
-#define RETR_FIRST 32
-
 struct fetch {
     struct poll *poll;
     struct pop3 *pop3;
@@ -55,9 +52,9 @@ static bool may_begin(struct fetch *fetch)
         fetch->poll->cut_short = has_more(fetch);
         return false;
     }
-    if (open + 1 >= fetch->room || (!fetch->in.came && fetch->retrieving >= RETR_FIRST))
+    if (open + 1 >= fetch->room)
         return false;
-    if (fetch->poll->alone && (fetch->deleted->count > 0 || queue_has_next(&fetch->in.dele))) {
+    if (fetch->poll->alone && (fetch->out->deleted.count > 0 || queue_has_next(&fetch->in.dele))) {
         fetch->time_is_up = true; /* what is to be deleted is not put at stake by the next one */
         return false;
     }
