@@ -109,6 +109,34 @@ static void show_status(struct app *app)
     }
 }
 
+/* What is here needs no connection. */
+static uint32_t deliver(struct app *app, const struct account *account, struct log *log)
+{
+    struct err err;
+    account_hide(account, log);
+    struct session_run run = {.account = account,
+                              .state_dir = app->roster.state_dir,
+                              .mode = SESSION_POLL,
+                              .attended = true,
+                              .log = log};
+    if (session_deliver(&run, &err) < 0 && !run.figures.told)
+        report_error(&app->report, account->title, &err);
+    return run.figures.fetched;
+}
+
+static void tell_released(struct app *app, const char *title, unsigned released, uint32_t delivered)
+{
+    char text[120];
+    if (app->options.silent)
+        return;
+    if (delivered == 0)
+        snprintf(text, sizeof text, "%u released; the next run tries again", released);
+    else
+        snprintf(text, sizeof text, "%u released, %u of them delivered from here", released,
+                 (unsigned)delivered);
+    report_answer(&app->report, title, text);
+}
+
 static void retry(struct app *app)
 {
     const char *uidl = strcmp(app->options.retry, "all") == 0 ? NULL : app->options.retry;
@@ -120,13 +148,10 @@ static void retry(struct app *app)
         struct answers answers = {&app->report, title, 0};
         struct log log = {.level = app->report.level, .write = pass_on, .ctx = &answers};
         unsigned released = 0;
-        if (held_release(roster->accounts[i], roster->state_dir, uidl, &log, &released, &err) < 0) {
+        if (held_release(roster->accounts[i], roster->state_dir, uidl, &log, &released, &err) < 0)
             report_error(&app->report, title, &err);
-        } else if (released > 0 && !app->options.silent) {
-            char text[80];
-            snprintf(text, sizeof text, "%u released; the next run tries again", released);
-            report_answer(&app->report, title, text);
-        }
+        else if (released > 0)
+            tell_released(app, title, released, deliver(app, roster->accounts[i], &log));
         sum += released;
     }
     if (sum == 0 && app->report.status == 0) {

@@ -440,6 +440,7 @@ static const struct key keys[] = {
     {"max_messages", &number, AT(max_messages), .words = "none", .low = 1,
      .high = REPLY_MESSAGES_MAX},
     {"max_tries", &number, AT(max_tries), .low = 1, .high = 1000, .initial = "5"},
+    {"spool_max", &size, AT(spool_max), .initial = "1G"},
     {"pipelining", &choice, AT(pipelining), .words = "auto|on|off"},
     {"fsync", &flag, AT(durable), .words = "none|full", .initial = "full"},
     {"enabled", &flag, AT(enabled), .words = "no|yes", .initial = "yes"},

@@ -292,6 +292,15 @@ uint64_t file_room(const char *path)
     return blocks > UINT64_MAX / info.f_frsize ? UINT64_MAX : blocks * info.f_frsize;
 }
 
+bool file_would_fill(const char *path, uint64_t octets, unsigned percent)
+{
+    struct statvfs info;
+    if (statvfs(path, &info) != 0 || info.f_blocks == 0 || info.f_frsize == 0)
+        return false;
+    uint64_t blocks = octets / info.f_frsize + 1, spare = (uint64_t)info.f_blocks / 100 * percent;
+    return info.f_bavail < blocks || info.f_bavail - blocks < spare;
+}
+
 /* NULL if it is not known. */
 static const char *home_folder(void)
 {

@@ -70,6 +70,9 @@ int file_check_owner(int fd, const char *path, struct err *err);
 /* Free space for us on the file system of path, in octets; UINT64_MAX if unknown. */
 uint64_t file_room(const char *path);
 
+/* With so many octets more, would less than so many percent of the file system of path be free? */
+bool file_would_fill(const char *path, uint64_t octets, unsigned percent);
+
 /* `~/x` and `~` with the home folder put in ($HOME, else the user database). A relative path is put
  * behind `base` (a folder; NULL: it stays relative). Absolute paths and `~user` are left alone.
  * Malloced. */

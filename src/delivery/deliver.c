@@ -1,9 +1,16 @@
 #include "delivery/deliver.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
+#include "base/file.h"
 #include "base/words.h"
 #include "base/xalloc.h"
+#include "delivery/keep.h"
 #include "delivery/kind.h"
 
 #define ENTRY(NAME, prefix) [DELIVER_##NAME] = &prefix##_kind,
@@ -156,8 +163,54 @@ int deliver_finish(struct deliver *deliver, struct parcel *parcel, struct err *e
 void deliver_drop(struct deliver *deliver, struct parcel *parcel)
 {
     enter(deliver);
-    spool_drop(parcel);
+    if (parcel->stays)
+        spool_free(parcel);
+    else
+        spool_drop(parcel);
     leave(deliver);
+}
+
+static int copy_in(struct deliver *deliver, const char *path, struct parcel **parcel,
+                   struct err *err)
+{
+    struct keep_source source = {.fd = file_open(path, O_RDONLY | O_NOFOLLOW, 0), .path = path};
+    if (source.fd < 0)
+        return err_errno(err, ERR_IO, errno, "cannot open %s", path);
+    int result = deliver_begin(deliver, parcel, err);
+    if (result == 0 && (keep_read(&source, spool_sink(*parcel), err) < 0 ||
+                        deliver_finish(deliver, *parcel, err) < 0)) {
+        deliver_drop(deliver, *parcel);
+        result = -1;
+    }
+    close(source.fd);
+    return result;
+}
+
+int deliver_resume(struct deliver *deliver, const char *name, struct parcel **parcel,
+                   struct err *err)
+{
+    const char *state_dir = deliver->settings->state_dir;
+    if (deliver->kind->resume != NULL)
+        return deliver->kind->resume(deliver, name, parcel, err);
+    char *path = keep_path(state_dir, name);
+    int result = path == NULL
+                     ? err_set(err, ERR_IO, "%s is not in %s/spool any more", name, state_dir)
+                     : copy_in(deliver, path, parcel, err);
+    free(path);
+    return result;
+}
+
+int deliver_keep(const struct deliver *deliver, struct parcel *parcel, struct deliver_file *file,
+                 struct err *err)
+{
+    const struct kind *kind = deliver->kind;
+    struct keep_source source = {.fd = parcel->fd, .path = parcel->path, .quoted = kind->quotes};
+    if (kind->resume == NULL)
+        return keep_copy(deliver->settings, &source, file, err);
+    snprintf(file->name, sizeof file->name, "%s", parcel->name);
+    file->octets = parcel->octets;
+    parcel->stays = true;
+    return 0;
 }
 
 int deliver_secure(struct deliver *deliver, struct parcel *const *batch, size_t n, struct err *err)
@@ -186,11 +239,13 @@ int deliver_publish(struct deliver *deliver, struct parcel *const *batch, size_t
 void deliver_release(struct deliver *deliver, struct parcel **batch, size_t n)
 {
     enter(deliver);
-    for (size_t i = 0; i < n; i++)
-        if (deliver->kind->keeps_file && batch[i]->outcome == PARCEL_DELIVERED)
+    for (size_t i = 0; i < n; i++) {
+        bool delivered = batch[i]->outcome == PARCEL_DELIVERED;
+        if (delivered ? deliver->kind->keeps_file : batch[i]->stays)
             spool_free(batch[i]);
         else
             spool_drop(batch[i]);
+    }
     leave(deliver);
 }
 
@@ -229,6 +284,34 @@ static int enter_place(const struct kind *kind, struct str words, struct identit
     return result;
 }
 
+/* Not delivered, or nobody can tell: kept, if there is something to keep. */
+static void save(const struct deliver_settings *settings, const struct kind *kind,
+                 struct deliver_claim *claim)
+{
+    struct keep_source source = {.path = "a spool file of the last run", .quoted = kind->quotes};
+    struct err err;
+    struct identity owner;
+    if (claim->kept || enter_place(kind, claim->receipt, &owner, &err) < 0)
+        return;
+    int found = kind->find(settings, claim->receipt, &source.fd);
+    identity_leave(&owner);
+    if (found < 0)
+        return;
+    if (keep_copy(settings, &source, &claim->file, &err) == 0)
+        claim->found = DELIVER_KEPT;
+    else
+        log_line(settings->log, FP_LOG_WARNING, "%s", err.text);
+    close(source.fd);
+}
+
+static void save_all(const struct deliver_settings *settings, const struct kind *kind,
+                     struct deliver_claim *claims, size_t n)
+{
+    for (size_t i = 0; i < n && kind->find != NULL; i++)
+        if (claims[i].found != DELIVER_PUBLISHED)
+            save(settings, kind, &claims[i]);
+}
+
 static int check_place(const struct kind *kind, const struct deliver_settings *settings,
                        struct deliver_claim *claims, size_t n, struct err *err)
 {
@@ -261,13 +344,15 @@ static void give_up(const struct deliver_settings *settings, struct deliver_clai
 {
     size_t stuck = 0;
     for (size_t i = 0; i < n; i++)
-        if (claims[i].found != DELIVER_PUBLISHED) {
+        if (claims[i].found != DELIVER_PUBLISHED && claims[i].found != DELIVER_KEPT &&
+            !claims[i].kept) {
             claims[i].found = DELIVER_STUCK;
             stuck++;
         }
-    log_line(settings->log, FP_LOG_WARNING,
-             "%zu message(s) that were being delivered elsewhere are fetched again: %s", stuck,
-             err->text);
+    if (stuck > 0)
+        log_line(settings->log, FP_LOG_WARNING,
+                 "%zu message(s) that were being delivered elsewhere are fetched again: %s", stuck,
+                 err->text);
     err_clear(err);
 }
 
@@ -285,11 +370,12 @@ int deliver_check(const struct deliver_settings *settings, struct deliver_claim 
                            "know; use the version that wrote it");
         for (size_t i = from; i < to; i++)
             claims[i].found = DELIVER_AGAIN;
-        if (check_place(kinds[kind], settings, claims + from, to - from, err) == 0)
-            continue;
-        if (!is_given_up(settings, claims[from].receipt, err))
+        int result = check_place(kinds[kind], settings, claims + from, to - from, err);
+        if (result < 0 && !is_given_up(settings, claims[from].receipt, err))
             return -1;
-        give_up(settings, claims + from, to - from, err);
+        save_all(settings, kinds[kind], claims + from, to - from);
+        if (result < 0)
+            give_up(settings, claims + from, to - from, err);
     }
     return 0;
 }

@@ -11,6 +11,9 @@
  *     [journal: done]
  *   release    the spool files go
  *
+ * A message that its destination does not take is kept (deliver_keep), and taken up again by a
+ * later run (deliver_resume instead of begin .. finish).
+ *
  * and, first of all in each run, check: what became of the messages whose take is open.
  */
 #ifndef FP_DELIVERY_DELIVER_H
@@ -54,6 +57,7 @@ struct deliver_settings {
     const char *state;       /* the state folder's id: SPOOL_FOLDER hex digits */
     const char *account;     /* title, for a command's environment and for log lines */
     struct log *log;
+    const struct spool_list *keeps; /* files of this mailbox that no sweep removes; may be NULL */
     void (*idle)(void *ctx); /* called now and then while a command runs (NOOP); NULL: never */
     void *idle_ctx;
 };
@@ -100,7 +104,10 @@ uint64_t deliver_room(const struct deliver *deliver);
 int deliver_begin(struct deliver *deliver, struct parcel **parcel, struct err *err);
 /* Its terminator was seen; what the kind adds at the end is written. */
 int deliver_finish(struct deliver *deliver, struct parcel *parcel, struct err *err);
-/* It will not be delivered: its file is removed. */
+/* A message that is kept in a file of this name, complete: as begin .. finish would have it. */
+int deliver_resume(struct deliver *deliver, const char *name, struct parcel **parcel,
+                   struct err *err);
+/* It will not be delivered: its file is removed, unless it is one that is kept. */
 void deliver_drop(struct deliver *deliver, struct parcel *parcel);
 
 /* Makes the batch durable while nobody sees it. */
@@ -116,6 +123,17 @@ void deliver_receipt(const struct deliver *deliver, const struct parcel *parcel,
 int deliver_publish(struct deliver *deliver, struct parcel *const *batch, size_t n,
                     struct err *err);
 
+/* A message that is kept in a file (keep.h). */
+struct deliver_file {
+    char name[SPOOL_NAME_MAX];
+    uint64_t octets;
+};
+
+/* The message, which was not delivered, is kept: durable in a file that release does not remove.
+ * Between secure and release. */
+int deliver_keep(const struct deliver *deliver, struct parcel *parcel, struct deliver_file *file,
+                 struct err *err);
+
 /* After done: spool files go, the parcels are freed. */
 void deliver_release(struct deliver *deliver, struct parcel **batch, size_t n);
 
@@ -126,13 +144,16 @@ void deliver_abandon(struct deliver *deliver, struct parcel **batch, size_t n);
 enum deliver_found {
     DELIVER_AGAIN,     /* not there: fetch it again */
     DELIVER_PUBLISHED, /* there, and durable now */
+    DELIVER_KEPT,      /* not there, or nobody can tell; but it is in a file that is kept */
     DELIVER_LOST,      /* as AGAIN, but it was there before, and is nowhere: worth a warning */
     DELIVER_STUCK /* as AGAIN: its place can be neither read nor mended, and is not the one that is
                     * delivered to by now; told for all of a place in one line */
 };
 struct deliver_claim {
     struct str receipt;
+    bool kept; /* it is in a file of its own already: no other is made */
     enum deliver_found found;
+    struct deliver_file file; /* of one that was found KEPT */
 };
 
 /* Looks for each, publishes what waits complete in tmp/, and makes what is found durable in this

@@ -23,6 +23,10 @@ struct kind {
     bool keeps_file; /* the spool file becomes the delivered message itself */
     bool as_owner;   /* its verbs touch the destination alone, so all of them run as its owner; the
                     * others change identity themselves where they touch it */
+    bool quotes;     /* the spool file is as mboxform.h has it */
+    /* A message that is kept in a file of this name; NULL: it is copied. */
+    int (*resume)(struct deliver *deliver, const char *name, struct parcel **parcel,
+                  struct err *err);
     int (*probe)(const struct deliver_settings *settings, struct err *err);
     bool (*has_mail)(const struct deliver_settings *settings);
     int (*open)(struct deliver *deliver, struct err *err);
@@ -40,6 +44,9 @@ struct kind {
      * those that are PUBLISHED are. */
     int (*check)(const struct deliver_settings *settings, struct deliver_claim *claims, size_t n,
                  struct err *err);
+    /* The spool file that a receipt names, if it is there, whole, and surely or possibly not
+     * delivered: 0 and a descriptor, else -1. NULL: there is none beside the kept file. */
+    int (*find)(const struct deliver_settings *settings, struct str receipt, int *fd);
     int (*sweep)(const struct deliver_settings *settings, struct str words, struct err *err);
 };
 

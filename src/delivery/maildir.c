@@ -380,7 +380,8 @@ static int publish(struct deliver *deliver, struct parcel *const *batch, size_t 
 }
 
 /* Not in new/ or cur/: complete in tmp/ (its take says so), or nowhere. */
-static int settle_missing(const struct maildir *maildir, struct sought *sought, struct err *err)
+static int settle_missing(const struct deliver_settings *settings, const struct maildir *maildir,
+                          struct sought *sought, struct err *err)
 {
     int fd = openat(maildir->fd[TMP], sought->name, O_RDONLY | O_CLOEXEC);
     if (fd >= 0) {
@@ -388,9 +389,10 @@ static int settle_missing(const struct maildir *maildir, struct sought *sought, 
         close(fd);
         if (synced < 0)
             return -1;
-        if (move_to_new(maildir, sought->name, err) < 0)
-            return -1;
-        sought->found = true;
+        /* What cannot be published here is kept by whoever asked. */
+        sought->found = move_to_new(maildir, sought->name, err) == 0;
+        if (!sought->found)
+            log_line(settings->log, FP_LOG_NOTE, "%s", err->text);
     } else if (errno != ENOENT) {
         return err_errno(err, ERR_IO, errno, "cannot open %s/%s", maildir->path[TMP], sought->name);
     }
@@ -409,7 +411,7 @@ static int settle(const struct deliver_settings *settings, const struct maildir 
         return -1;
     int result = 0;
     for (size_t i = 0; i < n; i++)
-        if (!sought[i].found && settle_missing(maildir, &sought[i], err) < 0)
+        if (!sought[i].found && settle_missing(settings, maildir, &sought[i], err) < 0)
             result = -1; /* the others may be there */
     /* No done without a barrier made by this very process: the one before may have died between
      * its rename and its fsync. */
@@ -458,6 +460,23 @@ static int check(const struct deliver_settings *settings, struct deliver_claim *
     return result;
 }
 
+static int find(const struct deliver_settings *settings, struct str receipt, int *fd)
+{
+    struct deliver_claim claim = {.receipt = receipt};
+    struct sought sought;
+    struct str path;
+    (void)settings;
+    *fd = -1;
+    if (read_receipt(&claim, &sought, &path, NULL) < 0)
+        return -1;
+    char *where = path_of(path);
+    char *file = xasprintf("%s/%s/%s", where, folder_names[TMP], sought.name);
+    *fd = file_open(file, O_RDONLY | O_NOFOLLOW, 0);
+    free(file);
+    free(where);
+    return *fd < 0 ? -1 : 0;
+}
+
 static int sweep(const struct deliver_settings *settings, struct str words, struct err *err)
 {
     char *where = path_of(str_word(&words));
@@ -466,7 +485,7 @@ static int sweep(const struct deliver_settings *settings, struct str words, stru
     (void)open_folders(maildir); /* of one that is half there, no more than tmp/ counts */
     if (maildir->fd[TMP] >= 0)
         result = spool_sweep(maildir->fd[TMP], maildir->path[TMP], settings->mailbox,
-                             settings->state, err);
+                             settings->state, NULL, err);
     close_maildir(maildir);
     free(where);
     return result;
@@ -490,5 +509,6 @@ const struct kind maildir_kind = {
     .publish = publish,
     .keeps_file = true,
     .check = check,
+    .find = find,
     .sweep = sweep,
 };

@@ -413,6 +413,20 @@ static int check(const struct deliver_settings *settings, struct deliver_claim *
     return result < 0 ? -1 : 0; /* 1: there is no mbox */
 }
 
+/* It was not appended, or nobody can tell. */
+static int find(const struct deliver_settings *settings, struct str receipt, int *fd)
+{
+    const struct deliver_claim claim = {.receipt = receipt};
+    struct mboxfind wanted;
+    struct span span;
+    char *path = NULL;
+    bool there = read_receipt(&claim, &wanted, &path, NULL) == 0 &&
+                 mboxrepair_open_spool(settings, wanted.name, wanted.length, wanted.digest, &span);
+    free(path);
+    *fd = there ? span.fd : -1;
+    return there ? 0 : -1;
+}
+
 const struct kind mbox_kind = {
     .name = "mbox",
     .unit = SIZE_MAX,
@@ -427,6 +441,8 @@ const struct kind mbox_kind = {
     .secure = secure,
     .receipt = receipt,
     .publish = publish,
+    .quotes = true,
     .check = check,
+    .find = find,
     .sweep = sweep,
 };

@@ -160,3 +160,73 @@ int mboxform_digest(struct parcel *parcel, struct err *err)
     struct span span = mboxform_span(parcel);
     return span_digest(&span, form->digest, err);
 }
+
+/* ---- undoing it ---- */
+
+struct plain {
+    struct sink sink;
+    size_t len;
+    char out[4096];
+};
+
+static int drain(struct plain *plain, struct err *err)
+{
+    size_t len = plain->len;
+    plain->len = 0;
+    return len == 0 ? 0 : plain->sink.write(plain->sink.ctx, plain->out, len, err);
+}
+
+static void emit(struct plain *plain, const char *bytes, size_t len)
+{
+    memcpy(plain->out + plain->len, bytes, len);
+    plain->len += len;
+}
+
+/* The front of a line. True if the byte was taken; else the rest of the line is as it was. */
+static bool undo_front(struct mboxform_undo *undo, struct plain *plain, char c)
+{
+    if (c == '>' && undo->matched == 0) {
+        if (undo->quoted)
+            emit(plain, ">", 1);
+        undo->quoted = true;
+        return true;
+    }
+    if (undo->quoted && c == mark[undo->matched]) {
+        undo->inside = ++undo->matched == MARK_LEN;
+        if (undo->inside)
+            emit(plain, mark, MARK_LEN);
+        return true;
+    }
+    if (undo->quoted)
+        emit(plain, ">", 1);
+    emit(plain, mark, undo->matched);
+    undo->inside = true;
+    return false;
+}
+
+static void undo_byte(struct mboxform_undo *undo, struct plain *plain, char c)
+{
+    if (undo->ended)
+        emit(plain, "\n", 1);
+    undo->ended = false;
+    if (!undo->inside && undo_front(undo, plain, c))
+        return;
+    if (c != '\n') {
+        emit(plain, &c, 1);
+        return;
+    }
+    undo->ended = true;
+    undo->inside = undo->quoted = false;
+    undo->matched = 0;
+}
+
+int mboxform_undo(struct mboxform_undo *undo, const char *bytes, size_t len, struct err *err)
+{
+    struct plain plain = {.sink = undo->sink};
+    for (size_t i = 0; i < len; i++) {
+        undo_byte(undo, &plain, bytes[i]);
+        if (plain.len > sizeof plain.out - 16 && drain(&plain, err) < 0)
+            return -1;
+    }
+    return drain(&plain, err);
+}

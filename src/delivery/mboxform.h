@@ -9,9 +9,12 @@
 #ifndef FP_DELIVERY_MBOXFORM_H
 #define FP_DELIVERY_MBOXFORM_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/digest.h"
+#include "base/sink.h"
 #include "delivery/span.h"
 #include "delivery/spool.h"
 
@@ -32,6 +35,17 @@ int mboxform_finish(struct parcel *parcel, int64_t now, struct err *err);
 
 /* Reads the file back and works out the digest. */
 int mboxform_digest(struct parcel *parcel, struct err *err);
+
+/* The other way: what was put in is taken out of what stands in the file from MBOXFORM_BODY on,
+ * given in pieces. Zeroed but for the sink. */
+struct mboxform_undo {
+    struct sink sink;
+    bool inside;    /* of a line that is known to hold no more of it */
+    bool quoted;    /* a '>' that may be ours was seen, and not written */
+    size_t matched; /* bytes of "From " behind it */
+    bool ended;     /* an LF was seen, and not written: the last one is ours */
+};
+int mboxform_undo(struct mboxform_undo *undo, const char *bytes, size_t len, struct err *err);
 
 /* What is to be appended. */
 struct span mboxform_span(const struct parcel *parcel);

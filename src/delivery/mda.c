@@ -4,8 +4,7 @@
  *
  * Whether a command has flushed what it was given, its exit status does not say: a power cut may
  * cost what it reported as delivered. And a take that is still open says only that it may have run:
- * so it is fetched again, and a crash can deliver that one message twice. For the same reason
- * nothing is flushed here before it runs: after a power cut, a spool file is of no use.
+ * so it is run again, with the same file, and a crash can deliver that one message twice.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +20,7 @@
 #include "base/file.h"
 #include "base/words.h"
 #include "base/xalloc.h"
+#include "delivery/keep.h"
 #include "delivery/kind.h"
 #include "delivery/spooldir.h"
 #include "delivery/unread.h"
@@ -161,7 +161,27 @@ static int begin(struct deliver *deliver, struct parcel **parcel, struct err *er
     return spool_begin(parcel, spool->fd, spool->path, &deliver->names, err);
 }
 
-/* mda OCTETS NAME FOLDER: for people; a check needs none of it. */
+/* It is its own spool file. */
+static int resume(struct deliver *deliver, const char *name, struct parcel **parcel,
+                  struct err *err)
+{
+    const struct spooldir *spool = deliver->state;
+    if (keep_free(deliver->settings, name, err) < 0)
+        return -1;
+    return spool_adopt(parcel, spool->fd, spool->path, name, err);
+}
+
+static int secure(struct deliver *deliver, struct parcel *const *batch, size_t n, struct err *err)
+{
+    const struct spooldir *spool = deliver->state;
+    if (!deliver->settings->durable || n == 0)
+        return 0;
+    if (spool_secure(batch, n, spool->fd, err) < 0)
+        return -1;
+    return file_sync_folder(spool->path, NULL, err);
+}
+
+/* mda OCTETS NAME FOLDER */
 static void receipt(const struct deliver *deliver, const struct parcel *parcel, struct buf *out)
 {
     const struct spooldir *spool = deliver->state;
@@ -253,6 +273,8 @@ static void judge(const struct deliver_settings *settings, const struct child_re
 {
     char name[NAME_SHOWN];
     short_name(settings->where, name);
+    if (result->end == CHILD_EXITED || result->end == CHILD_SIGNALLED)
+        parcel->status = result->code + (result->end == CHILD_SIGNALLED ? 128 : 0);
     if (result->end == CHILD_SIGNALLED)
         decide(parcel, PARCEL_LATER, "%s was ended by signal %d", name, result->code);
     else if (result->end != CHILD_EXITED)
@@ -309,12 +331,34 @@ static int publish(struct deliver *deliver, struct parcel *const *batch, size_t 
     return 0;
 }
 
+/* The spool file is the kept one. */
+static bool find_file(const struct deliver_settings *settings, struct deliver_claim *claim)
+{
+    struct str words = claim->receipt;
+    struct deliver_file *file = &claim->file;
+    struct stat status;
+    size_t len;
+    str_word(&words);
+    if (str_number(str_word(&words), INT64_MAX, &file->octets) < 0 ||
+        words_unescape(str_word(&words), file->name, sizeof file->name - 1, &len) < 0)
+        return false;
+    file->name[len] = '\0';
+    char *path = keep_path(settings->state_dir, file->name);
+    bool whole =
+        path != NULL && stat(path, &status) == 0 && (uint64_t)status.st_size == file->octets;
+    free(path);
+    return whole;
+}
+
 static int check(const struct deliver_settings *settings, struct deliver_claim *claims, size_t n,
                  struct err *err)
 {
-    (void)settings, (void)err;
-    for (size_t i = 0; i < n; i++)
+    (void)err;
+    for (size_t i = 0; i < n; i++) {
         claims[i].found = DELIVER_AGAIN;
+        if (!claims[i].kept && find_file(settings, &claims[i]))
+            claims[i].found = DELIVER_KEPT;
+    }
     return 0;
 }
 
@@ -328,6 +372,8 @@ const struct kind mda_kind = {
     .room = room,
     .place = place,
     .begin = begin,
+    .resume = resume,
+    .secure = secure,
     .receipt = receipt,
     .publish = publish,
     .check = check,

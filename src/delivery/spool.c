@@ -138,6 +138,42 @@ int spool_begin(struct parcel **out, int folder, const char *folder_path, struct
     return 0;
 }
 
+static int read_header(struct parcel *parcel, struct err *err)
+{
+    char bytes[4096];
+    ssize_t got = 1;
+    for (off_t at = 0; got > 0 && !header_is_done(parcel->header); at += got) {
+        got = pread(parcel->fd, bytes, sizeof bytes, at);
+        if (got < 0)
+            return err_errno(err, ERR_IO, errno, "cannot read %s", parcel->path);
+        header_feed(parcel->header, bytes, (size_t)got);
+    }
+    return 0;
+}
+
+int spool_adopt(struct parcel **out, int folder, const char *folder_path, const char *name,
+                struct err *err)
+{
+    struct stat status;
+    struct parcel *parcel = xcalloc(1, sizeof *parcel);
+    parcel->path = xasprintf("%s/%s", folder_path, name);
+    parcel->name = parcel->path + strlen(parcel->path) - strlen(name);
+    parcel->folder = folder;
+    parcel->stays = true;
+    parcel->header = header_new();
+    parcel->fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    int result = parcel->fd < 0 || fstat(parcel->fd, &status) < 0
+                     ? err_errno(err, ERR_IO, errno, "cannot open %s", parcel->path)
+                     : read_header(parcel, err);
+    if (result < 0) {
+        spool_free(parcel);
+        return -1;
+    }
+    parcel->octets = (uint64_t)status.st_size;
+    *out = parcel;
+    return 0;
+}
+
 #if defined(HAVE_SYNCFS) && defined(HAVE_SYNC_FILE_RANGE)
 /* By the magic numbers of statfs(2). Others have it from the kernel's default, which reaches no
  * further than their own memory: FUSE, eCryptfs, CIFS. ext2 and ext3 share ext4's number, and
@@ -290,8 +326,19 @@ int spool_secure(struct parcel *const *parcels, size_t n, int folder, struct err
     return 0;
 }
 
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool is_kept(const struct spool_list *kept, const char *name)
+{
+    return kept != NULL && kept->count > 0 &&
+           bsearch(&name, kept->at, kept->count, sizeof *kept->at, by_name) != NULL;
+}
+
 int spool_sweep(int folder, const char *folder_path, const char *mailbox, const char *state,
-                struct err *err)
+                const struct spool_list *kept, struct err *err)
 {
     int copy = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = copy < 0 ? NULL : fdopendir(copy);
@@ -303,7 +350,7 @@ int spool_sweep(int folder, const char *folder_path, const char *mailbox, const 
     }
     int result = 0;
     for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
-        if (is_litter(folder, entry->d_name, mailbox, state) &&
+        if (is_litter(folder, entry->d_name, mailbox, state) && !is_kept(kept, entry->d_name) &&
             unlinkat(folder, entry->d_name, 0) < 0 && errno != ENOENT)
             result =
                 err_errno(err, ERR_IO, errno, "cannot remove %s/%s", folder_path, entry->d_name);

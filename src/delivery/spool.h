@@ -41,6 +41,8 @@ struct parcel {
     bool write_early;      /* start them while more comes in: it will be flushed in any case */
     struct header *header; /* fed as it streams past */
     enum parcel_outcome outcome;
+    int status;      /* of the command, as a shell tells it: 128 and a signal; 0: none */
+    bool stays;      /* its file is kept by its name (keep.h) unless it is delivered */
     char *why;       /* for LATER and REFUSED: one clean line; else NULL; freed with the parcel */
     struct str uidl; /* what the command is told; borrowed, may be empty */
     /* for kinds that store something else than the plain message: */
@@ -74,6 +76,10 @@ struct sink spool_sink(struct parcel *parcel);
 /* Writes to the file at its end: what a transform calls. */
 int spool_write(struct parcel *parcel, const char *bytes, size_t len, struct err *err);
 
+/* A parcel whose file is there already, whole, in that folder: its header is read. ERR_IO. */
+int spool_adopt(struct parcel **out, int folder, const char *folder_path, const char *name,
+                struct err *err);
+
 /* Removes the file (if it is still there) and frees the parcel. NULL is fine. */
 void spool_drop(struct parcel *parcel);
 
@@ -93,15 +99,22 @@ bool spool_secures_all(size_t n, int folder);
 /* A file name (flags of maildir(5) behind ':' allowed) that spool_name made for this mailbox. */
 bool spool_is_own(const char *name, const char *mailbox);
 
+/* Names of files that are wanted still, sorted. */
+struct spool_list {
+    char **at;
+    size_t count;
+};
+
 /* True if syncfs(2) is known to make what was written durable there. */
 bool spool_trusts_syncfs(int folder);
 
 /* Removes from a folder what runs of this mailbox left there: names that spool_name made for it and
  * for this state folder, and what others left (another state folder, another program) that nobody
  * has touched for SPOOL_AGE seconds, as maildir(5) has it. state NULL: the folder belongs to the
- * state folder, and all names of this mailbox are its own, no others. ERR_IO. */
+ * state folder, and all names of this mailbox are its own, no others. What is in
+ * the list (NULL: none) stays. ERR_IO. */
 #define SPOOL_AGE (36 * 3600)
 int spool_sweep(int folder, const char *folder_path, const char *mailbox, const char *state,
-                struct err *err);
+                const struct spool_list *kept, struct err *err);
 
 #endif

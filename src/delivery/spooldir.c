@@ -50,7 +50,7 @@ int spooldir_sweep(const struct deliver_settings *settings, struct str words, st
     int fd = path == NULL ? -1 : file_open(path, O_RDONLY | O_DIRECTORY, 0);
     int result = 0;
     if (fd >= 0) {
-        result = spool_sweep(fd, path, settings->mailbox, NULL, err);
+        result = spool_sweep(fd, path, settings->mailbox, NULL, settings->keeps, err);
         close(fd);
     } else if (path != NULL && errno != ENOENT) {
         result = err_errno(err, ERR_IO, errno, "cannot open the folder %s", path);

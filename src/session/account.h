@@ -63,6 +63,7 @@ struct account {
     uint64_t max_size;                          /* 0: none */
     unsigned max_messages;                      /* 0: none */
     unsigned max_tries;
+    uint64_t spool_max; /* octets of messages that are kept here until they are delivered */
     enum account_pipelining pipelining;
     bool durable; /* fsync = full */
 };

@@ -66,7 +66,28 @@ static int take(struct batch *batch, struct err *err)
     return journal_sync(batch->journal, err);
 }
 
-static void record_outcome(struct batch *batch, size_t at)
+/* One that was in a file before is there still. */
+static void keep(struct batch *batch, size_t at, bool *owned)
+{
+    struct parcel *parcel = batch->parcels[at];
+    uint32_t entry = batch->items[at].entry;
+    struct deliver_file file = {.octets = 0};
+    struct err err;
+    const struct journal_failure failure = {
+        .reason = parcel->why != NULL ? REASON_DESTINATION : REASON_WAITING,
+        .words = str_from(parcel->why != NULL ? parcel->why : "")};
+    enum journal_state before = journal_entry(batch->journal, entry).before;
+    if (!record_is_here(before) && deliver_keep(batch->deliver, parcel, &file, &err) < 0) {
+        *owned = false;
+        journal_drop(batch->journal, entry);
+        return;
+    }
+    const struct journal_file where = {.name = str_from(file.name), .octets = file.octets};
+    journal_keep(batch->journal, entry, record_is_here(before) ? before : JOURNAL_KEPT, false,
+                 &where, &failure);
+}
+
+static void record_outcome(struct batch *batch, size_t at, bool *owned)
 {
     switch (batch->parcels[at]->outcome) {
     case PARCEL_DELIVERED:
@@ -74,7 +95,7 @@ static void record_outcome(struct batch *batch, size_t at)
         break;
     case PARCEL_LATER:
     case PARCEL_REFUSED:
-        journal_drop(batch->journal, batch->items[at].entry);
+        keep(batch, at, owned);
         break;
     case PARCEL_WAITING:
         break; /* its take stays open */
@@ -91,12 +112,17 @@ static void tell(struct batch *batch, size_t at)
 }
 
 /* Publishes some of the batch and journals what became of them. */
-static int publish(struct batch *batch, size_t from, size_t n, struct err *err)
+static int publish(struct batch *batch, size_t from, size_t n, bool *owned, struct err *err)
 {
     struct err later;
-    int published = deliver_publish(batch->deliver, batch->parcels + from, n, err);
+    int published = 0;
+    if (batch->shut == NULL || !*batch->shut)
+        published = deliver_publish(batch->deliver, batch->parcels + from, n, err);
+    else
+        for (size_t i = from; i < from + n; i++)
+            batch->parcels[i]->outcome = PARCEL_LATER;
     for (size_t i = from; i < from + n; i++)
-        record_outcome(batch, i);
+        record_outcome(batch, i, owned);
     if (journal_sync(batch->journal, published < 0 ? &later : err) < 0)
         return -1;
     for (size_t i = from; i < from + n; i++)
@@ -104,12 +130,12 @@ static int publish(struct batch *batch, size_t from, size_t n, struct err *err)
     return published;
 }
 
-static int publish_all(struct batch *batch, struct err *err)
+static int publish_all(struct batch *batch, bool *owned, struct err *err)
 {
     size_t unit = deliver_unit(batch->deliver);
     for (size_t from = 0, n; from < batch->count; from += n) {
         n = unit < batch->count - from ? unit : batch->count - from;
-        if (publish(batch, from, n, err) < 0)
+        if (publish(batch, from, n, owned, err) < 0)
             return -1;
     }
     return 0;
@@ -124,12 +150,12 @@ static void release(struct batch *batch, bool settled)
     forget(batch);
 }
 
-int batch_commit(struct batch *batch, struct err *err)
+int batch_commit(struct batch *batch, bool *owned, struct err *err)
 {
     if (batch->count == 0)
         return 0;
 #ifdef FP_CONTROL_PUBLISH_EARLY
-    if (publish_all(batch, err) < 0 || take(batch, err) < 0) {
+    if (publish_all(batch, owned, err) < 0 || take(batch, err) < 0) {
         release(batch, false);
         return -1;
     }
@@ -140,9 +166,12 @@ int batch_commit(struct batch *batch, struct err *err)
 #endif
     if (deliver_secure(batch->deliver, batch->parcels, batch->count, err) < 0) {
         batch_drop(batch); /* a failed flush is final; nobody has seen these messages yet */
+        *owned = false;
         return -1;
     }
-    bool settled = take(batch, err) == 0 && publish_all(batch, err) == 0;
+    bool taken = take(batch, err) == 0;
+    *owned = *owned && taken;
+    bool settled = taken && publish_all(batch, owned, err) == 0;
     release(batch, settled);
     return settled ? 0 : -1;
 }

@@ -30,15 +30,16 @@ struct batch_item {
 struct batch {
     struct deliver *deliver; /* borrowed, as all pointers here */
     struct journal *journal;
-    size_t files; /* how many fit, by the limit on descriptors */
-    bool keep;    /* the policy of this run */
+    size_t files;     /* how many fit, by the limit on descriptors */
+    const bool *shut; /* becomes true: the rest is not delivered now, but kept */
+    bool keep;        /* the policy of this run */
     size_t count;
     uint64_t octets;
     int64_t since; /* clock_ms() of the first item */
     struct batch_item items[BATCH_ROOM];
     struct parcel *parcels[BATCH_ROOM]; /* of the items, in the same order */
     /* Told once for each message that was settled, after its record is durable: its outcome is not
-     * WAITING. */
+     * WAITING. What is not DELIVERED is kept in a file (session/kept.h), if that could be made. */
     void (*settled)(void *ctx, const struct batch_item *item, const struct parcel *parcel);
     void *ctx;
 };
@@ -55,9 +56,10 @@ void batch_add(struct batch *batch, struct parcel *parcel, uint32_t number, uint
 bool batch_is_full(const struct batch *batch);
 
 /* The steps of HACKING's "Exactly once", each for the whole batch before the next begins: secure,
- * take, publish, done, release. Afterwards the batch is empty, whatever happened: what is not
- * settled stays on the server, and its open take is looked at by the next run. */
-int batch_commit(struct batch *batch, struct err *err);
+ * take, publish, done (or kept), release. Afterwards the batch is empty, whatever happened: what is
+ * not settled is looked at by the next run, by its open take. *owned is false if a message may have
+ * been lost that only the server has now; else it is left as it is. */
+int batch_commit(struct batch *batch, bool *owned, struct err *err);
 
 /* Forgets what was not begun to be committed: files are removed, the server keeps the messages. */
 void batch_drop(struct batch *batch);

@@ -2,9 +2,10 @@
 
 #include <stdio.h>
 
+#include "session/again.h"
+
 #define NAME_SHOWN (LOG_QUOTE_MAX + 40)
 #define WHY_SHOWN (ERR_TEXT_MAX + 64)
-#define HELD_HINT "it is held after too many tries; --retry UIDL releases it"
 #define LEFT_HINT "it stays on the server"
 
 /* Its failures are recorded if the journal can find it again, and if it was not delivered by an
@@ -25,8 +26,11 @@ static bool count_failure(struct poll *poll, struct listing *listing, struct mes
     uint32_t entry = listing_enter(listing, message);
     bool held = journal_entry(poll->journal, entry).tries + 1u >= poll->run->account->max_tries;
     journal_mark_tried(poll->journal, entry);
+    struct journal_failure again = *failure;
+    again.next_try = (uint64_t)again_next_try(journal_entry(poll->journal, entry).tries + 1u,
+                                              poll->run->account->max_tries, poll->rules.now);
     if (held)
-        journal_hold(poll->journal, entry, failure);
+        journal_hold(poll->journal, entry, &again);
     else
         journal_fail(poll->journal, entry, failure);
     return held;
@@ -43,7 +47,7 @@ void fault_refuse(struct poll *poll, struct listing *listing, struct message *me
     poll->run->figures.held += held;
     log_line(poll->run->log, FP_LOG_ERROR, "%s: %s; %s", name,
              reason_text(failure->reason, failure->words, why, sizeof why),
-             held ? HELD_HINT : LEFT_HINT);
+             held ? AGAIN_HINT : LEFT_HINT);
 }
 
 void fault_put_off(struct poll *poll, struct listing *listing, struct message *message,

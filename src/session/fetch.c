@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/stop.h"
 #include "base/xalloc.h"
+#include "session/destination.h"
 #include "session/fault.h"
 #include "session/pipe.h"
 #include "session/proof.h"
@@ -30,7 +31,7 @@ struct fetch {
 
 static bool one_at_a_time(const struct fetch *fetch)
 {
-    return fetch->poll->careful || fetch->poll->alone;
+    return fetch->poll->careful || fetch->poll->alone || destination_is_doubtful(fetch->poll);
 }
 
 static bool is_winding_down(const struct fetch *fetch)
@@ -87,8 +88,8 @@ static enum turn next_message(struct fetch *fetch, struct message **message)
         *message = listing_find(fetch->listing, from->at[from->next]);
         if (!stream_wants_more(&fetch->stream) || !stream_fits(&fetch->stream, (*message)->size))
             return WINDOW;
-        if (!may_begin(fetch))
-            return fetch->time_is_up ? NONE : STUCK;
+        if (!may_begin(fetch) || !receive_may_ask(&fetch->in, *message, fetch->stream.octets))
+            return fetch->time_is_up || is_winding_down(fetch) ? NONE : STUCK;
         from->next++;
         if (receive_expect(&fetch->in, *message, fetch->stream.octets))
             return SENT;
@@ -112,8 +113,8 @@ static bool quit_is_due(const struct fetch *fetch)
 {
     const struct poll *poll = fetch->poll;
     const struct proof *proof = &fetch->proof;
-    bool in_order = poll->local.kind == ERR_NONE && poll->refused == 0 && poll->later == 0 &&
-                    !journal_is_dirty(poll->journal);
+    bool in_order = poll->owned && poll->local.kind == ERR_NONE && poll->refused == 0 &&
+                    poll->later == 0 && !journal_is_dirty(poll->journal);
     bool settled = fetch->stream.retr == 0 && proof->marks == 0 && proof->unproved == 0 &&
                    !proof_in_series(proof) && fetch->in.batch.count == 0 &&
                    fetch->in.pending.message == NULL;

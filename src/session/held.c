@@ -1,18 +1,49 @@
 #include "session/held.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/words.h"
+#include "delivery/keep.h"
 #include "session/manners.h"
 #include "state/journal.h"
 
-static void describe(const struct journal *journal, uint32_t id, const struct log *log, char *out,
-                     size_t cap)
+static const char *word_of(enum journal_state state)
 {
+    switch (state) {
+    case JOURNAL_HELD:
+    case JOURNAL_REFUSED:
+        return "held";
+    case JOURNAL_KEPT:
+        return "kept";
+    default:
+        return "failing";
+    }
+}
+
+/* ", in PATH" if it is in a file. */
+static void spell_path(const struct journal *journal, uint32_t id, const char *state_dir, char *out,
+                       size_t cap)
+{
+    char room[JOURNAL_FILE_MAX];
+    uint64_t octets;
+    out[0] = '\0';
+    if (!record_is_here(journal_entry(journal, id).state) ||
+        journal_file(journal, id, room, &octets).len == 0)
+        return;
+    char *path = keep_path(state_dir, room);
+    snprintf(out, cap, ", in %s", path != NULL ? path : "a file that is gone");
+    free(path);
+}
+
+static void describe(const struct journal *journal, uint32_t id, const char *state_dir,
+                     const struct log *log, char *out, size_t cap)
+{
+    char path[ERR_TEXT_MAX];
     struct journal_entry entry = journal_entry(journal, id);
     struct record record = journal_record(journal, id);
     char uidl[LOG_QUOTE_MAX + 4], room[JOURNAL_UIDL_ROOM], date[32], tries[24];
@@ -24,11 +55,14 @@ static void describe(const struct journal *journal, uint32_t id, const struct lo
         len = 0;
     reason_text(record.reason, str_of(words, len), text, sizeof text);
     strftime(date, sizeof date, "%Y-%m-%d %H:%M", localtime_r(&since, &tm));
-    bool held = entry.state == JOURNAL_HELD, counted = held || entry.tries > 0;
+    bool held = entry.state == JOURNAL_HELD || entry.state == JOURNAL_REFUSED;
+    bool counted = held || entry.tries > 0;
+    spell_path(journal, id, state_dir, path, sizeof path);
     snprintf(tries, sizeof tries, ", %u %s", entry.tries, entry.tries == 1 ? "try" : "tries");
-    snprintf(out, cap, "%s: UIDL %s, first seen %s%s: %s%s", held ? "held" : "failing",
+    snprintf(out, cap, "%s: UIDL %s, first seen %s%s: %s%s%s", word_of(entry.state),
              log_quote(log, journal_uidl(journal, id, room), uidl), date, counted ? tries : "",
-             log_quote(log, str_from(text), shown), counted ? "" : "; the next run tries again");
+             log_quote(log, str_from(text), shown), path,
+             counted ? "" : "; the next run tries again");
 }
 
 int held_list(const struct account *account, const char *state_dir,
@@ -46,9 +80,11 @@ int held_list(const struct account *account, const char *state_dir,
         return -1;
     for (uint32_t id = 0; id < journal_count(journal); id++) {
         unsigned state = journal_entry(journal, id).state;
-        if (state != JOURNAL_HELD && state != JOURNAL_FAILED && state != JOURNAL_DOUBTED)
+        /* What the server does not list any more is not missed. */
+        bool gone = journal_entry(journal, id).absent != 0 && !record_is_here(state);
+        if (state == JOURNAL_FREE || state >= JOURNAL_TAKEN || gone)
             continue;
-        describe(journal, id, &log, text, sizeof text);
+        describe(journal, id, state_dir, &log, text, sizeof text);
         line(ctx, text);
     }
     journal_close(journal);
@@ -72,7 +108,8 @@ int held_release(const struct account *account, const char *state_dir, const cha
         journal_open(&journal, &settings, err) < 0)
         return -1;
     for (uint32_t id = 0; id < journal_count(journal); id++) {
-        if (journal_entry(journal, id).state != JOURNAL_HELD ||
+        enum journal_state state = journal_entry(journal, id).state;
+        if ((state != JOURNAL_HELD && !record_is_here(state)) ||
             (uidl != NULL && !str_is(journal_uidl(journal, id, room), uidl)))
             continue;
         journal_retry(journal, id);

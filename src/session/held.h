@@ -13,8 +13,8 @@
 int held_list(const struct account *account, const char *state_dir,
               void (*line)(void *ctx, const char *text), void *ctx, struct err *err);
 
-/* Releases one held message, or all of them with uidl NULL. *released: how many. What is wrong with
- * the journal goes to the log. */
+/* Releases one message that is held, or kept here, or all of them with uidl NULL. *released: how
+ * many. What is wrong with the journal goes to the log. */
 int held_release(const struct account *account, const char *state_dir, const char *uidl,
                  struct log *log, unsigned *released, struct err *err);
 

@@ -247,7 +247,7 @@ static void tell_return(const struct manners *manners)
     bool felt = manners->run->attended && note->failures >= MANNERS_PATIENCE;
     if (note->told_status == err_status(ERR_NETWORK) && note->told_hash == OFFLINE)
         log_line(manners->run->log, FP_LOG_NOTE, "the network is there again");
-    else if (note->told_status == err_status(ERR_AGAIN) || felt)
+    else if ((note->told_status == err_status(ERR_AGAIN) && note->failures > 0) || felt)
         log_line(manners->run->log, FP_LOG_WARNING,
                  "reachable again after %" PRIu32 " failed run%s%s", note->failures,
                  note->failures == 1 ? "" : "s",
@@ -422,7 +422,9 @@ void manners_end(struct manners *manners, const struct manners_end *end, struct 
     bool poll = manners->run->mode == SESSION_POLL;
     bool here = end->here || (err_whose(err->kind) == ERR_SIDE_HERE && !manners->no_secret);
     bool through = err_whose(err->kind) == ERR_SIDE_NONE || manners->run->figures.told;
-    if (poll && !here) {
+    if (poll && end->destination) {
+        manners->run->figures.quiet = !manners->run->attended && !is_news(manners, err);
+    } else if (poll && !here) {
         if (through) {
             got_through(manners);
             tell_held(manners);

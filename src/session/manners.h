@@ -44,6 +44,7 @@ struct manners {
 
 /* How a poll ended. */
 struct manners_end {
+    bool destination;    /* it does not take mail: told once a day, and no pause is made */
     bool here;           /* whatever the kind of its error: the trouble was on this machine */
     int64_t now;         /* wall clock */
     int64_t login_delay; /* as the server announces it, -1: not said */

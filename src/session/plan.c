@@ -63,6 +63,8 @@ enum plan_action plan_decide(const struct plan_rules *rules, const struct plan_m
     case JOURNAL_DOUBTED:
         return fetch(rules, message, PLAN_ALONE, fetched);
     case JOURNAL_HELD:
+    case JOURNAL_KEPT: /* it is here */
+    case JOURNAL_REFUSED:
         return PLAN_LEAVE;
     case JOURNAL_GONE: /* it was deleted, and is back */
         return !rules->switches.never_delete && (rules->switches.flush || plan_deletes_new(rules))

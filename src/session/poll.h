@@ -5,6 +5,7 @@
 #define FP_SESSION_POLL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -14,21 +15,37 @@
 #include "session/run.h"
 #include "state/journal.h"
 
+/* What the destination made of messages (session/destination.h). Zeroed at birth. */
+struct destination {
+    uint32_t delivered;
+    uint32_t row; /* so many in a row came to the same end: */
+    enum parcel_outcome outcome;
+    int status;
+    bool shut;               /* nothing more is delivered */
+    struct refusal *waiting; /* not told yet, since it is not known whose fault it is */
+    size_t count;
+    struct err trouble; /* of this machine; kind ERR_NONE: none */
+};
+
 struct poll {
     struct session_run *run;
     struct journal *journal;
     struct deliver *deliver;
     struct plan_rules rules;
-    int64_t deadline; /* clock_ms(): no new message is begun after it */
-    bool cut_short;   /* it passed, or INT or TERM came, with messages left */
-    uint32_t later;   /* messages that may work later: not counted as tries */
-    uint32_t refused; /* messages that failed: counted */
-    bool careful;     /* the two sides went out of step before: one message at a time */
-    bool wants_utf8;  /* a message was refused for want of UTF8 (RFC 6856), and stays for ... */
-    bool utf8;        /* ... another connection, on which UTF8 is asked for */
-    bool alone;       /* this connection is for messages that an earlier one broke over */
-    struct err local; /* trouble on our side of the wire; kind ERR_NONE: none */
-    struct err over;  /* the server refuses message after message: the session is at fault */
+    const struct deliver_settings *settings; /* of deliver */
+    struct destination destination;
+    uint64_t kept_octets; /* in files of messages that are not delivered */
+    bool owned;           /* no message was received in this session that only the server has */
+    int64_t deadline;     /* clock_ms(): no new message is begun after it */
+    bool cut_short;       /* it passed, or INT or TERM came, with messages left */
+    uint32_t later;       /* messages that may work later: not counted as tries */
+    uint32_t refused;     /* messages that failed: counted */
+    bool careful;         /* the two sides went out of step before: one message at a time */
+    bool wants_utf8;      /* a message was refused for want of UTF8 (RFC 6856), and stays for ... */
+    bool utf8;            /* ... another connection, on which UTF8 is asked for */
+    bool alone;           /* this connection is for messages that an earlier one broke over */
+    struct err local;     /* trouble on our side of the wire; kind ERR_NONE: none */
+    struct err over;      /* the server refuses message after message: the session is at fault */
     struct habits habits;
 };
 

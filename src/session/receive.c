@@ -5,8 +5,10 @@
 
 #include "base/clock.h"
 #include "base/stop.h"
+#include "session/destination.h"
 #include "session/fault.h"
 #include "session/fingerprints.h"
+#include "session/kept.h"
 #include "session/manners.h"
 #include "session/match.h"
 
@@ -35,18 +37,30 @@ static void on_settled(void *ctx, const struct batch_item *item, const struct pa
     struct receiver *in = ctx;
     struct session_figures *figures = &in->poll->run->figures;
     struct message *message = listing_find(in->listing, item->number);
-    const struct journal_failure failure = {
-        .reason = REASON_DESTINATION, .words = str_from(parcel->why != NULL ? parcel->why : "")};
+    char name[LOG_QUOTE_MAX + 40];
     if (parcel->outcome == PARCEL_DELIVERED) {
         journal_mark_tried(in->poll->journal, item->entry); /* not again on a new connection */
         figures->fetched++;
         figures->octets += parcel->octets;
         if (plan_deletes_new(&in->poll->rules))
             queue_push(&in->dele, item->number);
-    } else if (parcel->outcome == PARCEL_REFUSED) {
-        fault_refuse(in->poll, in->listing, message, &failure);
+        destination_took(in->poll);
+    } else if (!record_is_here(journal_entry(in->poll->journal, item->entry).state)) {
+        fault_put_off(
+            in->poll, in->listing, message,
+            &(struct journal_failure){.reason = REASON_DESTINATION,
+                                      .words = str_from(parcel->why != NULL ? parcel->why : "")});
     } else {
-        fault_put_off(in->poll, in->listing, message, &failure);
+        journal_mark_tried(in->poll->journal, item->entry);
+        in->poll->kept_octets += parcel->octets;
+        if (parcel->why != NULL) {
+            listing_name(in->listing, message, in->poll->run->log, name, sizeof name);
+            destination_refused(in->poll, item->entry, name, parcel);
+        }
+    }
+    if (in->poll->destination.shut) {
+        destination_conclude(in->poll);
+        receive_trouble(in, &in->poll->destination.trouble);
     }
     tell_progress(in);
 }
@@ -59,6 +73,7 @@ void receive_init(struct receiver *in, struct poll *poll, struct pop3 *pop3,
     in->batch.files = batch_files(room);
     in->batch.journal = poll->journal;
     in->batch.keep = plan_keeps_new(&poll->rules);
+    in->batch.shut = &poll->destination.shut;
     in->batch.settled = on_settled;
     in->batch.ctx = in;
 }
@@ -77,7 +92,7 @@ void receive_commit(struct receiver *in)
     /* What waits to be sent goes out now, so that the server works while the disk does. */
     if (conn_push(pop3_conn(in->pop3), &err) < 0)
         err_clear(&err); /* the next read will say so */
-    if (batch_commit(&in->batch, &err) < 0 ||
+    if (batch_commit(&in->batch, &in->poll->owned, &err) < 0 ||
         (journal_is_dirty(in->poll->journal) && journal_sync(in->poll->journal, &err) < 0))
         receive_trouble(in, &err);
     in->budget = 0;
@@ -92,6 +107,22 @@ static uint64_t longest(uint64_t listed)
         return BODY_MAX;
     uint64_t times = listed > UINT64_MAX / BODY_TIMES ? UINT64_MAX : BODY_TIMES * listed;
     return times > listed + BODY_SPARE ? times : listed + BODY_SPARE;
+}
+
+bool receive_may_ask(struct receiver *in, const struct message *message, uint64_t on_the_way)
+{
+    struct err err;
+    uint64_t coming = in->batch.octets + on_the_way;
+    switch (kept_has_room(in->poll, coming, message->size, &err)) {
+    case KEPT_ROOM:
+        return true;
+    case KEPT_WAIT:
+        return false;
+    case KEPT_FULL:
+        receive_trouble(in, &err);
+        break;
+    }
+    return false;
 }
 
 bool receive_expect(struct receiver *in, struct message *message, uint64_t on_the_way)
@@ -163,6 +194,7 @@ void receive_drop_all(struct receiver *in)
     if (in->pending.message != NULL && in->pending.parcel != NULL)
         deliver_drop(in->poll->deliver, in->pending.parcel);
     in->pending.message = NULL;
+    in->poll->owned = in->poll->owned && in->batch.count == 0;
     batch_drop(&in->batch);
 }
 
@@ -200,15 +232,18 @@ static int take_answer(struct receiver *in, const struct pop3_answer *answer, in
         return 0;
     }
     if (taken == 0 && in->poll->local.kind != ERR_NONE) { /* an empty one, while winding down */
+        in->poll->owned = false;
         receive_drop(in);
         return 0;
     }
     if (taken < 0 || begin(in, err) < 0 || deliver_finish(in->poll->deliver, in->parcel, err) < 0) {
         receive_drop(in);
-        if (err->kind == ERR_MESSAGE)
+        if (err->kind == ERR_MESSAGE) {
             refuse(in, message, in->fault, in->fault_words);
-        else
+        } else {
+            in->poll->owned = false;
             receive_trouble(in, err);
+        }
         return 0;
     }
     /* A stray status line that took the place of the true one is no more than four octets. */

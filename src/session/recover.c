@@ -4,6 +4,8 @@
 #include <time.h>
 
 #include "base/xalloc.h"
+#include "delivery/keep.h"
+#include "session/kept.h"
 
 static size_t count_open(const struct journal *journal)
 {
@@ -14,14 +16,21 @@ static size_t count_open(const struct journal *journal)
 }
 
 static void settle(struct journal *journal, const struct deliver_settings *settings, uint32_t id,
-                   enum deliver_found found)
+                   const struct deliver_claim *claim)
 {
+    const struct journal_file file = {.name = str_from(claim->file.name),
+                                      .octets = claim->file.octets};
     char shown[LOG_QUOTE_MAX + 4], room[JOURNAL_UIDL_ROOM];
-    if (found == DELIVER_PUBLISHED) {
+    if (claim->found == DELIVER_PUBLISHED) {
         journal_done(journal, id);
         return;
     }
-    if (found == DELIVER_LOST)
+    if (claim->found == DELIVER_KEPT) {
+        journal_keep(journal, id, JOURNAL_KEPT, false, &file,
+                     &(struct journal_failure){.reason = REASON_WAITING});
+        return;
+    }
+    if (claim->found == DELIVER_LOST && !claim->kept)
         log_line(
             settings->log, FP_LOG_WARNING,
             "a message that was being delivered cannot be found (UIDL %s); it is fetched again",
@@ -47,12 +56,13 @@ static int settle_open(struct journal *journal, const struct deliver_settings *s
             continue;
         ids[filled] = id;
         receipts[filled] = journal_receipt(journal, id);
+        claims[filled].kept = record_is_here(journal_entry(journal, id).before);
         claims[filled].receipt = str_from(receipts[filled]);
         filled++;
     }
     int result = deliver_check(settings, claims, n, err);
     for (size_t i = 0; i < n && result == 0; i++)
-        settle(journal, settings, ids[i], claims[i].found);
+        settle(journal, settings, ids[i], &claims[i]);
     for (size_t i = 0; i < n; i++)
         free(receipts[i]);
     free(receipts);
@@ -61,14 +71,26 @@ static int settle_open(struct journal *journal, const struct deliver_settings *s
     return result < 0 ? -1 : journal_sync(journal, err);
 }
 
+/* Litter in a place that can no longer be written does no harm. */
+static void sweep(const struct journal *journal, const struct deliver_settings *settings)
+{
+    struct deliver_settings sparing = *settings;
+    struct spool_list kept;
+    struct str place = journal_place(journal);
+    struct err err;
+    kept_list(journal, &kept);
+    sparing.keeps = &kept;
+    if ((place.len > 0 && deliver_sweep(&sparing, place, &err) < 0) ||
+        keep_sweep(&sparing, &err) < 0)
+        log_line(settings->log, FP_LOG_WARNING, "cleaning up after the last run: %s", err.text);
+    kept_free_list(&kept);
+}
+
 int recover(struct journal *journal, const struct deliver_settings *settings, struct err *err)
 {
     if (settle_open(journal, settings, err) < 0)
         return -1;
-    /* Litter in a place that can no longer be written does no harm. */
-    struct str place = journal_place(journal);
-    if (place.len > 0 && deliver_sweep(settings, place, err) < 0)
-        log_line(settings->log, FP_LOG_WARNING, "cleaning up after the last run: %s", err->text);
+    sweep(journal, settings);
     return 0;
 }
 

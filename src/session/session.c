@@ -11,10 +11,12 @@
 #include "base/xalloc.h"
 #include "session/connect.h"
 #include "session/dates.h"
+#include "session/destination.h"
 #include "session/fault.h"
 #include "session/fetch.h"
 #include "session/fingerprints.h"
 #include "session/habits.h"
+#include "session/kept.h"
 #include "session/manners.h"
 #include "session/match.h"
 #include "session/poll.h"
@@ -28,6 +30,7 @@
 #define RECONNECTS_MAX 5 /* after framing faults, each of a message not suspected before */
 #define SECONDS_A_DAY 86400
 #define ONE_BY_ONE_SECONDS ((int64_t)30 * SECONDS_A_DAY)
+#define SLICE_LEAST 2 /* messages: one alone is no slice of anything */
 #define NOOP_MS ((int64_t)60 * 1000)
 
 /* Everything of one poll. */
@@ -45,6 +48,8 @@ struct session {
     int64_t next_noop;     /* clock_ms() */
     struct manners manners;
     struct manners_end end;
+    bool offline;      /* there will be no connection */
+    uint32_t slice;    /* messages in the last listing, if none of them was to stay as it is */
     bool counted;      /* figures of the listing are there: later connections see less */
     bool listing_junk; /* lines in both lists that make no sense: mail may be missing */
     bool faulted;      /* a connection ended over a message that is known */
@@ -163,26 +168,31 @@ static int recover_all(struct session *session, struct err *err)
     return recover(session->journal, &session->settings, err);
 }
 
-/* What can go wrong here goes wrong before a connection is made. */
+/* What can go wrong here goes wrong before a connection is made. What is kept here needs none. */
 static int prepare(struct session *session, struct err *err)
 {
     fill_settings(session);
+    session->poll.settings = &session->settings;
     if (deliver_probe(&session->settings, err) < 0 || open_journal(session, err) < 0)
         return -1;
     if (recover_find_place(session->journal, &session->settings, err) < 0)
         return -1;
     if (dates_begin(session->journal, &session->poll.rules, session->run, err) < 0)
         return -1;
-    manners_begin(&session->manners, session->run, session->poll.rules.now);
-    habits_load(&session->poll.habits, session->manners.note, session->poll.rules.now);
+    if (!session->offline) {
+        manners_begin(&session->manners, session->run, session->poll.rules.now);
+        habits_load(&session->poll.habits, session->manners.note, session->poll.rules.now);
+    }
     if (session->run->mode != SESSION_POLL)
         return 0;
     if (recover_all(session, err) < 0)
         return err_prefix(err, "recovering from the last run");
     if (deliver_open(&session->poll.deliver, &session->settings, err) < 0)
         return -1;
-    return recover_record_place(session->journal, &session->settings, session->poll.deliver,
-                                session->poll.rules.now, err);
+    if (recover_record_place(session->journal, &session->settings, session->poll.deliver,
+                             session->poll.rules.now, err) < 0)
+        return -1;
+    return kept_deliver(&session->poll, err);
 }
 
 /* ---- listing and plan ---- */
@@ -281,16 +291,16 @@ static void count_planned(struct session_figures *figures, const struct message 
     }
 }
 
-/* Held for its length, and no longer too long: the limit has changed. If LIST did not tell how long
- * it is, it is longer than the limit of then. */
-static bool fits_now(const struct session *session, const struct message *message)
+/* Held, and to be tried again: its time has come, or the limit has changed. If LIST did not tell
+ * how long it is, it is longer than the limit of then. */
+static bool is_worth_a_try(const struct session *session, const struct message *message)
 {
     uint64_t max = session->account->max_size, then = 0;
     struct record record = journal_record(session->journal, message->entry);
     if (record.reason == REASON_TOO_LONG)
         return max == 0 || message->size <= max;
     if (record.reason != REASON_SURPRISE)
-        return false;
+        return record.next_try <= (uint64_t)session->poll.rules.now;
     (void)str_number(record.words, UINT64_MAX, &then);
     return max == 0 || (then != 0 && max > then);
 }
@@ -300,7 +310,7 @@ static void plan_message(struct session *session, struct message *message, uint3
     struct plan_message known =
         plan_look_up(&session->poll.rules, session->journal, message->entry, message->size);
     enum journal_state state = known.known;
-    if (known.known == JOURNAL_HELD && fits_now(session, message))
+    if (known.known == JOURNAL_HELD && is_worth_a_try(session, message))
         state = known.known = JOURNAL_FAILED;
     message->compare = message->compare && (state == JOURNAL_DONE || state == JOURNAL_GONE);
     if (message->compare) /* its UIDL is known, but does it have it still? */
@@ -342,6 +352,11 @@ static void make_plan(struct session *session)
         }
     }
     session->counted = true;
+    session->slice = 0;
+    for (uint32_t i = 0; i < session->listing.count; i++)
+        session->slice += session->listing.messages[i].action != PLAN_LEAVE;
+    if (session->slice < session->listing.count)
+        session->slice = 0;
 }
 
 /* What was delivered and is asked for again is owed from here on: if this run does not live to
@@ -458,7 +473,8 @@ static enum connection_end fetch_and_quit(struct session *session, struct err *e
     struct fetched fetched = {.quit = FETCH_QUIT_NOT_SENT};
     enum connection_end end = fetch_run(&session->poll, session->pop3, &session->listing,
                                         &session->verified, &fetched, err);
-    if (end == CONNECTION_DONE && quit(session, &fetched, err) < 0)
+    /* After QUIT some servers never show again what they handed out. */
+    if (end == CONNECTION_DONE && session->poll.owned && quit(session, &fetched, err) < 0)
         end = CONNECTION_LOST;
     free(fetched.deleted.at);
     return end;
@@ -524,6 +540,7 @@ static enum connection_end poll_connected(struct session *session, struct err *e
 static enum connection_end poll_once(struct session *session, struct err *err)
 {
     enum connection_end end = CONNECTION_LOST;
+    session->poll.owned = true;
     journal_reread(session->journal);
     listing_init(&session->listing, session->journal, &session->poll.habits);
     session->listed = false;
@@ -625,9 +642,48 @@ static int poll_doubted(struct session *session, struct err *err)
     return 0;
 }
 
+/* Some servers show a mailbox in slices, the next one in the next session. What hints at it is that
+ * nothing of a listing was known and left alone, and that it is longer than any that is known to
+ * have been all. */
+static bool may_show_more(const struct session *session, uint32_t fetched)
+{
+    const struct account *account = session->account;
+    const struct session_figures *figures = &session->run->figures;
+    return session->run->mode == SESSION_POLL && session->manners.note != NULL &&
+           session->slice >= SLICE_LEAST && session->slice > session->manners.note->whole &&
+           figures->fetched > fetched && session->end.login_delay <= 0 && session->poll.owned &&
+           session->poll.local.kind == ERR_NONE && !session->poll.cut_short && !is_over(session) &&
+           (account->max_messages == 0 || figures->fetched < account->max_messages);
+}
+
+/* A server that lets nobody in again so soon shows the rest to the next run. */
+static enum connection_end poll_slices(struct session *session, struct err *err)
+{
+    uint32_t fetched = 0, slice;
+    enum connection_end end = poll_most(session, err);
+    while (end == CONNECTION_DONE && may_show_more(session, fetched)) {
+        slice = session->slice;
+        fetched = session->run->figures.fetched;
+        session->slice = 0;
+        log_line(session->log, FP_LOG_NOTE,
+                 "all of %u messages were new, and there may be more mail; connecting again",
+                 (unsigned)slice);
+        end = poll_most(session, err);
+        if (session->run->figures.fetched > fetched)
+            continue;
+        session->manners.note->whole = slice;
+        if (end != CONNECTION_DONE)
+            log_line(session->log, FP_LOG_NOTE, "%s; there may be more mail for the next run",
+                     err->text);
+        err_clear(err);
+        return CONNECTION_DONE;
+    }
+    return end;
+}
+
 static int poll_server(struct session *session, struct err *err)
 {
-    enum connection_end end = poll_most(session, err);
+    enum connection_end end = poll_slices(session, err);
     /* Not all of the rest came; the messages at fault have their turn too. */
     bool others = session->faulted && (end == CONNECTION_AGAIN_ALL || err->kind == ERR_FRAMING);
     if (end != CONNECTION_DONE && !others)
@@ -663,6 +719,8 @@ static int conclude(struct session *session, int result, struct err *err)
     session->run->figures.told = true;
     if (local)
         add_error(session, &sum, poll->local.kind, poll->local.text);
+    if (!local && poll->destination.trouble.kind != ERR_NONE)
+        add_error(session, &sum, poll->destination.trouble.kind, poll->destination.trouble.text);
     if (result < 0) /* what came of trouble here is not worth telling */
         add_error(session, &sum, err->kind, local ? NULL : err->text);
     if (poll->cut_short && stop_asked())
@@ -701,10 +759,11 @@ static void settle(struct session *session, int result)
         session->poll.local = err;
 }
 
-int session_poll(struct session_run *run, struct err *err)
+static int run_session(struct session_run *run, bool offline, struct err *err)
 {
     struct session *session = xcalloc(1, sizeof *session);
     session->run = run;
+    session->offline = offline;
     session->account = run->account;
     session->log = run->log;
     session->poll.run = run;
@@ -714,18 +773,34 @@ int session_poll(struct session_run *run, struct err *err)
     int result = prepare(session, err);
     if (result < 0 && err->kind == ERR_BUSY)
         run->figures.quiet = !run->attended;
-    if (result == 0)
+    if (result == 0 && !offline)
         result = manners_get_secret(&session->manners, err);
-    if (result == 0)
+    if (result == 0 && !offline)
         result = poll_server(session, err);
+    if (session->journal != NULL && run->mode == SESSION_POLL)
+        destination_conclude(&session->poll);
     settle(session, result);
+    if (session->poll.deliver != NULL)
+        run->figures.held += kept_tidy(&session->poll);
     result = conclude(session, result, err);
     session->end.now = clock_wall();
+    session->end.destination = session->poll.destination.trouble.kind != ERR_NONE;
     session->end.here = session->poll.local.kind != ERR_NONE;
-    habits_keep(&session->poll.habits, session->manners.note, session->end.now);
+    if (!offline)
+        habits_keep(&session->poll.habits, session->manners.note, session->end.now);
     manners_end(&session->manners, &session->end, err);
     deliver_close(session->poll.deliver);
     journal_close(session->journal); /* and with it the lock */
     free(session);
     return result;
+}
+
+int session_poll(struct session_run *run, struct err *err)
+{
+    return run_session(run, false, err);
+}
+
+int session_deliver(struct session_run *run, struct err *err)
+{
+    return run_session(run, true, err);
 }

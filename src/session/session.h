@@ -16,4 +16,7 @@
  * no text. */
 int session_poll(struct session_run *run, struct err *err);
 
+/* The part of a poll that needs no connection: recovers, and delivers what is kept here. */
+int session_deliver(struct session_run *run, struct err *err);
+
 #endif

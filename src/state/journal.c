@@ -195,6 +195,18 @@ char *journal_receipt(const struct journal *journal, uint32_t id)
     return places_join(&journal->replay.places, record.place, record.words);
 }
 
+struct str journal_file(const struct journal *journal, uint32_t id, char room[JOURNAL_FILE_MAX],
+                        uint64_t *octets)
+{
+    struct record record = journal_record(journal, id);
+    size_t len = 0;
+    *octets = record.octets;
+    if (record.file.len == 0 || words_unescape(record.file, room, JOURNAL_FILE_MAX - 1, &len) < 0)
+        len = 0;
+    room[len] = '\0';
+    return str_of(room, len);
+}
+
 struct str journal_uidl(const struct journal *journal, uint32_t id, char room[JOURNAL_UIDL_ROOM])
 {
     return table_uidl(journal->replay.table, id, room);
@@ -352,10 +364,11 @@ void journal_gone(struct journal *journal, uint32_t id)
     deliver(journal, id, JOURNAL_GONE);
 }
 
+/* What is in a file stays there; file: in which it is now. */
 static void fail(struct journal *journal, uint32_t id, enum journal_state state, bool count,
-                 const struct journal_failure *failure)
+                 const struct journal_file *file, const struct journal_failure *failure)
 {
-    char words[WORDS_ESCAPED_MAX(ERR_TEXT_MAX)];
+    char words[WORDS_ESCAPED_MAX(ERR_TEXT_MAX)], name[WORDS_ESCAPED_MAX(JOURNAL_FILE_MAX)];
     struct record record = describe(journal, id);
     struct journal_entry *entry = table_entry(journal->replay.table, id);
     size_t len = failure->words.len < ERR_TEXT_MAX ? failure->words.len : ERR_TEXT_MAX;
@@ -367,6 +380,10 @@ static void fail(struct journal *journal, uint32_t id, enum journal_state state,
     record.verb = record_verb(entry->state);
     record.number = entry->tries;
     record.reason = failure->reason;
+    if (file != NULL && file->name.len > 0) {
+        record.file = str_of(name, words_escape(file->name, name, sizeof name));
+        record.octets = file->octets;
+    }
     record.next_try = failure->next_try < UINT32_MAX ? failure->next_try : UINT32_MAX;
     record.words =
         str_of(words, words_escape(str_of(failure->words.ptr, len), words, sizeof words));
@@ -375,28 +392,36 @@ static void fail(struct journal *journal, uint32_t id, enum journal_state state,
 
 void journal_fail(struct journal *journal, uint32_t id, const struct journal_failure *failure)
 {
-    fail(journal, id, JOURNAL_FAILED, true, failure);
+    fail(journal, id, JOURNAL_FAILED, true, NULL, failure);
 }
 
 void journal_hold(struct journal *journal, uint32_t id, const struct journal_failure *failure)
 {
-    fail(journal, id, JOURNAL_HELD, true, failure);
+    fail(journal, id, JOURNAL_HELD, true, NULL, failure);
+}
+
+void journal_keep(struct journal *journal, uint32_t id, enum journal_state state, bool count,
+                  const struct journal_file *file, const struct journal_failure *failure)
+{
+    fail(journal, id, state, count, file, failure);
 }
 
 void journal_put_off(struct journal *journal, uint32_t id, const struct journal_failure *failure)
 {
-    fail(journal, id, JOURNAL_FAILED, false, failure);
+    fail(journal, id, JOURNAL_FAILED, false, NULL, failure);
 }
 
 void journal_doubt(struct journal *journal, uint32_t id, const struct journal_failure *failure)
 {
-    fail(journal, id, JOURNAL_DOUBTED, false, failure);
+    fail(journal, id, JOURNAL_DOUBTED, false, NULL, failure);
 }
 
 void journal_retry(struct journal *journal, uint32_t id)
 {
-    table_entry(journal->replay.table, id)->tries = 0;
-    fail(journal, id, JOURNAL_FAILED, false, &(struct journal_failure){.reason = REASON_RELEASED});
+    struct journal_entry *entry = table_entry(journal->replay.table, id);
+    enum journal_state state = record_is_here(entry->state) ? entry->state : JOURNAL_FAILED;
+    entry->tries = 0;
+    fail(journal, id, state, false, NULL, &(struct journal_failure){.reason = REASON_RELEASED});
 }
 
 enum calendar_look journal_look_at_clock(struct journal *journal, int64_t now, int64_t *last_day)

@@ -89,6 +89,12 @@ struct str journal_uidl_at(const struct journal *journal, struct uidl_ref ref);
  * all views and references. */
 void journal_reread(struct journal *journal);
 
+/* The name of its file (session/kept.h) in room, with a NUL behind it, and its length; empty: it is
+ * in none. */
+#define JOURNAL_FILE_MAX 200
+struct str journal_file(const struct journal *journal, uint32_t id, char room[JOURNAL_FILE_MAX],
+                        uint64_t *octets);
+
 /* Its failure was told: not again in this run. Not written to disk. */
 void journal_mark_tried(struct journal *journal, uint32_t id);
 
@@ -135,10 +141,20 @@ void journal_gone(struct journal *journal, uint32_t id);
 void journal_fail(struct journal *journal, uint32_t id, const struct journal_failure *failure);
 void journal_hold(struct journal *journal, uint32_t id, const struct journal_failure *failure);
 /* It may work later: asked for after the others by the next run, and no try is counted. */
+/* It is in a file of ours (session/kept.h), of `octets`: `state` is KEPT or REFUSED. `count`: it
+ * was tried. Of one that is in a file already, file may be empty: it stays there. */
+struct journal_file {
+    struct str name;
+    uint64_t octets;
+};
+void journal_keep(struct journal *journal, uint32_t id, enum journal_state state, bool count,
+                  const struct journal_file *file, const struct journal_failure *failure);
 void journal_put_off(struct journal *journal, uint32_t id, const struct journal_failure *failure);
 /* The connection broke over it, which may be the network's fault: no try is counted. */
 void journal_doubt(struct journal *journal, uint32_t id, const struct journal_failure *failure);
-void journal_retry(struct journal *journal, uint32_t id); /* HELD: FAILED with no try counted */
+/* No try is counted any more, and the next run tries: HELD becomes FAILED, what is in a file stays
+ * what it is. */
+void journal_retry(struct journal *journal, uint32_t id);
 
 /* The place where messages are spooled (one line of deliver_place); "" if none was. */
 struct str journal_place(const struct journal *journal);

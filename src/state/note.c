@@ -89,6 +89,8 @@ static void write_note(const struct note *note, struct buf *out)
     write_habits(note, out);
     if (note->habits != 0)
         buf_addf(out, "answers %llu %u\n", (unsigned long long)note->habits_when, note->habits);
+    if (note->whole != 0)
+        buf_addf(out, "whole %lu\n", (unsigned long)note->whole);
     if (note->capa != NULL) {
         buf_addf(out, "capa %llu ", (unsigned long long)note->capa_when);
         words_add(out, str_of(note->capa, note->capa_len));
@@ -184,6 +186,15 @@ static int read_answers(struct note *note, struct str line)
     if (read_time(&line, &note->habits_when) < 0 || read_number(&line, UINT16_MAX, &habits) < 0)
         return -1;
     note->habits = (unsigned)habits;
+    return 0;
+}
+
+static int read_whole(struct note *note, struct str line)
+{
+    uint64_t count;
+    if (read_number(&line, UINT32_MAX, &count) < 0)
+        return -1;
+    note->whole = (uint32_t)count;
     return 0;
 }
 
@@ -295,6 +306,7 @@ static int read_line(struct note *note, struct str line)
         {"one-by-one", read_one_by_one},
         {"utf8", read_utf8},
         {"answers", read_answers},
+        {"whole", read_whole},
     };
     struct str name = str_word(&line);
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)

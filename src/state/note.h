@@ -49,6 +49,7 @@ struct note {
     int64_t polled;      /* the start of the last poll that went through; for `interval` alone */
     unsigned habits;     /* of the server's answers: see session/habits.h; 0: none is known */
     int64_t habits_when; /* when the last of them was found out */
+    uint32_t whole;      /* messages in the longest listing behind which there was no more mail */
     struct {
         struct note_secret secret;
         uint32_t tries; /* that were refused, in a row */

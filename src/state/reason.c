@@ -17,6 +17,7 @@ static const struct {
     [REASON_NO_ROOM] = {"no-room", "there is no room for it on the disk", NULL},
     [REASON_DESTINATION] = {"destination", "", ""},
     [REASON_SHORT] = {"short", "it came much shorter than LIST says (", " octets)"},
+    [REASON_WAITING] = {"waiting", "waiting for its turn", NULL},
     [REASON_RELEASED] = {"released", "released", NULL},
     [REASON_ASKED_AGAIN] = {"asked-again", "--all asked for it again", NULL},
 };

@@ -13,7 +13,8 @@ enum {
     NUMBER = 16,
     DATE = 32,
     FAILURE = 64,
-    WORDS = 128
+    FILE_NAME = 128,
+    WORDS = 256
 };
 
 #define NAME(text)                                                                                 \
@@ -21,6 +22,7 @@ enum {
         text, sizeof(text) - 1                                                                     \
     }
 #define FAILED (ID | MESSAGE | NUMBER | FAILURE | WORDS)
+#define KEPT (FAILED | FILE_NAME)
 #define OLD_FAILED (ID | MESSAGE | NUMBER | WORDS)
 
 /* `old`: the fields in version 1, if they were others. No such line can be read as one of today:
@@ -35,14 +37,16 @@ static const struct shape {
     [RECORD_SWEEP] = {NAME("sweep"), DATE | WORDS, WORDS, JOURNAL_FREE},
     [RECORD_NAMES] = {NAME("names"), WORDS, 0, JOURNAL_FREE},
     [RECORD_DAY] = {NAME("day"), NUMBER | DATE, 0, JOURNAL_FREE},
-    [RECORD_TAKE] = {NAME("take"), ID | MESSAGE | KEEP | PLACE | WORDS, ID | MESSAGE | KEEP | WORDS,
-                     JOURNAL_TAKEN},
+    [RECORD_TAKE] = {NAME("take"), ID | MESSAGE | KEEP | PLACE | FILE_NAME | WORDS,
+                     ID | MESSAGE | KEEP | WORDS, JOURNAL_TAKEN},
     [RECORD_DROP] = {NAME("drop"), ID, 0, JOURNAL_FREE},
     [RECORD_DONE] = {NAME("done"), ID | MESSAGE | KEEP, 0, JOURNAL_DONE},
     [RECORD_GONE] = {NAME("gone"), ID | MESSAGE, 0, JOURNAL_GONE},
     [RECORD_FAIL] = {NAME("fail"), FAILED, OLD_FAILED, JOURNAL_FAILED},
     [RECORD_DOUBT] = {NAME("doubt"), FAILED, OLD_FAILED, JOURNAL_DOUBTED},
     [RECORD_HELD] = {NAME("held"), FAILED, OLD_FAILED, JOURNAL_HELD},
+    [RECORD_KEPT] = {NAME("kept"), KEPT, 0, JOURNAL_KEPT},
+    [RECORD_REFUSED] = {NAME("refused"), KEPT, 0, JOURNAL_REFUSED},
     [RECORD_MISS] = {NAME("miss"), ID | NUMBER, 0, JOURNAL_FREE},
     [RECORD_BACK] = {NAME("back"), ID, 0, JOURNAL_FREE},
     [RECORD_DUE] = {NAME("due"), ID | NUMBER, 0, JOURNAL_FREE},
@@ -72,6 +76,11 @@ enum journal_state record_state_before(enum journal_state state)
 {
     bool owed = state == JOURNAL_HELD || state == JOURNAL_DONE || state == JOURNAL_GONE;
     return owed ? JOURNAL_FAILED : state;
+}
+
+bool record_is_here(enum journal_state state)
+{
+    return state == JOURNAL_KEPT || state == JOURNAL_REFUSED;
 }
 
 /* ---- out ---- */
@@ -124,6 +133,12 @@ static void write_failure(const struct record *record, struct buf *out)
     write_word(str_from(reason_word(record->reason)), out);
 }
 
+static void write_file(const struct record *record, struct buf *out)
+{
+    write_number(record->octets, out);
+    write_word(record->file.len > 0 ? record->file : str_from(WORDS_EMPTY), out);
+}
+
 size_t record_write(const struct record *record, struct buf *out)
 {
     const struct shape *shape = &shapes[record->verb];
@@ -144,6 +159,8 @@ size_t record_write(const struct record *record, struct buf *out)
         write_number(record->date, out);
     if (shape->fields & FAILURE)
         write_failure(record, out);
+    if (shape->fields & FILE_NAME)
+        write_file(record, out);
     if (shape->fields & WORDS)
         write_word(record->words.len > 0 ? record->words : str_from(WORDS_EMPTY), out);
     if (out->len < from + WORDS_SUM + 1)
@@ -244,6 +261,16 @@ static int read_failure(struct str *rest, struct record *record)
     return str_trim(*rest).len > 0 ? 0 : -1;
 }
 
+static int read_file(struct str *rest, struct record *record)
+{
+    if (str_take_number(rest, UINT64_MAX, &record->octets) < 0)
+        return -1;
+    record->file = take_word(rest);
+    if (str_is(record->file, WORDS_EMPTY))
+        record->file = str_of("", 0);
+    return memchr(record->file.ptr, '/', record->file.len) == NULL ? 0 : -1;
+}
+
 static int read_fields(unsigned fields, struct str rest, struct record *record)
 {
     uint64_t id = JOURNAL_NONE;
@@ -253,7 +280,8 @@ static int read_fields(unsigned fields, struct str rest, struct record *record)
         ((fields & PLACE) && read_place(&rest, &record->place) < 0) ||
         ((fields & NUMBER) && str_take_number(&rest, UINT32_MAX, &record->number) < 0) ||
         ((fields & DATE) && str_take_number(&rest, UINT32_MAX, &record->date) < 0) ||
-        ((fields & FAILURE) && read_failure(&rest, record) < 0))
+        ((fields & FAILURE) && read_failure(&rest, record) < 0) ||
+        ((fields & FILE_NAME) && read_file(&rest, record) < 0))
         return -1;
     record->id = (uint32_t)id;
     if (!(fields & WORDS))

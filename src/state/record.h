@@ -1,12 +1,13 @@
 /*
  * record: one line of a journal, to and from text. Pure.
  *
- *   CRC VERB ID SIZE FINGERPRINT FIRST UIDL [KEEP PLACE|TRIES NEXT REASON] [WORDS]
+ *   CRC VERB ID SIZE FINGERPRINT FIRST UIDL [KEEP PLACE|TRIES NEXT REASON] [OCTETS FILE] [WORDS]
  *
  * CRC is 8 hex digits over what follows its blank. A line says all there is to say about its
  * message, so that a damaged line costs no more than itself. UIDL and WORDS are percent-escaped
  * (base/words.h). What is equal for all messages of a batch, kind and path of where they go, stands
- * once in a `place` line, whose number their `take` has.
+ * once in a `place` line, whose number their `take` has. FILE is the name of a message that is kept
+ * here, OCTETS its length (session/kept.h).
  *
  * Lines of version 1 are read as well: there a `take` has its whole receipt, a failure one sentence
  * in the place of NEXT REASON WORDS, and `place` is what is `sweep` now.
@@ -33,7 +34,9 @@ enum journal_state {
     JOURNAL_FREE,    /* no such entry */
     JOURNAL_FAILED,  /* could not be had or delivered so far: tries times */
     JOURNAL_DOUBTED, /* the connection broke over it: asked for alone, after all others */
-    JOURNAL_HELD,    /* given up; left on the server until --retry */
+    JOURNAL_HELD,    /* asked for at growing distances, and left on the server */
+    JOURNAL_KEPT,    /* here, in a file: delivered by the next run */
+    JOURNAL_REFUSED, /* the same, but its destination refuses it: at growing distances */
     JOURNAL_TAKEN,   /* being delivered; only recovery sees one of an earlier run */
     JOURNAL_DONE,    /* delivered, durably */
     JOURNAL_GONE     /* delivered, and QUIT after its DELE was answered with +OK */
@@ -69,6 +72,8 @@ enum record_verb {
     RECORD_FAIL,
     RECORD_DOUBT,
     RECORD_HELD,
+    RECORD_KEPT,
+    RECORD_REFUSED,
     RECORD_MISS, /* absent since listing day N */
     RECORD_BACK,
     RECORD_DUE,   /* found old enough to be deleted on day N (since 1970); 0: it is not */
@@ -90,6 +95,8 @@ struct record {
     uint64_t size;          /* by LIST, in octets */
     uint64_t first_seen;    /* wall clock, seconds */
     uint64_t next_try;      /* of a failure: wall clock, seconds; 0: with the next run */
+    uint64_t octets;        /* of the file */
+    struct str file;        /* KEPT, REFUSED, and TAKE of one: its name; else empty */
     struct str fingerprint; /* record_fingerprint */
     struct str uidl;
     struct str words; /* receipt, what was said of a failure, kind and path, server and user */
@@ -109,6 +116,9 @@ struct fingerprint record_fingerprint(const struct record *record);
  * (JOURNAL_FREE: none). */
 enum record_verb record_verb(enum journal_state state);
 enum journal_state record_state(enum record_verb verb);
+
+/* A message of this state is in a file of ours. */
+bool record_is_here(enum journal_state state);
 
 /* What a message of this state is again once it was taken and is dropped. Whoever takes what was
  * held releases it; and what was delivered before and is to be delivered again is owed until it

@@ -298,11 +298,12 @@ static void write_front(struct replay *replay, struct buf *out)
         write_line(replay, RECORD_CLOCK, 0, NULL, out);
 }
 
+/* What is in a file of ours is not forgotten, whatever the server shows. */
 static bool is_forgotten(const struct replay *replay, const struct journal_entry *entry)
 {
-    return entry->state == JOURNAL_FREE ||
-           (entry->state != JOURNAL_TAKEN && entry->absent != 0 &&
-            replay->calendar.days >= entry->absent + (uint32_t)REPLAY_FORGET);
+    if (entry->state == JOURNAL_TAKEN || record_is_here(entry->state) || entry->absent == 0)
+        return entry->state == JOURNAL_FREE;
+    return replay->calendar.days >= entry->absent + (uint32_t)REPLAY_FORGET;
 }
 
 /* The lines that bring one entry back; a TAKEN one remembers what it was before. Its place gets a

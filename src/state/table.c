@@ -222,7 +222,7 @@ struct record table_record(const struct table *table, uint32_t id)
         line = lines_line(table->lines, row->at);
     if (record_read(line, &record) < 0)
         record = (struct record){.verb = verb}; /* somebody wrote over it */
-    if (record.verb != verb) {
+    if (record.verb != verb) { /* but the file of one that was taken stays its file */
         record.words = str_of("", 0);
         record.reason = REASON_UNKNOWN;
         record.next_try = record.place = 0;

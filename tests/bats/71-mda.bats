@@ -225,8 +225,8 @@ Subject: n3"
     # a recipe that refuses: EXITCODE
     agents_box
     printf 'SHELL=/bin/sh\nEXITCODE=77\nHOST=stop\n' >"$T/procmailrc"
-    want '0|65' --state-dir "$T/s2"
-    [ "$status" -eq 65 ] || fail "procmail's refusal was not seen"
+    want '0|77' --state-dir "$T/s2"
+    [ "$status" -eq 77 ] || fail "procmail's refusal was not seen"
     [ "$(box_count)" -eq 3 ]
 }
 
@@ -283,10 +283,11 @@ END
     [ "$(box_count)" -eq 0 ]
 }
 
-@test "spool files are gone afterwards, also after refusals" {
+@test "spool files are gone afterwards, but for what is kept" {
     tell_many 4
     popd_start
     mda_rc 'case $FETCHPOP_UIDL in m002) exit 1;; m003) exit 75;; esac; cat >/dev/null'
     want 65
-    [ "$(grep -r -l 'body of' "$STATE" | wc -l)" -eq 0 ] || fail "text of a message is left in the state folder"
+    [ "$(grep -r -l 'body of' "$STATE/spool" | wc -l)" -eq 2 ] || fail "not two messages are kept"
+    [ "$(grep -r -l 'body of' "$STATE" | wc -l)" -eq 2 ] || fail "text of a message is left in the state folder"
 }

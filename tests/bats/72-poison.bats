@@ -136,9 +136,11 @@ BAD=('on RETR 3: err "broken"' 'on RETR 7: err "broken too"')
     echo 1 >"$T/code"
     want 65
     want 65
+    tell m003
+    want 65
     want 0
     want 0 --status
-    [[ $output == *m002* ]]
+    [[ $output == *"held: UIDL m002"* ]]
     echo 0 >"$T/code"
     want 0 --retry m002
     want 0

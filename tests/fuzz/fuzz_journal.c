@@ -114,11 +114,12 @@ static uint64_t sum(const struct journal *journal)
         char room[JOURNAL_UIDL_ROOM];
         struct str uidl = journal_uidl(journal, id, room);
         fuzz_check(entry.state <= JOURNAL_GONE && uidl.len <= 255);
-        if (entry.state == JOURNAL_FREE || (entry.absent != 0 && entry.state != JOURNAL_TAKEN))
+        if (entry.state == JOURNAL_FREE ||
+            (entry.absent != 0 && entry.state != JOURNAL_TAKEN && !record_is_here(entry.state)))
             continue;
         check_index(journal, id, uidl);
         struct record record = journal_record(journal, id);
-        bool failed = entry.state >= JOURNAL_FAILED && entry.state <= JOURNAL_HELD;
+        bool failed = entry.state >= JOURNAL_FAILED && entry.state <= JOURNAL_REFUSED;
         unsigned tries = failed ? entry.tries : 0u;
         fuzz_check(record.size == journal_size(journal, id));
         all += (str_hash(uidl) | 1) * (entry.state + 8u * tries + 1) * (record.size | 1);

@@ -82,6 +82,7 @@ static void test_builtin(void)
     is_int(a->session_timeout, 1800, "session_timeout");
     is_int(a->mda_timeout, 300, "mda_timeout");
     is_int(a->max_tries, 5, "max_tries");
+    ok(a->spool_max == (uint64_t)1 << 30, "spool_max");
     ok(a->max_size == 0 && a->max_messages == 0 && a->interval == 0, "no limits");
     ok(a->pipelining == ACCOUNT_PIPELINING_AUTO, "pipelining");
     is_str(a->auth[0], "auto", "auth");

@@ -54,6 +54,47 @@ static void test_reason(void)
     journal_close(journal);
 }
 
+static bool has_file(struct journal *journal, const char *uidl, const char *name)
+{
+    char room[JOURNAL_FILE_MAX];
+    uint64_t octets;
+    return str_is(journal_file(journal, find(journal, uidl), room, &octets), name) && octets == 77;
+}
+
+/* Kept, taken and dropped, taken and done: its file is known as long as it is wanted. */
+static void test_kept(void)
+{
+    struct journal *journal = open_journal();
+    const struct journal_file file = {.name = str_from("1.M2P3Q4Fid.host"), .octets = 77};
+    const struct journal_failure why = {.reason = REASON_DESTINATION, .words = str_from("busy")};
+    uint32_t id = add(journal, "kept", 5);
+    journal_take(journal, id, true, str_from("mda 5 n /s"));
+    journal_keep(journal, id, JOURNAL_KEPT, false, &file, &why);
+    sync_and_close(journal);
+    journal = open_journal();
+    is_int(state(journal, "kept"), JOURNAL_KEPT, "what is kept is kept");
+    ok(has_file(journal, "kept", "1.M2P3Q4Fid.host"), "in its file");
+    journal_take(journal, find(journal, "kept"), true, str_from("mda 5 n /s"));
+    sync_and_close(journal);
+    journal = open_journal();
+    ok(has_file(journal, "kept", "1.M2P3Q4Fid.host"), "an open take has the file");
+    journal_drop(journal, find(journal, "kept"));
+    ok(state(journal, "kept") == JOURNAL_KEPT && has_file(journal, "kept", "1.M2P3Q4Fid.host"),
+       "dropped, it is kept again");
+    journal_keep(journal, find(journal, "kept"), JOURNAL_REFUSED, true, NULL, &why);
+    sync_and_close(journal);
+    journal = open_journal();
+    ok(state(journal, "kept") == JOURNAL_REFUSED && has_file(journal, "kept", "1.M2P3Q4Fid.host"),
+       "refused, it stays in its file");
+    journal_take(journal, find(journal, "kept"), true, str_from("mda 5 n /s"));
+    journal_done(journal, find(journal, "kept"));
+    sync_and_close(journal);
+    journal = open_journal();
+    ok(state(journal, "kept") == JOURNAL_DONE && !has_file(journal, "kept", "1.M2P3Q4Fid.host"),
+       "done, it has none");
+    journal_close(journal);
+}
+
 static void test_drop(void)
 {
     struct journal *journal = open_journal();
@@ -416,6 +457,7 @@ int main(void)
     test_mailbox();
     test_states();
     test_reason();
+    test_kept();
     test_drop();
     test_retry();
     test_take_over_done();

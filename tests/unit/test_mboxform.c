@@ -56,6 +56,36 @@ static char *form(const char *body, size_t len, size_t split, size_t piece, size
     return out;
 }
 
+struct held {
+    char bytes[400000];
+    size_t len;
+};
+
+static int hold(void *ctx, const char *bytes, size_t len, struct err *err)
+{
+    struct held *held = ctx;
+    (void)err;
+    memcpy(held->bytes + held->len, bytes, len);
+    held->len += len;
+    return 0;
+}
+
+/* What was made of a message is the message again; one without an end gets one. */
+static bool is_undone(const char *form, size_t form_len, size_t piece, const char *body, size_t len)
+{
+    static struct held held;
+    struct err err;
+    struct mboxform_undo undo = {.sink = {.write = hold, .ctx = &held}};
+    held.len = 0;
+    for (size_t at = 0; at < form_len; at += piece)
+        if (mboxform_undo(&undo, form + at, form_len - at < piece ? form_len - at : piece, &err) <
+            0)
+            return false;
+    bool lf = len > 0 && body[len - 1] != '\n';
+    return held.len == len + lf && memcmp(held.bytes, body, len) == 0 &&
+           (!lf || held.bytes[len] == '\n');
+}
+
 static bool agrees(const char *body, size_t len, size_t split, size_t piece)
 {
     static const char line[] = "From MAILER-DAEMON Tue Nov 14 22:13:20 2023\n";
@@ -64,6 +94,7 @@ static bool agrees(const char *body, size_t len, size_t split, size_t piece)
     char *want = reference(body, len, &want_len);
     bool same = got_len == want_len + sizeof line - 1 && memcmp(got, line, sizeof line - 1) == 0 &&
                 memcmp(got + sizeof line - 1, want, want_len) == 0;
+    same = same && is_undone(want, want_len, piece, body, len);
     if (!same) {
         tap_bytes("     got", got, got_len);
         tap_bytes("expected", want, want_len);

@@ -67,8 +67,9 @@ static void is_message(const struct record *got, const struct record *want)
 
 static void test_messages(void)
 {
-    static const enum record_verb verbs[] = {RECORD_TAKE, RECORD_DONE,  RECORD_GONE,
-                                             RECORD_FAIL, RECORD_DOUBT, RECORD_HELD};
+    static const enum record_verb verbs[] = {RECORD_TAKE, RECORD_DONE,   RECORD_GONE,
+                                             RECORD_FAIL, RECORD_DOUBT,  RECORD_HELD,
+                                             RECORD_KEPT, RECORD_REFUSED};
     for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
         struct record want = sample(verbs[i]), got = again(&want);
         is_message(&got, &want);
@@ -87,11 +88,31 @@ static void test_take(void)
 
 static void test_failures(void)
 {
-    for (int verb = RECORD_FAIL; verb <= RECORD_HELD; verb++) {
+    for (int verb = RECORD_FAIL; verb <= RECORD_REFUSED; verb++) {
         struct record want = sample((enum record_verb)verb), got = again(&want);
         ok(got.number == 3 && got.next_try == 1700003600, "a failure has its tries and next time");
         ok(got.reason == REASON_REFUSED && str_equal(got.words, want.words),
            "a failure has its reason, and what was said");
+    }
+}
+
+static void test_files(void)
+{
+    static const enum record_verb verbs[] = {RECORD_TAKE, RECORD_KEPT, RECORD_REFUSED};
+    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
+        struct record want = sample(verbs[i]);
+        want.file = str_from("1.M2P3Q4Fid.host");
+        want.octets = 5000000000;
+        struct record got = again(&want);
+        ok(str_equal(got.file, want.file) && got.octets == want.octets, "its file comes back");
+        want.file = str_of("", 0);
+        got = again(&want);
+        ok(got.file.len == 0, "also that it has none");
+        if (verbs[i] == RECORD_TAKE) /* which was less particular once */
+            continue;
+        want.file = str_from("../journal");
+        struct str line = line_of(&want);
+        is_int(record_read(line, &got), -1, "a file is in no other folder");
     }
 }
 
@@ -210,6 +231,7 @@ static void test_states(void)
            "who takes what was held releases it");
     is_int(record_state_before(JOURNAL_DONE), JOURNAL_FAILED,
            "what was delivered and is asked for again is owed");
+    is_int(record_state_before(JOURNAL_KEPT), JOURNAL_KEPT, "what is kept stays kept");
 }
 
 int main(void)
@@ -217,6 +239,7 @@ int main(void)
     test_messages();
     test_take();
     test_failures();
+    test_files();
     test_reasons();
     test_reason_text();
     test_others();

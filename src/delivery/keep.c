@@ -1,0 +1,191 @@
+#include "delivery/keep.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/xalloc.h"
+#include "delivery/mboxform.h"
+#include "delivery/spooldir.h"
+
+#define CHUNK 65536
+
+static const char *const folders[] = {"spool", "held"};
+enum { SPOOL, HELD };
+
+static char *path_in(const char *state_dir, int folder, const char *name)
+{
+    return xasprintf("%s/%s/%s", state_dir, folders[folder], name);
+}
+
+static bool is_file(const char *path)
+{
+    struct stat status;
+    return lstat(path, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+char *keep_path(const char *state_dir, const char *name)
+{
+    for (int folder = SPOOL; folder <= HELD; folder++) {
+        char *path = path_in(state_dir, folder, name);
+        if (is_file(path))
+            return path;
+        free(path);
+    }
+    return NULL;
+}
+
+int keep_read(const struct keep_source *source, struct sink sink, struct err *err)
+{
+    char bytes[CHUNK];
+    struct mboxform_undo undo = {.sink = sink};
+    uint64_t at = source->quoted ? MBOXFORM_BODY : 0;
+    ssize_t got;
+    while ((got = span_read(source->fd, at, bytes, sizeof bytes)) > 0) {
+        int result = source->quoted ? mboxform_undo(&undo, bytes, (size_t)got, err)
+                                    : sink.write(sink.ctx, bytes, (size_t)got, err);
+        if (result < 0)
+            return -1;
+        at += (uint64_t)got;
+    }
+    return got < 0 ? err_errno(err, ERR_IO, errno, "cannot read %s", source->path) : 0;
+}
+
+/* ---- making one ---- */
+
+static int write_copy(struct parcel *parcel, const struct spooldir *spool, bool durable,
+                      const struct keep_source *source, struct err *err)
+{
+    if (keep_read(source, spool_sink(parcel), err) < 0)
+        return -1;
+    if (!durable)
+        return 0;
+    return file_sync(parcel->fd, parcel->path, err) < 0 ? -1
+                                                        : file_sync_folder(spool->path, NULL, err);
+}
+
+int keep_copy(const struct deliver_settings *settings, const struct keep_source *source,
+              struct deliver_file *file, struct err *err)
+{
+    struct spooldir spool;
+    struct spool_names names;
+    struct parcel *parcel = NULL;
+    spool_names_init(&names, settings->mailbox, settings->state);
+    int result = spooldir_open(&spool, settings, err);
+    if (result == 0)
+        result = spool_begin(&parcel, spool.fd, spool.path, &names, err);
+    if (result == 0)
+        result = write_copy(parcel, &spool, settings->durable, source, err);
+    if (result == 0) {
+        snprintf(file->name, sizeof file->name, "%s", parcel->name);
+        file->octets = parcel->octets;
+        spool_free(parcel);
+    } else {
+        spool_drop(parcel);
+    }
+    spooldir_close(&spool);
+    return result;
+}
+
+/* ---- from one folder to the other, and away ---- */
+
+/* A rename is two blocks on the disk: where there is no journal, a power cut may leave neither. */
+static int link_over(const char *old, const char *new, struct err *err)
+{
+    if (link(old, new) == 0 || errno == EEXIST || rename(old, new) == 0)
+        return 0;
+    return err_errno(err, ERR_IO, errno, "cannot move %s to %s", old, new);
+}
+
+static int move(const struct deliver_settings *settings, const char *name, int from, int to,
+                struct err *err)
+{
+    char *old = path_in(settings->state_dir, from, name);
+    char *new = path_in(settings->state_dir, to, name);
+    char *folder = xasprintf("%s/%s", settings->state_dir, folders[to]);
+    int result = file_make_folder(folder, settings->durable, err);
+    if (result == 0 && is_file(old))
+        result = link_over(old, new, err);
+    if (result == 0 && settings->durable)
+        result = file_sync_folder(folder, NULL, err);
+    if (result == 0)
+        unlink(old);
+    free(folder);
+    free(new);
+    free(old);
+    return result;
+}
+
+int keep_hold(const struct deliver_settings *settings, const char *name, struct err *err)
+{
+    return move(settings, name, SPOOL, HELD, err);
+}
+
+int keep_free(const struct deliver_settings *settings, const char *name, struct err *err)
+{
+    char *path = path_in(settings->state_dir, SPOOL, name);
+    int result = is_file(path) ? 0 : move(settings, name, HELD, SPOOL, err);
+    free(path);
+    return result;
+}
+
+void keep_remove(const struct deliver_settings *settings, const char *name)
+{
+    for (int folder = SPOOL; folder <= HELD; folder++) {
+        char *path = path_in(settings->state_dir, folder, name);
+        unlink(path);
+        free(path);
+    }
+}
+
+/* ---- all of them ---- */
+
+static uint64_t octets_in(const char *folder)
+{
+    uint64_t sum = 0;
+    struct stat status;
+    DIR *dir = opendir(folder);
+    for (struct dirent *entry = dir == NULL ? NULL : readdir(dir); entry != NULL;
+         entry = readdir(dir))
+        if (fstatat(dirfd(dir), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISREG(status.st_mode))
+            sum += (uint64_t)status.st_size;
+    if (dir != NULL)
+        closedir(dir);
+    return sum;
+}
+
+uint64_t keep_octets(const char *state_dir)
+{
+    uint64_t sum = 0;
+    for (int folder = SPOOL; folder <= HELD; folder++) {
+        char *path = xasprintf("%s/%s", state_dir, folders[folder]);
+        sum += octets_in(path);
+        free(path);
+    }
+    return sum;
+}
+
+int keep_sweep(const struct deliver_settings *settings, struct err *err)
+{
+    int result = 0;
+    for (int folder = SPOOL; folder <= HELD; folder++) {
+        char *path = xasprintf("%s/%s", settings->state_dir, folders[folder]);
+        int fd = file_open(path, O_RDONLY | O_DIRECTORY, 0);
+        if (fd >= 0) {
+            if (spool_sweep(fd, path, settings->mailbox, NULL, settings->keeps, err) < 0)
+                result = -1;
+            close(fd);
+        } else if (errno != ENOENT) {
+            result = err_errno(err, ERR_IO, errno, "cannot open the folder %s", path);
+        }
+        free(path);
+    }
+    return result;
+}

@@ -1,0 +1,48 @@
+/*
+ * keep: messages that were received whole and are not delivered yet, each in a file of ours.
+ *
+ * They lie in STATE_DIR/spool, and in STATE_DIR/held what its destination refuses, for people to
+ * look at: folders 0700, files 0600. A file is the message as it came, with LF line ends, whatever
+ * its destination is, since that may be another one tomorrow. A name is in one of the two, and
+ * which does not matter: both are looked in. Names say whose they are (spool.h).
+ */
+#ifndef FP_DELIVERY_KEEP_H
+#define FP_DELIVERY_KEEP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/sink.h"
+#include "delivery/deliver.h"
+
+/* Where the file is; malloced. NULL: there is none. */
+char *keep_path(const char *state_dir, const char *name);
+
+/* Copies to a sink. fd is read from its beginning, by position; as `quoted` it is a spool file of
+ * mboxform.h, and what that added is left out. ERR_IO. */
+struct keep_source {
+    int fd;
+    const char *path; /* for error texts */
+    bool quoted;
+};
+int keep_read(const struct keep_source *source, struct sink sink, struct err *err);
+
+/* A new file with this content, durable with its name (settings->durable) once it returns.
+ * ERR_CREATE, ERR_IO, ERR_LOCAL (disk full): then there is none. */
+int keep_copy(const struct deliver_settings *settings, const struct keep_source *source,
+              struct deliver_file *file, struct err *err);
+
+/* Moves it to held/, or back to spool/, if it is not there; durably. */
+int keep_hold(const struct deliver_settings *settings, const char *name, struct err *err);
+int keep_free(const struct deliver_settings *settings, const char *name, struct err *err);
+
+/* It was delivered: removes it. */
+void keep_remove(const struct deliver_settings *settings, const char *name);
+
+/* Octets of all files in both folders, whosever they are. */
+uint64_t keep_octets(const char *state_dir);
+
+/* Removes the mailbox's own files from both folders but those that settings->keeps. */
+int keep_sweep(const struct deliver_settings *settings, struct err *err);
+
+#endif

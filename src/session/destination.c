@@ -1,0 +1,176 @@
+#include "session/destination.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/xalloc.h"
+#include "session/again.h"
+
+struct refusal {
+    uint32_t entry;
+    enum parcel_outcome outcome;
+    int status;
+    char *name, *why;
+};
+
+static void add(struct destination *destination, uint32_t entry, const char *name,
+                const struct parcel *parcel)
+{
+    destination->waiting =
+        xreallocarray(destination->waiting, destination->count + 1, sizeof *destination->waiting);
+    destination->waiting[destination->count++] = (struct refusal){.entry = entry,
+                                                                  .outcome = parcel->outcome,
+                                                                  .status = parcel->status,
+                                                                  .name = xstrdup(name),
+                                                                  .why = xstrdup(parcel->why)};
+}
+
+static void forget(struct destination *destination, size_t from)
+{
+    for (size_t i = from; i < destination->count; i++) {
+        free(destination->waiting[i].name);
+        free(destination->waiting[i].why);
+    }
+    destination->count = from;
+    if (from > 0)
+        return;
+    free(destination->waiting);
+    destination->waiting = NULL;
+}
+
+/* ---- a message's own fault ---- */
+
+/* True if it is held from now on. What was held stays held; a first one is only if the destination
+ * takes others. */
+static bool count_refusal(struct poll *poll, const struct refusal *refusal)
+{
+    struct journal_entry entry = journal_entry(poll->journal, refusal->entry);
+    unsigned tries = entry.tries + 1u, most = poll->run->account->max_tries;
+    bool held =
+        entry.state == JOURNAL_REFUSED || (poll->destination.delivered > 0 && tries >= most);
+    const struct journal_failure failure = {
+        .reason = REASON_DESTINATION,
+        .words = str_from(refusal->why),
+        .next_try = held ? again_next_try(tries, most, poll->rules.now) : 0};
+    journal_keep(poll->journal, refusal->entry, held ? JOURNAL_REFUSED : JOURNAL_KEPT, true, NULL,
+                 &failure);
+    return held;
+}
+
+static void tell(struct poll *poll, const struct refusal *refusal)
+{
+    const char *then = "it is kept here, and the next run tries again";
+    poll->run->figures.failed++;
+    if (refusal->outcome == PARCEL_REFUSED) {
+        poll->refused++;
+        if (count_refusal(poll, refusal))
+            then = AGAIN_HINT;
+    } else {
+        poll->later++;
+    }
+    log_line(poll->run->log, FP_LOG_ERROR, "%s: %s; %s", refusal->name, refusal->why, then);
+}
+
+static void tell_all(struct poll *poll)
+{
+    for (size_t i = 0; i < poll->destination.count; i++)
+        tell(poll, &poll->destination.waiting[i]);
+    forget(&poll->destination, 0);
+}
+
+/* ---- this machine's fault ---- */
+
+/* sysexits.h names what is wrong; what else there is may pass. */
+static enum err_kind kind_of(int status)
+{
+    static const enum err_kind kinds[] = {[73] = ERR_CREATE,   [74] = ERR_IO,    [75] = ERR_LOCAL,
+                                          [76] = ERR_PROTOCOL, [77] = ERR_LOGIN, [78] = ERR_CONFIG};
+    return status >= 73 && status <= 78 ? kinds[status] : ERR_LOCAL;
+}
+
+static void blame_machine(struct destination *destination, size_t from)
+{
+    const struct refusal *first = &destination->waiting[from];
+    size_t n = destination->count - from;
+    if (destination->trouble.kind != ERR_NONE)
+        ;
+    else if (n == 1)
+        err_set(&destination->trouble, kind_of(first->status),
+                "%s: %s; it is kept here and delivered once that is mended", first->name,
+                first->why);
+    else
+        err_set(&destination->trouble, kind_of(first->status),
+                "%s, for all of %zu messages in a row; they are kept here and delivered once that "
+                "is mended",
+                first->why, n);
+    forget(destination, from);
+}
+
+/* A row of them; or nothing was delivered, all came to one end, and that speaks of the machine; or
+ * each has been tried often enough to be held, if only something were delivered. */
+static bool is_machine(const struct poll *poll)
+{
+    const struct destination *destination = &poll->destination;
+    bool often = true;
+    if (destination->row >= DESTINATION_ROW)
+        return true;
+    if (destination->delivered > 0 || destination->row < destination->count ||
+        destination->outcome != PARCEL_REFUSED)
+        return false;
+    for (size_t i = 0; i < destination->count; i++)
+        often = often && journal_entry(poll->journal, destination->waiting[i].entry).tries >=
+                             poll->run->account->max_tries;
+    return often || (destination->status >= 73 && destination->status <= 78);
+}
+
+/* ---- one after the other ---- */
+
+void destination_took(struct poll *poll)
+{
+    poll->destination.delivered++;
+    poll->destination.row = 0;
+    tell_all(poll);
+}
+
+void destination_refused(struct poll *poll, uint32_t entry, const char *name,
+                         const struct parcel *parcel)
+{
+    struct destination *destination = &poll->destination;
+    struct journal_entry known = journal_entry(poll->journal, entry);
+    if (known.state == JOURNAL_REFUSED) { /* as before: that says nothing of today */
+        struct refusal again = {.entry = entry, .outcome = parcel->outcome};
+        again.name = xstrdup(name);
+        again.why = xstrdup(parcel->why);
+        tell(poll, &again);
+        free(again.name);
+        free(again.why);
+        return;
+    }
+    bool alike = destination->row > 0 && destination->outcome == parcel->outcome &&
+                 destination->status == parcel->status;
+    if (!alike && destination->delivered > 0)
+        tell_all(poll);
+    destination->row = alike ? destination->row + 1 : 1;
+    destination->outcome = parcel->outcome;
+    destination->status = parcel->status;
+    add(destination, entry, name, parcel);
+    destination->shut = destination->row >= DESTINATION_ROW;
+}
+
+void destination_reopen(struct poll *poll)
+{
+    poll->destination.shut = false;
+}
+
+bool destination_is_doubtful(const struct poll *poll)
+{
+    return poll->destination.row >= DESTINATION_ROW;
+}
+
+void destination_conclude(struct poll *poll)
+{
+    struct destination *destination = &poll->destination;
+    if (destination->count > 0 && is_machine(poll))
+        blame_machine(destination, destination->count - destination->row);
+    tell_all(poll);
+}

@@ -1,0 +1,41 @@
+/*
+ * destination: what becomes of a message that its destination does not take, and whose fault that
+ * is.
+ *
+ * The message is kept in a file (session/kept.h). One that is refused while others are delivered is
+ * at fault itself: it counts as a try, and after max_tries it is held. Where DESTINATION_ROW
+ * messages in a row come to the same end, or all of a run with a status that speaks of the machine
+ * (73 to 78 of sysexits.h), this machine is at fault: nothing counts for a message, nothing more is
+ * delivered in this run, and it is told as one error of that status.
+ *
+ * But bad messages that wait here could look like that in each run. So after such a row among those
+ * one new message is fetched and tried; if it is delivered, the others are at fault.
+ */
+#ifndef FP_SESSION_DESTINATION_H
+#define FP_SESSION_DESTINATION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "delivery/spool.h"
+#include "session/poll.h"
+
+#define DESTINATION_ROW 3
+
+/* One was delivered. */
+void destination_took(struct poll *poll);
+
+/* One was not, and is kept; name: how people call it. parcel->why is set. */
+void destination_refused(struct poll *poll, uint32_t entry, const char *name,
+                         const struct parcel *parcel);
+
+/* After what waits here: new ones may be tried. */
+void destination_reopen(struct poll *poll);
+
+/* Only one message at a time is worth fetching. */
+bool destination_is_doubtful(const struct poll *poll);
+
+/* Tells what is not told yet, and sets `trouble`. */
+void destination_conclude(struct poll *poll);
+
+#endif

@@ -1,0 +1,231 @@
+#include "session/kept.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/stop.h"
+#include "base/xalloc.h"
+#include "delivery/keep.h"
+#include "session/batch.h"
+#include "session/destination.h"
+#include "session/plan.h"
+
+#define SPARE_PERCENT 5
+
+/* ---- the files ---- */
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void kept_list(const struct journal *journal, struct spool_list *list)
+{
+    char room[JOURNAL_FILE_MAX];
+    uint64_t octets;
+    *list = (struct spool_list){.count = 0};
+    for (uint32_t id = 0; id < journal_count(journal); id++) {
+        enum journal_state state = journal_entry(journal, id).state;
+        if ((state != JOURNAL_TAKEN && !record_is_here(state)) ||
+            journal_file(journal, id, room, &octets).len == 0)
+            continue;
+        list->at = xreallocarray(list->at, list->count + 1, sizeof *list->at);
+        list->at[list->count++] = xstrdup(room);
+    }
+    if (list->count > 0)
+        qsort(list->at, list->count, sizeof *list->at, by_name);
+}
+
+void kept_free_list(struct spool_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free(list->at[i]);
+    free(list->at);
+    *list = (struct spool_list){.count = 0};
+}
+
+uint32_t kept_tidy(struct poll *poll)
+{
+    uint32_t held = 0;
+    char room[JOURNAL_FILE_MAX];
+    uint64_t octets;
+    struct err ignored;
+    for (uint32_t id = 0; id < journal_count(poll->journal); id++) {
+        if (journal_entry(poll->journal, id).state != JOURNAL_REFUSED)
+            continue;
+        held++;
+        if (journal_file(poll->journal, id, room, &octets).len > 0)
+            (void)keep_hold(poll->settings, room, &ignored);
+    }
+    return held;
+}
+
+enum kept_room kept_has_room(const struct poll *poll, uint64_t coming, uint64_t size,
+                             struct err *err)
+{
+    uint64_t max = poll->run->account->spool_max;
+    bool full = poll->kept_octets + coming + size > max;
+    bool scarce = poll->kept_octets > 0 &&
+                  file_would_fill(poll->settings->state_dir, coming + size, SPARE_PERCENT);
+    if (!full && !scarce)
+        return KEPT_ROOM;
+    if (coming > 0)
+        return KEPT_WAIT;
+    if (poll->kept_octets == 0)
+        return KEPT_ROOM;
+    if (full)
+        err_set(err, ERR_LOCAL,
+                "%llu octets of mail that could not be delivered are kept in %s, and spool_max is "
+                "%llu; nothing more is fetched until they are delivered, --status names them",
+                (unsigned long long)poll->kept_octets, poll->settings->state_dir,
+                (unsigned long long)max);
+    else
+        err_set(err, ERR_LOCAL,
+                "mail that could not be delivered is kept in %s, and the file system is nearly "
+                "full; nothing more is fetched until there is room",
+                poll->settings->state_dir);
+    return KEPT_FULL;
+}
+
+/* ---- delivering ---- */
+
+struct again {
+    struct poll *poll;
+    char (*uidls)[JOURNAL_UIDL_ROOM]; /* of the batch, in its order */
+    bool owned;                       /* always: the files stay */
+    struct batch batch;
+};
+
+static void on_settled(void *ctx, const struct batch_item *item, const struct parcel *parcel)
+{
+    struct poll *poll = ((struct again *)ctx)->poll;
+    char name[LOG_QUOTE_MAX + 40], quoted[LOG_QUOTE_MAX + 4], uidl[JOURNAL_UIDL_ROOM];
+    journal_mark_tried(poll->journal, item->entry);
+    if (parcel->outcome == PARCEL_DELIVERED) {
+        poll->run->figures.fetched++;
+        poll->run->figures.octets += parcel->octets;
+        destination_took(poll);
+    } else if (parcel->why != NULL) {
+        snprintf(name, sizeof name, "message kept here (UIDL %s)",
+                 log_quote(poll->run->log, journal_uidl(poll->journal, item->entry, uidl), quoted));
+        destination_refused(poll, item->entry, name, parcel);
+    }
+}
+
+static bool is_due(const struct poll *poll, uint32_t id)
+{
+    struct journal_entry entry = journal_entry(poll->journal, id);
+    if (!record_is_here(entry.state) || entry.tried)
+        return false;
+    return journal_record(poll->journal, id).next_try <= (uint64_t)poll->rules.now;
+}
+
+/* The file is whole: what it was when it was made durable. */
+static bool is_whole(const struct poll *poll, const char *name, uint64_t octets)
+{
+    struct stat status;
+    char *path = keep_path(poll->settings->state_dir, name);
+    bool whole = path != NULL && stat(path, &status) == 0 && (uint64_t)status.st_size == octets;
+    free(path);
+    return whole;
+}
+
+static void give_up(struct poll *poll, uint32_t id)
+{
+    char quoted[LOG_QUOTE_MAX + 4], uidl[JOURNAL_UIDL_ROOM];
+    log_line(poll->run->log, FP_LOG_WARNING,
+             "the file of a message that was kept is gone or damaged (UIDL %s); it is fetched "
+             "again if the server still has it",
+             log_quote(poll->run->log, journal_uidl(poll->journal, id, uidl), quoted));
+    journal_put_off(poll->journal, id, &(struct journal_failure){.reason = REASON_RELEASED});
+}
+
+static int take_up(struct again *again, uint32_t id, struct err *err)
+{
+    struct poll *poll = again->poll;
+    struct parcel *parcel;
+    char name[JOURNAL_FILE_MAX];
+    uint64_t octets;
+    if (journal_file(poll->journal, id, name, &octets).len == 0 || !is_whole(poll, name, octets)) {
+        give_up(poll, id);
+        return 0;
+    }
+    if (deliver_resume(poll->deliver, name, &parcel, err) < 0)
+        return -1;
+    parcel->uidl = journal_uidl(poll->journal, id, again->uidls[again->batch.count]);
+    batch_add(&again->batch, parcel, 0, id);
+    return 0;
+}
+
+/* The files of what is done go; each name was in the journal until now. */
+static void remove_done(const struct poll *poll, const struct spool_list *files,
+                        const struct batch_item *items, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (journal_entry(poll->journal, items[i].entry).state == JOURNAL_DONE)
+            keep_remove(poll->settings, files->at[i]);
+}
+
+static int commit(struct again *again, struct err *err)
+{
+    struct poll *poll = again->poll;
+    struct spool_list files = {.at = xcalloc(BATCH_ROOM, sizeof *files.at)};
+    struct batch_item items[BATCH_ROOM];
+    char room[JOURNAL_FILE_MAX];
+    uint64_t octets;
+    for (; files.count < again->batch.count; files.count++) {
+        items[files.count] = again->batch.items[files.count];
+        (void)journal_file(poll->journal, items[files.count].entry, room, &octets);
+        files.at[files.count] = xstrdup(room);
+    }
+    int result = batch_commit(&again->batch, &again->owned, err);
+    remove_done(poll, &files, items, files.count);
+    kept_free_list(&files);
+    return result;
+}
+
+static bool is_over(const struct poll *poll)
+{
+    return stop_asked() || clock_left(poll->deadline) == 0 || poll->destination.shut;
+}
+
+static int deliver_all(struct again *again, struct err *err)
+{
+    struct poll *poll = again->poll;
+    for (uint32_t id = 0; id < journal_count(poll->journal) && !is_over(poll); id++) {
+        if (is_due(poll, id) && take_up(again, id, err) < 0) {
+            batch_drop(&again->batch);
+            return -1;
+        }
+        if (batch_is_full(&again->batch) && commit(again, err) < 0)
+            return -1;
+    }
+    return commit(again, err);
+}
+
+int kept_deliver(struct poll *poll, struct err *err)
+{
+    struct again *again = xcalloc(1, sizeof *again);
+    size_t room = batch_room();
+    again->poll = poll;
+    again->uidls = xcalloc(BATCH_ROOM, sizeof *again->uidls);
+    again->owned = true;
+    again->batch.deliver = poll->deliver;
+    again->batch.journal = poll->journal;
+    again->batch.files = room < BATCH_ROOM ? room / 2 : BATCH_FILES;
+    again->batch.keep = plan_keeps_new(&poll->rules);
+    again->batch.shut = &poll->destination.shut;
+    again->batch.settled = on_settled;
+    again->batch.ctx = again;
+    int result = deliver_all(again, err);
+    free(again->uidls);
+    free(again);
+    destination_reopen(poll);
+    (void)kept_tidy(poll);
+    poll->kept_octets = keep_octets(poll->settings->state_dir);
+    return result;
+}
