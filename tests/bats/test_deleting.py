@@ -136,7 +136,11 @@ def dry_run_keeps(w):
     w.need(told(run) == 0, "20 days of 30: none", run)
     w.pass_days(20)
     run = w.run("--dry-run", keep="30d")
-    w.need(told(run) == 4, "40 days of 30: four", run)
+    w.need(told(run) == 0 and run.out.count("on another day") == 4, "40 days of 30: not yet", run)
+    w.fine(keep="30d")
+    w.pass_days(1)
+    run = w.run("--dry-run", keep="30d")
+    w.need(told(run) == 4, "and a day behind a poll that found it so: four", run)
     w.need(w.left() == names, "a dry run changes nothing", w.left())
 
 
@@ -151,9 +155,14 @@ def thirty_days(w):
     w.need(w.left() == ["late"] + names, "after 29 days all are there", w.left())
     w.pass_days(1.01)
     w.fine(keep="30d")
-    w.need(w.left() == ["late"], "after 30 days the old ones are gone, and they alone", w.left())
+    w.need(w.left() == ["late"] + names, "after 30 days once more, for one look is none", w.left())
+    w.pass_days(1)
+    w.fine(keep="30d")
+    w.need(w.left() == ["late"], "a day later the old ones are gone, and they alone", w.left())
     w.need_each(1, names + ["late"])
     w.pass_days(30)
+    w.fine(keep="30d")
+    w.pass_days(1)
     w.fine(keep="30d")
     w.need(w.left() == [], "and then the later one", w.left())
     w.need_each(1, names + ["late"])
@@ -229,7 +238,9 @@ def clock_goes_back(w):
     run = w.run(keep="30d", env=at(1780000000 - 400 * world.DAY))
     w.need(run.status == 0 and w.left() == names, "younger than nothing: kept", run, w.left())
     run = w.run(keep="30d", env=at(1780000000 + 31 * world.DAY))
-    w.need(run.status == 0 and w.left() == [], "31 days after all: deleted", run, w.left())
+    w.need(run.status == 0 and w.left() == names, "31 days after all: seen once", run, w.left())
+    run = w.run(keep="30d", env=at(1780000000 + 32 * world.DAY))
+    w.need(run.status == 0 and w.left() == [], "and once more: deleted", run, w.left())
     w.need_each(1, names)
 
 
@@ -242,7 +253,7 @@ CASES = [
     ("QUIT refused with nothing to delete: silent, 0", quit_refused_with_nothing_to_delete),
     ("--dry-run tells what would be deleted", dry_run),
     ("--dry-run with keep = yes, -F, keep = 30d", dry_run_keeps),
-    ("keep = 30d: kept for 29 days, deleted after 30", thirty_days),
+    ("keep = 30d: deleted a day behind the poll that finds it old enough", thirty_days),
     ("keep = 30d and mail first seen in 1970: not deleted", first_seen_in_1970),
     ("keep = 30d and a clock at 1970, then right: not deleted", clock_of_1970),
     ("keep = 30d and a clock that goes back", clock_goes_back),

@@ -242,18 +242,23 @@ def slow_command(w):
 
 
 def refused_by_all(w):
-    """-a offers all mail again; that the command refuses it then does not undo the first time."""
+    """-a offers all mail again; what the command refuses then is owed until it takes it, and is
+    not deleted before for the sake of the first time."""
     names, ran = w.fill(3), w.path("ran")
 
     def command(status):
         return 'cat >/dev/null; echo "$FETCHPOP_UIDL" >>%s; exit %d' % (ran, status)
     w.fine(mda=command(0))
     w.need(w.run("-a", mda=command(1)).status == 65, "-a, and the command refuses")
-    w.need(commands_run(ran) == Counter(names * 2), "once, and once more with -a",
+    w.need(w.run("-F", mda=command(1)).status == 65 and len(w.left()) == 3,
+           "it refuses again, and -F deletes none", w.left())
+    w.need(commands_run(ran) == Counter(names * 3), "once, and once more by each of these",
            commands_run(ran))
     w.fine(mda=command(0))
-    w.need(commands_run(ran) == Counter(names * 2), "and not again by a plain run",
+    w.need(commands_run(ran) == Counter(names * 4), "and by a plain run, which delivers them",
            commands_run(ran))
+    w.fine(mda=command(0))
+    w.need(commands_run(ran) == Counter(names * 4), "and then no more", commands_run(ran))
 
 
 def one_at_a_time_gets_on(w):
@@ -290,7 +295,7 @@ CASES = [
     ("30 messages, 10 not stuffed: 20 delivered, 10 named, in two runs", unstuffed_dots),
     ("UIDL n answered with anything: all delivered, nothing held", proof_says_nothing),
     ("the list for UIDL n a moment late: all delivered, nothing held", proof_comes_late),
-    ("-a and a refusal: the next plain run does not deliver again", refused_by_all),
+    ("-a and a refusal: the next run tries again, and nothing is deleted before", refused_by_all),
     ("-B 1 and a message put off each time: the others get their turn", one_at_a_time_gets_on),
 ]
 

@@ -201,14 +201,15 @@ class World:
 
     def redate(self, change, days=None):
         """Puts change(first-seen) in place of each date of a message, and days(day) in place of the
-        day of each listing, each line with its right checksum."""
+        day of each listing, and on which something was found due, each line with its right
+        checksum."""
         out, dates = [], 0
         for line in self.journal():
             words = line.split(" ")[1:]
             if words[0] in ("take", "done", "gone", "fail", "doubt", "held"):
                 words[4] = str(change(int(words[4])))
                 dates += 1
-            elif words[0] == "day" and days:
+            elif words[0] in ("day", "due") and days:
                 words[2] = str(days(int(words[2])))
             text = " ".join(words).encode("latin-1")
             out.append(b"%08x %s\n" % (zlib.crc32(text), text))
