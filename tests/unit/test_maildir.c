@@ -203,7 +203,8 @@ static void test_sweep(void)
         {"1.M1P1Q2F" KIT_A "S" KIT_B ".host", "another state folder's, old", 37 * HOUR, true},
         {"1.M1P1Q1F" KIT_A ".host", "an earlier version's, of today", 35 * HOUR, false},
         {"1.M1P1B2F" KIT_A ".host", "an earlier version's marker, old", 37 * HOUR, true},
-        {"1.M1P1.host", "another program's, old", 99 * HOUR, false},
+        {"1.M1P1.host", "another program's, of today", 35 * HOUR, false},
+        {"2.M1P1.host", "another program's, old", 37 * HOUR, true},
     };
     struct err err;
     begin(1);
