@@ -15,9 +15,9 @@
  * - `interval` of the account. A person is not kept away by it.
  *
  * Unattended (cron): what may pass by itself is told from the third run in a row on, and when it is
- * over; no network once in each outage; what stays is told at once, then once a day as long as it is
- * the same, and so is a secret that cannot be had. Held messages are told once a week. Where no note
- * can be written, all is told each time.
+ * over; no network once in each outage; what stays is told at once, then once a day as long as it
+ * is the same, and so is a secret that cannot be had. Held messages are told once a week. Where no
+ * note can be written, all is told each time.
  */
 #ifndef FP_SESSION_MANNERS_H
 #define FP_SESSION_MANNERS_H

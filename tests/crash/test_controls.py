@@ -72,7 +72,8 @@ def build(name, folder):
                 "HARDEN_CFLAGS", "CFLAGS", "HARDEN_LDFLAGS", "LDFLAGS")
     line += ["-o", out, os.path.join(top, "src", "main.c"), *sources,
              os.path.join(built, "libfetchpop.a")]
-    line += get("OPENSSL_LIBS", "CONFUSE_LIBS", "SASL_LIBS", "IDN2_LIBS", "RESOLV_LIBS", "LIBS")
+    line += get("OPENSSL_LIBS", "CONFUSE_LIBS", "SASL_LIBS", "IDN2_LIBS", "STRINGPREP_LIBS",
+                "RESOLV_LIBS", "LIBS")
     p = subprocess.run(line, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                        text=True)
     if p.returncode != 0:
