@@ -19,7 +19,7 @@
 #include <stdint.h>
 
 #include "base/digest.h"
-#include "delivery/deliver.h"
+#include "delivery/settings.h"
 
 enum append_state {
     APPEND_OPEN = 'o',  /* may be there, whole, in part, or not at all */

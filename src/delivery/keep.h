@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "base/sink.h"
-#include "delivery/deliver.h"
+#include "delivery/settings.h"
 
 /* Where the file is; malloced. NULL: there is none. */
 char *keep_path(const char *state_dir, const char *name);

@@ -5,7 +5,7 @@
 #define FP_DELIVERY_KIND_H
 
 #include "base/identity.h"
-#include "delivery/deliver.h"
+#include "delivery/settings.h"
 
 struct deliver {
     const struct deliver_settings *settings;

@@ -14,9 +14,9 @@
 #include <stdint.h>
 
 #include "delivery/appends.h"
-#include "delivery/deliver.h"
 #include "delivery/mboxlock.h"
 #include "delivery/mboxrepair.h"
+#include "delivery/settings.h"
 
 struct mboxfind {
     /* given: */

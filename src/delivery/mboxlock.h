@@ -22,7 +22,7 @@
 #include <sys/types.h>
 
 #include "base/identity.h"
-#include "delivery/deliver.h"
+#include "delivery/settings.h"
 
 #define MBOXLOCK_STALE 600
 

@@ -14,8 +14,8 @@
 #define FP_DELIVERY_MBOXREPAIR_H
 
 #include "delivery/appends.h"
-#include "delivery/deliver.h"
 #include "delivery/mboxlock.h"
+#include "delivery/settings.h"
 #include "delivery/span.h"
 
 /* Settles every open entry of every mailbox, makes the result durable in the mbox (fsync, unless

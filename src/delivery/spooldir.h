@@ -7,7 +7,8 @@
 
 #include <stdint.h>
 
-#include "delivery/deliver.h"
+#include "base/buf.h"
+#include "delivery/settings.h"
 
 struct spooldir {
     int fd;

@@ -33,8 +33,9 @@ struct fetched {
 /* Fetches what the listing's actions say. `verified` are messages of earlier runs that may be
  * deleted. CONNECTION_DONE: the pipe is empty and in step, all there is to be had is committed;
  * *out says what the server took DELE for (the caller frees deleted.at, in any case) and whether
- * QUIT is still to be sent. Else err: the connection is lost; what was complete is committed all the same,
- * and nothing was deleted on the server. *out is zeroed at first, for each connection anew. */
+ * QUIT is still to be sent. Else err: the connection is lost; what was complete is committed all
+ * the same, and nothing was deleted on the server. *out is zeroed at first, for each connection
+ * anew. */
 enum connection_end fetch_run(struct poll *poll, struct pop3 *pop3, struct listing *listing,
                               const struct queue *verified, struct fetched *out, struct err *err);
 

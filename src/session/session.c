@@ -11,6 +11,7 @@
 #include "base/xalloc.h"
 #include "session/connect.h"
 #include "session/dates.h"
+#include "session/decide.h"
 #include "session/destination.h"
 #include "session/fault.h"
 #include "session/fetch.h"
@@ -272,114 +273,6 @@ static int list(struct session *session, struct err *err)
     return 0;
 }
 
-static bool is_fetched(const struct message *message)
-{
-    return message->action == PLAN_FETCH || message->action == PLAN_RETRY ||
-           message->action == PLAN_ALONE;
-}
-
-static void count_planned(struct session_figures *figures, const struct message *message,
-                          enum journal_state known)
-{
-    if (is_fetched(message)) {
-        figures->planned++;
-        figures->octets_planned += message->size;
-        figures->fresh += known != JOURNAL_DONE;
-    } else {
-        figures->seen += known == JOURNAL_DONE || known == JOURNAL_GONE;
-        figures->held += known == JOURNAL_HELD;
-    }
-}
-
-/* Held, and to be tried again: its time has come, or the limit has changed. If LIST did not tell
- * how long it is, it is longer than the limit of then. */
-static bool is_worth_a_try(const struct session *session, const struct message *message)
-{
-    uint64_t max = session->account->max_size, then = 0;
-    struct record record = journal_record(session->journal, message->entry);
-    if (record.reason == REASON_TOO_LONG)
-        return max == 0 || message->size <= max;
-    if (record.reason != REASON_SURPRISE)
-        return record.next_try <= (uint64_t)session->poll.rules.now;
-    (void)str_number(record.words, UINT64_MAX, &then);
-    return max == 0 || (then != 0 && max > then);
-}
-
-static void plan_message(struct session *session, struct message *message, uint32_t *fetched)
-{
-    struct plan_message known =
-        plan_look_up(&session->poll.rules, session->journal, message->entry, message->size);
-    enum journal_state state = known.known;
-    if (known.known == JOURNAL_HELD && is_worth_a_try(session, message))
-        state = known.known = JOURNAL_FAILED;
-    message->compare = message->compare && (state == JOURNAL_DONE || state == JOURNAL_GONE);
-    if (message->compare) /* its UIDL is known, but does it have it still? */
-        known.known = JOURNAL_FREE;
-    message->action = plan_decide(&session->poll.rules, &known, fetched);
-    if (message->compare && message->action == PLAN_REFUSE)
-        message->action = PLAN_LEAVE;
-    known.known = state;
-    if (!message->compare)
-        dates_note_due(session->journal, &session->poll.rules, message, &known);
-    /* What was told as a failure in this poll is not asked for again on its next connection. */
-    if (message->entry != JOURNAL_NONE && journal_entry(session->journal, message->entry).tried &&
-        message->action != PLAN_DELETE)
-        message->action = PLAN_LEAVE;
-    if (!session->counted)
-        count_planned(&session->run->figures, message, known.known);
-}
-
-/* max_messages counts those first that did not fail before. */
-static int turn_of(const struct session *session, const struct message *message)
-{
-    if (message->entry == JOURNAL_NONE)
-        return 0;
-    unsigned state = journal_entry(session->journal, message->entry).state;
-    return state == JOURNAL_DOUBTED ? 2 : state == JOURNAL_FAILED ? 1 : 0;
-}
-
-static void make_plan(struct session *session)
-{
-    uint32_t fetched = session->run->figures.fetched; /* by earlier connections of this run */
-    bool more = true;                                 /* messages of a later turn */
-    for (int turn = 0; turn < 3 && more; turn++) {
-        more = false;
-        for (uint32_t i = 0; i < session->listing.count; i++) {
-            int own = turn_of(session, &session->listing.messages[i]);
-            more = more || own > turn;
-            if (own == turn)
-                plan_message(session, &session->listing.messages[i], &fetched);
-        }
-    }
-    session->counted = true;
-    session->slice = 0;
-    for (uint32_t i = 0; i < session->listing.count; i++)
-        session->slice += session->listing.messages[i].action != PLAN_LEAVE;
-    if (session->slice < session->listing.count)
-        session->slice = 0;
-}
-
-/* What was delivered and is asked for again is owed from here on: if this run does not live to
- * deliver it, the next one does, and nobody deletes it before. */
-static void owe_again(struct session *session)
-{
-    for (uint32_t i = 0; i < session->listing.count; i++) {
-        const struct message *message = &session->listing.messages[i];
-        if (message->action == PLAN_FETCH && message->entry != JOURNAL_NONE &&
-            journal_entry(session->journal, message->entry).state == JOURNAL_DONE)
-            journal_put_off(session->journal, message->entry,
-                            &(struct journal_failure){.reason = REASON_ASKED_AGAIN});
-    }
-}
-
-static void refuse_long_ones(struct session *session)
-{
-    for (uint32_t i = 0; i < session->listing.count; i++)
-        if (session->listing.messages[i].action == PLAN_REFUSE)
-            fault_refuse(&session->poll, &session->listing, &session->listing.messages[i],
-                         &(struct journal_failure){.reason = REASON_TOO_LONG});
-}
-
 /* A UIDL alone is no licence to delete, unless the server's headers tell nothing: the message has
  * to be the one that was delivered. What cannot show that by TOP is fetched, to be compared then;
  * if that is too much, it stays. */
@@ -480,45 +373,24 @@ static enum connection_end fetch_and_quit(struct session *session, struct err *e
     return end;
 }
 
-static void tell_plan(struct session *session)
-{
-    static const char *const words[] = {[PLAN_FETCH] = "would be fetched",
-                                        [PLAN_RETRY] = "would be tried again",
-                                        [PLAN_ALONE] = "would be tried again, alone",
-                                        [PLAN_DELETE] = "would be deleted, if it is still the same",
-                                        [PLAN_DUE] = "would be deleted by a poll on another day",
-                                        [PLAN_REFUSE] = "too large, would stay on the server"};
-    char name[LOG_QUOTE_MAX + 40];
-    for (uint32_t i = 0; i < session->listing.count; i++) {
-        const struct message *message = &session->listing.messages[i];
-        session->run->figures.deleted +=
-            message->action == PLAN_DELETE ||
-            (is_fetched(message) && plan_deletes_new(&session->poll.rules));
-        if (message->action == PLAN_LEAVE || session->run->answer == NULL)
-            continue;
-        char line[sizeof name + 100];
-        listing_name(&session->listing, message, session->log, name, sizeof name);
-        snprintf(line, sizeof line, "%s, %llu octets: %s", name, (unsigned long long)message->size,
-                 words[message->action]);
-        session->run->answer(session->run->ctx, line);
-    }
-}
-
 /* What is to be done is known, and nothing was asked for yet. */
 static int prepare_connected(struct session *session, struct err *err)
 {
     if (list(session, err) < 0)
         return -1;
-    make_plan(session);
+    decide_all(&session->poll, &session->listing, !session->counted);
+    session->counted = true;
+    uint32_t busy = decide_count_busy(&session->listing);
+    session->slice = busy < session->listing.count ? 0 : busy;
     if (session->run->progress != NULL)
         session->run->progress(session->run->ctx, &session->run->figures);
     if (session->run->mode != SESSION_POLL)
         return 0;
     session->next_noop = clock_in(NOOP_MS);
-    owe_again(session);
+    decide_owe_again(&session->poll, &session->listing);
     if (verify(session, err) < 0)
         return without_top(session, "checking delivered mail", err);
-    refuse_long_ones(session);
+    decide_refuse_long_ones(&session->poll, &session->listing);
     return journal_sync(session->journal, err);
 }
 
@@ -532,7 +404,7 @@ static enum connection_end poll_connected(struct session *session, struct err *e
     if (session->run->mode == SESSION_POLL)
         return fetch_and_quit(session, err);
     if (session->run->mode == SESSION_DRY_RUN)
-        tell_plan(session);
+        decide_tell(&session->poll, &session->listing);
     (void)pop3_quit(session->pop3, false, false, &confirmed, &ignored);
     return CONNECTION_DONE;
 }

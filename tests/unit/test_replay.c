@@ -168,7 +168,7 @@ static void test_compaction_at_end(void)
     journal_take(journal, id, false, str_from("maildir 5 x y /z"));
     journal_done(journal, id);
     for (int i = 0; i < 100; i++)
-        journal_set_place(journal, str_from("maildir /p"));
+        journal_set_place(journal, str_from("maildir /p"), (uint64_t)i + 1);
     sync_and_close(journal);
     is_int(count_lines("sweep"), 1, "what this run made longer than it needs is written anew");
     is_int(count_lines("names"), 1, "and its new name is on the disk");

@@ -1,0 +1,137 @@
+#include "session/decide.h"
+
+#include <stdio.h>
+
+#include "session/dates.h"
+#include "session/fault.h"
+
+static bool is_fetched(const struct message *message)
+{
+    return message->action == PLAN_FETCH || message->action == PLAN_RETRY ||
+           message->action == PLAN_ALONE;
+}
+
+static void count_planned(struct session_figures *figures, const struct message *message,
+                          enum journal_state known)
+{
+    if (is_fetched(message)) {
+        figures->planned++;
+        figures->octets_planned += message->size;
+        figures->fresh += known != JOURNAL_DONE;
+    } else {
+        figures->seen += known == JOURNAL_DONE || known == JOURNAL_GONE;
+        figures->held += known == JOURNAL_HELD;
+    }
+}
+
+/* Held, and to be tried again: its time has come, or the limit has changed. If LIST did not tell
+ * how long it is, it is longer than the limit of then. */
+static bool is_worth_a_try(const struct poll *poll, const struct message *message)
+{
+    uint64_t max = poll->run->account->max_size, then = 0;
+    struct record record = journal_record(poll->journal, message->entry);
+    if (record.reason == REASON_TOO_LONG)
+        return max == 0 || message->size <= max;
+    if (record.reason != REASON_SURPRISE)
+        return record.next_try <= (uint64_t)poll->rules.now;
+    (void)str_number(record.words, UINT64_MAX, &then);
+    return max == 0 || (then != 0 && max > then);
+}
+
+static void decide(struct poll *poll, struct message *message, bool count, uint32_t *fetched)
+{
+    struct plan_message known =
+        plan_look_up(&poll->rules, poll->journal, message->entry, message->size);
+    enum journal_state state = known.known;
+    if (known.known == JOURNAL_HELD && is_worth_a_try(poll, message))
+        state = known.known = JOURNAL_FAILED;
+    message->compare = message->compare && (state == JOURNAL_DONE || state == JOURNAL_GONE);
+    if (message->compare) /* its UIDL is known, but does it have it still? */
+        known.known = JOURNAL_FREE;
+    message->action = plan_decide(&poll->rules, &known, fetched);
+    if (message->compare && message->action == PLAN_REFUSE)
+        message->action = PLAN_LEAVE;
+    known.known = state;
+    if (!message->compare)
+        dates_note_due(poll->journal, &poll->rules, message, &known);
+    /* What was told as a failure in this poll is not asked for again on its next connection. */
+    if (message->entry != JOURNAL_NONE && journal_entry(poll->journal, message->entry).tried &&
+        message->action != PLAN_DELETE)
+        message->action = PLAN_LEAVE;
+    if (count)
+        count_planned(&poll->run->figures, message, known.known);
+}
+
+/* max_messages counts those first that did not fail before. */
+static int turn_of(const struct poll *poll, const struct message *message)
+{
+    if (message->entry == JOURNAL_NONE)
+        return 0;
+    unsigned state = journal_entry(poll->journal, message->entry).state;
+    return state == JOURNAL_DOUBTED ? 2 : state == JOURNAL_FAILED ? 1 : 0;
+}
+
+void decide_all(struct poll *poll, struct listing *listing, bool count)
+{
+    uint32_t fetched = poll->run->figures.fetched; /* by earlier connections of this run */
+    bool more = true;                              /* messages of a later turn */
+    for (int turn = 0; turn < 3 && more; turn++) {
+        more = false;
+        for (uint32_t i = 0; i < listing->count; i++) {
+            int own = turn_of(poll, &listing->messages[i]);
+            more = more || own > turn;
+            if (own == turn)
+                decide(poll, &listing->messages[i], count, &fetched);
+        }
+    }
+}
+
+uint32_t decide_count_busy(const struct listing *listing)
+{
+    uint32_t busy = 0;
+    for (uint32_t i = 0; i < listing->count; i++)
+        busy += listing->messages[i].action != PLAN_LEAVE;
+    return busy;
+}
+
+void decide_owe_again(struct poll *poll, struct listing *listing)
+{
+    for (uint32_t i = 0; i < listing->count; i++) {
+        const struct message *message = &listing->messages[i];
+        if (message->action == PLAN_FETCH && message->entry != JOURNAL_NONE &&
+            journal_entry(poll->journal, message->entry).state == JOURNAL_DONE)
+            journal_put_off(poll->journal, message->entry,
+                            &(struct journal_failure){.reason = REASON_ASKED_AGAIN});
+    }
+}
+
+void decide_refuse_long_ones(struct poll *poll, struct listing *listing)
+{
+    for (uint32_t i = 0; i < listing->count; i++)
+        if (listing->messages[i].action == PLAN_REFUSE)
+            fault_refuse(poll, listing, &listing->messages[i],
+                         &(struct journal_failure){.reason = REASON_TOO_LONG});
+}
+
+void decide_tell(struct poll *poll, const struct listing *listing)
+{
+    static const char *const words[] = {[PLAN_FETCH] = "would be fetched",
+                                        [PLAN_RETRY] = "would be tried again",
+                                        [PLAN_ALONE] = "would be tried again, alone",
+                                        [PLAN_DELETE] = "would be deleted, if it is still the same",
+                                        [PLAN_DUE] = "would be deleted by a poll on another day",
+                                        [PLAN_REFUSE] = "too large, would stay on the server"};
+    char name[LOG_QUOTE_MAX + 40];
+    for (uint32_t i = 0; i < listing->count; i++) {
+        const struct message *message = &listing->messages[i];
+        poll->run->figures.deleted += message->action == PLAN_DELETE ||
+                                      (is_fetched(message) && plan_deletes_new(&poll->rules));
+        if (message->action == PLAN_LEAVE || poll->run->answer == NULL)
+            continue;
+        char line[sizeof name + 100];
+        listing_name(listing, message, poll->run->log, name, sizeof name);
+        snprintf(line, sizeof line, "%s, %llu octets: %s", name, (unsigned long long)message->size,
+                 words[message->action]);
+        poll->run->answer(poll->run->ctx, line);
+    }
+}
