@@ -451,7 +451,7 @@ END
         account_line
         no_secret_sent
         popd_stop
-        rm -rf "$PLOG"
+        rm -rf "$PLOG" "$STATE" # with the note of what was told before
     done
 }
 
