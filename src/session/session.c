@@ -524,7 +524,7 @@ static bool may_show_more(const struct session *session, uint32_t fetched)
     return session->run->mode == SESSION_POLL && session->manners.note != NULL &&
            session->slice >= SLICE_LEAST && session->slice > session->manners.note->whole &&
            figures->fetched > fetched && session->end.login_delay <= 0 && session->poll.owned &&
-           session->poll.local.kind == ERR_NONE && !session->poll.cut_short && !is_over(session) &&
+           session->poll.local.kind == ERR_NONE && !session->poll.cut_short &&
            (account->max_messages == 0 || figures->fetched < account->max_messages);
 }
 
@@ -534,6 +534,9 @@ static enum connection_end poll_slices(struct session *session, struct err *err)
     uint32_t fetched = 0, slice;
     enum connection_end end = poll_most(session, err);
     while (end == CONNECTION_DONE && may_show_more(session, fetched)) {
+        session->poll.cut_short = is_over(session);
+        if (session->poll.cut_short)
+            break;
         slice = session->slice;
         fetched = session->run->figures.fetched;
         session->slice = 0;
