@@ -38,13 +38,20 @@ static bool is_worth_a_try(const struct poll *poll, const struct message *messag
     return max == 0 || (then != 0 && max > then);
 }
 
+bool decide_broke_the_line(const struct poll *poll, uint32_t entry)
+{
+    enum reason reason = journal_record(poll->journal, entry).reason;
+    return reason == REASON_BROKEN_LINE || reason == REASON_OUT_OF_STEP || reason == REASON_NO_END;
+}
+
 static void decide(struct poll *poll, struct message *message, bool count, uint32_t *fetched)
 {
     struct plan_message known =
         plan_look_up(&poll->rules, poll->journal, message->entry, message->size);
     enum journal_state state = known.known;
     if (known.known == JOURNAL_HELD && is_worth_a_try(poll, message))
-        state = known.known = JOURNAL_FAILED;
+        state = known.known =
+            decide_broke_the_line(poll, message->entry) ? JOURNAL_DOUBTED : JOURNAL_FAILED;
     message->compare = message->compare && (state == JOURNAL_DONE || state == JOURNAL_GONE);
     if (message->compare) /* its UIDL is known, but does it have it still? */
         known.known = JOURNAL_FREE;
@@ -98,7 +105,7 @@ void decide_owe_again(struct poll *poll, struct listing *listing)
 {
     for (uint32_t i = 0; i < listing->count; i++) {
         const struct message *message = &listing->messages[i];
-        if (message->action == PLAN_FETCH && message->entry != JOURNAL_NONE &&
+        if (message->action == PLAN_FETCH && message->entry != JOURNAL_NONE && !message->compare &&
             journal_entry(poll->journal, message->entry).state == JOURNAL_DONE)
             journal_put_off(poll->journal, message->entry,
                             &(struct journal_failure){.reason = REASON_ASKED_AGAIN});

@@ -18,6 +18,9 @@ void decide_all(struct poll *poll, struct listing *listing, bool count);
 /* How many messages are not simply left where they are. */
 uint32_t decide_count_busy(const struct listing *listing);
 
+/* A message that failed before: did it do so by what it did to connections? */
+bool decide_broke_the_line(const struct poll *poll, uint32_t entry);
+
 /* What was delivered and is asked for again is owed from here on: if this run does not live to
  * deliver it, the next one does, and nobody deletes it before. Gathered in the journal. */
 void decide_owe_again(struct poll *poll, struct listing *listing);

@@ -281,11 +281,19 @@ static void verify_fingerprint(void *ctx, uint32_t number, const struct fingerpr
     struct session *session = ctx;
     struct message *message = listing_find(&session->listing, number);
     struct record record = journal_record(session->journal, message->entry);
+    unsigned state = journal_entry(session->journal, message->entry).state;
     uint64_t max = session->account->max_size;
-    if (!record_fingerprint(&record).known ||
-        match_compare(&session->listing, message, fingerprint) == FINGERPRINTS_SAME) {
+    enum fingerprints_verdict verdict = match_compare(&session->listing, message, fingerprint);
+    if (!record_fingerprint(&record).known || verdict == FINGERPRINTS_SAME) {
         if (message->action == PLAN_DELETE)
             queue_push(&session->verified, number);
+        return;
+    }
+    if (state != JOURNAL_DONE && state != JOURNAL_GONE) { /* never delivered */
+        if (verdict == FINGERPRINTS_OTHER) {
+            match_undo(&session->listing, message);
+            message->action = PLAN_FETCH;
+        }
         return;
     }
     if (fingerprint->known)
@@ -321,8 +329,7 @@ static int verify(struct session *session, struct err *err)
                                        .fingerprint = verify_fingerprint,
                                        .ctx = session};
     if (habits_has(&session->poll.habits, HABIT_HEADERS))
-        for (uint32_t i = 0; i < delivered.count; i++)
-            queue_push(&session->verified, delivered.at[i]);
+        queue_push_all(&session->verified, &session->listing, PLAN_DELETE);
     else if (fingerprints_possible(session->pop3) && !habits_has(&session->poll.habits, HABIT_TOP))
         result = fingerprints_run(&asked, err);
     else
@@ -488,12 +495,20 @@ static enum connection_end poll_most(struct session *session, struct err *err)
     }
 }
 
+static bool is_due_alone(const struct session *session, uint32_t id)
+{
+    return journal_entry(session->journal, id).state == JOURNAL_HELD &&
+           decide_broke_the_line(&session->poll, id) &&
+           journal_record(session->journal, id).next_try <= (uint64_t)session->poll.rules.now;
+}
+
 static uint32_t count_doubted(const struct session *session)
 {
     uint32_t count = 0;
     for (uint32_t id = 0; id < journal_count(session->journal); id++) {
         struct journal_entry entry = journal_entry(session->journal, id);
-        count += entry.state == JOURNAL_DOUBTED && entry.listed != 0 && !entry.tried;
+        if (entry.listed != 0 && !entry.tried)
+            count += entry.state == JOURNAL_DOUBTED || is_due_alone(session, id);
     }
     return count;
 }

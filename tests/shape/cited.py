@@ -59,7 +59,7 @@ def violations():
         if words[:1] == ["unit"]:
             yield f"unit/{words[1]}.c", " ".join(words[2:])
         elif words[:1] == ["healing"]:
-            yield f"healing/{words[1]}.py", " ".join(words[2:])
+            yield f"healing/test_{words[1]}.py", " ".join(words[2:])
         elif words and words[0] in HOSTILE:
             yield words[0], " ".join(words[1:])
         else:
