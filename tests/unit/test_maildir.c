@@ -232,7 +232,6 @@ static void is_secured(long magic, size_t messages, bool together, const char *n
     fsyncs = syncfss = 0;
     if (deliver_secure(kit.deliver, kit.batch, kit.n, &err) < 0)
         xdie("a batch could not be made durable");
-    /* syncfs(2) makes tmp/ durable with what is in it. */
     ok(syncfss == together && fsyncs == (together ? 0 : 1 + (int)messages), "%s: %d fsync", name,
        fsyncs);
     fs_magic = 0;
