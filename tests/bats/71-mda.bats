@@ -139,8 +139,8 @@ stored() {
     tell_many 2
     popd_start 'on RETR 2: send "+OK\r\nA: half\r\n"; hang'
     mda_rc "$T/store" 'timeout = "1s"' 'keep = "no"'
-    want '65|75'
-    [ ! -e "$T/out/m002" ] || fail "started with half a message"
+    want 0 # the second connection has it under another number, whole
+    [ -e "$T/out/m002" ]
     ! grep -r -q half "$T/out"
 }
 

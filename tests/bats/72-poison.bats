@@ -35,7 +35,9 @@ BAD=('on RETR 3: err "broken"' 'on RETR 7: err "broken too"')
     tell m005
     want 65
     [ "$(count)" -eq 4 ]
-    [ "$(sent 2 | grep '^RETR' | tail -1)" = "RETR 1" ] || fail "order: $(sent 2 | grep '^RETR' | tr '\n' ' ')"
+    local again
+    again=$(for i in $(seq 2 "$(connections)"); do sent "$i" | grep '^RETR' | tr '\n' ' '; done)
+    [[ $again == *"RETR 1 " ]] || fail "order: $again"
 }
 
 @test "a message that breaks the connection does not keep the others away, nor on the server" {
@@ -78,16 +80,18 @@ BAD=('on RETR 3: err "broken"' 'on RETR 7: err "broken too"')
     [[ $stderr == *m002* ]] || fail "not named when it is held"
     want 0
     silent
-    [ "$(sent 4 | grep -c '^RETR')" -eq 0 ] || fail "a held message is tried again"
+    [ "$(sent "$(connections)" | grep -c '^RETR')" -eq 0 ] || fail "a held message is tried again"
+    local before
+    before=$(connections)
     want 0 --status
     [[ $output == *m002* && $output == *"broken for good"* && $output == *"$(date -u +%Y)"* ]] ||
         fail "--status: which, why, since when"
     [[ $output != *m001* ]] || fail "--status lists what is fine"
     [ -z "$stderr" ]
-    [ "$(connections)" -eq 4 ] || fail "--status called the server"
+    [ "$(connections)" -eq "$before" ] || fail "--status called the server"
     want 0 --retry m002
     want 65
-    [ "$(sent 5 | grep -c '^RETR')" -eq 1 ] || fail "not tried after --retry"
+    [ "$(sent $((before + 1)) | grep -c '^RETR')" -eq 1 ] || fail "not tried after --retry"
     popd_again
     want 0
     [ "$(count)" -eq 3 ]
