@@ -12,6 +12,9 @@
 #include "session/receive.h"
 #include "session/stream.h"
 
+/* RETRs on their way to a server that is known to refuse all, until one message has come. */
+#define RETR_FIRST 32
+
 struct fetch {
     struct poll *poll;
     struct pop3 *pop3;
@@ -86,6 +89,9 @@ static enum turn next_message(struct fetch *fetch, struct message **message)
         if (from == &fetch->retries && pop3_outstanding(fetch->pop3) > 0)
             return STUCK;
         *message = listing_find(fetch->listing, from->at[from->next]);
+        if (!fetch->in.came && fetch->stream.retr >= RETR_FIRST &&
+            habits_has(&fetch->poll->habits, HABIT_REFUSES))
+            return WINDOW;
         if (!stream_wants_more(&fetch->stream) || !stream_fits(&fetch->stream, (*message)->size))
             return WINDOW;
         if (!may_begin(fetch) || !receive_may_ask(&fetch->in, *message, fetch->stream.octets))

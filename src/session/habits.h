@@ -21,7 +21,8 @@
 enum habit {
     HABIT_SIZES = 1,   /* the size of a message is another one each time, or not true */
     HABIT_HEADERS = 2, /* its header is another one from answer to answer: the UIDL tells, alone */
-    HABIT_TOP = 4      /* TOP has no end: it is not asked for */
+    HABIT_TOP = 4,     /* TOP has no end: it is not asked for */
+    HABIT_REFUSES = 8  /* it has refused message after message: few are asked for at first */
 };
 
 struct habits {

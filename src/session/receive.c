@@ -460,6 +460,7 @@ static void end_session(struct receiver *in)
         fault_postpone(in->poll, in->listing, in->row.refused[i].message,
                        &(struct journal_failure){.reason = REASON_REFUSED,
                                                  .words = str_from(in->row.refused[i].words)});
+    in->poll->habits.known |= HABIT_REFUSES;
     err_set(&in->poll->over, ERR_AGAIN,
             "the server refuses message after message: \"%s\"; the next run goes on",
             in->row.refused[0].words);
