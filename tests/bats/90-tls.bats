@@ -187,7 +187,8 @@ unwelcome() {
     popd_rc 'tls = "implicit"' "tls_ca_dir = \"$T/ca\""
     want 0
     [ "$(count)" -eq 1 ]
-    rm -rf "$MD" "$PLOG"/*
+    maildir_clear
+    rm -rf "$PLOG"/*
     popd_rc 'tls = "implicit"' "tls_ca_dir = \"$T/empty\""
     want 77
     certificate_lines issuer

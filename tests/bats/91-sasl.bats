@@ -302,7 +302,8 @@ chosen() {
     popd_stop
     local stamp
     for stamp in '<>' '<a b@c>' '<a>' '<@>' 'a@b' '<\xe9@b>' '<a@b' '<a@b@c>'; do
-        rm -rf "$PLOG" "$MD"
+        maildir_clear
+        rm -rf "$PLOG"
         popd_start "set apop \"$stamp\"" 'set capa no' 'set plain-login no'
         popd_rc -auth
         want 77

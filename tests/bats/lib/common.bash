@@ -236,6 +236,11 @@ count() {
     find "$d/new" "$d/cur" -type f 2>/dev/null | wc -l
 }
 
+# maildir_clear: no message in the Maildir; the folder stays, because one that is gone is a fault
+maildir_clear() {
+    find "$MD" -type f -delete
+}
+
 tmp_empty() {
     local d=${1:-$MD}
     [ -z "$(ls -A "$d/tmp" 2>/dev/null)" ] || fail "left in tmp/: $(ls -A "$d/tmp")"
