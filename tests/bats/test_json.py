@@ -104,7 +104,8 @@ def too_early(w):
     w.need(run.status == 75 and run.err == "" and run.connections == 0, "left out", run)
     need_members(w, after, status=75, kind="unavailable", skipped=True, new=0,
                  next_try=result["next_try"])
-    w.need("not polled before" in after["error"], "its words", after)
+    w.need(": again at " in after["error"] and after["error"].endswith("; --force now"),
+           "its words", after)
     run = w.run("--json", "--force", interval="1h")
     need_members(w, parse(w, run.out)["w"], status=0, new=1, skipped=False, next_try=None)
     run = w.run("--json", interval="1h")
