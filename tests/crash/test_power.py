@@ -93,7 +93,8 @@ class PowerBox(Sandbox):
 
 
 def watch(box, every_dele=True):
-    """Copies the images at each DELE and at QUIT; a list of (name, UIDLs to be found) fills up."""
+    """Copies the images at each DELE and at each QUIT, also that of a connection which looks for
+    more and finds nothing; a list of (name, UIDLs to be found) fills up."""
     copies = []
 
     def take(name, uidls):
@@ -107,8 +108,14 @@ def watch(box, every_dele=True):
         if every_dele:
             take("dele%d" % len(sent), sent)
 
+    quits, gone = itertools.count(1), []
+
+    def on_quit(uidls):
+        gone.extend(uidls)
+        take("quit%d" % next(quits), gone)
+
     box.servers[0].on_dele = on_dele
-    box.servers[0].on_quit = lambda uidls: take("quit", uidls)
+    box.servers[0].on_quit = on_quit
     return copies
 
 
@@ -122,7 +129,7 @@ def check_copies(box, copies):
     everything = box.messages
     for name, uidls in copies:
         box.come_back(name)
-        gone = set(uidls) if name == "quit" else set()
+        gone = set(uidls) if name.startswith("quit") else set()
         box.servers[0].messages = [m for m in everything if m.uidl not in gone]
         found = box.missing(uidls)
         problems += ["at %s: %s" % (name, p) for p in found]
@@ -132,14 +139,14 @@ def check_copies(box, copies):
 
 
 def at_deletes(box):
-    """The power fails at each DELE and at QUIT of an undisturbed session."""
+    """The power fails at each DELE and at each QUIT of an undisturbed run."""
     box.fresh()
     copies = watch(box)
     result = box.run()
     unwatch(box)
     if result.status != 0:
         return 0, ["exit %d: %s" % (result.status, result.stderr.strip())]
-    if len(copies) != len(box.messages) + 1:
+    if len(copies) != len(box.messages) + box.servers[0].sessions:
         return 0, ["%d copies for %d messages" % (len(copies), len(box.messages))]
     return len(copies), check_copies(box, copies)
 
@@ -159,7 +166,7 @@ def at_points(box):
 
 
 def in_rerun(box):
-    """A kill at each point; the rerun's QUIT has just come when the power fails."""
+    """A kill at each point; a QUIT of the rerun has just come when the power fails."""
     problems, hits = [], 0
     for n in itertools.count(1):
         box.fresh()
