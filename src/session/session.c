@@ -555,7 +555,7 @@ static enum connection_end poll_slices(struct session *session, struct err *err)
         slice = session->slice;
         fetched = session->run->figures.fetched;
         session->slice = 0;
-        log_line(session->log, FP_LOG_NOTE,
+        log_line(session->log, FP_LOG_TRACE,
                  "all of %u messages were new, and there may be more mail; connecting again",
                  (unsigned)slice);
         end = poll_most(session, err);

@@ -161,14 +161,14 @@ def reads_manual(w):
 def says_what_is_written(w):
     """The texts under DIAGNOSTICS are the program's own."""
     with open(os.path.join(TOP, "doc/fetchpop.1")) as f:
-        text = f.read().replace("\\\n", "")
+        text = f.read().replace("\\\n", "").replace("\\(dq", '"')
     part = re.search(r"^\.Bl -diag\n(.*?)^\.El", text, re.M | re.S).group(1)
     texts = [line[4:].strip('"') for line in part.splitlines() if line.startswith(".It ")]
     w.need(len(texts) > 5, "no texts under DIAGNOSTICS", texts)
     with open(world.FETCHPOP, "rb") as f:
         program = f.read()
     for said in texts:
-        pieces = [p.strip("; ():") for p in re.split(r"<[a-z]+>|\.\.\.|; it ", said)]
+        pieces = [p.strip("; ():") for p in re.split(r"<[a-z@]+>|\.\.\.|; it ", said)]
         pieces = [p for p in pieces if len(p) > 5]
         w.need(pieces and all(p.encode() in program for p in pieces), "not in the program", said)
 
