@@ -2,15 +2,16 @@
 """Counts, listings and sizes that cannot be, and answers without end."""
 import sys
 
-from hostile import Case, box_of, mail, main
+from hostile import Case, box_of, mail, main, popd
 
 BROKEN = "65 75 76"
 # The longest listing that is read (4 million messages) costs so much, and no more.
 LISTING_SPACE, LISTING_ANON = 480, 240
 
 
-def listed(*lines):
-    return ("lines",) + lines
+def listed(command, *lines):
+    """The lie of the first connection: one that looks for more mail finds what is there."""
+    return popd.Rule(command + " ", [("lines",) + lines], conn=1)
 
 
 def stats():
@@ -21,13 +22,13 @@ def stats():
              "2^32 + 3 messages": "4294967299 100", "2^64 + 3 messages": "18446744073709551619 1",
              "hexadecimal": "0x3 100", "with a plus": "+3 100", "empty": "", "one word": "3",
              "NULs": "3\\0 100", "eight-bit digits": "\\xb3 100"}
-    cases = [Case("STAT: %s" % name, base + ['on STAT: text "+OK %s\\r\\n"' % text], "0 76",
+    cases = [Case("STAT: %s" % name, base + ['on @1 STAT: text "+OK %s\\r\\n"' % text], "0 76",
                   honest=base) for name, text in texts.items()]
     for name, text, want in (("fewer than there are", "2 100", "0 65"),
                              ("more than there are", "9 100", "0 65 75"),
                              ("0 though there are", "0 0", "0"),
                              ("in one blank", "3 189", "0"), ("many blanks", "  3   189  ", "0")):
-        cases.append(Case("STAT: " + name, base + ['on STAT: text "+OK %s\\r\\n"' % text], want,
+        cases.append(Case("STAT: " + name, base + ['on @1 STAT: text "+OK %s\\r\\n"' % text], want,
                           honest=base))
     for case in cases:
         case.hides = True  # STAT is all there is
@@ -62,17 +63,17 @@ def lines_of(kind):
     want = {name: "0 65" for name in more if "beyond" in name or "32 bits" in name or
             "2^31" in name}
     want["a number twice, differing"] = "0 75"     # much shorter than LIST's second word
-    cases = [Case("%s: %s" % (kind, name), [(kind + " ", listed(*lines))], want.get(name, "0"))
+    cases = [Case("%s: %s" % (kind, name), [listed(kind, *lines)], want.get(name, "0"))
              for name, lines in more.items()]
     for name, lines in {"a number missing": good[:1] + good[2:], "empty": [],
                         "only the last": good[2:],
                         "only the first": good[:1]}.items():
-        cases.append(Case("%s: %s" % (kind, name), [(kind + " ", listed(*lines))], "0"))
+        cases.append(Case("%s: %s" % (kind, name), [listed(kind, *lines)], "0"))
     return cases
 
 
 def both(name, uidl, sizes, want, **more):
-    return Case("listing: " + name, [("UIDL ", listed(*uidl)), ("LIST ", listed(*sizes))], want,
+    return Case("listing: " + name, [listed("UIDL", *uidl), listed("LIST", *sizes)], want,
                 **more)
 
 
