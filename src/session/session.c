@@ -355,9 +355,12 @@ static int record_deleted(struct session *session, const struct queue *deleted, 
 static int quit(struct session *session, const struct fetched *fetched, struct err *err)
 {
     const struct queue *deleted = &fetched->deleted;
-    bool some = deleted->count > 0, confirmed = fetched->quit == FETCH_QUIT_CONFIRMED;
+    bool some = deleted->count > 0;
+    /* Who comes back at once waits for the answer: until then the mailbox may be locked. */
+    bool waits = some || session->slice >= SLICE_LEAST;
+    bool confirmed = fetched->quit == FETCH_QUIT_CONFIRMED;
     if (fetched->quit == FETCH_QUIT_NOT_SENT &&
-        pop3_quit(session->pop3, some, some, &confirmed, err) < 0)
+        pop3_quit(session->pop3, waits, some, &confirmed, err) < 0)
         return some || err->kind == ERR_FRAMING ? -1 : 0;
     if (confirmed)
         return record_deleted(session, deleted, err);
@@ -561,8 +564,9 @@ static enum connection_end poll_slices(struct session *session, struct err *err)
         end = poll_most(session, err);
         if (session->run->figures.fetched > fetched)
             continue;
-        session->manners.note->whole = slice;
-        if (end != CONNECTION_DONE)
+        if (end == CONNECTION_DONE)
+            session->manners.note->whole = slice;
+        else
             log_line(session->log, FP_LOG_NOTE, "%s; there may be more mail for the next run",
                      err->text);
         err_clear(err);

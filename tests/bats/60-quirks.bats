@@ -264,7 +264,7 @@ tls_lines() {
 
 @test "-ERR on one DELE: the others go, the next run tries again without fetching" {
     tell_many 3
-    popd_start 'on DELE 2: err "cannot"'
+    popd_start 'on DELE =m002: err "cannot"'
     popd_rc 'keep = "no"'
     box_digests
     want '0|65|75'
