@@ -332,9 +332,10 @@ int options_parse(struct options *options, int argc, char **argv, struct err *er
     rewind_getopt();
     int code;
     while ((code = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
-        if (code == ':' || code == '?')
+        const struct option_row *row = row_of(code);
+        if (row == NULL) /* ':' or '?' */
             return refuse(code, optopt, argv[optind - 1], err);
-        struct given given = {row_of(code), optarg, options};
+        struct given given = {row, optarg, options};
         if (given.row->mode == OPTIONS_HELP || given.row->mode == OPTIONS_VERSION) {
             options->mode = given.row->mode;
             return 0;

@@ -16,9 +16,10 @@ static const struct setting *setting_of(const struct section *section, const cha
 
 /* --- groups ----------------------------------------------------------------------------------- */
 
-static const struct setting *first_of(const struct section *section, enum key_group group)
+static const struct setting *first_before(const struct section *section, size_t end,
+                                          enum key_group group)
 {
-    for (size_t i = 0; i < section->count; i++)
+    for (size_t i = 0; i < end; i++)
         if (section->settings[i].key->group == group)
             return &section->settings[i];
     return NULL;
@@ -31,8 +32,8 @@ static int check_groups(const struct section *section, struct err *err)
         const struct setting *this = &section->settings[i];
         if (this->key->group == KEY_ALONE)
             continue;
-        const struct setting *first = first_of(section, this->key->group);
-        if (first != this) {
+        const struct setting *first = first_before(section, i, this->key->group);
+        if (first != NULL) {
             return err_set(err, ERR_CONFIG,
                            "%s:%u: both %s and %s (line %u) are set; keep one of them", this->file,
                            this->line, this->key->name, first->key->name, first->line);
@@ -154,7 +155,8 @@ static int fill(struct account *account, const struct section *own, const struct
     keys_fill(false, account);
     for (size_t i = 0; i < count; i++) {
         const struct setting *setting = section_find(own, &keys[i]);
-        bool hidden = keys[i].group != KEY_ALONE && first_of(own, keys[i].group) != NULL;
+        bool hidden =
+            keys[i].group != KEY_ALONE && first_before(own, own->count, keys[i].group) != NULL;
         if (setting->count == 0 && defaults != NULL && !hidden)
             setting = section_find(defaults, &keys[i]);
         if (setting->count > 0 && keys_take(setting, account, err) < 0)
