@@ -249,8 +249,8 @@ def refused_by_all(w):
     def command(status):
         return 'cat >/dev/null; echo "$FETCHPOP_UIDL" >>%s; exit %d' % (ran, status)
     w.fine(mda=command(0))
-    w.need(w.run("-a", mda=command(1)).status == 65, "-a, and the command refuses")
-    w.need(w.run("-F", mda=command(1)).status == 65 and len(w.left()) == 3,
+    w.need(w.run("-a", mda=command(1)).status == 75, "-a, and the command refuses")
+    w.need(w.run("-F", mda=command(1)).status == 75 and len(w.left()) == 3,
            "it refuses again, and -F deletes none", w.left())
     w.need(commands_run(ran) == Counter(names * 3), "once, and once more by each of these",
            commands_run(ran))
