@@ -96,7 +96,7 @@ def disagree():
                                       'on STAT: err "no"'],
              "65 69 75 76"),
         Case("listing: STAT says more", "set stat \"7 9999\"", "76"),
-        Case("listing: STAT says less", "set stat \"2 9999\""),
+        Case("listing: STAT says less", 'on @1 STAT: text "+OK 2 9999\\r\\n"'),
     ]
 
 
