@@ -73,6 +73,8 @@ static void tell(struct poll *poll, const struct refusal *refusal)
 
 static void tell_all(struct poll *poll)
 {
+    if (poll->destination.trouble.kind == ERR_NONE)
+        aside_tell(&poll->aside);
     for (size_t i = 0; i < poll->destination.count; i++)
         tell(poll, &poll->destination.waiting[i]);
     forget(&poll->destination, 0);

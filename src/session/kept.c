@@ -211,6 +211,7 @@ int kept_deliver(struct poll *poll, struct err *err)
 {
     struct again *again = xcalloc(1, sizeof *again);
     size_t room = batch_room();
+    aside_tell(&poll->aside); /* of recovery */
     again->poll = poll;
     again->uidls = xcalloc(BATCH_ROOM, sizeof *again->uidls);
     again->owned = true;

@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "delivery/deliver.h"
+#include "session/aside.h"
 #include "session/habits.h"
 #include "session/plan.h"
 #include "session/run.h"
@@ -34,6 +35,7 @@ struct poll {
     struct plan_rules rules;
     const struct deliver_settings *settings; /* of deliver */
     struct destination destination;
+    struct aside aside;   /* what the destination has to say */
     uint64_t kept_octets; /* in files of messages that are not delivered */
     bool owned;           /* no message was received in this session that only the server has */
     int64_t deadline;     /* clock_ms(): no new message is begun after it */

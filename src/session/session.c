@@ -88,7 +88,7 @@ static void fill_settings(struct session *session)
         .mailbox = session->mailbox,
         .state = session->state,
         .account = account->title,
-        .log = session->log,
+        .log = &session->poll.aside.log,
         .idle = keep_alive,
         .idle_ctx = session,
     };
@@ -173,6 +173,7 @@ static int recover_all(struct session *session, struct err *err)
 static int prepare(struct session *session, struct err *err)
 {
     fill_settings(session);
+    aside_begin(&session->poll.aside, session->log, !session->run->attended);
     session->poll.settings = &session->settings;
     if (deliver_probe(&session->settings, err) < 0 || open_journal(session, err) < 0)
         return -1;
@@ -683,6 +684,7 @@ static int run_session(struct session_run *run, bool offline, struct err *err)
     if (!offline)
         habits_keep(&session->poll.habits, session->manners.note, session->end.now);
     manners_end(&session->manners, &session->end, err);
+    aside_end(&session->poll.aside, !run->figures.quiet || !session->end.destination);
     deliver_close(session->poll.deliver);
     journal_close(session->journal); /* and with it the lock */
     free(session);
