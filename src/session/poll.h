@@ -48,6 +48,7 @@ struct poll {
     bool alone;           /* this connection is for messages that an earlier one broke over */
     struct err local;     /* trouble on our side of the wire; kind ERR_NONE: none */
     struct err over;      /* the server refuses message after message: the session is at fault */
+    uint64_t over_hash;   /* its words (manners_hash), also of an earlier session of this poll */
     struct habits habits;
 };
 

@@ -464,6 +464,7 @@ static void end_session(struct receiver *in)
     err_set(&in->poll->over, ERR_AGAIN,
             "the server refuses message after message: \"%s\"; the next run goes on",
             in->row.refused[0].words);
+    in->poll->over_hash = in->row.hash;
     in->row.count = 0;
 }
 
@@ -485,9 +486,10 @@ static void add_to_row(struct receiver *in, struct message *message)
     memcpy(refused->words, in->pending.words, sizeof refused->words);
     in->row.hash = hash;
     in->row.fresh = in->row.fresh || is_fresh(in, message);
-    if (in->row.count < RECEIVE_ALIKE)
+    bool again = hash == in->poll->over_hash; /* the words that ended a session of this poll */
+    if (in->row.count < RECEIVE_ALIKE && !again)
         return;
-    if (in->row.fresh || !in->came)
+    if (again || in->row.fresh || !in->came)
         end_session(in);
     else
         receive_end_row(in);

@@ -533,18 +533,17 @@ static int poll_doubted(struct session *session, struct err *err)
     return 0;
 }
 
-/* Some servers show a mailbox in slices, the next one in the next session. What hints at it is that
- * nothing of a listing was known and left alone, and that it is longer than any that is known to
- * have been all. */
+/* Some servers show, or hand out, a slice of a mailbox a session. What hints at it: the rest is
+ * refused; or nothing of a listing was known, and it is longer than any that was all. */
 static bool may_show_more(const struct session *session, uint32_t fetched)
 {
-    const struct account *account = session->account;
-    const struct session_figures *figures = &session->run->figures;
+    uint32_t now = session->run->figures.fetched, most = session->account->max_messages;
     return session->run->mode == SESSION_POLL && session->manners.note != NULL &&
-           session->slice >= SLICE_LEAST && session->slice > session->manners.note->whole &&
-           figures->fetched > fetched && session->end.login_delay <= 0 && session->poll.owned &&
+           (session->poll.over.kind != ERR_NONE ||
+            (session->slice >= SLICE_LEAST && session->slice > session->manners.note->whole)) &&
+           now > fetched && session->end.login_delay <= 0 && session->poll.owned &&
            session->poll.local.kind == ERR_NONE && !session->poll.cut_short &&
-           (account->max_messages == 0 || figures->fetched < account->max_messages);
+           (most == 0 || now < most);
 }
 
 /* A server that lets nobody in again so soon shows the rest to the next run. */
@@ -553,23 +552,22 @@ static enum connection_end poll_slices(struct session *session, struct err *err)
     uint32_t fetched = 0, slice;
     enum connection_end end = poll_most(session, err);
     while (end == CONNECTION_DONE && may_show_more(session, fetched)) {
+        struct err over = session->poll.over;
+        err_clear(&session->poll.over);
         session->poll.cut_short = is_over(session);
         if (session->poll.cut_short)
             break;
         slice = session->slice;
         fetched = session->run->figures.fetched;
         session->slice = 0;
-        log_line(session->log, FP_LOG_TRACE,
-                 "all of %u messages were new, and there may be more mail; connecting again",
-                 (unsigned)slice);
+        log_line(session->log, FP_LOG_TRACE, "there may be more mail; connecting again");
         end = poll_most(session, err);
         if (session->run->figures.fetched > fetched)
             continue;
-        if (end == CONNECTION_DONE)
+        if (end != CONNECTION_DONE)
+            session->poll.over = over; /* if there was any: the rest is for the next run */
+        else if (over.kind == ERR_NONE)
             session->manners.note->whole = slice;
-        else
-            log_line(session->log, FP_LOG_NOTE, "%s; there may be more mail for the next run",
-                     err->text);
         err_clear(err);
         return CONNECTION_DONE;
     }
