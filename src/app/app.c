@@ -72,7 +72,7 @@ static void run_daemon(struct app *app)
     struct daemon_job job = {&app->options, &app->report, &app->outlet, &app->roster};
     report_repeat(&app->report);
     daemon_run(&job);
-    app->report.status = 0; /* told to end, it has ended well */
+    app->report.status = 0; /* a daemon that was told to end has succeeded */
 }
 
 /* --- held messages ---------------------------------------------------------------------------- */
@@ -245,7 +245,7 @@ static int print(void (*printer)(FILE *to))
     return 0;
 }
 
-/* No account, no secret, nothing to finish: a signal may end it where it stands. */
+/* No account, no secret, nothing to finish: a signal may end it at any point. */
 static int discover(const char *address)
 {
     struct err err;

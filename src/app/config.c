@@ -136,8 +136,8 @@ static bool is_behind_secret(struct str line)
     return false;
 }
 
-/* libconfuse's words, in ours where a person would not know what to do. It has no codes for them;
- * test_config pins each text that is looked for here. */
+/* libconfuse's messages, replaced by ours where a person would not know what to do. It has no codes
+ * for them; test_config pins each text that is looked for here. */
 static void on_error(cfg_t *cfg, const char *fmt, va_list args)
 {
     struct parse *parse = find_parse(cfg);

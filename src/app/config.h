@@ -1,8 +1,8 @@
 /*
  * config: the configuration file, through libconfuse, as accounts.
  *
- * One parse at a time (the lexer is global state). Everything is copied out; nothing of libconfuse
- * is left when these return, and no password in its buffers.
+ * Only one parse at a time: libconfuse's lexer keeps global state. Everything is copied; nothing of
+ * libconfuse's is left when these return, and no password in its buffers.
  */
 #ifndef FP_APP_CONFIG_H
 #define FP_APP_CONFIG_H

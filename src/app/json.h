@@ -8,7 +8,7 @@
 #include "base/err.h"
 #include "session/session.h"
 
-/* Longer than any result: a title, a text, each octet as six. */
+/* Longer than any result: title and text with each octet escaped as six. */
 #define JSON_MAX 8192
 
 /* Adds one object, without a line end. ASCII alone: control characters and what is not UTF-8 are

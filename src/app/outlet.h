@@ -1,5 +1,5 @@
 /*
- * outlet: where lines go in the place of the standard ones: a log file, syslog, or both.
+ * outlet: where lines go instead of standard output and error: a log file, syslog, or both.
  *
  * A line in the file is "TIME [PROCESS] KIND: TEXT" with the time as in ISO 8601, and written whole
  * in one write(2), so that several runs can share a file. Whatever goes wrong with a line costs
@@ -30,14 +30,14 @@ bool outlet_is_standard(const char *path);
  * ERR_CREATE: it cannot be opened, is a link or not a regular file, or belongs to somebody else. */
 int outlet_open(struct outlet *outlet, const char *path, bool to_syslog, struct err *err);
 
-/* Opens the file by its name again, for one that was moved away. If that fails, the old one is
- * still written to. */
+/* Opens the file by its name again, after it was moved away (log rotation). If that fails, the old
+ * one is still written to. */
 int outlet_reopen(struct outlet *outlet, struct err *err);
 
 /* Nothing is written after this. */
 void outlet_close(struct outlet *outlet);
 
-/* Is there any? If not, lines go to standard output and error. outlet may be NULL. */
+/* False: lines go to standard output and error. outlet may be NULL. */
 bool outlet_is_open(const struct outlet *outlet);
 
 /* One line, without its end. A summary counts as a note. */

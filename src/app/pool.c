@@ -111,7 +111,7 @@ static void take_event(struct pool *pool, struct slot *slot, struct event *event
         slot->has_result = true;
         slot->turn->not_before = moment_of(event->figures.next_try);
         slot->figures = (struct session_figures){0};
-        slot->has_plan = false; /* it is done: no more, and no less */
+        slot->has_plan = false; /* it is done, so no more will be fetched */
         report_result(pool->report, title, &event->figures,
                       event->number < ERR_KINDS ? (enum err_kind)event->number : ERR_WORKER,
                       event->text);
@@ -339,7 +339,7 @@ static void end_pipe(struct slot *slot)
     slot->deadline = end < slot->deadline ? end : slot->deadline;
 }
 
-/* Not all that is there: the others have a right to be heard too. */
+/* Not everything that is there: other workers must have their turn. */
 static void read_slot(struct pool *pool, struct slot *slot)
 {
     for (int i = 0; i < EVENTS_AT_ONCE; i++) {

@@ -32,8 +32,8 @@ struct pool_job {
 /* Polls each account once; results go to the report, and with them the exit status. */
 void pool_run(const struct pool_job *job, struct turns *turns, struct report *report);
 
-/* The same step by step, for who has other things to do in between. All three are borrowed until
- * pool_free. Signals are held back until then, too (see base/stop.h). */
+/* The same step by step, for a caller that has other things to do in between. All three are
+ * borrowed until pool_free. Signals are held back until then, too (see base/stop.h). */
 struct pool *pool_new(const struct pool_job *job, struct turns *turns, struct report *report);
 
 /* Once nothing runs. */

@@ -4,7 +4,7 @@
  * Blanks `#` comments in place (so that line numbers and comments inside lists come right), notes
  * where sections begin, and refuses what libconfuse would take for something else than it looks
  * like: NUL, a byte order mark, strings without an end, characters that it drops, other kinds of
- * comment, escapes and variables that come to nothing.
+ * comment, escapes and variables that would silently become nothing.
  */
 #ifndef FP_APP_RCSCAN_H
 #define FP_APP_RCSCAN_H

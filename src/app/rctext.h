@@ -16,8 +16,8 @@
 
 #define RCTEXT_MAX (1024 * 1024) /* octets of one file */
 
-/* That many line ends stand behind the text, so that the parser's buffers end up holding them
- * instead of a password. */
+/* This many line ends follow the text, so that in the end the parser's buffers hold them instead of
+ * a password. */
 #define RCTEXT_PADDING (20 * 1024)
 
 struct rctext {
@@ -44,8 +44,8 @@ int rctext_from(struct rctext *text, const char *name, const char *bytes, size_t
  * as long as the text. */
 struct str rctext_line(const struct rctext *text, unsigned number);
 
-/* Does the word stand behind a `key =` of the line, and is it no `word =` itself? Then it may be a
- * part of a value without quotes. */
+/* True if the word follows a `key =` on the line and no `=` follows it: then it may be part of a
+ * value without quotes. */
 bool rctext_in_value(struct str line, const char *word);
 
 /* Wipes and frees. */

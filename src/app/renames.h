@@ -7,9 +7,9 @@
 #include "app/config.h"
 #include "base/err.h"
 
-/* Says in each account how the journal names it (run file and title), and, if it has no journal,
- * but one that it had under another name, which one that is. run_file: "-" has no name, so its
- * accounts are not found again. */
+/* Says in each account how the journal names it (configuration file and title), and, if it has no
+ * journal, but one that it had under another name, which one that is. run_file: "-" has no name, so
+ * its accounts are not found again. */
 void renames_look(const struct config *config, const char *state_dir, const char *run_file);
 
 /* On a terminal: is it still the same mailbox? Who says no begins a new journal. */

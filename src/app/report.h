@@ -1,10 +1,10 @@
 /*
  * report: what a person sees.
  *
- * To a terminal: one status line, redrawn in place while there is work, and one summary line an
- * account. Not to a terminal: nothing unless something is wrong. Lines are written whole, errors
- * and warnings to standard error as `fetchpop: ACCOUNT: text`. With an outlet (a log file, syslog)
- * they go there instead. It also adds up the exit status.
+ * On a terminal: one status line, redrawn in place while there is work, and one summary line for
+ * each account. Elsewhere: nothing unless something is wrong. Lines are written whole, errors and
+ * warnings to standard error as `fetchpop: ACCOUNT: text`. With an outlet (a log file, syslog) they
+ * go there instead. It also adds up the exit status.
  */
 #ifndef FP_APP_REPORT_H
 #define FP_APP_REPORT_H
@@ -23,19 +23,19 @@ struct report {
     enum log_level level;
     enum session_mode mode;
     bool json;                    /* results alone on standard output, for programs */
-    bool attended;                /* somebody looks on: a terminal, or it was asked for */
+    bool attended;                /* somebody is watching: a terminal, or it was asked for */
     bool watched;                 /* there is a terminal */
-    bool summaries;               /* one line an account */
-    bool news_only;               /* but none where nothing has happened */
+    bool summaries;               /* one line for each account */
+    bool news_only;               /* but none for an account without news */
     bool live;                    /* the status line */
     bool shown;                   /* it is on the screen now */
-    int64_t begun;                /* clock_ms() of the first word of progress, 0: none yet */
+    int64_t begun;                /* clock_ms() of the first progress, 0: none yet */
     int64_t started;              /* clock_ms() of the first figures, 0: none yet */
     int64_t drawn;                /* when the status line was drawn last */
     size_t total, done;           /* accounts */
     struct session_figures ended; /* sums over the accounts that are done */
     bool any_fresh;               /* --check found something */
-    bool unwritten;               /* standard output did not take a line */
+    bool unwritten;               /* a line could not be written to standard output */
     int status;
 };
 
@@ -47,24 +47,24 @@ void report_begin(struct report *report, enum session_mode mode, bool silent, bo
  * report_divert. */
 void report_json(struct report *report);
 
-/* Lines and summaries go to this outlet from now on, which says more than an unwatched standard
- * error. */
+/* Lines and summaries go to this outlet from now on; it gets more than a standard error that nobody
+ * watches. */
 void report_divert(struct report *report, struct outlet *outlet);
 
-/* Accounts are polled again and again: no status line, and summaries of what is new alone. */
+/* Accounts are polled again and again: no status line, and summaries only of what is new. */
 void report_repeat(struct report *report);
 
-/* The run ends before it has begun. Told on standard error, wherever else lines go. */
+/* The run ends before it has begun. Also printed on standard error if lines go elsewhere. */
 void report_refusal(struct report *report, const struct err *err);
 
 /* One line about an account (title NULL: about the run). */
 void report_line(struct report *report, const char *title, enum log_level level, const char *text);
 
-/* A line that was asked for, to standard output in any case; with report_json it is a mere note. */
+/* A line that the user asked for, always to standard output; with report_json it is only a note. */
 void report_answer(struct report *report, const char *title, const char *text);
 
-/* The figures of all accounts that are being polled, added up, of which so many have told what they
- * will fetch: redraws the status line, at most ten times a second. */
+/* The sum of the figures of all accounts that are being polled, and how many of those know what
+ * they will fetch: redraws the status line, at most ten times a second. */
 void report_progress(struct report *report, const struct session_figures *running, size_t known);
 
 /* The moment (clock_ms) at which report_progress wants to be called again, although nothing has
@@ -78,7 +78,7 @@ void report_result(struct report *report, const char *title, const struct sessio
 /* An error beside the accounts' own results; counts for the exit status. */
 void report_error(struct report *report, const char *title, const struct err *err);
 
-/* Takes the status line away; the exit status of the run. */
+/* Removes the status line; returns the exit status of the run. */
 int report_end(struct report *report);
 
 #endif

@@ -26,9 +26,10 @@ int roster_read(struct roster *roster, const struct options *options, struct err
 /* Wipes the secrets, too. */
 void roster_free(struct roster *roster);
 
-/* Finds the secrets that are the parent's part. Accounts without one are reported as failed, and
- * are not in the roster after this; the others go on. With `before` nobody is asked on the
- * terminal, but what was typed for an account there is good for the same mailbox here. */
+/* Finds the secrets that are the parent's task (see app/secrets.h). Accounts without one are
+ * reported as failed, and are not in the roster after this; the others go on. With `before` (the
+ * accounts so far) nobody is asked on the terminal; what was typed for one of those is used for the
+ * same mailbox here. */
 void roster_find_secrets(struct roster *roster, const struct turns *before, struct report *report);
 
 #endif

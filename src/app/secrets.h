@@ -3,7 +3,7 @@
  *
  * Of the configuration file: password, password_command, password_file, token_command. If it has
  * none of them: $CREDENTIALS_DIRECTORY/TITLE, ~/.netrc, a question on the terminal; those three are
- * the parent's part. Commands and files are the worker's, under its own deadline.
+ * the parent's task. Commands and files are the worker's, under its own deadline.
  */
 #ifndef FP_APP_SECRETS_H
 #define FP_APP_SECRETS_H
@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "session/account.h"
 
-/* The parent's part: fills account->password from credentials, netrc or the terminal, if nothing is
+/* The parent's task: fills account->password from credentials, netrc or the terminal, if nothing is
  * given. With auth = auto it may stay empty: a Kerberos ticket or a client certificate may do, and
  * only the server tells. ERR_CONFIG: there is none, or a source is broken; ERR_STOPPED; ERR_LOGIN:
  * nothing was typed. */
@@ -23,7 +23,7 @@ int secrets_find(struct account *account, const struct log *log, struct err *err
 int secrets_find_again(struct account *account, const struct account *before, const struct log *log,
                        struct err *err);
 
-/* The worker's part: fills account->password from the command or file. ERR_LOGIN, ERR_CONFIG,
+/* The worker's task: fills account->password from the command or file. ERR_LOGIN, ERR_CONFIG,
  * ERR_LOCAL, ERR_STOPPED. */
 int secrets_fetch(struct account *account, const struct log *log, struct err *err);
 
@@ -31,10 +31,11 @@ int secrets_fetch(struct account *account, const struct log *log, struct err *er
  * FETCHPOP_TOKEN_REFUSED=1 in its environment. */
 int secrets_renew(struct account *account, const struct log *log, struct err *err);
 
-/* The worker's part: fills account->tls_key_password, if tls_key_password_command is given. */
+/* The worker's task: fills account->tls_key_password, if tls_key_password_command is given. */
 int secrets_fetch_key(struct account *account, const struct log *log, struct err *err);
 
-/* No core dumps, and no peeking by other processes of the user, from here on; best effort. */
+/* From here on no core dumps, and other processes of the user cannot read our memory; best
+ * effort. */
 void secrets_guard(void);
 
 #endif

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define PART 64
-#define LEFT_MAX_S (100 * 3600) /* what is longer says nothing */
+#define LEFT_MAX_S (100 * 3600) /* a longer time is not shown */
 
 char *status_size(uint64_t octets, char out[24])
 {
@@ -18,7 +18,7 @@ char *status_size(uint64_t octets, char out[24])
         unit = 1;
     }
     while (tenths >= 10000 && unit < 4) {
-        /* Rounded once at the end would need the remainder; a tenth is no matter. */
+        /* Rounding at each step may be off by a tenth, which does not matter. */
         tenths = (tenths + 500) / 1000;
         unit++;
     }

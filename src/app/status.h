@@ -17,10 +17,10 @@ struct status_facts {
 };
 
 /* "3/5 accounts, 120/400 messages, 1.2 MB, 340 kB/s, 0:12 left": as many of its parts as fit into
- * `width` columns, the first of them cut if need be. line holds width + 1. */
+ * `width` columns; if not even the first fits, it is cut. line holds width + 1. */
 void status_spell(const struct status_facts *facts, size_t width, char *line);
 
-/* "12 kB", "3.4 MB": 1 kB is 1000 octets. Gives back out, which holds 24. */
+/* "12 kB", "3.4 MB": 1 kB is 1000 octets. Returns out, which holds 24 bytes. */
 char *status_size(uint64_t octets, char out[24]);
 
 #endif

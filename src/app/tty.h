@@ -8,7 +8,8 @@
 #include "base/secret.h"
 
 /* Asks on /dev/tty without echo. 1 and the secret set; 0: there is no terminal; -1: ERR_STOPPED
- * after INT or TERM, ERR_LOGIN if nothing was typed. The terminal is always put back. */
+ * after INT or TERM, ERR_LOGIN if nothing was typed. The terminal's settings are always
+ * restored. */
 int tty_ask(const char *prompt, struct secret *secret, struct err *err);
 
 #endif

@@ -147,7 +147,7 @@ void turns_slept(struct turns *turns, int64_t ms, int64_t now)
     }
 }
 
-/* --- another run file ------------------------------------------------------------------------- */
+/* --- another configuration file --------------------------------------------------------------- */
 
 static bool is_same(const struct account *a, const struct account *b)
 {

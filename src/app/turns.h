@@ -1,10 +1,10 @@
 /*
- * turns: which account is to be polled when. Moments only; it knows no process.
+ * turns: which account is to be polled when. It deals in times only and knows nothing of processes.
  *
  * Each account has a turn, and each turn the moment at which it is due: at once when it is added.
  * Polled once (`every` is 0), a turn is gone after that, and its account with it. Polled again and
  * again, it comes back after the account's own interval, else after `every`, give or take a tenth,
- * so that many accounts do not march in step.
+ * so that many accounts are not polled at the same moments.
  */
 #ifndef FP_APP_TURNS_H
 #define FP_APP_TURNS_H
@@ -22,14 +22,14 @@ struct turn {
     int64_t not_before; /* the next poll, as the last one learned; 0: at any time */
     int64_t lost_told;  /* the pool's: when the loss of a worker was told last; 0: never */
     bool running;
-    bool hurried; /* somebody wants it polled now, whatever its manners */
+    bool hurried; /* to be polled now, ignoring pauses and intervals */
     bool leaving; /* not in the configuration file any more; gone when its poll ends */
 };
 
 struct turns {
     int64_t every; /* seconds; 0: each account is polled once */
     struct turn *first;
-    struct turn **end; /* where the next one is hung */
+    struct turn **end; /* where the next one is linked in */
     size_t count, running, leaving;
     uint64_t changes; /* grows whenever something may have become due or free */
 };
@@ -70,9 +70,8 @@ void turns_slept(struct turns *turns, int64_t ms, int64_t now);
 /* The account of the same mailbox, or NULL; borrowed. */
 const struct account *turns_find(const struct turns *turns, const struct account *like);
 
-/* Other accounts in the place of all that are there; takes them over. Those of the same mailbox
- * keep their turn, new ones are due at once, and what is not among them goes, if it runs at its
- * end. */
+/* Replaces all accounts by these, and takes them over. One of the same mailbox keeps its turn, a
+ * new one is due at once, and one that is not among them is removed, after its poll if it runs. */
 void turns_replace(struct turns *turns, struct account **accounts, size_t count);
 
 /* In a worker: wipes the secrets of all accounts but this one. Their other memory is left alone: it

@@ -1,5 +1,5 @@
 /*
- * twins: accounts of which only one can be, found without comparing each with each.
+ * twins: accounts with the same title or the same mailbox, found without comparing each with each.
  */
 #ifndef FP_APP_TWINS_H
 #define FP_APP_TWINS_H

@@ -34,8 +34,8 @@ struct worker_job {
     const char *state_dir;
     enum session_mode mode;
     struct session_switches switches;
-    bool attended; /* somebody looks on */
-    bool paced;    /* who starts us keeps the intervals */
+    bool attended; /* somebody is watching */
+    bool paced;    /* the caller keeps the intervals */
     bool hurried;  /* pauses after failures do not count in this poll */
     enum log_level level;
     void (*emit)(void *ctx, const struct event *event);

@@ -1,5 +1,5 @@
 /*
- * buf: bytes that grow up to a maximum fixed at birth.
+ * buf: bytes that grow, up to a maximum that is fixed from the start.
  *
  * A buffer owns its memory; buf_free wipes nothing (secrets live in struct secret). Adding past
  * the maximum fails and changes nothing, so that no peer decides how much memory we use.
@@ -29,7 +29,7 @@ int buf_add(struct buf *buf, const void *bytes, size_t len);
 int buf_addf(struct buf *buf, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Room for at least len more bytes at data + len: a pointer to it, or NULL past the maximum. The
- * caller writes there and adds to len himself. */
+ * caller writes there and adds to len. */
 char *buf_reserve(struct buf *buf, size_t len);
 
 /* A view of what is in it, good until it is added to or freed. */

@@ -159,7 +159,7 @@ static void enforce(struct child *child)
         child->result->end = stop ? CHILD_STOPPED : CHILD_TIMEOUT;
         child->term_at = clock_ms();
         send_group(child, SIGTERM, PHASE_TERMED);
-        kill(-child->pid, SIGCONT); /* a stopped one hears TERM only so */
+        kill(-child->pid, SIGCONT); /* a stopped process gets TERM only after this */
     } else if (child->phase == PHASE_TERMED && clock_ms() - child->term_at >= TERM_GRACE_MS) {
         send_group(child, SIGKILL, PHASE_KILLED);
     }

@@ -1,5 +1,5 @@
 /*
- * file: whole writes, whole reads, folders that last.
+ * file: complete writes and reads, and durable folders.
  *
  * Every descriptor is opened close-on-exec. EINTR and short writes are dealt with here and nowhere
  * else. Errors carry the path and what to do.
@@ -52,10 +52,10 @@ int file_sync_folder(const char *path, bool *unsupported, struct err *err);
  * `durable` false leaves the fsyncs out. */
 int file_make_folder(const char *path, bool durable, struct err *err);
 
-/* Replaces path by these bytes: write `path.new` beside it, fsync, rename, fsync the folder. One
- * that a killed run left is thrown away, so the caller holds a lock that covers the path. The mode
- * is exact, whatever the umask. On failure the old file is still there, whole (unless only the last
- * fsync failed: then it is either). */
+/* Replaces path by these bytes: write `path.new` beside it, fsync, rename, fsync the folder. A
+ * path.new that a killed run left is thrown away, so the caller must hold a lock that covers the
+ * path. The mode is exact, whatever the umask. On failure the old file is still there, whole
+ * (unless only the last fsync failed: then it is either). */
 int file_replace(const char *path, const void *bytes, size_t len, mode_t mode, bool durable,
                  struct err *err);
 

@@ -56,9 +56,9 @@ enum header_kind header_kind(const struct header *header);
 void header_identity(struct header *header, unsigned char out[HEADER_IDENTITY]);
 
 /* The bare address of Return-Path if there is one (so "" for the empty path of a bounce), else of
- * From; of several addresses the first, of several such fields too. "" if there is none, if it is
- * longer than HEADER_ADDRESS_MAX, or if it holds a blank, control or 8-bit byte. What is left may
- * still mean something to a shell. Lives as long as the header. */
+ * From; the first of several addresses, and the first of several such fields. "" if there is none,
+ * if it is longer than HEADER_ADDRESS_MAX, or if it holds a blank, control or 8-bit byte. What is
+ * left may still mean something to a shell. Lives as long as the header. */
 const char *header_sender(const struct header *header);
 
 /* As above, of Delivered-To, else X-Original-To, else Envelope-To, else To. */

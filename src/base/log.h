@@ -1,8 +1,8 @@
 /*
- * log: how the lower floors are heard without printing.
+ * log: how the code below src/app tells a person something without printing it.
  *
  * A struct log is a level and a function; app decides where lines go. It also knows the secrets of
- * its account, since text from a server passes through here before a person may see it.
+ * its account, because all text from a server passes through here before a person sees it.
  */
 #ifndef FP_BASE_LOG_H
 #define FP_BASE_LOG_H

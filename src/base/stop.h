@@ -38,7 +38,7 @@ int stop_wait(struct pollfd *fds, nfds_t count, int64_t deadline, int64_t grace_
 /* HUP and USR1 are noted from here on, instead of ending the process. */
 void stop_listen(void);
 
-/* Was there one since the last question? */
+/* Has one come since this was asked last? */
 bool stop_take_hup(void);
 bool stop_take_usr1(void);
 
@@ -47,7 +47,7 @@ bool stop_take_usr1(void);
  * is for the other two, and for children: a forked process calls stop_release first of all. */
 void stop_hold(sigset_t *before);
 
-/* Lets them come in again. */
+/* Unblocks them again. */
 void stop_release(const sigset_t *before);
 
 /* poll(2); `ms` below 0: for ever. Returns early, with -1 and EINTR, when a signal comes in. */

@@ -2,15 +2,15 @@
  * xalloc: memory that is there or ends the process.
  *
  * Out of memory ends the worker with status 71 and one line on standard error; the journal makes
- * that safe. So no caller checks. Every size that comes from a server has a cap by then.
+ * that safe. So no caller checks. Every size that comes from a server was limited before.
  */
 #ifndef FP_BASE_XALLOC_H
 #define FP_BASE_XALLOC_H
 
 #include <stddef.h>
 
-/* One line, "fetchpop: why", on standard error, and the end with status 71: for what leaves nothing
- * else to do. */
+/* One line, "fetchpop: why", on standard error, and exit with status 71, for errors that leave
+ * nothing else to do. */
 _Noreturn void xdie(const char *why);
 
 void *xmalloc(size_t size);                                /* size 0 is 1 */

@@ -9,7 +9,7 @@
  *
  * The state is one letter and stands outside the CRC, so that it can be changed in place. The file
  * is overwritten, not replaced: by then a repair has settled whatever was open, durably, so the old
- * lines are but hints where to look, and a torn line costs itself.
+ * lines are only hints where to look, and a torn line loses only itself.
  */
 #ifndef FP_DELIVERY_APPENDS_H
 #define FP_DELIVERY_APPENDS_H
@@ -24,7 +24,7 @@
 enum append_state {
     APPEND_OPEN = 'o',  /* may be there, whole, in part, or not at all */
     APPEND_WHOLE = 'w', /* was there, durably: nobody cuts here any more */
-    APPEND_GONE = 'x',  /* is not there for sure: what there was of it has been cut off */
+    APPEND_GONE = 'x',  /* is certainly not there: what there was of it was cut off */
     APPEND_LOST = 'l'   /* the file has changed around it: only a search can tell */
 };
 
@@ -45,7 +45,7 @@ struct appends {
     char *mbox; /* its real path, escaped */
     struct append *entries;
     size_t count, room;
-    bool sure; /* no line of it is bad: what it does not tell of was never begun */
+    bool sure; /* no line is damaged: an append that it does not mention was never begun */
 };
 
 /* Opens (`make`: and makes, its folder fsynced) and reads the file of the mbox `real`. Without

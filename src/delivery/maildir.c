@@ -443,7 +443,7 @@ static int check(const struct deliver_settings *settings, struct deliver_claim *
     struct maildir *maildir = new_maildir(where);
     struct stat status;
     bool there = stat(where, &status) == 0 && S_ISDIR(status.st_mode);
-    if (result == 0 && there) /* a power cut may have cost an empty folder */
+    if (result == 0 && there) /* a power cut may have lost an empty folder */
         result = make_folders(maildir, settings->durable, err);
     if (result == 0 && open_folders(maildir) == 0) {
         result = settle(settings, maildir, sought, n, err);

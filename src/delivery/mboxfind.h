@@ -4,8 +4,8 @@
  * At the place where it was written, or, since a reader may have removed mail before it, behind
  * some From_ line anywhere. Readers also add lines such as Status: to the header, so where the
  * spool file is there to compare with, those lines are left out on both sides; without it, only
- * length and digest tell. Two equal messages need two places, and a place where we know another
- * message of ours to be is none.
+ * length and digest tell. Two equal messages need two places, and a place that is known to hold
+ * another message of ours does not count.
  */
 #ifndef FP_DELIVERY_MBOXFIND_H
 #define FP_DELIVERY_MBOXFIND_H

@@ -12,7 +12,8 @@
  *
  * Run by root, all of it is done as the user to whom the mbox belongs (base/identity).
  *
- * Where the folder is closed to us (/var/mail), or the name is too long, fcntl alone has to do.
+ * Where we may not write to the folder (/var/mail), or the name is too long, only the fcntl lock is
+ * used.
  */
 #ifndef FP_DELIVERY_MBOXLOCK_H
 #define FP_DELIVERY_MBOXLOCK_H
@@ -41,10 +42,10 @@ struct mboxlock {
 /* Waits up to settings->lock_timeout (less once INT or TERM came), calling settings->idle. `make`:
  * a missing mbox is made (0600; its folder is yet to be fsynced), else the result is 1 and nothing
  * is locked. 0 once locked. -1: ERR_LOCKED, ERR_CREATE, ERR_IO, ERR_LOCAL. *noted (may be NULL)
- * keeps the note about a dotlock that cannot be made from being said twice. */
+ * keeps the note about a dotlock that cannot be made from being logged twice. */
 int mboxlock_take(struct mboxlock *lock, const struct deliver_settings *settings, const char *path,
                   bool make, bool *noted, struct err *err);
-/* Lets go of both, and of the names. */
+/* Releases both locks, and frees the names. */
 void mboxlock_drop(struct mboxlock *lock);
 
 /* Removes what a killed run of this mailbox left beside the mbox: without waiting, and nothing that

@@ -27,7 +27,7 @@ ssize_t span_read(int fd, uint64_t offset, void *bytes, size_t len);
 int span_write(int fd, const char *path, uint64_t offset, const void *bytes, size_t len,
                struct err *err);
 
-/* SHA-256 of the stretch. It must be there whole: else ERR_IO. */
+/* SHA-256 of the stretch, all of which must be there: else ERR_IO. */
 int span_digest(const struct span *span, unsigned char out[DIGEST_SIZE], struct err *err);
 
 /* What a stretch of a file is, beside the bytes that we meant to put there. */

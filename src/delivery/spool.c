@@ -236,7 +236,7 @@ static int secure_together(struct parcel *const *parcels, size_t n, int folder, 
     return 0;
 }
 
-/* A long message is on its way to the disk while the rest of it comes in. */
+/* Writing a long message to disk starts while the rest of it comes in. */
 static void start_writing(struct parcel *parcel)
 {
     if (parcel->written - parcel->started < START_OCTETS)

@@ -29,7 +29,7 @@ enum parcel_outcome {
     PARCEL_REFUSED /* the destination refuses this message for good */
 };
 
-/* Hundreds of them wait for their batch: small. */
+/* Kept small: hundreds of them wait for their batch. */
 struct parcel {
     const char *name; /* the last part of path */
     int folder;       /* borrowed descriptor of the folder the file is in */
@@ -38,7 +38,7 @@ struct parcel {
     uint64_t octets;       /* of the message as stored, so far */
     uint64_t written;      /* to the file, so far */
     uint64_t started;      /* of these, how many were started on their way to the disk */
-    bool write_early;      /* start them while more comes in: it will be flushed in any case */
+    bool write_early;      /* start them while more comes in: they will be flushed in any case */
     struct header *header; /* fed as it streams past */
     enum parcel_outcome outcome;
     int status;      /* of the command, as a shell tells it: 128 and a signal; 0: none */

@@ -137,7 +137,7 @@ void command_end(struct command *command)
         return;
     if (!command_has_ended(command, CLOSED_MS, &status)) {
         kill(-command->pid, SIGTERM);
-        kill(-command->pid, SIGCONT); /* a stopped one hears TERM only so */
+        kill(-command->pid, SIGCONT); /* a stopped process gets TERM only after this */
         if (!command_has_ended(command, TERM_MS, &status))
             kill(-command->pid, SIGKILL);
     }

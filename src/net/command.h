@@ -26,7 +26,7 @@ int command_fd(const struct command *command);
 /* Reads and logs what there is of its standard error, without waiting. */
 void command_log(struct command *command);
 
-/* Whether it ends by itself within so many milliseconds: then *status as of wait(2). */
+/* True if it ends by itself within this many milliseconds; *status is then as of wait(2). */
 bool command_has_ended(struct command *command, int64_t ms, int *status);
 
 /* After its socket was closed: it has a second to end by itself, then its group gets TERM, and two

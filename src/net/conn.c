@@ -23,7 +23,7 @@ struct conn {
 
     char *in, *out; /* bytes start..end of each are waiting */
     size_t in_start, in_end, out_start, out_end;
-    short in_wait, out_wait; /* poll events without which another try is vain; 0: try at once */
+    short in_wait, out_wait; /* poll events to wait for before another try; 0: try at once */
     bool ended, failed;      /* nothing more will be read; failed: why says it */
     bool peer_deaf;          /* it reads no more: output is dropped, and reading tells why */
     struct err why;
@@ -200,7 +200,7 @@ static void note_events(struct conn *conn, short events)
         tls_ready(conn->tls);
 }
 
-/* The one place that waits: until one of the events, or an error of time. */
+/* The one place that waits: until one of the events comes, or a deadline passes. */
 static int wait_for(struct conn *conn, short events, struct err *err)
 {
     struct pollfd fds[2] = {{.fd = conn->fd, .events = events}, {.fd = -1, .events = POLLIN}};

@@ -41,7 +41,7 @@ struct conn *conn_new(int fd, const char *name, int64_t idle_ms, int64_t deadlin
 /* Closes; the peer gets close_notify if it can be sent at once. NULL is fine. */
 void conn_free(struct conn *conn);
 
-/* Another absolute end of everything, a clock_ms() moment. */
+/* Sets another absolute deadline, a clock_ms() moment. */
 void conn_set_deadline(struct conn *conn, int64_t deadline);
 
 /* The program at the other end: owned from here on, its standard error logged while we wait, ended
@@ -85,7 +85,7 @@ int conn_push(struct conn *conn, struct err *err);
 /* Waits until everything queued has left. */
 int conn_flush(struct conn *conn, struct err *err);
 
-/* An answer begins: the measure of its rate starts anew. */
+/* An answer begins: its rate is measured from here. */
 void conn_mark(struct conn *conn);
 
 /* Octets received and sent so far (inside TLS), and how often we had to wait. */

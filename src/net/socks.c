@@ -120,7 +120,7 @@ static int take_method(struct socks *socks, struct err *err)
     return not_socks(err);
 }
 
-/* Some answer with version 5 here, and mean it well. */
+/* Some proxies answer with version 5 here and mean success. */
 static int take_login(struct socks *socks, struct err *err)
 {
     if (socks->in[0] != LOGIN_VERSION && socks->in[0] != SOCKS_VERSION)

@@ -26,8 +26,8 @@ void tls_free(struct tls *tls); /* NULL is fine; sends nothing */
  * name, subject, issuer, dates and pin in three lines at most; ERR_CLOSED when the peer hung up. */
 enum tls_want tls_handshake(struct tls *tls, struct err *err);
 
-/* To be called when poll said that the socket is readable: until then reading asks the socket no
- * more once it was found empty, which saves a system call for each answer. */
+/* To be called when poll said that the socket is readable: once the socket was found empty, reading
+ * does not try it again before that, which saves a system call for each answer. */
 void tls_ready(struct tls *tls);
 
 /* As read(2) and write(2): TLS_DONE and *done > 0; TLS_WANT_*: nothing yet; TLS_END (reading only):

@@ -25,7 +25,7 @@ struct tls_options {
     enum tls_trust trust;
     const char *const *pins; /* SHA-256 of the public key (SPKI), base64 or hex, NULL-terminated */
     const char *min_version; /* "1.2" (default) or "1.3" */
-    const struct log *log;   /* knows what to blank in texts of the server; may be NULL */
+    const struct log *log;   /* blanks secrets in texts of the server; may be NULL */
     bool upgraded; /* the connection began in the clear (STLS); set by conn, for error texts */
 };
 

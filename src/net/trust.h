@@ -1,5 +1,5 @@
 /*
- * trust: whether the certificate that a server shows is to be believed.
+ * trust: whether to trust the certificate that a server shows.
  *
  * The part of tls that reads tls_trust, tls_pin, tls_ca_file and the like, checks the certificate
  * and words the refusal. Only tls.c uses it. OpenSSL's types are named without its headers.

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-/* Where we stand. What was seen but not yet decided (a CR, a dot at a line's start) is in the
- * state and nowhere else, so that a read may end anywhere. */
+/* The state. What was seen but not yet decided (a CR, a dot at a line's start) is in the state and
+ * nowhere else, so that a read may end anywhere. */
 enum dot_state {
     START,  /* behind a line end, or at the very beginning */
     MIDDLE, /* inside a line */
@@ -101,7 +101,8 @@ static bool after_cr(struct dot *dot, struct work *work)
     return true;
 }
 
-/* A dot at the start of a line was held back: it is the end, or it falls away. */
+/* A dot at the start of a line was held back: it is the end of the body, or it was stuffed and is
+ * dropped. */
 static void after_dot(struct dot *dot, struct work *work)
 {
     if (*work->in == '\r') {

@@ -23,7 +23,7 @@ static void add_text(struct buf *message, const char *text)
     add(message, str_from(text));
 }
 
-/* RFC 5801 section 4: in the name of a user, "," and "=" are escaped. */
+/* RFC 5801 section 4: in a user name, "," and "=" are escaped. */
 static void add_name(struct buf *message, struct str user)
 {
     for (size_t i = 0; i < user.len; i++) {

@@ -37,7 +37,7 @@ struct pop3 {
     bool dot_due;                     /* a list of nothing had none; it may come yet */
     size_t stamp_len;
     char stamp[REPLY_LINE_MAX];
-    char text[REPLY_LINE_MAX]; /* what the reply given out last points into */
+    char text[REPLY_LINE_MAX]; /* the text that the last reply points into */
     char out[OUT_SIZE];
 };
 

@@ -70,8 +70,8 @@ const struct reply_capa *pop3_capabilities(const struct pop3 *pop3);
  * a longer one. A view that lives until CAPA is asked again. */
 struct str pop3_capa_text(const struct pop3 *pop3);
 
-/* Takes such a text for the answer to CAPA, in the place of pop3_capa; it may be of an earlier
- * session, so it is parsed like one from the wire. -1: it cannot be one; nothing is known then. */
+/* Uses such a text as the answer to CAPA, instead of pop3_capa; it may be from an earlier session,
+ * so it is parsed like one from the wire. -1: it cannot be one; nothing is known then. */
 int pop3_set_capa(struct pop3 *pop3, struct str text);
 
 /* STLS and all its rules (RFC 2595): refused, stripped or junk behind it is ERR_TRUST; everything
@@ -123,15 +123,15 @@ struct pop3_taker {
 int pop3_take(struct pop3 *pop3, const struct pop3_taker *taker, struct pop3_answer *answer,
               struct err *err);
 
-/* After the status line of a one-line answer: do other lines follow, rather than the next status
- * line or nothing? Waits a second at most for a sign, if nothing is outstanding. */
+/* After the status line of a one-line answer: true if more lines of it follow, instead of the next
+ * status line or nothing. Waits a second at most for a sign, if nothing is outstanding. */
 bool pop3_goes_on(struct pop3 *pop3);
 
 /* After a +OK to UIDL n or LIST n that is not one line: some servers give the whole list. Its lines
  * go to the taker, up to the end. */
 int pop3_take_list(struct pop3 *pop3, const struct pop3_taker *taker, struct err *err);
 
-/* With nothing outstanding: is there silence? ERR_FRAMING or ERR_CLOSED if not. */
+/* With nothing outstanding, the server must be silent: ERR_FRAMING or ERR_CLOSED if it is not. */
 int pop3_check_silence(struct pop3 *pop3, struct err *err);
 
 /* Was QUIT confirmed? If not, the server's words go to the log, as a warning if it `matters`. */

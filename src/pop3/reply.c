@@ -105,7 +105,8 @@ static enum reply_code code_by_words(struct str text)
     return REPLY_CODE_NONE;
 }
 
-/* RFC 2449 section 8: codes are a hierarchy; what is below a level we know is that level. */
+/* RFC 2449 section 8: codes are a hierarchy; a code below a level that we know counts as that
+ * level. */
 static bool is_code(struct str code, const char *name)
 {
     size_t len = strlen(name);

@@ -29,7 +29,7 @@ struct account {
     char *former;       /* stem of the journal it had under another name; NULL: none */
     bool enabled;
 
-    char *server; /* a name in A-labels, or an address */
+    char *server; /* a name in A-labels (RFC 5890), or an address */
     unsigned port;
     enum account_ip ip;
     char *source_address;

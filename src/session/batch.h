@@ -61,7 +61,7 @@ bool batch_is_full(const struct batch *batch);
  * been lost that only the server has now; else it is left as it is. */
 int batch_commit(struct batch *batch, bool *owned, struct err *err);
 
-/* Forgets what was not begun to be committed: files are removed, the server keeps the messages. */
+/* Drops a batch that was not committed: files are removed, the server keeps the messages. */
 void batch_drop(struct batch *batch);
 
 #endif

@@ -20,7 +20,7 @@
 
 #define GRACE_MS ((int64_t)60 * 1000)
 #define WARN_DAYS 14      /* before the server's certificate expires */
-#define LAST_WORDS_MS 500 /* in which a command that hung up may tell its status */
+#define LAST_WORDS_MS 500 /* for a command that hung up to report its status */
 
 /* ---- connecting ---- */
 
@@ -224,7 +224,7 @@ static int meet(struct login *login, const struct note *note, struct err *err)
 {
     const struct account *account = login->run->account;
     struct log *log = login->run->log;
-    /* The hard end of everything: twice the time after which no message is begun. */
+    /* The deadline for everything: twice the time after which no message is begun. */
     int64_t hard = clock_in(account->session_timeout * 2000 + GRACE_MS);
     struct conn *conn = NULL;
     pop3_free(login->pop3);
@@ -393,7 +393,8 @@ static int spell_pin(struct conn *conn, const struct account *account, char *tex
     return 0;
 }
 
-/* As far as the server's certificate; over implicit TLS not even its greeting is waited for. */
+/* Connects until the server's certificate is known; with implicit TLS its greeting is not waited
+ * for. */
 static int reach_tls(struct pop3 *pop3, const struct account *account, int64_t deadline,
                      struct log *log, struct err *err)
 {

@@ -22,8 +22,8 @@
 int connect_open(struct pop3 **out, const struct session_run *run, struct note *note,
                  int64_t *login_delay, struct err *err);
 
-/* Goes as far as TLS, without logging in, and writes the pin of the server's key into text, whether
- * the certificate is trusted or not, and which of the two. ERR_CONFIG: tls = none. */
+/* Connects as far as TLS, without logging in, and writes the pin of the server's key into text,
+ * trusted or not, and whether the certificate was trusted. ERR_CONFIG: tls = none. */
 int connect_show_pin(const struct account *account, struct log *log, char *text, size_t cap,
                      struct err *err);
 

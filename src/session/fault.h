@@ -2,8 +2,8 @@
  * fault: which message is at fault, and what that costs it.
  *
  * A refusal counts as a try; after max_tries the message is held. What may be the network's or the
- * destination's fault counts nothing, but the message is asked for last the next time, so that no
- * bad message stands in front of good ones.
+ * destination's fault is not counted, but the message is fetched last the next time, so that a bad
+ * message does not hold up good ones.
  */
 #ifndef FP_SESSION_FAULT_H
 #define FP_SESSION_FAULT_H
@@ -12,7 +12,8 @@
 #include "session/listing.h"
 #include "session/poll.h"
 
-/* The message could not be had or delivered: told, counted as a try, and held after max_tries. */
+/* The message could not be fetched or delivered: told, counted as a try, and held after
+ * max_tries. */
 void fault_refuse(struct poll *poll, struct listing *listing, struct message *message,
                   const struct journal_failure *failure);
 

@@ -67,7 +67,7 @@ void listing_free(struct listing *listing);
  * one write where the window allows. A list that goes on far beyond STAT's count is ERR_FRAMING. */
 int listing_fetch(struct listing *listing, struct pop3 *pop3, bool capa, struct err *err);
 
-/* It has a UIDL, under which there is nothing in the journal. */
+/* True if it has a UIDL that the journal does not know. */
 bool listing_is_new(const struct message *message);
 
 /* Empty if it has none. Lives as long as the listing. */

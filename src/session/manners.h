@@ -1,11 +1,12 @@
 /*
- * manners: when to stay away from a server, and how often trouble is told.
+ * manners: when to stay away from a server, and how often trouble is reported.
  *
  * What is known from earlier runs is in the note of the mailbox. Only trouble of the network or the
- * server counts here (err_whose); trouble on this machine is told each time and keeps nobody away.
+ * server counts here (err_whose); trouble on this machine is reported each time and causes no
+ * pause.
  *
- * - From the third failure in a row on: a minute, doubling up to an hour, a fifth more or less by
- *   chance. A poll that got through ends it. A person is not kept away by it.
+ * - From the third failure in a row on: a pause of a minute, doubling up to an hour, give or take a
+ *   random fifth. A poll that gets through ends it. A person is not kept away by it.
  * - Where this machine has no network (ERR_NETWORK) no server is spared anything: no pause.
  * - After a refusal for coming too soon: what the server announces (LOGIN-DELAY of CAPA, RFC 2449
  *   section 6.5), or a minute.
@@ -29,7 +30,7 @@
 #include "session/run.h"
 #include "state/note.h"
 
-#define MANNERS_PATIENCE 3 /* failures in a row before anything is made of them */
+#define MANNERS_PATIENCE 3 /* failures in a row before they have consequences */
 #define MANNERS_DELAY 60   /* seconds, where the server announces none */
 #define MANNERS_DAY (24 * 3600)
 #define MANNERS_SLACK 300 /* seconds that a daily report may come early */
@@ -69,8 +70,8 @@ void manners_begin(struct manners *manners, struct session_run *run, int64_t now
 int manners_get_secret(struct manners *manners, struct err *err);
 
 /* After everything: notes how it ended (run->figures.told: with single messages alone), decides
- * whether it is told (run->figures.quiet), puts the next try behind the words, and frees the note.
- * err may be of kind ERR_NONE. Without a manners_begin (all zero) it does nothing. */
+ * whether it is told (run->figures.quiet), adds the time of the next try to the text, and frees the
+ * note. err may be of kind ERR_NONE. Without a manners_begin (all zero) it does nothing. */
 void manners_end(struct manners *manners, const struct manners_end *end, struct err *err);
 
 /* --status: what keeps the account from being polled, one line each through `line`. */
@@ -81,11 +82,11 @@ void manners_status(const struct account *account, const char *state_dir, int64_
  * so): told once if the account wants to keep it longer. */
 void manners_learn_expiry(struct manners *manners, int64_t days);
 
-/* Seconds to stay away after so many failures in a row; 0: none. Chance: any number. */
+/* Seconds to stay away after this many failures in a row; 0: none. chance: a random number. */
 int64_t manners_back_off(uint32_t failures, uint32_t chance);
 
-/* What makes two texts the same trouble: all words but those with digits in them (numbers of
- * sessions, dates). */
+/* A hash over all words of a text but those with digits in them (session numbers, dates): equal for
+ * the same trouble. */
 uint64_t manners_hash(const char *text);
 
 #endif

@@ -179,7 +179,8 @@ static void index_fingerprints(struct listing *listing)
     listing->by_fingerprint_count = size;
     for (uint32_t id = 0; id < count; id++) {
         struct record record = journal_record(journal, id);
-        struct fingerprint fingerprint = record_fingerprint(&record);
+        struct fingerprint fingerprint = {.known = false}; /* for gcc's -fanalyzer, which loses */
+        fingerprint = record_fingerprint(&record);         /* what is returned through memory */
         if (journal_entry(journal, id).state == JOURNAL_FREE || !fingerprint.known)
             continue;
         uint32_t at = slot_of(&fingerprint) & (size - 1);

@@ -1,5 +1,5 @@
 /*
- * proof: do the server and we speak of the same message?
+ * proof: are the server and we still talking about the same message?
  *
  * A question whose answer names a message, `UIDL n` (or `LIST n`), goes out right behind its RETR,
  * which costs no round trip: a mark. If its answer is the right one, so were all answers before it,
@@ -8,9 +8,9 @@
  * what is complete is exactly what was asked for in front of it.
  *
  * Where there is reason for doubt (a length that is not LIST's, a refusal, an answer of no known
- * form) a series of PROOF_SERIES such questions follows, about messages and in words chosen by
- * chance: what somebody wrote into a mail to be taken for answers cannot fit those. It goes out in
- * one piece behind all that is on its way, and its last answer proves that as well.
+ * form) a series of PROOF_SERIES such questions follows, about messages and in a form chosen at
+ * random: answers that somebody planted in a mail cannot match those. It goes out in one piece
+ * behind all that is on its way, and its last answer proves that as well.
  */
 #ifndef FP_SESSION_PROOF_H
 #define FP_SESSION_PROOF_H
@@ -37,7 +37,7 @@ struct proof {
     unsigned asked;    /* on their way */
     unsigned left;     /* still to be asked */
     unsigned right[2]; /* answers so far that fit, to UIDL n and to LIST n */
-    unsigned none[2];  /* and that prove nothing: a refusal, or words of another form */
+    unsigned none[2];  /* and those that prove nothing: a refusal, or an unknown form */
     uint32_t chance;   /* bits not used yet */
 };
 

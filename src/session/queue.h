@@ -11,7 +11,7 @@
 #include "session/plan.h"
 #include "state/journal.h"
 
-/* Zeroed at birth; `at` is malloced and the owner's to free. */
+/* Starts zeroed; `at` is malloced and the owner's to free. */
 struct queue {
     uint32_t *at, count, next; /* at[next] is the first that waits */
 };

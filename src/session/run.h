@@ -19,16 +19,17 @@ struct session_figures {
     uint32_t fetched;        /* delivered, and journalled as done */
     uint32_t seen;           /* known from earlier runs */
     uint32_t deleted;        /* gone from the server: QUIT was answered with +OK */
-    uint32_t failed;         /* could not be had or delivered in this run */
+    uint32_t failed;         /* could not be fetched or delivered in this run */
     uint32_t held;           /* given up after max_tries, now or before, and left on the server */
     uint32_t fresh;          /* with --check: new ones on the server */
     uint64_t octets;         /* delivered */
     uint64_t octets_planned; /* by LIST, of what was to be fetched */
     uint64_t octets_coming;  /* while it runs: received, and not delivered yet */
-    int64_t next_try;        /* wall clock: not polled before that; 0: whenever you like */
+    int64_t next_try;        /* wall clock: not polled before that; 0: at any time */
     bool skipped;            /* not polled, since it is too early */
     bool told;               /* its error was logged message by message; there is no more to say */
-    bool quiet;              /* its error is not to be told: nobody looks on, and it is no news */
+    bool quiet;              /* its error is not to be reported: nobody is watching, and it is
+                              * not new */
 };
 
 enum session_mode { SESSION_POLL, SESSION_CHECK, SESSION_DRY_RUN };
@@ -46,7 +47,7 @@ struct session_run {
     const char *state_dir; /* absolute; made if missing */
     enum session_mode mode;
     struct session_switches switches;
-    bool attended;   /* somebody looks on: all trouble is told */
+    bool attended;   /* somebody is watching: all errors are reported */
     bool paced;      /* a daemon keeps the interval, and polls at once when it is asked to */
     bool hurried;    /* somebody asked for this poll: interval and pauses after failures do not
                         count, but LOGIN-DELAY and refused secrets do */

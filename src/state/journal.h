@@ -2,10 +2,10 @@
  * journal: what we know of one mailbox (server and user), in one append-only text file.
  *
  * It is opened under a lock that dies with the process; the lock is on a file of its own, never on
- * the one that is replaced. Each record is a line with its own CRC-32 in front; a bad line costs
- * itself; a torn end is cut off before the first append. Records are gathered in memory and written
- * by journal_sync, in one write and one fdatasync. When the file has half as many lines again as it
- * needs, it is written anew beside itself and renamed; a failed rewrite is no error.
+ * the one that is replaced. Each record is a line with its own CRC-32 in front; a damaged line
+ * loses only itself; a torn end is cut off before the first append. Records are gathered in memory
+ * and written by journal_sync, in one write and one fdatasync. When the file has half as many lines
+ * again as it needs, it is written anew beside itself and renamed; a failed rewrite is no error.
  *
  * An entry is one message. It is forgotten only after its absence from REPLAY_FORGET complete
  * listings on as many different days, since servers hide messages and bring them back.
@@ -36,7 +36,7 @@ enum journal_mode {
 struct journal_settings { /* borrowed for the call; log: for the journal's life */
     const char *state_dir;
     const char *server, *user;
-    const char *account; /* "title:run file" as one word, for the head; NULL: nothing */
+    const char *account; /* "title:configuration file" as one word, for the head; NULL: nothing */
     enum journal_mode mode;
     bool durable; /* fsync = full */
     struct log *log;
@@ -98,7 +98,8 @@ struct str journal_file(const struct journal *journal, uint32_t id, char room[JO
 /* Its failure was told: not again in this run. Not written to disk. */
 void journal_mark_tried(struct journal *journal, uint32_t id);
 
-/* One more message of the present listing may be this entry; it is none of them. Not on disk. */
+/* One more message of the present listing may be this entry; or has turned out not to be it. Not
+ * written to disk. */
 void journal_list(struct journal *journal, uint32_t id);
 void journal_unlist(struct journal *journal, uint32_t id);
 
@@ -110,7 +111,8 @@ enum calendar_look journal_look_at_clock(struct journal *journal, int64_t now, i
  * first seen now. */
 int journal_mend_dates(struct journal *journal, int64_t now, struct err *err);
 
-/* A complete listing was had on this day (days since 1970): counts who was there and who not. */
+/* There was a complete listing on this day (days since 1970): counts which messages were
+ * missing. */
 void journal_listed_all(struct journal *journal, int64_t day);
 
 /* A DONE one was found old enough to be deleted on this day; 0: it is not. */
@@ -127,7 +129,7 @@ struct journal_failure {
     struct str words;  /* what server or command said of it, any octets; cut if it is long */
     uint64_t next_try; /* wall clock, seconds: not before; 0: with the next run */
 };
-/* So many entries may be added: memory that grows in one go has no holes. */
+/* At most this many entries will be added: memory that grows in one step has no holes. */
 void journal_expect(struct journal *journal, uint32_t more);
 /* A new entry (JOURNAL_FREE until something happens to it). A UIDL is at most 255 octets long. */
 uint32_t journal_add(struct journal *journal, const struct journal_subject *subject, int64_t now);

@@ -1,10 +1,11 @@
 /*
  * note: what is worth remembering of a mailbox from one run to the next, and costs nothing if it is
- * lost: when not to come before, which secret was refused, what was told, what the server can do.
+ * lost: when the next poll may come, which secret was refused, what was reported, what the server
+ * can do.
  *
  * One small text file beside the journal, with a version in its first line and a checksum in its
- * last. One that is missing, unreadable, torn, of another mailbox or junk says nothing, and that is
- * no error. It is replaced whole (temporary file, rename, mode 0600, no fsync), and only if
+ * last. One that is missing, unreadable, torn, damaged or of another mailbox counts as empty, which
+ * is not an error. It is replaced whole (temporary file, rename, mode 0600, no fsync), and only if
  * something in it has changed. Whoever writes it holds the lock of the journal.
  */
 #ifndef FP_STATE_NOTE_H
@@ -84,7 +85,7 @@ struct note *note_load(const char *state_dir, const char *server, const char *us
                        enum note_mode mode, int64_t now);
 
 /* Writes it if it says something else than the file did. 0: written, or nothing to do; -1: it could
- * not be written, which nobody needs to hear. */
+ * not be written, which is not worth reporting. */
 int note_save(struct note *note);
 void note_free(struct note *note); /* NULL is fine */
 

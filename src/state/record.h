@@ -32,7 +32,7 @@
 
 enum journal_state {
     JOURNAL_FREE,    /* no such entry */
-    JOURNAL_FAILED,  /* could not be had or delivered so far: tries times */
+    JOURNAL_FAILED,  /* could not be fetched or delivered so far: tries times */
     JOURNAL_DOUBTED, /* the connection broke over it: asked for alone, after all others */
     JOURNAL_HELD,    /* asked for at growing distances, and left on the server */
     JOURNAL_KEPT,    /* here, in a file: delivered by the next run */
