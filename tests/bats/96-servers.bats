@@ -112,7 +112,7 @@ enters() {
     for way; do
         server_rc "$user" "$tls" "auth = \"$way\"" 'max_messages = "1"'
         rm -rf "$MD"
-        want 0 --state-dir "$T/s.$way"
+        want 0 --state-dir "$T/s.$tls.$way" # with none of it does it miss the Maildir that went
         [ "$(count)" -eq 1 ] || fail "$way: $(count) messages"
     done
 }
