@@ -297,10 +297,12 @@ static void save(const struct deliver_settings *settings, const struct kind *kin
     identity_leave(&owner);
     if (found < 0)
         return;
-    if (keep_copy(settings, &source, &claim->file, &err) == 0)
+    if (keep_copy(settings, &source, &claim->file, &err) == 0) {
+        claim->doubtful = claim->found == DELIVER_LOST;
         claim->found = DELIVER_KEPT;
-    else
+    } else {
         log_line(settings->log, FP_LOG_WARNING, "%s", err.text);
+    }
     close(source.fd);
 }
 
@@ -339,20 +341,23 @@ static bool is_given_up(const struct deliver_settings *settings, struct str rece
     return !same;
 }
 
+/* Whether they were delivered nobody can see: they are delivered from their copies, or fetched. */
 static void give_up(const struct deliver_settings *settings, struct deliver_claim *claims, size_t n,
                     struct err *err)
 {
-    size_t stuck = 0;
-    for (size_t i = 0; i < n; i++)
-        if (claims[i].found != DELIVER_PUBLISHED && claims[i].found != DELIVER_KEPT &&
-            !claims[i].kept) {
+    size_t unseen = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (claims[i].found == DELIVER_PUBLISHED)
+            continue;
+        if (claims[i].found != DELIVER_KEPT && !claims[i].kept)
             claims[i].found = DELIVER_STUCK;
-            stuck++;
-        }
-    if (stuck > 0)
+        unseen++;
+    }
+    if (unseen > 0)
         log_line(settings->log, FP_LOG_WARNING,
-                 "%zu message(s) that were being delivered elsewhere are fetched again: %s", stuck,
-                 err->text);
+                 "%zu message(s) that were being delivered elsewhere may come twice, since nobody "
+                 "can look whether they are there: %s",
+                 unseen, err->text);
     err_clear(err);
 }
 

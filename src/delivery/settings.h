@@ -59,6 +59,7 @@ struct deliver_claim {
     struct str receipt;
     bool kept; /* it is in a file of its own already: no other is made */
     enum deliver_found found;
+    bool doubtful; /* KEPT, but it was there before and is nowhere: worth a warning, too */
     struct deliver_file file; /* of one that was found KEPT */
 };
 

@@ -25,16 +25,16 @@ static void settle(struct journal *journal, const struct deliver_settings *setti
         journal_done(journal, id);
         return;
     }
+    if (claim->doubtful || (claim->found == DELIVER_LOST && !claim->kept))
+        log_line(settings->log, FP_LOG_WARNING,
+                 "a message that was being delivered cannot be found (UIDL %s); it is delivered "
+                 "again",
+                 log_quote(settings->log, journal_uidl(journal, id, room), shown));
     if (claim->found == DELIVER_KEPT) {
         journal_keep(journal, id, JOURNAL_KEPT, false, &file,
                      &(struct journal_failure){.reason = REASON_WAITING});
         return;
     }
-    if (claim->found == DELIVER_LOST && !claim->kept)
-        log_line(
-            settings->log, FP_LOG_WARNING,
-            "a message that was being delivered cannot be found (UIDL %s); it is fetched again",
-            log_quote(settings->log, journal_uidl(journal, id, room), shown));
     journal_drop(journal, id);
 }
 
