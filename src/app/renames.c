@@ -57,7 +57,7 @@ void renames_ask(struct account *account)
     fprintf(terminal, "%s: there is a journal of %.*s. Is %s@%s the same mailbox? [y/n] ",
             account->title, readable(account->former), account->former, account->user,
             account->server);
-    fflush(terminal);
+    (void)fflush(terminal);
     if (fgets(line, sizeof line, terminal) == NULL || (line[0] != 'y' && line[0] != 'Y')) {
         free(account->former);
         account->former = NULL;

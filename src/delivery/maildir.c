@@ -464,7 +464,7 @@ static int find(const struct deliver_settings *settings, struct str receipt, int
 {
     struct deliver_claim claim = {.receipt = receipt};
     struct sought sought;
-    struct str path;
+    struct str path = {"", 0};
     (void)settings;
     *fd = -1;
     if (read_receipt(&claim, &sought, &path, NULL) < 0)

@@ -154,7 +154,7 @@ static int read_header(struct parcel *parcel, struct err *err)
 int spool_adopt(struct parcel **out, int folder, const char *folder_path, const char *name,
                 struct err *err)
 {
-    struct stat status;
+    struct stat status = {.st_size = 0};
     struct parcel *parcel = xcalloc(1, sizeof *parcel);
     parcel->path = xasprintf("%s/%s", folder_path, name);
     parcel->name = parcel->path + strlen(parcel->path) - strlen(name);
