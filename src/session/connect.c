@@ -213,9 +213,12 @@ static int greet(struct login *login, struct pop3 *pop3, const struct note *note
     login->recalled = recall_capa(note, account, pop3);
     bool asked = !login->recalled && !is_mute(login->note);
     int result = asked ? pop3_capa(pop3, err) : 0;
-    if (result == 0 && account->tls == ACCOUNT_TLS_STLS)
+    bool stls = result == 0 && account->tls == ACCOUNT_TLS_STLS;
+    if (stls)
         result = pop3_stls(pop3, tls, hard, err);
-    login->capa_broke = result < 0 && asked && breaks_connection(err);
+    /* STLS asks again once TLS is up: what ends before is its own end. */
+    bool capa = asked && (!stls || conn_is_secure(conn));
+    login->capa_broke = result < 0 && capa && breaks_connection(err);
     return result;
 }
 

@@ -664,6 +664,7 @@ FORGED='+OK more\r\nA: forged\r\n\r\nforged\r\n.\r\n'
     want 75 --force
     account_line
     no_secret_sent
+    [ "$(connections)" -eq 1 ] || fail "met again, as if CAPA had been the reason"
     want '75|76|77' --force
     certificate_lines .
     no_secret_sent

@@ -154,6 +154,9 @@ class Conn(Steps, Pop3, threading.Thread):
         except (OSError, ValueError) as e:
             self.server.log(self.number, "events", b("handshake failed: %s\n" % e))
             raise Gone
+        if self.sock.version() is None:     # the client has gone: ssl then makes no handshake
+            self.server.log(self.number, "events", b"handshake failed: nobody is there\n")
+            raise Gone
         self.tls = True
         self.server.log(self.number, "events", b("tls at %d\n" % len(self.received)))
 

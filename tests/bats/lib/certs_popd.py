@@ -18,6 +18,7 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 POPD = os.path.join(HERE, "..", "..", "popd", "popd")
 sys.path.insert(0, os.path.join(HERE, "..", ".."))
 import popd  # noqa: E402
+from popd.base import Gone  # noqa: E402
 from popd.conn import Conn  # noqa: E402
 
 warnings.simplefilter("ignore")
@@ -54,7 +55,10 @@ def context(server):
 def start_tls(conn, ordinary=Conn.start_tls):
     ordinary(conn)
     note("version %s" % conn.sock.version())
-    peer = conn.sock.getpeercert()
+    try:
+        peer = conn.sock.getpeercert()
+    except OSError:     # the client has gone again
+        raise Gone
     if peer:
         note("client %s" % peer["subject"][-1][0][1])
 
