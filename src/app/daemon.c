@@ -44,7 +44,7 @@ static int read_again(struct daemon *daemon, struct err *err)
 {
     const struct options *options = daemon->job->options;
     struct roster roster;
-    if (options->run_file != NULL && strcmp(options->run_file, "-") == 0) {
+    if (options->config_file != NULL && strcmp(options->config_file, "-") == 0) {
         return err_set(err, ERR_CONFIG,
                        "the configuration file came from standard input, which cannot be read "
                        "again");

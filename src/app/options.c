@@ -146,7 +146,7 @@ static const struct option_row rows[] = {
     {"timeout", 't', "TIME", "give up on a server that is silent this long", take_duration,
      AT(timeout)},
     {"jobs", 'j', "N", "poll at most N accounts in parallel", take_number, AT(jobs), .high = 1000},
-    {"rcfile", 'f', "FILE", "read this configuration file (-: stdin)", take_text, AT(run_file)},
+    {"config", 'f', "FILE", "read this configuration file (-: stdin)", take_text, AT(config_file)},
     {"state-dir", 0, "DIR", "keep the journals here", take_text, AT(state_dir)},
     {"json", 0, NULL, "print each account's result as a line of JSON", take_flag, AT(json)},
     {"status", 0, NULL, "list what failed, is held, or is paused", take_mode,
@@ -172,10 +172,11 @@ static const struct option_row rows[] = {
     {"uidl", 'U', NULL, NULL, .take = take_nothing},
 };
 
-/* fetchmail's long names for the same. */
+/* The long names of other fetchers for the same. */
 static const struct {
     const char *name, *ours;
-} aliases[] = {{"fetchall", "all"}, {"fetchmailrc", "rcfile"}, {"quiet", "silent"}};
+} aliases[] = {
+    {"fetchall", "all"}, {"fetchmailrc", "config"}, {"quiet", "silent"}, {"rcfile", "config"}};
 
 static const struct {
     int letter;

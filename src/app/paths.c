@@ -43,7 +43,7 @@ static bool is_there(const char *path)
     return access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }
 
-char *paths_run_file(const char *given, struct err *err)
+char *paths_config_file(const char *given, struct err *err)
 {
     const char *named = given != NULL ? given : getenv("FETCHPOPRC");
     if (named != NULL && named[0] != '\0')

@@ -13,7 +13,7 @@ char *paths_expand(const char *path, struct err *err);
 /* The configuration file: `given` (of -f), else $FETCHPOPRC, else ~/.fetchpoprc, else
  * fetchpop/fetchpoprc under $XDG_CONFIG_HOME or ~/.config. Malloced ("-": standard input); NULL
  * with ERR_CONFIG, which says where was looked, if there is none. */
-char *paths_run_file(const char *given, struct err *err);
+char *paths_config_file(const char *given, struct err *err);
 
 /* The state folder, absolute: `given` (of --state-dir, relative to the working folder), else
  * `configured` (absolute), else fetchpop under $XDG_STATE_HOME or ~/.local/state. Malloced; NULL

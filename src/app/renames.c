@@ -12,11 +12,11 @@
 #include "state/rename.h"
 
 /* "title:path" as one word: a title has no colon. */
-static char *name_of(const struct account *account, const char *run_file)
+static char *name_of(const struct account *account, const char *config_file)
 {
     struct buf out;
-    char *whole = realpath(run_file, NULL);
-    char *name = xasprintf("%s:%s", account->title, whole != NULL ? whole : run_file);
+    char *whole = realpath(config_file, NULL);
+    char *name = xasprintf("%s:%s", account->title, whole != NULL ? whole : config_file);
     buf_init(&out, WORDS_ESCAPED_MAX(strlen(name)) + 1);
     words_add(&out, str_from(name));
     free(name);
@@ -26,14 +26,14 @@ static char *name_of(const struct account *account, const char *run_file)
     return name;
 }
 
-void renames_look(const struct config *config, const char *state_dir, const char *run_file)
+void renames_look(const struct config *config, const char *state_dir, const char *config_file)
 {
     char **used = xcalloc(config->count, sizeof *used);
     for (size_t i = 0; i < config->count; i++)
         used[i] = mailbox_stem(config->accounts[i]->server, config->accounts[i]->user);
-    for (size_t i = 0; i < config->count && strcmp(run_file, "-") != 0; i++) {
+    for (size_t i = 0; i < config->count && strcmp(config_file, "-") != 0; i++) {
         struct account *account = config->accounts[i];
-        account->journal_name = name_of(account, run_file);
+        account->journal_name = name_of(account, config_file);
         if (!rename_is_there(state_dir, used[i]))
             account->former = rename_find(state_dir, account->journal_name, used, config->count);
     }

@@ -7,12 +7,12 @@
 #include "app/config.h"
 #include "base/err.h"
 
-/* Says in each account how the journal names it (configuration file and title), and, if it has no
- * journal, but one that it had under another name, which one that is. run_file: "-" has no name, so
- * its accounts are not found again. */
-void renames_look(const struct config *config, const char *state_dir, const char *run_file);
+/* Sets in each account the name that its journal goes by (configuration file and title) and, if it
+ * has no journal but had one under another name, which one that is. The accounts of a config_file
+ * "-" have no such name, so they are not found again. */
+void renames_look(const struct config *config, const char *state_dir, const char *config_file);
 
-/* On a terminal: is it still the same mailbox? Who says no begins a new journal. */
+/* On a terminal: is it still the same mailbox? The answer "no" begins a new journal. */
 void renames_ask(struct account *account);
 
 /* --rename: the journal of "user@server" is this account's from now on. ERR_MESSAGE: there is none;

@@ -88,7 +88,7 @@ static void drop_others(struct config *config, const struct roster *roster)
 /* --- the whole -------------------------------------------------------------------------------- */
 
 static int fill(struct roster *roster, struct config *config, const struct options *options,
-                const char *run_file, struct err *err)
+                const char *config_file, struct err *err)
 {
     char *state_dir = paths_state(options->state_dir, config->top.state_dir, err);
     if (state_dir == NULL || choose(roster, config, options, err) < 0) {
@@ -97,7 +97,7 @@ static int fill(struct roster *roster, struct config *config, const struct optio
         *roster = (struct roster){0};
         return -1;
     }
-    renames_look(config, state_dir, run_file);
+    renames_look(config, state_dir, config_file);
     drop_others(config, roster);
     for (size_t i = 0; i < roster->count; i++)
         options_apply(options, roster->accounts[i]);
@@ -111,7 +111,7 @@ int roster_read(struct roster *roster, const struct options *options, struct err
 {
     struct config config = {0};
     *roster = (struct roster){0};
-    char *path = paths_run_file(options->run_file, err);
+    char *path = paths_config_file(options->config_file, err);
     int result = path == NULL ? -1 : config_read(&config, path, err);
     if (result == 0) {
         result = fill(roster, &config, options, path, err);

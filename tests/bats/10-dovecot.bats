@@ -81,7 +81,7 @@ everything() {
     done
 }
 
-@test "password_command, password_file and standard input for the run file" {
+@test "password_command, password_file and standard input for the configuration file" {
     dovecot_account a plain x implicit "maildir = \"$MD\"" | grep -v password >"$T/base"
     sed 's/^}/    password_command = "echo pw plain"\n}/' "$T/base" | rc
     want 0 --state-dir "$T/s1"

@@ -16,7 +16,7 @@ load lib/common
     local opt
     want 0 --help
     [ -z "$stderr" ]
-    for opt in --check --silent --verbose --version --all --keep --nokeep --flush --rcfile \
+    for opt in --check --silent --verbose --version --all --keep --nokeep --flush --config \
         --timeout --state-dir --no-fork --help --status --retry --limit --fetchlimit; do
         [[ $output == *"$opt"* ]] || fail "--help does not name $opt"
     done
@@ -34,7 +34,7 @@ load lib/common
     done
 }
 
-@test "an account that the run file does not have is a usage error or a run file error" {
+@test "an account that the configuration file does not have is a usage error" {
     popd_rc
     want '64|78' nobody
     [[ $stderr == *nobody* ]] || fail "the name is not said"
@@ -243,7 +243,7 @@ m002" ] || fail "left on the server: $(ls "$MB")"
     account_line
 }
 
-@test "timeout in the run file does the same" {
+@test "timeout in the configuration file does the same" {
     popd_start 'on greeting: hang'
     popd_rc 'timeout = "1s"'
     want 75 --force
@@ -393,7 +393,7 @@ m002" ] || fail "left on the server: $(ls "$MB")"
     same "$T/want"
 }
 
-@test "max_messages in the run file does the same" {
+@test "max_messages in the configuration file does the same" {
     tell_many 5
     popd_start
     popd_rc 'max_messages = "3"' 'keep = "no"'

@@ -8,7 +8,7 @@ setup_file() {
     certs "$TLS"
 }
 
-# refused LINE [REGEX]: the run file is refused with 78 and its line number (0: no line), and
+# refused LINE [REGEX]: the configuration is refused with 78 and its line number (0: no line), and
 # nothing was made and nobody called
 refused() {
     want 78
@@ -24,7 +24,7 @@ refused() {
     [ "$(connections)" -eq 0 ] || fail "the server was called"
 }
 
-# base: a run file of which line 7 is keep, line 8 the end
+# base: a configuration file of which line 7 is keep, line 8 the end
 base() {
     cat <<END
 account "a" {
@@ -38,33 +38,33 @@ account "a" {
 END
 }
 
-@test "no run file at all" {
+@test "no configuration file at all" {
     want 78
     one_line 'fetchpoprc'
 }
 
-@test "the run file named by -f is missing" {
+@test "the configuration file named by -f is missing" {
     want 78 -f "$T/none"
     one_line "$T/none"
 }
 
-@test "the run file is a folder" {
+@test "the configuration file is a folder" {
     mkdir "$RC"
     refused 0
 }
 
-@test "the run file is empty: no account" {
+@test "the configuration file is empty: no account" {
     rc </dev/null
     refused 0 account
 }
 
-@test "the run file holds a NUL" {
+@test "the configuration file holds a NUL" {
     { base; printf 'x\0y\n'; } | rc
     want 78
     one_line "$(basename "$RC")"
 }
 
-@test "the run file begins with a byte order mark" {
+@test "the configuration file begins with a byte order mark" {
     { printf '\xef\xbb\xbf'; base; } | rc
     want 78
     one_line "$(basename "$RC")"
@@ -227,7 +227,7 @@ END
     refused 4 kepp
 }
 
-@test "a password in a run file that others can read" {
+@test "a password in a configuration file that others can read" {
     base | rc
     local mode
     for mode in 644 640 604; do
@@ -238,7 +238,7 @@ END
     done
 }
 
-@test "without a password the run file may be readable" {
+@test "without a password the configuration file may be readable" {
     tell m1
     popd_start
     popd_rc '-password' 'password_command = "echo secret"'

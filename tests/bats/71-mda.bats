@@ -115,7 +115,7 @@ stored() {
     ! grep -q secret "$T"/env.* || fail "the password is in the environment"
 }
 
-@test "%F and %T are an error in the run file, with a hint" {
+@test "%F and %T are an error in the configuration file, with a hint" {
     local c
     for c in %F %T; do
         mda_rc "procmail -d $c"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# No plaintext password without TLS unless the run file names that mechanism.
+# No plaintext password without TLS unless the configuration file names that mechanism.
 
 load lib/common
 

@@ -165,7 +165,7 @@ unwelcome() {
     CERTS_WEAK=1 unwelcome sha1 '.'
 }
 
-@test "the system's authorities are what counts when the run file names none" {
+@test "the system's authorities are what counts when the configuration file names none" {
     unwelcome good '\(issuer\): ' -tls_ca_file
     FP_ENV=(SSL_CERT_FILE="$TLS/ca.pem" SSL_CERT_DIR="$T/none")
     rm -rf "$PLOG"
@@ -176,7 +176,7 @@ unwelcome() {
 }
 
 
-# --- what a run file can say ----------------------------------------------------------------------
+# --- what a configuration file can say ------------------------------------------------------------
 
 @test "tls_ca_dir: a folder made by rehash; an empty one; none" {
     mkdir "$T/ca" "$T/empty"

@@ -94,7 +94,7 @@ fails() {
     done
 }
 
-@test "proxy: its own login refused; it wants one that the run file has not" {
+@test "proxy: its own login refused; it wants one that the configuration file has not" {
     popd_start
     proxy_start login=me:right "to=$PORT"
     proxied_rc "proxy = \"socks5://me:wrong-one@127.0.0.1:$PROXY_PORT\""
@@ -470,7 +470,7 @@ tls_popd_inside() {
 
 # --- discover -------------------------------------------------------------------------------------
 
-# discovered: the stanza is a run file in which these words stand; standard error is empty
+# discovered: the stanza is a configuration file in which these words stand; standard error is empty
 discovered() {
     local word
     want 0 --discover alice@example.com
@@ -480,7 +480,7 @@ discovered() {
     grep -q -E 'alice' <<<"$output" || fail "no user"
     printf '%s\n' "$output" | rc
     run --separate-stderr fp -c
-    [ "$status" -ne 78 ] || [[ $stderr == *password* ]] || fail "it is no run file"
+    [ "$status" -ne 78 ] || [[ $stderr == *password* ]] || fail "it is no configuration file"
 }
 
 @test "--discover: _pop3s._tcp, and the stanza works as it is" {

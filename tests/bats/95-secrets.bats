@@ -133,7 +133,7 @@ end_family() {
     done
 }
 
-@test "a run file with a mistake in the line of the password does not show it" {
+@test "a configuration file with a mistake in the line of the password does not show it" {
     local line
     for line in "password = \"$SECRET" "password = $SECRET $SECRET" "password \"$SECRET\"" \
         "pasword = \"$SECRET\"" "password = { \"$SECRET\", \"$SECRET\" }" \
@@ -180,7 +180,7 @@ end_family() {
             "maildir = \"$MD.$name\""
     done
         popd_account dave 'user = "dave"' -password "maildir = \"$MD.dave\""
-        # as long as a run file may be: its blocks of memory are others then
+        # as long as a configuration file may be: its blocks of memory are others then
         printf '# %01000d\n' $(seq 900)
     } | rc
     start_fp
@@ -195,7 +195,7 @@ end_family() {
         [ "$(wc -w <<<"$holds")" -eq 1 ] || fail "worker $pid: $found"
         seen+="$holds "
     done
-    # once every worker has its own, the parent has wiped them, the text of the run file included
+    # once every worker has its own, the parent has wiped them, in the text of the file too
     found=$("$SCAN" memory "$FP_PID" "${words[@]}")
     [ -z "$found" ] || fail "the parent: $found"
     # the control: the scan does find what is there, and each worker has another one
@@ -283,7 +283,7 @@ end_family() {
     [ "$(count)" -eq 1 ]
 }
 
-@test "no secret and no terminal: 77 or 78, and what to add to the run file" {
+@test "no secret and no terminal: 77 or 78, and what to add to the configuration file" {
     popd_start
     popd_rc -password
     want 78

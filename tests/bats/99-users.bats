@@ -259,7 +259,7 @@ limited() {
     [[ $stderr == *"nobody listens to syslog"*"error: a: "* ]] || fail "the error is lost"
 }
 
-@test "a variable that the run file does not replace is an error, and no folder" {
+@test "a variable that the configuration file does not replace is an error, and no folder" {
     popd_start
     local path
     for path in '"$HOME/Mail"' "'\${HOME}/Mail'" '"/var/mail/$USER"'; do

@@ -728,7 +728,7 @@ def steady(w):
 
 
 def steady_hup(w):
-    """300 run files, in turn with more accounts, with fewer, and wrong, while polls come and go."""
+    """300 configurations, with more accounts, with fewer, and wrong in turn, during polls."""
     few = [Account(w, "a")]
     many = few + [Account(w, title, interval=NEVER) for title in "bcd"]
     manager = Manager(w.path("notify"))
@@ -773,7 +773,7 @@ CASES = [
     ("a refused secret", refused_secret),
     ("HUP: added, removed and changed accounts; bad files are refused", hup),
     ("HUP during a poll of an account that goes", hup_busy),
-    ("HUP with the run file from standard input", hup_input),
+    ("HUP with the configuration file from standard input", hup_input),
     ("HUP keeps what was typed", typed),
     ("what a service manager hears", notified),
     ("the watchdog of another process", watchdog_of_another),

@@ -125,7 +125,7 @@ def other_options(w):
     run = w.run("--json", "-s")
     w.need(run.status == 0 and len(parse(w, run.out)) == 1 and run.err == "", "-s", run)
     run = w.run("--json", tls="nonsense")
-    w.need(run.status == 78 and run.out == "", "a run file that is wrong", run)
+    w.need(run.status == 78 and run.out == "", "a configuration file that is wrong", run)
 
 
 def any_bytes(w):

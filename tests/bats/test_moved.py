@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The destination changes between a kill and the next run: in the run file, or on the disk.
+"""The destination changes between a kill and the next run: in the configuration, or on the disk.
 
 Killed before each of its calls that change something (every third without FP_LONG), then run with
 another destination: each message is in one of the two places, once. A path that has become another

@@ -81,7 +81,7 @@ def sample():
 
 
 def parse(w, lines, name="sample"):
-    """Reads the run file to its end, and asks for an account that it does not have."""
+    """Reads the configuration file to its end, and asks for an account that it does not have."""
     path = w.path(name)
     with open(path, "w") as f:
         f.write("\n".join(lines) + "\n")

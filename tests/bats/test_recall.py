@@ -177,7 +177,7 @@ def wrong_password(w):
 
 
 def nothing_left(w):
-    """What the run file names is not in the list that is remembered, but the server has it now."""
+    """The configuration names what the remembered list lacks, but the server has it now."""
     at = Place(w)
     w.need(not at.poll("-v", auth="cram-md5", status=77)[0][1:],
            "nothing in common: CAPA and no login", at.err)

@@ -333,7 +333,7 @@ CASES = [
     ("lines stay whole and under their account's name", lines_stay_whole),
     ("max_per_server, for one server under several spellings", per_server),
     ("max_per_server, for two servers", two_servers),
-    ("jobs of the run file", jobs_in_file),
+    ("jobs of the configuration file", jobs_in_file),
     ("jobs of the command line", jobs_as_option),
     ("the parent's memory grows by less than 1.6 kB an account", parent_is_small),
 ]

@@ -1,11 +1,11 @@
 /*
- * The run file, with libconfuse behind it.
+ * The configuration file, with libconfuse behind it.
  */
 #include "app/config.h"
 #include "fuzz/fuzz.h"
 
-/* libconfuse 3.3 loses the words of an include( that the file ends in: some twenty bytes of a run file
- * that is refused. */
+/* libconfuse 3.3 leaks the words of an include( at the end of a file, some twenty bytes, when it refuses
+ * the file. */
 /* NOLINTNEXTLINE(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the sanitizer's name */
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)

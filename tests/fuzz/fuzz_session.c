@@ -4,7 +4,7 @@
  *
  *   byte 0    how many octets come at once (0: as many as there are), and 128: the second poll minds
  *             what the first one has noted (else it is as with --force)
- *   byte 1    what the server can do, and what the run file asks for (enum below)
+ *   byte 1    what the server can do, and what the configuration file asks for (enum below)
  *   the rest  answers: the first is the greeting, each further one is released by one line of the
  *             client. 0xfe ends an answer; 0xfd ends it and then the connection; 0xfc ends it and
  *             then nothing comes any more. An empty answer means: as a decent server with three

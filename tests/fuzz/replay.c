@@ -11,7 +11,7 @@
 
 static unsigned count;
 
-static void run_file(const char *path, const char *name)
+static void replay_file(const char *path, const char *name)
 {
     FILE *file = fopen(path, "rb");
     char *bytes = malloc(INPUT_MAX);
@@ -32,7 +32,7 @@ static void run(const char *path)
     struct dirent **names;
     struct stat status;
     if (stat(path, &status) == 0 && S_ISREG(status.st_mode)) {
-        run_file(path, path);
+        replay_file(path, path);
         return;
     }
     int n = scandir(path, &names, NULL, alphasort);
@@ -40,7 +40,7 @@ static void run(const char *path)
         char file[4096];
         snprintf(file, sizeof file, "%s/%s", path, names[i]->d_name);
         if (names[i]->d_name[0] != '.' && stat(file, &status) == 0 && S_ISREG(status.st_mode))
-            run_file(file, names[i]->d_name);
+            replay_file(file, names[i]->d_name);
         free(names[i]);
     }
     if (n >= 0)

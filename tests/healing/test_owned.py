@@ -452,7 +452,7 @@ CASES = [
     ("--retry all where the server shows mail once", held_retried("all", "no", ONCE)),
     ("refused once more after --retry: it is still kept", held_and_refused_again),
     ("spool_max bounds it: 75, one clear line, all there after the repair", spool_is_bounded),
-    ("spool_max is a size in the run file", spool_max_is_a_size),
+    ("spool_max is a size in the configuration file", spool_max_is_a_size),
     ("the last 5 % of the file system are left alone", last_of_the_disk),
     ("killed at any call, read once, into a Maildir: nothing lost", kill_sweep("maildir", "no")),
     ("killed at any call, read once, into an mbox: nothing lost", kill_sweep("mbox", "no")),

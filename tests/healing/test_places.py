@@ -210,7 +210,7 @@ def synced(kind, fstype, each):
 # ---- places that are gone -------------------------------------------------------------------------------
 
 def moved_on(kind, how):
-    """Killed in mid-delivery, then the place cannot be written any more and the run file names another:
+    """Killed in mid-delivery, then the place cannot be written any more and another is configured:
     the open ones are fetched again, and that is said."""
     def case(w):
         disk = w.path("disk")
@@ -279,7 +279,7 @@ def not_mounted(kind):
 
 
 def first_time(kind):
-    """One that never was there is made, and so is another one that the run file names now."""
+    """One that never was there is made, and so is another one that the configuration names now."""
     def case(w):
         w.put("m001")
         w.fine(keep="no", **{kind: w.path("one")})
@@ -344,7 +344,7 @@ def renamed_killed(kind):
 
 
 def second_account(w):
-    """A second account with the same title in another run file and another mailbox is no renamed one:
+    """A second account with the same title in another file and another mailbox is not a renamed one:
     its mail is fetched."""
     w.fill(3)
     w.fine()
@@ -402,7 +402,7 @@ CASES = [
     ("an mbox that is gone: 73, not made anew", not_mounted("mbox")),
     ("a Maildir that never was is made", first_time("maildir")),
     ("an mbox that never was is made", first_time("mbox")),
-    ("the server has another name in the run file: nothing again", renamed({"server": "localhost"})),
+    ("the server has another name now: nothing again", renamed({"server": "localhost"})),
     ("the user's case changes: nothing again", renamed({"user": "Alice"})),
     ("--rename OLD NEW", renamed_by_hand),
     ("killed, then renamed, Maildir: each once, tmp/ empty", renamed_killed("maildir")),

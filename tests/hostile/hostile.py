@@ -62,7 +62,7 @@ class Case:
     want: str = "0"                 # the exit statuses that are right
     box: dict = None                # name: bytes; three small messages by default
     keep: str = "no"
-    account: dict = dataclasses.field(default_factory=dict)   # keys of the run file
+    account: dict = dataclasses.field(default_factory=dict)   # keys of the configuration file
     args: tuple = ()
     said: str = ""                  # a regular expression that standard error matches
     unsaid: str = ""                # one that it does not

@@ -46,6 +46,8 @@ BREAKS = [
     ("circles", "includes go round", "src/base/err.h", '#include "app/options.h"\n'),
     ("format", "every C file", "src/base/x.c", "int x = 1 ;\n"),
     ("format", "every C file", "src/base/x.h", "int *x;  // y\n"),
+    ("words", "no word that was given up", "src/base/x.h", "/* of the run\n * file */\n"),
+    ("words", "no word that was given up", "doc/fetchpop.1", (r"configuration file", "run" + " file")),
     ("documented", "every option is in doc", "doc/fetchpop.1", (r"Fl -dry-run", "Fl x")),
     ("documented", "each row of src/app/options.c", "src/app/options.c",
      (r'\{"flush", ', '{"flush", 1 + ')),

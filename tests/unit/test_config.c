@@ -1,4 +1,4 @@
-/* The run file: every rule with its line, and every trap that libconfuse has laid. */
+/* The configuration file: every rule with its line, and every trap that libconfuse has laid. */
 #include "app/config.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* Host names, addresses and proxies as they stand in a run file. */
+/* Host names, addresses and proxies as they stand in a configuration file. */
 #include "app/endpoint.h"
 
 #include <stdlib.h>

@@ -68,7 +68,7 @@ static void test_letters(void)
     ok(o.mode == OPTIONS_POLL && o.account_count == 0 && !o.all && !o.keep && !o.no_keep &&
            !o.flush && !o.silent && !o.verbose && !o.no_fork && !o.has_max_size,
        "nothing is set of itself");
-    ok(o.run_file == NULL && o.state_dir == NULL && o.mda == NULL && o.jobs == 0 &&
+    ok(o.config_file == NULL && o.state_dir == NULL && o.mda == NULL && o.jobs == 0 &&
            o.max_messages == 0 && o.timeout == 0,
        "nor any value");
     drop(&line);
@@ -80,7 +80,7 @@ static void test_letters(void)
     is_str(o.mda, "cat -n", "-m");
     is_int(o.timeout, 120, "-t");
     is_int(o.jobs, 3, "-j");
-    is_str(o.run_file, "rc", "-f");
+    is_str(o.config_file, "rc", "-f");
     is_int((long long)o.account_count, 2, "two accounts");
     is_str(o.accounts[1], "two", "the second one");
     drop(&line);
@@ -110,16 +110,20 @@ static void test_names(void)
     struct line line;
     struct options o =
         taken(&line, "--all --nokeep --flush --silent --limit=0 --fetchlimit=1 --mda=x --timeout 5 "
-                     "--jobs 16 --rcfile - --state-dir d --no-fork");
+                     "--jobs 16 --config - --state-dir d --no-fork");
     ok(o.all && o.no_keep && o.flush && o.silent && o.no_fork, "flags");
     ok(o.has_max_size && o.max_size == 0, "--limit 0 takes a limit away");
     ok(o.max_messages == 1 && o.timeout == 5 && o.jobs == 16, "numbers");
-    is_str(o.run_file, "-", "--rcfile");
+    is_str(o.config_file, "-", "--config");
     is_str(o.state_dir, "d", "--state-dir");
     drop(&line);
 
     o = taken(&line, "--fetchall --fetchmailrc rc --nodetach --uidl --quiet");
-    ok(o.all && o.silent && strcmp(o.run_file, "rc") == 0, "names of fetchmail and mpop");
+    ok(o.all && o.silent && strcmp(o.config_file, "rc") == 0, "names of fetchmail and mpop");
+    drop(&line);
+
+    o = taken(&line, "--rcfile=rc");
+    is_str(o.config_file, "rc", "--rcfile is another name of --config");
     drop(&line);
 }
 
@@ -186,7 +190,7 @@ static void test_refused(void)
     refused("--check=3", "--check takes no value");
     refused("-B", "--fetchlimit needs a value");
     refused("--mda", "--mda needs a value; see fetchpop --help");
-    refused("--fetchmailrc", "--rcfile needs a value");
+    refused("--fetchmailrc", "--config needs a value");
     refused("-B 0", "--fetchlimit takes a number");
     refused("-B x", "not \"x\"");
     refused("-B -1", "not \"-1\"");
@@ -212,7 +216,7 @@ static void test_apply(void)
     options_apply(&o, &account);
     ok(account.keep == ACCOUNT_KEEP_FOR && account.timeout == 60 && account.max_size == 5 &&
            account.max_messages == 6 && account.target == DELIVER_MAILDIR,
-       "without options the run file holds");
+       "without options the configuration file holds");
     struct session_switches s = options_switches(&o);
     ok(!s.fetch_seen && !s.never_delete && !s.flush && !s.force, "and nothing else is asked for");
     drop(&line);

@@ -190,7 +190,7 @@ static void test_bounds(void)
     is_int((long long)socks_wants(&socks), 0, "the way is open");
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         is_int(socks_begin(&socks, &bad[i], &err), -1, "refused");
-        is_int(err.kind, ERR_CONFIG, "as an error of the run file");
+        is_int(err.kind, ERR_CONFIG, "as an error of the configuration file");
     }
 }
 

@@ -318,7 +318,7 @@ static void test_long_address(void)
     config_free(&config);
 }
 
-/* What is printed is a run file. */
+/* What is printed is a configuration file. */
 static void test_taken(void)
 {
     static const char *const whom[] = {"alice@example.com",

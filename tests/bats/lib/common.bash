@@ -1,4 +1,4 @@
-# Common ground of the end-to-end tests: a private home for each test, the run file, the program,
+# Common ground of the end-to-end tests: a private home for each test, its configuration, the program,
 # the scripted server, and waiting with a deadline. FETCHPOP names the program under test.
 # shellcheck shell=bash
 
@@ -17,7 +17,7 @@ teardown() {
     stop_all
 }
 
-# home_setup: HOME, run file, Maildir, mailbox and log folder of this one test
+# home_setup: HOME, configuration file, Maildir, mailbox and log folder of this one test
 home_setup() {
     [ -n "${FETCHPOP:-}" ] && [ -x "$FETCHPOP" ] || {
         echo "FETCHPOP does not name the program under test: '${FETCHPOP:-}'" >&2
@@ -111,7 +111,7 @@ silent() {
     [ -z "$(errors)" ] || fail "something on standard error"
 }
 
-# rc: the run file from standard input
+# rc: the configuration file from standard input
 rc() {
     cat >"$RC"
     chmod 600 "$RC"

@@ -1,4 +1,4 @@
-"""Many accounts of one world (world.py) in one run file."""
+"""Many accounts of one world (world.py) in one configuration file."""
 import os
 import subprocess
 import sys
@@ -11,7 +11,7 @@ LIMIT = 240
 
 
 class Crowd:
-    """Accounts of one world, in the order of the run file, each with a Maildir of its own."""
+    """Accounts of one world, in the order of the configuration, each with a Maildir of its own."""
 
     def __init__(self, w, top=""):
         self.w, self.top, self.accounts = w, top, {}

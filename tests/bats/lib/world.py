@@ -1,5 +1,5 @@
-"""A private world for end-to-end tests in Python: a mailbox, its scripted server, a home, the run
-file, what was delivered. One case is one function of a World; it calls need() for each thing that
+"""A private world for end-to-end tests in Python: a mailbox, its scripted server, a home, the
+configuration, what was delivered. One case is one function of a World; it calls need() for each thing that
 has to hold. main() runs the cases of a program and speaks TAP.
 
     import world
@@ -63,7 +63,7 @@ class World:
         os.mkdir(self.home)
         self.names = {}             # content as it should be on disk -> name
         self.faults = []
-        self.account = {}           # keys of the run file that differ from run()'s
+        self.account = {}           # keys of the configuration file that differ from run()'s
 
     def close(self):
         shutil.rmtree(self.top, ignore_errors=True)
@@ -121,7 +121,7 @@ class World:
 
     def run(self, *args, script=None, before=(), limit=150, env=None, **account):
         """One run of the program against a fresh server over the same mailbox. `before` is put in
-        front of the command; what is named besides are keys of the run file."""
+        front of the command; what is named besides are keys of the configuration file."""
         with popd.Server(self.box, script=script) as server:
             rc = self.write_rc(account.pop("port", server.port), **account)
             command = [*before, FETCHPOP, "-f", rc, "--state-dir", self.state, *args]
