@@ -71,6 +71,38 @@ int rfc2047_convert(struct str charset, struct str text, struct buf *out)
     return 0;
 }
 
+/* ---- plain text ---- */
+
+/* No UTF-8, and in practice Windows-1252; where iconv(3) does not know that, only ASCII is known. */
+static void add_octets(struct buf *out, struct str line)
+{
+    if (rfc2047_convert(str_from("WINDOWS-1252"), line, out) == 0)
+        return;
+    for (size_t i = 0; i < line.len; i++)
+        if ((unsigned char)line.ptr[i] < 0x80)
+            (void)buf_add(out, &line.ptr[i], 1);
+        else
+            (void)buf_add(out, REPLACEMENT, strlen(REPLACEMENT));
+}
+
+/* Without the ends of its lines. */
+static void add_plain(struct buf *out, struct str text)
+{
+    bool good = is_utf8(text);
+    while (text.len > 0) {
+        size_t len = 0;
+        while (len < text.len && text.ptr[len] != '\r' && text.ptr[len] != '\n')
+            len++;
+        struct str line = str_of(text.ptr, len);
+        if (good)
+            (void)buf_add(out, line.ptr, line.len);
+        else
+            add_octets(out, line);
+        len += len < text.len;
+        text = str_of(text.ptr + len, text.len - len);
+    }
+}
+
 /* ---- encoded words ---- */
 
 struct word {
@@ -172,28 +204,11 @@ static void decode_words(struct str *rest, struct word word, const char *begin, 
             *rest = after;
     }
     if (rfc2047_convert(charset, buf_str(&octets), out) < 0)
-        (void)buf_add(out, begin, (size_t)(rest->ptr - begin));
+        add_plain(out, str_of(begin, (size_t)(rest->ptr - begin)));
     buf_free(&octets);
 }
 
 /* ---- the value ---- */
-
-/* Without the ends of its lines. */
-static void add_plain(struct buf *out, struct str text)
-{
-    static const char beyond[] = "WINDOWS-1252";
-    bool good = is_utf8(text);
-    while (text.len > 0) {
-        size_t len = 0;
-        while (len < text.len && text.ptr[len] != '\r' && text.ptr[len] != '\n')
-            len++;
-        struct str line = str_of(text.ptr, len);
-        if (good || rfc2047_convert(str_from(beyond), line, out) < 0)
-            (void)buf_add(out, line.ptr, line.len);
-        len += len < text.len;
-        text = str_of(text.ptr + len, text.len - len);
-    }
-}
 
 void rfc2047_decode(struct str value, struct buf *out)
 {

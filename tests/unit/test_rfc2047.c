@@ -70,6 +70,8 @@ static void test_none(void)
     };
     for (size_t i = 0; i < sizeof same / sizeof same[0]; i++)
         reads(same[i], same[i], same[i]);
+    reads(
+        "=?no-such-charset?q?\xfc?=", "=?no-such-charset?q?\xc3\xbc?=", "what stays is UTF-8, too");
     reads("=?bad/name?q?a?= =?utf-8?q?b?=", "=?bad/name?q?a?= b", "only what is none stays");
 }
 
