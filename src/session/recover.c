@@ -27,9 +27,9 @@ static void settle(struct journal *journal, const struct deliver_settings *setti
     }
     if (claim->doubtful || (claim->found == DELIVER_LOST && !claim->kept))
         log_line(settings->log, FP_LOG_WARNING,
-                 "a message that was being delivered cannot be found (UIDL %s); it is delivered "
-                 "again",
-                 log_quote(settings->log, journal_uidl(journal, id, room), shown));
+                 "a message that was being delivered cannot be found (UIDL %s); it is %s again",
+                 log_quote(settings->log, journal_uidl(journal, id, room), shown),
+                 claim->doubtful ? "delivered" : "fetched");
     if (claim->found == DELIVER_KEPT) {
         journal_keep(journal, id, JOURNAL_KEPT, false, &file,
                      &(struct journal_failure){.reason = REASON_WAITING});

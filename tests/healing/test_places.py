@@ -62,7 +62,7 @@ def one_vanished(w):
     names = w.fill(3)
     keys = {"keep": "no"}
     points = w.list_points(**keys)
-    renames = [i for i, line in enumerate(points, 1) if "rename" in line]
+    renames = [i for i, line in enumerate(points, 1) if "rename" in line and "/new/" in line]
     for name in (w.state, w.maildir):
         heal.world.shutil.rmtree(name, True)
     w.fill(3)
