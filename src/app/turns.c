@@ -67,6 +67,7 @@ void turns_begin(struct turns *turns, struct turn *turn, int64_t now)
     turn->hurried = false;
     turn->begun = now;
     turn->not_before = 0;
+    turn->slept = false;
     turns->running++;
     if (turns->every == 0)
         account_wipe(turn->account);
@@ -104,13 +105,14 @@ static int64_t pick(int64_t max)
 }
 
 /* Counted from the beginning of the poll, so that the pace is kept; but one that took long leaves
- * its server a pause. */
+ * its server a pause, unless it was the machine's sleep that took long. */
 static int64_t next_due(const struct turns *turns, const struct turn *turn, int64_t now)
 {
     int64_t ms = interval_ms(turns, turn->account);
     int64_t tenth = ms / 10;
+    int64_t pause = turn->slept && tenth > TURNS_WAKE_MS ? TURNS_WAKE_MS : tenth;
     int64_t due = turn->begun + ms - tenth + pick(2 * tenth);
-    due = due > now + tenth ? due : now + tenth;
+    due = due > now + pause ? due : now + pause;
     return due > turn->not_before ? due : turn->not_before;
 }
 
@@ -142,6 +144,7 @@ void turns_slept(struct turns *turns, int64_t ms, int64_t now)
     turns->changes++;
     for (struct turn *turn = turns->first; turn != NULL; turn = turn->next) {
         turn->begun -= ms;
+        turn->slept = turn->running;
         if (turn->due > soonest)
             turn->due = turn->due - ms > soonest ? turn->due - ms : soonest;
     }

@@ -179,8 +179,10 @@ static int take_size(void *ctx, struct str line, struct err *err)
 }
 
 #define COMMANDS 4
-#define STAT_TIMES 2        /* a list with more lines than so often STAT's count ... */
-#define LINES_ENOUGH 100000 /* ... and than this has no end */
+/* A list that has taken so much memory, and has more lines than so often STAT's count, has no end.
+ * Some servers' STAT counts what is new alone. */
+#define LIST_OCTETS ((size_t)28 * 1024 * 1024)
+#define STAT_TIMES 2
 
 struct fetching {
     struct listing *listing;
@@ -188,7 +190,8 @@ struct fetching {
     enum pop3_verb verbs[COMMANDS];
     unsigned next, count;
     struct pop3 *pop3;
-    bool has_stat, stat_refused;
+    struct err refused; /* what stands in the way of any list; kind ERR_NONE: nothing */
+    bool has_stat;
     uint32_t stat;
     uint64_t lines; /* of the list that comes in */
 };
@@ -204,18 +207,36 @@ static int next(void *ctx, enum pop3_verb *verb, uint32_t *number, struct err *e
     return 1;
 }
 
+static bool has_no_end(const struct fetching *fetching)
+{
+    const struct listing *listing = fetching->listing;
+    size_t octets = listing->count * sizeof *listing->messages + listing->uidls.len;
+    return octets > LIST_OCTETS && fetching->lines > (uint64_t)fetching->stat * STAT_TIMES;
+}
+
 static int take_line(void *ctx, struct str line, struct err *err)
 {
     struct fetching *fetching = ctx;
-    enum pop3_verb verb = fetching->verbs[0];
-    uint64_t most = (uint64_t)fetching->stat * STAT_TIMES;
-    if (++fetching->lines > LINES_ENOUGH && fetching->has_stat && fetching->lines > most)
+    fetching->lines++;
+    if (has_no_end(fetching))
         return err_set(err, ERR_FRAMING,
-                       "the server's list does not end (STAT says %u, so far it has %llu lines); "
-                       "ask its administrator",
-                       fetching->stat, (unsigned long long)fetching->lines);
-    return verb == POP3_UIDL ? take_uidl(fetching->listing, line, err)
-                             : take_size(fetching->listing, line, err);
+                       "the server's list does not end (it has %llu lines so far, and STAT counts "
+                       "%u); ask its administrator",
+                       (unsigned long long)fetching->lines, fetching->stat);
+    return fetching->verbs[0] == POP3_UIDL ? take_uidl(fetching->listing, line, err)
+                                           : take_size(fetching->listing, line, err);
+}
+
+/* STAT works wherever POP3 does. UIDL and LIST need not, but some servers say there that they are
+ * busy, or that POP is switched off. */
+static void note_refusal(struct fetching *fetching, const struct pop3_answer *answer)
+{
+    const struct reply *reply = &answer->reply;
+    bool told = reply->code != REPLY_CODE_NONE && reply->code != REPLY_CODE_OTHER;
+    if (reply->kind == REPLY_ERR && answer->verb != POP3_CAPA &&
+        fetching->refused.kind == ERR_NONE && (told || answer->verb == POP3_STAT))
+        pop3_refused(fetching->pop3, reply, ERR_AGAIN,
+                     told ? "mailbox refused" : "UIDL, LIST and STAT refused", &fetching->refused);
 }
 
 /* Answers come in the order of the commands: verbs[0] is the one whose lines come next. */
@@ -234,8 +255,8 @@ static int answer(void *ctx, const struct pop3_answer *answer, int taken, struct
         put_in_order(fetching->listing);
     } else if (answer->verb == POP3_STAT) {
         fetching->has_stat = ok && reply_stat(answer->reply.text, &fetching->stat, &octets) == 0;
-        fetching->stat_refused = !ok;
     }
+    note_refusal(fetching, answer);
     fetching->lines = 0;
     memmove(fetching->verbs, fetching->verbs + 1, sizeof fetching->verbs[0] * (COMMANDS - 1));
     fetching->count--;
@@ -256,8 +277,10 @@ static int fetch_lists(struct fetching *fetching, struct err *err)
 /* Neither UIDL nor LIST works: STAT says how many there are, and each is fetched to be known. */
 static int use_stat(struct fetching *fetching, struct err *err)
 {
-    if (fetching->stat_refused)
-        return err_set(err, ERR_AGAIN, "UIDL, LIST and STAT refused; try again later");
+    if (fetching->refused.kind != ERR_NONE) {
+        *err = fetching->refused;
+        return -1;
+    }
     if (!fetching->has_stat)
         return err_set(err, ERR_PROTOCOL,
                        "the server's answer to STAT makes no sense; tell its administrator");
@@ -269,7 +292,7 @@ static int use_stat(struct fetching *fetching, struct err *err)
 
 int listing_fetch(struct listing *listing, struct pop3 *pop3, bool capa, struct err *err)
 {
-    struct fetching fetching = {.listing = listing, .pop3 = pop3};
+    struct fetching fetching = {.listing = listing, .pop3 = pop3, .refused = {.kind = ERR_NONE}};
     fetching.taker = (struct pop3_taker){.line = take_line, .ctx = &fetching};
     if (capa)
         fetching.verbs[fetching.count++] = POP3_CAPA;

@@ -32,12 +32,14 @@ struct message {
     } uidl;
     uint32_t fingerprint; /* private: 1 + index, 0 for none */
     unsigned number : 24; /* on the server, in this session */
-    unsigned action : 4;  /* enum plan_action */
+    unsigned action : 3;  /* enum plan_action */
     bool compare : 1;     /* its entry is believed only if it comes and is found to be the same */
     bool twice : 1;       /* it came, was not the same, and is asked for once more */
     unsigned uidl_in : 2; /* enum uidl_place */
     bool vague : 1;       /* the UIDL does not tell it: it needs a fingerprint */
 };
+
+_Static_assert(sizeof(struct message) == 24, "what each of a million messages costs");
 
 struct listing {
     struct journal *journal; /* borrowed, as habits */

@@ -199,6 +199,24 @@ static int accept(struct replay *replay, struct err *err)
     return lines_cut(replay->lines, err);
 }
 
+/* What is in a file of ours is not forgotten, whatever the server shows. */
+static bool is_forgotten(const struct replay *replay, const struct journal_entry *entry)
+{
+    if (entry->state == JOURNAL_TAKEN || record_is_here(entry->state) || entry->absent == 0)
+        return entry->state == JOURNAL_FREE;
+    return replay->calendar.days >= entry->absent + (uint32_t)REPLAY_FORGET;
+}
+
+/* Its lines may stay in the file for long: a short one is never written anew. */
+static void forget_absent(struct replay *replay)
+{
+    for (uint32_t id = 0; id < table_count(replay->table); id++) {
+        struct journal_entry *entry = table_entry(replay->table, id);
+        if (is_forgotten(replay, entry))
+            entry->state = JOURNAL_FREE;
+    }
+}
+
 int replay_load(struct replay *replay, struct err *err)
 {
     replay->table = table_new(replay->lines);
@@ -206,6 +224,7 @@ int replay_load(struct replay *replay, struct err *err)
         return -1;
     if ((is_junk(replay) ? set_aside(replay, err) : accept(replay, err)) < 0)
         return -1;
+    forget_absent(replay);
     table_index(replay->table);
     return 0;
 }
@@ -296,14 +315,6 @@ static void write_front(struct replay *replay, struct buf *out)
         write_line(replay, RECORD_DAY, replay->calendar.days, NULL, out);
     if (replay->calendar.behind != 0)
         write_line(replay, RECORD_CLOCK, 0, NULL, out);
-}
-
-/* What is in a file of ours is not forgotten, whatever the server shows. */
-static bool is_forgotten(const struct replay *replay, const struct journal_entry *entry)
-{
-    if (entry->state == JOURNAL_TAKEN || record_is_here(entry->state) || entry->absent == 0)
-        return entry->state == JOURNAL_FREE;
-    return replay->calendar.days >= entry->absent + (uint32_t)REPLAY_FORGET;
 }
 
 /* The lines that bring one entry back; a TAKEN one remembers what it was before. Its place gets a

@@ -237,6 +237,32 @@ static void test_forgetting(void)
     journal_close(journal);
 }
 
+/* The same in a journal too short to be written anew, where its lines stay. */
+static void test_forgetting_in_short_journal(void)
+{
+    struct err err;
+    for (int day = 1; day <= 33; day++) {
+        struct journal *journal = open_journal();
+        if (day == 1) {
+            journal_done(journal, add(journal, "brief", 1));
+            journal_keep(journal, add(journal, "kept", 1), JOURNAL_KEPT, false,
+                         &(struct journal_file){.name = str_from("file"), .octets = 1},
+                         &(struct journal_failure){.reason = REASON_WAITING});
+        }
+        if (day == 32) {
+            is_int(state(journal, "kept"), JOURNAL_KEPT, "short journal: what is in a file stays");
+            ok(find(journal, "brief") == JOURNAL_NONE, "short journal: the other is forgotten");
+            journal_done(journal, add(journal, "brief", 2));
+        }
+        if (day == 33)
+            is_int(state(journal, "brief"), JOURNAL_DONE, "short journal: and comes as a new one");
+        journal_listed_all(journal, 21000 + day);
+        if (journal_sync(journal, &err) < 0)
+            abort();
+        journal_close(journal);
+    }
+}
+
 #define NOW ((int64_t)20800 * CALENDAR_SECONDS)
 
 /* Which day a message was found old enough, and which date was doubted, is known to the next run. */
@@ -465,6 +491,7 @@ int main(void)
     test_lock();
     test_twins();
     test_forgetting();
+    test_forgetting_in_short_journal();
     test_due();
     test_dates();
     test_guess();
