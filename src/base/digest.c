@@ -156,11 +156,6 @@ uint32_t digest_crc32(uint32_t crc, const void *bytes, size_t len)
     return ~crc;
 }
 
-static uint64_t eight_bytes(const unsigned char *at)
-{
-    return four_bytes(at) | (uint64_t)four_bytes(at + 4) << 32;
-}
-
 static uint64_t rotate(uint64_t word, unsigned bits)
 {
     return word << bits | word >> (64 - bits);
@@ -203,7 +198,7 @@ uint64_t digest_keyed(const struct digest_key *key, struct str bytes)
     uint64_t last = (uint64_t)bytes.len << 56;
     size_t left = bytes.len;
     for (; left >= 8; at += 8, left -= 8)
-        v = sip_word(v, eight_bytes(at));
+        v = sip_word(v, four_bytes(at) | (uint64_t)four_bytes(at + 4) << 32);
     for (size_t i = 0; i < left; i++)
         last |= (uint64_t)at[i] << 8 * i;
     v = sip_word(v, last);

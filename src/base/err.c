@@ -9,35 +9,34 @@
 static const struct {
     const char *word;
     int status;
-    bool temporary;
     bool keeps_connection;
     enum err_side side;
 } traits[ERR_KINDS] = {
-    [ERR_NONE] = {"none", 0, false, true, ERR_SIDE_NONE},
-    [ERR_USAGE] = {"usage", 64, false, true, ERR_SIDE_HERE},
-    [ERR_MESSAGE] = {"message", 65, true, true, ERR_SIDE_NONE},
-    [ERR_HOST] = {"unknown-host", 68, false, false, ERR_SIDE_STAYS},
-    [ERR_REFUSED] = {"refused", 69, false, true, ERR_SIDE_STAYS},
-    [ERR_WORKER] = {"worker", 70, false, false, ERR_SIDE_HERE},
-    [ERR_SYSTEM] = {"system", 71, true, true, ERR_SIDE_HERE},
-    [ERR_CREATE] = {"cannot-create", 73, false, true, ERR_SIDE_HERE},
-    [ERR_IO] = {"local-io", 74, false, true, ERR_SIDE_HERE},
-    [ERR_AGAIN] = {"unavailable", 75, true, true, ERR_SIDE_PASSES},
-    [ERR_DELAY] = {"login-delay", 75, true, true, ERR_SIDE_PASSES},
-    [ERR_NETWORK] = {"no-network", 75, true, false, ERR_SIDE_PASSES},
-    [ERR_LOCAL] = {"local-trouble", 75, true, true, ERR_SIDE_HERE},
-    [ERR_TIMEOUT] = {"timeout", 75, true, false, ERR_SIDE_PASSES},
-    [ERR_CLOSED] = {"connection-lost", 75, true, false, ERR_SIDE_PASSES},
-    [ERR_LOCKED] = {"locked", 75, true, true, ERR_SIDE_HERE},
-    [ERR_BUSY] = {"busy", 75, true, true, ERR_SIDE_HERE},
-    [ERR_STOPPED] = {"interrupted", 75, true, false, ERR_SIDE_HERE},
-    [ERR_PROTOCOL] = {"protocol", 76, false, false, ERR_SIDE_STAYS},
-    [ERR_FRAMING] = {"out-of-step", 76, true, false, ERR_SIDE_STAYS},
-    [ERR_LOGIN] = {"login", 77, false, true, ERR_SIDE_STAYS},
-    [ERR_PASSWORD_REFUSED] = {"password-refused", 77, false, true, ERR_SIDE_STAYS},
-    [ERR_LOGIN_REFUSED] = {"login-refused", 77, false, true, ERR_SIDE_STAYS},
-    [ERR_TRUST] = {"untrusted", 77, false, false, ERR_SIDE_STAYS},
-    [ERR_CONFIG] = {"config", 78, false, true, ERR_SIDE_HERE},
+    [ERR_NONE] = {"none", 0, true, ERR_SIDE_NONE},
+    [ERR_USAGE] = {"usage", 64, true, ERR_SIDE_HERE},
+    [ERR_MESSAGE] = {"message", 65, true, ERR_SIDE_NONE},
+    [ERR_HOST] = {"unknown-host", 68, false, ERR_SIDE_STAYS},
+    [ERR_REFUSED] = {"refused", 69, true, ERR_SIDE_STAYS},
+    [ERR_WORKER] = {"worker", 70, false, ERR_SIDE_HERE},
+    [ERR_SYSTEM] = {"system", 71, true, ERR_SIDE_HERE},
+    [ERR_CREATE] = {"cannot-create", 73, true, ERR_SIDE_HERE},
+    [ERR_IO] = {"local-io", 74, true, ERR_SIDE_HERE},
+    [ERR_AGAIN] = {"unavailable", 75, true, ERR_SIDE_PASSES},
+    [ERR_DELAY] = {"login-delay", 75, true, ERR_SIDE_PASSES},
+    [ERR_NETWORK] = {"no-network", 75, false, ERR_SIDE_PASSES},
+    [ERR_LOCAL] = {"local-trouble", 75, true, ERR_SIDE_HERE},
+    [ERR_TIMEOUT] = {"timeout", 75, false, ERR_SIDE_PASSES},
+    [ERR_CLOSED] = {"connection-lost", 75, false, ERR_SIDE_PASSES},
+    [ERR_LOCKED] = {"locked", 75, true, ERR_SIDE_HERE},
+    [ERR_BUSY] = {"busy", 75, true, ERR_SIDE_HERE},
+    [ERR_STOPPED] = {"interrupted", 75, false, ERR_SIDE_HERE},
+    [ERR_PROTOCOL] = {"protocol", 76, false, ERR_SIDE_STAYS},
+    [ERR_FRAMING] = {"out-of-step", 76, false, ERR_SIDE_STAYS},
+    [ERR_LOGIN] = {"login", 77, true, ERR_SIDE_STAYS},
+    [ERR_PASSWORD_REFUSED] = {"password-refused", 77, true, ERR_SIDE_STAYS},
+    [ERR_LOGIN_REFUSED] = {"login-refused", 77, true, ERR_SIDE_STAYS},
+    [ERR_TRUST] = {"untrusted", 77, false, ERR_SIDE_STAYS},
+    [ERR_CONFIG] = {"config", 78, true, ERR_SIDE_HERE},
 };
 
 /* Worst first. */
@@ -187,11 +186,6 @@ const char *err_word(enum err_kind kind)
 int err_worst(int a, int b)
 {
     return rank(b) < rank(a) ? b : a;
-}
-
-bool err_is_temporary(enum err_kind kind)
-{
-    return traits[kind].temporary;
 }
 
 enum err_side err_whose(enum err_kind kind)

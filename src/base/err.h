@@ -3,7 +3,7 @@
  *
  * A function that can fail returns 0 or -1 and takes a `struct err *` last. The place that knows
  * sets kind and text; callers may put words before it; only app prints. One table in
- * err.c maps the kind to exit status, to "worth another try", and to whether the connection
+ * err.c maps the kind to exit status, to whose trouble it is, and to whether the connection
  * survives. The text is one line for a person: who, what, what to do; it holds no secret, and of a
  * server's bytes what log_quote lets through: who prints it calls utf8_show.
  */
@@ -83,8 +83,6 @@ const char *err_word(enum err_kind kind);
 /* The worse of two exit statuses, in the order 70 71 78 77 76 74 73 69 68 65 75 0 (64 is worst). */
 int err_worst(int a, int b);
 
-/* True if a later run may succeed without anybody's help. */
-bool err_is_temporary(enum err_kind kind);
 
 /* Whose trouble an error of this kind is. */
 enum err_side err_whose(enum err_kind kind);

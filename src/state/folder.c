@@ -70,11 +70,6 @@ static int make(int fd, const char *path, const char *state_dir, char out[FOLDER
     return file_write(fd, line, sizeof line - 1, path, err);
 }
 
-static int make_durable(int fd, const char *path, const char *state_dir, struct err *err)
-{
-    return file_sync(fd, path, err) < 0 ? -1 : file_sync_folder(state_dir, NULL, err);
-}
-
 int folder_id(const char *state_dir, bool durable, char out[FOLDER_ID + 1], struct err *err)
 {
     char *path = xasprintf("%s/id", state_dir);
@@ -87,7 +82,9 @@ int folder_id(const char *state_dir, bool durable, char out[FOLDER_ID + 1], stru
         if (result == 0)
             result = make(fd, path, state_dir, out, err);
         if (result == 0 && durable)
-            result = make_durable(fd, path, state_dir, err);
+            result = file_sync(fd, path, err);
+        if (result == 0 && durable)
+            result = file_sync_folder(state_dir, NULL, err);
     }
     if (fd >= 0)
         close(fd); /* and with it the lock */

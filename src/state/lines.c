@@ -262,11 +262,6 @@ static struct str piece_at(struct lines *lines, uint64_t *at)
     return str_of(lines->window, lines->window_len);
 }
 
-static bool is_end(char c)
-{
-    return c == ' ' || c == '\n';
-}
-
 struct str lines_word(struct lines *lines, uint64_t at, size_t max)
 {
     struct str piece = piece_at(lines, &at);
@@ -274,7 +269,7 @@ struct str lines_word(struct lines *lines, uint64_t at, size_t max)
     size_t len = 0;
     if (max > piece.len - at)
         max = piece.len - at;
-    while (len < max && !is_end(from[len]))
+    while (len < max && from[len] != ' ' && from[len] != '\n')
         len++;
     return str_of(from, len);
 }

@@ -19,6 +19,28 @@
 #define SUM_WORD "sum "
 #define SUM_LINE (sizeof SUM_WORD - 1 + WORDS_SUM + 1)
 
+/* Facts that are one number each; 0 is none, and has no line. */
+static const struct plain {
+    const char *name;
+    size_t at; /* in struct note: an int64_t */
+    bool date; /* one that has passed */
+} plains[] = {
+    {"polled", offsetof(struct note, polled), true},
+    {"expires", offsetof(struct note, expires), false},
+    {"held-told", offsetof(struct note, held_told), true},
+    {"no-capa", offsetof(struct note, no_capa), true},
+    {"one-by-one", offsetof(struct note, one_by_one), true},
+    {"utf8", offsetof(struct note, utf8), false},
+    {"whole", offsetof(struct note, whole), false},
+};
+
+#define PLAINS (sizeof plains / sizeof plains[0])
+
+static int64_t *plain_of(struct note *note, size_t i)
+{
+    return (int64_t *)(void *)((char *)note + plains[i].at);
+}
+
 /* ---- out ---- */
 
 static void write_secret(const struct note_secret *secret, const char *name, struct buf *out)
@@ -50,24 +72,8 @@ static void write_secrets(const struct note *note, struct buf *out)
     }
 }
 
-static void write_number(const char *name, uint64_t number, struct buf *out)
-{
-    if (number != 0)
-        buf_addf(out, "%s %llu\n", name, (unsigned long long)number);
-}
-
-/* What the server does, and what was said about it. */
-static void write_habits(const struct note *note, struct buf *out)
-{
-    write_number("expires", note->expires, out);
-    write_number("held-told", (uint64_t)note->held_told, out);
-    write_number("no-capa", (uint64_t)note->no_capa, out);
-    write_number("one-by-one", (uint64_t)note->one_by_one, out);
-    write_number("utf8", note->utf8, out);
-}
-
 /* What is none has no line. */
-static void write_note(const struct note *note, struct buf *out)
+static void write_note(struct note *note, struct buf *out)
 {
     buf_addf(out, HEAD_WORDS "%s\n", note->mailbox);
     if (note->not_before != 0)
@@ -79,18 +85,16 @@ static void write_note(const struct note *note, struct buf *out)
     if (note->told_when != 0)
         buf_addf(out, "told %llu %d %llu\n", (unsigned long long)note->told_when, note->told_status,
                  (unsigned long long)note->told_hash);
-    if (note->polled != 0)
-        buf_addf(out, "polled %llu\n", (unsigned long long)note->polled);
     if (note->trouble[0] != '\0') {
         buf_addf(out, "trouble ");
         write_text(note->trouble, out);
     }
     write_secrets(note, out);
-    write_habits(note, out);
+    for (size_t i = 0; i < PLAINS; i++)
+        if (*plain_of(note, i) != 0)
+            buf_addf(out, "%s %llu\n", plains[i].name, (unsigned long long)*plain_of(note, i));
     if (note->habits != 0)
         buf_addf(out, "answers %llu %u\n", (unsigned long long)note->habits_when, note->habits);
-    if (note->whole != 0)
-        buf_addf(out, "whole %lu\n", (unsigned long)note->whole);
     if (note->capa != NULL) {
         buf_addf(out, "capa %llu ", (unsigned long long)note->capa_when);
         words_add(out, str_of(note->capa, note->capa_len));
@@ -175,26 +179,12 @@ static int read_told(struct note *note, struct str line)
     return read_number(&line, UINT64_MAX, &note->told_hash);
 }
 
-static int read_polled(struct note *note, struct str line)
-{
-    return read_time(&line, &note->polled);
-}
-
 static int read_answers(struct note *note, struct str line)
 {
     uint64_t habits;
     if (read_time(&line, &note->habits_when) < 0 || read_number(&line, UINT16_MAX, &habits) < 0)
         return -1;
     note->habits = (unsigned)habits;
-    return 0;
-}
-
-static int read_whole(struct note *note, struct str line)
-{
-    uint64_t count;
-    if (read_number(&line, UINT32_MAX, &count) < 0)
-        return -1;
-    note->whole = (uint32_t)count;
     return 0;
 }
 
@@ -244,36 +234,6 @@ static int read_trouble(struct note *note, struct str line)
     return read_text_into(&line, note->trouble);
 }
 
-static int read_expires(struct note *note, struct str line)
-{
-    uint64_t days;
-    if (read_number(&line, UINT32_MAX, &days) < 0)
-        return -1;
-    note->expires = (uint32_t)days;
-    return 0;
-}
-
-static int read_held_told(struct note *note, struct str line)
-{
-    return read_time(&line, &note->held_told);
-}
-
-static int read_no_capa(struct note *note, struct str line)
-{
-    return read_time(&line, &note->no_capa);
-}
-
-static int read_one_by_one(struct note *note, struct str line)
-{
-    return read_time(&line, &note->one_by_one);
-}
-
-static int read_utf8(struct note *note, struct str line)
-{
-    note->utf8 = str_is(str_word(&line), "1");
-    return 0;
-}
-
 static int read_capa(struct note *note, struct str line)
 {
     char capa[NOTE_CAPA_MAX];
@@ -295,23 +255,19 @@ static int read_line(struct note *note, struct str line)
         {"not-before", read_not_before},
         {"failures", read_failures},
         {"told", read_told},
-        {"polled", read_polled},
         {"capa", read_capa},
         {"trouble", read_trouble},
         {"refused-secret", read_refused},
         {"worked", read_worked},
-        {"expires", read_expires},
-        {"held-told", read_held_told},
-        {"no-capa", read_no_capa},
-        {"one-by-one", read_one_by_one},
-        {"utf8", read_utf8},
         {"answers", read_answers},
-        {"whole", read_whole},
     };
     struct str name = str_word(&line);
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
         if (str_is(name, fields[i].name))
             return fields[i].read(note, line);
+    for (size_t i = 0; i < PLAINS; i++)
+        if (str_is(name, plains[i].name))
+            return read_time(&line, plain_of(note, i));
     return 0;
 }
 
@@ -402,14 +358,13 @@ static void drop_untrue(struct note *note, int64_t now)
     if (note->not_before > now + far)
         note->not_before = 0;
     drop_future(&note->failing_since, now);
-    drop_future(&note->polled, now);
     drop_future(&note->refused.when, now); /* that it was refused is true all the same */
     if (note->refused.next > now + LATER_FAR)
         note->refused.next = 0;
     drop_future(&note->worked_when, now);
-    drop_future(&note->held_told, now);
-    drop_future(&note->no_capa, now);
-    drop_future(&note->one_by_one, now);
+    for (size_t i = 0; i < PLAINS; i++)
+        if (plains[i].date)
+            drop_future(plain_of(note, i), now);
     if (note->told_when > now)
         note->told_status = 0;
     drop_future(&note->told_when, now);

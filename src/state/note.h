@@ -50,7 +50,7 @@ struct note {
     int64_t polled;      /* the start of the last poll that went through; for `interval` alone */
     unsigned habits;     /* of the server's answers: see session/habits.h; 0: none is known */
     int64_t habits_when; /* when the last of them was found out */
-    uint32_t whole;      /* messages in the longest listing behind which there was no more mail */
+    int64_t whole;       /* messages in the longest listing behind which there was no more mail */
     struct {
         struct note_secret secret;
         uint32_t tries; /* that were refused, in a row */
@@ -61,11 +61,11 @@ struct note {
     struct note_secret worked; /* the last one that did */
     int64_t worked_when;
     char trouble[NOTE_TEXT_MAX]; /* the words of the last failure, NUL-terminated */
-    uint32_t expires;            /* days after which the server deletes, and 1, as told; 0: never */
+    int64_t expires;             /* days after which the server deletes, and 1, as told; 0: never */
     int64_t held_told;           /* when it was said last that messages are held */
     int64_t no_capa;             /* when the server was last found to be unable to answer CAPA */
     int64_t one_by_one;          /* when it was last found to lose pipelined commands */
-    bool utf8;                   /* it has messages that want UTF8 (RFC 6856) */
+    int64_t utf8;                /* 1: it has messages that want UTF8 (RFC 6856) */
 
     /* private: see note_capa */
     char *capa;
