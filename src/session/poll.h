@@ -48,7 +48,8 @@ struct poll {
     bool alone;           /* this connection is for messages that an earlier one broke over */
     struct err local;     /* trouble on our side of the wire; kind ERR_NONE: none */
     struct err over;      /* the server refuses message after message: the session is at fault */
-    uint64_t over_hash;   /* its words (manners_hash), also of an earlier session of this poll */
+    bool over_before;     /* this, or an earlier session of this poll, ended so ... */
+    uint64_t over_hash;   /* ... with these words (manners_hash) */
     struct habits habits;
 };
 

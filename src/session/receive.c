@@ -464,6 +464,7 @@ static void end_session(struct receiver *in)
     err_set(&in->poll->over, ERR_AGAIN,
             "the server refuses message after message: \"%s\"; the next run goes on",
             in->row.refused[0].words);
+    in->poll->over_before = true;
     in->poll->over_hash = in->row.hash;
     in->row.count = 0;
 }
@@ -486,7 +487,7 @@ static void add_to_row(struct receiver *in, struct message *message)
     memcpy(refused->words, in->pending.words, sizeof refused->words);
     in->row.hash = hash;
     in->row.fresh = in->row.fresh || is_fresh(in, message);
-    bool again = hash == in->poll->over_hash; /* the words that ended a session of this poll */
+    bool again = in->poll->over_before && hash == in->poll->over_hash;
     if (in->row.count < RECEIVE_ALIKE && !again)
         return;
     if (again || in->row.fresh || !in->came)

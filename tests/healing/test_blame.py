@@ -412,7 +412,8 @@ def session_cases():
     cases.append(("the same words but for a number are the same words", numbered_words))
     cases.append(("a dozen a session: all there in the end, nothing held", refuses_behind_some("no")))
     cases.append(("the same with keep = yes", refuses_behind_some("yes")))
-    cases.append(("one refused among many is its own matter", one_is_refused("message is corrupt")))
+    for name, text in (("", "message is corrupt"), (" without a word", ""), (" by a number", "5017")):
+        cases.append(("one refused%s among many is its own matter" % name, one_is_refused(text)))
     for text in ("[SYS/TEMP] not now", "[LOGIN-DELAY] later", "try again later"):
         cases.append(("one refused with %s: put off, never held" % text, one_is_put_off(text)))
     return cases
