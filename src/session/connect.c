@@ -175,6 +175,7 @@ static void warn_of_end(const struct account *account, struct conn *conn, const 
 
 struct login {
     const struct session_run *run;
+    int64_t hard;       /* clock_ms(): the end of everything */
     struct pop3 *pop3;  /* NULL: there is no connection */
     bool recalled;      /* its capabilities are those of an earlier session */
     bool token_refused; /* the server saw the token */
@@ -196,10 +197,9 @@ static bool is_mute(const struct note *note)
     return age >= 0 && age < RECALL_SECONDS;
 }
 
-/* Up to TLS and the capabilities. The deadline for connecting goes on until TLS is up; after it,
- * `hard` is the end of everything. */
-static int greet(struct login *login, struct pop3 *pop3, const struct note *note, int64_t hard,
-                 struct err *err)
+/* Up to TLS and the capabilities. The deadline for connecting goes on until TLS is up; then that of
+ * the whole poll takes its place. */
+static int greet(struct login *login, struct pop3 *pop3, const struct note *note, struct err *err)
 {
     const struct account *account = login->run->account;
     struct conn *conn = pop3_conn(pop3);
@@ -207,7 +207,7 @@ static int greet(struct login *login, struct pop3 *pop3, const struct note *note
     if (account->tls == ACCOUNT_TLS_IMPLICIT && conn_start_tls(conn, tls, err) < 0)
         return -1;
     if (account->tls != ACCOUNT_TLS_STLS)
-        conn_set_deadline(conn, hard);
+        conn_set_deadline(conn, login->hard);
     if (pop3_greeting(pop3, err) < 0)
         return -1;
     login->recalled = recall_capa(note, account, pop3);
@@ -215,7 +215,7 @@ static int greet(struct login *login, struct pop3 *pop3, const struct note *note
     int result = asked ? pop3_capa(pop3, err) : 0;
     bool stls = result == 0 && account->tls == ACCOUNT_TLS_STLS;
     if (stls)
-        result = pop3_stls(pop3, tls, hard, err);
+        result = pop3_stls(pop3, tls, login->hard, err);
     /* STLS asks again once TLS is up: what ends before is its own end. */
     bool capa = asked && (!stls || conn_is_secure(conn));
     login->capa_broke = result < 0 && capa && breaks_connection(err);
@@ -227,8 +227,6 @@ static int meet(struct login *login, const struct note *note, struct err *err)
 {
     const struct account *account = login->run->account;
     struct log *log = login->run->log;
-    /* The deadline for everything: twice the time after which no message is begun. */
-    int64_t hard = clock_in(account->session_timeout * 2000 + GRACE_MS);
     struct conn *conn = NULL;
     pop3_free(login->pop3);
     login->pop3 = NULL;
@@ -236,7 +234,7 @@ static int meet(struct login *login, const struct note *note, struct err *err)
     if (open_line(&conn, account, clock_in(account->timeout * 1000), log, err) < 0)
         return -1;
     struct pop3 *pop3 = pop3_new(conn, log);
-    if (greet(login, pop3, note, hard, err) < 0) {
+    if (greet(login, pop3, note, err) < 0) {
         explain_command(conn, false, err);
         explain_port(account, err);
         pop3_free(pop3);
@@ -362,9 +360,10 @@ static int log_in_somehow(struct login *login, struct note *note, int64_t *login
 }
 
 int connect_open(struct pop3 **out, const struct session_run *run, struct note *note,
-                 int64_t *login_delay, struct err *err)
+                 int64_t deadline, int64_t *login_delay, struct err *err)
 {
-    struct login login = {.run = run, .note = note};
+    int64_t hard = deadline + run->account->session_timeout * 1000 + GRACE_MS;
+    struct login login = {.run = run, .hard = hard, .note = note};
     *out = NULL;
     *login_delay = -1;
     if (log_in_somehow(&login, note, login_delay, err) < 0) {

@@ -428,7 +428,7 @@ static enum connection_end poll_once(struct session *session, struct err *err)
     listing_init(&session->listing, session->journal, &session->poll.habits);
     session->listed = false;
     session->let_in = connect_open(&session->pop3, session->run, session->manners.note,
-                                   &session->end.login_delay, err) == 0;
+                                   session->poll.deadline, &session->end.login_delay, err) == 0;
     if (session->let_in)
         end = poll_connected(session, err);
     if (end != CONNECTION_DONE && (end != CONNECTION_LOST || !err_keeps_connection(err->kind)))
