@@ -73,13 +73,20 @@ def twins():
     return cases
 
 
+def slowed_down(world):
+    """Who has let us in and then drops the line is met again in the same run, and gets one command
+    at a time."""
+    piped = [c.pipelined for c in world.server.conns]
+    return [] if piped[0] and piped[1:] and not any(piped[1:]) else ["pipelined: %s" % piped]
+
+
 def missing():
     cases = []
     cases += both("UIDL not supported", "set uidl no")
     cases += both("UIDL not announced but working", 'set hide-caps "UIDL"')
     cases += both("UIDL announced but failing", ['on UIDL: err "no"'])
-    cases += both("UIDL announced, drops the line once", "on @1 UIDL: close", want="75 76",
-                  honest="")
+    cases += both("UIDL announced, drops the line once", "on @1 UIDL: close", honest="",
+                  check=slowed_down)
     cases += both("UIDL works in one run and not in the next", "", honest="set uidl no")
     cases += both("UIDL fails in one run and works in the next", "set uidl no", honest="")
     cases += both("no UIDL, equal messages", "set uidl no", box={"a": TWIN, "b": TWIN, "c": TWIN})
