@@ -266,7 +266,7 @@ def pauses(w):
 
 
 def refused_secret(w):
-    """Told once where nobody looks on, and not tried again, not even with USR1."""
+    """Not tried again, not even with USR1; but who asks for a poll so is told why there is none."""
     a = Account(w, "a", password="wrong")
     b = Account(w, "b")
     with serve([a, b]) as server:
@@ -275,12 +275,15 @@ def refused_secret(w):
             for count in (1, 2, 3):
                 w.need(wait(lambda: polls(server, "b") == count and not children(d.child.pid)),
                        "poll %d" % count, d.said())
+                w.need(wait(lambda: d.said().count("\n") == count), "one word a poll", d.said())
                 if count < 3:
                     d.send(signal.SIGUSR1)
             d.end()
             w.need(server.commands().count("PASS wrong") == 1, "one try", server.commands())
-            w.need(d.said().count("\n") == 1 and "a: login refused" in d.said(), "one word",
-                   d.said())
+            words = d.said().splitlines()
+            w.need(len(words) == 3 and all(
+                re.fullmatch(r"fetchpop: a: login refused by .*; again at [0-9:]+; --force now\)", x)
+                for x in words), "what was refused, and when it is tried again", words)
         log = w.path("log")
         with Daemon(w, "-d", NEVER, "-f", rc, "-L", log) as d:
             w.need(wait(lambda: read(log).count("error: a: ") == 1), "a log holds each", read(log))
@@ -343,10 +346,12 @@ def hup_busy(w):
             go.set()
             w.need(wait(lambda: a.has("m1", "m2")), "the old one ends well", d.said())
             w.need(wait(lambda: not children(d.child.pid)), "all done")
+            # All of its mailbox was new, so that poll looks for more once.
+            w.need(polls(server, "a") == 2, "the old one's own poll", server.commands())
             d.send(signal.SIGUSR1)
             w.need(wait(lambda: polls(server, "b") == 2), "on with what is in the file")
             d.end()
-        w.need(polls(server, "a") == 1, "and with no more than that", server.commands())
+        w.need(polls(server, "a") == 2, "and with no more than that", server.commands())
 
 
 def hup_input(w):
@@ -622,8 +627,10 @@ def full_log(w):
             w.need(run == (0, "", ""), "ran well", run)
             w.need_each(1, names, a.maildir)
             w.need(not read(log).endswith("\n"), "the last line was cut short", read(log)[-200:])
+            before = polls(server, "a")
             with Daemon(w, "-d", NEVER, "-f", rc, "-v", "-L", log) as d:
-                w.need(wait(lambda: polls(server, "a") == 2 and not children(d.child.pid)), "full")
+                w.need(wait(lambda: polls(server, "a") == before + 1 and
+                            not children(d.child.pid)), "full", server.commands())
                 os.unlink(stuff)
                 a.put("n1")
                 d.send(signal.SIGUSR1)
