@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""The close sweep: the connection is cut at every byte, in both directions, of a session with three
-messages; then a clean run. No message may be lost, none delivered twice, none torn, and a run that
-says 0 has missed nothing.
+"""The close sweep: the connection is cut at every byte (with FP_LONG; else at every seventh), in both
+directions, of a session with three messages; then a clean run. No message may be lost, none delivered
+twice, none torn, and a run that says 0 has missed nothing.
 
     test_closesweep.py [--jobs N] [--fetchpop PROGRAM] [--only WORD]
 
@@ -21,7 +21,9 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), ".."))
 import popd  # noqa: E402
 
-MAIL = {"a": b"A: 1\n\n.x\n", "b": b"B: 2\n\n", "c": b"C: 3\n\n..\nno end"}
+# What has no Message-ID is fetched again to be compared before it is deleted.
+MAIL = {"a": b"Message-ID: <a>\n\n.x\n", "b": b"Message-ID: <b>\n\n",
+        "c": b"Message-ID: <c>\n\n..\nno end"}
 
 RC = """account "a" {
     server = "127.0.0.1"
@@ -37,10 +39,11 @@ RC = """account "a" {
 """
 
 # keep, pipelining, how it breaks; few: closed, with descriptors for batches of one and two messages on
-# their way, at every third byte
+# their way, at every third byte of those
 MODES = [("yes", True, "close"), ("no", True, "close"), ("no", False, "close"),
          ("no", True, "reset"), ("no", True, "few")]
 LONG = [("yes", False, "close"), ("yes", True, "reset"), ("no", False, "reset")]
+STEP = 1 if os.environ.get("FP_LONG") else 7
 
 
 class Point:
@@ -98,10 +101,18 @@ class Point:
         shutil.rmtree(self.top, ignore_errors=True)
 
 
+def broke_over_top(cut, clean):
+    """A later connection of the cut run ended where TOP is asked: the next run goes without it, and
+    fetches what is there to compare it before DELE."""
+    ends = [c.commands[-1][0] for c in cut.conns[1:] if c.commands]
+    return ("TOP" in ends or "LIST" in ends) and not any(
+        c.startswith("TOP") for c in clean.commands())
+
+
 def faults(point, script):
     """A list of what went wrong at this point; empty is good."""
     bad = []
-    done, _ = point.run(script)
+    done, cut = point.run(script)
     there, left = point.delivered(), point.on_server()
     if done.returncode < 0 or done.returncode not in (0, 65, 75, 76):
         bad.append("exit status %d" % done.returncode)
@@ -125,7 +136,7 @@ def faults(point, script):
     if len(point.on_server()) != 3 and point.keep == "yes":
         bad.append("deleted on the server though keep = yes")
     fetched = sum(c.startswith("RETR") for c in server.commands())
-    if fetched > 3 - len(there):
+    if fetched > (3 if broke_over_top(cut, server) else 3 - len(there)):
         bad.append("fetched %d again, %d were there" % (fetched, len(there)))
     return bad
 
@@ -156,6 +167,12 @@ def measure(program, keep, pipelining, how):
         point.close()
 
 
+def cuts(total, row, few):
+    """Where to cut: each row begins at another byte, and all end with the last one."""
+    step = STEP * (3 if few else 1)
+    return sorted({*range(row % step, total + 1, step), total})
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--jobs", type=int, default=2)
@@ -170,7 +187,7 @@ def main():
     print("1..%d" % len(rows))
     failed = False
     for number, ((keep, pipelining, how), direction) in enumerate(rows, 1):
-        name = "keep = %s, %s, %s, every byte %s" % (
+        name = "keep = %s, %s, %s, bytes %s" % (
             keep, "pipelined" if pipelining else "one at a time", how, direction)
         if a.only not in name:
             print("ok %d - %s # SKIP not asked for" % (number, name))
@@ -183,7 +200,7 @@ def main():
         else:
             total = size[0 if direction == "sent" else 1]
             jobs = [(a.fetchpop, keep, pipelining, how, direction, n)
-                    for n in range(0, total + 1, 3 if how == "few" else 1)]
+                    for n in cuts(total, number, how == "few")]
             with concurrent.futures.ProcessPoolExecutor(a.jobs) as pool:
                 bad = [(n, f) for n, f in pool.map(try_point, jobs, chunksize=8) if f]
             name += ": %d points" % len(jobs)
