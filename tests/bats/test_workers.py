@@ -14,6 +14,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "li
 import world  # noqa: E402
 from crowd import Crowd  # noqa: E402
 
+LONG = bool(os.environ.get("FP_LONG"))
+MANY = 500 if LONG else 150
+
 # The worker is the parent of a command that it runs, so this ends, or stops, the one of this account
 # and no other.
 CRASH, KILL, STOP = ("kill -%s $PPID" % name for name in ("SEGV", "KILL", "STOP"))
@@ -170,7 +173,8 @@ def lines_stay_whole(w):
             greeted[match.group(1)] += 1
     w.need(len(found) == 16 * messages * last and set(found.values()) == {1},
            "each line once", len(found), found.most_common(2))
-    w.need(len(greeted) == 16 and set(greeted.values()) == {1}, "each greeting once", greeted)
+    # All of each mailbox was new: there is one look for more.
+    w.need(len(greeted) == 16 and set(greeted.values()) == {2}, "each greeting", greeted)
 
 
 # ---- how many at once ----------------------------------------------------------------------------
@@ -314,17 +318,19 @@ def parent_is_small(w):
     if sanitized():
         raise world.Skip("a sanitizer's memory is not ours")
     w.fill(1)
-    found = {count: parent_of(w, count) for count in (1, 16, 500)}
+    found = {count: parent_of(w, count) for count in (1, 16, MANY)}
     for what, value in (("private memory", 0), ("most memory since the start", 1)):
         for few in (1, 16):
-            growth = (found[500][value] - found[few][value]) / (500 - few)
+            growth = (found[MANY][value] - found[few][value]) / (MANY - few)
             w.need(growth < 1.6, "%s grows by %.2f kB an account" % (what, growth), found)
 
 
+MIXED = 500 if LONG else 60
+
 CASES = [
     # These wait for the deadline of a hung worker; the others run meanwhile.
-    ("500 accounts: crashed, killed, hung, refused and silent ones hurt nobody else",
-     mixed(500, 3)),
+    ("%d accounts: crashed, killed, hung, refused and silent ones hurt nobody else" % MIXED,
+     mixed(MIXED, 3)),
     ("16 accounts: crashed, killed, hung, refused and silent ones hurt nobody else", mixed(16, 1)),
     ("one account: hung, ended at its deadline", alone(STOP, HUNG, **SHORT)),
     ("one account: crashed", alone(CRASH, CRASHED)),
