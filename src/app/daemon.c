@@ -12,7 +12,7 @@
 #include "base/stop.h"
 
 #define LOOK_MS 20000 /* how often it looks whether the machine has slept */
-#define NAP_MS 1000   /* less is no sleep, but two clocks that were not read at once */
+#define NAP_MS 1000   /* less is not sleep: two clocks were not read at the same moment */
 
 struct daemon {
     const struct daemon_job *job;

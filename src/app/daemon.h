@@ -2,8 +2,8 @@
  * daemon: the same accounts again and again, in the foreground, until INT or TERM.
  *
  * HUP reads the configuration file again and opens the log file again, USR1 polls all accounts now;
- * a service manager hears of it all through notify. The passwords that are the parent's part stay
- * in its memory, since each worker gets its own from there.
+ * a service manager is told of all this (notify). The passwords that are the parent's task stay in
+ * its memory, since each worker gets its own from there.
  */
 #ifndef FP_APP_DAEMON_H
 #define FP_APP_DAEMON_H

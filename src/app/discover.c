@@ -99,7 +99,7 @@ static const char *title_of(const struct discover_address *address)
     return strlen(address->whole) <= TITLE_MAX ? address->whole : "discovered";
 }
 
-/* The address is a word of a shell there. */
+/* The address is a word of a shell command there. */
 static void spell_command(const struct discover_address *address, struct buf *out)
 {
     bool quotable = strchr(address->whole, '\'') == NULL;
@@ -149,8 +149,8 @@ static int look_up(const char *service, const char *domain, struct srv_list *lis
     return result != 0 ? -1 : list->count > 0;
 }
 
-/* STLS only where the DNS has no word of TLS at once (RFC 8314 section 5.1); trouble with the first
- * question is no such word. */
+/* STLS only where the DNS names no server with TLS from the start (RFC 8314 section 5.1); an error
+ * in answer to the first question does not say that. */
 static int find(const struct discover_address *address, struct srv_list *list, bool *secure,
                 struct err *err)
 {

@@ -264,7 +264,7 @@ static int take_keep(const struct take *take, const char *text)
         return 0;
     }
     account->keep = ACCOUNT_KEEP_FOR;
-    /* A bare number would mean seconds, and whoever writes 30 means days. */
+    /* A bare number would mean seconds, but a person who writes 30 means days. */
     size_t len = strlen(text);
     if (len > 0 && text[len - 1] >= '0' && text[len - 1] <= '9') {
         return refuse(

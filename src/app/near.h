@@ -6,8 +6,8 @@
 
 #include <stdbool.h>
 
-/* The key (at the top level also the section) that is spelt almost like the word, or that another
- * program calls so; NULL if there is none. */
+/* The key (at the top level also the section) that is spelt almost like the word, or for which
+ * another program has that word; NULL if there is none. */
 const char *near_key(const char *word, bool top);
 
 #endif

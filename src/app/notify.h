@@ -14,19 +14,19 @@
 #define NOTIFY_TEXT 200
 
 struct notify {
-    int fd; /* -1: nobody listens */
+    int fd; /* -1: there is no service manager */
     struct sockaddr_un to;
     socklen_t to_len;
-    int64_t pulse; /* ms between two signs of life; 0: none are wanted */
+    int64_t pulse; /* ms between two signs of life; 0: not wanted */
     int64_t next;  /* when the next one is due; CLOCK_NEVER: never */
     char status[NOTIFY_TEXT];
 };
 
-/* Reads the environment, and takes what it read out of it: a worker's commands are not to speak for
- * us. */
+/* Reads the environment, and takes what it read out of it: the commands of a worker must not speak
+ * in our name. */
 void notify_open(struct notify *notify);
 
-/* Tells no more. */
+/* Closes the socket. */
 void notify_close(struct notify *notify);
 
 /* The polls have begun, or go on with another configuration file. */

@@ -32,7 +32,7 @@ struct option_row {
     int (*take)(const struct given *given, struct err *err);
     size_t offset;          /* of the field in struct options */
     unsigned high;          /* for numbers */
-    enum options_mode mode; /* what is done in the place of a poll */
+    enum options_mode mode; /* what is done instead of a poll */
 };
 
 /* The start of the field; the table below is what makes the cast right. */

@@ -153,7 +153,7 @@ struct pipe_end {
     int fd;
 };
 
-/* If the parent is gone, nobody listens; the work is worth finishing all the same. */
+/* If the parent is gone, nobody reads this; the work is still worth finishing. */
 static void send_event(void *ctx, const struct event *event)
 {
     const struct pipe_end *end = ctx;
@@ -257,7 +257,8 @@ static bool has_room(const void *ctx, const struct account *account)
     return count < pool->job->max_per_server;
 }
 
-/* Of thousands that wait, each would be looked at with every event of a worker. */
+/* False if nothing can have become due: looking at thousands of turns at every event of a worker
+ * would cost too much. */
 static bool may_be_due(const struct pool *pool, int64_t now)
 {
     return pool->looked != pool->turns->changes || now >= pool->next;
@@ -419,7 +420,7 @@ struct in_place {
     struct slot *slot;
 };
 
-/* The same path with a call in the place of the pipe. */
+/* The same path with a call instead of the pipe. */
 static void hear_event(void *ctx, const struct event *event)
 {
     const struct in_place *place = ctx;

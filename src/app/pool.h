@@ -1,6 +1,6 @@
 /*
  * pool: many accounts, each in a forked worker of its own, so that one that crashes, hangs or leaks
- * hurts itself alone.
+ * affects no other.
  *
  * A worker is a process group of its own (Ctrl-C reaches the parent alone), and its events come
  * over a pipe. The first INT or TERM to the parent is passed on as TERM, and no further account is

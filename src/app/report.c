@@ -268,7 +268,7 @@ void report_answer(struct report *report, const char *title, const char *text)
 
 void report_error(struct report *report, const char *title, const struct err *err)
 {
-    /* An error without a kind is a bug, and no success. */
+    /* An error without a kind is a bug, not a success. */
     enum err_kind kind = err->kind != ERR_NONE ? err->kind : ERR_WORKER;
     report->status = err_worst(report->status, err_status(kind));
     report_line(report, title, FP_LOG_ERROR, err->text);

@@ -62,8 +62,8 @@ void turns_end(struct turns *turns, struct turn *turn, int64_t now);
 /* All are due now, and hurried; one that runs is polled once more after that. */
 void turns_hurry(struct turns *turns, int64_t now);
 
-/* The machine was asleep for so many milliseconds, which our clock did not count: all moments are
- * as much earlier. What became due meanwhile is due TURNS_WAKE_MS from now: a network needs a
+/* The machine was asleep for `ms` milliseconds, which our clock did not count: all moments become
+ * that much earlier. What became due meanwhile is due TURNS_WAKE_MS from now: a network needs a
  * moment. */
 #define TURNS_WAKE_MS 10000
 void turns_slept(struct turns *turns, int64_t ms, int64_t now);

@@ -125,8 +125,8 @@ static size_t take_error(struct child *child)
     return n;
 }
 
-/* Waits for bytes or for the slice to end. Slices grow from 0 to STOP_SLICE_MS, and begin anew
- * when a pipe closes, so that the end of a short command is seen at once. */
+/* Waits for bytes or for the slice to end. Slices grow from 0 to STOP_SLICE_MS, and start from 0
+ * again when a pipe closes, so that the end of a short command is seen at once. */
 static void wait_slice(struct child *child)
 {
     struct pollfd fds[2] = {{.fd = child->out, .events = POLLIN},

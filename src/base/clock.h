@@ -10,7 +10,7 @@
 
 int64_t clock_ms(void);               /* milliseconds on the monotonic clock */
 int64_t clock_us(void);               /* microseconds on the same */
-int64_t clock_in(int64_t ms);         /* the moment so many milliseconds from now */
+int64_t clock_in(int64_t ms);         /* the moment this many milliseconds from now */
 int64_t clock_left(int64_t deadline); /* milliseconds until then, 0 if past */
 int64_t clock_wall(void);             /* seconds since 1970, UTC */
 

@@ -41,7 +41,7 @@ uint32_t digest_crc32(uint32_t crc, const void *bytes, size_t len);
 struct digest_key {
     uint64_t word[2];
 };
-void digest_make_key(struct digest_key *key); /* another one each time */
+void digest_make_key(struct digest_key *key); /* a different one each time */
 uint64_t digest_keyed(const struct digest_key *key, struct str bytes);
 
 /* base64 (RFC 4648, with padding, no line breaks). digest_base64: out holds 4 * ((n + 2) / 3) + 1,

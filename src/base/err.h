@@ -41,10 +41,10 @@ enum err_kind {
     ERR_KINDS
 };
 
-/* Where the trouble is, and so how often it is reported. */
+/* Where the trouble lies, which decides how often it is reported. */
 enum err_side {
     ERR_SIDE_NONE,   /* none, or of single messages */
-    ERR_SIDE_HERE,   /* this machine, its user, the configuration file: always told */
+    ERR_SIDE_HERE,   /* this machine, its user, the configuration file: always reported */
     ERR_SIDE_PASSES, /* the network or the server, and it may pass by itself */
     ERR_SIDE_STAYS   /* the server, and somebody has to do something */
 };
@@ -82,7 +82,6 @@ const char *err_word(enum err_kind kind);
 
 /* The worse of two exit statuses, in the order 70 71 78 77 76 74 73 69 68 65 75 0 (64 is worst). */
 int err_worst(int a, int b);
-
 
 /* Whose trouble an error of this kind is. */
 enum err_side err_whose(enum err_kind kind);

@@ -185,8 +185,8 @@ static int look_for_folder(const char *path, struct err *err)
     return errno == ENOENT ? 0 : err_errno(err, ERR_CREATE, errno, "cannot look at %s", path);
 }
 
-/* One level whose parent is there. 0700 has no bits that a umask is meant to take away, so there
- * is no chmod behind it. */
+/* One level whose parent is there. 0700 has no bits that a umask is meant to take away, so no chmod
+ * follows. */
 static int make_level(const char *path, bool durable, struct err *err)
 {
     if (mkdir(path, 0700) < 0) {

@@ -31,9 +31,9 @@ int file_access(const char *path, int mode);
 /* pipe(2), both ends close-on-exec. 0, or -1 with errno and both ends -1. */
 int file_pipe(int ends[2]);
 
-/* Can a stranger read this open file? Not one whom its ACL names, and not root's group: those were
- * let in on purpose. Neither does the group count of a file that root gives us to read (a mounted
- * secret: root's, and not ours to chmod). */
+/* True if others can read this open file. Users whom its ACL names, and root's group, do not count:
+ * they were let in on purpose. Nor does the group of a file that root gives us to read (a mounted
+ * secret, which we cannot chmod). */
 bool file_is_shared(int fd, const struct stat *status);
 
 /* fsync (F_FULLFSYNC where there is one); a failure is final and is never tried again, EINTR
@@ -64,13 +64,15 @@ int file_replace(const char *path, const void *bytes, size_t len, mode_t mode, b
  * closed. */
 int file_lock(int fd, const char *path, struct err *err);
 
-/* 0 if the file is ours; else ERR_CREATE: in the state folder nothing is to be anybody else's. */
+/* 0 if the file is ours; else ERR_CREATE: nothing in the state folder may belong to another
+ * user. */
 int file_check_owner(int fd, const char *path, struct err *err);
 
 /* Free space for us on the file system of path, in octets; UINT64_MAX if unknown. */
 uint64_t file_room(const char *path);
 
-/* With so many octets more, would less than so many percent of the file system of path be free? */
+/* True if this many octets more would leave less than this many percent of the file system of path
+ * free. */
 bool file_would_fill(const char *path, uint64_t octets, unsigned percent);
 
 /* `~/x` and `~` with the home folder put in ($HOME, else the user database). A relative path is put

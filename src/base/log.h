@@ -39,11 +39,11 @@ void log_line(const struct log *log, enum log_level level, const char *fmt, ...)
 void log_hide(struct log *log, const struct secret *secret);
 void log_unhide(struct log *log, const struct secret *secret);
 
-/* The one way in which bytes of a server reach a person: every occurrence of a hidden secret
- * becomes "***", in a text that is no UTF-8 each octet beyond ASCII \xb5, the rest after
- * LOG_QUOTE_MAX is cut
- * and marked "...". Controls stay, for --json: whoever prints has them shown by utf8_show. log may
- * be NULL. out holds LOG_QUOTE_MAX + 4. Returns out.
+/* The one way in which bytes of a server reach a person. Every occurrence of a hidden secret
+ * becomes "***"; in a text that is not UTF-8 each octet beyond ASCII becomes \xb5 or the like; what
+ * is longer than LOG_QUOTE_MAX is cut and marked "...". Controls stay, for --json: whoever prints
+ * the text has utf8_show make them visible. log may be NULL. out holds LOG_QUOTE_MAX + 4. Returns
+ * out.
  *
  * Secrets are found raw and inside base64, wherever in the encoded bytes they begin (as in AUTH
  * PLAIN). One shorter than LOG_SECRET_MIN is not blanked: "a" would blank every a, and so tell more

@@ -26,9 +26,9 @@ struct spawn {
 /* The umask of every command that is started from here on; until then it is that of the process. */
 void spawn_set_umask(mode_t mask);
 
-/* Raises our limit on descriptors to so many, if it is lower and may be raised, and says what it is
- * now. Every command has the one that we were started with: some close all that there may be, and
- * select(2) has no room for more than 1024. */
+/* Raises our limit on descriptors to `want`, if it is lower and may be raised, and returns what it
+ * is now. Every command has the one that we were started with: some close all that there may be,
+ * and select(2) has no room for more than 1024. */
 size_t spawn_raise_files(size_t want);
 
 /* Starts it. 0 and *pid, which is also the id of its process group and is the caller's to wait for;

@@ -12,8 +12,8 @@
 
 #define UTF8_NONE UINT32_MAX
 
-/* Takes one character off the front of text, which is not empty. What is none (no surrogates,
- * nothing longer than need be, nothing beyond U+10FFFF): UTF8_NONE, and one octet is taken. */
+/* Takes one character off the front of text, which is not empty. UTF8_NONE, with one octet taken,
+ * if there is none (surrogates, overlong forms and anything beyond U+10FFFF do not count). */
 uint32_t utf8_take(struct str *text);
 
 /* True for what changes how a line looks, and shows nothing itself: C0, DEL, C1, the ends of lines
@@ -23,8 +23,8 @@ bool utf8_is_control(uint32_t character);
 /* True if all of it is ASCII. */
 bool utf8_is_ascii(struct str text);
 
-/* Copies text as it may be shown: controls and what is no UTF-8 as \x1b, \x9b or \u202e. As much as
- * fits, and a NUL; cap at least 1. Returns its length. */
+/* Copies text as it may be shown: controls and what is not UTF-8 as \x1b, \x9b or \u202e. As much
+ * as fits, and a NUL; cap is at least 1. Returns its length. */
 size_t utf8_show(struct str text, char *out, size_t cap);
 
 #endif

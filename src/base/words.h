@@ -23,7 +23,7 @@ void words_add(struct buf *out, struct str in); /* the same, appended */
  * words_escape makes of some bytes, or out is too small. */
 int words_unescape(struct str word, char *out, size_t cap, size_t *length);
 
-/* The same as a malloced text with a NUL; NULL if it is no word of ours or hides a NUL. */
+/* The same as a malloced text with a NUL; NULL if it is not such a word, or hides a NUL. */
 char *words_text(struct str word);
 
 /* Not empty, and escaped it is what it was. */

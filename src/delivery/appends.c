@@ -81,7 +81,7 @@ static char *file_of(const struct deliver_settings *settings, const char *real)
     return xasprintf("%s/mbox-%s.append", settings->state_dir, hex);
 }
 
-/* Whoever wrote into the file did this before, so it is needed only while it is empty. */
+/* Every writer did this before it wrote, so it is needed only while the file is empty. */
 static int sync_birth(int fd, const char *folder, struct err *err)
 {
     struct stat status;

@@ -23,7 +23,7 @@
 
 enum append_state {
     APPEND_OPEN = 'o',  /* may be there, whole, in part, or not at all */
-    APPEND_WHOLE = 'w', /* was there, durably: nobody cuts here any more */
+    APPEND_WHOLE = 'w', /* was there, durably: nothing is cut here any more */
     APPEND_GONE = 'x',  /* is certainly not there: what there was of it was cut off */
     APPEND_LOST = 'l'   /* the file has changed around it: only a search can tell */
 };

@@ -273,7 +273,7 @@ static bool same_place(struct str a, struct str b)
     return str_equal(str_word(&rest_a), str_word(&rest_b)) && str_equal(last_word(a), last_word(b));
 }
 
-/* Whose the path in these words of the journal is, and becomes that user. */
+/* Finds whose the path in these words of the journal is, and becomes that user. */
 static int enter_place(const struct kind *kind, struct str words, struct identity *owner,
                        struct err *err)
 {
@@ -284,7 +284,7 @@ static int enter_place(const struct kind *kind, struct str words, struct identit
     return result;
 }
 
-/* Not delivered, or nobody can tell: kept, if there is something to keep. */
+/* Not delivered, or it cannot be known: kept, if there is something to keep. */
 static void save(const struct deliver_settings *settings, const struct kind *kind,
                  struct deliver_claim *claim)
 {
@@ -325,7 +325,7 @@ static int check_place(const struct kind *kind, const struct deliver_settings *s
     return result;
 }
 
-/* Where is nothing to be mended by waiting, and mail does not go there any more. */
+/* True if waiting will not help, and mail does not go there any more. */
 static bool is_given_up(const struct deliver_settings *settings, struct str receipt,
                         const struct err *err)
 {
@@ -341,7 +341,8 @@ static bool is_given_up(const struct deliver_settings *settings, struct str rece
     return !same;
 }
 
-/* Whether they were delivered nobody can see: they are delivered from their copies, or fetched. */
+/* It cannot be seen whether they were delivered: they are delivered from their copies, or
+ * fetched. */
 static void give_up(const struct deliver_settings *settings, struct deliver_claim *claims, size_t n,
                     struct err *err)
 {

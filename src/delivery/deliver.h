@@ -50,13 +50,13 @@ bool deliver_has_mail(const struct deliver_settings *settings);
 int deliver_open(struct deliver **out, const struct deliver_settings *settings, struct err *err);
 void deliver_close(struct deliver *deliver); /* NULL is fine */
 
-/* "kind path ...": where messages are spooled, and, if that is elsewhere, where they go; to be
- * remembered before the first one, so that leftover files are found even after the configuration
- * file has changed. One line, escaped; goes to out. */
+/* "kind path ...": where messages are spooled and, if that is elsewhere, where they go. To be
+ * recorded before the first one, so that leftover files are found even after the configuration file
+ * has changed. One line, escaped; goes to out. */
 void deliver_place(const struct deliver_settings *settings, struct buf *out);
 
 /* True if there is no Maildir or mbox there at all. One that was there before is on a disk that is
- * not mounted, or somebody took it away: it is not made anew. A command is never gone. */
+ * not mounted, or was removed: it is not created again. A command is never gone. */
 bool deliver_is_gone(const struct deliver_settings *settings);
 
 /* Before the first message ever goes to a place: its folders are flushed, for an earlier run may
@@ -109,7 +109,7 @@ void deliver_abandon(struct deliver *deliver, struct parcel **batch, size_t n);
 
 /* Looks for each, publishes what waits complete in tmp/, and makes what is found durable in this
  * very process. Works by the receipts alone, since the configuration file may have changed. An
- * error of a place that is not that of the settings any more is no error: see DELIVER_STUCK. */
+ * error at a place that the settings no longer name is not an error: see DELIVER_STUCK. */
 int deliver_check(const struct deliver_settings *settings, struct deliver_claim *claims, size_t n,
                   struct err *err);
 

@@ -299,7 +299,7 @@ static int read_receipt(struct deliver_claim *claim, struct sought *sought, stru
     return 0;
 }
 
-/* The file was seen in the folder: flushed, so that it is there for good. */
+/* The file was seen in the folder: flushed, so that it stays there. */
 static int note_found(const struct maildir *maildir, int which, const char *name,
                       struct sought *sought, struct err *err)
 {
@@ -337,8 +337,8 @@ static int scan_folder(const struct maildir *maildir, int which, struct sought *
     return result;
 }
 
-/* A rename that failed: was the message published all the same, and has a reader marked it seen?
- * Then its name is in cur/. */
+/* A rename that failed: if the message was published nevertheless, and a reader has marked it seen,
+ * its name is in cur/. */
 static bool was_moved_on(const struct maildir *maildir, const struct parcel *parcel)
 {
     struct sought sought = {.found = false};
@@ -389,7 +389,7 @@ static int settle_missing(const struct deliver_settings *settings, const struct 
         close(fd);
         if (synced < 0)
             return -1;
-        /* What cannot be published here is kept by whoever asked. */
+        /* What cannot be published here is kept by the caller. */
         sought->found = move_to_new(maildir, sought->name, err) == 0;
         if (!sought->found)
             log_line(settings->log, FP_LOG_NOTE, "%s", err->text);

@@ -204,7 +204,8 @@ struct append_job {
     size_t lfs;     /* that are needed before the first From_ line */
 };
 
-/* Whoever wrote before us may have left its last line, or the empty line behind it, out. */
+/* The program that wrote before us may have left out the end of its last line, or the empty line
+ * after it. */
 static int look_at_end(struct append_job *job, struct err *err)
 {
     struct stat status;
@@ -269,8 +270,8 @@ static void mark(const struct append_job *job, enum append_state state)
 {
     for (size_t i = 0; i < job->n; i++)
         job->appends->entries[job->first + i].state = state;
-    /* Not flushed, and no harm if it fails: an entry that stays open is compared again, byte by
-     * byte, by whoever comes next. */
+    /* Not flushed, and it may fail: an entry that stays open is compared again, byte by byte, by
+     * the next run. */
     appends_write(job->appends, false, NULL);
 }
 

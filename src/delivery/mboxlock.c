@@ -84,7 +84,7 @@ static int write_lock(const char *path, bool durable, struct stat *made, struct 
     our_words(words);
     int len = snprintf(text, sizeof text, "%ld %s\n", (long)getpid(), words);
     int result = file_write(fd, text, (size_t)len, path, err);
-    /* After a power cut an empty lock would be a stranger's, and waited for. */
+    /* After a power cut an empty lock would count as another program's, and be waited for. */
     if (result == 0 && durable)
         result = file_sync(fd, path, err);
     if (result == 0 && fstat(fd, made) < 0)
@@ -151,8 +151,8 @@ static int link_candidate(const char *candidate, const char *dot)
 }
 
 /* Where there are no hard links, which systems say in many ways (EPERM, EACCES, ENOSYS, EOPNOTSUPP,
- * EMLINK), the lock is written in place: killed meanwhile, we leave an empty one, which ends by its
- * age. */
+ * EMLINK), the lock is written in place: if we are killed meanwhile, an empty one stays, until it
+ * is old enough to be stale. */
 static enum attempt try_link(struct mboxlock *lock, const char *candidate, struct stat *made_file,
                              const struct deliver_settings *settings, struct err *err)
 {

@@ -212,8 +212,8 @@ static char *clean_uidl(struct str uidl)
     return clean;
 }
 
-/* An address is a stranger's: one that a command would take for an option is left out. It holds
- * nothing but 0x21 to 0x7e already. */
+/* An address comes from outside: one that a command would take for an option is left out. It is
+ * known to hold only 0x21 to 0x7e. */
 static const char *clean_address(const char *address)
 {
     return address[0] == '-' ? "" : address;
@@ -292,14 +292,15 @@ static void judge(const struct deliver_settings *settings, const struct child_re
         decide(parcel, PARCEL_REFUSED, "%s exited with %d", name, result->code);
 }
 
-/* Is somebody there to read it? What the shell does by itself (`true`, `exit 0`) reads nothing. */
+/* True if the command should read its input. What the shell does by itself (`true`, `exit 0`) reads
+ * nothing. */
 static bool is_to_read(const char *command)
 {
     struct str word;
     return plain_word(command, &word) || strchr(command, '|') != NULL;
 }
 
-/* It counts as delivered: some commands want no more than to be started. */
+/* It counts as delivered: some commands only need to be started. */
 static void warn_unread(const struct deliver_settings *settings, const struct parcel *parcel)
 {
     char name[NAME_SHOWN], uidl[LOG_QUOTE_MAX + 4];

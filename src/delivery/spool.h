@@ -3,8 +3,8 @@
  *
  * A parcel owns its file descriptor from the first octet until it is released, since an error of a
  * late write-back is reported to open descriptors only. Its name is unique, maildir(5)-shaped, and
- * carries the ids of the mailbox and of the state folder, so that what a crash leaves is known
- * again, and what another machine has under way is not taken for it.
+ * carries the ids of the mailbox and of the state folder, so that what a crash leaves can be
+ * recognized, and what another machine is delivering is not mistaken for it.
  */
 #ifndef FP_DELIVERY_SPOOL_H
 #define FP_DELIVERY_SPOOL_H
@@ -26,7 +26,7 @@ enum parcel_outcome {
     PARCEL_WAITING, /* not published yet */
     PARCEL_DELIVERED,
     PARCEL_LATER,  /* the destination says: not now (75, a signal, its time limit) */
-    PARCEL_REFUSED /* the destination refuses this message for good */
+    PARCEL_REFUSED /* the destination will never take this message */
 };
 
 /* Kept small: hundreds of them wait for their batch. */
@@ -41,7 +41,7 @@ struct parcel {
     bool write_early;      /* start them while more comes in: they will be flushed in any case */
     struct header *header; /* fed as it streams past */
     enum parcel_outcome outcome;
-    int status;      /* of the command, as a shell tells it: 128 and a signal; 0: none */
+    int status;      /* of the command, as a shell reports it: 128 + the signal; 0: none */
     bool stays;      /* its file is kept by its name (keep.h) unless it is delivered */
     char *why;       /* for LATER and REFUSED: one clean line; else NULL; freed with the parcel */
     struct str uidl; /* what the command is told; borrowed, may be empty */
@@ -92,14 +92,14 @@ void spool_free(struct parcel *parcel);
 #define SPOOL_FSYNC_EACH 8
 int spool_secure(struct parcel *const *parcels, size_t n, int folder, struct err *err);
 
-/* So many files are made durable by syncfs(2), and with them all else that the file system of the
- * folder has, names included. */
+/* True if this many files are made durable by syncfs(2), and with them everything else on the file
+ * system of the folder, names included. */
 bool spool_secures_all(size_t n, int folder);
 
 /* A file name (flags of maildir(5) behind ':' allowed) that spool_name made for this mailbox. */
 bool spool_is_own(const char *name, const char *mailbox);
 
-/* Names of files that are wanted still, sorted. */
+/* Names of files that are still needed, sorted. */
 struct spool_list {
     char **at;
     size_t count;
@@ -111,8 +111,8 @@ bool spool_trusts_syncfs(int folder);
 /* Removes from a folder what runs of this mailbox left there: names that spool_name made for it and
  * for this state folder, and what others left (another state folder, another program) that nobody
  * has touched for SPOOL_AGE seconds, as maildir(5) has it. state NULL: the folder belongs to the
- * state folder, and all names of this mailbox are its own, no others. What is in
- * the list (NULL: none) stays. ERR_IO. */
+ * state folder, and so all names of this mailbox are its own, and no others are. What is in the
+ * list (NULL: none) stays. ERR_IO. */
 #define SPOOL_AGE (36 * 3600)
 int spool_sweep(int folder, const char *folder_path, const char *mailbox, const char *state,
                 const struct spool_list *kept, struct err *err);

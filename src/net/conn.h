@@ -1,9 +1,9 @@
 /*
  * conn: bytes to and from one server, buffered, with a deadline on every wait.
  *
- * Owns the socket and the TLS session on it. It waits for both directions at once, so a server
- * that talks while we write cannot deadlock us. Buffers have a fixed size
- * (CONN_INPUT, CONN_OUTPUT). A view from conn_view lives until the next conn_ call on it.
+ * Owns the socket and the TLS session on it. It waits for both directions at once, so a server that
+ * talks while we write cannot deadlock us. Buffers have a fixed size (CONN_INPUT and CONN_OUTPUT).
+ * A view from conn_view lives until the next conn_ call on it.
  *
  * Deadlines: no byte at all, in or out, for `idle_ms` is a timeout (time between two calls does not
  * count); an answer that comes in slower than CONN_MIN_RATE octets a second, averaged over each

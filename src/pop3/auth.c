@@ -115,7 +115,7 @@ static bool is_about_login(const struct reply *reply)
             !reply_blames_server(reply->text));
 }
 
-/* By its code or its words it is for later or for good. */
+/* Its code or its words say whether it is temporary or permanent. */
 static int not_now(const struct attempt *attempt, const struct reply *reply, struct err *err)
 {
     char what[256];
@@ -123,7 +123,7 @@ static int not_now(const struct attempt *attempt, const struct reply *reply, str
     return pop3_refused(attempt->pop3, reply, ERR_AGAIN, what, err);
 }
 
-/* An -ERR: by its code it is for later or for good, else it is about who we are. */
+/* An -ERR: its code may say that it is temporary or permanent; else it is about our identity. */
 static int refused(const struct attempt *attempt, const struct reply *reply, struct err *err)
 {
     char text[LOG_QUOTE_MAX + 4], token[3 * LOG_QUOTE_MAX], how[48] = "";
@@ -377,7 +377,7 @@ static bool is_overlooked(struct attempt *attempt, struct str initial, struct st
     return overlooked;
 }
 
-/* One challenge and its answer; the next reply is in *reply. What is no base64 says nothing: "+ go
+/* One challenge and its answer; the next reply is in *reply. What is not base64 says nothing: "+ go
  * ahead", "+ Username:". */
 static int answer(struct attempt *attempt, bool held, struct str initial, struct reply *reply,
                   struct err *err)

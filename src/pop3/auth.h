@@ -40,10 +40,9 @@ struct auth_options {
 
 /* Logs in. The log of pop3 blanks the secret already. ERR_PASSWORD_REFUSED: the server says that
  * the password or token is wrong; ERR_LOGIN_REFUSED: refused, and not clearly for that; ERR_LOGIN:
- * nothing in common (the text says what the server offers);
- * ERR_CONFIG: there is no secret, and the server offers no login without one;
- * ERR_AGAIN for [IN-USE] and [SYS/TEMP], ERR_DELAY for [LOGIN-DELAY], ERR_REFUSED for [SYS/PERM];
- * others as pop3_. */
+ * no method in common (the text says what the server offers); ERR_CONFIG: there is no secret, and
+ * the server offers no login without one; ERR_AGAIN for [IN-USE] and [SYS/TEMP], ERR_DELAY for
+ * [LOGIN-DELAY], ERR_REFUSED for [SYS/PERM]; others as pop3_. */
 int auth_login(struct pop3 *pop3, const struct auth_options *options, struct err *err);
 
 /* True if the server's capabilities now say something else of the method used, or none was used. */

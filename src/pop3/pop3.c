@@ -133,8 +133,8 @@ static struct str keep_text(struct pop3 *pop3, struct str line)
     return str_of(pop3->text, line.len);
 }
 
-/* Reads one status line; up to REPLY_BLANKS_MAX empty lines before it are passed over (Microsoft
- * 365 sends one before the answer to DELE). */
+/* Reads one status line; up to REPLY_BLANKS_MAX empty lines before it are skipped (Microsoft 365
+ * sends one before the answer to DELE). */
 static int take_status(struct pop3 *pop3, struct reply *reply, bool *bare_lf, struct err *err)
 {
     struct str line;

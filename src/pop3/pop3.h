@@ -24,7 +24,7 @@
 #include "pop3/reply.h"
 
 /* Commands on their way at most: together shorter than what conn_put takes without sending, so that
- * nobody has to wait for a server to read them before he goes on reading himself. */
+ * we never have to wait for the server to read them before we go on reading ourselves. */
 #define POP3_WINDOW 2048
 
 enum pop3_verb {

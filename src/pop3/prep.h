@@ -9,11 +9,11 @@
 
 #include "base/str.h"
 
-#define PREP_GROWTH 4 /* so many times as long, at most, is what comes of a text */
+#define PREP_GROWTH 4 /* the result is at most this many times as long as the text */
 
 /* Writes text prepared by SASLprep to out, which has room for PREP_GROWTH times its octets and a
- * NUL, and returns its length. ASCII, what SASLprep forbids, what is no UTF-8, and all where there
- * is no libidn, stay as they are. */
+ * NUL, and returns its length. ASCII, what SASLprep forbids and what is not UTF-8 stay as they are,
+ * and so does everything without libidn. */
 size_t prep_sasl(struct str text, char *out);
 
 #endif

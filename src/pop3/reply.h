@@ -45,11 +45,11 @@ struct reply reply_parse(struct str line);
  * it ended in LF alone; 0: no line end yet; -1: no line end within max octets. */
 int reply_line(struct str view, size_t max, struct str *line, size_t *used, bool *bare_lf);
 
-/* True if the text of an -ERR after PASS, AUTH or APOP says that name or secret are wrong, and does
- * not speak of trouble that the server itself has. For those without a code. */
+/* True if the text of an -ERR after PASS, AUTH or APOP says that the name or the secret is wrong,
+ * and does not mention trouble of the server itself. For those without a code. */
 bool reply_blames_secret(struct str text);
 
-/* True if the text speaks of trouble that the server itself has. */
+/* True if the text mentions trouble of the server itself. */
 bool reply_blames_server(struct str text);
 
 /* True if the text asks for TLS before anything else. */

@@ -289,7 +289,7 @@ bool sasl_has(const char *mechanism)
 static int give_name(void *context, int id, const char **result, unsigned *len)
 {
     const struct sasl *sasl = context;
-    /* SASL_CB_USER is whom to act as: whoever has logged in. */
+    /* SASL_CB_USER is whom to act as: the user who logs in. */
     *result = id == SASL_CB_AUTHNAME ? sasl->user : "";
     if (len != NULL)
         *len = (unsigned)strlen(*result);
@@ -525,7 +525,7 @@ int sasl_step(struct sasl *sasl, struct str challenge, struct str *response, str
     return 0;
 }
 
-/* A security layer was ruled out at the start; if there is one all the same, the bytes to come
+/* A security layer was ruled out at the start; if there is one nevertheless, all further bytes
  * would be wrapped in it. */
 static bool has_layer(const struct sasl *sasl)
 {

@@ -8,8 +8,8 @@
 
 #define AGAIN_HINT "it is held after too many tries; --retry UIDL tries again at once"
 
-/* The next try (wall clock, seconds) after so many, max_tries of which made it held: at the
- * distances of later_held. */
+/* When to try again (wall clock, seconds) after this many tries; the first max_tries of them led to
+ * its being held, and from then on later_held says how long to wait. */
 int64_t again_next_try(unsigned tries, unsigned max_tries, int64_t now);
 
 #endif

@@ -1,8 +1,8 @@
 /*
- * aside: a log whose lines wait until it is known whether they are told.
+ * aside: a log whose lines are held back until it is known whether they are to be reported.
  *
- * What a command writes to standard error while it refuses all mail is no news each time: it is
- * told as often as that trouble is. Where somebody looks on, lines do not wait.
+ * What a command writes to standard error while it refuses all mail is not news every time: it is
+ * reported as often as the refusal itself. If a person is watching, nothing is held back.
  */
 #ifndef FP_SESSION_ASIDE_H
 #define FP_SESSION_ASIDE_H
@@ -12,22 +12,22 @@
 #include "base/buf.h"
 #include "base/log.h"
 
-#define ASIDE_MAX (256 * 1024) /* octets that wait; then all are told */
+#define ASIDE_MAX (256 * 1024) /* octets held back; beyond that, all of it is reported */
 
 struct aside {
-    struct log log;       /* what is written here waits */
+    struct log log;       /* lines written to this are held back */
     const struct log *to; /* borrowed */
     bool waits;
     struct buf lines; /* level, text and NUL of each */
 };
 
-/* aside_end is to follow. */
+/* Must be followed by aside_end. */
 void aside_begin(struct aside *aside, const struct log *to, bool waits);
 
-/* Tells what waits. */
+/* Reports what was held back. */
 void aside_tell(struct aside *aside);
 
-/* Tells it, or forgets it, and what comes later does not wait. */
+/* Reports it if `told`, else forgets it; nothing is held back after this. */
 void aside_end(struct aside *aside, bool told);
 
 #endif

@@ -2,7 +2,7 @@
  * batch: complete messages that become durable, visible and journalled together.
  *
  * A batch is as many messages as fit BATCH_FILES files, BATCH_OCTETS octets or BATCH_MS
- * milliseconds; for a command it is as many as may wait in front of it (BATCH_COMMANDS).
+ * milliseconds; for a command it is BATCH_COMMANDS messages.
  */
 #ifndef FP_SESSION_BATCH_H
 #define FP_SESSION_BATCH_H
@@ -19,7 +19,7 @@
 #define BATCH_OCTETS ((uint64_t)64 * 1024 * 1024)
 #define BATCH_MS 5000
 #define BATCH_COMMANDS 16
-#define BATCH_ROOM 1600 /* those behind, on their way while its proof is, may come in as well */
+#define BATCH_ROOM 1600 /* in all, with those that arrive while a batch waits for its proof */
 
 /* One complete message that waits to be committed. */
 struct batch_item {
@@ -38,8 +38,9 @@ struct batch {
     int64_t since; /* clock_ms() of the first item */
     struct batch_item items[BATCH_ROOM];
     struct parcel *parcels[BATCH_ROOM]; /* of the items, in the same order */
-    /* Told once for each message that was settled, after its record is durable: its outcome is not
-     * WAITING. What is not DELIVERED is kept in a file (session/kept.h), if that could be made. */
+    /* Called once for each message that was settled, after its record is durable: its outcome is
+     * not WAITING. What is not DELIVERED is kept in a file (session/kept.h), if that could be
+     * made. */
     void (*settled)(void *ctx, const struct batch_item *item, const struct parcel *parcel);
     void *ctx;
 };
@@ -48,7 +49,7 @@ struct batch {
  * on descriptors if it must and may. 2 to BATCH_ROOM. */
 size_t batch_room(void);
 
-/* How many of so many a batch has: with few descriptors half of them. */
+/* How many of those `room` messages a batch may have: half of them if descriptors are few. */
 size_t batch_files(size_t room);
 
 /* Takes the parcel over. Not when full. */

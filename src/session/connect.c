@@ -162,7 +162,7 @@ static void warn_of_end(const struct account *account, struct conn *conn, const 
     int days = tls != NULL ? tls_peer_days_left(tls) : INT_MAX;
     if (days > WARN_DAYS)
         return;
-    if (days < 0) /* with a pin it counts all the same */
+    if (days < 0) /* with a pin it still counts */
         log_line(log, FP_LOG_NOTE, "the certificate of %s has expired; tell the administrator",
                  account->server);
     else
@@ -222,7 +222,7 @@ static int greet(struct login *login, struct pop3 *pop3, const struct note *note
     return result;
 }
 
-/* A session that may log in, in the place of another one if there is one. */
+/* A session that may log in; it replaces an earlier one, if any. */
 static int meet(struct login *login, const struct note *note, struct err *err)
 {
     const struct account *account = login->run->account;

@@ -12,8 +12,8 @@
 #include "state/journal.h"
 
 /* Before the first listing: is rules->now a date that ages can be counted by? Sets
- * rules->clock_doubted. A clock that has jumped is told, and if it is right, dates that cannot be
- * true are mended; both in a poll only. */
+ * rules->clock_doubted. A clock that has jumped is reported, and if it is right, impossible dates
+ * are corrected; both in a poll only. */
 int dates_begin(struct journal *journal, struct plan_rules *rules, const struct session_run *run,
                 struct err *err);
 

@@ -18,14 +18,14 @@ void decide_all(struct poll *poll, struct listing *listing, bool count);
 /* How many messages are not simply left where they are. */
 uint32_t decide_count_busy(const struct listing *listing);
 
-/* A message that failed before: did it do so by what it did to connections? */
+/* True if a message failed before by breaking connections, or putting them out of step. */
 bool decide_broke_the_line(const struct poll *poll, uint32_t entry);
 
-/* What was delivered and is asked for again is owed from here on: if this run does not live to
- * deliver it, the next one does, and nobody deletes it before. Gathered in the journal. */
+/* A delivered message that the user asks for again (--all) is owed from here on: if this run dies
+ * first, the next one delivers it, and nothing deletes it before. Gathered in the journal. */
 void decide_owe_again(struct poll *poll, struct listing *listing);
 
-/* Tells and records those that are longer than max_size. */
+/* Reports and records those that are longer than max_size. */
 void decide_refuse_long_ones(struct poll *poll, struct listing *listing);
 
 /* --dry-run: a line for each message that would not be left, to run->answer. */

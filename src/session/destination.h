@@ -6,10 +6,10 @@
  * at fault itself: it counts as a try, and after max_tries it is held. Where DESTINATION_ROW
  * messages in a row come to the same end, or all of a run with a status that speaks of the machine
  * (73 to 78 of sysexits.h), this machine is at fault: nothing counts for a message, nothing more is
- * delivered in this run, and it is told as one error of that status.
+ * delivered in this run, and one error of that status is reported.
  *
- * But bad messages that wait here could look like that in each run. So after such a row among those
- * one new message is fetched and tried; if it is delivered, the others are at fault.
+ * But bad messages that are kept here could look like that in every run. So after such a row among
+ * those one new message is fetched and tried; if it is delivered, the others are at fault.
  */
 #ifndef FP_SESSION_DESTINATION_H
 #define FP_SESSION_DESTINATION_H
@@ -22,20 +22,21 @@
 
 #define DESTINATION_ROW 3
 
-/* One was delivered. */
+/* A message was delivered. */
 void destination_took(struct poll *poll);
 
-/* One was not, and is kept; name: how people call it. parcel->why is set. */
+/* A message was not delivered, and is kept. name: what to call it in messages. parcel->why is
+ * set. */
 void destination_refused(struct poll *poll, uint32_t entry, const char *name,
                          const struct parcel *parcel);
 
-/* After what waits here: new ones may be tried. */
+/* After the kept messages were tried: new ones may be. */
 void destination_reopen(struct poll *poll);
 
-/* Only one message at a time is worth fetching. */
+/* True if only one message at a time is worth fetching. */
 bool destination_is_doubtful(const struct poll *poll);
 
-/* Tells what is not told yet, and sets `trouble`. */
+/* Reports what has not been reported yet, and sets `trouble`. */
 void destination_conclude(struct poll *poll);
 
 #endif

@@ -12,20 +12,20 @@
 #include "session/listing.h"
 #include "session/poll.h"
 
-/* The message could not be fetched or delivered: told, counted as a try, and held after
- * max_tries. */
+/* The message could not be fetched or delivered: that is reported and counted as a try, and after
+ * max_tries the message is held. */
 void fault_refuse(struct poll *poll, struct listing *listing, struct message *message,
                   const struct journal_failure *failure);
 
-/* It may work later: told, and not counted. The next run asks for it after the others. */
+/* It may work later: reported, but not counted. The next run asks for it after the others. */
 void fault_put_off(struct poll *poll, struct listing *listing, struct message *message,
                    const struct journal_failure *failure);
 
-/* The same, and nobody is told: it was refused with others, and the session is at fault. */
+/* The same without a report: it was refused along with others, and the session is at fault. */
 void fault_postpone(struct poll *poll, struct listing *listing, struct message *message,
                     const struct journal_failure *failure);
 
-/* Do these words of a refusal speak of haste, or of a while? */
+/* True if the words of a refusal say that it will pass ("too many", "try later"). */
 bool fault_is_passing(struct str words);
 
 /* The two sides went out of step over this message, or the connection broke in its answer. If

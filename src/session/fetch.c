@@ -114,7 +114,7 @@ static bool mark_is_due(const struct fetch *fetch)
            (batch_is_full(batch) || (batch->count > 0 && one_at_a_time(fetch)));
 }
 
-/* Nothing is left but answers to DELE, all is well, and nothing else can be asked for any more. */
+/* Only answers to DELE are outstanding, all is well, and there is nothing left to ask for. */
 static bool quit_is_due(const struct fetch *fetch)
 {
     const struct poll *poll = fetch->poll;
@@ -282,7 +282,7 @@ static enum connection_end broken(struct fetch *fetch, const struct pop3_answer 
                                   const struct err *why)
 {
     struct receiver *in = &fetch->in;
-    if (fetch->quit_sent) /* nothing is to be had any more, and no message is at fault */
+    if (fetch->quit_sent) /* nothing more can be fetched, and no message is at fault */
         return CONNECTION_LOST;
     bool in_step = answer->reply.kind != REPLY_JUNK;
     struct message *in_body = answer->number != 0 && answer->verb == POP3_RETR

@@ -4,10 +4,10 @@
  * complete messages gather in batches, which are committed while others are on their way.
  *
  * That a message is complete (session/receive.h) is not enough: a server that forgets to stuff a
- * dot, or sends more than it was asked for, may have put somebody's words in the place of an
- * answer. Nothing of a batch is committed before the server has named the last message of it, which
- * proves that the answers before were the right ones (session/proof.h); those behind it have not
- * been read then.
+ * dot, or sends more than it was asked for, may have sent words out of a mail where an answer
+ * should be. Nothing of a batch is committed before the server has named the last message of it,
+ * which proves that the answers before were the right ones (session/proof.h); those behind it have
+ * not been read then.
  *
  * No DELE without a durable `done`: only messages settled by batch_commit, and copies of what an
  * earlier run delivered, are queued for it. QUIT leaves in the write of the last DELEs, and

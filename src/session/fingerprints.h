@@ -20,8 +20,8 @@ struct fingerprints {
     const uint32_t *numbers; /* borrowed */
     size_t count;
     /* Called in order, once for each: fingerprint->known is false if the server refused, or sent a
-     * header of more than FINGERPRINTS_HEADER_MAX octets. A body that comes with it is read over,
-     * up to FINGERPRINTS_BODY_MAX octets. */
+     * header of more than FINGERPRINTS_HEADER_MAX octets. A body that comes with it is skipped, up
+     * to FINGERPRINTS_BODY_MAX octets. */
     void (*fingerprint)(void *ctx, uint32_t number, const struct fingerprint *fingerprint);
     void *ctx;
 };

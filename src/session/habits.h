@@ -1,10 +1,10 @@
 /*
- * habits: what a server's answers about its messages are worth.
+ * habits: how far a server's answers about its messages can be trusted.
  *
  * Some servers list another size each time, write other headers into each answer, or show other
  * headers in TOP than in RETR. That is found out by messages that prove to be the same all the same
  * (HABITS_ENOUGH of them, so that one message that was touched is no habit), and kept in the note
- * for HABITS_DAYS, so that it is found out anew in the end.
+ * for HABITS_DAYS, so that it is checked again some day.
  */
 #ifndef FP_SESSION_HABITS_H
 #define FP_SESSION_HABITS_H
@@ -20,9 +20,9 @@
 /* Bits; on the disk, too. */
 enum habit {
     HABIT_SIZES = 1,   /* the size of a message is another one each time, or not true */
-    HABIT_HEADERS = 2, /* its header is another one from answer to answer: the UIDL tells, alone */
+    HABIT_HEADERS = 2, /* its header changes from answer to answer: only the UIDL identifies it */
     HABIT_TOP = 4,     /* TOP has no end: it is not asked for */
-    HABIT_REFUSES = 8  /* it has refused message after message: few are asked for at first */
+    HABIT_REFUSES = 8  /* it has refused message after message: only a few are asked for at first */
 };
 
 struct habits {
@@ -34,7 +34,7 @@ struct habits {
 void habits_load(struct habits *habits, const struct note *note, int64_t now);
 void habits_keep(const struct habits *habits, struct note *note, int64_t now);
 
-/* Does the server do that? */
+/* True if the server has this habit. */
 bool habits_has(const struct habits *habits, enum habit habit);
 
 /* A message is the same, with another size, or another header. */

@@ -1,6 +1,6 @@
 /*
- * held: --status and --retry, which look at messages that do not come through and release them.
- * Neither touches the network.
+ * held: --status and --retry, which list the messages that could not be delivered, and release
+ * them. Neither touches the network.
  */
 #ifndef FP_SESSION_HELD_H
 #define FP_SESSION_HELD_H

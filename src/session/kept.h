@@ -1,6 +1,6 @@
 /*
- * kept: messages that were received whole and not delivered. They are ours: a server may show a
- * message only once. Each run delivers them before it connects.
+ * kept: messages that were received whole and not delivered. They are our responsibility: a server
+ * may show a message only once. Each run delivers them before it connects.
  *
  * The journal knows each (KEPT, or REFUSED: held, and tried at growing distances) with the name of
  * its file (delivery/keep.h). Why none is lost, and none is delivered twice, wherever a run is
@@ -16,7 +16,7 @@
  *   swept. Killed after it: recovery looks at the destination, as for any open take; found, it is
  *   done; else it is kept again, and the file is there, since it goes only once `done` is durable.
  *   Killed behind `done`: no entry names the file, and it is swept. An open take of a command says
- *   only that it may have run: it runs again, which is the one double that a crash can cost.
+ *   only that it may have run: it runs again, which is the one duplicate that a crash can cause.
  * - spool/ to held/ and back: the journal is first, and both folders are looked in, so the order
  *   does not matter; the new name is durable before the old one goes.
  * - the sweep removes what no entry names, after recovery: then every entry whose message is not
@@ -38,9 +38,9 @@
 void kept_list(const struct journal *journal, struct spool_list *list);
 void kept_free_list(struct spool_list *list);
 
-/* Delivers what is due. 0 also if the destination does not take a message (poll->destination);
- * -1: the destination failed as a whole. Whose file is gone is fetched again if the server still
- * has it, which is said. */
+/* Delivers what is due. 0 also if the destination does not take a message (poll->destination); -1:
+ * the destination failed as a whole. A message whose file is gone is fetched again if the server
+ * still has it; that is reported. */
 int kept_deliver(struct poll *poll, struct err *err);
 
 /* Moves files to held/ that belong there. Not an error if that fails: they are found in either.

@@ -129,8 +129,8 @@ static int by_number(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* One number, said twice: by UIDL, which does not know what it says, so neither counts; or by LIST
- * for a message that UIDL passed over. */
+/* One number, listed twice: by UIDL, whose lines contradict each other, so neither counts; or by
+ * LIST, for a message that UIDL left out. */
 static void merge(struct message *kept, const struct message *twin)
 {
     if (listing_has_uidl(kept) && listing_has_uidl(twin)) {
@@ -160,7 +160,7 @@ static void put_in_order(struct listing *listing)
     listing->count = listing->sorted = kept;
 }
 
-/* A number that UIDL did not list is a message all the same, one without a UIDL. */
+/* A number that UIDL did not list is a message too, one without a UIDL. */
 static int take_size(void *ctx, struct str line, struct err *err)
 {
     struct listing *listing = ctx;

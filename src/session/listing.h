@@ -33,10 +33,10 @@ struct message {
     uint32_t fingerprint; /* private: 1 + index, 0 for none */
     unsigned number : 24; /* on the server, in this session */
     unsigned action : 3;  /* enum plan_action */
-    bool compare : 1;     /* its entry is believed only if it comes and is found to be the same */
-    bool twice : 1;       /* it came, was not the same, and is asked for once more */
+    bool compare : 1;     /* its entry counts only once it is fetched and found to be the same */
+    bool twice : 1;       /* it was fetched, was another one, and is asked for once more */
     unsigned uidl_in : 2; /* enum uidl_place */
-    bool vague : 1;       /* the UIDL does not tell it: it needs a fingerprint */
+    bool vague : 1;       /* the UIDL does not identify it: it needs a fingerprint */
 };
 
 _Static_assert(sizeof(struct message) == 24, "what each of a million messages costs");
@@ -53,9 +53,9 @@ struct listing {
     bool has_uidl;                 /* UIDL worked */
     bool has_list;                 /* LIST worked */
     uint32_t uidl_junk, list_junk; /* lines that could not be understood */
-    uint32_t missing;              /* so many fewer than STAT says are listed */
+    uint32_t missing;              /* how many fewer than STAT says are listed */
     bool any_uidl;  /* most UIDLs have changed: a fingerprint is enough to know a message */
-    uint32_t alike; /* of those that came, so many look like others, and have other UIDLs */
+    uint32_t alike; /* how many fetched messages look like others with other UIDLs */
     uint32_t *by_fingerprint; /* private: entries of the journal by their fingerprint */
     uint32_t by_fingerprint_count;
 };

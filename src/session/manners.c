@@ -21,7 +21,7 @@
 #endif
 #define SLACK_MAX 30 /* seconds that a poll may come before its interval is over */
 #define TIME_MAX 32
-#define OFFLINE 1 /* in the place of a hash of words */
+#define OFFLINE 1 /* instead of a hash of words */
 
 /* ---- words ---- */
 
@@ -330,8 +330,8 @@ static bool is_doubted(struct manners *manners, struct err *err)
     return err->kind == ERR_AGAIN;
 }
 
-/* From the third run on, each hour; and to whoever calls again within the minute, as cron does not.
- * Its end is not told. */
+/* From the third run on, each hour; and to a person who calls again within the minute (cron does
+ * not). Its end is not reported. */
 static bool is_doubt_news(const struct manners *manners)
 {
     struct note *note = manners->note;
@@ -344,7 +344,7 @@ static bool is_doubt_news(const struct manners *manners)
     return news;
 }
 
-/* Who asks for a poll, and gets none, is told why. */
+/* A person who asks for a poll and gets none is told why. */
 static bool is_quiet(const struct manners *manners, bool doubted, const struct err *err)
 {
     const struct session_run *run = manners->run;
@@ -432,7 +432,7 @@ void manners_end(struct manners *manners, const struct manners_end *end, struct 
             failed(manners, end, err);
         }
     }
-    /* Its loss costs nothing, but without a note there is no telling what is news. */
+    /* Its loss costs nothing, but without a note we do not know what is news. */
     if (poll && (note_save(note) < 0 || note->foreign))
         manners->run->figures.quiet = false;
     note_free(note);

@@ -7,12 +7,12 @@
  *
  * - From the third failure in a row on: a pause of a minute, doubling up to an hour, give or take a
  *   random fifth. A poll that gets through ends it. A person is not kept away by it.
- * - Where this machine has no network (ERR_NETWORK) no server is spared anything: no pause.
+ * - Where this machine has no network (ERR_NETWORK) a pause would spare no server: none is made.
  * - After a refusal for coming too soon: what the server announces (LOGIN-DELAY of CAPA, RFC 2449
  *   section 6.5), or a minute.
  * - A secret that the server calls wrong is tried again after an hour, then at doubling distances
  *   up to a day; at once when it, or port, tls or auth, has changed. One that has worked before is
- *   taken for right until it was refused three times, an hour apart.
+ *   taken to be right until it has been refused three times, an hour apart.
  * - `interval` of the account. A person is not kept away by it.
  *
  * Unattended (cron): what may pass by itself is told from the third run in a row on, and when it is
@@ -85,8 +85,8 @@ void manners_learn_expiry(struct manners *manners, int64_t days);
 /* Seconds to stay away after this many failures in a row; 0: none. chance: a random number. */
 int64_t manners_back_off(uint32_t failures, uint32_t chance);
 
-/* A hash over all words of a text but those with digits in them (session numbers, dates): equal for
- * the same trouble. */
+/* A hash of all words of a text except those with digits in them (session numbers, dates): equal
+ * for the same trouble. */
 uint64_t manners_hash(const char *text);
 
 #endif

@@ -265,8 +265,9 @@ static void lose(struct message *message)
     message->compare = false;
 }
 
-/* UIDLs may have moved on from one message to the next, as numbers do. Who is certainly another one
- * is that one; who has lost its entry to another is new. */
+/* UIDLs may have moved from one message to the next, as numbers do. A message whose fingerprint
+ * shows that it is another entry gets that entry; one that loses its entry to another message is
+ * new. */
 static void match_moved(struct listing *listing)
 {
     struct moved {

@@ -28,13 +28,13 @@ int match_listing(struct listing *listing, struct pop3 *pop3, struct log *log, s
 uint32_t match_fetched(struct listing *listing, struct message *message,
                        const struct fingerprint *fingerprint);
 
-/* Is its entry, found by UIDL, this message? With what was retrieved of it, that is certain but
- * where the server's headers change; ALIKE is as good as SAME then. */
+/* Says whether its entry, found by UIDL, is this message. With the fingerprint of a retrieved
+ * message that is certain, unless the server's headers change; ALIKE is then as good as SAME. */
 enum fingerprints_verdict match_compare(struct listing *listing, const struct message *message,
                                         const struct fingerprint *fingerprint);
 
-/* What is known better now of a message that is its entry: UIDL, size, and the fingerprint if it
- * was retrieved. */
+/* Records what is now known better about a message that is its entry: UIDL, size, and the
+ * fingerprint if it was retrieved. */
 void match_learn(struct listing *listing, const struct message *message);
 
 /* Its entry is not this message after all: it is a new one. */

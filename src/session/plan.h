@@ -16,7 +16,7 @@ enum plan_action {
     PLAN_LEAVE,  /* stays as it is */
     PLAN_FETCH,  /* RETR and deliver */
     PLAN_RETRY,  /* the same, but after all others: it failed before */
-    PLAN_ALONE,  /* the same, on a connection where nothing else is at stake: one broke over it */
+    PLAN_ALONE,  /* the same, on a connection of its own: an earlier one broke over it */
     PLAN_DELETE, /* delivered by an earlier run: DELE once size and header are seen to match */
     PLAN_DUE,    /* old enough to be deleted, as seen today: stays, and the day is noted */
     PLAN_REFUSE  /* longer than max_size: not asked for, counted as a failure */
@@ -46,11 +46,11 @@ struct plan_message plan_look_up(const struct plan_rules *rules, const struct jo
 enum plan_action plan_decide(const struct plan_rules *rules, const struct plan_message *message,
                              uint32_t *fetched);
 
-/* May a message delivered in this run be deleted at once? */
+/* True if a message delivered in this run may be deleted at once. */
 bool plan_deletes_new(const struct plan_rules *rules);
 
-/* Is a message delivered in this run one that stays on the server? If not, and this run may not
- * delete it (-k), a later one does. */
+/* True if a message delivered in this run stays on the server. If not, and this run may not delete
+ * it (-k), a later one does. */
 bool plan_keeps_new(const struct plan_rules *rules);
 
 #endif

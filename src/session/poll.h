@@ -1,5 +1,5 @@
 /*
- * poll: what one poll keeps over its connections, and the ways in which one of those can end.
+ * poll: what one poll remembers across its connections, and the ways in which a connection can end.
  */
 #ifndef FP_SESSION_POLL_H
 #define FP_SESSION_POLL_H
@@ -16,14 +16,14 @@
 #include "session/run.h"
 #include "state/journal.h"
 
-/* What the destination made of messages (session/destination.h). Zeroed at birth. */
+/* What became of messages at the destination (session/destination.h). Starts zeroed. */
 struct destination {
     uint32_t delivered;
-    uint32_t row; /* so many in a row came to the same end: */
+    uint32_t row; /* how many in a row came to the same end: */
     enum parcel_outcome outcome;
     int status;
     bool shut;               /* nothing more is delivered */
-    struct refusal *waiting; /* not told yet, since it is not known whose fault it is */
+    struct refusal *waiting; /* not reported yet, since it is not known whose fault it is */
     size_t count;
     struct err trouble; /* of this machine; kind ERR_NONE: none */
 };
@@ -54,10 +54,10 @@ struct poll {
 };
 
 enum connection_end {
-    CONNECTION_DONE,      /* all there is to be had was had */
-    CONNECTION_AGAIN_ALL, /* over one message, which is known; the others are worth another */
+    CONNECTION_DONE,      /* all that can be fetched was fetched */
+    CONNECTION_AGAIN_ALL, /* over one known message; the others are worth another connection */
     CONNECTION_AGAIN_ONE_BY_ONE, /* over some message: another connection will tell which */
-    CONNECTION_LOST              /* another one now would fare no better */
+    CONNECTION_LOST              /* another connection now would end the same way */
 };
 
 #endif

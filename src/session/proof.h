@@ -9,8 +9,8 @@
  *
  * Where there is reason for doubt (a length that is not LIST's, a refusal, an answer of no known
  * form) a series of PROOF_SERIES such questions follows, about messages and in a form chosen at
- * random: answers that somebody planted in a mail cannot match those. It goes out in one piece
- * behind all that is on its way, and its last answer proves that as well.
+ * random: answers planted in a mail cannot match those. It goes out in one piece behind all that is
+ * on its way, and its last answer proves that as well.
  */
 #ifndef FP_SESSION_PROOF_H
 #define FP_SESSION_PROOF_H
@@ -27,9 +27,8 @@
 
 /* Of one connection. Zeroed at first. */
 struct proof {
-    bool doubtful;     /* a length is not what LIST said, or there was a refusal: without a series
-                            what came is not believed */
-    uint32_t last;     /* message of the last RETR */
+    bool doubtful; /* a length is not what LIST said, or something was refused: a series is due */
+    uint32_t last; /* message of the last RETR */
     unsigned unproved; /* RETRs since the last question ... */
     uint64_t octets;   /* ... and their octets, by LIST */
     unsigned marks;    /* on their way, all of them in front of a series */
@@ -41,7 +40,7 @@ struct proof {
     uint32_t chance;   /* bits not used yet */
 };
 
-/* A RETR leaves. */
+/* A RETR is sent. */
 void proof_retr(struct proof *proof, const struct message *message);
 
 /* A series is on its way, or about to be. */

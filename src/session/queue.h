@@ -19,7 +19,7 @@ struct queue {
 /* At the end. */
 void queue_push(struct queue *queue, uint32_t number);
 
-/* Something waits. */
+/* True if something waits. */
 bool queue_has_next(const struct queue *queue);
 
 /* All messages of a listing that have this action, in its order. */

@@ -425,7 +425,7 @@ static void accept_parcel(struct receiver *in, struct message *message, struct p
 
 /* ---- refusals ---- */
 
-/* Many failures, and nothing that is delivered between them, are noted all the same. */
+/* Many failures with nothing delivered between them are recorded, too. */
 static void note_failure(struct receiver *in)
 {
     struct err err;
@@ -453,7 +453,7 @@ void receive_end_row(struct receiver *in)
 }
 
 /* The session is at fault. The messages of the row are asked for last by the next run, so that it
- * gets on if they are at fault all the same. */
+ * makes progress if they are at fault after all. */
 static void end_session(struct receiver *in)
 {
     for (unsigned i = 0; i < in->row.count; i++)
@@ -469,7 +469,8 @@ static void end_session(struct receiver *in)
     in->row.count = 0;
 }
 
-/* Was it refused before? Then its row tells nothing of a session in which others came. */
+/* True if it was not refused before. If all were, the row says nothing about a session in which
+ * others came. */
 static bool is_fresh(const struct receiver *in, const struct message *message)
 {
     return message->entry == JOURNAL_NONE ||

@@ -19,7 +19,7 @@
 #include "session/poll.h"
 #include "session/queue.h"
 
-/* So many refusals in a row in the same words are the session's fault, not the messages'. */
+/* This many refusals in a row in the same words are the session's fault, not the messages'. */
 #define RECEIVE_ALIKE 3
 
 struct receiver {
@@ -33,10 +33,10 @@ struct receiver {
     enum reason fault;           /* why it was given up, if that is its own fault */
     char fault_words[24];        /* and the limit that it is over */
     struct queue coming;         /* RETR went out; `at` is the owner's to free */
-    uint64_t body_max;           /* longer than that is no end */
+    uint64_t body_max;           /* a longer message is taken for one without an end */
     uint64_t budget;             /* octets there is room for */
     int64_t told;                /* clock_ms() of the last progress */
-    bool came;                   /* a message did, whole */
+    bool came;                   /* a whole message has come in */
     struct queue *again;         /* to be asked for once more; borrowed */
     unsigned unnoted;            /* failures since the journal was written */
     struct {                     /* the last answer to a RETR, until it is confirmed */
@@ -48,7 +48,7 @@ struct receiver {
     } pending;
     struct { /* refusals in a row, in the same words */
         unsigned count;
-        uint64_t hash; /* of the words, numbers apart */
+        uint64_t hash; /* of the words, without the numbers in them */
         bool fresh;    /* one of them was not refused before */
         struct refused {
             struct message *message;
@@ -78,10 +78,11 @@ int receive_body(void *ctx, const char *bytes, size_t len, struct err *err);
 int receive_answer(struct receiver *in, const struct pop3_answer *answer, int taken, bool *doubtful,
                    struct err *err);
 
-/* What follows is in step: the pending answer is what it seems to be. */
+/* What follows is in step: the pending answer is genuine. */
 void receive_confirm(struct receiver *in);
 
-/* No other message comes on this connection: refusals that are no row are their messages' own. */
+/* No other message comes on this connection: refusals that are too few for a row are their
+ * messages' fault. */
 void receive_end_row(struct receiver *in);
 
 /* Commits the batch. */
@@ -93,7 +94,7 @@ void receive_drop(struct receiver *in);
 /* Drops all that is not committed. */
 void receive_drop_all(struct receiver *in);
 
-/* Trouble on our side, which is trouble for every message: none is begun any more. */
+/* Trouble on our side, which affects every message: no other one is begun. */
 void receive_trouble(struct receiver *in, const struct err *err);
 
 #endif

@@ -45,7 +45,7 @@ static int settle_open(struct journal *journal, const struct deliver_settings *s
     if (n == 0)
         return 0;
     /* The process that wrote these takes may have died before its flush. Nothing may be published
-     * on the word of a take that a power cut could still take back. */
+     * because of a take that a power cut could still undo. */
     if (journal_flush(journal, err) < 0)
         return -1;
     struct deliver_claim *claims = xcalloc(n, sizeof *claims);

@@ -10,8 +10,8 @@
 #include "state/journal.h"
 
 /* For each open take: found at its destination and made durable by this process, it is done; else
- * it is dropped, and its message will be fetched again. Then litter is removed from the place that
- * was used last. */
+ * it is dropped, and its message will be fetched again. Then leftover files are removed from the
+ * place that was used last. */
 int recover(struct journal *journal, const struct deliver_settings *settings, struct err *err);
 
 /* Records where this run will spool, if it is not where the last one did, and that the destination

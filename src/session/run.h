@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "session/account.h"
 
-/* What is told while it runs and at its end. Plain numbers: it crosses a pipe as it is. */
+/* What is reported while it runs and at its end. Plain numbers: it crosses a pipe as it is. */
 struct session_figures {
     uint32_t listed;         /* messages on the server */
     uint32_t planned;        /* to be fetched in this run */
@@ -56,8 +56,8 @@ struct session_run {
     void (*progress)(void *ctx, const struct session_figures *figures);
     /* With SESSION_DRY_RUN: what would become of a message; NULL: nobody wants to know. */
     void (*answer)(void *ctx, const char *line);
-    /* Called before connecting: account->password gets what it takes to log in. NULL: it is there,
-     * or there is none. */
+    /* Called before connecting: account->password gets what it takes to log in. NULL: it is there
+     * already, or none is needed. */
     int (*secrets)(void *ctx, struct err *err);
     /* Called when the server has refused the token: 0 and account->password holds another one, 1:
      * there is no other, -1 and err. NULL: tokens are not renewed. */

@@ -31,7 +31,7 @@
 #define RECONNECTS_MAX 5 /* after framing faults, each of a message not suspected before */
 #define SECONDS_A_DAY 86400
 #define ONE_BY_ONE_SECONDS ((int64_t)30 * SECONDS_A_DAY)
-#define SLICE_LEAST 2 /* messages: one alone is no slice of anything */
+#define SLICE_LEAST 2 /* messages: a single one is not a slice */
 #define NOOP_MS ((int64_t)60 * 1000)
 
 /* Everything of one poll. */
@@ -274,9 +274,9 @@ static int list(struct session *session, struct err *err)
     return 0;
 }
 
-/* A UIDL alone is no licence to delete, unless the server's headers tell nothing: the message has
- * to be the one that was delivered. What cannot show that by TOP is fetched, to be compared then;
- * if that is too much, it stays. */
+/* A UIDL alone does not allow a DELE, unless the server's headers are of no use: it must be shown
+ * that the message is the one that was delivered. What TOP cannot show is fetched and compared; if
+ * that is too much, the message stays. */
 static void verify_fingerprint(void *ctx, uint32_t number, const struct fingerprint *fingerprint)
 {
     struct session *session = ctx;
@@ -303,7 +303,7 @@ static void verify_fingerprint(void *ctx, uint32_t number, const struct fingerpr
     message->action = max != 0 && message->size > max ? PLAN_LEAVE : PLAN_FETCH;
 }
 
-/* By the journal alone: it was had by an earlier run, and is left where it is. */
+/* By the journal alone: an earlier run fetched it, and it is left where it is. */
 static bool is_known(const struct session *session, const struct message *message)
 {
     if (message->entry == JOURNAL_NONE ||
@@ -357,7 +357,8 @@ static int quit(struct session *session, const struct fetched *fetched, struct e
 {
     const struct queue *deleted = &fetched->deleted;
     bool some = deleted->count > 0;
-    /* Who comes back at once waits for the answer: until then the mailbox may be locked. */
+    /* If we are to connect again at once, we wait for the answer: until then the mailbox may be
+     * locked. */
     bool waits = some || session->slice >= SLICE_LEAST;
     bool confirmed = fetched->quit == FETCH_QUIT_CONFIRMED;
     if (fetched->quit == FETCH_QUIT_NOT_SENT &&

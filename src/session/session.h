@@ -2,7 +2,7 @@
  * session: one account, one poll.
  *
  * Recover, connect, secure, log in, list, plan, then batches of fetch and commit, and at the end
- * delete, quit, report. Reads like the manual; holds no bytes of mail.
+ * delete, quit, report. This is the story of a poll; no bytes of mail pass through here.
  */
 #ifndef FP_SESSION_SESSION_H
 #define FP_SESSION_SESSION_H

@@ -33,13 +33,13 @@ struct journal {
 
 /* ---- opening and closing ---- */
 
-/* Who cannot have the lock reads there when its holder last got on. */
+/* A run that cannot have the lock reads there when its holder last made progress. */
 static void show_progress(const struct journal *journal)
 {
     char text[24];
     int len = snprintf(text, sizeof text, "%020lld\n", (long long)clock_wall());
     if (pwrite(journal->lock, text, (size_t)len, 0) < 0)
-        return; /* then it is taken for a slow one */
+        return; /* then this run looks like one that makes no progress */
 }
 
 static bool is_getting_on(const struct journal *journal)
@@ -95,7 +95,8 @@ static int load(struct journal *journal, struct err *err)
     if (replay_compact(replay, err) < 0)
         return -1;
     replay->is_new = is_new;
-    if (is_new || replay->old > 0) /* an older fetchpop is to know that there are lines of ours */
+    /* An older fetchpop must notice that there are lines of this version. */
+    if (is_new || replay->old > 0)
         replay_add_head(replay);
     return 0;
 }
@@ -315,7 +316,7 @@ void journal_learn(struct journal *journal, uint32_t id, const struct journal_su
     record.size = subject->size;
     if (subject->fingerprint.known)
         record.fingerprint = record_write_fingerprint(&subject->fingerprint, fingerprint);
-    /* A UIDL that is kept back today may be told again tomorrow. */
+    /* A UIDL that the server leaves out today may be listed again tomorrow. */
     if (subject->uidl.len > 0 && subject->uidl.len <= RECORD_UIDL_MAX)
         record.uidl = str_of(uidl, words_escape(subject->uidl, uidl, sizeof uidl));
     table_change(table, id, &record);
@@ -374,7 +375,7 @@ static void fail(struct journal *journal, uint32_t id, enum journal_state state,
     size_t len = failure->words.len < ERR_TEXT_MAX ? failure->words.len : ERR_TEXT_MAX;
     entry->tries += count && entry->tries < UINT16_MAX;
     entry->due = 0;
-    /* What a connection broke over is asked for alone, whatever else it does. */
+    /* What a connection broke over is asked for alone, whatever happens to it later. */
     entry->state =
         state == JOURNAL_FAILED && entry->state == JOURNAL_DOUBTED ? JOURNAL_DOUBTED : state;
     record.verb = record_verb(entry->state);

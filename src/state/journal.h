@@ -42,10 +42,9 @@ struct journal_settings { /* borrowed for the call; log: for the journal's life 
     struct log *log;
 };
 
-/* state_dir exists (JOURNAL_WRITE). ERR_BUSY: another run has it and gets on;
- * ERR_LOCKED: it has got nowhere for an hour. ERR_IO: unreadable, or written
- * by a newer version (it is left alone). Junk is moved aside to NAME.bad with a warning; an older
- * version's is written anew. */
+/* state_dir exists (JOURNAL_WRITE). ERR_BUSY: another run has it and makes progress; ERR_LOCKED:
+ * that one has made none for an hour. ERR_IO: unreadable, or written by a newer version (it is left
+ * alone). Junk is moved aside to NAME.bad with a warning; an older version's is written anew. */
 int journal_open(struct journal **out, const struct journal_settings *settings, struct err *err);
 void journal_close(struct journal *journal); /* NULL is fine; what was not synced is dropped */
 
@@ -63,7 +62,7 @@ uint32_t journal_count(const struct journal *journal);
 struct journal_entry journal_entry(const struct journal *journal, uint32_t id);
 
 /* All that its line says, as it stands there; views that live until the next call that adds,
- * changes or looks at another. Its fingerprint is had from record_fingerprint. */
+ * changes or looks at another. record_fingerprint gives its fingerprint. */
 struct record journal_record(const struct journal *journal, uint32_t id);
 uint64_t journal_size(const struct journal *journal, uint32_t id); /* of its record, but quickly */
 
@@ -79,14 +78,15 @@ struct str journal_uidl(const struct journal *journal, uint32_t id, char room[JO
 uint32_t journal_find(const struct journal *journal, struct str uidl, uint32_t guess);
 uint32_t journal_next(const struct journal *journal, uint32_t id);
 
-/* Can this UIDL of the entry be read in the file where it stands? Then ref is good for
- * journal_uidl_at until journal_reread; else whoever wants to keep it has to copy it. */
+/* True if this UIDL of the entry can be read where it stands in the file: ref is then valid for
+ * journal_uidl_at until journal_reread. If not, a caller that wants to keep the UIDL has to copy
+ * it. */
 bool journal_refers(const struct journal *journal, uint32_t id, struct str uidl,
                     struct uidl_ref *ref);
 struct str journal_uidl_at(const struct journal *journal, struct uidl_ref ref);
 
-/* A new connection begins: what was written since the last is in reach again as the rest is. Ends
- * all views and references. */
+/* Called when a new connection begins: what was written since the last one can then be read as
+ * quickly as the rest. Ends all views and references. */
 void journal_reread(struct journal *journal);
 
 /* The name of its file (session/kept.h) in room, with a NUL behind it, and its length; empty: it is
@@ -95,16 +95,16 @@ void journal_reread(struct journal *journal);
 struct str journal_file(const struct journal *journal, uint32_t id, char room[JOURNAL_FILE_MAX],
                         uint64_t *octets);
 
-/* Its failure was told: not again in this run. Not written to disk. */
+/* Its failure was reported, and is not reported again in this run. Not written to disk. */
 void journal_mark_tried(struct journal *journal, uint32_t id);
 
-/* One more message of the present listing may be this entry; or has turned out not to be it. Not
- * written to disk. */
+/* One more message of this listing may be this entry (journal_list), or one turned out not to be
+ * (journal_unlist). Not written to disk. */
 void journal_list(struct journal *journal, uint32_t id);
 void journal_unlist(struct journal *journal, uint32_t id);
 
-/* What is `now` (wall clock, seconds) beside the days of earlier listings? *last_day: the day of
- * the last one, as it was until now. Gathered; a poll begins with it. */
+/* Compares `now` (wall clock, seconds) with the days of earlier listings. *last_day: the day of the
+ * last one, as it was before this call. Gathered; a poll begins with this. */
 enum calendar_look journal_look_at_clock(struct journal *journal, int64_t now, int64_t *last_day);
 
 /* The clock is right: messages that were first seen by one that was not set, or in the future, were
@@ -136,13 +136,12 @@ uint32_t journal_add(struct journal *journal, const struct journal_subject *subj
 /* What is known better now: another UIDL, size or fingerprint for the same message. */
 void journal_learn(struct journal *journal, uint32_t id, const struct journal_subject *subject);
 void journal_take(struct journal *journal, uint32_t id, bool keep, struct str receipt);
-void journal_drop(struct journal *journal, uint32_t id); /* a TAKEN one is what it was before */
+void journal_drop(struct journal *journal, uint32_t id); /* back to what it was before the take */
 void journal_done(struct journal *journal, uint32_t id);
 void journal_gone(struct journal *journal, uint32_t id);
 /* It failed: tries + 1. */
 void journal_fail(struct journal *journal, uint32_t id, const struct journal_failure *failure);
 void journal_hold(struct journal *journal, uint32_t id, const struct journal_failure *failure);
-/* It may work later: asked for after the others by the next run, and no try is counted. */
 /* It is in a file of ours (session/kept.h), of `octets`: `state` is KEPT or REFUSED. `count`: it
  * was tried. Of one that is in a file already, file may be empty: it stays there. */
 struct journal_file {
@@ -151,6 +150,7 @@ struct journal_file {
 };
 void journal_keep(struct journal *journal, uint32_t id, enum journal_state state, bool count,
                   const struct journal_file *file, const struct journal_failure *failure);
+/* It may work later: the next run asks for it after the others, and no try is counted. */
 void journal_put_off(struct journal *journal, uint32_t id, const struct journal_failure *failure);
 /* The connection broke over it, which may be the network's fault: no try is counted. */
 void journal_doubt(struct journal *journal, uint32_t id, const struct journal_failure *failure);

@@ -124,8 +124,8 @@ static int map(struct lines *lines, size_t size)
     return 0;
 }
 
-/* Mapped, not read: its pages are no memory of ours. Nobody but us shortens a file that we have
- * locked. Without the lock another run may, and then a mapping would end us by SIGBUS. */
+/* Mapped, not read: its pages do not count as our memory. Only we shorten a file that we have
+ * locked. Without the lock another run may, and then a mapping would kill us with SIGBUS. */
 static int get_text(struct lines *lines, struct err *err)
 {
     if (lines->mode == LINES_READ) {

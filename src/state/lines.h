@@ -26,7 +26,7 @@ enum lines_mode {
     LINES_READ   /* nothing is made or changed; a missing one is empty; others may write */
 };
 
-/* ERR_CREATE: it cannot be opened or made, or is somebody else's. */
+/* ERR_CREATE: it cannot be opened or made, or belongs to another user. */
 int lines_open(struct lines **out, const char *path, enum lines_mode mode, bool durable,
                struct err *err);
 void lines_close(struct lines *lines); /* NULL is fine; what was not synced is dropped */
@@ -55,8 +55,8 @@ int lines_replace(struct lines *lines, const char *path, int fd, struct err *err
 /* Maps again, so that what was written since is in the text. Ends all views. */
 void lines_remap(struct lines *lines);
 
-/* Gives the memory of the mapped text back: who reads all of it does so behind each LINES_STRETCH
- * lines. Views stay good; their pages come from the file again. */
+/* Gives the memory of the mapped text back; a caller that reads all of it does this after every
+ * LINES_STRETCH lines. Views stay valid; their pages are read from the file again. */
 #define LINES_STRETCH 16384
 void lines_release(const struct lines *lines);
 
@@ -78,7 +78,7 @@ bool lines_is_dirty(const struct lines *lines);
 bool lines_are_whole(const struct lines *lines);
 
 /* What is gathered must outlive a power cut: lines_sync flushes it, and all that was written
- * before. What nobody says this of is written, and may be lost with the power. */
+ * before. Other lines are written, but may be lost in a power cut. */
 void lines_must_last(struct lines *lines);
 
 /* Writes what was gathered, and makes it durable if it must last; an error is final. */

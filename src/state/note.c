@@ -72,7 +72,7 @@ static void write_secrets(const struct note *note, struct buf *out)
     }
 }
 
-/* What is none has no line. */
+/* What is zero or empty has no line. */
 static void write_note(struct note *note, struct buf *out)
 {
     buf_addf(out, HEAD_WORDS "%s\n", note->mailbox);
@@ -245,7 +245,7 @@ static int read_capa(struct note *note, struct str line)
     return 0;
 }
 
-/* Lines of a later version's making are passed over. */
+/* Lines that a later version wrote are ignored. */
 static int read_line(struct note *note, struct str line)
 {
     static const struct {
@@ -351,14 +351,14 @@ static void drop_future(int64_t *when, int64_t now)
         *when = 0;
 }
 
-/* Clocks jump by years, and what they said before says nothing then. */
+/* Clocks jump by years; dates from before such a jump mean nothing. */
 static void drop_untrue(struct note *note, int64_t now)
 {
     int64_t far = note->why == NOTE_WHY_DELAY ? NOTE_DELAY_MAX : NOTE_BACK_OFF_MAX;
     if (note->not_before > now + far)
         note->not_before = 0;
     drop_future(&note->failing_since, now);
-    drop_future(&note->refused.when, now); /* that it was refused is true all the same */
+    drop_future(&note->refused.when, now); /* it was refused, whenever that was */
     if (note->refused.next > now + LATER_FAR)
         note->refused.next = 0;
     drop_future(&note->worked_when, now);

@@ -31,7 +31,7 @@ enum note_mode {
     NOTE_WRITE /* the caller holds the lock; what a killed run left of a rewrite is removed */
 };
 
-/* Tells a secret again, and not what it is. */
+/* Recognizes a secret without revealing it. */
 struct note_secret {
     bool known;
     uint32_t iterations; /* of PBKDF2 */
@@ -50,7 +50,7 @@ struct note {
     int64_t polled;      /* the start of the last poll that went through; for `interval` alone */
     unsigned habits;     /* of the server's answers: see session/habits.h; 0: none is known */
     int64_t habits_when; /* when the last of them was found out */
-    int64_t whole;       /* messages in the longest listing behind which there was no more mail */
+    int64_t whole;       /* length of the longest listing that was all the mail there was */
     struct {
         struct note_secret secret;
         uint32_t tries; /* that were refused, in a row */
@@ -61,7 +61,7 @@ struct note {
     struct note_secret worked; /* the last one that did */
     int64_t worked_when;
     char trouble[NOTE_TEXT_MAX]; /* the words of the last failure, NUL-terminated */
-    int64_t expires;             /* days after which the server deletes, and 1, as told; 0: never */
+    int64_t expires;             /* 1 + the days of the last EXPIRE warning; 0: none */
     int64_t held_told;           /* when it was said last that messages are held */
     int64_t no_capa;             /* when the server was last found to be unable to answer CAPA */
     int64_t one_by_one;          /* when it was last found to lose pipelined commands */

@@ -2,8 +2,8 @@
  * places: where messages go, each with a number, so that the `take` of each need not say it again.
  *
  * A receipt is a line of words of its destination's making: the first is its kind, the last the
- * path. These two are the place; what is between them is the message's own. The numbers begin with
- * 1; a journal has few places.
+ * path. These two are the place; what is between them is the message's own. Numbers begin with 1; a
+ * journal has few places.
  */
 #ifndef FP_STATE_PLACES_H
 #define FP_STATE_PLACES_H
@@ -13,7 +13,7 @@
 
 #include "base/str.h"
 
-/* Zeroed at birth. */
+/* Starts zeroed. */
 struct places {
     char **at; /* kind and path of place 1 and so on, malloced; NULL: there is none */
     uint32_t count;
@@ -23,7 +23,7 @@ struct places {
 /* Frees what they own; there are none then. */
 void places_free(struct places *places);
 
-/* Place `number` is this from now on . -1: there can be no such number. */
+/* Place `number` is this from now on. -1: there can be no such number. */
 int places_set(struct places *places, uint64_t number, struct str text);
 
 /* Kind and path; NULL if there is none of this number. */

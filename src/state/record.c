@@ -53,7 +53,7 @@ static const struct shape {
     [RECORD_CLOCK] = {NAME("clock"), DATE, 0, JOURNAL_FREE},
 };
 
-/* By its sentence a message that was held for its length was known again. */
+/* This sentence was how a message held for its length was recognized. */
 #define OLD_TOO_LONG "it%20is%20longer%20than%20max_size"
 #define OLD_SURPRISE OLD_TOO_LONG ",%20whatever%20LIST%20says"
 
@@ -252,7 +252,7 @@ static int read_place(struct str *rest, uint32_t *place)
     return 0;
 }
 
-/* A reason that is not known is a later version's, and no damage. */
+/* An unknown reason is a later version's; the line is not damaged. */
 static int read_failure(struct str *rest, struct record *record)
 {
     if (str_take_number(rest, UINT32_MAX, &record->next_try) < 0)

@@ -42,7 +42,7 @@ enum journal_state {
     JOURNAL_GONE     /* delivered, and QUIT after its DELE was answered with +OK */
 };
 
-/* How a message is known again beside its UIDL: digests of header fields (base/header.h). */
+/* How a message is recognized other than by its UIDL: digests of header fields (base/header.h). */
 struct fingerprint {
     bool known;
     bool retrieved; /* from RETR; else from TOP, which some servers answer otherwise */
@@ -52,8 +52,7 @@ struct fingerprint {
 };
 
 /* Its text in a line, which stands in out: r or t (from RETR or TOP), the kind as a digit, and both
- * digests. Those of before have m or n, and one digest of other fields: they say nothing any more.
- */
+ * digests. Older versions wrote m or n and one digest of other fields; that is ignored. */
 #define RECORD_FINGERPRINT (2 + 2 * HEADER_FINGERPRINT + 2 * HEADER_IDENTITY) /* octets, at most */
 struct str record_write_fingerprint(const struct fingerprint *fingerprint,
                                     char out[RECORD_FINGERPRINT + 1]);
@@ -77,7 +76,7 @@ enum record_verb {
     RECORD_MISS, /* absent since listing day N */
     RECORD_BACK,
     RECORD_DUE,   /* found old enough to be deleted on day N (since 1970); 0: it is not */
-    RECORD_CLOCK, /* a date before the last listing's was had; 0: it was not confirmed */
+    RECORD_CLOCK, /* a date before the last listing was seen; 0: it was not confirmed */
     RECORD_VERBS
 };
 
@@ -120,9 +119,9 @@ enum journal_state record_state(enum record_verb verb);
 /* A message of this state is in a file of ours. */
 bool record_is_here(enum journal_state state);
 
-/* What a message of this state is again once it was taken and is dropped. Whoever takes what was
- * held releases it; and what was delivered before and is to be delivered again is owed until it
- * is: nothing may be deleted for the sake of the delivery before. */
+/* The state to which a message of this state returns if it is taken and then dropped. Taking a held
+ * message releases it. One that was delivered before is owed until it is delivered again: the
+ * earlier delivery does not allow it to be deleted. */
 enum journal_state record_state_before(enum journal_state state);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * rename: a mailbox whose server or user is called otherwise by now finds the journal it had.
+ * rename: finds the journal of a mailbox whose server or user has been renamed.
  *
  * The head of a journal says for which account of which configuration file it was written. A
  * journal is moved, never copied, so no two mailboxes share one.
@@ -13,8 +13,8 @@
 #include "base/err.h"
 
 /* Looks through the state folder for the one journal whose head names this account (see
- * journal_settings) and whose stem (mailbox_stem) is none of `used`. Its stem, malloced; NULL:
- * there is none, or more than one. */
+ * journal_settings) and whose stem (mailbox_stem) is not in `used`. Returns its stem, malloced;
+ * NULL: there is none, or more than one. */
 char *rename_find(const char *state_dir, const char *account, char *const *used, size_t count);
 
 /* True if there is a journal of this stem. */

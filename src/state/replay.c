@@ -164,7 +164,7 @@ static int apply_all(struct replay *replay, struct err *err)
     return 0;
 }
 
-/* Not one line is ours, and it is no torn first line of ours either. */
+/* No line is ours, and the text is not a torn first line of ours either. */
 static bool is_junk(const struct replay *replay)
 {
     if (replay->count > 0)
@@ -172,7 +172,7 @@ static bool is_junk(const struct replay *replay)
     return lines_size(replay->lines) > strlen(replay->head) + 64;
 }
 
-/* It is kept for a person to look at, and everything starts anew. */
+/* It is kept for a person to look at, and the journal starts from nothing. */
 static int set_aside(struct replay *replay, struct err *err)
 {
     char *aside = xasprintf("%s.bad", lines_path(replay->lines));
@@ -347,8 +347,8 @@ static void write_entry(struct replay *replay, uint32_t id, uint32_t as,
                      out);
 }
 
-/* As many as write_entry writes: else what is absent from the server, as all is with keep = no,
- * would be written anew by each run. */
+/* As many as write_entry writes: else each run would rewrite what is absent from the server, which
+ * with keep = no is everything. */
 static unsigned lines_of(const struct replay *replay, const struct journal_entry *entry)
 {
     if (is_forgotten(replay, entry))
@@ -398,7 +398,7 @@ static int write_anew(struct replay *replay, int fd, const char *path, struct er
     return result;
 }
 
-/* Writes the file anew, beside itself, and renames it. */
+/* Writes a new file beside the old one, and renames it. */
 static int rewrite(struct replay *replay)
 {
     struct err why;

@@ -33,7 +33,7 @@ struct replay {
     struct places places;
     struct visits visits; /* places where messages were spooled */
     struct calendar calendar;
-    uint64_t oldest, latest; /* dates of first sight that lines have; wall clock, seconds */
+    uint64_t oldest, latest; /* first_seen of all lines; wall clock, seconds */
     uint64_t count;          /* lines in all */
     uint64_t loaded;         /* of them, when it was loaded */
     uint64_t damaged, old;   /* of them: not to be understood; of an older version */
@@ -46,7 +46,7 @@ struct replay {
 int replay_load(struct replay *replay, struct err *err);
 void replay_free(struct replay *replay);
 
-/* A message was first seen then. */
+/* Counts a first_seen for oldest and latest. */
 void replay_see_date(struct replay *replay, uint64_t first_seen);
 
 /* Gathers one line: of a `take`, whose words are the whole receipt, with its place cut off, which

@@ -16,7 +16,7 @@
 #define ID_BITS 25 /* 1 + the entry; 0 with a tag: there was one, and searches go on behind it */
 #define ID_MASK ((1u << ID_BITS) - 1)
 #define FREED (1u << ID_BITS)
-#define AHEAD 32 /* so many slots are on their way from memory at once */
+#define AHEAD 32 /* how many slots are fetched from memory at once */
 
 #ifdef __GNUC__
 #define FETCH_AHEAD(address) __builtin_prefetch(address)
