@@ -43,7 +43,7 @@ static const struct {
 static const int order[] = {64, 70, 71, 78, 77, 76, 74, 73, 69, 68, 65, 75, 0};
 
 /* Adds text at `at` as far as there is room; the new end. */
-static size_t append(char text[ERR_TEXT_MAX], size_t at, const char *more)
+static size_t add_text(char text[ERR_TEXT_MAX], size_t at, const char *more)
 {
     size_t room = ERR_TEXT_MAX - 1 - at;
     size_t len = strlen(more);
@@ -73,7 +73,7 @@ int err_set(struct err *err, enum err_kind kind, const char *fmt, ...)
     format(text, fmt, args);
     va_end(args);
     err->kind = kind;
-    append(err->text, 0, text);
+    add_text(err->text, 0, text);
     return -1;
 }
 
@@ -132,10 +132,10 @@ int err_errno(struct err *err, enum err_kind kind, int number, const char *fmt, 
     format(text, fmt, args);
     va_end(args);
     err->kind = kind_of(number, kind);
-    size_t at = append(err->text, 0, text);
-    at = append(err->text, at, ": ");
-    at = append(err->text, at, strerror(number));
-    append(err->text, at, remedy(number));
+    size_t at = add_text(err->text, 0, text);
+    at = add_text(err->text, at, ": ");
+    at = add_text(err->text, at, strerror(number));
+    add_text(err->text, at, remedy(number));
     return -1;
 }
 
@@ -149,10 +149,10 @@ int err_prefix(struct err *err, const char *fmt, ...)
     va_start(args, fmt);
     format(before, fmt, args);
     va_end(args);
-    append(after, 0, err->text);
-    size_t at = append(err->text, 0, before);
-    at = append(err->text, at, ": ");
-    append(err->text, at, after);
+    add_text(after, 0, err->text);
+    size_t at = add_text(err->text, 0, before);
+    at = add_text(err->text, at, ": ");
+    add_text(err->text, at, after);
     return -1;
 }
 

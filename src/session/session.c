@@ -357,8 +357,7 @@ static int quit(struct session *session, const struct fetched *fetched, struct e
 {
     const struct queue *deleted = &fetched->deleted;
     bool some = deleted->count > 0;
-    /* If we are to connect again at once, we wait for the answer: until then the mailbox may be
-     * locked. */
+    /* To connect again at once, wait for the answer: until then the mailbox may be locked. */
     bool waits = some || session->slice >= SLICE_LEAST;
     bool confirmed = fetched->quit == FETCH_QUIT_CONFIRMED;
     if (fetched->quit == FETCH_QUIT_NOT_SENT &&

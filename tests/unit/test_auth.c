@@ -180,20 +180,23 @@ static void test_oauth(void)
     static const char bearer[] = "n,a=a=2Cb=3Dc@x,\1host=pop.example.com\1port=995\1"
                                  "auth=Bearer tok.en\1\1";
     oauth_bearer(&message, str_from("a,b=c@x"), "pop.example.com", 995, str_from("tok.en"));
-    is_mem(message.data, message.len, bearer, sizeof bearer - 1, "OAUTHBEARER");
+    is_mem(message.data, message.len, bearer, sizeof bearer - 1,
+           "OAUTHBEARER's message has user, host, port and token");
     buf_free(&message);
     oauth_bearer(&message, str_from("u"), NULL, 0, str_from("t"));
-    is_mem(message.data, message.len, "n,a=u,\1auth=Bearer t\1\1", 22, "OAUTHBEARER, bare");
+    is_mem(message.data, message.len, "n,a=u,\1auth=Bearer t\1\1", 22,
+           "without server and port OAUTHBEARER leaves them out");
     buf_free(&message);
     oauth_xoauth2(&message, str_from("a,b@x"), str_from("tok.en"));
-    is_mem(message.data, message.len, "user=a,b@x\1auth=Bearer tok.en\1\1", 31, "XOAUTH2");
+    is_mem(message.data, message.len, "user=a,b@x\1auth=Bearer tok.en\1\1", 31,
+           "XOAUTH2's message has user and token");
     buf_free(&message);
 
-    ok(oauth_is_token(str_from("ya29.a0-_~+/=")), "a token");
+    ok(oauth_is_token(str_from("ya29.a0-_~+/=")), "a token may have all that RFC 6750 allows");
     ok(!oauth_is_token(str_from("")) && !oauth_is_token(str_from("a b")) &&
            !oauth_is_token(str_from("a\n")) && !oauth_is_token(str_from("a\1b")) &&
            !oauth_is_token(str_of("a\0b", 3)) && !oauth_is_token(str_from("\xc3\xa4")),
-       "no tokens");
+       "what is empty, or has blanks, controls or 8-bit octets, is not a token");
 }
 
 static void test_json(void)
@@ -221,7 +224,7 @@ static void test_json(void)
         char *json = malloc(len > 0 ? len : 1);
         memcpy(json, rows[i].json, len);
         struct str got = oauth_field(str_of(json, len), rows[i].field);
-        is_mem(got.ptr, got.len, rows[i].want, strlen(rows[i].want), "JSON field");
+        is_mem(got.ptr, got.len, rows[i].want, strlen(rows[i].want), rows[i].json);
         free(json);
     }
 }
@@ -252,12 +255,35 @@ static void test_kerberos_later(void)
         printf("# no Kerberos plugin here (Debian: libsasl2-modules-gssapi-mit)\n");
     ok(sasl_has("PLAIN"), "without Kerberos at first");
     is_int(sasl_has("GSSAPI"), here, "with it when it is asked for");
-    is_int(sasl_has("GSSAPI"), here, "and again");
+    is_int(sasl_has("GSSAPI"), here, "asking for GSSAPI again gives the same answer");
     ok(sasl_has("PLAIN") && sasl_has("SCRAM-SHA-256") && sasl_has("XOAUTH2"),
        "and all the others as before");
 }
 
-static void test_sasl(void)
+static void test_sasl_mechanisms(void)
+{
+    ok(sasl_has("PLAIN") && sasl_has("LOGIN") && sasl_has("CRAM-MD5") && sasl_has("DIGEST-MD5") &&
+           sasl_has("SCRAM-SHA-256") && sasl_has("EXTERNAL"),
+       "libsasl2 has its mechanisms (Debian: libsasl2-modules)");
+    ok(sasl_has("XOAUTH2") && sasl_has("OAUTHBEARER"),
+       "XOAUTH2 and OAUTHBEARER, our own plugins, are there");
+    ok(sasl_has("SCRAM-SHA-256-PLUS") && !sasl_has("PLAIN-PLUS"),
+       "-PLUS needs a mechanism that can bind a channel");
+    ok(!sasl_has("NO-SUCH") && !sasl_has("") && !sasl_has("-PLUS"), "unknown names are not there");
+}
+
+/* Starts and ends one attempt. */
+static bool starts(const struct sasl_login *login, const char *mechanism, struct err *err)
+{
+    struct sasl *sasl = NULL;
+    struct str out;
+    bool initial;
+    bool started = sasl_start(&sasl, login, mechanism, &initial, &out, err) == 0;
+    sasl_end(sasl);
+    return started;
+}
+
+static void test_sasl_plain(void)
 {
     struct secret secret = {NULL, 0};
     struct sasl *sasl = NULL;
@@ -266,42 +292,50 @@ static void test_sasl(void)
     struct err err;
     secret_set(&secret, str_from("sesame"));
     struct sasl_login login = login_with(&secret);
-
-    ok(sasl_has("PLAIN") && sasl_has("LOGIN") && sasl_has("CRAM-MD5") && sasl_has("DIGEST-MD5") &&
-           sasl_has("SCRAM-SHA-256") && sasl_has("EXTERNAL"),
-       "libsasl2 has its mechanisms (Debian: libsasl2-modules)");
-    ok(sasl_has("XOAUTH2") && sasl_has("OAUTHBEARER"), "and ours");
-    ok(sasl_has("SCRAM-SHA-256-PLUS") && !sasl_has("PLAIN-PLUS") && !sasl_has("NO-SUCH") &&
-           !sasl_has("") && !sasl_has("-PLUS"),
-       "and no others");
-
-    ok(sasl_start(&sasl, &login, "PLAIN", &initial, &out, &err) == 0 && initial, "PLAIN starts");
+    ok(sasl_start(&sasl, &login, "PLAIN", &initial, &out, &err) == 0 && initial,
+       "PLAIN starts with an initial response");
     is_mem(out.ptr, out.len, "\0alice\0sesame", 13, "PLAIN says it all at once");
-    ok(sasl_is_done(sasl), "PLAIN is done");
+    ok(sasl_is_done(sasl), "PLAIN is done after its first message");
     ok(sasl_step(sasl, str_from("x"), &out, &err) < 0 && err.kind == ERR_LOGIN,
        "a challenge after the end is an error");
     sasl_end(sasl);
+    secret_wipe(&secret);
+}
 
+static void test_sasl_without_tls(void)
+{
+    struct secret secret = {NULL, 0};
+    struct err err;
+    secret_set(&secret, str_from("sesame"));
+    struct sasl_login login = login_with(&secret);
     login.secure = false;
-    ok(sasl_start(&sasl, &login, "PLAIN", &initial, &out, &err) < 0 && sasl == NULL,
-       "no PLAIN without TLS");
-    is_int(err.kind, ERR_LOGIN, "which is a matter of login");
-    ok(sasl_start(&sasl, &login, "XOAUTH2", &initial, &out, &err) < 0, "no token without TLS");
+    ok(!starts(&login, "PLAIN", &err), "without TLS PLAIN does not start");
+    is_int(err.kind, ERR_LOGIN, "and the error is about logging in");
+    ok(!starts(&login, "XOAUTH2", &err), "without TLS no token is sent");
     login.allow_plaintext = true;
-    ok(sasl_start(&sasl, &login, "PLAIN", &initial, &out, &err) == 0, "unless asked for");
-    sasl_end(sasl);
-    login = login_with(NULL);
-    ok(sasl_start(&sasl, &login, "PLAIN", &initial, &out, &err) < 0, "no PLAIN without password");
-    ok(sasl_start(&sasl, &login, "EXTERNAL", &initial, &out, &err) < 0,
-       "no EXTERNAL without a certificate");
+    ok(starts(&login, "PLAIN", &err), "without TLS PLAIN starts if the configuration names it");
+    secret_wipe(&secret);
+}
+
+static void test_sasl_needs(void)
+{
+    struct secret secret = {NULL, 0};
+    struct sasl *sasl = NULL;
+    struct str out;
+    bool initial;
+    struct err err;
+    struct sasl_login login = login_with(NULL);
+    ok(!starts(&login, "PLAIN", &err), "without a password PLAIN does not start");
+    ok(!starts(&login, "EXTERNAL", &err), "without a certificate EXTERNAL does not start");
     login.client_certificate = true;
     ok(sasl_start(&sasl, &login, "EXTERNAL", &initial, &out, &err) == 0 && initial &&
            out.len == 0 && sasl_is_done(sasl),
-       "EXTERNAL: an empty initial response");
+       "EXTERNAL has an empty initial response");
     sasl_end(sasl);
-    login = login_with(&secret);
-    ok(sasl_start(&sasl, &login, "ANONYMOUS", &initial, &out, &err) < 0, "never ANONYMOUS");
     sasl_end(NULL);
+    secret_set(&secret, str_from("sesame"));
+    login = login_with(&secret);
+    ok(!starts(&login, "ANONYMOUS", &err), "ANONYMOUS is never started");
     secret_wipe(&secret);
 }
 
@@ -316,7 +350,7 @@ static void exchange_digest_md5(const char *what, const char *challenge, const c
     secret_set(&secret, str_from("sesame"));
     struct sasl_login login = login_with(&secret);
     ok(sasl_start(&sasl, &login, "DIGEST-MD5", &initial, &out, &err) == 0 && !initial,
-       "DIGEST-MD5 starts");
+       "DIGEST-MD5 starts without an initial response");
     ok(sasl_step(sasl, str_from(challenge), &out, &err) == 0, "%s: %s", what, err.text);
     char *text = xmemdup0(out.ptr, out.len), *want = xasprintf("realm=\"%s\"", realm);
     ok(strstr(text, want) != NULL, "%s: %s", what, text);
@@ -1256,7 +1290,10 @@ int main(void)
     test_json();
     if (sasl_has("PLAIN")) {
         test_kerberos_later();
-        test_sasl();
+        test_sasl_mechanisms();
+        test_sasl_plain();
+        test_sasl_without_tls();
+        test_sasl_needs();
         test_digest_md5();
         test_binding();
         test_talks();

@@ -23,7 +23,7 @@ static void test_sha256(void)
         struct str text = str_from(table[i][0]);
         digest_bytes(text, out);
         words_hex(out, DIGEST_SIZE, hex);
-        is_str(hex, table[i][1], "SHA-256 at once");
+        is_str(hex, table[i][1], "SHA-256 of a text in one piece");
         for (size_t split = 0; split <= text.len; split++) {
             struct digest *digest = digest_new();
             digest_add(digest, text.ptr, split);
@@ -66,10 +66,11 @@ static void test_crc32(void)
 {
     const char *text = "123456789";
     ok(digest_crc32(0, text, 9) == UINT32_C(0xcbf43926), "the check value of CRC-32");
-    ok(digest_crc32(0, text, 0) == 0, "of nothing");
+    ok(digest_crc32(0, text, 0) == 0, "the CRC of nothing is 0");
     for (size_t split = 0; split <= 9; split++) {
         uint32_t crc = digest_crc32(0, text, split);
-        ok(digest_crc32(crc, text + split, 9 - split) == UINT32_C(0xcbf43926), "in two parts");
+        ok(digest_crc32(crc, text + split, 9 - split) == UINT32_C(0xcbf43926),
+           "a CRC over two parts is that of the whole");
     }
     unsigned char all[256];
     for (int i = 0; i < 256; i++)
@@ -81,7 +82,7 @@ static void test_crc32(void)
         ok(digest_crc32(0, text, len) == crc, "of %zu bytes", len);
     }
     /* As Python's zlib.crc32(bytes(range(256))) says. */
-    ok(digest_crc32(0, all, 256) == UINT32_C(0x29058c73), "of every byte");
+    ok(digest_crc32(0, all, 256) == UINT32_C(0x29058c73), "the CRC of all 256 bytes is zlib's");
 }
 
 static void test_base64(void)
@@ -103,13 +104,14 @@ static void test_base64(void)
     unsigned char back[20];
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         size_t len = digest_base64(str_from(table[i][0]), text);
-        is_str(text, table[i][1], "base64");
-        is_int((long long)len, (long long)strlen(text), "its length");
+        is_str(text, table[i][1], "a row of RFC 4648 is encoded so");
+        is_int((long long)len, (long long)strlen(text), "its length is returned");
         size_t want = strlen(table[i][0]);
         long got = digest_unbase64(str_from(text), back, want);
-        is_mem(back, (size_t)got, table[i][0], want, "and back");
+        is_mem(back, (size_t)got, table[i][0], want, "decoding gives the bytes again");
         if (want > 0)
-            is_int(digest_unbase64(str_from(text), back, want - 1), -1, "no room");
+            is_int(digest_unbase64(str_from(text), back, want - 1), -1,
+                   "decoding fails if out is one byte too small");
     }
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         ok(digest_unbase64(str_from(bad[i]), back, sizeof back) == -1, "refused: no. %zu", i);
@@ -130,7 +132,7 @@ static void test_base64_all(void)
                memcmp(all, back, len) == 0;
     }
     ok(good, "all bytes in all lengths come back");
-    is_int(digest_base64_digit(63), '/', "the last digit");
+    is_int(digest_base64_digit(63), '/', "the digit of 63 is a slash");
     is_int(digest_base64_digit(64), 'A', "only six bits count");
 }
 

@@ -239,14 +239,16 @@ static void test_random(bool lf_only)
         bad += !same(&got, &want);
         ended += want.ended;
     }
-    is_int(bad, 0, lf_only ? "random, LF answers" : "random, CRLF answers");
+    is_int(bad, 0,
+           lf_only ? "random bodies are decoded as the slow way does it, LF answers"
+                   : "random bodies are decoded as the slow way does it, CRLF answers");
     ok(ended > 1000 && ended < 19000, "random inputs with and without an end (%d)", ended);
     for (int round = 0; round < 30 && bad == 0; round++) {
         size_t len = make(in, 80);
         reference(in, len, lf_only, &want);
         bad += !sweep(in, len, lf_only, &want);
     }
-    is_int(bad, 0, "random, every cut");
+    is_int(bad, 0, "a random body gives the same, wherever it is cut");
 }
 
 /* The promise that lets a caller hand over a whole buffer without a loop. */
@@ -266,17 +268,17 @@ static void test_room(void)
             all = all && (took == len || dot.ended);
         }
     }
-    ok(all, "room for three more takes everything");
+    ok(all, "with room for three octets more all of the input is taken");
 
     struct dot dot;
     size_t written = 9;
     char out[4];
     dot_init(&dot, false);
     is_int((long long)dot_decode(&dot, (struct str){".\r\nabc", 6}, out, 4, &written), 3,
-           "the end takes three bytes");
+           "the end of a body takes three bytes");
     is_int((long long)dot_decode(&dot, (struct str){"abc", 3}, out, 4, &written), 0,
-           "behind the end nothing is taken");
-    is_int((long long)written, 0, "and nothing given");
+           "behind the end of a body nothing is taken");
+    is_int((long long)written, 0, "behind the end of a body nothing is given out");
 }
 
 int main(void)

@@ -26,19 +26,27 @@ static const char *text_of(const char *title, const char *text)
 
 static void test_texts(void)
 {
-    is_str(text_of("a", ""), "null", "no words");
-    is_str(text_of("a", "plain ~"), "\"plain ~\"", "ASCII");
-    is_str(text_of("a", "\"\\/"), "\"\\\"\\\\/\"", "quote and backslash");
-    is_str(text_of("a", "\n\t\x01\x7f"), "\"\\u000a\\u0009\\u0001\\u007f\"", "controls");
+    is_str(text_of("a", ""), "null", "an empty text is null");
+    is_str(text_of("a", "plain ~"), "\"plain ~\"", "ASCII stays as it is");
+    is_str(text_of("a", "\"\\/"), "\"\\\"\\\\/\"",
+           "a quote and a backslash are escaped, a slash is not");
+    is_str(text_of("a", "\n\t\x01\x7f"), "\"\\u000a\\u0009\\u0001\\u007f\"",
+           "control characters are escaped");
     is_str(text_of("a", "\xc3\xa4\xe2\x82\xac"), "\"\\u00e4\\u20ac\"", "two and three octets");
-    is_str(text_of("a", "\xf0\x9f\x93\xac"), "\"\\ud83d\\udcec\"", "four: a pair");
-    is_str(text_of("a", "\xf4\x8f\xbf\xbf"), "\"\\udbff\\udfff\"", "the last character");
-    is_str(text_of("a", "\xf4\x90\x80\x80"), "\"\\ufffd\\ufffd\\ufffd\\ufffd\"", "one too far");
+    is_str(text_of("a", "\xf0\x9f\x93\xac"), "\"\\ud83d\\udcec\"",
+           "a character of four octets is a surrogate pair");
+    is_str(text_of("a", "\xf4\x8f\xbf\xbf"), "\"\\udbff\\udfff\"", "U+10FFFF is a character");
+    is_str(text_of("a", "\xf4\x90\x80\x80"), "\"\\ufffd\\ufffd\\ufffd\\ufffd\"",
+           "U+110000 is not a character: U+FFFD for each octet");
     is_str(text_of("a", "\xc0\x80x"), "\"\\ufffd\\ufffdx\"", "longer than need be");
-    is_str(text_of("a", "\xed\xa0\x80"), "\"\\ufffd\\ufffd\\ufffd\"", "a surrogate");
-    is_str(text_of("a", "\xe2\x82"), "\"\\ufffd\\ufffd\"", "cut");
-    is_str(text_of("a", "\xe2\x82z"), "\"\\ufffd\\ufffdz\"", "cut by another");
-    is_str(text_of("a", "\x80\xff\xfe"), "\"\\ufffd\\ufffd\\ufffd\"", "what begins nothing");
+    is_str(text_of("a", "\xed\xa0\x80"), "\"\\ufffd\\ufffd\\ufffd\"",
+           "an encoded surrogate is not a character");
+    is_str(text_of("a", "\xe2\x82"), "\"\\ufffd\\ufffd\"",
+           "a character that the end cuts off is U+FFFD for each octet");
+    is_str(text_of("a", "\xe2\x82z"), "\"\\ufffd\\ufffdz\"",
+           "and so is one that the next character cuts off");
+    is_str(text_of("a", "\x80\xff\xfe"), "\"\\ufffd\\ufffd\\ufffd\"",
+           "octets that begin no character are U+FFFD each");
 }
 
 static void test_longest(void)
@@ -47,7 +55,8 @@ static void test_longest(void)
     memset(title, 0x81, sizeof title - 1);
     memset(text, 0x01, sizeof text - 1);
     title[sizeof title - 1] = text[sizeof text - 1] = '\0';
-    is_int((long long)strlen(text_of(title, text)), (ERR_TEXT_MAX - 1) * 6 + 2, "nothing is cut");
+    is_int((long long)strlen(text_of(title, text)), (ERR_TEXT_MAX - 1) * 6 + 2,
+           "the longest title and text fit whole");
 }
 
 int main(void)

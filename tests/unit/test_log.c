@@ -26,14 +26,14 @@ static void test_levels(void)
 {
     struct heard heard = {0};
     struct log log = {.level = FP_LOG_WARNING, .write = hear, .ctx = &heard};
-    ok(!log_wants(NULL, FP_LOG_ERROR), "no log wants nothing");
+    ok(!log_wants(NULL, FP_LOG_ERROR), "without a log no level is wanted");
     log_line(NULL, FP_LOG_ERROR, "x");
     log_line(&log, FP_LOG_NOTE, "too low");
-    is_int(heard.count, 0, "below the level nothing is said");
+    is_int(heard.count, 0, "a line below the level is not written");
     log_line(&log, FP_LOG_WARNING, "%s %d", "number", 5);
-    is_int(heard.count, 1, "at the level it is");
-    is_int(heard.level, FP_LOG_WARNING, "as what it was");
-    is_str(heard.line, "number 5", "in those words");
+    is_int(heard.count, 1, "a line of the level is written");
+    is_int(heard.level, FP_LOG_WARNING, "a line keeps its level");
+    is_str(heard.line, "number 5", "a line is formatted");
     log.level = FP_LOG_TRACE;
     log_line(&log, FP_LOG_TRACE, "%5000s", "x");
     ok(strlen(heard.line) < sizeof heard.line - 1, "a giant line is cut");
@@ -79,7 +79,8 @@ static void test_secrets(void)
            "nothing is hidden yet");
     log_hide(&log, &word);
     log_hide(&log, &word);
-    quoted(&log, text, "<****** ***-and-more abc secr?t>", "every occurrence");
+    quoted(&log, text, "<****** ***-and-more abc secr?t>",
+           "every occurrence of each secret is blanked");
     log_hide(&log, &longer);
     log_hide(&log, &tiny);
     quoted(&log, text, "<****** *** abc secr?t>", "the longest one; none that is tiny");

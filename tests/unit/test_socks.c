@@ -176,21 +176,25 @@ static void test_bounds(void)
                                        {"h", 995, "u", &more},    {"h", 995, "u", &none}};
     is_int(socks_begin(&socks, &good, &err), 0, "all of the greatest length");
     socks.out_len = 0;
-    is_int(socks_take(&socks, (const unsigned char *)"\5\2", 2, &err), 0, "login is asked for");
-    is_int((long long)socks.out_len, 3 + 2 * SOCKS_TEXT_MAX, "all of it");
+    is_int(socks_take(&socks, (const unsigned char *)"\5\2", 2, &err), 0,
+           "the proxy asks for a login");
+    is_int((long long)socks.out_len, 3 + 2 * SOCKS_TEXT_MAX,
+           "the login holds all 255 octets of user and password");
     socks.out_len = 0;
-    is_int(socks_take(&socks, (const unsigned char *)"\1\0", 2, &err), 0, "and taken");
+    is_int(socks_take(&socks, (const unsigned char *)"\1\0", 2, &err), 0,
+           "the proxy's yes to the login is taken");
     is_int((long long)socks.out_len, 5 + SOCKS_TEXT_MAX + 2, "the name goes whole");
     static const unsigned char grant[] = {5, 0, 0, 3, 255};
     unsigned char rest[SOCKS_TEXT_MAX + 2] = {0};
-    is_int(socks_take(&socks, grant, 4, &err), 0, "granted");
-    is_int(socks_take(&socks, grant + 4, 1, &err), 0, "to a long name");
-    is_int((long long)socks_wants(&socks), sizeof rest, "of 255 bytes");
-    is_int(socks_take(&socks, rest, sizeof rest, &err), 0, "which is passed over");
-    is_int((long long)socks_wants(&socks), 0, "the way is open");
+    is_int(socks_take(&socks, grant, 4, &err), 0, "the proxy's grant is taken");
+    is_int(socks_take(&socks, grant + 4, 1, &err), 0, "the length of its name is taken");
+    is_int((long long)socks_wants(&socks), sizeof rest,
+           "a name of 255 bytes and a port are waited for");
+    is_int(socks_take(&socks, rest, sizeof rest, &err), 0, "the name is read over");
+    is_int((long long)socks_wants(&socks), 0, "after that the connection is open");
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        is_int(socks_begin(&socks, &bad[i], &err), -1, "refused");
-        is_int(err.kind, ERR_CONFIG, "as an error of the configuration file");
+        is_int(socks_begin(&socks, &bad[i], &err), -1, "a target that cannot be sent is refused");
+        is_int(err.kind, ERR_CONFIG, "and that is an error of the configuration file");
     }
 }
 
@@ -250,8 +254,8 @@ static void test_trouble(void)
     fcntl(pair[0], F_SETFL, O_NONBLOCK);
     int64_t begun = clock_ms();
     is_int(proxy_open(pair[0], &target, clock_in(300), &err), -1, "a proxy that says nothing");
-    is_int(err.kind, ERR_TIMEOUT, "is a timeout");
-    ok(clock_ms() - begun < 1500, "at the deadline");
+    is_int(err.kind, ERR_TIMEOUT, "a proxy that says nothing is a timeout");
+    ok(clock_ms() - begun < 1500, "and it ends at the deadline");
     close(pair[1]);
     is_int(proxy_open(pair[0], &target, clock_in(3000), &err), -1, "a proxy that hangs up");
     is_int(err.kind, ERR_CLOSED, "is a connection that ended");

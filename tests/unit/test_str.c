@@ -11,21 +11,22 @@ static void test_compare(void)
 {
     struct str nul = str_of("a\0b", 3);
     ok(str_equal(nul, str_of("a\0b", 3)), "a NUL is a byte");
-    ok(!str_equal(nul, str_of("a\0c", 3)), "and what is behind it counts");
-    ok(!str_is(nul, "a"), "a NUL ends nothing");
-    ok(str_equal(str_from(NULL), str_from("")), "NULL is empty");
-    ok(str_is_nocase(str_from("UiDl"), "uidl"), "case is ignored");
-    ok(!str_is(str_from("UiDl"), "uidl"), "or not");
-    ok(!str_is_nocase(str_from("@"), "`"), "only that of letters");
-    ok(!str_is_nocase(str_from("\xc4"), "\xe4"), "and of ASCII");
-    ok(str_has_prefix(str_from("+OK x"), "+OK"), "a prefix");
-    ok(!str_has_prefix(str_from("+O"), "+OK"), "longer than the text");
-    ok(str_has_prefix_nocase(str_from("+ok"), "+OK"), "in any case");
-    ok(!str_has_prefix(str_from("+ok"), "+OK"), "or not");
-    ok(str_contains_nocase(str_from("maildrop IN USE"), "in use"), "found at the end");
-    ok(str_contains_nocase(str_from("x"), ""), "nothing is in everything");
-    ok(str_contains_nocase(str_from(""), ""), "even in nothing");
-    ok(!str_contains_nocase(str_from("in us"), "in use"), "cut short");
+    ok(!str_equal(nul, str_of("a\0c", 3)), "the bytes after a NUL are compared too");
+    ok(!str_is(nul, "a"), "a NUL does not end a view");
+    ok(str_equal(str_from(NULL), str_from("")), "a view of NULL is an empty one");
+    ok(str_is_nocase(str_from("UiDl"), "uidl"), "str_is_nocase ignores case");
+    ok(!str_is(str_from("UiDl"), "uidl"), "str_is does not ignore case");
+    ok(!str_is_nocase(str_from("@"), "`"), "@ and ` are not one letter in two cases");
+    ok(!str_is_nocase(str_from("\xc4"), "\xe4"), "letters beyond ASCII have no case");
+    ok(str_has_prefix(str_from("+OK x"), "+OK"), "a text begins with its prefix");
+    ok(!str_has_prefix(str_from("+O"), "+OK"), "a prefix that is longer than the text is none");
+    ok(str_has_prefix_nocase(str_from("+ok"), "+OK"), "str_has_prefix_nocase ignores case");
+    ok(!str_has_prefix(str_from("+ok"), "+OK"), "str_has_prefix does not ignore case");
+    ok(str_contains_nocase(str_from("maildrop IN USE"), "in use"),
+       "a needle is found at the end, in any case");
+    ok(str_contains_nocase(str_from("x"), ""), "the empty needle is in every text");
+    ok(str_contains_nocase(str_from(""), ""), "the empty needle is in the empty text");
+    ok(!str_contains_nocase(str_from("in us"), "in use"), "half a needle is not found");
 }
 
 static void is_view(struct str got, const char *want, const char *name)
@@ -33,27 +34,37 @@ static void is_view(struct str got, const char *want, const char *name)
     is_mem(got.ptr, got.len, want, strlen(want), name);
 }
 
-static void test_split(void)
+static void test_word(void)
 {
     struct str rest = str_from(" \t1  abc\tlast");
-    is_view(str_word(&rest), "1", "first word");
-    is_view(str_word(&rest), "abc", "second");
-    is_view(rest, "\tlast", "what is left");
-    is_view(str_word(&rest), "last", "third");
-    is_view(str_word(&rest), "", "no more");
-    is_view(str_word(&rest), "", "still none");
+    is_view(str_word(&rest), "1", "the first word, without the blanks before it");
+    is_view(str_word(&rest), "abc", "the second word ends at a tab");
+    is_view(rest, "\tlast", "the tab behind a word is left");
+    is_view(str_word(&rest), "last", "the last word ends with the text");
+    is_view(str_word(&rest), "", "behind the last word there is none");
+    is_view(str_word(&rest), "", "and asking again finds none either");
     rest = str_from("   ");
-    is_view(str_word(&rest), "", "blanks alone");
-    rest = str_from("a::b");
-    is_view(str_until(&rest, ':'), "a", "up to the stop");
-    is_view(str_until(&rest, ':'), "", "an empty part");
-    is_view(str_until(&rest, ':'), "b", "all, where no stop comes");
-    is_view(rest, "", "and nothing is left");
+    is_view(str_word(&rest), "", "there is no word among blanks");
     struct str none = {NULL, 0};
-    is_view(str_until(&none, ':'), "", "of no view");
-    is_view(str_word(&none), "", "no word of no view");
-    is_view(str_trim(str_from(" \r\n\t x y\t\r\n")), "x y", "trim");
-    is_view(str_trim(str_from(" \r\n")), "", "trim of blanks");
+    is_view(str_word(&none), "", "a view of NULL has no word");
+}
+
+static void test_until(void)
+{
+    struct str rest = str_from("a::b");
+    is_view(str_until(&rest, ':'), "a", "a part ends at the stop");
+    is_view(str_until(&rest, ':'), "", "two stops in a row have an empty part between");
+    is_view(str_until(&rest, ':'), "b", "without a stop the part is all that is left");
+    is_view(rest, "", "after the last part nothing is left");
+    struct str none = {NULL, 0};
+    is_view(str_until(&none, ':'), "", "a part of a view of NULL is empty");
+}
+
+static void test_trim(void)
+{
+    is_view(str_trim(str_from(" \r\n\t x y\t\r\n")), "x y",
+            "blanks and line ends go at both ends only");
+    is_view(str_trim(str_from(" \r\n")), "", "of blanks alone nothing is left");
 }
 
 static void test_number(void)
@@ -86,7 +97,7 @@ static void test_number(void)
         ok(got == table[i].want && value == want, "number \"%s\"", table[i].text);
     }
     uint64_t value;
-    is_int(str_number(str_of("1\0002", 3), 1000, &value), -1, "a NUL is no digit");
+    is_int(str_number(str_of("1\0002", 3), 1000, &value), -1, "a NUL is not a digit");
 }
 
 /* The same as a word and its number, whatever it is. */
@@ -112,13 +123,14 @@ static void test_take_number(void)
         struct str fast = str_from(table[i]), slow = fast;
         int result = str_take_number(&fast, max, &got);
         is_int(result, str_number(str_word(&slow), max, &want), table[i]);
-        ok(got == want && (result < 0 || str_equal(fast, slow)), "and what is left of it");
+        ok(got == want && (result < 0 || str_equal(fast, slow)),
+           "\"%s\": the number and what is left are as with str_word", table[i]);
     }
     struct str rest = str_from("1 2 3");
     uint64_t first, second;
     ok(str_take_number(&rest, 9, &first) == 0 && str_take_number(&rest, 9, &second) == 0 &&
            first == 1 && second == 2 && str_is(rest, " 3"),
-       "one after the other");
+       "three numbers are taken one after the other");
 }
 
 static void test_units(void)
@@ -167,12 +179,16 @@ static void test_units(void)
 int main(void)
 {
     test_compare();
-    test_split();
+    test_word();
+    test_until();
+    test_trim();
     test_number();
     test_take_number();
     test_units();
     /* The published check values of 64-bit FNV-1a. */
-    ok(str_hash(str_from("")) == UINT64_C(0xcbf29ce484222325), "hash of nothing");
-    ok(str_hash(str_from("foobar")) == UINT64_C(0x85944171f73967e8), "hash of foobar");
+    ok(str_hash(str_from("")) == UINT64_C(0xcbf29ce484222325),
+       "the hash of the empty text is FNV-1a's");
+    ok(str_hash(str_from("foobar")) == UINT64_C(0x85944171f73967e8),
+       "the hash of foobar is FNV-1a's");
     return tap_done();
 }
