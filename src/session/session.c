@@ -13,9 +13,7 @@
 #include "session/dates.h"
 #include "session/decide.h"
 #include "session/destination.h"
-#include "session/fault.h"
 #include "session/fetch.h"
-#include "session/fingerprints.h"
 #include "session/habits.h"
 #include "session/kept.h"
 #include "session/manners.h"
@@ -24,6 +22,7 @@
 #include "session/queue.h"
 #include "session/recall.h"
 #include "session/recover.h"
+#include "session/verify.h"
 #include "state/folder.h"
 #include "state/mailbox.h"
 #include "state/rename.h"
@@ -274,74 +273,6 @@ static int list(struct session *session, struct err *err)
     return 0;
 }
 
-/* A UIDL alone does not allow a DELE, unless the server's headers are of no use: it must be shown
- * that the message is the one that was delivered. What TOP cannot show is fetched and compared; if
- * that is too much, the message stays. */
-static void verify_fingerprint(void *ctx, uint32_t number, const struct fingerprint *fingerprint)
-{
-    struct session *session = ctx;
-    struct message *message = listing_find(&session->listing, number);
-    struct record record = journal_record(session->journal, message->entry);
-    unsigned state = journal_entry(session->journal, message->entry).state;
-    uint64_t max = session->account->max_size;
-    enum fingerprints_verdict verdict = match_compare(&session->listing, message, fingerprint);
-    if (!record_fingerprint(&record).known || verdict == FINGERPRINTS_SAME) {
-        if (message->action == PLAN_DELETE)
-            queue_push(&session->verified, number);
-        return;
-    }
-    if (state != JOURNAL_DONE && state != JOURNAL_GONE) { /* never delivered */
-        if (verdict == FINGERPRINTS_OTHER) {
-            match_undo(&session->listing, message);
-            message->action = PLAN_FETCH;
-        }
-        return;
-    }
-    if (fingerprint->known)
-        listing_set_fingerprint(&session->listing, message, fingerprint);
-    message->compare = true;
-    message->action = max != 0 && message->size > max ? PLAN_LEAVE : PLAN_FETCH;
-}
-
-/* By the journal alone: an earlier run fetched it, and it is left where it is. */
-static bool is_known(const struct session *session, const struct message *message)
-{
-    if (message->entry == JOURNAL_NONE ||
-        (message->action != PLAN_LEAVE && message->action != PLAN_DUE))
-        return false;
-    unsigned state = journal_entry(session->journal, message->entry).state;
-    return state == JOURNAL_DONE || state == JOURNAL_GONE || state == JOURNAL_HELD;
-}
-
-/* What is to be deleted; and once, of a mailbox that has another name now, all that is known. */
-static int verify(struct session *session, struct err *err)
-{
-    char former[MAILBOX_ID + 1];
-    struct queue delivered = {NULL, 0, 0};
-    int result = 0;
-    bool renamed = journal_was_renamed(session->journal, former);
-    for (uint32_t i = 0; i < session->listing.count; i++)
-        if (session->listing.messages[i].action == PLAN_DELETE ||
-            (renamed && is_known(session, &session->listing.messages[i])))
-            queue_push(&delivered, session->listing.messages[i].number);
-    const struct fingerprints asked = {.pop3 = session->pop3,
-                                       .numbers = delivered.at,
-                                       .count = delivered.count,
-                                       .fingerprint = verify_fingerprint,
-                                       .ctx = session};
-    if (habits_has(&session->poll.habits, HABIT_HEADERS))
-        queue_push_all(&session->verified, &session->listing, PLAN_DELETE);
-    else if (fingerprints_possible(session->pop3) && !habits_has(&session->poll.habits, HABIT_TOP))
-        result = fingerprints_run(&asked, err);
-    else
-        for (uint32_t i = 0; i < delivered.count; i++)
-            verify_fingerprint(session, delivered.at[i], &(struct fingerprint){.known = false});
-    free(delivered.at);
-    if (result == 0 && renamed)
-        journal_confirm_name(session->journal);
-    return result;
-}
-
 /* ---- one connection ---- */
 
 static int record_deleted(struct session *session, const struct queue *deleted, struct err *err)
@@ -399,7 +330,8 @@ static int prepare_connected(struct session *session, struct err *err)
         return 0;
     session->next_noop = clock_in(NOOP_MS);
     decide_owe_again(&session->poll, &session->listing);
-    if (verify(session, err) < 0)
+    if (verify_deletions(&session->poll, session->pop3, &session->listing, &session->verified,
+                         err) < 0)
         return without_top(session, "checking delivered mail", err);
     decide_refuse_long_ones(&session->poll, &session->listing);
     return journal_sync(session->journal, err);
