@@ -73,7 +73,7 @@ int rfc2047_convert(struct str charset, struct str text, struct buf *out)
 
 /* ---- plain text ---- */
 
-/* No UTF-8, and in practice Windows-1252; where iconv(3) does not know that, only ASCII is known. */
+/* Not UTF-8, so in practice Windows-1252; where iconv(3) does not know that, only ASCII counts. */
 static void add_octets(struct buf *out, struct str line)
 {
     if (rfc2047_convert(str_from("WINDOWS-1252"), line, out) == 0)

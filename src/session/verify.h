@@ -14,9 +14,9 @@
 #include "session/poll.h"
 #include "session/queue.h"
 
-/* Adds those planned as PLAN_DELETE that are the same to `verified`; the action of others becomes
- * PLAN_FETCH, or PLAN_LEAVE. Of a mailbox that has another name now, all that is known is looked at,
- * once. -1: as fingerprints_run. */
+/* Adds those planned as PLAN_DELETE that are the same to `verified`; the action of the others
+ * becomes PLAN_FETCH or PLAN_LEAVE. In a mailbox that has a new name, all messages that the journal
+ * knows are looked at, once. -1: as fingerprints_run. */
 int verify_deletions(struct poll *poll, struct pop3 *pop3, struct listing *listing,
                      struct queue *verified, struct err *err);
 
