@@ -192,7 +192,7 @@ static int set_aside(struct replay *replay, struct err *err)
 static int accept(struct replay *replay, struct err *err)
 {
     if (replay->damaged > 0)
-        log_line(replay->log, FP_LOG_WARNING, "%llu damaged line(s) in %s were passed over",
+        log_line(replay->log, FP_LOG_WARNING, "skipped %llu damaged line(s) in %s",
                  (unsigned long long)replay->damaged, lines_path(replay->lines));
     replay->is_new = replay->count == 0;
     replay->loaded = replay->count;
