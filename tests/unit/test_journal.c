@@ -256,7 +256,7 @@ static void test_forgetting_in_short_journal(void)
         }
         if (day == 33)
             is_int(state(journal, "brief"), JOURNAL_DONE, "short journal: and comes as a new one");
-        journal_listed_all(journal, 21000 + day);
+        journal_listed_all(journal, 20860 + day);
         if (journal_sync(journal, &err) < 0)
             abort();
         journal_close(journal);
