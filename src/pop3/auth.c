@@ -548,11 +548,13 @@ static void look_up(const struct pop3 *pop3, struct auth_used *used)
         strcmp(used->method, "USER") == 0 ? capa->user : reply_capa_has(capa, used->method);
 }
 
-static void note_used(const struct pop3 *pop3, const struct method *method, struct auth_used *used)
+static void note_used(const struct attempt *attempt)
 {
+    struct auth_used *used = attempt->options->used;
     if (used != NULL) {
-        memcpy(used->method, method->name, sizeof used->method);
-        look_up(pop3, used);
+        memcpy(used->method, attempt->method->name, sizeof used->method);
+        used->proved = attempt->proved;
+        look_up(attempt->pop3, used);
     }
 }
 
@@ -575,7 +577,7 @@ static int try_all(struct pop3 *pop3, const struct auth_options *options, const 
             return 0;
         }
         if (attempt.told) {
-            note_used(pop3, &list[i], options->used);
+            note_used(&attempt);
             return -1;
         }
         if (i + 1 < count)

@@ -19,6 +19,7 @@ struct auth_used {
     char method[21];   /* of which something was sent; "" if nothing was */
     bool listed, plus; /* what the list said of it, and of its -PLUS twin */
     bool refused;      /* by an -ERR that is about the login, not about the mailbox or the time */
+    bool proved;       /* the secret, or a proof of it, was sent */
 };
 
 struct auth_options {

@@ -92,9 +92,9 @@ static int open_line(struct conn **conn, const struct account *account, int64_t 
     return 0;
 }
 
-/* The server hung up; if that was a command, its exit status says more. Once the session has begun,
- * an end in good order is the server's. */
-static void explain_command(struct conn *conn, bool begun, struct err *err)
+/* The server hung up; if that was a command, its exit status says more. Once the secret was sent,
+ * an end in good order may be the server's answer to it. */
+static void explain_command(struct conn *conn, bool proved, struct err *err)
 {
     struct command *command = conn_command(conn);
     int status;
@@ -105,7 +105,7 @@ static void explain_command(struct conn *conn, bool begun, struct err *err)
         return;
     }
     int code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
-    if (begun && WIFEXITED(status) && code == 0)
+    if (proved && WIFEXITED(status) && code == 0)
         return;
     if (code == 126 || code == 127)
         err_set(
@@ -368,7 +368,7 @@ int connect_open(struct pop3 **out, const struct session_run *run, struct note *
     *login_delay = -1;
     if (log_in_somehow(&login, note, login_delay, err) < 0) {
         if (login.pop3 != NULL)
-            explain_command(pop3_conn(login.pop3), true, err);
+            explain_command(pop3_conn(login.pop3), login.used.proved, err);
         pop3_free(login.pop3);
         return -1;
     }

@@ -242,21 +242,30 @@ END
 
 @test "connect_command: it ends at once or behind a greeting, hangs up, or dies at login: it is named, with its status" {
     local command
+    # command_rc COMMAND: with a state of its own, since what hangs up over CAPA is not asked for a day
+    command_rc() {
+        rm -rf "$STATE"
+        popd_rc "connect_command = \"$1\""
+    }
     for command in true 'exit 0' 'echo \"+OK hello\"' 'echo \"+OK hello\"; read x'; do
-        popd_rc "connect_command = \"$command\""
+        command_rc "$command"
         want 75
         account_line 'connect_command ended with status 0 before the session did'
     done
     for command in 'exec >&- <&-; sleep 3' 'echo \"+OK hello\"; exec >&- <&-; sleep 3'; do
-        popd_rc "connect_command = \"$command\""
+        command_rc "$command"
         want 75
         account_line '^fetchpop: a: connect_command: '
     done
+    # before the password was sent: the end is the command's own
+    command_rc 'echo +OK; read x; echo -ERR; read x; exit 0'
+    want 75
+    account_line 'connect_command ended with status 0 before the session did'
     # in the middle of the login, where a server that hangs up means "wrong password"
-    popd_rc "connect_command = 'echo +OK; read x; echo -ERR; read x; echo +OK; read x; exit 4'"
+    command_rc 'echo +OK; read x; echo -ERR; read x; echo +OK; read x; exit 4'
     want 75
     account_line 'connect_command ended with status 4'
-    popd_rc "connect_command = 'echo +OK; read x; echo -ERR; read x; echo +OK; read x; exit 0'"
+    command_rc 'echo +OK; read x; echo -ERR; read x; echo +OK; read x; exit 0'
     want 75
     account_line 'wrong password'
 }
