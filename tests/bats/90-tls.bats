@@ -471,13 +471,29 @@ WRONG="47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
     ! grep -q -i -E 'certificate.*(runs out|expires)' <<<"$output$stderr" || fail "said of 20 days"
 }
 
-@test "cut off inside a message without close_notify: an error, and the next run brings it" {
+@test "cut off inside a message without close_notify: asked for again, and never stored half" {
     tell_many 3
     tls_popd implicit good 'on @1 RETR =m002: send "+OK\r\nSubject: x\r\n\r\nhalf a\r\n"; close'
     tls_rc 'keep = "no"'
     box_digests
-    want 75
     want 0
+    same "$T/want"
+    [ "$(connections)" -ge 2 ] || fail "not asked for on another connection"
+    [ "$(box_count)" -eq 0 ]
+}
+
+@test "cut off there on every connection: an error, and the run after the repair brings it" {
+    tell_many 3
+    tls_popd implicit good 'on RETR =m002: send "+OK\r\nSubject: x\r\n\r\nhalf a\r\n"; close'
+    tls_rc 'keep = "no"'
+    box_digests
+    want 65
+    account_line
+    [ "$(count)" -eq 2 ] || fail "$(count) messages"
+    tmp_empty
+    [ "$(box_count)" -eq 1 ] || fail "$(box_count) on the server"
+    popd_again "set tls implicit" "set cert \"$TLS/good.pem\"" "set key \"$TLS/good.key\""
+    want 0 --force
     same "$T/want"
     [ "$(box_count)" -eq 0 ]
 }

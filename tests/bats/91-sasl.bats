@@ -470,19 +470,31 @@ chosen() {
     one_line '^fetchpop: a: .+127.0.0.1'
 }
 
-@test "challenges that are no base64, where none belong, too long, or without end" {
+# What is no base64 is an empty challenge, and the first of those asks for the proof once more.
+@test "challenges that are no base64 twice, where none belong, or too long" {
     local how
-    for how in 'send "+ ***\r\n"' 'send "+ c2VjcmV0\r\n"; expect "*"; send "+ c2VjcmV0\r\n"' \
+    for how in 'send "+ ***\r\n"; expect "AGFs*"; send "+ ***\r\n"; expect "[*]"' \
+        'send "+ c2VjcmV0\r\n"; expect "[*]"; send "+ c2VjcmV0\r\n"' \
         'send "+ "; repeat 200 "QUFBQUFBQUFBQUFBQUFBQUFB"; send "\r\n"' \
-        'send "+ \x1b[31m\r\n"' 'repeat 100 "+ \r\n"'; do
+        'send "+ \x1b[31m\r\n"; expect "AGFs*"; send "+ \x1b[31m\r\n"; expect "[*]"'; do
         rm -rf "$PLOG"
         more_popd "PLAIN" "on AUTH: $how; hang"
         tls_rc 'auth = "plain"' 'timeout = "1s"'
         want 77
         one_line '^fetchpop: a: .+127.0.0.1'
         [[ $stderr != *$'\x1b'* ]] || fail "a raw escape"
+        ! grep -h '^expected' "$PLOG"/*.events >&2 || fail "$how: another answer"
         popd_stop
     done
+}
+
+@test "empty challenges without end: at most one answer, and no login" {
+    more_popd "PLAIN" 'on AUTH: repeat 100 "+ \r\n"; hang'
+    tls_rc 'auth = "plain"' 'timeout = "1s"'
+    want '76|77'
+    account_line 'nobody asked for|challenge'
+    [ "$(grep -a -c '^AGFs' "$PLOG/1.in")" -le 1 ] || fail "answered again and again"
+    [ "$(connections)" -eq 1 ]
 }
 
 @test "endless challenges end" {

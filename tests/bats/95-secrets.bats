@@ -299,9 +299,9 @@ end_family() {
         popd_start
         popd_rc -password "password_command = \"$(sed 's/\$/\\$/g' <<<"$command")\"" 'timeout = "2s"'
         SECONDS=0
-        want '75|77|78'
-        [ "$SECONDS" -le 6 ] || fail "$command: took $SECONDS s"
-        grep -q '^fetchpop: a: .*password_command' <<<"$stderr" || fail "$command: not named"
+        want '75|77|78' --force # two of them end in the same words, which cron hears once a day
+        [ "$SECONDS" -le 10 ] || fail "$command: took $SECONDS s"
+        account_line '^fetchpop: a: password_command:? '
         [ "$(sent_count '^(USER|PASS|AUTH)')" -eq 0 ] || fail "$command: tried to log in"
         popd_stop
     done
