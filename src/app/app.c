@@ -9,6 +9,7 @@
 
 #include "app/daemon.h"
 #include "app/discover.h"
+#include "app/moving.h"
 #include "app/options.h"
 #include "app/outlet.h"
 #include "app/pool.h"
@@ -246,11 +247,13 @@ static int print(void (*printer)(FILE *to))
 }
 
 /* No account, no secret, nothing to finish: a signal may end it at any point. */
-static int discover(const char *address)
+static int answer_at_once(const struct options *options)
 {
     struct err err;
     char shown[2 * ERR_TEXT_MAX];
-    if (discover_run(address, &err) == 0)
+    int result = options->mode == OPTIONS_DISCOVER ? discover_run(options->discover, &err)
+                                                   : moving_import(options, &err);
+    if (result == 0)
         return 0;
     utf8_show(str_from(err.text), shown, sizeof shown);
     fprintf(stderr, "fetchpop: %s\n", shown);
@@ -271,8 +274,8 @@ int app_run(int argc, char **argv)
         return print(options_print_help);
     if (app.options.mode == OPTIONS_VERSION)
         return print(options_print_version);
-    if (app.options.mode == OPTIONS_DISCOVER)
-        return discover(app.options.discover);
+    if (app.options.mode == OPTIONS_DISCOVER || app.options.mode == OPTIONS_IMPORT)
+        return answer_at_once(&app.options);
     stop_install();
     if (app.options.daemon > 0)
         stop_listen();

@@ -19,6 +19,7 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "import/import.h"
 
 #define STREAM_BUFFER 4096 /* octets read at once */
 #define LEXER_STRING 4096  /* passwords are not longer */
@@ -497,7 +498,12 @@ static int make(struct config *config, struct rctext *text, struct err *err)
     struct parse parse = {.err = err};
     *config = (struct config){0};
     err_clear(err);
+    const struct import_program *other = import_recognise(str_of(text->data, text->size));
     int result = parse_all(&parse, text);
+    if (result < 0 && other != NULL)
+        err_set(err, ERR_CONFIG,
+                "%s: this is a configuration file of %s; fetchpop --import %s %s translates it",
+                name, other->name, other->name, strcmp(name, "standard input") == 0 ? "-" : name);
     if (result == 0)
         result = convert_all(&parse, config, err);
     if (result == 0 && config->count == 0) {

@@ -115,10 +115,9 @@ static int take_mode(const struct given *given, struct err *err)
     struct options *options = given->options;
     enum options_mode mode = given->row->mode;
     if (options->mode != OPTIONS_POLL && options->mode != mode) {
-        return err_set(
-            err, ERR_USAGE,
-            "only one of --check, --dry-run, --status, --retry, --rename, --print-pin and "
-            "--discover at a time");
+        return err_set(err, ERR_USAGE,
+                       "--%s: only one of the options that take the place of a poll can be given",
+                       given->row->name);
     }
     options->mode = mode;
     return given->value != NULL ? take_text(given, err) : 0;
@@ -159,6 +158,8 @@ static const struct option_row rows[] = {
      .mode = OPTIONS_PRINT_PIN},
     {"discover", 0, "ADDRESS", "ask the DNS for the server of an address", take_mode, AT(discover),
      .mode = OPTIONS_DISCOVER},
+    {"import", 0, "PROGRAM", "print another fetcher's configuration as ours", take_mode, AT(import),
+     .mode = OPTIONS_IMPORT},
     {"daemon", 'd', "TIME", "poll again and again, until TERM", take_duration, AT(daemon)},
     {"logfile", 'L', "FILE", "append messages to this log file", take_text, AT(log_file)},
     {"syslog", 0, NULL, "log to syslog", take_flag, AT(syslog)},
@@ -273,8 +274,7 @@ static int check_daemon(const struct options *options, struct err *err)
 {
     if (options->mode != OPTIONS_POLL) {
         return err_set(err, ERR_USAGE,
-                       "--daemon polls; it goes with none of --check, --dry-run, "
-                       "--status, --retry, --rename, --print-pin and --discover");
+                       "--daemon polls; it goes with none of --check, --status and the like");
     }
     if (options->no_fork)
         return err_set(err, ERR_USAGE, "--daemon needs workers, --no-fork has none; give one");

@@ -25,6 +25,7 @@ enum options_mode {
     OPTIONS_RENAME,
     OPTIONS_PRINT_PIN,
     OPTIONS_DISCOVER,
+    OPTIONS_IMPORT,
     OPTIONS_HELP,
     OPTIONS_VERSION
 };
@@ -32,7 +33,7 @@ enum options_mode {
 /* All texts are borrowed from argv. */
 struct options {
     enum options_mode mode;
-    const char *config_file, *state_dir, *mda, *retry, *rename, *discover, *log_file;
+    const char *config_file, *state_dir, *mda, *retry, *rename, *discover, *import, *log_file;
     bool all, keep, no_keep, flush, silent, verbose, json, no_fork, force, syslog;
     bool has_max_size;
     uint64_t max_size;

@@ -5,9 +5,10 @@ import re
 import libtree
 
 BELOW = {
-    "main": {"app", "session", "state", "pop3", "delivery", "net", "base"},
-    "app": {"session", "state", "pop3", "delivery", "net", "base"},
+    "main": {"app", "import", "session", "state", "pop3", "delivery", "net", "base"},
+    "app": {"import", "session", "state", "pop3", "delivery", "net", "base"},
     "session": {"state", "pop3", "delivery", "net", "base"},
+    "import": {"base"},
     "state": {"base"},
     "pop3": {"net", "base"},
     "delivery": {"base"},

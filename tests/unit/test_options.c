@@ -143,6 +143,7 @@ static void test_modes(void)
         {"--version -q", OPTIONS_VERSION},
         {"--print-pin a b", OPTIONS_PRINT_PIN},
         {"--discover alice@example.com", OPTIONS_DISCOVER},
+        {"--import mpop a b", OPTIONS_IMPORT},
     };
     for (size_t i = 0; i < sizeof MODES / sizeof MODES[0]; i++) {
         struct line line;
@@ -154,6 +155,7 @@ static void test_modes(void)
     refused("--status --retry x", "only one of");
     refused("--print-pin --check a", "only one of");
     refused("--discover a@b --status", "only one of");
+    refused("--import fdm -c", "only one of");
     refused("--print-pin", "needs the title of an account of the configuration file");
     refused("--discover a@b home", "takes one address, and no account");
     refused("--discover", "needs a value");

@@ -1,0 +1,253 @@
+/* getmail 6: a getmailrc, an INI file of Python's, one account each (getmail's manual, RC FILE). */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/xalloc.h"
+#include "import/import.h"
+#include "import/lexer.h"
+
+/* Names are "section.key". */
+static const struct translate_row rows[] = {
+    {"retriever.server", "server", NULL, NULL},
+    {"retriever.port", "port", NULL, NULL},
+    {"retriever.username", "user", NULL, NULL},
+    {"retriever.timeout", "timeout", "s", NULL},
+    {"retriever.ca_certs", "tls_ca_file", NULL, NULL},
+    {"retriever.certfile", "tls_cert_file", NULL, NULL},
+    {"retriever.keyfile", "tls_key_file", NULL, NULL},
+    {"retriever.ssl_cert_hostname", "tls_server_name", NULL, NULL},
+    {"options.max_messages_per_session", "max_messages", NULL, NULL},
+    {"retriever.type", NULL, NULL, NULL},
+    {"retriever.password", NULL, NULL, NULL},
+    {"retriever.password_command", NULL, NULL, NULL},
+    {"retriever.use_apop", NULL, NULL, NULL},
+    {"retriever.use_xoauth2", NULL, NULL, NULL},
+    {"retriever.getmaildir", NULL, NULL, NULL},
+    {"retriever.delete_dup_msgids", NULL, NULL, NULL},
+    {"destination.type", NULL, NULL, NULL},
+    {"destination.path", NULL, NULL, NULL},
+    {"destination.arguments", NULL, NULL, NULL},
+    {"options.delete", NULL, NULL, NULL},
+    {"options.delete_after", NULL, NULL, NULL},
+    {"options.max_message_size", NULL, NULL, NULL},
+    {"options.verbose", NULL, NULL, NULL},
+    {"options.read_all", NULL, NULL, NULL},
+    {"options.to_oldmail_on_each_mail", NULL, NULL, NULL},
+    {"options.delivered_to", NULL, NULL, "messages are stored as they come"},
+    {"options.received", NULL, NULL, "messages are stored as they come"},
+    {"destination.unixfrom", NULL, NULL, "a command gets the message as it came"},
+    {"destination.ignore_stderr", NULL, NULL, "what a command writes there is no failure"},
+    {"destination.allow_root_commands", NULL, NULL, "run fetchpop as the user"},
+    {"destination.user", NULL, NULL, "run fetchpop as that user"},
+    {"destination.group", NULL, NULL, "run fetchpop as that user"},
+    {"destination.filemode", NULL, NULL, "files of a Maildir have mode 0600"},
+    {"destination.locktype", NULL, NULL, "an mbox is locked by a dotlock and by fcntl"},
+    {"retriever.envelope_recipient", NULL, NULL, "mail is not shared out among users"},
+    {"retriever.ssl_fingerprints", NULL, NULL,
+     "they are those of certificates; fetchpop --print-pin shows what to write into tls_pin"},
+    {"retriever.ssl_version", NULL, NULL, "see tls_min_version"},
+    {"retriever.ssl_ciphers", NULL, NULL, "the system's OpenSSL decides"},
+    {"options.delete_bigger_than", NULL, NULL, "see keep"},
+    {"options.max_bytes_per_session", NULL, NULL, "see max_messages and session_timeout"},
+    {"options.message_log", NULL, NULL, "fetchpop -L FILE keeps a log"},
+    {"options.message_log_syslog", NULL, NULL, "fetchpop --syslog"},
+    {"options.message_log_verbose", NULL, NULL, "fetchpop -v"},
+    {"options.logfile", NULL, NULL, "fetchpop -L FILE keeps a log"},
+    {"filter.type", NULL, NULL, "let an mda such as maildrop filter what was fetched"},
+    {"filter.path", NULL, NULL, NULL},
+    {"filter.arguments", NULL, NULL, NULL},
+};
+#define ROWS (sizeof rows / sizeof rows[0])
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+struct reader {
+    struct sheet *sheet;
+    char *name, *value; /* the key that goes on with lines that begin with a blank */
+    unsigned line;
+};
+
+static void finish(struct reader *reader)
+{
+    if (reader->name != NULL)
+        sheet_set(reader->sheet, reader->name, reader->value, reader->line);
+    free(reader->name);
+    free(reader->value);
+    reader->name = reader->value = NULL;
+}
+
+static char *section_name(struct str line)
+{
+    struct str name = str_of(line.ptr + 1, line.len - 1);
+    name = str_until(&name, ']');
+    return str_has_prefix_nocase(name, "filter") ? xstrdup("filter") : xmemdup0(name.ptr, name.len);
+}
+
+static void read_key(struct reader *reader, const char *section, struct str line)
+{
+    size_t end = 0;
+    while (end < line.len && line.ptr[end] != '=' && line.ptr[end] != ':')
+        end++;
+    struct str name = str_trim(str_of(line.ptr, end));
+    struct str value = str_trim(str_of(line.ptr + end, line.len - end));
+    if (value.len > 0)
+        value = str_trim(str_of(value.ptr + 1, value.len - 1));
+    reader->name = xasprintf("%s.%.*s", section, (int)name.len, name.ptr);
+    reader->value = xmemdup0(value.ptr, value.len);
+    for (char *p = reader->name; *p != '\0'; p++)
+        *p = *p >= 'A' && *p <= 'Z' ? (char)(*p + 'a' - 'A') : *p;
+}
+
+static void read_lines(struct str text, struct sheet *sheet)
+{
+    struct reader reader = {.sheet = sheet};
+    char *section = xstrdup("");
+    for (unsigned number = 1; text.len > 0; number++) {
+        struct str raw = str_until(&text, '\n'), line = str_trim(raw);
+        bool more = raw.len > 0 && (raw.ptr[0] == ' ' || raw.ptr[0] == '\t');
+        if (line.len == 0 || line.ptr[0] == '#' || line.ptr[0] == ';')
+            continue;
+        if (more && reader.name != NULL) {
+            char *whole = xasprintf("%s %.*s", reader.value, (int)line.len, line.ptr);
+            free(reader.value);
+            reader.value = whole;
+            continue;
+        }
+        finish(&reader);
+        reader.line = number;
+        if (line.ptr[0] == '[') {
+            free(section);
+            section = section_name(line);
+        } else {
+            read_key(&reader, section, line);
+        }
+    }
+    finish(&reader);
+    free(section);
+}
+
+/* --- translating ------------------------------------------------------------------------------ */
+
+/* ("program", "argument") as a command for the shell. */
+static void add_words(struct buf *out, const char *tuple)
+{
+    static const struct {
+        const char *theirs, *ours;
+    } fills[] = {{"%(sender)", "\"$FETCHPOP_SENDER\""},
+                 {"%(recipient)", "\"$FETCHPOP_RECIPIENT\""}};
+    struct lexer lexer;
+    lexer_begin(&lexer, str_from(tuple), "(),", "");
+    while (lexer_next(&lexer) != LEXER_END) {
+        const char *fill = NULL;
+        for (size_t i = 0; i < sizeof fills / sizeof fills[0]; i++)
+            fill = strcmp(lexer.text, fills[i].theirs) == 0 ? fills[i].ours : fill;
+        buf_addf(out, "%s", out->len > 0 ? " " : "");
+        if (fill != NULL)
+            buf_addf(out, "%s", fill);
+        else
+            translate_quote(lexer.text, out);
+    }
+    lexer_end(&lexer);
+}
+
+static void set_command(struct sheet *to, const char *key, const char *path, const char *tuple)
+{
+    struct buf out;
+    buf_init(&out, 65536);
+    if (path != NULL)
+        translate_quote(path, &out);
+    add_words(&out, tuple != NULL ? tuple : "");
+    sheet_setf(to, key, "%.*s", (int)out.len, out.data != NULL ? out.data : "");
+    if (strstr(sheet_value(to, key), "%(") != NULL)
+        sheet_note(to,
+                   "%s has a %%(...) of getmail's in it; write $FETCHPOP_RECIPIENT or its like "
+                   "(fetchpop(1)).",
+                   key);
+    buf_free(&out);
+}
+
+static void translate_delivery(const struct sheet *from, struct sheet *to)
+{
+    const char *type = sheet_value(from, "destination.type");
+    const char *path = sheet_value(from, "destination.path");
+    if (type != NULL && path != NULL && strcmp(type, "Maildir") == 0)
+        sheet_set(to, "maildir", path, 0);
+    else if (type != NULL && path != NULL && strncmp(type, "Mboxrd", 6) == 0)
+        sheet_set(to, "mbox", path, 0);
+    else if (type != NULL && path != NULL && strcmp(type, "MDA_external") == 0)
+        set_command(to, "mda", path, sheet_value(from, "destination.arguments"));
+    else
+        sheet_note(to,
+                   "Left out: the destination %s: write maildir, mbox, or an mda that shares "
+                   "mail out.",
+                   type != NULL ? type : "(none)");
+}
+
+static void translate_options(const struct sheet *from, struct sheet *to)
+{
+    const char *days = sheet_value(from, "options.delete_after");
+    const char *size = sheet_value(from, "options.max_message_size");
+    const char *all = sheet_value(from, "options.read_all");
+    if (days != NULL && strtoul(days, NULL, 10) > 0)
+        sheet_setf(to, "keep", "%sd", days);
+    else
+        sheet_set(to, "keep", sheet_is_on(from, "options.delete") ? "no" : "yes", 0);
+    if (size != NULL && strtoul(size, NULL, 10) > 0)
+        sheet_set(to, "max_size", size, 0);
+    if (all != NULL && sheet_is_on(from, "options.read_all"))
+        sheet_note(to,
+                   "Left out: read_all: what was fetched once is fetched again only with --all.");
+}
+
+static void translate_login(const struct sheet *from, const struct translate_place *place,
+                            struct sheet *to)
+{
+    const char *command = sheet_value(from, "retriever.password_command");
+    bool token = sheet_is_on(from, "retriever.use_xoauth2");
+    if (command != NULL)
+        set_command(to, token ? "token_command" : "password_command", NULL, command);
+    else
+        translate_secret(from, "retriever.password", place, to);
+    if (sheet_is_on(from, "retriever.use_apop"))
+        sheet_set(to, "auth", "apop", 0);
+}
+
+static void read_text(struct str text, const struct translate_place *place, struct sheets *to,
+                      struct sheet *top)
+{
+    struct sheets raw = {0};
+    struct sheet *from = sheets_add(&raw, "", NULL);
+    (void)top;
+    read_lines(text, from);
+    const char *type = sheet_value(from, "retriever.type");
+    const char *name = sheet_value(from, "retriever.server");
+    if (type != NULL) {
+        struct sheet *sheet = sheets_add(to, name != NULL ? name : "getmail", NULL);
+        if (strstr(type, "POP3") == NULL) {
+            sheet->left_out = xasprintf("it is a %s, and fetchpop speaks POP3", type);
+        } else {
+            translate_rows(rows, ROWS, from, sheet);
+            sheet_set(sheet, "tls", strstr(type, "SSL") != NULL ? "implicit" : "none", 0);
+            if (strstr(type, "Multidrop") != NULL)
+                sheet_note(sheet,
+                           "Left out: %s: mail is not shared out among users; give it to an "
+                           "mda that does.",
+                           type);
+            translate_login(from, place, sheet);
+            translate_delivery(from, sheet);
+            translate_options(from, sheet);
+        }
+    }
+    sheets_free(&raw);
+}
+
+static bool looks(struct str text)
+{
+    struct str rest;
+    struct str word = translate_first(text, &rest);
+    return word.len > 0 && word.ptr[0] == '[' && str_contains_nocase(text, "[retriever]");
+}
+
+const struct import_program import_getmail = {"getmail", "~/.config/getmail/getmailrc",
+                                              "~/.config/getmail/oldmail-SERVER-PORT-USER",
+                                              read_text, looks};

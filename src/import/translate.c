@@ -1,0 +1,114 @@
+#include "import/translate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/xalloc.h"
+
+static const struct translate_row *find(const struct translate_row *rows, size_t count,
+                                        const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(rows[i].name, name) == 0)
+            return &rows[i];
+    return NULL;
+}
+
+void translate_rows(const struct translate_row *rows, size_t count, const struct sheet *from,
+                    struct sheet *to)
+{
+    for (size_t i = 0; i < from->count; i++) {
+        const struct sheet_entry *entry = &from->entries[i];
+        const char *blank = entry->value[0] != '\0' ? " " : "";
+        const struct translate_row *row = find(rows, count, entry->name);
+        if (row == NULL) /* it may be a secret that stands where none is expected */
+            sheet_note(to, "Left out: %s (line %u): fetchpop does not know it.", entry->name,
+                       entry->line);
+        else if (row->key != NULL)
+            sheet_setf(to, row->key, "%s%s", entry->value, row->unit != NULL ? row->unit : "");
+        else if (row->why != NULL)
+            sheet_note(to, "Left out: %s%s%s: %s.", entry->name, blank, entry->value, row->why);
+    }
+}
+
+void translate_secret(const struct sheet *from, const char *name,
+                      const struct translate_place *place, struct sheet *to)
+{
+    const struct sheet_entry *entry = sheet_find(from, name);
+    if (entry == NULL)
+        return;
+    if (place->secret_ok) {
+        sheet_set(to, "password", entry->value, 0);
+        return;
+    }
+    const char *user = sheet_value(to, "user"), *server = sheet_value(to, "server");
+    sheet_note(to,
+               "The password stands in line %u of %s, and is copied only into a file that nobody "
+               "else can read.",
+               entry->line, place->file);
+    sheet_note(to, "Store it with: secret-tool store --label=fetchpop mail '%s@%s'",
+               user != NULL ? user : "", server != NULL ? server : "");
+    sheet_note(to, "and take out the # of: password_command = \"secret-tool lookup mail '%s@%s'\"",
+               user != NULL ? user : "", server != NULL ? server : "");
+}
+
+void translate_port(struct sheet *to)
+{
+    static const char *const services[][2] = {{"pop3", "110"}, {"pop-3", "110"}, {"pop3s", "995"}};
+    const char *port = sheet_value(to, "port");
+    for (size_t i = 0; port != NULL && i < sizeof services / sizeof services[0]; i++) {
+        if (strcmp(port, services[i][0]) == 0) {
+            sheet_set(to, "port", services[i][1], 0);
+            return;
+        }
+    }
+}
+
+char *translate_fill(const char *command, const char *mark, const char *by)
+{
+    struct buf out;
+    size_t len = strlen(mark);
+    buf_init(&out, 65536);
+    for (const char *p = command; *p != '\0';) {
+        bool quoted =
+            (*p == '"' || *p == '\'') && strncmp(p + 1, mark, len) == 0 && p[len + 1] == *p;
+        if (quoted || strncmp(p, mark, len) == 0) {
+            buf_addf(&out, "%s", by);
+            p += len + 2 * (size_t)quoted;
+        } else {
+            buf_add(&out, p++, 1);
+        }
+    }
+    char *text = xasprintf("%.*s", (int)out.len, out.data != NULL ? out.data : "");
+    buf_free(&out);
+    return text;
+}
+
+void translate_quote(const char *word, struct buf *out)
+{
+    static const char safe[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:=@%+,-~";
+    if (word[0] != '\0' && strspn(word, safe) == strlen(word)) {
+        buf_addf(out, "%s", word);
+        return;
+    }
+    buf_addf(out, "'");
+    for (const char *p = word; *p != '\0'; p++)
+        if (*p == '\'')
+            buf_addf(out, "'\\''");
+        else
+            buf_add(out, p, 1);
+    buf_addf(out, "'");
+}
+
+struct str translate_first(struct str text, struct str *rest)
+{
+    struct str line = {"", 0};
+    *rest = text;
+    while (rest->len > 0 && (line.len == 0 || line.ptr[0] == '#'))
+        line = str_trim(str_until(rest, '\n'));
+    struct str word = str_word(&line);
+    if (word.len > 0)
+        *rest = str_of(word.ptr + word.len, (size_t)(text.ptr + text.len - word.ptr) - word.len);
+    return word;
+}

@@ -1,0 +1,47 @@
+/*
+ * translate: from another program's words to fetchpop's, row by row, and what the four readers have
+ * in common. Pure.
+ */
+#ifndef FP_IMPORT_TRANSLATE_H
+#define FP_IMPORT_TRANSLATE_H
+
+#include "base/str.h"
+#include "import/sheet.h"
+
+/* One word of the other program. */
+struct translate_row {
+    const char *name;
+    const char *key;  /* ours for the same value; NULL: see why */
+    const char *unit; /* put behind the value */
+    const char
+        *why; /* key NULL: the reason for which it is left out; NULL: it is seen to elsewhere,
+                       * or means nothing that is missed */
+};
+
+/* Applies the rows to each entry, in the file's order; what is in no row is noted as unknown. */
+void translate_rows(const struct translate_row *rows, size_t count, const struct sheet *from,
+                    struct sheet *to);
+
+/* The secret of the entry `name`, as it may be written here: copied if `secret_ok`, else named by
+ * its file and line; server and user are there already. Nothing if there is none. */
+struct translate_place {
+    const char *file;
+    bool secret_ok;
+};
+void translate_secret(const struct sheet *from, const char *name,
+                      const struct translate_place *place, struct sheet *to);
+
+/* A port that is the name of a service as its number. */
+void translate_port(struct sheet *to);
+
+/* Replaces each `mark` in a command, with quotes right around it, by `by`; malloced. */
+char *translate_fill(const char *command, const char *mark, const char *by);
+
+/* Appends one word of a command line, quoted for the shell where that is needed. */
+void translate_quote(const char *word, struct buf *out);
+
+/* The first word of the first line that is neither empty nor a comment, and what follows it in
+ * `rest`, up to the end of the text. */
+struct str translate_first(struct str text, struct str *rest);
+
+#endif
