@@ -427,6 +427,7 @@ static const struct key keys[] = {
     {"password_file", &path, AT(password_file), .group = KEY_SECRET},
     {"token_command", &command, AT(token_command), .group = KEY_SECRET},
     {"auth", &auth, AT(auth), .initial = "auto", .list = true},
+    {"authorization_identity", &text, AT(authorization_identity)},
     {"keep", &keep, AT(keep), .initial = "yes"},
     {"maildir", &maildir, AT(where), .group = KEY_TARGET},
     {"mbox", &mbox, AT(where), .group = KEY_TARGET},

@@ -272,6 +272,7 @@ static struct sasl_login sasl_login_of(const struct attempt *attempt, unsigned c
         .server = options->server,
         .port = options->port,
         .user = options->user,
+        .identity = options->identity,
         .secret = options->secret,
         .secure = pop3_is_secure(attempt->pop3),
         .allow_plaintext = method->named,
@@ -509,7 +510,9 @@ static int nothing_in_common(struct pop3 *pop3, const struct method_question *qu
                        "\"%s\"); add password_command or password_file to the configuration file",
                        options->server, offer, wish);
     }
-    if (!question->secure)
+    if (question->identity)
+        why = "; authorization_identity wants a mechanism that carries it, such as PLAIN or SCRAM";
+    else if (!question->secure)
         why = "; without TLS a password is sent only if auth names the mechanism";
     else if (!question->secret)
         why = "; there is no password";
@@ -598,6 +601,7 @@ int auth_login(struct pop3 *pop3, const struct auth_options *options, struct err
         .token = options->is_token,
         .pinned = options->pinned,
         .certificate = options->client_certificate,
+        .identity = options->identity != NULL,
         .has = sasl_has,
     };
     size_t count = method_choose(&question, list);

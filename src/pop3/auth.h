@@ -27,6 +27,8 @@ struct auth_options {
     const char *user;
     const char *const *methods; /* "auto" alone, or names best first, lower or upper case,
                                    NULL-terminated: user, apop, any SASL name */
+    const char *identity; /* authorisation identity (RFC 4422 section 3.4.1): only a mechanism that
+                             carries it is used; NULL: none is sent */
     const struct secret *secret;
     bool is_token; /* from token_command: OAUTHBEARER or XOAUTH2 */
     bool client_certificate;

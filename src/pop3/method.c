@@ -105,8 +105,20 @@ void method_name(struct str text, char out[METHOD_NAME])
     out[len] = '\0';
 }
 
+/* Without it the server would open the mailbox of whoever logs in, and nobody would know. */
+static bool carries_identity(const char *name)
+{
+    static const char *const without[] = {"USER", "APOP", "LOGIN", "CRAM-MD5", "NTLM", "XOAUTH2"};
+    for (size_t i = 0; i < sizeof without / sizeof without[0]; i++)
+        if (strcmp(name, without[i]) == 0)
+            return false;
+    return true;
+}
+
 static void add(struct choice *choice, enum method_way way, const char *name, bool named)
 {
+    if (choice->question->identity && !carries_identity(name))
+        return;
     for (size_t i = 0; i < choice->count; i++)
         if (strcmp(choice->list[i].name, name) == 0)
             return;

@@ -8,7 +8,8 @@
  * DIGEST-MD5 and CRAM-MD5: both are out of date, make servers keep the password in the clear, and
  * protect nothing that TLS does not. Without TLS these two come after SCRAM, and APOP is taken only
  * if there is nothing else. A token goes with OAUTHBEARER or XOAUTH2 alone; without a password
- * there are GSSAPI and EXTERNAL. NTLM, -PLUS and APOP over TLS have to be named.
+ * there are GSSAPI and EXTERNAL. NTLM, -PLUS and APOP over TLS have to be named. Where an
+ * authorisation identity is asked for, what cannot carry it is left out.
  */
 #ifndef FP_POP3_METHOD_H
 #define FP_POP3_METHOD_H
@@ -38,6 +39,7 @@ struct method_question {
     bool token;                         /* it is a token */
     bool pinned;                        /* the server's key is the one that we were told */
     bool certificate;                   /* we have a client certificate */
+    bool identity;                      /* an authorisation identity is to be sent */
     bool (*has)(const char *mechanism); /* can we do it ourselves: sasl_has */
 };
 

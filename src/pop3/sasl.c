@@ -91,12 +91,13 @@ static int oauth_step(void *context, sasl_client_params_t *params, const char *s
                                 SASL_CU_AUTHID | SASL_CU_AUTHZID, oparams);
     if (rc != SASL_OK)
         return rc;
-    struct str user = str_from(sasl->login.user);
-    struct str token = secret_str(sasl->login.secret);
+    const struct sasl_login *login = &sasl->login;
+    const char *identity = login->identity != NULL ? login->identity : login->user;
+    struct str token = secret_str(login->secret);
     if (sasl->bearer)
-        oauth_bearer(message, user, sasl->login.server, sasl->login.port, token);
+        oauth_bearer(message, str_from(identity), login->server, login->port, token);
     else
-        oauth_xoauth2(message, user, token);
+        oauth_xoauth2(message, str_from(login->user), token);
     *out = message->data;
     *outlen = (unsigned)message->len;
     oparams->doneflag = 1;
@@ -289,8 +290,8 @@ bool sasl_has(const char *mechanism)
 static int give_name(void *context, int id, const char **result, unsigned *len)
 {
     const struct sasl *sasl = context;
-    /* SASL_CB_USER is whom to act as: the user who logs in. */
-    *result = id == SASL_CB_AUTHNAME ? sasl->user : "";
+    const char *identity = sasl->login.identity != NULL ? sasl->login.identity : "";
+    *result = id == SASL_CB_AUTHNAME ? sasl->user : identity; /* SASL_CB_USER: whom to act as */
     if (len != NULL)
         *len = (unsigned)strlen(*result);
     return SASL_OK;

@@ -20,6 +20,7 @@ struct sasl_login {
     const char *server; /* as configured */
     unsigned port;      /* for OAUTHBEARER; 0: not said */
     const char *user;
+    const char *identity;        /* authorisation identity; NULL: none is sent */
     const struct secret *secret; /* password or token; borrowed for the attempt */
     bool secure;                 /* TLS is on: plaintext mechanisms are fine */
     bool allow_plaintext;        /* the configuration names this mechanism */

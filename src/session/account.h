@@ -50,7 +50,8 @@ struct account {
     struct secret password; /* of the configuration file or the terminal; empty: none (yet) */
     bool password_typed;    /* on the terminal */
     char *password_command, *password_file, *token_command;
-    char **auth; /* methods, NULL-terminated; {"auto", NULL} by default */
+    char **auth;                  /* methods, NULL-terminated; {"auto", NULL} by default */
+    char *authorization_identity; /* RFC 4422 section 3.4.1; NULL: that of whoever logs in */
 
     enum account_keep keep;
     int64_t keep_seconds; /* with ACCOUNT_KEEP_FOR */

@@ -269,6 +269,7 @@ static int log_in(struct login *login, struct err *err)
         .port = account->port,
         .user = account->user,
         .methods = (const char *const *)account->auth,
+        .identity = account->authorization_identity,
         .secret = &account->password,
         .is_token = account->token_command != NULL,
         .client_certificate = account->tls_cert_file != NULL,

@@ -497,6 +497,20 @@ chosen() {
     [ "$(connections)" -eq 1 ]
 }
 
+@test "authorization_identity: PLAIN carries it, and what cannot carry it is left out" {
+    more_popd "LOGIN CRAM-MD5" 'set plain-login yes'
+    tls_rc -auth 'authorization_identity = "bob"'
+    want 77
+    account_line 'authorization_identity'
+    [ "$(sent_count '^(USER|AUTH)')" -eq 0 ] || fail "logged in without it"
+    popd_stop
+    rm -rf "$PLOG"
+    more_popd "PLAIN LOGIN" 'on AUTH: err "no"'
+    tls_rc -auth 'authorization_identity = "bob"'
+    want 77
+    [ "$(sent_count '^AUTH PLAIN Ym9iAGFsaWNlAHNlY3JldA==$')" -eq 1 ] || fail "$(sent)"
+}
+
 @test "endless challenges end" {
     more_popd "LOGIN" 'on challenge: send "+ dXNlcg==\r\n"' \
         'on AUTH: send "+ dXNlcg==\r\n"; expect "*"; send "+ dXNlcg==\r\n"; expect "*"; endless "+ dXNlcg==\r\n"'

@@ -91,9 +91,28 @@ kerberos_rc() {
     account_line 'klist|ticket|kinit'
 }
 
-@test "another one's ticket: refused with 77, and neither mailbox is delivered" {
+@test "a ticket without authorization_identity opens the mailbox of the ticket" {
     ticket mallory "mallory pw" "$T/cc"
+    : >"$DOVE/log"
     kerberos_rc implicit 'auth = "gssapi"'
+    want 0
+    [ "$(count)" -eq "$N" ]
+    wait_log 'Login: user=<mallory>, method=GSSAPI,'
+    ! grep -q 'Login: user=<alice>' "$DOVE/log"
+}
+
+@test "authorization_identity with one's own ticket: its mailbox" {
+    ticket alice "alice pw" "$T/cc"
+    : >"$DOVE/log"
+    kerberos_rc implicit 'auth = "gssapi"' 'authorization_identity = "alice"'
+    want 0
+    [ "$(count)" -eq "$N" ]
+    wait_log 'Login: user=<alice>, method=GSSAPI,'
+}
+
+@test "authorization_identity with another one's ticket: 77, and neither mailbox is delivered" {
+    ticket mallory "mallory pw" "$T/cc"
+    kerberos_rc implicit 'auth = "gssapi"' 'authorization_identity = "alice"'
     want 77
     account_line
     [ ! -d "$MD" ] || [ "$(count)" -eq 0 ]
@@ -119,7 +138,8 @@ kerberos_rc() {
 @test "refused with a ticket, GSSAPI does not give way" {
     ticket mallory "mallory pw" "$T/cc"
     : >"$DOVE/log"
-    dovecot_account a alice "plain pw" implicit "maildir = \"$MD\"" 'auth = { "gssapi", "plain" }' | rc
+    dovecot_account a alice "plain pw" implicit "maildir = \"$MD\"" 'auth = { "gssapi", "plain" }' \
+        'authorization_identity = "alice"' | rc
     want 77
     ! grep -q 'Login: user' "$DOVE/log" || fail "went on with PLAIN"
 }

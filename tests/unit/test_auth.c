@@ -302,6 +302,26 @@ static void test_sasl_plain(void)
     secret_wipe(&secret);
 }
 
+static void test_sasl_identity(void)
+{
+    struct secret secret = {NULL, 0};
+    struct sasl *sasl = NULL;
+    struct str out;
+    bool initial;
+    struct err err;
+    secret_set(&secret, str_from("sesame"));
+    struct sasl_login login = login_with(&secret);
+    login.identity = "bob"; /* RFC 4616 section 2 */
+    ok(sasl_start(&sasl, &login, "PLAIN", &initial, &out, &err) == 0, "PLAIN for another one");
+    is_mem(out.ptr, out.len, "bob\0alice\0sesame", 16, "names whom to act as");
+    sasl_end(sasl);
+    ok(sasl_start(&sasl, &login, "OAUTHBEARER", &initial, &out, &err) == 0 && out.len > 8,
+       "OAUTHBEARER for another one");
+    is_mem(out.ptr, 8, "n,a=bob,", 8, "names it in its header");
+    sasl_end(sasl);
+    secret_wipe(&secret);
+}
+
 static void test_sasl_without_tls(void)
 {
     struct secret secret = {NULL, 0};
@@ -1292,6 +1312,7 @@ int main(void)
         test_kerberos_later();
         test_sasl_mechanisms();
         test_sasl_plain();
+        test_sasl_identity();
         test_sasl_without_tls();
         test_sasl_needs();
         test_digest_md5();
