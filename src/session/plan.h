@@ -37,9 +37,9 @@ struct plan_message {
     int64_t due;              /* DONE: the day (since 1970) of PLAN_DUE; 0: none yet */
 };
 
-/* What the journal knows of the message with this entry (JOURNAL_NONE: nothing). */
+/* What the journal knows of the message with this entry's id (JOURNAL_NONE: nothing). */
 struct plan_message plan_look_up(const struct plan_rules *rules, const struct journal *journal,
-                                 uint32_t entry, uint64_t size);
+                                 uint32_t id, uint64_t size);
 
 /* Decides about one message. *fetched counts what was given PLAN_FETCH, PLAN_RETRY or PLAN_ALONE so
  * far, for max_messages; start with 0. */

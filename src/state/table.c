@@ -24,7 +24,7 @@
 #define FETCH_AHEAD(address) (void)(address)
 #endif
 
-_Static_assert(RECORD_ID_MAX + 1 <= ID_MASK, "a slot has room for every entry");
+_Static_assert(RECORD_ID_MAX < ID_MASK, "a slot has room for every entry");
 _Static_assert(RECORD_LINE_MAX <= LINES_MAX, "a line can be gathered");
 
 struct row {

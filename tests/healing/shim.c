@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define REAL(name) ((__typeof__(&name))real(#name))
+#define REAL(name) ((__typeof__(&(name)))real(#name))
 
 static void *real(const char *name)
 {
@@ -85,7 +85,7 @@ static bool fails(const char *name)
     const char *found = list == NULL ? NULL : strstr(list, name);
     if (found == NULL)
         return false;
-    errno = atoi(found + strlen(name));
+    errno = (int)strtol(found + strlen(name), NULL, 10);
     return true;
 }
 
