@@ -25,6 +25,7 @@
 #endif
 
 _Static_assert(RECORD_ID_MAX < ID_MASK, "a slot has room for every entry");
+/* NOLINTNEXTLINE(misc-redundant-expression): that both are the same number is today's choice */
 _Static_assert(RECORD_LINE_MAX <= LINES_MAX, "a line can be gathered");
 
 struct row {
