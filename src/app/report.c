@@ -280,7 +280,7 @@ static void summarise(struct report *report, const char *title,
     bool something = figures->fetched > 0 || figures->deleted > 0;
     bool went_well = kind == ERR_NONE || kind == ERR_MESSAGE;
     bool wanted = something || (went_well && !report->news_only);
-    if (!report->summaries || figures->skipped || !wanted)
+    if (!report->summaries || (figures->skipped && figures->fetched == 0) || !wanted)
         return;
     char line[200];
     spell(report, figures, line, sizeof line);

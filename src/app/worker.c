@@ -6,8 +6,10 @@
 
 #include "app/secrets.h"
 #include "base/clock.h"
+#include "delivery/keep.h"
 #include "session/connect.h"
 #include "session/manners.h"
+#include "session/session.h"
 
 struct work {
     const struct worker_job *job;
@@ -71,12 +73,28 @@ static int show_pin(struct work *work, struct err *err)
     return 0;
 }
 
+/* The server is left alone, and that is no reason to leave alone what is kept here. err: why the
+ * server is, if that is one; then what went wrong here. */
+static int deliver_meanwhile(struct session_run *run, bool refused, struct err *err)
+{
+    struct err here;
+    bool quiet = run->figures.quiet;
+    if (run->mode != SESSION_POLL || keep_octets(run->state_dir) == 0)
+        return refused ? -1 : 0;
+    run->figures.quiet = false;
+    if (session_deliver(run, &here) < 0) {
+        *err = here;
+        return -1;
+    }
+    run->figures.quiet = quiet;
+    return refused ? -1 : 0;
+}
+
 static int poll_account(struct session_run *run, struct err *err)
 {
     enum manners_leave leave = manners_allow(run, clock_wall(), err);
-    if (leave != MANNERS_POLL)
-        return leave == MANNERS_SKIP ? 0 : -1;
-    return session_poll(run, err);
+    return leave == MANNERS_POLL ? session_poll(run, err)
+                                 : deliver_meanwhile(run, leave == MANNERS_REFUSE, err);
 }
 
 void worker_run(const struct worker_job *job)

@@ -254,16 +254,21 @@ static void tell_return(const struct manners *manners)
                  spell_since(note->failing_since, manners->now, since, sizeof since));
 }
 
+static void forget_failures(struct note *note)
+{
+    note->not_before = 0;
+    note->failures = 0;
+    note->failing_since = 0;
+    note->trouble[0] = '\0';
+}
+
 static void got_through(struct manners *manners)
 {
     struct note *note = manners->note;
     tell_return(manners);
-    note->not_before = 0;
-    note->failures = 0;
-    note->failing_since = 0;
+    forget_failures(note);
     note->told_status = 0;
     note->told_when = 0;
-    note->trouble[0] = '\0';
     remember_success(manners);
     note->polled = manners->run->account->interval > 0 ? manners->now : 0;
 }
@@ -370,6 +375,20 @@ static void failed(struct manners *manners, const struct manners_end *end, struc
              spell_time(note->not_before, manners->now, next));
 }
 
+/* The destination's trouble is told; the server is spared, or not, as otherwise. */
+static void count_server(struct manners *manners, const struct manners_end *end)
+{
+    struct note *note = manners->note;
+    struct err server = end->server;
+    if (server.kind == ERR_NONE)
+        forget_failures(note);
+    else if (counts(manners, &server))
+        count_failure(manners, end, &server);
+    (void)is_doubted(manners, &server);
+    if (note->not_before > manners->now)
+        manners->run->figures.next_try = note->not_before;
+}
+
 /* Its messages were told one by one when they became held. */
 static void tell_held(struct manners *manners)
 {
@@ -423,8 +442,10 @@ void manners_end(struct manners *manners, const struct manners_end *end, struct 
     bool here = end->here || (err_whose(err->kind) == ERR_SIDE_HERE && !manners->no_secret);
     bool through = err_whose(err->kind) == ERR_SIDE_NONE || manners->run->figures.told;
     if (poll && end->destination) {
+        if (!end->here && !end->offline)
+            count_server(manners, end);
         manners->run->figures.quiet = !manners->run->attended && !is_news(manners, err);
-    } else if (poll && !here) {
+    } else if (poll && !here && !end->offline) {
         if (through) {
             got_through(manners);
             tell_held(manners);

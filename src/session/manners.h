@@ -45,7 +45,9 @@ struct manners {
 
 /* How a poll ended. */
 struct manners_end {
-    bool destination;    /* it does not take mail: told once a day, and no pause is made */
+    bool destination;    /* it does not take mail: that is told, once a day */
+    struct err server;   /* what went wrong besides; kind ERR_NONE: nothing */
+    bool offline;        /* no connection was to be made: nothing is known of the server */
     bool here;           /* whatever the kind of its error: the trouble was on this machine */
     int64_t now;         /* wall clock */
     int64_t login_delay; /* as the server announces it, -1: not said */

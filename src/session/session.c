@@ -48,7 +48,6 @@ struct session {
     int64_t next_noop;     /* clock_ms() */
     struct manners manners;
     struct manners_end end;
-    bool offline;      /* there will be no connection */
     uint32_t slice;    /* messages in the last listing, if none of them was to stay as it is */
     bool counted;      /* figures of the listing are there: later connections see less */
     bool listing_junk; /* lines in both lists that make no sense: mail may be missing */
@@ -180,10 +179,8 @@ static int prepare(struct session *session, struct err *err)
         return -1;
     if (dates_begin(session->journal, &session->poll.rules, session->run, err) < 0)
         return -1;
-    if (!session->offline) {
-        manners_begin(&session->manners, session->run, session->poll.rules.now);
-        habits_load(&session->poll.habits, session->manners.note, session->poll.rules.now);
-    }
+    manners_begin(&session->manners, session->run, session->poll.rules.now);
+    habits_load(&session->poll.habits, session->manners.note, session->poll.rules.now);
     if (session->run->mode != SESSION_POLL)
         return 0;
     if (recover_all(session, err) < 0)
@@ -588,7 +585,6 @@ static int run_session(struct session_run *run, bool offline, struct err *err)
 {
     struct session *session = xcalloc(1, sizeof *session);
     session->run = run;
-    session->offline = offline;
     session->account = run->account;
     session->log = run->log;
     session->poll.run = run;
@@ -607,12 +603,14 @@ static int run_session(struct session_run *run, bool offline, struct err *err)
     settle(session, result);
     if (session->poll.deliver != NULL)
         run->figures.held += kept_tidy(&session->poll);
+    if (result < 0)
+        session->end.server = *err;
     result = conclude(session, result, err);
     session->end.now = clock_wall();
     session->end.destination = session->poll.destination.trouble.kind != ERR_NONE;
     session->end.here = session->poll.local.kind != ERR_NONE;
-    if (!offline)
-        habits_keep(&session->poll.habits, session->manners.note, session->end.now);
+    session->end.offline = offline;
+    habits_keep(&session->poll.habits, session->manners.note, session->end.now);
     manners_end(&session->manners, &session->end, err);
     aside_end(&session->poll.aside, !run->figures.quiet || !session->end.destination);
     deliver_close(session->poll.deliver);

@@ -199,6 +199,70 @@ def others_go_on(w):
     w.need(w.left() == [], "and then it is deleted on the server", w.left())
 
 
+# ---- while the server is left alone -------------------------------------------------------------------
+
+def kept_in_a_pause(w):
+    """The server cannot be reached, and there is a pause between the tries: not for what is here."""
+    names, agent = w.fill(3), heal.Agent(w)
+    w.always = ONCE
+    agent.does("exit 75")
+    w.run(mda=agent, keep="no")
+    with w.offline():
+        for _ in range(8):
+            w.later(minutes=5)
+            w.run(mda=agent, keep="no")
+        w.need("not polled before" in w.status(), "there is a pause", w.status())
+        agent.does("")
+        run = w.run(mda=agent, keep="no")
+        w.need(run.status == 75 and run.said == "", "75, silent, as in any pause", run)
+        agent.need_each(1, names, when="in the pause")
+        w.need("not polled before" in w.status(), "which goes on", w.status())
+    w.need(w.run("--force", mda=agent, keep="no").status == 0, "the server is there again")
+    agent.need_each(1, names, when="in the end")
+
+
+def kept_in_an_interval(w):
+    names, agent = w.fill(3), heal.Agent(w)
+    w.always = ONCE
+    agent.does('[ "$FETCHPOP_UIDL" != m002 ] || exit 75')
+    w.run(mda=agent, keep="no", interval="1h")
+    agent.does("")
+    w.later(minutes=5)
+    run = w.run(mda=agent, keep="no", interval="1h")
+    w.need(run.status == 0 and run.connections == 0, "the interval is not over", run)
+    agent.need_each(1, names, when="before the interval is over")
+
+
+def kept_and_login_delay(w):
+    """The server wants a pause; a person is told so, and gets what is here."""
+    names, agent = w.fill(3), heal.Agent(w)
+    agent.does("exit 75")
+    w.run(mda=agent)
+    w.run(mda=agent, script='on PASS: err "[LOGIN-DELAY] not so soon"')
+    agent.does("")
+    run = w.run(mda=agent, tty=True)
+    w.need(run.connections == 0 and "--force" in run.err, "a pause that binds a person too", run)
+    w.need("3 new" in run.err, "the summary", run)
+    agent.need_each(1, names, when="in the pause")
+
+
+def kept_and_refused(w):
+    """A destination that refuses all in a pause is told once a day, as otherwise."""
+    w.fill(2)
+    agent = heal.Agent(w)
+    agent.does("exit 75")
+    w.run(mda=agent)
+    agent.does("exit 78")
+    with w.offline():
+        told = 0
+        for _ in range(40):
+            run = w.run(mda=agent)
+            told += run.said != ""
+            w.later(minutes=1)
+        w.need(run.status == 78, "the command's own status", run)
+    w.need(1 <= told <= 2, "told once, and once the server", told)
+
+
 # ---- held/ -----------------------------------------------------------------------------------------
 
 REFUSES = '[ "$FETCHPOP_UIDL" != m002 ] || exit 1'
@@ -444,6 +508,10 @@ CASES = [
     ("killed while the command runs: delivered by the next run", killed_before_delivery),
     ("a command that fails in ten runs: each run takes the new, nothing twice", growing_spool),
     ("a message that is put off does not stop the others and is fetched once", others_go_on),
+    ("in a pause after failures, what is kept is delivered all the same", kept_in_a_pause),
+    ("and before an interval is over", kept_in_an_interval),
+    ("and while the server wants a pause: to a person, too", kept_and_login_delay),
+    ("what a command refuses in a pause is told once a day", kept_and_refused),
     ("a message that the command refuses is a file in held/, which --status names", held_is_a_file),
     ("nothing is fetched twice for what is held", held_counts_once),
     ("what is held stays on the server with keep = no", held_stays_on_server),
