@@ -100,6 +100,12 @@ int session_poll(struct session_run *run, struct err *err)
     return 0;
 }
 
+int session_deliver(struct session_run *run, struct err *err)
+{
+    (void)run;
+    return err_set(err, ERR_IO, "not here");
+}
+
 int held_list(const struct account *account, const char *state_dir,
               void (*line)(void *ctx, const char *text), void *ctx, struct err *err)
 {
