@@ -68,6 +68,7 @@ class Server:
         self.user, self.password = user, password
         self.on_dele = self.on_quit = None
         self.drop_commits = False
+        self.read_once = False  # what was RETRed is hidden for good at QUIT, deleted or not
         self.refuse_quit = False
         self.log = []
         self.sessions = 0
@@ -139,6 +140,7 @@ class Session:
         self.name = None
         self.ready = False
         self.deleted = set()
+        self.handed_out = set()
         self.out = []
         self.open = True
 
@@ -194,6 +196,11 @@ class Session:
     def box_deleted(self):
         return [self.box[n - 1] for n in sorted(self.deleted)]
 
+    def box_gone(self):
+        """What QUIT makes of it: hidden for good is gone, as far as a client can tell."""
+        gone = self.deleted | self.handed_out if self.server.read_once else self.deleted
+        return [self.box[n - 1] for n in sorted(gone)]
+
     def here(self):
         return [(n, m) for n, m in enumerate(self.box, 1) if n not in self.deleted]
 
@@ -238,6 +245,7 @@ class Session:
 
     def do_retr(self, args):
         message = self.get(args)
+        self.handed_out.add(int(args))
         self.say("+OK %d octets" % len(message.octets))
         self.out.append(message.stuffed() + b".\r\n")
 
@@ -263,7 +271,7 @@ class Session:
         self.say("+OK")
 
     def do_quit(self, _):
-        uidls = [m.uidl for m in self.box_deleted()] if self.ready else []
+        uidls = [m.uidl for m in self.box_gone()] if self.ready else []
         if self.ready and self.server.on_quit:
             self.flush()
             self.server.on_quit(uidls)
@@ -288,9 +296,11 @@ def main():
     p.add_argument("--password", default="secret")
     p.add_argument("--drop-commits", action="store_true",
                    help="also delete when the connection is lost, as some servers do")
+    p.add_argument("--read-once", action="store_true",
+                   help="at QUIT, hide what was RETRed, as Gmail does")
     a = p.parse_args()
     server = Server(tls=a.tls, user=a.user, password=a.password, port=a.port, folder=a.folder)
-    server.drop_commits = a.drop_commits
+    server.drop_commits, server.read_once = a.drop_commits, a.read_once
     print(server.port, flush=True)
     try:
         sys.stdin.read()

@@ -14,6 +14,7 @@ import re
 import shutil
 import signal
 import stat
+import struct
 import subprocess
 import sys
 import tempfile
@@ -43,22 +44,26 @@ def base_folder():
 @dataclasses.dataclass(frozen=True)
 class Scenario:
     dest: str = "maildir"    # maildir, mbox, mda
-    keep: str = "no"         # no, yes
+    keep: str = "no"         # no, yes; 30d: all were delivered 40 days ago, and are due
     fork: str = "yes"        # no: --no-fork
     tls: str = "none"        # none, implicit
     reader: str = "none"     # none; cur: marks a new message seen; folder: files it elsewhere
     append: str = "none"     # mbox: wait: procmail, patient; steal: takes a dead lock away
     shared: str = "no"       # yes: two accounts, one destination
     drop: str = "no"         # yes: the server deletes also when the connection is lost
+    read: str = "often"      # once: the server hides at QUIT what was RETRed
+    how: str = "plain"       # all: -a, all were delivered before; nokeep: -K; few: -B 2;
+    #                          away: mda: it puts off whatever it is given, until the next run
     fsync: str = "full"
     files: str = "many"      # few: descriptors for batches of two, two more on their way
     n: int = 12
 
     CHOICES = {
-        "dest": ("maildir", "mbox", "mda"), "keep": ("no", "yes"), "fork": ("yes", "no"),
+        "dest": ("maildir", "mbox", "mda"), "keep": ("no", "yes", "30d"), "fork": ("yes", "no"),
         "tls": ("none", "implicit"), "reader": ("none", "cur", "folder"),
         "append": ("none", "wait", "steal"), "shared": ("no", "yes"), "drop": ("no", "yes"),
         "fsync": ("full", "none"), "files": ("many", "few"),
+        "read": ("often", "once"), "how": ("plain", "all", "nokeep", "few", "away"),
     }
 
     @classmethod
@@ -135,6 +140,7 @@ class Sandbox:
         self.mail = self.path("mail")
         self.maildir, self.mbox = self.path("mail/Maildir"), self.path("mail/inbox")
         self.other, self.out = self.path("mail/Other"), self.path("mail/out")
+        self.away = os.path.join(self.root, "away")
         self.messages = [sample(i) for i in range(scenario.n)]
         self.by_content = {self.as_found(m.stored()): m.uidl for m in self.messages}
         assert len(self.by_content) == scenario.n
@@ -143,6 +149,7 @@ class Sandbox:
                         for user in ("alice", "bob")[:self.accounts()]]
         for server in self.servers:
             server.drop_commits = scenario.drop == "yes"
+            server.read_once = scenario.read == "once"
         self.foreign = []        # messages that others put into the mbox
         self.moved = 0
         self.reference = None    # what a run that nothing disturbed leaves behind
@@ -188,6 +195,37 @@ class Sandbox:
         for server, part in zip(self.servers, parts):
             server.messages = list(part)
             server.clear()
+        self.live_before()
+
+    def live_before(self):
+        """The earlier runs of a scenario that needs them; their server shows mail again and again."""
+        if self.scenario.how != "all" and self.scenario.keep != "30d":
+            return
+        aged = self.scenario.keep == "30d"
+        for server in self.servers:
+            server.read_once = False
+        for days in (-40, -1) if aged else (0,):
+            self.set_clock(days)
+            result = self.execute(self.command(*([] if aged else ["-k"])))
+            if result.status != 0:
+                raise RuntimeError("an earlier run exits %d: %s" % (result.status, result.stderr))
+        self.set_clock(0)
+        for server in self.servers:
+            server.read_once = self.scenario.read == "once"
+            server.clear()
+
+    def set_clock(self, days):
+        with open(os.path.join(self.root, "clock"), "wb") as f:
+            f.write(struct.pack("qq", days * 86400, 0))
+
+    def clock(self):
+        """The preload that sets it: tests/healing/shim.c."""
+        library = os.path.join(self.root, "clock.so")
+        if not os.path.exists(library):
+            subprocess.run([*os.environ.get("CC", "cc").split(), "-shared", "-fPIC", "-O1", "-o",
+                            library, os.path.join(HERE, "..", "healing", "shim.c"), "-ldl"],
+                           check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        return {"LD_PRELOAD": library, "SHIM": os.path.join(self.root, "clock")}
 
     def empty(self, folder):
         """Keeps the folder itself: it may be a mount point, or hold some."""
@@ -221,10 +259,18 @@ class Sandbox:
 
     def write_mda(self):
         os.makedirs(self.out)
+        self.put_away(self.scenario.how == "away")
         with open(self.path("mda.sh"), "w") as f:
-            f.write('#!/bin/sh\nt=$(mktemp "%s/.XXXXXXXX") && cat >"$t" && mv "$t" "%s/m$(basename '
-                    '"$t")"\n' % (self.out, self.out))
+            f.write('#!/bin/sh\n[ ! -e "%s" ] || exit 75\nt=$(mktemp "%s/.XXXXXXXX") && cat >"$t" && mv "$t" "%s/m$(basename '
+                    '"$t")"\n' % (self.away, self.out, self.out))
         os.chmod(self.path("mda.sh"), 0o755)
+
+    def put_away(self, away):
+        """What the command delivers to is there, or not."""
+        if away:
+            open(self.away, "w").close()
+        elif os.path.exists(self.away):
+            os.unlink(self.away)
 
     def snapshot(self, name):
         folder = os.path.join(self.root, "snap", name)
@@ -249,10 +295,14 @@ class Sandbox:
             line.append("--no-fork")
         if self.scenario.files == "few":
             line = ["/bin/sh", "-c", 'ulimit -n 68; exec "$0" "$@"'] + line
+        if self.scenario.how == "nokeep":
+            line.append("-K")
         return line + list(extra)
 
     def environment(self):
         keep = {k: v for k, v in os.environ.items() if k.startswith(("LD_", "FAKE_"))}
+        if self.scenario.keep == "30d":
+            keep.update(self.clock())
         asan = "detect_leaks=0:" + os.environ.get("ASAN_OPTIONS", "")  # it would want ptrace too
         return dict(keep, PATH=os.environ.get("PATH", "/usr/bin:/bin"), HOME=self.home, LANG="C",
                     TMPDIR=self.path("tmp"), TZ="UTC", ASAN_OPTIONS=asan)
@@ -276,11 +326,17 @@ class Sandbox:
     def cut(self, *options):
         """A run under syscut; the result's report says what happened."""
         report = os.path.join(self.root, "report")
-        return self.execute([syscut(), "--report", report, *options, "--", *self.command()], report)
+        line = self.command(*self.disturbed())
+        return self.execute([syscut(), "--report", report, *options, "--", *line], report)
+
+    def disturbed(self):
+        """Options of the run that is disturbed, and not of those that follow."""
+        return {"all": ["-a"], "few": ["-B", "2"]}.get(self.scenario.how, [])
 
     def learn(self):
         """Runs once undisturbed, to know what may be lying about afterwards and what is said."""
         self.fresh()
+        self.put_away(False)
         result = self.run()
         if result.status != 0:
             raise RuntimeError("an undisturbed run exits %d: %s" % (result.status, result.stderr))
@@ -365,6 +421,19 @@ class Sandbox:
                     with open(entry.path, "rb") as f:
                         yield entry.path, f.read()
 
+    def kept(self):
+        """UIDLs of messages that are whole in a file of ours: as they came, or as an mbox has them."""
+        found = set()
+        for path in (os.path.join(self.state, "spool"), os.path.join(self.state, "held"),
+                     os.path.join(self.maildir, "tmp")):
+            for entry in os.scandir(path) if os.path.isdir(path) else ():
+                with open(entry.path, "rb") as f:
+                    data = f.read()
+                plain = re.sub(rb"(?m)^>(>*From )", rb"\1", data)
+                found.update(m.uidl for m in self.messages if data == m.stored() or
+                             (m.octets and m.stored() in plain))
+        return found
+
     def on_server(self):
         return [m.uidl for server in self.servers for m in server.messages]
 
@@ -387,12 +456,14 @@ class Sandbox:
         delivered, problems = self.found()
         if not torn:
             problems = []
-        left = set(self.on_server())
-        surplus = 0
+        left = set(self.on_server()) | self.kept()
+        surplus, again = 0, self.scenario.how == "all"
         for message in self.messages:
             times = delivered[message.uidl]
             if times == 0 and message.uidl not in left:
                 problems.append("%s is lost" % message.uidl)
+            elif again and times <= 2 + (kills if self.scenario.dest == "mda" else 0):
+                continue
             elif times > 1:
                 surplus += times - 1
                 if self.scenario.dest != "mda" and self.scenario.reader != "folder":
@@ -411,7 +482,7 @@ class Sandbox:
         problems += ["%s was not delivered" % m.uidl for m in self.messages
                      if not delivered[m.uidl]]
         left = len(self.on_server())
-        if left != (0 if self.scenario.keep == "no" else self.scenario.n):
+        if left not in self.may_stay():
             problems.append("%d messages are on the server, keep = %s" % (left, self.scenario.keep))
         tmp = os.path.join(self.maildir, "tmp")
         if os.path.isdir(tmp) and os.listdir(tmp):
@@ -423,8 +494,15 @@ class Sandbox:
                 problems.append("left behind: %s" % " ".join(sorted(extra)))
         return problems
 
+    def may_stay(self):
+        """How many messages may be on the server in the end."""
+        if self.scenario.keep in ("no", "30d") or self.scenario.how == "nokeep":
+            return (0,)
+        return range(self.scenario.n + 1) if self.scenario.read == "once" else (self.scenario.n,)
+
     def settle(self, kills):
         """One clean run, which must be enough, and one more, which must find nothing to do."""
+        self.put_away(False)
         result = self.run()
         if self.scenario.append == "wait" and len(self.foreign) < 1 + kills:
             self.append_foreign()

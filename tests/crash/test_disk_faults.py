@@ -19,10 +19,19 @@ from sandbox import Sandbox, Scenario, Tap, fetchpop, require_tools, strike, sys
 
 ERRORS = ("ENOSPC", "EIO", "EDQUOT", "EROFS")
 CHECK = ["dest=maildir,keep=no,n=3", "dest=mbox,keep=no,n=3", "dest=mda,keep=no,n=2"]
+# A server that shows mail once: one kind of fault each, at every third point; --long has all.
+SAMPLED = [("dest=maildir,keep=no,read=once,n=2", "--fail", "EIO"),
+           ("dest=mbox,keep=no,read=once,n=2", "--fail-from", "ENOSPC"),
+           ("dest=mda,keep=no,read=once,n=2", "--fail-from", "EDQUOT")]
+ONCE = ["dest=maildir,keep=no,read=once,n=2", "dest=mbox,keep=no,read=once,n=2",
+        "dest=mda,keep=no,read=once,n=2"]
 LONG = ["dest=maildir,keep=no,n=12", "dest=maildir,keep=yes,n=12",
         "dest=maildir,keep=no,fork=no,n=3",
         "dest=mbox,keep=no,n=12", "dest=mbox,keep=yes,n=12", "dest=mda,keep=no,n=6",
-        "dest=mda,keep=yes,n=6", "dest=mbox,keep=no,shared=yes,n=6"]
+        "dest=mda,keep=yes,n=6", "dest=mbox,keep=no,shared=yes,n=6",
+        "dest=maildir,keep=yes,read=once,n=6", "dest=maildir,keep=no,how=all,n=3",
+        "dest=mbox,keep=yes,how=nokeep,n=3", "dest=maildir,keep=no,how=few,read=once,n=6",
+        "dest=maildir,keep=30d,n=3", "dest=mda,keep=no,read=once,how=away,n=3", *ONCE]
 # 65: a command that fails because its own disk does has refused the message
 TROUBLE = {"maildir": (73, 74, 75), "mbox": (73, 74, 75), "mda": (65, 73, 74, 75)}
 WRITES = ("write", "pwrite64", "writev", "pwritev", "pwritev2", "copy_file_range", "sendfile",
@@ -88,12 +97,12 @@ class Faults:
         return []
 
 
-def sweep(tap, scenario, jobs, option, error):
+def sweep(tap, scenario, jobs, option, error, step=1):
     started, ended, trouble, hits = time.time(), [], [], 0
     with Actors(lambda: Faults(scenario), jobs) as actors:
         for i in range(jobs):
             trouble += ["undisturbed: " + p for p in actors.ask(i, "learn")]
-        tasks = (task + (option, error) for task in until_ended("fault", ended))
+        tasks = (task + (option, error) for task in until_ended("fault", ended, step))
         for _, (_, n, _, _), (at, problems) in actors.spread(tasks):
             if at is None:
                 ended.append(n)
@@ -143,14 +152,17 @@ def main():
     tap = Tap()
     if not require_tools(tap, looks=True):
         return 0
-    for scenario in scenarios:
-        for what, which in faults(scenario):
-            if scenario.dest in wanted and (not a.fault or a.fault == what[2:] + (
-                    ":" + which if which else "")):
-                try:
-                    sweep(tap, scenario, a.jobs, what, which)
-                except (RuntimeError, OSError) as e:
-                    tap.ok(False, "%s %s %s" % (scenario, what, which), [str(e)])
+    rows = [(scenario, what, which, 1) for scenario in scenarios
+            for what, which in faults(scenario)]
+    if not a.long and not a.scenario:
+        rows += [(Scenario.parse(s), what, which, 3) for s, what, which in SAMPLED]
+    for scenario, what, which, step in rows:
+        if scenario.dest in wanted and (not a.fault or a.fault == what[2:] + (
+                ":" + which if which else "")):
+            try:
+                sweep(tap, scenario, a.jobs, what, which, step)
+            except (RuntimeError, OSError) as e:
+                tap.ok(False, "%s %s %s" % (scenario, what, which), [str(e)])
     return tap.done()
 
 

@@ -27,12 +27,21 @@ SINGLE = [
     "dest=mbox,keep=no", "dest=mbox,keep=yes", "dest=mbox,keep=no,append=wait",
     "dest=mbox,keep=no,shared=yes", "dest=mda,keep=no", "dest=mda,keep=yes",
 ]
+# At every fourth point; --long has all of them.
+SAMPLED = [
+    "dest=maildir,keep=no,read=once,n=3", "dest=mbox,keep=yes,read=once,n=3",
+    "dest=mda,keep=no,read=once,how=away,n=3", "dest=maildir,keep=no,how=all,n=2",
+    "dest=mbox,keep=yes,how=nokeep,n=2", "dest=mbox,keep=no,read=once,how=few,n=4",
+    "dest=maildir,keep=30d,n=2",
+]
 STOP = ["dest=maildir,keep=no,n=3", "dest=maildir,keep=no,n=3,fork=no", "dest=mbox,keep=no,n=3",
         "dest=mda,keep=no,n=2"]
 DOUBLE = [
     "dest=maildir,keep=no,n=3", "dest=maildir,keep=yes,n=2,reader=folder", "dest=mbox,keep=no,n=3",
     "dest=mda,keep=no,n=2",
 ]
+DOUBLE_LONG = ["dest=mda,keep=no,read=once,how=away,n=2", "dest=maildir,keep=no,read=once,n=2",
+               "dest=mbox,keep=no,read=once,n=2", "dest=maildir,keep=no,how=all,n=2"]
 
 
 def long_set():
@@ -45,6 +54,14 @@ def long_set():
     for dest, keep in itertools.product(("maildir", "mbox", "mda"), ("no", "yes")):
         yield "dest=%s,keep=%s,shared=yes" % (dest, keep)
         yield "dest=%s,keep=%s,drop=yes" % (dest, keep)
+        for how, fork in itertools.product(("plain", "all", "nokeep", "few"), ("yes", "no")):
+            yield "dest=%s,keep=%s,read=once,how=%s,fork=%s" % (dest, keep, how, fork)
+        for how in ("all", "nokeep", "few"):
+            yield "dest=%s,keep=%s,how=%s" % (dest, keep, how)
+    for keep, read in itertools.product(("no", "yes"), ("often", "once")):
+        yield "dest=mda,keep=%s,read=%s,how=away" % (keep, read)
+    for dest, read in itertools.product(("maildir", "mbox", "mda"), ("often", "once")):
+        yield "dest=%s,keep=30d,read=%s" % (dest, read)
 
 
 class Sweeper:
@@ -157,12 +174,12 @@ def reproduce(scenario, n, m=None):
         "" if m is None else " --second %d" % m)
 
 
-def until_ended(name, ended):
+def until_ended(name, ended, step=1):
     """Tasks for point 1, 2, ... until runs have ended before their point three times."""
     n = 1
     while len(ended) < 3:
         yield (name, n)
-        n += 1
+        n += step
 
 
 def count_row(tap, actors, scenario):
@@ -188,17 +205,18 @@ def count_row(tap, actors, scenario):
 
 def is_even(scenario):
     """Two accounts are polled side by side, and may or may not wait for each other."""
-    return (scenario.reader, scenario.tls, scenario.shared) == ("none", "none", "no")
+    return (scenario.reader, scenario.tls, scenario.shared, scenario.read, scenario.how,
+            scenario.keep == "30d") == ("none", "none", "no", "often", "plain", False)
 
 
-def single_sweep(tap, scenario, jobs, what="single", verb="killed"):
+def single_sweep(tap, scenario, jobs, what="single", verb="killed", step=1):
     started, ended, trouble, hits, moved = time.time(), [], [], 0, 0
     with Actors(lambda: Sweeper(scenario), jobs) as actors:
         for i in range(jobs):
             trouble += ["undisturbed: " + p for p in actors.ask(i, "learn")]
         if what == "single" and is_even(scenario):
             count_row(tap, actors, scenario)
-        for _, (_, n), (at, problems, m) in actors.spread(until_ended(what, ended)):
+        for _, (_, n), (at, problems, m) in actors.spread(until_ended(what, ended, step)):
             if at is None:
                 ended.append(n)
                 continue
@@ -212,6 +230,10 @@ def single_sweep(tap, scenario, jobs, what="single", verb="killed"):
     tap.ok(not trouble and hits, "%s: %s at each of %d points, %s%.0f s" %
            (scenario, verb, hits, "%d moved, " % moved if moved else "", time.time() - started),
            trouble)
+
+
+def sampled_sweep(tap, scenario, jobs):
+    single_sweep(tap, scenario, jobs, step=4)
 
 
 def stop_sweep(tap, scenario, jobs):
@@ -301,9 +323,10 @@ def main():
 
 STORIES = {
     "single": (single_sweep, SINGLE, single_sweep, list(long_set())),
+    "sampled": (sampled_sweep, SAMPLED, single_sweep, []),
     "stop": (stop_sweep, STOP, stop_sweep, SINGLE),
     "double": (double_sweep, DOUBLE, long_double_sweep,
-               DOUBLE + [s for s in SINGLE if "tls" not in s]),
+               DOUBLE + DOUBLE_LONG + [s for s in SINGLE if "tls" not in s]),
 }
 
 if __name__ == "__main__":

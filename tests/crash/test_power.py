@@ -84,8 +84,9 @@ class PowerBox(Sandbox):
 
     def missing(self, uidls):
         delivered, _ = self.found()
+        kept = self.kept()
         return ["%s was deleted on the server and is not on the disk" % u for u in uidls
-                if not delivered[u]] + self.at_once(1)
+                if not delivered[u] and u not in kept] + self.at_once(1)
 
     def at_once(self, kills):
         """What may not be wrong even before the next run; an mbox may have a torn end till then."""
@@ -233,13 +234,20 @@ STORIES = {"deletes": at_deletes, "points": at_points, "rerun": in_rerun,
 CHECK = [("deletes", "dest=maildir,keep=no,n=3"), ("deletes", "dest=maildir,keep=no,n=12"),
          ("deletes", "dest=mbox,keep=no,n=3"), ("deletes", "dest=maildir,keep=no,n=3,fsync=none"),
          ("deletes", "dest=mbox,keep=no,n=3,fsync=none"), ("points", "dest=maildir,keep=no,n=2"),
-         ("points", "dest=mbox,keep=no,n=2"), ("rerun", "dest=maildir,keep=no,n=2"),
+         ("points", "dest=mbox,keep=no,n=2"), ("points", "dest=mda,keep=no,n=1,read=once,how=away"),
+         ("rerun", "dest=maildir,keep=no,n=2"),
          ("rerun-points", "dest=maildir,keep=no,n=1")]
 LONG = [("rerun-points", "dest=maildir,keep=no,n=2"), ("rerun-points", "dest=mbox,keep=no,n=2"),
         ("points", "dest=maildir,keep=no,n=12"), ("points", "dest=mbox,keep=no,n=6"),
         ("points", "dest=maildir,keep=yes,n=12"), ("rerun", "dest=maildir,keep=no,n=12"),
         ("rerun", "dest=mbox,keep=no,n=6"), ("deletes", "dest=maildir,keep=no,n=40"),
-        ("deletes", "dest=mbox,keep=no,n=12")]
+        ("deletes", "dest=mbox,keep=no,n=12"), ("deletes", "dest=maildir,keep=no,n=12,read=once"),
+        ("deletes", "dest=mbox,keep=no,n=3,read=once"),
+        ("points", "dest=maildir,keep=no,n=3,read=once"),
+        ("points", "dest=mbox,keep=no,n=3,read=once"),
+        ("points", "dest=mda,keep=no,n=3,read=once,how=away"),
+        ("rerun-points", "dest=mda,keep=no,n=1,read=once,how=away"),
+        ("points", "dest=maildir,keep=30d,n=2"), ("points", "dest=maildir,keep=no,n=2,how=all")]
 
 
 def row(tap, kind, story, text):
