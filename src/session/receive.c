@@ -238,12 +238,11 @@ static int take_answer(struct receiver *in, const struct pop3_answer *answer, in
     }
     if (taken < 0 || begin(in, err) < 0 || deliver_finish(in->poll->deliver, in->parcel, err) < 0) {
         receive_drop(in);
-        if (err->kind == ERR_MESSAGE) {
+        in->poll->owned = false;
+        if (err->kind == ERR_MESSAGE)
             refuse(in, message, in->fault, in->fault_words);
-        } else {
-            in->poll->owned = false;
+        else
             receive_trouble(in, err);
-        }
         return 0;
     }
     /* A stray status line that took the place of the true one is no more than four octets. */
@@ -406,6 +405,8 @@ static void accept_parcel(struct receiver *in, struct message *message, struct p
     if (known == KNOWN_ASK_AGAIN || is_put_aside(in, message, parcel)) {
         if (known == KNOWN_ASK_AGAIN)
             queue_push(in->again, message->number);
+        else
+            in->poll->owned = false; /* what came of it is not the whole */
         deliver_drop(in->poll->deliver, parcel);
         return;
     }

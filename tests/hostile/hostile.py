@@ -38,6 +38,7 @@ SECONDS = 60          # for a case that names no other: it would run for ever, e
 ADDRESS_SPACE = 96    # MB, with ulimit -v; the program and its libraries alone take 45
 RSS_ANON = 12         # MB at most, sampled; an idle worker has 1 to 2
 LONG = bool(os.environ.get("FP_LONG"))
+ONCE_SET = "set read-once yes"
 
 
 def mail(name, body=None, message_id=True):
@@ -145,6 +146,7 @@ class World:
         self.run_ = None
         self.said = []          # faults that a case's own functions have found
         self.foreign = set()    # files in tmp/ that are not ours
+        self.once = options.once
         os.mkdir(self.box)
         for name, data in (box_of(3) if case.box is None else case.box).items():
             self.put(name, data)
@@ -226,7 +228,9 @@ class World:
 
     def session(self, script, args=(), seconds=SECONDS):
         """A run against a server with this script, over the same mailbox and port."""
-        self.server = popd.Server(self.box, script=script, port=self.port, **self.settings())
+        scripts = [ONCE_SET, *([script] if isinstance(script, str) else script)] if self.once \
+            else script
+        self.server = popd.Server(self.box, script=scripts, port=self.port, **self.settings())
         self.servers.append(self.server)
         with self.server:
             self.port = self.server.port
@@ -250,6 +254,16 @@ class World:
             with open(path, "rb") as f:
                 result.append(f.read())
         return Counter(result)
+
+    def kept(self):
+        """Messages that are not delivered yet, and are in files of ours."""
+        found = Counter()
+        for folder in (os.path.join(self.state, "spool"), os.path.join(self.state, "held"),
+                       os.path.join(self.maildir, "tmp")):
+            for name in os.listdir(folder) if os.path.isdir(folder) else ():
+                with open(os.path.join(folder, name), "rb") as f:
+                    found[f.read()] += 1
+        return found
 
     def on_server(self):
         return {m.name for m in popd.Mailbox(self.box).list()}
@@ -303,8 +317,9 @@ def wrong_mail(world, status, lying=False):
     left = world.on_server()
     gone = Counter(data for name, data in world.wanted.items()
                    if name not in left and name not in case.lost)
-    if gone - there:
-        bad.append("lost: %s" % [brief(d) for d in gone - there])
+    lost = gone - there - (world.kept() if lying and world.once else Counter())
+    if lost:
+        bad.append("lost: %s" % [brief(d) for d in lost])
     needed = Counter(d for name, d in world.wanted.items() if name not in case.lost)
     if status == 0 and needed - there and not (lying and case.hides):
         bad.append("status 0, but missing: %s" % [brief(d) for d in needed - there])
@@ -365,7 +380,7 @@ def honest(world):
         bad += ["honest: " + b for b in wrong_mail(world, 0 if last == 1 else run.status)]
     if case.keep == "no" and world.on_server():
         bad.append("honest: left on the server: %s" % sorted(world.on_server()))
-    if case.keep == "yes" and world.on_server() != set(world.wanted):
+    if case.keep == "yes" and not world.once and world.on_server() != set(world.wanted):
         bad.append("honest: gone from the server, though keep = yes")
     before = world.delivered()
     run = world.session(case.honest)
@@ -419,6 +434,8 @@ def parse(argv, jobs):
     p.add_argument("--jobs", type=int, default=jobs)
     p.add_argument("--fetchpop", default=os.environ.get("FETCHPOP"))
     p.add_argument("--only", default="", help="cases whose name holds this")
+    p.add_argument("--once", action="store_true",
+                   help="on a server that shows each message once, as Gmail does")
     p.add_argument("--time", action="store_true", help="say how long each took, and its memory")
     p.add_argument("--list", action="store_true", help="say the cases' names and no more")
     options = p.parse_args(argv)
