@@ -181,6 +181,8 @@ static void poll_accounts(struct app *app)
         if (isatty(STDIN_FILENO) == 1 && session_mode(app->options.mode) == SESSION_POLL)
             renames_ask(app->roster.accounts[i]);
     roster_find_secrets(&app->roster, NULL, &app->report);
+    if (app->options.mode == OPTIONS_CATCH_UP)
+        app->report.summaries = app->report.live = false;
     if (app->options.daemon == 0)
         run_pool(app, WORKER_POLL);
     else if (app->roster.count > 0 && !stop_asked())
@@ -197,6 +199,8 @@ static void act(struct app *app)
         retry(app);
     } else if (app->options.mode == OPTIONS_RENAME) {
         rename_account(app);
+    } else if (app->options.mode == OPTIONS_IMPORT_SEEN) {
+        moving_import_seen(&app->options, &app->roster, &app->report);
     } else if (app->options.mode == OPTIONS_PRINT_PIN) {
         app->report.summaries = app->report.live = false;
         run_pool(app, WORKER_PIN);

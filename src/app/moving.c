@@ -2,8 +2,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,8 +15,11 @@
 #include "base/secret.h"
 #include "base/xalloc.h"
 #include "import/import.h"
+#include "import/seen.h"
+#include "session/adopt.h"
 
 #define FILE_MAX ((size_t)1024 * 1024)
+#define SEEN_MAX ((size_t)1024 * 1024 * 1024)
 
 static void start(struct buf *buf)
 {
@@ -107,4 +112,91 @@ int moving_import(const struct options *options, struct err *err)
     import_end(&import);
     finish(&out);
     return result;
+}
+
+/* --- what was seen ---------------------------------------------------------------------------- */
+
+struct taking {
+    const struct account *account;
+    struct adoption adoption;
+    struct report *report;
+    char other[200]; /* the first other mailbox that the list names */
+};
+
+static bool is_of(const struct account *account, const struct seen *seen)
+{
+    char *server = xmemdup0(seen->server.ptr, seen->server.len);
+    bool same = strcasecmp(server, account->server) == 0 && str_is(seen->user, account->user);
+    free(server);
+    return same;
+}
+
+static void take_seen(void *ctx, const struct seen *seen)
+{
+    struct taking *taking = ctx;
+    if (seen->server.len == 0 || is_of(taking->account, seen))
+        adopt_uidl(&taking->adoption, seen->uidl, seen->when);
+    else if (taking->other[0] == '\0')
+        snprintf(taking->other, sizeof taking->other, "%.*s@%.*s", (int)seen->user.len,
+                 seen->user.ptr, (int)seen->server.len, seen->server.ptr);
+}
+
+static void log_to_report(void *ctx, enum log_level level, const char *line)
+{
+    const struct taking *taking = ctx;
+    report_line(taking->report, taking->account->title, level, line);
+}
+
+static int take_list(struct taking *taking, const struct seen_format *format, struct str text,
+                     const char *state_dir, struct err *err)
+{
+    struct log log = {.level = taking->report->level, .write = log_to_report, .ctx = taking};
+    const struct account *account = taking->account;
+    if (adopt_begin(&taking->adoption, account, state_dir, &log, err) < 0)
+        return -1;
+    seen_read(format, text, take_seen, taking);
+    if (adopt_end(&taking->adoption, err) < 0)
+        return -1;
+    if (taking->adoption.taken + taking->adoption.known > 0)
+        return 0;
+    return err_set(err, ERR_CONFIG, "the list has nothing of %s@%s%s%s; name another file",
+                   account->user, account->server, taking->other[0] != '\0' ? ", but some of " : "",
+                   taking->other);
+}
+
+static void take_one(struct taking *taking, const struct seen_format *format, struct str text,
+                     const char *state_dir)
+{
+    struct err err = {0};
+    char line[160];
+    if (take_list(taking, format, text, state_dir, &err) < 0) {
+        report_error(taking->report, taking->account->title, &err);
+        return;
+    }
+    snprintf(line, sizeof line, "%u taken over as fetched, %u known before", taking->adoption.taken,
+             taking->adoption.known);
+    report_answer(taking->report, taking->account->title, line);
+}
+
+void moving_import_seen(const struct options *options, const struct roster *roster,
+                        struct report *report)
+{
+    const struct seen_format *format = seen_find(options->import_seen);
+    struct err err = {0};
+    struct buf text;
+    buf_init(&text, SEEN_MAX);
+    if (format == NULL)
+        err_set(&err, ERR_USAGE, "--import-seen takes %s, not \"%.60s\"", seen_names(),
+                options->import_seen);
+    else if (roster->count > 1 && !seen_names_mailbox(format))
+        err_set(&err, ERR_USAGE, "such a list does not say whose it is; name one account");
+    else
+        (void)slurp(options->file, &text, &err);
+    for (size_t i = 0; i < roster->count && err.kind == ERR_NONE; i++) {
+        struct taking taking = {.account = roster->accounts[i], .report = report};
+        take_one(&taking, format, buf_str(&text), roster->state_dir);
+    }
+    if (err.kind != ERR_NONE)
+        report_error(report, NULL, &err);
+    buf_free(&text);
 }

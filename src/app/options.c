@@ -6,6 +6,8 @@
 
 #include "app/keys.h"
 #include "app/outlet.h"
+#include "base/clock.h"
+#include "base/maildate.h"
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "pop3/reply.h"
@@ -99,6 +101,22 @@ static int take_limit(const struct given *given, struct err *err)
     return 0;
 }
 
+static int take_since(const struct given *given, struct err *err)
+{
+    int64_t ago;
+    struct str text = str_from(given->value);
+    if (maildate_read_day(text, &given->options->since) == 0)
+        return 0;
+    if (strpbrk(given->value, "smhd") == NULL || str_duration(text, &ago) < 0 || ago <= 0) {
+        return err_set(err, ERR_USAGE,
+                       "--since takes a day such as 2026-11-28, or a duration such as 30d, "
+                       "not \"%.60s\"",
+                       given->value);
+    }
+    given->options->since = clock_wall() - ago;
+    return 0;
+}
+
 static int take_mda(const struct given *given, struct err *err)
 {
     if (str_trim(str_from(given->value)).len == 0)
@@ -160,6 +178,13 @@ static const struct option_row rows[] = {
      .mode = OPTIONS_DISCOVER},
     {"import", 0, "PROGRAM", "print another fetcher's configuration as ours", take_mode, AT(import),
      .mode = OPTIONS_IMPORT},
+    {"import-seen", 0, "PROGRAM", "take over another fetcher's list of UIDLs", take_mode,
+     AT(import_seen), .mode = OPTIONS_IMPORT_SEEN},
+    {"catch-up", 0, NULL, "mark what is on the server as fetched", take_mode,
+     .mode = OPTIONS_CATCH_UP},
+    {"since", 0, "DATE", "... but for mail of this day and later", .take = take_since},
+    {"newest", 0, "N", "... but for the newest N messages", take_number, AT(newest),
+     .high = REPLY_MESSAGES_MAX},
     {"daemon", 'd', "TIME", "poll again and again, until TERM", take_duration, AT(daemon)},
     {"logfile", 'L', "FILE", "append messages to this log file", take_text, AT(log_file)},
     {"syslog", 0, NULL, "log to syslog", take_flag, AT(syslog)},
@@ -307,7 +332,22 @@ static int check_together(const struct options *options, struct err *err)
         return err_set(err, ERR_USAGE, "--rename needs the old user@server and one account");
     if (options->mode == OPTIONS_DISCOVER && options->account_count > 0)
         return err_set(err, ERR_USAGE, "--discover takes one address, and no account");
+    if (options->mode == OPTIONS_CATCH_UP && options->account_count == 0)
+        return err_set(err, ERR_USAGE, "--catch-up needs the title of an account");
+    if ((options->newest > 0 || options->since != 0) && options->mode != OPTIONS_CATCH_UP)
+        return err_set(err, ERR_USAGE, "--since and --newest go with --catch-up; add it");
     return options->daemon > 0 ? check_daemon(options, err) : 0;
+}
+
+/* --import-seen PROGRAM FILE [ACCOUNT ...] */
+static int take_file(struct options *options, struct err *err)
+{
+    if (options->account_count == 0)
+        return err_set(err, ERR_USAGE, "--import-seen needs the file with the list");
+    options->file = options->accounts[0];
+    options->accounts++;
+    options->account_count--;
+    return 0;
 }
 
 static void rewind_getopt(void)
@@ -346,6 +386,8 @@ int options_parse(struct options *options, int argc, char **argv, struct err *er
     }
     options->accounts = argv + optind;
     options->account_count = (size_t)(argc - optind);
+    if (options->mode == OPTIONS_IMPORT_SEEN && take_file(options, err) < 0)
+        return -1;
     return check_together(options, err);
 }
 
@@ -371,6 +413,9 @@ struct session_switches options_switches(const struct options *options)
     return (struct session_switches){.fetch_seen = options->all,
                                      .never_delete = options->keep,
                                      .flush = options->flush,
+                                     .catch_up = options->mode == OPTIONS_CATCH_UP,
+                                     .newest = options->newest,
+                                     .since = options->since,
                                      .force = options->force};
 }
 

@@ -26,6 +26,8 @@ enum options_mode {
     OPTIONS_PRINT_PIN,
     OPTIONS_DISCOVER,
     OPTIONS_IMPORT,
+    OPTIONS_IMPORT_SEEN,
+    OPTIONS_CATCH_UP,
     OPTIONS_HELP,
     OPTIONS_VERSION
 };
@@ -33,11 +35,15 @@ enum options_mode {
 /* All texts are borrowed from argv. */
 struct options {
     enum options_mode mode;
-    const char *config_file, *state_dir, *mda, *retry, *rename, *discover, *import, *log_file;
+    const char *config_file, *state_dir, *mda, *retry, *rename, *discover, *import, *import_seen,
+        *log_file;
+    const char *file; /* of --import-seen */
     bool all, keep, no_keep, flush, silent, verbose, json, no_fork, force, syslog;
     bool has_max_size;
     uint64_t max_size;
     unsigned max_messages; /* 0: not given */
+    unsigned newest;       /* 0: not given */
+    int64_t since;         /* wall clock, seconds; 0: not given */
     unsigned jobs;         /* 0: not given */
     int64_t timeout;       /* seconds; 0: not given */
     int64_t daemon;        /* seconds between two polls; 0: poll once */

@@ -16,14 +16,19 @@ enum field {
     FIELD_X_ORIGINAL_TO,
     FIELD_ENVELOPE_TO,
     FIELD_TO,
+    FIELD_DATE,
     FIELDS,
     FIELD_OTHER = FIELDS
 };
 
 static const char *const kept[FIELDS] = {
-    [FIELD_RETURN_PATH] = "Return-Path",   [FIELD_FROM] = "From",
-    [FIELD_DELIVERED_TO] = "Delivered-To", [FIELD_X_ORIGINAL_TO] = "X-Original-To",
-    [FIELD_ENVELOPE_TO] = "Envelope-To",   [FIELD_TO] = "To",
+    [FIELD_RETURN_PATH] = "Return-Path",
+    [FIELD_FROM] = "From",
+    [FIELD_DELIVERED_TO] = "Delivered-To",
+    [FIELD_X_ORIGINAL_TO] = "X-Original-To",
+    [FIELD_ENVELOPE_TO] = "Envelope-To",
+    [FIELD_TO] = "To",
+    [FIELD_DATE] = "Date",
 };
 
 /* The two fields that identify a message. */
@@ -390,4 +395,9 @@ const char *header_recipient(const struct header *header)
     static const enum field fields[] = {FIELD_DELIVERED_TO, FIELD_X_ORIGINAL_TO, FIELD_ENVELOPE_TO,
                                         FIELD_TO};
     return address(header, fields, 4, header->recipient);
+}
+
+struct str header_date(const struct header *header)
+{
+    return str_trim(buf_str(&header->values[FIELD_DATE].text));
 }

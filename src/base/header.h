@@ -64,4 +64,8 @@ const char *header_sender(const struct header *header);
 /* As above, of Delivered-To, else X-Original-To, else Envelope-To, else To. */
 const char *header_recipient(const struct header *header);
 
+/* The first Date as it stands there, unfolded; empty if there is none. Lives as long as the header.
+ */
+struct str header_date(const struct header *header);
+
 #endif

@@ -142,3 +142,21 @@ void decide_tell(struct poll *poll, const struct listing *listing)
         poll->run->answer(poll->run->ctx, line);
     }
 }
+
+static bool is_due_alone(const struct poll *poll, uint32_t id)
+{
+    return journal_entry(poll->journal, id).state == JOURNAL_HELD &&
+           decide_broke_the_line(poll, id) &&
+           journal_record(poll->journal, id).next_try <= (uint64_t)poll->rules.now;
+}
+
+uint32_t decide_count_doubted(const struct poll *poll)
+{
+    uint32_t count = 0;
+    for (uint32_t id = 0; id < journal_count(poll->journal); id++) {
+        struct journal_entry entry = journal_entry(poll->journal, id);
+        if (entry.listed != 0 && !entry.tried)
+            count += entry.state == JOURNAL_DOUBTED || is_due_alone(poll, id);
+    }
+    return count;
+}

@@ -31,4 +31,7 @@ void decide_refuse_long_ones(struct poll *poll, struct listing *listing);
 /* --dry-run: a line for each message that would not be left, to run->answer. */
 void decide_tell(struct poll *poll, const struct listing *listing);
 
+/* How many listed messages are to be asked for on connections of their own: one broke over them. */
+uint32_t decide_count_doubted(const struct poll *poll);
+
 #endif

@@ -23,6 +23,8 @@ struct fingerprints {
      * header of more than FINGERPRINTS_HEADER_MAX octets. A body that comes with it is skipped, up
      * to FINGERPRINTS_BODY_MAX octets. */
     void (*fingerprint)(void *ctx, uint32_t number, const struct fingerprint *fingerprint);
+    /* Before that, the Date of a header that came; NULL: nobody wants to know. */
+    void (*date)(void *ctx, uint32_t number, struct str date);
     void *ctx;
 };
 

@@ -39,6 +39,9 @@ struct session_switches {
     bool fetch_seen;   /* --all: fetch what earlier runs have delivered, too */
     bool never_delete; /* --keep: delete nothing */
     bool flush;        /* --flush: delete what earlier runs have delivered and kept */
+    bool catch_up;     /* --catch-up: nothing is fetched, what is listed is known from now on ... */
+    uint32_t newest;   /* ... but for so many at the end, */
+    int64_t since;     /* and those of this time or later (wall clock, seconds; 0: none) */
     bool force;        /* --force: interval, pauses and refused secrets do not count */
 };
 
@@ -54,7 +57,8 @@ struct session_run {
     struct log *log; /* blanks the account's secrets (account_hide) */
     /* Called now and then while it works (at most ten times a second or so); NULL: never. */
     void (*progress)(void *ctx, const struct session_figures *figures);
-    /* With SESSION_DRY_RUN: what would become of a message; NULL: nobody wants to know. */
+    /* With SESSION_DRY_RUN: what would become of a message; with catch_up: what was done. NULL:
+     * nobody wants to know. */
     void (*answer)(void *ctx, const char *line);
     /* Called before connecting: account->password gets what it takes to log in. NULL: it is there
      * already, or none is needed. */

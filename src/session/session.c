@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/stop.h"
 #include "base/xalloc.h"
+#include "session/adopt.h"
 #include "session/connect.h"
 #include "session/dates.h"
 #include "session/decide.h"
@@ -50,7 +51,7 @@ struct session {
     struct manners_end end;
     uint32_t slice;    /* messages in the last listing, if none of them was to stay as it is */
     bool counted;      /* figures of the listing are there: later connections see less */
-    bool listing_junk; /* lines in both lists that make no sense: mail may be missing */
+    bool listing_junk; /* lines in both lists that make no sense */
     bool faulted;      /* a connection ended over a message that is known */
     bool let_in;       /* the last connection got through the login */
     bool listed;       /* a listing came on this connection */
@@ -327,10 +328,24 @@ static int prepare_connected(struct session *session, struct err *err)
         return 0;
     session->next_noop = clock_in(NOOP_MS);
     decide_owe_again(&session->poll, &session->listing);
+    if (adopt_learn(&session->listing, session->pop3, err) < 0)
+        return without_top(session, "looking at mail that another program fetched", err);
     if (verify_deletions(&session->poll, session->pop3, &session->listing, &session->verified,
                          err) < 0)
         return without_top(session, "checking delivered mail", err);
     decide_refuse_long_ones(&session->poll, &session->listing);
+    return journal_sync(session->journal, err);
+}
+
+static int catch_up(struct session *session, struct err *err)
+{
+    bool confirmed;
+    struct err ignored; /* nothing was to be deleted */
+    if (list(session, err) < 0)
+        return -1;
+    if (adopt_listing(&session->poll, &session->listing, session->pop3, err) < 0)
+        return without_top(session, "looking at dates", err);
+    (void)pop3_quit(session->pop3, false, false, &confirmed, &ignored);
     return journal_sync(session->journal, err);
 }
 
@@ -339,7 +354,9 @@ static enum connection_end poll_connected(struct session *session, struct err *e
     bool confirmed;
     struct err ignored; /* nothing was to be deleted */
     session->top_broke = false;
-    if (prepare_connected(session, err) < 0)
+    if (session->run->switches.catch_up && catch_up(session, err) == 0)
+        return CONNECTION_DONE;
+    if (session->run->switches.catch_up || prepare_connected(session, err) < 0)
         return session->top_broke ? CONNECTION_AGAIN_ALL : CONNECTION_LOST;
     if (session->run->mode == SESSION_POLL)
         return fetch_and_quit(session, err);
@@ -428,29 +445,12 @@ static enum connection_end poll_most(struct session *session, struct err *err)
     }
 }
 
-static bool is_due_alone(const struct session *session, uint32_t id)
-{
-    return journal_entry(session->journal, id).state == JOURNAL_HELD &&
-           decide_broke_the_line(&session->poll, id) &&
-           journal_record(session->journal, id).next_try <= (uint64_t)session->poll.rules.now;
-}
-
-static uint32_t count_doubted(const struct session *session)
-{
-    uint32_t count = 0;
-    for (uint32_t id = 0; id < journal_count(session->journal); id++) {
-        struct journal_entry entry = journal_entry(session->journal, id);
-        if (entry.listed != 0 && !entry.tried)
-            count += entry.state == JOURNAL_DOUBTED || is_due_alone(session, id);
-    }
-    return count;
-}
-
 /* Then those, on connections where nothing else is at stake. What breaks one is told by name. */
 static int poll_doubted(struct session *session, struct err *err)
 {
     session->poll.alone = true;
-    for (int round = 0; count_doubted(session) > 0 && round < 2 * RECONNECTS_MAX; round++) {
+    for (int round = 0; decide_count_doubted(&session->poll) > 0 && round < 2 * RECONNECTS_MAX;
+         round++) {
         if (is_over(session))
             break;
         enum connection_end end = poll_once(session, err);
@@ -458,7 +458,7 @@ static int poll_doubted(struct session *session, struct err *err)
             return -1;
         err_clear(err);
     }
-    session->poll.later += count_doubted(session);
+    session->poll.later += decide_count_doubted(&session->poll);
     return 0;
 }
 

@@ -365,6 +365,12 @@ void journal_gone(struct journal *journal, uint32_t id)
     deliver(journal, id, JOURNAL_GONE);
 }
 
+void journal_adopt(struct journal *journal, uint32_t id)
+{
+    table_entry(journal->replay.table, id)->keep = true;
+    deliver(journal, id, JOURNAL_DONE);
+}
+
 /* What is in a file stays there; file: in which it is now. */
 static void fail(struct journal *journal, uint32_t id, enum journal_state state, bool count,
                  const struct journal_file *file, const struct journal_failure *failure)

@@ -139,6 +139,8 @@ void journal_take(struct journal *journal, uint32_t id, bool keep, struct str re
 void journal_drop(struct journal *journal, uint32_t id); /* back to what it was before the take */
 void journal_done(struct journal *journal, uint32_t id);
 void journal_gone(struct journal *journal, uint32_t id);
+/* Done, though not by us, and to stay on the server. */
+void journal_adopt(struct journal *journal, uint32_t id);
 /* It failed: tries + 1. */
 void journal_fail(struct journal *journal, uint32_t id, const struct journal_failure *failure);
 void journal_hold(struct journal *journal, uint32_t id, const struct journal_failure *failure);

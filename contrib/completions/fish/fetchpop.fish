@@ -37,3 +37,7 @@ complete -c fetchpop -s t -l timeout -x -d 'Give up on a silent server after thi
 complete -c fetchpop -s V -l version -d 'Print the version'
 complete -c fetchpop -s v -l verbose -d 'Print the conversation'
 complete -c fetchpop -l import -x -a 'fetchmail mpop getmail fdm' -d 'Print the configuration of another fetcher'
+complete -c fetchpop -l import-seen -x -a 'fetchmail mpop getmail fdm uidl' -d 'Take over the list of another fetcher'
+complete -c fetchpop -l catch-up -d 'Mark what is on the server as fetched'
+complete -c fetchpop -l since -x -d 'With --catch-up: but for mail of this day and later'
+complete -c fetchpop -l newest -x -d 'With --catch-up: but for so many messages'

@@ -1,0 +1,19 @@
+/*
+ * maildate: the Date of a message (RFC 5322, section 3.3, and what section 4.3 still allows), and
+ * the dates that a person writes. Pure, but for the clock's zone.
+ */
+#ifndef FP_BASE_MAILDATE_H
+#define FP_BASE_MAILDATE_H
+
+#include <stdint.h>
+
+#include "base/str.h"
+
+/* "Sat, 28 Nov 2026 10:41:20 +0100 (CET)" as seconds since 1970; the zone is optional, and an
+ * unknown name of one counts as UTC. -1: it is no date. */
+int maildate_read(struct str text, int64_t *when);
+
+/* "2026-11-28": its first second here. -1: it is no such day. */
+int maildate_read_day(struct str text, int64_t *when);
+
+#endif

@@ -1,0 +1,105 @@
+#include "import/seen.h"
+
+#define UIDL_MAX 255
+
+struct seen_format {
+    const char *name;
+    bool names_mailbox;
+    /* Reads one line into *seen, which keeps what earlier lines said. False: it is no UIDL. */
+    bool (*line)(struct str line, struct seen *seen);
+};
+
+static struct str without_cr(struct str line)
+{
+    return line.len > 0 && line.ptr[line.len - 1] == '\r' ? str_of(line.ptr, line.len - 1) : line;
+}
+
+/* The user may have an @ of its own. */
+static bool read_fetchmail(struct str line, struct seen *seen)
+{
+    struct str name = str_until(&line, ' ');
+    size_t at = name.len;
+    while (at > 0 && name.ptr[at - 1] != '@')
+        at--;
+    if (at < 2)
+        return false;
+    seen->user = str_of(name.ptr, at - 1);
+    seen->server = str_of(name.ptr + at, name.len - at);
+    seen->uidl = line;
+    return true;
+}
+
+static bool read_mpop(struct str line, struct seen *seen)
+{
+    uint64_t count;
+    if (line.len == 0 || line.ptr[0] != ' ') {
+        seen->uidl = line;
+        return seen->server.len > 0;
+    }
+    if (str_take_number(&line, UINT64_MAX, &count) == 0) {
+        seen->server = str_word(&line);
+        seen->user = str_trim(line);
+    }
+    return false;
+}
+
+static bool read_getmail(struct str line, struct seen *seen)
+{
+    uint64_t when = 0;
+    seen->uidl = str_until(&line, '\0');
+    if (str_number(line, UINT32_MAX, &when) < 0)
+        when = 0;
+    seen->when = (int64_t)when;
+    return true;
+}
+
+static bool read_fdm(struct str line, struct seen *seen)
+{
+    uint64_t len;
+    struct str digits = str_until(&line, ' ');
+    if (str_number(digits, UIDL_MAX, &len) < 0 || line.len < len)
+        return false;
+    seen->uidl = str_of(line.ptr, (size_t)len);
+    return true;
+}
+
+static bool read_uidl(struct str line, struct seen *seen)
+{
+    seen->uidl = line;
+    return true;
+}
+
+static const struct seen_format formats[] = {{"fetchmail", true, read_fetchmail},
+                                             {"mpop", true, read_mpop},
+                                             {"getmail", false, read_getmail},
+                                             {"fdm", false, read_fdm},
+                                             {"uidl", false, read_uidl}};
+
+const struct seen_format *seen_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++)
+        if (str_is(str_from(name), formats[i].name))
+            return &formats[i];
+    return NULL;
+}
+
+bool seen_names_mailbox(const struct seen_format *format)
+{
+    return format->names_mailbox;
+}
+
+const char *seen_names(void)
+{
+    return "fetchmail, mpop, getmail, fdm or uidl";
+}
+
+void seen_read(const struct seen_format *format, struct str text,
+               void (*take)(void *ctx, const struct seen *seen), void *ctx)
+{
+    struct seen seen = {.when = 0};
+    while (text.len > 0) {
+        struct str line = without_cr(str_until(&text, '\n'));
+        if (format->line(line, &seen) && seen.uidl.len > 0 && seen.uidl.len <= UIDL_MAX)
+            take(ctx, &seen);
+    }
+}
