@@ -46,6 +46,11 @@ static enum session_mode session_mode(enum options_mode mode)
                                      : SESSION_POLL;
 }
 
+static bool to_output(const struct options *options)
+{
+    return options->mda != NULL && strcmp(options->mda, "-") == 0;
+}
+
 static void run_pool(struct app *app, enum worker_task task)
 {
     struct roster *roster = &app->roster;
@@ -59,7 +64,7 @@ static void run_pool(struct app *app, enum worker_task task)
         .state_dir = roster->state_dir,
         .mode = session_mode(app->options.mode),
         .switches = options_switches(&app->options),
-        .jobs = roster->jobs,
+        .jobs = to_output(&app->options) ? 1 : roster->jobs, /* one message after the other */
         .max_per_server = roster->max_per_server,
         .no_fork = app->options.no_fork,
         .hurried = app->report.watched || app->options.account_count > 0,
@@ -181,7 +186,7 @@ static void poll_accounts(struct app *app)
         if (isatty(STDIN_FILENO) == 1 && session_mode(app->options.mode) == SESSION_POLL)
             renames_ask(app->roster.accounts[i]);
     roster_find_secrets(&app->roster, NULL, &app->report);
-    if (app->options.mode == OPTIONS_CATCH_UP)
+    if (app->options.mode == OPTIONS_CATCH_UP || to_output(&app->options))
         app->report.summaries = app->report.live = false;
     if (app->options.daemon == 0)
         run_pool(app, WORKER_POLL);

@@ -6,6 +6,7 @@
 
 #include "app/keys.h"
 #include "app/outlet.h"
+#include "app/url.h"
 #include "base/clock.h"
 #include "base/maildate.h"
 #include "base/str.h"
@@ -160,6 +161,10 @@ static const struct option_row rows[] = {
      AT(max_messages), .high = REPLY_MESSAGES_MAX},
     {"force", 0, NULL, "poll now, ignoring pauses after failures", take_flag, AT(force)},
     {"mda", 'm', "COMMAND", "deliver to this command", .take = take_mda},
+    {"maildir", 0, "DIR", "with a URL: deliver to this Maildir", take_text, AT(maildir)},
+    {"mbox", 0, "FILE", "with a URL: deliver to this mbox", take_text, AT(mbox)},
+    {"password-command", 0, "COMMAND", "with a URL: it prints the password", take_text,
+     AT(password_command)},
     {"timeout", 't', "TIME", "give up on a server that is silent this long", take_duration,
      AT(timeout)},
     {"jobs", 'j', "N", "poll at most N accounts in parallel", take_number, AT(jobs), .high = 1000},
@@ -313,6 +318,24 @@ static int check_daemon(const struct options *options, struct err *err)
     return 0;
 }
 
+/* A URL is an account without a configuration file. */
+static int check_url(const struct options *options, struct err *err)
+{
+    bool output = options->mda != NULL && strcmp(options->mda, "-") == 0;
+    if (output && options->json)
+        return err_set(err, ERR_USAGE, "--json and -m - both want standard output; give one");
+    if (options_has_url(options) && options->account_count > 1)
+        return err_set(err, ERR_USAGE, "a URL stands alone; name no other account");
+    if (options_has_url(options) && options->config_file != NULL)
+        return err_set(err, ERR_USAGE, "a URL takes the place of a configuration file; give one");
+    if (!options_has_url(options) &&
+        (options->maildir != NULL || options->mbox != NULL || options->password_command != NULL))
+        return err_set(err, ERR_USAGE,
+                       "--maildir, --mbox and --password-command go with a URL; without one, the "
+                       "configuration file has them");
+    return 0;
+}
+
 static int check_together(const struct options *options, struct err *err)
 {
     if (options->keep && options->no_keep)
@@ -336,6 +359,8 @@ static int check_together(const struct options *options, struct err *err)
         return err_set(err, ERR_USAGE, "--catch-up needs the title of an account");
     if ((options->newest > 0 || options->since != 0) && options->mode != OPTIONS_CATCH_UP)
         return err_set(err, ERR_USAGE, "--since and --newest go with --catch-up; add it");
+    if (check_url(options, err) < 0)
+        return -1;
     return options->daemon > 0 ? check_daemon(options, err) : 0;
 }
 
@@ -391,6 +416,14 @@ int options_parse(struct options *options, int argc, char **argv, struct err *er
     return check_together(options, err);
 }
 
+bool options_has_url(const struct options *options)
+{
+    for (size_t i = 0; i < options->account_count; i++)
+        if (url_is(options->accounts[i]))
+            return true;
+    return false;
+}
+
 void options_apply(const struct options *options, struct account *account)
 {
     if (options->no_keep)
@@ -404,7 +437,7 @@ void options_apply(const struct options *options, struct account *account)
     if (options->mda != NULL) {
         free(account->where);
         account->where = xstrdup(options->mda);
-        account->target = DELIVER_MDA;
+        account->target = strcmp(options->mda, "-") == 0 ? DELIVER_OUTPUT : DELIVER_MDA;
     }
 }
 
@@ -422,6 +455,7 @@ struct session_switches options_switches(const struct options *options)
 void options_print_help(FILE *to)
 {
     fputs("usage: fetchpop [options] [account ...]\n"
+          "       fetchpop [options] pop3s://user@server --maildir DIR\n"
           "Fetches mail from POP3 servers, each message exactly once. Without a name: from all\n"
           "accounts of the configuration file that are enabled.\n\n",
           to);

@@ -37,7 +37,8 @@ struct options {
     enum options_mode mode;
     const char *config_file, *state_dir, *mda, *retry, *rename, *discover, *import, *import_seen,
         *log_file;
-    const char *file; /* of --import-seen */
+    const char *file;                              /* of --import-seen */
+    const char *maildir, *mbox, *password_command; /* with a URL */
     bool all, keep, no_keep, flush, silent, verbose, json, no_fork, force, syslog;
     bool has_max_size;
     uint64_t max_size;
@@ -53,6 +54,9 @@ struct options {
 
 /* Reads the command line; may reorder argv. ERR_USAGE says what is wrong. */
 int options_parse(struct options *options, int argc, char **argv, struct err *err);
+
+/* Is an account given by its URL (app/url.h)? */
+bool options_has_url(const struct options *options);
 
 /* What the command line says about every account, over the configuration file. */
 void options_apply(const struct options *options, struct account *account);

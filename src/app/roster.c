@@ -9,6 +9,7 @@
 #include "app/renames.h"
 #include "app/secrets.h"
 #include "app/settings.h"
+#include "app/url.h"
 #include "base/buf.h"
 #include "base/stop.h"
 #include "base/xalloc.h"
@@ -107,10 +108,30 @@ static int fill(struct roster *roster, struct config *config, const struct optio
     return 0;
 }
 
+static int read_url(struct roster *roster, const struct options *options, struct err *err)
+{
+    struct config config;
+    struct options nameless = *options; /* its one argument is no title */
+    nameless.account_count = 0;
+    const struct url_account account = {.url = options->accounts[0],
+                                        .maildir = options->maildir,
+                                        .mbox = options->mbox,
+                                        .mda = options->mda,
+                                        .password_command = options->password_command,
+                                        .no_destination = options->mode != OPTIONS_POLL};
+    if (url_config(&config, &account, err) < 0)
+        return -1;
+    int result = fill(roster, &config, &nameless, "", err);
+    config_free(&config);
+    return result;
+}
+
 int roster_read(struct roster *roster, const struct options *options, struct err *err)
 {
     struct config config = {0};
     *roster = (struct roster){0};
+    if (options_has_url(options))
+        return read_url(roster, options, err);
     char *path = paths_config_file(options->config_file, err);
     int result = path == NULL ? -1 : config_read(&config, path, err);
     if (result == 0) {

@@ -17,7 +17,8 @@
 #define DELIVER_EACH_KIND(ROW)                                                                     \
     ROW(MAILDIR, maildir)                                                                          \
     ROW(MBOX, mbox)                                                                                \
-    ROW(MDA, mda)
+    ROW(MDA, mda)                                                                                  \
+    ROW(OUTPUT, output)
 
 #define DELIVER_CONSTANT(NAME, prefix) DELIVER_##NAME,
 enum deliver_kind { DELIVER_EACH_KIND(DELIVER_CONSTANT) DELIVER_KINDS };

@@ -1,0 +1,162 @@
+/*
+ * Standard output (-m -): each message in the form of an mbox (mboxrd), one after the other.
+ *
+ * What a pipe holds when the reader dies is lost, and nobody can say whether the last message was
+ * read. So one counts as delivered once all of it was written (and flushed, where the output is a
+ * file); a take that is still open is fetched again, and a crash can show that one message twice.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/words.h"
+#include "base/xalloc.h"
+#include "delivery/kind.h"
+#include "delivery/mboxform.h"
+#include "delivery/spooldir.h"
+
+#define PIECE 65536
+#define NAME "standard output"
+
+/* fill_standard in app/app.c puts /dev/null in the place of one that is closed. */
+static int probe(const struct deliver_settings *settings, struct err *err)
+{
+    (void)settings;
+    int flags = fcntl(STDOUT_FILENO, F_GETFL);
+    if (flags >= 0 && (flags & O_ACCMODE) != O_RDONLY)
+        return 0;
+    return err_set(err, ERR_CREATE, "%s cannot be written to; redirect it to a file or a pipe",
+                   NAME);
+}
+
+static int open_kind(struct deliver *deliver, struct err *err)
+{
+    struct spooldir *spool = xcalloc(1, sizeof *spool);
+    deliver->state = spool;
+    return spooldir_open(spool, deliver->settings, err);
+}
+
+static void close_kind(struct deliver *deliver)
+{
+    struct spooldir *spool = deliver->state;
+    if (spool == NULL)
+        return;
+    spooldir_close(spool);
+    free(spool);
+}
+
+static uint64_t room(const struct deliver *deliver)
+{
+    const struct spooldir *spool = deliver->state;
+    return file_room(spool->path);
+}
+
+static void place(const struct deliver_settings *settings, struct buf *out)
+{
+    spooldir_place(settings, "output", out);
+}
+
+static int begin(struct deliver *deliver, struct parcel **parcel, struct err *err)
+{
+    const struct spooldir *spool = deliver->state;
+    if (spool_begin(parcel, spool->fd, spool->path, &deliver->names, err) < 0)
+        return -1;
+    if (mboxform_begin(*parcel, err) == 0)
+        return 0;
+    spool_drop(*parcel);
+    return -1;
+}
+
+static int finish(struct deliver *deliver, struct parcel *parcel, struct err *err)
+{
+    (void)deliver;
+    return mboxform_finish(parcel, clock_wall(), err);
+}
+
+static int secure(struct deliver *deliver, struct parcel *const *batch, size_t n, struct err *err)
+{
+    const struct spooldir *spool = deliver->state;
+    if (!deliver->settings->durable || n == 0)
+        return 0;
+    if (spool_secure(batch, n, spool->fd, err) < 0)
+        return -1;
+    return file_sync_folder(spool->path, NULL, err);
+}
+
+/* output OCTETS NAME FOLDER */
+static void receipt(const struct deliver *deliver, const struct parcel *parcel, struct buf *out)
+{
+    const struct spooldir *spool = deliver->state;
+    buf_addf(out, "output %llu ", (unsigned long long)parcel->octets);
+    words_add(out, str_from(parcel->name));
+    buf_addf(out, " ");
+    words_add(out, str_from(spool->path));
+}
+
+static int write_span(const struct span *span, struct err *err)
+{
+    char piece[PIECE];
+    for (uint64_t at = 0; at < span->length;) {
+        uint64_t left = span->length - at;
+        ssize_t n = span_read(span->fd, span->offset + at, piece,
+                              left < sizeof piece ? (size_t)left : sizeof piece);
+        if (n <= 0)
+            return err_errno(err, ERR_IO, n < 0 ? errno : EIO, "cannot read %s", span->path);
+        if (file_write(STDOUT_FILENO, piece, (size_t)n, NAME, err) < 0)
+            return -1;
+        at += (uint64_t)n;
+    }
+    return 0;
+}
+
+/* A pipe and a terminal have nothing to flush. */
+static int flush(const struct deliver *deliver, struct err *err)
+{
+    struct stat info;
+    bool file = fstat(STDOUT_FILENO, &info) == 0 && S_ISREG(info.st_mode);
+    return file && deliver->settings->durable ? file_sync(STDOUT_FILENO, NAME, err) : 0;
+}
+
+static int publish(struct deliver *deliver, struct parcel *const *batch, size_t n, struct err *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct span span = mboxform_span(batch[i]);
+        if (write_span(&span, err) < 0 || flush(deliver, err) < 0)
+            return -1;
+        batch[i]->outcome = PARCEL_DELIVERED;
+    }
+    return 0;
+}
+
+static int check(const struct deliver_settings *settings, struct deliver_claim *claims, size_t n,
+                 struct err *err)
+{
+    (void)settings;
+    (void)err;
+    for (size_t i = 0; i < n; i++)
+        claims[i].found = DELIVER_AGAIN;
+    return 0;
+}
+
+const struct kind output_kind = {
+    .name = "output",
+    .unit = 1,
+    .is_command = true,
+    .quotes = true,
+    .probe = probe,
+    .open = open_kind,
+    .close = close_kind,
+    .room = room,
+    .place = place,
+    .begin = begin,
+    .finish = finish,
+    .secure = secure,
+    .receipt = receipt,
+    .publish = publish,
+    .check = check,
+    .sweep = spooldir_sweep,
+};
