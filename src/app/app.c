@@ -17,6 +17,7 @@
 #include "app/report.h"
 #include "app/roster.h"
 #include "app/secrets.h"
+#include "app/setup.h"
 #include "base/spawn.h"
 #include "base/stop.h"
 #include "base/utf8.h"
@@ -261,6 +262,7 @@ static int answer_at_once(const struct options *options)
     struct err err;
     char shown[2 * ERR_TEXT_MAX];
     int result = options->mode == OPTIONS_DISCOVER ? discover_run(options->discover, &err)
+                 : options->mode == OPTIONS_SETUP  ? setup_run(options, &err)
                                                    : moving_import(options, &err);
     if (result == 0)
         return 0;
@@ -286,6 +288,10 @@ int app_run(int argc, char **argv)
     if (app.options.mode == OPTIONS_DISCOVER || app.options.mode == OPTIONS_IMPORT)
         return answer_at_once(&app.options);
     stop_install();
+    if (app.options.mode == OPTIONS_SETUP) {
+        secrets_guard();
+        return answer_at_once(&app.options);
+    }
     if (app.options.daemon > 0)
         stop_listen();
     secrets_guard();

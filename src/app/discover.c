@@ -49,14 +49,14 @@ int discover_read(struct discover_address *address, const char *text, struct err
     struct err why;
     *address = (struct discover_address){0};
     if (at == NULL || !is_local(str_of(text, (size_t)(at - text)))) {
-        err_set(err, ERR_USAGE, "--discover takes an address such as alice@example.com");
+        err_set(err, ERR_USAGE, "an address is written as in alice@example.com");
         return -1;
     }
     char *domain = idn_ascii(at + 1, &why);
     if (domain == NULL || !is_domain(str_from(domain))) {
         free(domain);
         err_set(err, ERR_USAGE,
-                "--discover takes an address such as alice@example.com; what follows the @ is not "
+                "an address is written as in alice@example.com; what follows the @ is not "
                 "a domain");
         return -1;
     }
@@ -75,7 +75,7 @@ void discover_free(struct discover_address *address)
 /* --- the account ------------------------------------------------------------------------------ */
 
 /* RFC 6186 section 6: a name outside of the domain is vouched for by nothing but the DNS. */
-static bool is_within(const char *host, const char *domain)
+bool discover_is_within(const char *host, const char *domain)
 {
     struct str name = str_from(host);
     struct str zone = str_from(domain);
@@ -114,7 +114,7 @@ void discover_spell(const struct discover_address *address, const struct srv_lis
 {
     const struct srv *best = &list->records[0];
     buf_addf(out, "# What the DNS of %s names for POP3 (RFC 6186).\n", address->domain);
-    if (!is_within(best->target, address->domain)) {
+    if (!discover_is_within(best->target, address->domain)) {
         buf_addf(out,
                  "# Take care: %s does not belong to %s.\n"
                  "# Only the DNS says that it is the right one; ask your provider before you give "
@@ -151,8 +151,8 @@ static int look_up(const char *service, const char *domain, struct srv_list *lis
 
 /* STLS only where the DNS names no server with TLS from the start (RFC 8314 section 5.1); an error
  * in answer to the first question does not say that. */
-static int find(const struct discover_address *address, struct srv_list *list, bool *secure,
-                struct err *err)
+int discover_find(const struct discover_address *address, struct srv_list *list, bool *secure,
+                  struct err *err)
 {
     bool refused = false;
     *secure = true;
@@ -176,7 +176,7 @@ int discover_run(const char *text, struct err *err)
     bool secure;
     if (discover_read(&address, text, err) < 0)
         return -1;
-    int result = find(&address, &list, &secure, err);
+    int result = discover_find(&address, &list, &secure, err);
     if (result == 0) {
         struct buf out;
         buf_init(&out, DISCOVER_TEXT_MAX);

@@ -22,6 +22,13 @@ struct discover_address {
 int discover_read(struct discover_address *address, const char *text, struct err *err);
 void discover_free(struct discover_address *address);
 
+/* Does the host's name belong to the domain? */
+bool discover_is_within(const char *host, const char *domain);
+
+/* Asks the DNS. *secure: as below. ERR_HOST: it names no POP3 server; ERR_AGAIN. */
+int discover_find(const struct discover_address *address, struct srv_list *list, bool *secure,
+                  struct err *err);
+
 /* The account as a text of the configuration file, with what is to be known about it as comments.
  * secure: the records are those of _pop3s (TLS at once), not of _pop3 (STLS). The list is not
  * empty. Pure. */

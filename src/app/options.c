@@ -181,6 +181,8 @@ static const struct option_row rows[] = {
      .mode = OPTIONS_PRINT_PIN},
     {"discover", 0, "ADDRESS", "ask the DNS for the server of an address", take_mode, AT(discover),
      .mode = OPTIONS_DISCOVER},
+    {"setup", 0, NULL, "ask for all that is needed, and write it down", take_mode,
+     .mode = OPTIONS_SETUP},
     {"import", 0, "PROGRAM", "print another fetcher's configuration as ours", take_mode, AT(import),
      .mode = OPTIONS_IMPORT},
     {"import-seen", 0, "PROGRAM", "take over another fetcher's list of UIDLs", take_mode,
@@ -359,6 +361,8 @@ static int check_together(const struct options *options, struct err *err)
         return err_set(err, ERR_USAGE, "--catch-up needs the title of an account");
     if ((options->newest > 0 || options->since != 0) && options->mode != OPTIONS_CATCH_UP)
         return err_set(err, ERR_USAGE, "--since and --newest go with --catch-up; add it");
+    if (options->mode == OPTIONS_SETUP && options->account_count > 1)
+        return err_set(err, ERR_USAGE, "--setup takes one address");
     if (check_url(options, err) < 0)
         return -1;
     return options->daemon > 0 ? check_daemon(options, err) : 0;

@@ -429,3 +429,19 @@ int connect_show_pin(const struct account *account, struct log *log, char *text,
     pop3_free(pop3);
     return result;
 }
+
+int connect_reach(const struct account *account, struct log *log, struct err *err)
+{
+    int64_t deadline = clock_in(account->timeout * 1000);
+    struct conn *conn = NULL;
+    if (open_line(&conn, account, deadline, log, err) < 0)
+        return -1;
+    struct pop3 *pop3 = pop3_new(conn, log);
+    int result = reach_tls(pop3, account, deadline, log, err);
+    if (result < 0)
+        explain_port(account, err);
+    else if (account->tls == ACCOUNT_TLS_IMPLICIT)
+        result = pop3_greeting(pop3, err);
+    pop3_free(pop3);
+    return result;
+}

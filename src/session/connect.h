@@ -27,4 +27,8 @@ int connect_open(struct pop3 **out, const struct session_run *run, struct note *
 int connect_show_pin(const struct account *account, struct log *log, char *text, size_t cap,
                      struct err *err);
 
+/* Connects, has the certificate checked, reads the greeting, and hangs up: 0 if there is a POP3
+ * server whose certificate fits. */
+int connect_reach(const struct account *account, struct log *log, struct err *err);
+
 #endif

@@ -1,0 +1,345 @@
+#include "app/setup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "app/config.h"
+#include "app/dialog.h"
+#include "app/discover.h"
+#include "app/paths.h"
+#include "app/providers.h"
+#include "app/secrets.h"
+#include "app/setupfind.h"
+#include "app/setupstore.h"
+#include "app/setuptimer.h"
+#include "app/tty.h"
+#include "base/file.h"
+#include "base/xalloc.h"
+#include "session/session.h"
+
+#define CONFIG_MAX ((size_t)1024 * 1024)
+#define LOGINS 3
+
+struct setup {
+    struct dialog dialog;
+    struct discover_address address;
+    struct sheets sheets; /* one: the account */
+    struct secret password;
+    struct buf before; /* the configuration file as it is */
+    char *path;
+    char *state_dir;
+    uint32_t waiting; /* messages on the server */
+    bool old;         /* they are fetched */
+};
+
+static struct sheet *sheet_of(struct setup *setup)
+{
+    return &setup->sheets.at[0];
+}
+
+/* --- the configuration file ------------------------------------------------------------------- */
+
+/* The one there is, else ~/.fetchpoprc. */
+static int read_before(struct setup *setup, const struct options *options, struct err *err)
+{
+    struct err none;
+    struct config config;
+    buf_init(&setup->before, CONFIG_MAX);
+    setup->path = paths_config_file(options->config_file, &none);
+    if (setup->path == NULL)
+        setup->path = paths_expand("~/.fetchpoprc", err);
+    if (setup->path == NULL)
+        return -1;
+    int fd = file_open(setup->path, O_RDONLY, 0);
+    int result = fd < 0 && errno == ENOENT ? 0
+                 : fd < 0                  ? err_errno(err, ERR_CONFIG, errno, "%s", setup->path)
+                                           : file_read(fd, &setup->before, setup->path, err);
+    if (fd >= 0)
+        close(fd);
+    if (result < 0 || setup->before.len == 0)
+        return result;
+    result = config_read(&config, setup->path, err);
+    if (result == 0)
+        config_free(&config);
+    return result;
+}
+
+/* Before and after it are read as one file; it is written only if that is a good one. */
+static int spell_whole(const struct setup *setup, struct buf *whole, struct err *err)
+{
+    struct config config;
+    buf_add(whole, setup->before.data, setup->before.len);
+    sheets_spell(&setup->sheets, 0, whole);
+    int result = config_parse(&config, setup->path, whole->data, whole->len, err);
+    if (result == 0)
+        config_free(&config);
+    return result;
+}
+
+/* Before anything is written: would it be a good file? */
+static int check_whole(const struct setup *setup, struct err *err)
+{
+    struct buf whole;
+    buf_init(&whole, 2 * CONFIG_MAX);
+    int result = spell_whole(setup, &whole, err);
+    buf_free(&whole);
+    return result;
+}
+
+static int write_config(const struct setup *setup, struct err *err)
+{
+    struct buf whole;
+    buf_init(&whole, 2 * CONFIG_MAX);
+    char *real = setup->before.len > 0 ? realpath(setup->path, NULL) : NULL;
+    int result = spell_whole(setup, &whole, err);
+    if (result == 0)
+        result =
+            file_replace(real != NULL ? real : setup->path, whole.data, whole.len, 0600, true, err);
+    if (result == 0)
+        dialog_say(&setup->dialog, "\nWritten to %s.\n", setup->path);
+    if (whole.data != NULL)
+        secret_wipe_bytes(whole.data, whole.len);
+    buf_free(&whole);
+    free(real);
+    return result;
+}
+
+/* --- logging in ------------------------------------------------------------------------------- */
+
+static void say_line(void *ctx, enum log_level level, const char *line)
+{
+    const struct setup *setup = ctx;
+    if (level <= FP_LOG_WARNING)
+        dialog_say(&setup->dialog, "%s\n", line);
+}
+
+/* The account as far as it is known, with its password. */
+static int make_account(struct setup *setup, struct config *config, struct err *err)
+{
+    struct buf text;
+    buf_init(&text, CONFIG_MAX);
+    struct sheets sheets = {0};
+    struct sheet *sheet = sheets_add(&sheets, sheet_of(setup)->title, sheet_of(setup));
+    if (sheet_find(sheet, "maildir") == NULL && sheet_find(sheet, "mbox") == NULL &&
+        sheet_find(sheet, "mda") == NULL)
+        sheet_set(sheet, "mda", ":", 0);
+    sheets_spell(&sheets, 0, &text);
+    int result = config_parse(config, "the account", text.data, text.len, err);
+    if (result == 0)
+        result = secret_set(&config->accounts[0]->password, secret_str(&setup->password));
+    sheets_free(&sheets);
+    buf_free(&text);
+    return result;
+}
+
+static int run_session(struct setup *setup, enum session_mode mode, bool catch_up, struct err *err)
+{
+    struct config config;
+    if (make_account(setup, &config, err) < 0)
+        return -1;
+    struct log log = {.level = FP_LOG_WARNING, .write = say_line, .ctx = setup};
+    account_hide(config.accounts[0], &log);
+    struct session_run run = {.account = config.accounts[0],
+                              .state_dir = setup->state_dir,
+                              .mode = mode,
+                              .switches = {.catch_up = catch_up, .force = true},
+                              .attended = true,
+                              .log = &log};
+    int result = session_poll(&run, err);
+    setup->waiting = run.figures.listed;
+    config_free(&config);
+    return result;
+}
+
+static int ask_login(struct setup *setup, struct err *err)
+{
+    char answer[DIALOG_ANSWER_MAX];
+    struct sheet *sheet = sheet_of(setup);
+    const char *before = sheet_value(sheet, "user");
+    if (dialog_ask(&setup->dialog, "User name there:",
+                   before != NULL ? before : setup->address.whole, answer, err) < 0)
+        return -1;
+    sheet_set(sheet, "user", answer, 0);
+    secret_wipe(&setup->password);
+    int asked = tty_ask("Password (it is not shown): ", &setup->password, err);
+    return asked == 1 ? 0 : asked == 0 ? err_set(err, ERR_USAGE, "there is no terminal") : -1;
+}
+
+static int try_login(struct setup *setup, struct err *err)
+{
+    dialog_say(&setup->dialog,
+               "\nThe login is tried now, before anything is written. Most servers want "
+               "the whole\naddress as the user, some the part before the @.\n");
+    for (int round = 1;; round++) {
+        if (ask_login(setup, err) < 0)
+            return -1;
+        if (run_session(setup, SESSION_CHECK, false, err) == 0)
+            break;
+        if (err->kind == ERR_STOPPED || round == LOGINS)
+            return -1;
+        dialog_say(&setup->dialog, "%s\n", err->text);
+    }
+    dialog_say(&setup->dialog, "It works: %u message(s) on the server.\n",
+               (unsigned)setup->waiting);
+    return 0;
+}
+
+/* --- where mail goes -------------------------------------------------------------------------- */
+
+struct place {
+    char text[DIALOG_ANSWER_MAX];
+    const char *key;
+};
+
+static bool is_there(const char *path)
+{
+    struct err err;
+    char *whole = paths_expand(path, &err);
+    bool there = whole != NULL && access(whole, F_OK) == 0;
+    free(whole);
+    return there;
+}
+
+/* What is found here comes first. */
+static size_t find_places(const struct setup *setup, struct place places[5])
+{
+    size_t count = 0;
+    const char *user = getenv("LOGNAME");
+    if (is_there("~/Maildir/new"))
+        places[count++] = (struct place){"~/Maildir", "maildir"};
+    if (is_there("~/.procmailrc") && setupstore_has("procmail"))
+        places[count++] = (struct place){"procmail", "mda"};
+    places[count].key = "maildir";
+    snprintf(places[count++].text, DIALOG_ANSWER_MAX, "~/Mail/%.60s", setup->address.whole);
+    snprintf(places[count].text, DIALOG_ANSWER_MAX, "/var/mail/%.60s", user != NULL ? user : "");
+    if (user != NULL && access(places[count].text, W_OK) == 0)
+        places[count++].key = "mbox";
+    return count;
+}
+
+static int ask_place(struct setup *setup, struct err *err)
+{
+    static const char *const kinds[] = {"a Maildir (one file a message)", "an mbox (one file)",
+                                        "a command, such as procmail"};
+    static const char *const keys[] = {"maildir", "mbox", "mda"};
+    static const char *const defaults[] = {"~/Mail/inbox", "~/Mail/inbox.mbox", "procmail"};
+    struct place places[5] = {0};
+    const char *names[6];
+    char lines[5][DIALOG_ANSWER_MAX + 16], answer[DIALOG_ANSWER_MAX];
+    size_t count = find_places(setup, places), choice = 0, kind = 0;
+    for (size_t i = 0; i < count; i++) {
+        snprintf(lines[i], sizeof lines[i], "%.400s (%s)", places[i].text, places[i].key);
+        names[i] = lines[i];
+    }
+    names[count] = "something else";
+    dialog_say(&setup->dialog, "\nWhere is the mail to go? Your mail reader looks there.\n");
+    if (dialog_choose(&setup->dialog, "Deliver to", names, count + 1, &choice, err) < 0)
+        return -1;
+    if (choice < count) {
+        sheet_set(sheet_of(setup), places[choice].key, places[choice].text, 0);
+        return 0;
+    }
+    if (dialog_choose(&setup->dialog, "Which is", kinds, 3, &kind, err) < 0 ||
+        dialog_ask(&setup->dialog, "Its path, or the command:", defaults[kind], answer, err) < 0)
+        return -1;
+    sheet_set(sheet_of(setup), keys[kind], answer, 0);
+    return 0;
+}
+
+static int ask_keep(struct setup *setup, struct err *err)
+{
+    char answer[DIALOG_ANSWER_MAX];
+    struct str text;
+    int64_t seconds;
+    dialog_say(&setup->dialog,
+               "\nDoes mail stay on the server? With yes, other devices can fetch it as well.\n");
+    do {
+        if (dialog_ask(&setup->dialog, "yes, no, or for how long, such as 30d:", "yes", answer,
+                       err) < 0)
+            return -1;
+        text = str_from(answer);
+    } while (!str_is(text, "yes") && !str_is(text, "no") &&
+             (strpbrk(answer, "smhd") == NULL || str_duration(text, &seconds) < 0));
+    sheet_set(sheet_of(setup), "keep", answer, 0);
+    setup->old = true;
+    if (setup->waiting == 0)
+        return 0;
+    dialog_say(&setup->dialog, "\nThere are %u message(s) already.\n", (unsigned)setup->waiting);
+    return dialog_confirm(&setup->dialog, "Fetch those, too?", true, &setup->old, err);
+}
+
+/* --- the story -------------------------------------------------------------------------------- */
+
+static int ask_address(struct setup *setup, const char *given, struct err *err)
+{
+    char answer[DIALOG_ANSWER_MAX];
+    struct err why;
+    if (given != NULL)
+        return discover_read(&setup->address, given, err);
+    do {
+        if (dialog_ask(&setup->dialog, "Your mail address:", NULL, answer, err) < 0)
+            return -1;
+    } while (discover_read(&setup->address, answer, &why) < 0);
+    return 0;
+}
+
+static int ask_all(struct setup *setup, const struct options *options, struct err *err)
+{
+    const char *given = options->account_count > 0 ? options->accounts[0] : NULL;
+    dialog_say(&setup->dialog, "Enter takes what stands in [brackets]. Ctrl-C ends this at any "
+                               "time, with nothing written.\n\n");
+    if (ask_address(setup, given, err) < 0)
+        return -1;
+    sheets_add(&setup->sheets, setup->address.whole, NULL);
+    if (setupfind_server(&setup->dialog, &setup->address, sheet_of(setup), err) < 0 ||
+        try_login(setup, err) < 0 || ask_place(setup, err) < 0 || ask_keep(setup, err) < 0)
+        return -1;
+    return 0;
+}
+
+/* From here on something is written: the password, then the file, then the journal. */
+static int keep_all(struct setup *setup, struct err *err)
+{
+    struct err none;
+    if (check_whole(setup, err) < 0 ||
+        setupstore_keep(&setup->dialog, &setup->password, sheet_of(setup), err) < 0 ||
+        write_config(setup, err) < 0)
+        return -1;
+    if (!setup->old && run_session(setup, SESSION_POLL, true, err) < 0)
+        return -1;
+    if (!setup->old)
+        dialog_say(&setup->dialog, "What is on the server now counts as fetched.\n");
+    (void)setuptimer_offer(&setup->dialog, &none); /* Ctrl-C there is a no */
+    dialog_say(&setup->dialog, "\nDone. This fetches your mail: fetchpop '%s'\n",
+               setup->address.whole);
+    return 0;
+}
+
+int setup_run(const struct options *options, struct err *err)
+{
+    struct setup setup = {.dialog = {.fd = -1}};
+    int result = dialog_open(&setup.dialog, err);
+    if (result == 0)
+        result = read_before(&setup, options, err);
+    if (result == 0) {
+        setup.state_dir = paths_state(options->state_dir, NULL, err);
+        result = setup.state_dir != NULL ? ask_all(&setup, options, err) : -1;
+    }
+    if (result == 0)
+        result = keep_all(&setup, err);
+    dialog_close(&setup.dialog);
+    discover_free(&setup.address);
+    sheets_free(&setup.sheets);
+    secret_wipe(&setup.password);
+    if (setup.before.data != NULL)
+        secret_wipe_bytes(setup.before.data, setup.before.len);
+    buf_free(&setup.before);
+    free(setup.path);
+    free(setup.state_dir);
+    return result;
+}

@@ -1,0 +1,202 @@
+#!/usr/bin/env bats
+# --setup: a person at a terminal, Dovecot, and a DNS server of the tests' own.
+
+load lib/common
+load lib/certs
+load lib/dovecot
+load lib/dns
+
+setup_file() {
+    export TLS=$BATS_FILE_TMPDIR/tls
+    authority "$TLS" ca
+    issue "$TLS" ca names "DNS:pop.example.com,DNS:pop.example.org"
+    issue "$TLS" ca other "DNS:elsewhere.example.net"
+    dovecot_start
+    [ -z "$DOVE_MISSING" ] || return 0
+    mkdir -p "$BATS_FILE_TMPDIR/box"
+    for n in 1 2 3; do
+        printf 'From: a@example.com\nMessage-ID: <%s@x>\nDate: Sat, 1 Jan 2022 0%s:00:00 +0000\n\nm\n' \
+            $n $n >"$BATS_FILE_TMPDIR/box/160000000$n.m$n"
+    done
+    for user in alice bob carol dora; do
+        dovecot_user "$user" "se cret" "$BATS_FILE_TMPDIR/box"
+    done
+}
+
+teardown_file() {
+    dovecot_stop
+}
+
+# talk [WHAT ANSWER]... -- ARG...: the person; $output is what is on the screen
+talk() {
+    local pairs=()
+    while [ "$1" != -- ]; do
+        pairs+=("$1")
+        shift
+    done
+    shift
+    run env -i PATH="${TALK_PATH:-$PATH}" HOME="$H" LOGNAME=nobody-here LC_ALL=C TERM=dumb \
+        SSL_CERT_FILE="${CA:-$DOVE_CA}" "$LIB/talk.py" "$T/st" "${pairs[@]}" -- \
+        timeout --foreground -k 5 90 "$FETCHPOP" "$@"
+    [[ $output != *"talk: never shown"* ]] || fail "the dialog goes otherwise"
+    status=$(cat "$T/st")
+}
+
+# The answers to all questions behind the login: file of its own, no timer
+REST=('Deliver to' '' 'or for how long' '' 'Fetch those' '' 'Keep it in' '1')
+
+@test "from an address to mail in the box: each question has a default" {
+    need_dovecot
+    talk 'POP3 server' "localhost:$DOVE_POP3S" 'User name' alice 'Password' 'se cret' \
+        "${REST[@]}" -- --setup alice@example.invalid
+    [ "$status" -eq 0 ] || fail "status $status"
+    [[ $output == *"It works: 3 message(s)"* ]] || fail "the login is not tried"
+    [[ $output != *"se cret"* ]] || fail "the password is shown"
+    [ "$(stat -c %a "$RC")" = 600 ] || fail "others can read it"
+    ! grep -q 'se cret' "$RC" || fail "the password is in the configuration file"
+    [ "$(stat -c %a "$H/.config/fetchpop/alice@example.invalid.password")" = 600 ]
+    FP_ENV=("SSL_CERT_FILE=$DOVE_CA")
+    want 0
+    [ "$(count "$H/Mail/alice@example.invalid")" -eq 3 ] || fail "mail is missing"
+}
+
+@test "a wrong password is asked for again; a server that is none is asked for again" {
+    need_dovecot
+    talk 'POP3 server' "localhost:1" 'refuse' '' 'POP3 server' "localhost:$DOVE_POP3S" \
+        'User name' bob 'Password' wrong 'refused' '' 'User name' '' 'Password' 'se cret' \
+        'It works' '' "${REST[@]:2}" -- --setup bob@example.invalid
+    [ "$status" -eq 0 ] || fail "status $status"
+}
+
+@test "what is there already need not be fetched" {
+    need_dovecot
+    talk 'POP3 server' "localhost:$DOVE_POP3S" 'User name' carol 'Password' 'se cret' \
+        'Deliver to' '' 'or for how long' '30d' 'Fetch those' n 'Keep it in' 1 -- \
+        --setup carol@example.invalid
+    [ "$status" -eq 0 ] || fail "status $status"
+    grep -q 'keep = "\?30d' "$RC" || fail "keep is not as answered"
+    FP_ENV=("SSL_CERT_FILE=$DOVE_CA")
+    want 0
+    [ "$(count "$H/Mail/carol@example.invalid")" -eq 0 ] || fail "it was fetched"
+}
+
+@test "an existing file is added to, and not rewritten; a second such account is refused" {
+    need_dovecot
+    printf '# mine\naccount "old" { server = h  user = u  maildir = m }   # as it was\n' | rc
+    cp "$RC" "$T/before"
+    talk 'POP3 server' "localhost:$DOVE_POP3S" 'User name' dora 'Password' 'se cret' \
+        "${REST[@]}" -- --setup dora@example.invalid
+    [ "$status" -eq 0 ] || fail "status $status"
+    head -c "$(stat -c %s "$T/before")" "$RC" | cmp - "$T/before" || fail "it was rewritten"
+    grep -q 'account "dora@example.invalid"' "$RC"
+    cp "$RC" "$T/before"
+    talk 'POP3 server' "localhost:$DOVE_POP3S" 'User name' dora 'Password' 'se cret' \
+        "${REST[@]:0:6}" -- --setup dora@example.invalid
+    [ "$status" -eq 78 ] || fail "status $status"
+    [[ $output == *'a second account "dora@example.invalid"'* ]] || fail "not told why"
+    cmp "$RC" "$T/before" || fail "it was changed"
+}
+
+@test "a file with a mistake is told before any question" {
+    echo 'account {' | rc
+    talk -- --setup a@example.invalid
+    [ "$status" -eq 78 ] || fail "status $status"
+    [[ $output != *"POP3 server"* ]]
+}
+
+@test "Ctrl-C at any question: nothing is written" {
+    need_dovecot
+    local n script=('POP3 server' "localhost:$DOVE_POP3S" 'User name' alice 'Password' 'se cret'
+        "${REST[@]}")
+    for ((n = 0; n < ${#script[@]}; n += 2)); do
+        talk "${script[@]:0:n}" "${script[n]}" '^C' -- --setup alice@example.invalid
+        [ "$status" -ne 0 ] || fail "a success after ${script[n]}"
+        [ -z "$(find "$H" -type f)" ] || fail "at ${script[n]}: $(find "$H" -type f)"
+    done
+}
+
+@test "the DNS names the server; a certificate of another name is not believed" {
+    namespace
+    tell m1
+    export CA=$TLS/ca.pem
+    POPD_ARGS=(-o tls=implicit -o "cert=$TLS/names.pem" -o "key=$TLS/names.key" -o user=alice)
+    popd_start
+    zone "_pop3s._tcp.example.com SRV 10 5 $PORT pop.example.com" "pop.example.com A 127.0.0.1" \
+        "_pop3s._tcp.example.net SRV 10 5 $PORT pop.example.net" "pop.example.net A 127.0.0.1"
+    talk 'POP3 server.*pop.example.com:[0-9]*' '' 'User name' alice 'Password' secret \
+        'Deliver to' '' 'or for how long' '' 'Fetch those' '' 'Keep it in' 1 -- \
+        --setup alice@example.com
+    [ "$status" -eq 0 ] || fail "status $status"
+    grep -q 'server = "pop.example.com"' "$RC" || fail "another server"
+    talk 'pop.example.net: .*certificate' '' 'POP3 server, or server:port: ' '^C' -- \
+        --setup alice@example.net
+    [[ $output != *"pop.example.net, port $PORT: found"* ]] || fail "it is believed"
+}
+
+@test "without a word of the DNS, usual names are tried" {
+    namespace
+    tell m1
+    export CA=$TLS/ca.pem
+    POPD_ARGS=(-o tls=implicit -o "cert=$TLS/names.pem" -o "key=$TLS/names.key" -o user=alice)
+    popd_run 995
+    zone "pop.example.org A 127.0.0.1" "mail.example.org A 127.0.0.1"
+    talk 'POP3 server.*pop.example.org:995' '' 'User name' alice 'Password' secret 'It works: 1' '' \
+        'or for how long' no 'Fetch those' '' 'Keep it in' 2 -- --setup alice@example.org
+    [ "$status" -eq 0 ] || fail "status $status"
+    ! grep -q password "$RC" || fail "a password that was to be kept nowhere"
+    grep -q 'keep = no' "$RC"
+}
+
+# stub NAME: a program in front of the PATH that keeps its arguments and its input
+stub() {
+    mkdir -p "$T/bin"
+    printf '#!/bin/sh\necho "$@" >>"%s"\ncat >>"%s"\n' "$T/$1.args" "$T/$1.input" >"$T/bin/$1"
+    chmod 755 "$T/bin/$1"
+    TALK_PATH=$T/bin:$PATH
+}
+
+@test "pass is offered where there is a store, and the password is in it at once" {
+    need_dovecot
+    stub pass
+    mkdir -p "$H/.password-store"
+    echo key >"$H/.password-store/.gpg-id"
+    talk 'POP3 server' "localhost:$DOVE_POP3S" 'User name' alice 'Password' 'se cret' \
+        "${REST[@]:0:6}" '1  pass' '' -- --setup alice@example.invalid
+    [ "$status" -eq 0 ] || fail "status $status"
+    [ "$(cat "$T/pass.input")" = "se cret" ] || fail "it did not get the password"
+    [[ $(cat "$T/pass.args") == "insert -m -f mail/alice@example.invalid" ]] || fail "how it is run"
+    grep -q -F 'password_command = "pass show mail/alice@example.invalid"' "$RC"
+    [ ! -e "$H/.config" ] || fail "it is in a file, too"
+}
+
+@test "a line of the crontab is shown, and installed only on yes" {
+    need_dovecot
+    stub crontab
+    printf '#!/bin/sh\nexit 1\n' >"$T/bin/systemctl"
+    chmod 755 "$T/bin/systemctl"
+    talk 'POP3 server' "localhost:$DOVE_POP3S" 'User name' alice 'Password' 'se cret' \
+        "${REST[@]}" 'every five minutes' '' -- --setup alice@example.invalid
+    [ "$status" -eq 0 ] || fail "status $status"
+    [ ! -e "$T/crontab.input" ] || fail "it was installed"
+    rm "$RC"
+    talk 'POP3 server' "localhost:$DOVE_POP3S" 'User name' alice 'Password' 'se cret' \
+        'Deliver to' '' 'or for how long' '' 'Fetch those' '' 'Keep it in' 1 'Do that now' y \
+        -- --setup alice@example.invalid
+    [ "$status" -eq 0 ] || fail "status $status"
+    grep -q -F '*/5 * * * * fetchpop' "$T/crontab.input" || fail "it was not installed"
+}
+
+@test "a large provider's habits are told; one without POP3 ends it" {
+    talk -- --setup alice@icloud.com
+    [ "$status" -ne 0 ] || fail "a success"
+    [[ $output == *"has IMAP, and no POP3"* ]] || fail "not told"
+}
+
+@test "without a terminal --setup says so; without a configuration file fetchpop names it" {
+    want 64 --setup a@example.invalid
+    one_line 'there is no terminal'
+    want 78
+    one_line 'no configuration file: .*fetchpop --setup writes one'
+    want 64 --setup a b
+    one_line 'takes one address'
+}
