@@ -7,21 +7,26 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/config.h"
 #include "app/daemon.h"
 #include "app/discover.h"
 #include "app/moving.h"
 #include "app/options.h"
 #include "app/outlet.h"
+#include "app/paths.h"
 #include "app/pool.h"
 #include "app/renames.h"
 #include "app/report.h"
 #include "app/roster.h"
 #include "app/secrets.h"
 #include "app/setup.h"
+#include "base/file.h"
 #include "base/spawn.h"
 #include "base/stop.h"
 #include "base/utf8.h"
 #include "session/held.h"
+
+#define PRINTED_MAX ((size_t)64 * 1024 * 1024)
 
 struct app {
     struct options options;
@@ -90,7 +95,7 @@ struct answers {
     size_t lines;
 };
 
-static void answer(void *ctx, const char *text)
+static void answer_line(void *ctx, const char *text)
 {
     struct answers *answers = ctx;
     answers->lines++;
@@ -109,7 +114,7 @@ static void show_status(struct app *app)
     for (size_t i = 0; i < roster->count; i++) {
         struct answers answers = {&app->report, roster->accounts[i]->title, 0};
         struct err err = {0};
-        if (held_list(roster->accounts[i], roster->state_dir, answer, &answers, &err) < 0)
+        if (held_list(roster->accounts[i], roster->state_dir, answer_line, &answers, &err) < 0)
             report_error(&app->report, answers.title, &err);
         else if (answers.lines == 0 && !app->options.silent)
             report_answer(&app->report, answers.title, "nothing failed, nothing held");
@@ -256,18 +261,72 @@ static int print(void (*printer)(FILE *to))
     return 0;
 }
 
+/* --- looking at the configuration file -------------------------------------------------------- */
+
+static void show(const char *text)
+{
+    char shown[2 * ERR_TEXT_MAX];
+    utf8_show(str_from(text), shown, sizeof shown);
+    fprintf(stderr, "fetchpop: %s\n", shown);
+}
+
+static void show_mistake(void *ctx, const char *text)
+{
+    (void)ctx;
+    show(text);
+}
+
+static int check_config(const char *path, struct err *err)
+{
+    unsigned count = config_check(path, show_mistake, NULL);
+    if (count == 0)
+        return 0;
+    return err_set(err, ERR_CONFIG, "%u mistake%s in %s; correct %s", count, count > 1 ? "s" : "",
+                   path, count > 1 ? "them" : "it");
+}
+
+static int print_config(const char *path, struct err *err)
+{
+    struct buf out;
+    buf_init(&out, PRINTED_MAX);
+    int result = config_spell(path, &out, err);
+    if (result == 0)
+        result = file_write(STDOUT_FILENO, out.data, out.len, "standard output", err);
+    buf_free(&out);
+    return result;
+}
+
+static int look_at_config(const struct options *options, struct err *err)
+{
+    char *path = paths_config_file(options->config_file, err);
+    int result = path == NULL                            ? -1
+                 : options->mode == OPTIONS_CHECK_CONFIG ? check_config(path, err)
+                                                         : print_config(path, err);
+    free(path);
+    return result;
+}
+
+static int answer(const struct options *options, struct err *err)
+{
+    switch (options->mode) {
+    case OPTIONS_DISCOVER:
+        return discover_run(options->discover, err);
+    case OPTIONS_SETUP:
+        return setup_run(options, err);
+    case OPTIONS_IMPORT:
+        return moving_import(options, err);
+    default:
+        return look_at_config(options, err);
+    }
+}
+
 /* No account, no secret, nothing to finish: a signal may end it at any point. */
 static int answer_at_once(const struct options *options)
 {
     struct err err;
-    char shown[2 * ERR_TEXT_MAX];
-    int result = options->mode == OPTIONS_DISCOVER ? discover_run(options->discover, &err)
-                 : options->mode == OPTIONS_SETUP  ? setup_run(options, &err)
-                                                   : moving_import(options, &err);
-    if (result == 0)
+    if (answer(options, &err) == 0)
         return 0;
-    utf8_show(str_from(err.text), shown, sizeof shown);
-    fprintf(stderr, "fetchpop: %s\n", shown);
+    show(err.text);
     return err_status(err.kind);
 }
 
@@ -285,7 +344,8 @@ int app_run(int argc, char **argv)
         return print(options_print_help);
     if (app.options.mode == OPTIONS_VERSION)
         return print(options_print_version);
-    if (app.options.mode == OPTIONS_DISCOVER || app.options.mode == OPTIONS_IMPORT)
+    if (app.options.mode == OPTIONS_DISCOVER || app.options.mode == OPTIONS_IMPORT ||
+        app.options.mode == OPTIONS_CHECK_CONFIG || app.options.mode == OPTIONS_PRINT_CONFIG)
         return answer_at_once(&app.options);
     stop_install();
     if (app.options.mode == OPTIONS_SETUP) {

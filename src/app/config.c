@@ -23,6 +23,7 @@
 
 #define STREAM_BUFFER 4096 /* octets read at once */
 #define LEXER_STRING 4096  /* passwords are not longer */
+#define CHECK_MAX 100      /* mistakes that are told */
 #define FILLER_LEAD "jobs = \""
 #define FILLER (sizeof FILLER_LEAD - 1 + LEXER_STRING + 2)
 
@@ -40,6 +41,7 @@ struct parse {
     size_t account_count;
     struct section *current; /* the section whose keys are coming in, or NULL */
     struct err *err;         /* the first one stays */
+    unsigned fault;          /* its line, if it is one of the outermost file; 0: it is not */
 };
 
 /* --- places and errors ------------------------------------------------------------------------ */
@@ -69,6 +71,7 @@ __attribute__((format(printf, 3, 4))) static int refuse(struct parse *parse, uns
     va_start(args, fmt);
     vsnprintf(words, sizeof words, fmt, args);
     va_end(args);
+    parse->fault = parse->depth == 1 ? line : 0;
     return err_set(parse->err, ERR_CONFIG, "%s:%u: %s", parse->files[parse->depth - 1].name, line,
                    words);
 }
@@ -378,6 +381,8 @@ static int read_file(struct parse *parse, cfg_t *cfg, struct rctext *text)
     parse->sections_met[parse->depth] = 0;
     parse->files[parse->depth++] = *text;
     int result = rcscan_text(&parse->files[parse->depth - 1], parse->err);
+    if (result < 0 && parse->depth == 1)
+        parse->fault = parse->files[0].fault;
     if (result == 0 && run_parser(cfg, &parse->files[parse->depth - 1]) < 0)
         result = refuse(parse, (unsigned)cfg->line, "this is not a configuration file");
     rctext_free(&parse->files[--parse->depth]);
@@ -533,6 +538,108 @@ int config_parse(struct config *config, const char *name, const char *bytes, siz
     struct rctext text;
     *config = (struct config){0};
     return rctext_from(&text, name, bytes, size, err) == 0 ? make(config, &text, err) : -1;
+}
+
+/* --- looking at it ----------------------------------------------------------------------------- */
+
+/* Takes the line out, so that what follows it can be looked at; not if braces would go with it. */
+static bool blank_line(struct rctext *text, unsigned number)
+{
+    struct str line = rctext_line(text, number);
+    int depth = 0;
+    for (size_t i = 0; i < line.len; i++)
+        depth += (line.ptr[i] == '{') - (line.ptr[i] == '}');
+    bool blank = str_trim(line).len == 0;
+    memset(text->data + (line.ptr - text->data), ' ', line.len);
+    return depth == 0 && !blank;
+}
+
+static void copy_text(struct rctext *to, const struct rctext *from)
+{
+    struct err none;
+    (void)rctext_from(to, from->name, from->data, from->size, &none); /* it was small enough */
+    to->others_read = from->others_read;
+    to->device = from->device;
+    to->inode = from->inode;
+}
+
+struct telling {
+    void (*tell)(void *ctx, const char *text);
+    void *ctx;
+    unsigned count;
+};
+
+static void tell(void *ctx, const char *text)
+{
+    struct telling *telling = ctx;
+    telling->count++;
+    telling->tell(telling->ctx, text);
+}
+
+/* What can be read is read; now for what it says. */
+static void check_sections(const struct parse *parse, struct telling *telling)
+{
+    struct config config = {0};
+    struct err err;
+    unsigned before = telling->count;
+    if (parse->defaults != NULL)
+        settings_check(parse->defaults, NULL, tell, telling);
+    for (size_t i = 0; i < parse->account_count; i++)
+        settings_check(parse->accounts[i], parse->defaults, tell, telling);
+    if (telling->count == before && convert_all(parse, &config, &err) < 0)
+        tell(telling, err.text);
+    if (telling->count == before && parse->account_count == 0)
+        tell(telling, "there is no account; fetchpoprc(5) begins with an example");
+    config_free(&config);
+}
+
+/* True if another look may find more. */
+static bool check_once(struct rctext *text, struct telling *telling)
+{
+    struct err err = {0};
+    struct parse parse = {.err = &err};
+    struct rctext copy;
+    copy_text(&copy, text);
+    int result = parse_all(&parse, &copy);
+    if (result < 0)
+        tell(telling, err.text);
+    else
+        check_sections(&parse, telling);
+    clear(&parse);
+    return result < 0 && parse.fault != 0 && blank_line(text, parse.fault);
+}
+
+unsigned config_check(const char *path, void (*to)(void *ctx, const char *text), void *ctx)
+{
+    struct telling telling = {to, ctx, 0};
+    struct rctext text;
+    struct err err;
+    if (rctext_read(&text, path, &err) < 0) {
+        tell(&telling, err.text);
+        return telling.count;
+    }
+    while (telling.count < CHECK_MAX && check_once(&text, &telling))
+        ;
+    rctext_free(&text);
+    return telling.count;
+}
+
+int config_spell(const char *path, struct buf *out, struct err *err)
+{
+    struct rctext text;
+    struct parse parse = {.err = err};
+    struct config config = {0};
+    err_clear(err);
+    if (rctext_read(&text, path, err) < 0)
+        return -1;
+    int result = parse_all(&parse, &text);
+    for (size_t i = 0; i < parse.account_count && result == 0; i++)
+        settings_spell(parse.accounts[i], parse.defaults, out);
+    if (result == 0)
+        result = convert_all(&parse, &config, err);
+    clear(&parse);
+    config_free(&config);
+    return result;
 }
 
 void config_free(struct config *config)

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "app/keys.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "session/account.h"
 
@@ -28,6 +29,13 @@ int config_read(struct config *config, const char *path, struct err *err);
 /* The same from memory; `name` is for errors, and its folder is where includes are looked for. */
 int config_parse(struct config *config, const char *name, const char *bytes, size_t size,
                  struct err *err);
+
+/* Tells every mistake in the file and all it includes, one call each, and returns how many. */
+unsigned config_check(const char *path, void (*tell)(void *ctx, const char *text), void *ctx);
+
+/* Appends what the file says of each account, in its own words: all keys, with what is built in,
+ * secrets blanked. ERR_CONFIG. */
+int config_spell(const char *path, struct buf *out, struct err *err);
 
 void config_free(struct config *config); /* wipes the secrets */
 

@@ -181,6 +181,10 @@ static const struct option_row rows[] = {
      .mode = OPTIONS_PRINT_PIN},
     {"discover", 0, "ADDRESS", "ask the DNS for the server of an address", take_mode, AT(discover),
      .mode = OPTIONS_DISCOVER},
+    {"check-config", 0, NULL, "say what is wrong with the configuration file", take_mode,
+     .mode = OPTIONS_CHECK_CONFIG},
+    {"print-config", 0, NULL, "print what was understood of it", take_mode,
+     .mode = OPTIONS_PRINT_CONFIG},
     {"setup", 0, NULL, "ask for all that is needed, and write it down", take_mode,
      .mode = OPTIONS_SETUP},
     {"import", 0, "PROGRAM", "print another fetcher's configuration as ours", take_mode, AT(import),
@@ -361,6 +365,10 @@ static int check_together(const struct options *options, struct err *err)
         return err_set(err, ERR_USAGE, "--catch-up needs the title of an account");
     if ((options->newest > 0 || options->since != 0) && options->mode != OPTIONS_CATCH_UP)
         return err_set(err, ERR_USAGE, "--since and --newest go with --catch-up; add it");
+    bool whole = options->mode == OPTIONS_CHECK_CONFIG || options->mode == OPTIONS_PRINT_CONFIG;
+    if (whole && options->account_count > 0)
+        return err_set(err, ERR_USAGE,
+                       "--check-config and --print-config take the whole file; name no account");
     if (options->mode == OPTIONS_SETUP && options->account_count > 1)
         return err_set(err, ERR_USAGE, "--setup takes one address");
     if (check_url(options, err) < 0)

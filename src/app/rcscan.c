@@ -33,6 +33,7 @@ __attribute__((format(printf, 3, 4))) static int refuse(const struct scan *scan,
     va_start(args, fmt);
     vsnprintf(words, sizeof words, fmt, args);
     va_end(args);
+    scan->text->fault = line;
     return err_set(scan->err, ERR_CONFIG, "%s:%u: %s", scan->text->name, line, words);
 }
 

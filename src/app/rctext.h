@@ -28,6 +28,7 @@ struct rctext {
     bool is_input;    /* standard input */
     dev_t device;
     ino_t inode;
+    unsigned fault;     /* the line that rcscan has refused; 0: none */
     unsigned *sections; /* the line of each brace that opens a section, in order (rcscan) */
     size_t section_count;
 };

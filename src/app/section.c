@@ -49,6 +49,15 @@ void section_add(struct section *section, const struct key *key, const char *tex
     setting->count++;
 }
 
+void section_drop(struct section *section, size_t which)
+{
+    struct setting *setting = &section->settings[which];
+    secret_wipe_bytes(setting->items, setting->octets);
+    free(setting->items);
+    section->count--;
+    memmove(setting, setting + 1, (section->count - which) * sizeof *setting);
+}
+
 void section_clear(struct section *section)
 {
     for (size_t i = 0; i < section->count; i++) {

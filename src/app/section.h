@@ -36,6 +36,9 @@ const char *section_next(const struct setting *setting, const char *item);
 void section_add(struct section *section, const struct key *key, const char *text, const char *file,
                  unsigned line);
 
+/* Wipes and removes one setting. */
+void section_drop(struct section *section, size_t which);
+
 /* Wipes and frees what the section holds, not the section itself. */
 void section_clear(struct section *section);
 

@@ -6,6 +6,7 @@
 #include "app/keys.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "import/sheet.h"
 
 #define TITLE_MAX 64
 
@@ -147,6 +148,17 @@ static int check_whole(const struct section *own, const struct section *defaults
 
 /* --- from sections to accounts ---------------------------------------------------------------- */
 
+/* The one whose word counts; its count is 0 if there is none. */
+static const struct setting *setting_that_counts(const struct section *own,
+                                                 const struct section *defaults,
+                                                 const struct key *key)
+{
+    const struct setting *setting = section_find(own, key);
+    bool hidden = key->group != KEY_ALONE && first_before(own, own->count, key->group) != NULL;
+    return setting->count == 0 && defaults != NULL && !hidden ? section_find(defaults, key)
+                                                              : setting;
+}
+
 static int fill(struct account *account, const struct section *own, const struct section *defaults,
                 struct err *err)
 {
@@ -154,11 +166,7 @@ static int fill(struct account *account, const struct section *own, const struct
     const struct key *keys = keys_all(&count);
     keys_fill(false, account);
     for (size_t i = 0; i < count; i++) {
-        const struct setting *setting = section_find(own, &keys[i]);
-        bool hidden =
-            keys[i].group != KEY_ALONE && first_before(own, own->count, keys[i].group) != NULL;
-        if (setting->count == 0 && defaults != NULL && !hidden)
-            setting = section_find(defaults, &keys[i]);
+        const struct setting *setting = setting_that_counts(own, defaults, &keys[i]);
         if (setting->count > 0 && keys_take(setting, account, err) < 0)
             return -1;
     }
@@ -206,4 +214,90 @@ int settings_top(const struct section *top, struct keys_top *result, struct err 
         }
     }
     return 0;
+}
+
+/* --- telling ---------------------------------------------------------------------------------- */
+
+void settings_check(struct section *own, const struct section *defaults,
+                    void (*tell)(void *ctx, const char *text), void *ctx)
+{
+    struct err err;
+    unsigned count = 0;
+    struct account *scratch = xcalloc(1, sizeof *scratch), *whole = NULL;
+    for (size_t i = 0; i < own->count;) {
+        if (keys_take(&own->settings[i], scratch, &err) == 0) {
+            i++;
+            continue;
+        }
+        tell(ctx, err.text);
+        section_drop(own, i);
+        count++;
+    }
+    settings_free(scratch);
+    if (own->title != NULL && count == 0 && settings_account(own, defaults, &whole, &err) < 0)
+        tell(ctx, err.text);
+    settings_free(whole);
+}
+
+static void spell_setting(const struct key *key, const struct setting *setting, struct buf *out)
+{
+    const char *item = NULL;
+    bool several = setting->count > 1;
+    buf_addf(out, "    %s = %s", key->name, several ? "{ " : "");
+    while ((item = section_next(setting, item)) != NULL) {
+        bool secret = key->secret && (key->group == KEY_SECRET || strchr(item, '@') != NULL);
+        sheet_spell_value(secret ? "***" : item, out);
+        buf_addf(out, "%s", several && section_next(setting, item) != NULL ? ", " : "");
+    }
+    buf_addf(out, "%s\n", several ? " }" : "");
+}
+
+static void spell_first(const struct key *key, struct buf *out)
+{
+    char *word = xmemdup0(key->words, strcspn(key->words, "|"));
+    buf_addf(out, "    %s = ", key->name);
+    sheet_spell_value(word, out);
+    buf_addf(out, "\n");
+    free(word);
+}
+
+static void spell_initial(const struct key *key, struct buf *out)
+{
+    buf_addf(out, "    %s = ", key->name);
+    sheet_spell_value(key->initial, out);
+    buf_addf(out, "\n");
+}
+
+/* A choice's first word is the one that is built in. */
+static void spell_built_in(const struct key *key, const struct account *account, struct buf *out)
+{
+    if (strcmp(key->name, "port") == 0 && account != NULL)
+        buf_addf(out, "    port = %u\n", account->port);
+    else if (key->initial != NULL)
+        spell_initial(key, out);
+    else if (key->words != NULL)
+        spell_first(key, out);
+}
+
+void settings_spell(const struct section *own, const struct section *defaults, struct buf *out)
+{
+    size_t count;
+    const struct key *keys = keys_all(&count);
+    struct account *account = NULL;
+    struct err err;
+    (void)settings_account(own, defaults, &account, &err); /* its mistakes are told elsewhere */
+    buf_addf(out, "account ");
+    sheet_spell_value(own->title, out);
+    buf_addf(out, " {\n");
+    for (size_t i = 0; i < count; i++) {
+        if (keys[i].top)
+            continue;
+        const struct setting *setting = setting_that_counts(own, defaults, &keys[i]);
+        if (setting->count > 0)
+            spell_setting(&keys[i], setting, out);
+        else
+            spell_built_in(&keys[i], account, out);
+    }
+    buf_addf(out, "}\n");
+    settings_free(account);
 }

@@ -23,4 +23,13 @@ void settings_free(struct account *account);
 /* Reads the top level; keys_clear frees the result. ERR_CONFIG, and there is nothing to free. */
 int settings_top(const struct section *top, struct keys_top *result, struct err *err);
 
+/* Tells each mistake of the section, one call each, and drops the settings that are none; without a
+ * title it is `defaults` itself. */
+void settings_check(struct section *own, const struct section *defaults,
+                    void (*tell)(void *ctx, const char *text), void *ctx);
+
+/* Appends the account as it was understood: every key that says something, by itself, in `defaults`
+ * or built in; secrets blanked. */
+void settings_spell(const struct section *own, const struct section *defaults, struct buf *out);
+
 #endif

@@ -121,7 +121,7 @@ static bool is_bare(const char *value)
 }
 
 /* Within the double quotes of fetchpoprc(5) a backslash, a quote and ${ mean something. */
-static void spell_value(const char *value, struct buf *out)
+void sheet_spell_value(const char *value, struct buf *out)
 {
     if (is_bare(value)) {
         buf_addf(out, "%s", value);
@@ -213,7 +213,7 @@ void sheets_spell(const struct sheets *sheets, size_t which, struct buf *out)
             continue;
         }
         buf_addf(out, "    %s = ", entry->name);
-        spell_value(entry->value, out);
+        sheet_spell_value(entry->value, out);
         buf_addf(out, "\n");
     }
     if (!out_of_it)

@@ -57,4 +57,7 @@ bool sheet_is_on(const struct sheet *sheet, const char *name);
  * sheets'. One that is left out, or is the mailbox of an earlier one, becomes a comment. */
 void sheets_spell(const struct sheets *sheets, size_t which, struct buf *out);
 
+/* A text as a value of the configuration file, in quotes if it needs them. */
+void sheet_spell_value(const char *value, struct buf *out);
+
 #endif

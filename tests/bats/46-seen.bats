@@ -7,7 +7,12 @@ load lib/dovecot
 load lib/moving
 
 setup_file() {
+    local user
     dovecot_start
+    [ -z "$DOVE_MISSING" ] || return 0
+    for user in fm mp gm fd li no wh ca ne; do
+        dovecot_user "$user" secret
+    done
 }
 
 teardown_file() {
@@ -28,7 +33,6 @@ mail() {
 box() {
     need_dovecot
     WHO=$1
-    dovecot_user "$WHO" secret
     mail 1 2 3
     mkdir -p "$H/old/cur" "$H/old/new" "$H/old/tmp"
     chmod 700 "$H/old"

@@ -144,6 +144,8 @@ static void test_modes(void)
         {"--print-pin a b", OPTIONS_PRINT_PIN},
         {"--discover alice@example.com", OPTIONS_DISCOVER},
         {"--import mpop a b", OPTIONS_IMPORT},
+        {"--check-config", OPTIONS_CHECK_CONFIG},
+        {"--print-config -f x", OPTIONS_PRINT_CONFIG},
         {"--setup alice@example.com", OPTIONS_SETUP},
         {"--import-seen uidl list a", OPTIONS_IMPORT_SEEN},
         {"--catch-up --newest 3 a", OPTIONS_CATCH_UP},
