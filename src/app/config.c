@@ -540,7 +540,7 @@ int config_parse(struct config *config, const char *name, const char *bytes, siz
     return rctext_from(&text, name, bytes, size, err) == 0 ? make(config, &text, err) : -1;
 }
 
-/* --- looking at it ----------------------------------------------------------------------------- */
+/* --- looking at it ---------------------------------------------------------------------------- */
 
 /* Takes the line out, so that what follows it can be looked at; not if braces would go with it. */
 static bool blank_line(struct rctext *text, unsigned number)

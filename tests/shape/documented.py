@@ -15,6 +15,8 @@ COMPLETIONS = ("contrib/completions/bash/fetchpop", "contrib/completions/zsh/_fe
 
 OPTION = re.compile(r'\{"([a-z][a-z-]+)", (?:\'.\'|0), (?:NULL|"[^"]+"), (NULL|"[^"]+")')
 KIND = re.compile(r'\[ERR_\w+\] = \{"([a-z-]+)", (\d+)')
+ROW = re.compile(r'\{"([a-z][a-z0-9_.-]*)", (?:NULL|")')
+PROGRAMS = ("fetchmail", "mpop", "getmail", "fdm")
 KEY = re.compile(r'\{"([a-z][a-z_]*)", &\w+, AT')
 
 
@@ -64,6 +66,22 @@ def check_keys(tap):
              [k for k in keys if not re.search(r"^[# ]*" + k + r"\s*=", sample, re.M)], len(keys))
 
 
+def check_imports(tap):
+    """Each word of another program that src/import knows has its line in MIGRATING."""
+    man = libtree.read(MAN_5)
+    page = man[man.index("\n.Sh MIGRATING"):] if "\n.Sh MIGRATING" in man else ""
+    missing, count = [], 0
+    for program in PROGRAMS:
+        start = page.find(f"\n.Ss {program},")
+        end = page.find("\n.Ss ", start + 1)
+        items = " ".join(re.findall(r"^\.It (.*)$", page[start:end if end > 0 else None], re.M))
+        words = set(re.split(r"[ ,]+", items)) if start >= 0 else set()
+        names = ROW.findall(table(f"src/import/{program}.c", "static const struct translate_row rows[]"))
+        count += len(names)
+        missing += [f"{program}: {n}" for n in names if n not in words and n.split(".")[-1] not in words]
+    tap.rule("every word of src/import is in MIGRATING", missing, count)
+
+
 def check_kinds(tap):
     kinds = [k for k in KIND.findall(libtree.read(ERR_C)) if k[0] not in ("none", "usage")]
     man = libtree.read(MAN_1)
@@ -104,6 +122,7 @@ def main():
     check_options(tap)
     check_keys(tap)
     check_kinds(tap)
+    check_imports(tap)
     check_headers(tap)
     tap.done()
 
