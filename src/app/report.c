@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <termios.h> /* where illumos has TIOCGWINSZ */
 #include <unistd.h>
 
 #include "app/json.h"

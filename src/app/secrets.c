@@ -8,7 +8,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#ifdef __linux__
+#ifdef FP_LINUX
 #include <sys/prctl.h>
 #endif
 
@@ -358,7 +358,7 @@ void secrets_guard(void)
 {
     struct rlimit none = {0, 0};
     setrlimit(RLIMIT_CORE, &none);
-#if defined(__linux__) && !defined(WATCHED)
+#if defined(FP_LINUX) && !defined(WATCHED)
     /* The leak checker of a test build looks in from outside. */
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 #endif

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
-#ifdef __linux__
+#ifdef FP_LINUX
 #include <sys/xattr.h>
 #endif
 
@@ -97,7 +97,7 @@ int file_pipe(int ends[2])
 /* With an ACL the group's bits of the mode are its mask, and say nothing of the group itself. */
 static bool group_reads(int fd, const struct stat *status)
 {
-#ifdef __linux__
+#ifdef FP_LINUX
     unsigned char acl[ACL_MAX];
     ssize_t len = fgetxattr(fd, "system.posix_acl_access", acl, sizeof acl);
     for (ssize_t at = ACL_HEADER; at + ACL_ENTRY <= len; at += ACL_ENTRY)

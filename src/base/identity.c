@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#ifdef __linux__
+#ifdef FP_LINUX
 #include <sys/prctl.h>
 #endif
 
@@ -130,7 +130,7 @@ static void remember_ours(struct identity *identity)
     int count = getgroups(IDENTITY_GROUPS, identity->ours.ids);
     identity->ours.count = count < 0 ? 0 : count;
     identity->ours.gid = getegid();
-#ifdef __linux__
+#ifdef FP_LINUX
     prctl(PR_GET_PDEATHSIG, &identity->death_signal);
 #endif
 }
@@ -159,7 +159,7 @@ static void come_back(const struct identity *identity)
     const struct identity_groups *ours = &identity->ours;
     if (seteuid(0) < 0 || setegid(ours->gid) < 0 || setgroups((size_t)ours->count, ours->ids) < 0)
         abort();
-#ifdef __linux__
+#ifdef FP_LINUX
     prctl(PR_SET_PDEATHSIG, identity->death_signal);
 #endif
 }

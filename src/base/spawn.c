@@ -11,7 +11,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#ifdef __linux__
+#ifdef FP_LINUX
 #include <sys/prctl.h>
 #endif
 
@@ -116,7 +116,7 @@ static void reset_signals(void)
 /* Ours are all close-on-exec; this is for those that we inherited. */
 static void close_from(int first)
 {
-#ifdef SYS_close_range
+#if defined(SYS_close_range) && !defined(FP_PORTABLE)
     if (syscall(SYS_close_range, (unsigned)first, ~0U, 0U) == 0)
         return;
 #endif
@@ -165,7 +165,7 @@ static _Noreturn void exec_command(const struct launch *launch)
 /* A process that is killed cannot end its children any more; so the kernel is asked to. */
 bool spawn_die_with(pid_t parent)
 {
-#ifdef __linux__
+#ifdef FP_LINUX
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     return getppid() == parent;
 #else

@@ -28,7 +28,7 @@ enum attempt { FAILED = -1, LOCKED, MISSING, BUSY };
 static void boot_id(char out[64])
 {
     memcpy(out, "-", 2);
-#ifdef __linux__
+#ifdef FP_LINUX
     int fd = file_open("/proc/sys/kernel/random/boot_id", O_RDONLY, 0);
     ssize_t n = fd < 0 ? -1 : read(fd, out, 63);
     if (fd >= 0)

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
-#ifdef __linux__
+#ifdef FP_LINUX
 #include <sys/vfs.h>
 #endif
 #include <time.h>
@@ -241,8 +241,8 @@ static void start_writing(struct parcel *parcel)
 {
     if (parcel->written - parcel->started < START_OCTETS)
         return;
-    sync_file_range(parcel->fd, (off64_t)parcel->started,
-                    (off64_t)(parcel->written - parcel->started), SYNC_FILE_RANGE_WRITE);
+    sync_file_range(parcel->fd, (off_t)parcel->started, (off_t)(parcel->written - parcel->started),
+                    SYNC_FILE_RANGE_WRITE);
     parcel->started = parcel->written;
 }
 #else

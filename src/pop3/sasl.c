@@ -8,11 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#ifdef HAVE_MALLOC_NP_H
-#include <malloc_np.h>
-#elif defined(HAVE_MALLOC_USABLE_SIZE)
-#include <malloc.h>
-#endif
 
 #include "base/buf.h"
 #include "base/xalloc.h"
@@ -162,41 +157,48 @@ static int ignore_log(void *context, int level, const char *message)
 /* gcc's -Wcast-function-type lets void (*)(void) pass as "any function". */
 #define CALLBACK(function) ((sasl_callback_ft)(void (*)(void))(function))
 
+/* Not every system tells how large a block is, so that stands in front of it. */
+union block {
+    size_t size;
+    max_align_t aligned;
+};
+
 /* What libsasl2 and its plugins free may have held a password, and they wipe little of it. */
 static void wipe_and_free(void *memory)
 {
-#ifdef HAVE_MALLOC_USABLE_SIZE
-    if (memory != NULL)
-        secret_wipe_bytes(memory, malloc_usable_size(memory));
-#endif
-    free(memory);
+    if (memory == NULL)
+        return;
+    union block *block = (union block *)memory - 1;
+    secret_wipe_bytes(memory, block->size);
+    free(block);
 }
 
 /* libsasl2 2.1.28 writes a NUL behind an error text that fills its buffer to the last octet, and a
  * server can make it one (DIGEST-MD5 quotes maxbuf): each block has room for that. */
 static void *take(size_t size)
 {
-    return calloc(1, size + SLACK);
+    union block *block =
+        size <= SIZE_MAX - sizeof *block - SLACK ? calloc(1, sizeof *block + size + SLACK) : NULL;
+    if (block == NULL)
+        return NULL;
+    block->size = size + SLACK;
+    return block + 1;
 }
 
 static void *take_cleared(size_t count, size_t size)
 {
-    return size == 0 || count <= (SIZE_MAX - SLACK) / size ? take(count * size) : NULL;
+    return size == 0 || count <= SIZE_MAX / size ? take(count * size) : NULL;
 }
 
 static void *move(void *memory, size_t size)
 {
-#ifdef HAVE_MALLOC_USABLE_SIZE
-    size_t had = memory != NULL ? malloc_usable_size(memory) : 0;
+    size_t had = memory != NULL ? ((union block *)memory - 1)->size : 0;
     void *other = take(size);
     if (other != NULL && memory != NULL) {
         memcpy(other, memory, had < size ? had : size);
         wipe_and_free(memory);
     }
     return other;
-#else
-    return realloc(memory, size + SLACK);
-#endif
 }
 
 /* Half of what loading costs is Kerberos and its libraries, a third a database for servers. Neither
