@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "app/paths.h"
 #include "base/xalloc.h"
 #include "net/idn.h"
 #include "net/socks.h"
@@ -127,9 +128,10 @@ static int read_login(struct endpoint_proxy *proxy, char *login, size_t len, str
     return secret_set(&proxy->password, str_of(colon + 1, password));
 }
 
-/* "host:port", "[address]:port". */
-static int read_host_and_port(struct endpoint_proxy *proxy, struct str text, struct err *err)
+/* "host:port", "[address]:port". NULL: it is neither. */
+static char *host_and_port(struct str text, unsigned *number)
 {
+    char *found = NULL;
     size_t colon = last_of(text, ':');
     uint64_t port = 0;
     struct err why;
@@ -139,9 +141,15 @@ static int read_host_and_port(struct endpoint_proxy *proxy, struct str text, str
         struct str host = str_of(text.ptr, colon);
         bool bracketed = host.ptr[0] == '[';
         /* An address without brackets: where it ends and the port begins is anybody's guess. */
-        proxy->host = bracketed || last_of(host, ':') == NOWHERE ? endpoint_host(host, &why) : NULL;
+        found = bracketed || last_of(host, ':') == NOWHERE ? endpoint_host(host, &why) : NULL;
     }
-    proxy->port = (unsigned)port;
+    *number = (unsigned)port;
+    return found;
+}
+
+static int read_host_and_port(struct endpoint_proxy *proxy, struct str text, struct err *err)
+{
+    proxy->host = host_and_port(text, &proxy->port);
     return proxy->host != NULL
                ? 0
                : err_set(err, ERR_CONFIG,
@@ -181,4 +189,27 @@ int endpoint_proxy(const char *text, struct endpoint_proxy *proxy, struct err *e
     secret_wipe(&proxy->password);
     *proxy = (struct endpoint_proxy){0};
     return -1;
+}
+
+char *endpoint_lmtp(const char *text, struct err *err)
+{
+    static const char scheme[] = "unix:";
+    unsigned port;
+    if (str_has_prefix(str_from(text), scheme)) {
+        char *path = paths_expand(text + sizeof scheme - 1, err);
+        char *whole = path != NULL ? xasprintf("unix:%s", path) : NULL;
+        free(path);
+        return whole;
+    }
+    char *host = host_and_port(str_from(text), &port);
+    if (host == NULL) {
+        err_set(err, ERR_CONFIG,
+                "is unix:/path or host:port, such as \"unix:/run/dovecot/lmtp\" or "
+                "\"mail.example.com:24\", not \"%.80s\"",
+                text);
+        return NULL;
+    }
+    char *whole = xasprintf("%s:%u", host, port);
+    free(host);
+    return whole;
 }

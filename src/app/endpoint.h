@@ -27,4 +27,8 @@ int endpoint_address(const char *text, struct err *err);
  * error and *proxy empty. */
 int endpoint_proxy(const char *text, struct endpoint_proxy *proxy, struct err *err);
 
+/* An LMTP server: "unix:/path" or "host:port" ([::1]:24), in the form that delivery/lmtp.c reads;
+ * malloced. NULL with an error. */
+char *endpoint_lmtp(const char *text, struct err *err);
+
 #endif

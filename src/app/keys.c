@@ -309,6 +309,25 @@ static int take_mbox(const struct take *take, const char *text)
                : refuse(take, "must be a file; a folder is maildir = \"%.60s\"", text);
 }
 
+static int take_lmtp(const struct take *take, const char *text)
+{
+    struct account *account = take->target;
+    struct err why;
+    account->target = DELIVER_LMTP;
+    char *where = endpoint_lmtp(text, &why);
+    return where != NULL ? put(take, where) : refuse(take, "%s", why.text);
+}
+
+/* What may stand between < and > of RCPT TO. */
+static int take_recipient(const struct take *take, const char *text)
+{
+    bool plain = text[0] != '\0' && strlen(text) <= 250;
+    for (const char *at = text; *at != '\0'; at++)
+        plain = plain && *at > ' ' && *at < 0x7f && *at != '<' && *at != '>';
+    return plain ? put(take, xstrdup(text))
+                 : refuse(take, "must be an address such as alice@example.com, without < and >");
+}
+
 static int take_maildir(const struct take *take, const char *text)
 {
     struct account *account = take->target;
@@ -392,6 +411,8 @@ static const struct key_type version = {take_version, clear_text};
 static const struct key_type maildir = {take_maildir, clear_text};
 static const struct key_type mbox = {take_mbox, clear_text};
 static const struct key_type mda = {take_mda, clear_text};
+static const struct key_type lmtp = {take_lmtp, clear_text};
+static const struct key_type recipient = {take_recipient, clear_text};
 static const struct key_type proxy = {take_proxy, clear_proxy};
 static const struct key_type pins = {take_pins, clear_list};
 static const struct key_type auth = {take_auth, clear_list};
@@ -432,6 +453,8 @@ static const struct key keys[] = {
     {"maildir", &maildir, AT(where), .group = KEY_TARGET},
     {"mbox", &mbox, AT(where), .group = KEY_TARGET},
     {"mda", &mda, AT(where), .group = KEY_TARGET},
+    {"lmtp", &lmtp, AT(where), .group = KEY_TARGET},
+    {"lmtp_recipient", &recipient, AT(recipient)},
     {"mda_timeout", &duration, AT(mda_timeout), .low = 1, .high = DAY, .initial = "5m"},
     {"timeout", &duration, AT(timeout), .low = 1, .high = DAY, .initial = "60s"},
     {"session_timeout", &duration, AT(session_timeout), .low = 1, .high = 7 * DAY,

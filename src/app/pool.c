@@ -60,7 +60,7 @@ int64_t pool_limit_ms(const struct account *account)
 {
     /* Twice the session's time, a batch of deliveries that began at its end, and what may come
      * before the session: connecting, and three commands that print secrets. */
-    bool by_command = account->target == DELIVER_MDA;
+    bool by_command = account->target == DELIVER_MDA || account->target == DELIVER_LMTP;
     int64_t deliveries = by_command ? BATCH_COMMANDS * (account->mda_timeout + LIMIT_KILL_S) : 0;
     int64_t seconds = account->session_timeout * 2 + deliveries + account->timeout * 4;
     return (seconds + LIMIT_EXTRA_S) * 1000;

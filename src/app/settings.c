@@ -135,7 +135,9 @@ static int check_whole(const struct section *own, const struct section *defaults
     else if (account->user == NULL)
         missing = "user; add user = \"alice\"";
     else if (account->where == NULL)
-        missing = "destination for its mail; add maildir, mbox or mda";
+        missing = "destination for its mail; add maildir, mbox, mda or lmtp";
+    else if (account->target == DELIVER_LMTP && account->recipient == NULL)
+        missing = "recipient; add lmtp_recipient = \"alice@example.com\"";
     if (missing != NULL) {
         return err_set(err, ERR_CONFIG, "%s:%u: account \"%s\" has no %s", own->file, own->line,
                        own->title, missing);

@@ -29,7 +29,8 @@
 #include "delivery/settings.h"
 #include "delivery/spool.h"
 
-/* The name of a kind, which is also its key in the configuration file: "maildir", "mbox", "mda". */
+/* The name of a kind, which is also its key in the configuration file: "maildir", "mbox", "mda",
+ * "lmtp". */
 const char *deliver_kind_name(enum deliver_kind kind);
 
 /* The kind of that name; DELIVER_KINDS: there is none. */
@@ -66,8 +67,8 @@ int deliver_settle(const struct deliver *deliver, struct err *err);
 /* How many messages one publish may take: SIZE_MAX, or 1. */
 size_t deliver_unit(const struct deliver *deliver);
 
-/* True if the destination is a command: it takes its time, is told about each message, and may
- * refuse one. */
+/* True if the destination is a command, or a server: it takes its time, is told about each message,
+ * and may refuse one. */
 bool deliver_is_command(const struct deliver *deliver);
 
 /* Free room for new messages, in octets. */

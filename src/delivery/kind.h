@@ -4,6 +4,7 @@
 #ifndef FP_DELIVERY_KIND_H
 #define FP_DELIVERY_KIND_H
 
+#include "base/buf.h"
 #include "base/identity.h"
 #include "delivery/settings.h"
 

@@ -8,7 +8,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,10 +16,8 @@
 
 #include "base/child.h"
 #include "base/clock.h"
-#include "base/file.h"
-#include "base/words.h"
 #include "base/xalloc.h"
-#include "delivery/keep.h"
+#include "delivery/handover.h"
 #include "delivery/kind.h"
 #include "delivery/spooldir.h"
 #include "delivery/unread.h"
@@ -130,65 +127,16 @@ static int probe(const struct deliver_settings *settings, struct err *err)
 
 static int open_kind(struct deliver *deliver, struct err *err)
 {
-    struct spooldir *spool = xcalloc(1, sizeof *spool);
-    deliver->state = spool;
-    return spooldir_open(spool, deliver->settings, err);
+    deliver->state = xcalloc(1, sizeof(struct spooldir));
+    return spooldir_open(deliver->state, deliver->settings, err);
 }
 
 static void close_kind(struct deliver *deliver)
 {
-    struct spooldir *spool = deliver->state;
-    if (spool == NULL)
+    if (deliver->state == NULL)
         return;
-    spooldir_close(spool);
-    free(spool);
-}
-
-static uint64_t room(const struct deliver *deliver)
-{
-    const struct spooldir *spool = deliver->state;
-    return file_room(spool->path);
-}
-
-static void place(const struct deliver_settings *settings, struct buf *out)
-{
-    spooldir_place(settings, "mda", out);
-}
-
-static int begin(struct deliver *deliver, struct parcel **parcel, struct err *err)
-{
-    const struct spooldir *spool = deliver->state;
-    return spool_begin(parcel, spool->fd, spool->path, &deliver->names, err);
-}
-
-/* It is its own spool file. */
-static int resume(struct deliver *deliver, const char *name, struct parcel **parcel,
-                  struct err *err)
-{
-    const struct spooldir *spool = deliver->state;
-    if (keep_free(deliver->settings, name, err) < 0)
-        return -1;
-    return spool_adopt(parcel, spool->fd, spool->path, name, err);
-}
-
-static int secure(struct deliver *deliver, struct parcel *const *batch, size_t n, struct err *err)
-{
-    const struct spooldir *spool = deliver->state;
-    if (!deliver->settings->durable || n == 0)
-        return 0;
-    if (spool_secure(batch, n, spool->fd, err) < 0)
-        return -1;
-    return file_sync_folder(spool->path, NULL, err);
-}
-
-/* mda OCTETS NAME FOLDER */
-static void receipt(const struct deliver *deliver, const struct parcel *parcel, struct buf *out)
-{
-    const struct spooldir *spool = deliver->state;
-    buf_addf(out, "mda %llu ", (unsigned long long)parcel->octets);
-    words_add(out, str_from(parcel->name));
-    buf_addf(out, " ");
-    words_add(out, str_from(spool->path));
+    spooldir_close(deliver->state);
+    free(deliver->state);
 }
 
 /* ---- running it ---- */
@@ -255,19 +203,6 @@ static int run(const struct deliver_settings *settings, const struct parcel *par
     return status;
 }
 
-__attribute__((format(printf, 3, 4))) static void
-decide(struct parcel *parcel, enum parcel_outcome outcome, const char *fmt, ...)
-{
-    char why[256];
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(why, sizeof why, fmt, args);
-    va_end(args);
-    free(parcel->why);
-    parcel->why = xstrdup(why);
-    parcel->outcome = outcome;
-}
-
 static void judge(const struct deliver_settings *settings, const struct child_result *result,
                   struct parcel *parcel)
 {
@@ -276,20 +211,20 @@ static void judge(const struct deliver_settings *settings, const struct child_re
     if (result->end == CHILD_EXITED || result->end == CHILD_SIGNALLED)
         parcel->status = result->code + (result->end == CHILD_SIGNALLED ? 128 : 0);
     if (result->end == CHILD_SIGNALLED)
-        decide(parcel, PARCEL_LATER, "%s was ended by signal %d", name, result->code);
+        handover_settle(parcel, PARCEL_LATER, "%s was ended by signal %d", name, result->code);
     else if (result->end != CHILD_EXITED)
-        decide(parcel, PARCEL_LATER, "%s did not end within %lld seconds", name,
-               (long long)(settings->command_timeout / 1000));
+        handover_settle(parcel, PARCEL_LATER, "%s did not end within %lld seconds", name,
+                        (long long)(settings->command_timeout / 1000));
     else if (result->code == 0)
         parcel->outcome = PARCEL_DELIVERED;
     else if (result->code == EXIT_NOT_FOUND)
-        decide(parcel, PARCEL_LATER, "%s: no such command (127)", name);
+        handover_settle(parcel, PARCEL_LATER, "%s: no such command (127)", name);
     else if (result->code == EXIT_NOT_RUN)
-        decide(parcel, PARCEL_LATER, "%s cannot be run (126)", name);
+        handover_settle(parcel, PARCEL_LATER, "%s cannot be run (126)", name);
     else if (result->code == EXIT_LATER)
-        decide(parcel, PARCEL_LATER, "%s says: try again later (75)", name);
+        handover_settle(parcel, PARCEL_LATER, "%s says: try again later (75)", name);
     else
-        decide(parcel, PARCEL_REFUSED, "%s exited with %d", name, result->code);
+        handover_settle(parcel, PARCEL_REFUSED, "%s exited with %d", name, result->code);
 }
 
 /* True if the command should read its input. What the shell does by itself (`true`, `exit 0`) reads
@@ -332,37 +267,6 @@ static int publish(struct deliver *deliver, struct parcel *const *batch, size_t 
     return 0;
 }
 
-/* The spool file is the kept one. */
-static bool find_file(const struct deliver_settings *settings, struct deliver_claim *claim)
-{
-    struct str words = claim->receipt;
-    struct deliver_file *file = &claim->file;
-    struct stat status;
-    size_t len;
-    str_word(&words);
-    if (str_number(str_word(&words), INT64_MAX, &file->octets) < 0 ||
-        words_unescape(str_word(&words), file->name, sizeof file->name - 1, &len) < 0)
-        return false;
-    file->name[len] = '\0';
-    char *path = keep_path(settings->state_dir, file->name);
-    bool whole =
-        path != NULL && stat(path, &status) == 0 && (uint64_t)status.st_size == file->octets;
-    free(path);
-    return whole;
-}
-
-static int check(const struct deliver_settings *settings, struct deliver_claim *claims, size_t n,
-                 struct err *err)
-{
-    (void)err;
-    for (size_t i = 0; i < n; i++) {
-        claims[i].found = DELIVER_AGAIN;
-        if (!claims[i].kept && find_file(settings, &claims[i]))
-            claims[i].found = DELIVER_KEPT;
-    }
-    return 0;
-}
-
 const struct kind mda_kind = {
     .name = "mda",
     .unit = 1,
@@ -370,13 +274,13 @@ const struct kind mda_kind = {
     .probe = probe,
     .open = open_kind,
     .close = close_kind,
-    .room = room,
-    .place = place,
-    .begin = begin,
-    .resume = resume,
-    .secure = secure,
-    .receipt = receipt,
+    .room = handover_room,
+    .place = handover_place,
+    .begin = handover_begin,
+    .resume = handover_resume,
+    .secure = handover_secure,
+    .receipt = handover_receipt,
     .publish = publish,
-    .check = check,
+    .check = handover_check,
     .sweep = spooldir_sweep,
 };

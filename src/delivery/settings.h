@@ -18,6 +18,7 @@
     ROW(MAILDIR, maildir)                                                                          \
     ROW(MBOX, mbox)                                                                                \
     ROW(MDA, mda)                                                                                  \
+    ROW(LMTP, lmtp)                                                                                \
     ROW(OUTPUT, output)
 
 #define DELIVER_CONSTANT(NAME, prefix) DELIVER_##NAME,
@@ -27,10 +28,11 @@ enum deliver_kind { DELIVER_EACH_KIND(DELIVER_CONSTANT) DELIVER_KINDS };
 /* Borrowed for the life of the deliver. */
 struct deliver_settings {
     enum deliver_kind kind;
-    const char *where;       /* absolute path, or the command */
+    const char *where;       /* absolute path, the command, or "unix:/path" or "host:port" */
+    const char *recipient;   /* for LMTP */
     bool durable;            /* fsync = full */
-    int64_t command_timeout; /* milliseconds, for a command */
-    int64_t lock_timeout;    /* milliseconds, for the locks of an mbox */
+    int64_t command_timeout; /* milliseconds, for a command, or LMTP's answer to a message */
+    int64_t lock_timeout;    /* milliseconds, for the locks of an mbox, all other LMTP answers */
     const char *state_dir;   /* absolute, exists */
     const char *mailbox;     /* id: SPOOL_MAILBOX hex digits */
     const char *state;       /* the state folder's id: SPOOL_FOLDER hex digits */

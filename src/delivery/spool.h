@@ -41,7 +41,8 @@ struct parcel {
     bool write_early;      /* start them while more comes in: they will be flushed in any case */
     struct header *header; /* fed as it streams past */
     enum parcel_outcome outcome;
-    int status;      /* of the command, as a shell reports it: 128 + the signal; 0: none */
+    int status;      /* of the command, as a shell reports it: 128 + the signal; or the code of an
+                      * LMTP reply; 0: none */
     bool stays;      /* its file is kept by its name (keep.h) unless it is delivered */
     char *why;       /* for LATER and REFUSED: one clean line; else NULL; freed with the parcel */
     struct str uidl; /* what the command is told; borrowed, may be empty */

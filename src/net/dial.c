@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/types.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -301,4 +302,26 @@ int dial_tcp(const struct dial_options *options, int *fd, struct err *err)
         close(race.polls[--race.open].fd);
     freeaddrinfo(found);
     return rc;
+}
+
+int dial_unix(const char *path, int *fd, struct err *err)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    *fd = -1;
+    if (strlen(path) >= sizeof address.sun_path)
+        return err_set(err, ERR_CONFIG, "%s: too long for the path of a socket", path);
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    int made = socket(AF_UNIX, SOCK_STREAM, 0);
+    if (made < 0)
+        return err_errno(err, ERR_SYSTEM, errno, "cannot make a socket");
+    fcntl(made, F_SETFD, FD_CLOEXEC);
+    fcntl(made, F_SETFL, O_NONBLOCK);
+    if (connect(made, (const struct sockaddr *)&address, sizeof address) < 0) {
+        int number = errno;
+        close(made);
+        return err_set(err, ERR_AGAIN, "cannot connect to %s: %s; check that its server runs", path,
+                       strerror(number));
+    }
+    *fd = made;
+    return 0;
 }

@@ -1,6 +1,6 @@
 /*
  * dial: from a host name to a connected, non-blocking, close-on-exec socket with TCP_NODELAY and
- * SO_KEEPALIVE.
+ * SO_KEEPALIVE, or from a path to one of this machine.
  */
 #ifndef FP_NET_DIAL_H
 #define FP_NET_DIAL_H
@@ -23,5 +23,9 @@ struct dial_options {
  * trouble, refused, unreachable, source is not an address of ours now), ERR_CONFIG (source is not
  * an address), ERR_TIMEOUT, ERR_STOPPED. */
 int dial_tcp(const struct dial_options *options, int *fd, struct err *err);
+
+/* The same to a socket of this machine. ERR_AGAIN (nobody listens there, or too many wait),
+ * ERR_CONFIG (a path that no socket can have), ERR_SYSTEM. */
+int dial_unix(const char *path, int *fd, struct err *err);
 
 #endif

@@ -32,3 +32,14 @@ void account_wipe(struct account *account)
         if (secrets[i]->data != NULL)
             secret_wipe(secrets[i]);
 }
+
+struct deliver_settings account_delivery(const struct account *account)
+{
+    return (struct deliver_settings){.kind = account->target,
+                                     .where = account->where,
+                                     .recipient = account->recipient,
+                                     .durable = account->durable,
+                                     .command_timeout = account->mda_timeout * 1000,
+                                     .lock_timeout = account->timeout * 1000,
+                                     .account = account->title};
+}

@@ -57,7 +57,8 @@ struct account {
     int64_t keep_seconds; /* with ACCOUNT_KEEP_FOR */
 
     enum deliver_kind target;
-    char *where; /* absolute path of the folder or file, or the command */
+    char *where;     /* absolute path of the folder or file, the command, the LMTP server */
+    char *recipient; /* for LMTP */
     int64_t mda_timeout;
 
     int64_t timeout, session_timeout, interval; /* interval 0: none */
@@ -76,6 +77,9 @@ int account_compare_servers(const struct account *a, const struct account *b);
 /* From here on the log blanks the account's secrets, those that it gets later included. The account
  * must outlive the log. */
 void account_hide(const struct account *account, struct log *log);
+
+/* What the account says about delivery; the rest is zero. */
+struct deliver_settings account_delivery(const struct account *account);
 
 /* Wipes the secrets and leaves the rest. */
 void account_wipe(struct account *account);

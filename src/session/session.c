@@ -77,20 +77,13 @@ static void fill_settings(struct session *session)
 {
     const struct account *account = session->account;
     mailbox_id(account->server, account->user, session->mailbox);
-    session->settings = (struct deliver_settings){
-        .kind = account->target,
-        .where = account->where,
-        .durable = account->durable,
-        .command_timeout = account->mda_timeout * 1000,
-        .lock_timeout = account->timeout * 1000,
-        .state_dir = session->run->state_dir,
-        .mailbox = session->mailbox,
-        .state = session->state,
-        .account = account->title,
-        .log = &session->poll.aside.log,
-        .idle = keep_alive,
-        .idle_ctx = session,
-    };
+    session->settings = account_delivery(account);
+    session->settings.state_dir = session->run->state_dir;
+    session->settings.mailbox = session->mailbox;
+    session->settings.state = session->state;
+    session->settings.log = &session->poll.aside.log;
+    session->settings.idle = keep_alive;
+    session->settings.idle_ctx = session;
 }
 
 /* ---- before the network ---- */

@@ -18,11 +18,16 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 from collections import Counter
 
 import minipop
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "bats", "lib"))
+
+import lmtpd  # noqa: E402
+
 RUN_TIMEOUT = 90  # more than fetchpop itself waits for anything
 
 
@@ -43,7 +48,7 @@ def base_folder():
 
 @dataclasses.dataclass(frozen=True)
 class Scenario:
-    dest: str = "maildir"    # maildir, mbox, mda
+    dest: str = "maildir"    # maildir, mbox, mda, lmtp
     keep: str = "no"         # no, yes; 30d: all were delivered 40 days ago, and are due
     fork: str = "yes"        # no: --no-fork
     tls: str = "none"        # none, implicit
@@ -59,12 +64,18 @@ class Scenario:
     n: int = 12
 
     CHOICES = {
-        "dest": ("maildir", "mbox", "mda"), "keep": ("no", "yes", "30d"), "fork": ("yes", "no"),
+        "dest": ("maildir", "mbox", "mda", "lmtp"), "keep": ("no", "yes", "30d"),
+        "fork": ("yes", "no"),
         "tls": ("none", "implicit"), "reader": ("none", "cur", "folder"),
         "append": ("none", "wait", "steal"), "shared": ("no", "yes"), "drop": ("no", "yes"),
         "fsync": ("full", "none"), "files": ("many", "few"),
         "read": ("often", "once"), "how": ("plain", "all", "nokeep", "few", "away"),
     }
+
+    @property
+    def handed(self):
+        """To a program that answers for it: a crash may cost a double."""
+        return self.dest in ("mda", "lmtp")
 
     @classmethod
     def parse(cls, text):
@@ -147,6 +158,9 @@ class Sandbox:
         self.cert = self.make_cert() if scenario.tls == "implicit" else None
         self.servers = [minipop.Server(tls=self.cert, user=user)
                         for user in ("alice", "bob")[:self.accounts()]]
+        self.lmtp = os.path.join(self.root, "lmtp")
+        if scenario.dest == "lmtp":
+            self.serve_lmtp()
         for server in self.servers:
             server.drop_commits = scenario.drop == "yes"
             server.read_once = scenario.read == "once"
@@ -186,6 +200,8 @@ class Sandbox:
         self.foreign, self.moved = [], 0
         if self.scenario.dest == "mda":
             self.write_mda()
+        if self.scenario.dest == "lmtp":
+            os.makedirs(self.out)
         if self.scenario.dest == "mbox":
             self.append_foreign()
         self.write_rc()
@@ -240,7 +256,8 @@ class Sandbox:
 
     def write_rc(self):
         where = {"maildir": 'maildir = "%s"' % self.maildir, "mbox": 'mbox = "%s"' % self.mbox,
-                 "mda": 'mda = "%s"' % self.path("mda.sh")}[self.scenario.dest]
+                 "mda": 'mda = "%s"' % self.path("mda.sh"),
+                 "lmtp": 'lmtp = "unix:%s"\n    lmtp_recipient = "a@b"' % self.lmtp}[self.scenario.dest]
         text = ['state_dir = "%s"' % self.state]
         for name, server in zip("tu", self.servers):
             text += ['account "%s" {' % name, '    server = "127.0.0.1"',
@@ -271,6 +288,11 @@ class Sandbox:
             open(self.away, "w").close()
         elif os.path.exists(self.away):
             os.unlink(self.away)
+
+    def serve_lmtp(self):
+        server = lmtpd.Lmtpd(self.root, into=self.out)
+        listener = lmtpd.listen(self.root, self.lmtp)
+        threading.Thread(target=lmtpd.run, args=(server, listener), daemon=True).start()
 
     def snapshot(self, name):
         folder = os.path.join(self.root, "snap", name)
@@ -386,8 +408,8 @@ class Sandbox:
     # --- what is there
 
     def as_found(self, content):
-        """An mbox cannot say whether its last line had an end."""
-        if self.scenario.dest == "mbox" and content and not content.endswith(b"\n"):
+        """An mbox cannot say whether its last line had an end, and LMTP ends it."""
+        if self.scenario.dest in ("mbox", "lmtp") and content and not content.endswith(b"\n"):
             return content + b"\n"
         return content
 
@@ -413,7 +435,7 @@ class Sandbox:
                 with open(self.mbox, "rb") as f:
                     yield from read_mbox(f.read())
             return
-        folders = [self.out] if self.scenario.dest == "mda" else \
+        folders = [self.out] if self.scenario.handed else \
             [os.path.join(d, s) for d in (self.maildir, self.other) for s in ("new", "cur")]
         for folder in folders:
             for entry in os.scandir(folder) if os.path.isdir(folder) else ():
@@ -462,16 +484,16 @@ class Sandbox:
             times = delivered[message.uidl]
             if times == 0 and message.uidl not in left:
                 problems.append("%s is lost" % message.uidl)
-            elif again and times <= 2 + (kills if self.scenario.dest == "mda" else 0):
+            elif again and times <= 2 + (kills if self.scenario.handed else 0):
                 continue
             elif times > 1:
                 surplus += times - 1
-                if self.scenario.dest != "mda" and self.scenario.reader != "folder":
+                if not self.scenario.handed and self.scenario.reader != "folder":
                     problems.append("%s was delivered %d times" % (message.uidl, times))
         if self.scenario.reader == "folder" and surplus > self.moved:
             problems.append("%d surplus deliveries, and a reader filed %d messages" %
                             (surplus, self.moved))
-        if self.scenario.dest == "mda" and surplus > kills * self.accounts():
+        if self.scenario.handed and surplus > kills * self.accounts():
             problems.append("%d surplus deliveries after %d kills" % (surplus, kills))
         return problems
 

@@ -18,7 +18,8 @@ from test_kill_sweep import until_ended
 from sandbox import Sandbox, Scenario, Tap, fetchpop, require_tools, strike, syscut
 
 ERRORS = ("ENOSPC", "EIO", "EDQUOT", "EROFS")
-CHECK = ["dest=maildir,keep=no,n=3", "dest=mbox,keep=no,n=3", "dest=mda,keep=no,n=2"]
+CHECK = ["dest=maildir,keep=no,n=3", "dest=mbox,keep=no,n=3", "dest=mda,keep=no,n=2",
+         "dest=lmtp,keep=no,n=2"]
 # A server that shows mail once: one kind of fault each, at every third point; --long has all.
 SAMPLED = [("dest=maildir,keep=no,read=once,n=2", "--fail", "EIO"),
            ("dest=mbox,keep=no,read=once,n=2", "--fail-from", "ENOSPC"),
@@ -28,12 +29,13 @@ ONCE = ["dest=maildir,keep=no,read=once,n=2", "dest=mbox,keep=no,read=once,n=2",
 LONG = ["dest=maildir,keep=no,n=12", "dest=maildir,keep=yes,n=12",
         "dest=maildir,keep=no,fork=no,n=3",
         "dest=mbox,keep=no,n=12", "dest=mbox,keep=yes,n=12", "dest=mda,keep=no,n=6",
-        "dest=mda,keep=yes,n=6", "dest=mbox,keep=no,shared=yes,n=6",
+        "dest=mda,keep=yes,n=6", "dest=lmtp,keep=no,n=6", "dest=mbox,keep=no,shared=yes,n=6",
         "dest=maildir,keep=yes,read=once,n=6", "dest=maildir,keep=no,how=all,n=3",
         "dest=mbox,keep=yes,how=nokeep,n=3", "dest=maildir,keep=no,how=few,read=once,n=6",
         "dest=maildir,keep=30d,n=3", "dest=mda,keep=no,read=once,how=away,n=3", *ONCE]
 # 65: a command that fails because its own disk does has refused the message
-TROUBLE = {"maildir": (73, 74, 75), "mbox": (73, 74, 75), "mda": (65, 73, 74, 75)}
+TROUBLE = {"maildir": (73, 74, 75), "mbox": (73, 74, 75), "mda": (65, 73, 74, 75),
+           "lmtp": (73, 74, 75)}
 WRITES = ("write", "pwrite64", "writev", "pwritev", "pwritev2", "copy_file_range", "sendfile",
           "splice")
 
@@ -67,7 +69,7 @@ class Faults:
 
     def by_command(self, at):
         """A command that was served a fault may have delivered and then refused."""
-        return self.box.scenario.dest == "mda"
+        return self.box.scenario.handed
 
     def after_fault(self, result, harmless, stuck):
         """stuck: not even a torn tail of an mbox can be cut off before the disk is well again."""
@@ -144,7 +146,7 @@ def main():
     p.add_argument("--fault", help="only this one: fail:ENOSPC, fail-from:EIO, short ...")
     p.add_argument("--point", type=int, help="at this point only, keep the folder")
     a = p.parse_args()
-    wanted = (a.dest or os.environ.get("CRASH_DEST") or "maildir,mbox,mda").split(",")
+    wanted = (a.dest or os.environ.get("CRASH_DEST") or "maildir,mbox,mda,lmtp").split(",")
     scenarios = [Scenario.parse(t) for t in a.scenario or (LONG if a.long else CHECK)]
     option, _, error = (a.fault or "").partition(":")
     if a.point:

@@ -26,6 +26,7 @@ SINGLE = [
     "dest=maildir,keep=yes,reader=folder", "dest=maildir,keep=no,tls=implicit",
     "dest=mbox,keep=no", "dest=mbox,keep=yes", "dest=mbox,keep=no,append=wait",
     "dest=mbox,keep=no,shared=yes", "dest=mda,keep=no", "dest=mda,keep=yes",
+    "dest=lmtp,keep=no",
 ]
 # At every fourth point; --long has all of them.
 SAMPLED = [
@@ -35,10 +36,10 @@ SAMPLED = [
     "dest=maildir,keep=30d,n=2",
 ]
 STOP = ["dest=maildir,keep=no,n=3", "dest=maildir,keep=no,n=3,fork=no", "dest=mbox,keep=no,n=3",
-        "dest=mda,keep=no,n=2"]
+        "dest=mda,keep=no,n=2", "dest=lmtp,keep=no,n=2"]
 DOUBLE = [
     "dest=maildir,keep=no,n=3", "dest=maildir,keep=yes,n=2,reader=folder", "dest=mbox,keep=no,n=3",
-    "dest=mda,keep=no,n=2",
+    "dest=mda,keep=no,n=2", "dest=lmtp,keep=no,n=2",
 ]
 DOUBLE_LONG = ["dest=mda,keep=no,read=once,how=away,n=2", "dest=maildir,keep=no,read=once,n=2",
                "dest=mbox,keep=no,read=once,n=2", "dest=maildir,keep=no,how=all,n=2"]
@@ -51,7 +52,8 @@ def long_set():
         yield from ("dest=maildir%s,reader=%s" % (tail, r) for r in ("none", "cur", "folder"))
         yield from ("dest=mbox%s,append=%s" % (tail, a) for a in ("none", "wait"))
         yield "dest=mda" + tail
-    for dest, keep in itertools.product(("maildir", "mbox", "mda"), ("no", "yes")):
+        yield "dest=lmtp" + tail
+    for dest, keep in itertools.product(("maildir", "mbox", "mda", "lmtp"), ("no", "yes")):
         yield "dest=%s,keep=%s,shared=yes" % (dest, keep)
         yield "dest=%s,keep=%s,drop=yes" % (dest, keep)
         for how, fork in itertools.product(("plain", "all", "nokeep", "few"), ("yes", "no")):
@@ -305,7 +307,7 @@ def main():
     a = p.parse_args()
 
     def chosen(texts):
-        wanted = (a.dest or os.environ.get("CRASH_DEST") or "maildir,mbox,mda").split(",")
+        wanted = (a.dest or os.environ.get("CRASH_DEST") or "maildir,mbox,mda,lmtp").split(",")
         scenarios = [Scenario.parse(t) for t in a.scenario or texts]
         return [s for s in scenarios if s.dest in wanted]
 

@@ -231,6 +231,12 @@ int dial_tcp(const struct dial_options *options, int *fd, struct err *err)
     return err_set(err, ERR_AGAIN, "%s: no more", options->host);
 }
 
+int dial_unix(const char *path, int *fd, struct err *err)
+{
+    *fd = -1;
+    return err_set(err, ERR_AGAIN, "cannot connect to %s", path);
+}
+
 struct conn *conn_new(int fd, const char *name, int64_t idle_ms, int64_t deadline)
 {
     (void)fd, (void)name, (void)idle_ms, (void)deadline;

@@ -15,10 +15,16 @@ need_dovecot() {
     [ -z "${DOVE_MISSING:-}" ] || skip "$DOVE_MISSING"
 }
 
-# dovecot_start: sets and exports DOVE (folder), DOVE_POP3, DOVE_POP3S (ports), DOVE_CA
+# need_part lmtp|imap: in setup(); visible skip
+need_part() {
+    [ -x "/usr/lib/dovecot/$1" ] || skip "dovecot's $1 is not installed"
+}
+
+# dovecot_start: sets and exports DOVE (folder), DOVE_POP3, DOVE_POP3S (ports), DOVE_CA; where the
+# packages are there, DOVE_LMTP (port; the socket is $DOVE/lmtp) and DOVE_IMAP (port)
 dovecot_start() {
     local binary try
-    export DOVE DOVE_PID DOVE_POP3 DOVE_POP3S DOVE_CA DOVE_UID DOVE_GID DOVE_MISSING=
+    export DOVE DOVE_PID DOVE_POP3 DOVE_POP3S DOVE_LMTP DOVE_IMAP DOVE_CA DOVE_UID DOVE_GID DOVE_MISSING=
     binary=$(dovecot_binary) || {
         DOVE_MISSING="dovecot is not installed"
         return 0
@@ -42,6 +48,7 @@ dovecot_start() {
     chmod 644 "$DOVE/users"
     for try in 1 2 3 4 5; do
         DOVE_POP3=$("$TOOL" freeport) DOVE_POP3S=$("$TOOL" freeport)
+        DOVE_LMTP=$("$TOOL" freeport) DOVE_IMAP=$("$TOOL" freeport)
         dovecot_conf >"$DOVE/conf"
         "$binary" -F -c "$DOVE/conf" >"$DOVE/out" 2>&1 3>&- 4>&- </dev/null &
         DOVE_PID=$!
@@ -75,7 +82,7 @@ dovecot_conf() {
 base_dir = $DOVE/run
 state_dir = $DOVE/state
 log_path = $DOVE/log
-protocols = pop3
+protocols = pop3$(for part in lmtp imap; do [ ! -x "/usr/lib/dovecot/$part" ] || printf ' %s' "$part"; done)
 listen = 127.0.0.1
 default_internal_user = $internal
 default_internal_group = $(id -gn "$internal")
@@ -111,8 +118,28 @@ service pop3-login {
     ssl = yes
   }
 }
+service imap-login {
+  chroot =
+  inet_listener imap {
+    port = $DOVE_IMAP
+  }
+  inet_listener imaps {
+    port = 0
+  }
+}
+service lmtp {
+  inet_listener lmtp {
+    port = $DOVE_LMTP
+  }
+  unix_listener $DOVE/lmtp {
+    mode = 0666
+  }
+}
 service anvil {
   chroot =
+}
+protocol lmtp {
+  postmaster_address = postmaster@example.org
 }
 END
 }

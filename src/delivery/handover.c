@@ -1,0 +1,104 @@
+#include "delivery/handover.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/words.h"
+#include "base/xalloc.h"
+#include "delivery/deliver.h"
+#include "delivery/keep.h"
+
+#define WHY_MAX 256
+
+uint64_t handover_room(const struct deliver *deliver)
+{
+    const struct spooldir *spool = deliver->state;
+    return file_room(spool->path);
+}
+
+void handover_place(const struct deliver_settings *settings, struct buf *out)
+{
+    spooldir_place(settings, deliver_kind_name(settings->kind), out);
+}
+
+int handover_begin(struct deliver *deliver, struct parcel **parcel, struct err *err)
+{
+    const struct spooldir *spool = deliver->state;
+    return spool_begin(parcel, spool->fd, spool->path, &deliver->names, err);
+}
+
+/* It is its own spool file. */
+int handover_resume(struct deliver *deliver, const char *name, struct parcel **parcel,
+                    struct err *err)
+{
+    const struct spooldir *spool = deliver->state;
+    if (keep_free(deliver->settings, name, err) < 0)
+        return -1;
+    return spool_adopt(parcel, spool->fd, spool->path, name, err);
+}
+
+int handover_secure(struct deliver *deliver, struct parcel *const *batch, size_t n, struct err *err)
+{
+    const struct spooldir *spool = deliver->state;
+    if (!deliver->settings->durable || n == 0)
+        return 0;
+    if (spool_secure(batch, n, spool->fd, err) < 0)
+        return -1;
+    return file_sync_folder(spool->path, NULL, err);
+}
+
+void handover_receipt(const struct deliver *deliver, const struct parcel *parcel, struct buf *out)
+{
+    const struct spooldir *spool = deliver->state;
+    buf_addf(out, "%s %llu ", deliver->kind->name, (unsigned long long)parcel->octets);
+    words_add(out, str_from(parcel->name));
+    buf_addf(out, " ");
+    words_add(out, str_from(spool->path));
+}
+
+/* The spool file is the kept one. */
+static bool find_file(const struct deliver_settings *settings, struct deliver_claim *claim)
+{
+    struct str words = claim->receipt;
+    struct deliver_file *file = &claim->file;
+    struct stat status;
+    size_t len;
+    str_word(&words);
+    if (str_number(str_word(&words), INT64_MAX, &file->octets) < 0 ||
+        words_unescape(str_word(&words), file->name, sizeof file->name - 1, &len) < 0)
+        return false;
+    file->name[len] = '\0';
+    char *path = keep_path(settings->state_dir, file->name);
+    bool whole =
+        path != NULL && stat(path, &status) == 0 && (uint64_t)status.st_size == file->octets;
+    free(path);
+    return whole;
+}
+
+int handover_check(const struct deliver_settings *settings, struct deliver_claim *claims, size_t n,
+                   struct err *err)
+{
+    (void)err;
+    for (size_t i = 0; i < n; i++) {
+        claims[i].found = DELIVER_AGAIN;
+        if (!claims[i].kept && find_file(settings, &claims[i]))
+            claims[i].found = DELIVER_KEPT;
+    }
+    return 0;
+}
+
+void handover_settle(struct parcel *parcel, enum parcel_outcome outcome, const char *fmt, ...)
+{
+    char why[WHY_MAX];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(why, sizeof why, fmt, args);
+    va_end(args);
+    free(parcel->why);
+    parcel->why = xstrdup(why);
+    parcel->outcome = outcome;
+}

@@ -1,0 +1,225 @@
+#!/usr/bin/env bats
+# Delivery by LMTP: the real Dovecot over TCP and over a socket, and answers that it gives too seldom.
+
+load lib/common
+load lib/dovecot
+
+setup_file() {
+    dovecot_start
+    [ -z "$DOVE_MISSING" ] || return 0
+    dovecot_user tcp pw
+    dovecot_user socket pw
+}
+
+teardown_file() {
+    dovecot_stop
+}
+
+# odd_box: messages with what LMTP has to carry
+odd_box() {
+    tell m1 'Return-Path: <bounce@example.org>\nSubject: m1\n\n.\n..\n.x\nFrom here\n'
+    tell m2 'Subject: m2\n\nno end of line'
+    tell m3 'Subject: m3\n\n\0303\0244 8 bit\n\n\n'
+    { printf 'Subject: m4\n\n'; head -c 300000 /dev/zero | tr '\0' 'y' | fold -w 997; echo; } >"$MB/m4"
+}
+
+# lmtp_rc WHERE [LINE...]; RECIPIENT may name another one
+lmtp_rc() {
+    local where=$1
+    shift
+    popd_rc -maildir "lmtp = \"$where\"" "lmtp_recipient = \"${RECIPIENT:-to@example.org}\"" \
+        'keep = "no"' "$@"
+}
+
+# lmtpd_start [VERB=ANSWER ...]: the scripted one, on the socket $T/sock
+lmtpd_start() {
+    rm -f "$T/sock"
+    "$LIB/lmtpd.py" "$T/lmtpd" "$T/sock" "$@" 3>&- 4>&- &
+    LMTPD_PID=$!
+    PIDS+=("$LMTPD_PID")
+    wait_until 10 test -S "$T/sock"
+}
+
+lmtpd_again() {
+    stop_pid "$LMTPD_PID"
+    lmtpd_start "$@"
+}
+
+# handed: digests of what the scripted server has stored
+handed() {
+    local f
+    for f in "$T/lmtpd/in"/*; do
+        [ ! -e "$f" ] || sha256sum <"$f" | cut -d' ' -f1
+    done | sort
+}
+
+handed_count() {
+    find "$T/lmtpd/in" -type f 2>/dev/null | wc -l
+}
+
+# from_subject FOLDER: what was delivered there, without what Dovecot puts on top
+from_subject() {
+    local f
+    for f in "$1"/new/*; do
+        sed -n '/^Subject:/,$p' "$f" | sha256sum
+    done | sort
+}
+
+# sent_from_subject: the same of the mailbox, each line ended as LMTP ends it
+sent_from_subject() {
+    local f
+    for f in "$MB"/*; do
+        { sed -n '/^Subject:/,$p' "$f"; [ -z "$(tail -c 1 "$f")" ] || echo; } | sha256sum
+    done | sort
+}
+
+# dovecot_takes USER WHERE
+dovecot_takes() {
+    need_dovecot
+    need_part lmtp
+    odd_box
+    popd_start
+    RECIPIENT=$1 lmtp_rc "$2"
+    sent_from_subject >"$T/want"
+    want 0
+    silent
+    diff "$T/want" <(from_subject "$DOVE/mail/$1/Maildir") || fail "not what was sent"
+    grep -q -x 'Return-Path: <bounce@example.org>' "$DOVE/mail/$1/Maildir"/new/*
+    [ "$(box_count)" -eq 0 ]
+    [ -z "$(ls -A "$STATE/spool")" ] || fail "left in the spool"
+    want 0
+    [ "$(count "$DOVE/mail/$1/Maildir")" -eq 4 ]
+}
+
+@test "Dovecot over TCP: each message once, byte for byte" {
+    dovecot_takes tcp "127.0.0.1:$DOVE_LMTP"
+}
+
+@test "Dovecot over its socket: each message once, byte for byte" {
+    dovecot_takes socket "unix:$DOVE/lmtp"
+}
+
+@test "Dovecot knows no such recipient: all is kept here, none is held, and it is told once" {
+    need_dovecot
+    need_part lmtp
+    tell_many 4
+    popd_start
+    RECIPIENT=nosuch lmtp_rc "unix:$DOVE/lmtp"
+    want 75
+    [[ $stderr == *550* ]] || fail "its words are not told: $stderr"
+    [ "$(grep -c . <<<"$stderr")" -eq 1 ] || fail "more than one line: $stderr"
+    [ "$(find "$STATE/spool" -type f | wc -l)" -eq 4 ]
+    [ ! -d "$STATE/held" ] || [ -z "$(ls -A "$STATE/held")" ]
+}
+
+@test "4xx: kept here, and delivered later without being fetched again" {
+    tell_many 3
+    popd_start
+    lmtpd_start 'dot=2:451 not now'
+    lmtp_rc "unix:$T/sock"
+    box_digests
+    want 75
+    [[ $stderr == *"451 not now"* ]] || fail "its words are not told: $stderr"
+    [ "$(handed_count)" -eq 3 ] # it has stored what it refused
+    rm "$T/lmtpd/in/m00001"
+    want 0
+    diff <(cut -d' ' -f1 "$T/want" | sort) <(handed)
+    [ "$(sent_count '^RETR')" -eq 3 ]
+}
+
+@test "5xx: refused, and held once others were delivered" {
+    tell_many 3
+    popd_start
+    lmtpd_start 'rcpt=2:550 no such user here'
+    lmtp_rc "unix:$T/sock" 'max_tries = 1'
+    want 65
+    [[ $stderr == *"550 no such user"* ]] || fail "its words are not told: $stderr"
+    [ "$(handed_count)" -eq 2 ]
+    [ "$(find "$STATE/held" -type f | wc -l)" -eq 1 ]
+    run fp --status
+    [[ $output == *held* ]]
+}
+
+@test "refused at MAIL and at DATA" {
+    tell_many 3
+    popd_start
+    lmtpd_start 'mail=1:452 too busy' 'data=1:554 no data today'
+    lmtp_rc "unix:$T/sock"
+    want 65
+    [ "$(handed_count)" -eq 1 ]
+    [ "$(find "$STATE/spool" -type f | wc -l)" -eq 2 ]
+}
+
+@test "an answer that is lost behind the dot may double that message, and loses none" {
+    tell_many 3
+    popd_start
+    lmtpd_start 'dot=2:drop'
+    lmtp_rc "unix:$T/sock"
+    box_digests
+    want 75
+    want 0
+    diff <(cut -d' ' -f1 "$T/want" | sort) <(handed | uniq)
+    [ "$(handed_count)" -eq 4 ]
+}
+
+@test "a server that ends the connection between two messages is connected to again" {
+    tell_many 3
+    popd_start
+    lmtpd_start 'dot=1:close' 'dot=2:close'
+    lmtp_rc "unix:$T/sock"
+    want 0
+    silent
+    [ "$(handed_count)" -eq 3 ]
+}
+
+@test "nobody listens: all is kept here, told once, and delivered when the server is back" {
+    tell_many 5
+    popd_start
+    lmtp_rc "unix:$T/sock"
+    want 75
+    [[ $stderr == *"check that its server runs"* ]] || fail "$stderr"
+    [ "$(grep -c . <<<"$stderr")" -eq 1 ] || fail "more than one line: $stderr"
+    lmtpd_start
+    want 0
+    [ "$(handed_count)" -eq 5 ]
+    [ "$(sent_count '^RETR')" -eq 5 ]
+    [ -z "$(ls -A "$STATE/spool")" ] || fail "left in the spool"
+}
+
+@test "the envelope: the sender of Return-Path, <> for none, 8BITMIME as it is offered" {
+    tell m1 'Return-Path: <bounce@example.org>\nSubject: m1\n\nx\n'
+    tell m2 'Return-Path: <>\nSubject: m2\n\nx\n'
+    tell m3 'Return-Path: <a> RCPT@x\nSubject: m3\n\nx\n'
+    popd_start
+    lmtpd_start
+    lmtp_rc "unix:$T/sock"
+    want 0
+    tr -d '\r' <"$T/lmtpd/envelopes" >"$T/got"
+    printf 'MAIL FROM:<%s> BODY=8BITMIME\nRCPT TO:<to@example.org>\n' bounce@example.org '' '' |
+        diff - "$T/got"
+}
+
+@test "what is not LMTP is told, and nothing is lost" {
+    tell m1
+    popd_start
+    lmtpd_start 'greet=SSH-2.0-x'
+    lmtp_rc "unix:$T/sock"
+    want 75
+    [[ $stderr == *"does not speak LMTP"* ]] || fail "$stderr"
+    lmtpd_again
+    want 0
+    [ "$(handed_count)" -eq 1 ]
+}
+
+@test "a wrong lmtp key is told before anything is fetched" {
+    popd_start
+    popd_rc -maildir 'lmtp = "unix:/x"'
+    want 78
+    [[ $stderr == *lmtp_recipient* ]]
+    lmtp_rc 'localhost'
+    want 78
+    [[ $stderr == *"host:port"* ]]
+    lmtp_rc "unix:$T/sock" 'lmtp_recipient = "a> SIZE=1"'
+    want 78
+    [ "$(connections)" -eq 0 ]
+}
