@@ -10,6 +10,7 @@
 #include "app/config.h"
 #include "app/daemon.h"
 #include "app/discover.h"
+#include "app/hooks.h"
 #include "app/moving.h"
 #include "app/options.h"
 #include "app/outlet.h"
@@ -200,6 +201,25 @@ static void poll_accounts(struct app *app)
         run_daemon(app);
 }
 
+/* A VPN that is down is told by the command itself, if it likes; here it is only the status. The
+ * daemon frees the roster. */
+static void poll_between(struct app *app)
+{
+    struct answers answers = {&app->report, NULL, 0};
+    struct log log = {.level = app->report.level, .write = pass_on, .ctx = &answers};
+    struct err err;
+    bool polls = session_mode(app->options.mode) == SESSION_POLL;
+    char *after = polls ? app->roster.after : NULL;
+    app->roster.after = NULL;
+    if (hooks_before(polls ? app->roster.before : NULL, &log, &err) < 0) {
+        app->report.status = err_status(err.kind);
+    } else {
+        poll_accounts(app);
+        hooks_after(after, app->report.status, &log);
+    }
+    free(after);
+}
+
 static void act(struct app *app)
 {
     if (app->roster.count == 0) {
@@ -216,7 +236,7 @@ static void act(struct app *app)
         app->report.summaries = app->report.live = false;
         run_pool(app, WORKER_PIN);
     } else {
-        poll_accounts(app);
+        poll_between(app);
     }
 }
 

@@ -2,6 +2,9 @@
 
 #include <inttypes.h>
 
+#include "base/clock.h"
+#include "base/header.h"
+#include "base/rfc2047.h"
 #include "base/str.h"
 #include "base/utf8.h"
 
@@ -24,16 +27,16 @@ static void add_character(struct buf *out, uint32_t value)
     }
 }
 
-static void add_text(struct buf *out, const char *key, const char *text)
+static void add_text(struct buf *out, const char *key, struct str text)
 {
     buf_addf(out, "\"%s\": ", key);
-    if (text[0] == '\0') {
+    if (text.len == 0) {
         buf_addf(out, "null");
         return;
     }
     buf_addf(out, "\"");
-    for (struct str rest = str_from(text); rest.len > 0;)
-        add_character(out, utf8_take(&rest));
+    while (text.len > 0)
+        add_character(out, utf8_take(&text));
     buf_addf(out, "\"");
 }
 
@@ -49,11 +52,11 @@ void json_result(struct buf *out, const char *title, enum session_mode mode,
         [SESSION_POLL] = "poll", [SESSION_CHECK] = "check", [SESSION_DRY_RUN] = "dry-run"};
     bool done = mode == SESSION_POLL;
     buf_addf(out, "{");
-    add_text(out, "account", title);
+    add_text(out, "account", str_from(title));
     buf_addf(out, ", \"mode\": \"%s\"", modes[mode]);
     add_number(out, "status", (uint64_t)err_status(kind));
     buf_addf(out, ", \"kind\": \"%s\", ", err_word(kind));
-    add_text(out, "error", text);
+    add_text(out, "error", str_from(text));
     add_number(out, "listed", figures->listed);
     add_number(out, "new",
                done                    ? figures->fetched
@@ -69,5 +72,35 @@ void json_result(struct buf *out, const char *title, enum session_mode mode,
         add_number(out, "next_try", (uint64_t)figures->next_try);
     else
         buf_addf(out, ", \"next_try\": null");
+    buf_addf(out, "}");
+}
+
+/* As a person reads it. */
+static void add_field(struct buf *out, const char *key, const struct header *header,
+                      const char *name)
+{
+    struct buf text;
+    buf_init(&text, JSON_FIELD_MAX);
+    if (header != NULL)
+        rfc2047_decode(header_value(header, name), &text);
+    buf_addf(out, ", ");
+    add_text(out, key, buf_str(&text));
+    buf_free(&text);
+}
+
+void json_message(struct buf *out, const struct account *account,
+                  const struct session_message *message)
+{
+    buf_addf(out, "{");
+    add_text(out, "account", str_from(account->title));
+    buf_addf(out, ", ");
+    add_text(out, "uidl", message->uidl);
+    add_number(out, "octets", message->octets);
+    add_field(out, "message_id", message->header, "Message-ID");
+    add_field(out, "from", message->header, "From");
+    add_field(out, "subject", message->header, "Subject");
+    buf_addf(out, ", \"kind\": \"%s\", ", deliver_kind_name(account->target));
+    add_text(out, "name", str_from(message->name));
+    add_number(out, "time", (uint64_t)clock_wall());
     buf_addf(out, "}");
 }

@@ -1,5 +1,5 @@
 /*
- * json: one account's result as a line of JSON, for programs. Pure.
+ * json: one account's result, or one message, as a line of JSON, for programs.
  */
 #ifndef FP_APP_JSON_H
 #define FP_APP_JSON_H
@@ -11,9 +11,18 @@
 /* Longer than any result: title and text with each octet escaped as six. */
 #define JSON_MAX 8192
 
+/* Octets of one field of a header, decoded; and longer than any message's line. */
+#define JSON_FIELD_MAX 2048
+#define JSON_MESSAGE_MAX 65536
+
 /* Adds one object, without a line end. ASCII alone: control characters and what is not UTF-8 are
  * escaped too, the latter as U+FFFD. An empty text is null. The buffer's maximum is JSON_MAX. */
 void json_result(struct buf *out, const char *title, enum session_mode mode,
                  const struct session_figures *figures, enum err_kind kind, const char *text);
+
+/* Adds one message that was delivered to the account's destination, as above, with what its sender
+ * wrote decoded (RFC 2047). The buffer's maximum is JSON_MESSAGE_MAX. */
+void json_message(struct buf *out, const struct account *account,
+                  const struct session_message *message);
 
 #endif

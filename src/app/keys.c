@@ -456,6 +456,7 @@ static const struct key keys[] = {
     {"lmtp", &lmtp, AT(where), .group = KEY_TARGET},
     {"lmtp_recipient", &recipient, AT(recipient)},
     {"mda_timeout", &duration, AT(mda_timeout), .low = 1, .high = DAY, .initial = "5m"},
+    {"after_new", &command, AT(after_new)},
     {"timeout", &duration, AT(timeout), .low = 1, .high = DAY, .initial = "60s"},
     {"session_timeout", &duration, AT(session_timeout), .low = 1, .high = 7 * DAY,
      .initial = "30m"},
@@ -471,6 +472,8 @@ static const struct key keys[] = {
     {"jobs", &number, AT_TOP(jobs), .low = 1, .high = 1000, .initial = "16", .top = true},
     {"max_per_server", &number, AT_TOP(max_per_server), .low = 1, .high = 1000, .initial = "4",
      .top = true},
+    {"before", &command, AT_TOP(before), .top = true},
+    {"after", &command, AT_TOP(after), .top = true},
     {"state_dir", &path, AT_TOP(state_dir), .top = true},
 };
 #define KEYS (sizeof keys / sizeof keys[0])

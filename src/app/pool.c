@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "app/hooks.h"
 #include "app/settings.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -62,7 +63,8 @@ int64_t pool_limit_ms(const struct account *account)
      * before the session: connecting, and three commands that print secrets. */
     bool by_command = account->target == DELIVER_MDA || account->target == DELIVER_LMTP;
     int64_t deliveries = by_command ? BATCH_COMMANDS * (account->mda_timeout + LIMIT_KILL_S) : 0;
-    int64_t seconds = account->session_timeout * 2 + deliveries + account->timeout * 4;
+    int64_t behind = account->after_new != NULL ? HOOKS_SECONDS + LIMIT_KILL_S : 0;
+    int64_t seconds = account->session_timeout * 2 + deliveries + behind + account->timeout * 4;
     return (seconds + LIMIT_EXTRA_S) * 1000;
 }
 

@@ -105,6 +105,9 @@ static int fill(struct roster *roster, struct config *config, const struct optio
     roster->jobs = options->jobs > 0 ? options->jobs : config->top.jobs;
     roster->max_per_server = config->top.max_per_server;
     roster->state_dir = state_dir;
+    roster->before = config->top.before;
+    roster->after = config->top.after;
+    config->top.before = config->top.after = NULL;
     return 0;
 }
 
@@ -148,6 +151,8 @@ void roster_free(struct roster *roster)
         settings_free(roster->accounts[i]);
     free(roster->accounts);
     free(roster->state_dir);
+    free(roster->before);
+    free(roster->after);
     *roster = (struct roster){0};
 }
 

@@ -17,6 +17,7 @@ struct roster {
     size_t count;
     unsigned jobs, max_per_server;
     char *state_dir;
+    char *before, *after; /* commands around the run, or NULL */
 };
 
 /* Reads the configuration file; secrets are not looked for yet. On failure (ERR_CONFIG; ERR_USAGE:

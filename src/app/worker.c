@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/hooks.h"
 #include "app/secrets.h"
 #include "base/clock.h"
 #include "delivery/keep.h"
@@ -15,6 +16,7 @@ struct work {
     const struct worker_job *job;
     struct log log;
     bool renewed; /* the token, once in a poll */
+    struct hooks_new new;
 };
 
 static void emit(const struct work *work, const struct event *event)
@@ -40,6 +42,12 @@ static void on_progress(void *ctx, const struct session_figures *figures)
 {
     struct event event = {.kind = EVENT_PROGRESS, .figures = *figures};
     emit(ctx, &event);
+}
+
+static void on_delivered(void *ctx, const struct session_message *message)
+{
+    struct work *work = ctx;
+    hooks_new_add(&work->new, message);
 }
 
 static int renew(void *ctx, struct err *err)
@@ -99,7 +107,7 @@ static int poll_account(struct session_run *run, struct err *err)
 
 void worker_run(const struct worker_job *job)
 {
-    struct work work = {.job = job};
+    struct work work = {.job = job, .new = {.account = job->account}};
     work.log = (struct log){.level = job->level, .write = on_line, .ctx = &work};
     account_hide(job->account, &work.log);
     struct session_run run = {
@@ -113,6 +121,7 @@ void worker_run(const struct worker_job *job)
         .log = &work.log,
         .progress = on_progress,
         .answer = job->level > FP_LOG_ERROR ? on_answer : NULL,
+        .delivered = job->account->after_new != NULL ? on_delivered : NULL,
         .secrets = fetch_secrets,
         .renew = job->account->token_command != NULL ? renew : NULL,
         .ctx = &work,
@@ -123,6 +132,7 @@ void worker_run(const struct worker_job *job)
     if (result < 0 && err.kind == ERR_NONE) /* a bug, and no success */
         err_set(&err, ERR_WORKER, "the poll failed and nobody knows why; please report it");
     account_wipe(job->account);
+    hooks_new_end(&work.new, run.figures.fetched, &work.log);
     struct event event = {.kind = EVENT_RESULT, .figures = run.figures};
     if (result != 0) {
         event.number = (uint32_t)err.kind;

@@ -17,6 +17,8 @@ enum field {
     FIELD_ENVELOPE_TO,
     FIELD_TO,
     FIELD_DATE,
+    FIELD_SUBJECT,
+    FIELD_MESSAGE_ID,
     FIELDS,
     FIELD_OTHER = FIELDS
 };
@@ -29,6 +31,8 @@ static const char *const kept[FIELDS] = {
     [FIELD_ENVELOPE_TO] = "Envelope-To",
     [FIELD_TO] = "To",
     [FIELD_DATE] = "Date",
+    [FIELD_SUBJECT] = "Subject",
+    [FIELD_MESSAGE_ID] = "Message-ID",
 };
 
 /* The two fields that identify a message. */
@@ -397,7 +401,10 @@ const char *header_recipient(const struct header *header)
     return address(header, fields, 4, header->recipient);
 }
 
-struct str header_date(const struct header *header)
+struct str header_value(const struct header *header, const char *name)
 {
-    return str_trim(buf_str(&header->values[FIELD_DATE].text));
+    for (int i = 0; i < FIELDS; i++)
+        if (strcmp(kept[i], name) == 0)
+            return str_trim(buf_str(&header->values[i].text));
+    return str_of(NULL, 0);
 }

@@ -3,11 +3,11 @@
  *
  * Feed it the message in the form in which it is stored (dots unstuffed, lines ending in LF); it
  * stops by itself at the first empty line (one of nothing but CRs counts as empty). Of each address
- * field it keeps at most HEADER_VALUE_MAX bytes; everything else is digested as it passes, however
- * long. The digest is the fingerprint by which a message is recognized. It leaves out what servers
- * write into a header (header_is_changing and the trace fields, each with its folded lines). The
- * same bytes from `TOP n 0` and from `RETR n` give the same fingerprint, whether or not an empty
- * line ends them.
+ * field, Subject and Message-ID it keeps at most HEADER_VALUE_MAX bytes; everything else is
+ * digested as it passes, however long. The digest is the fingerprint by which a message is
+ * recognized. It leaves out what servers write into a header (header_is_changing and the trace
+ * fields, each with its folded lines). The same bytes from `TOP n 0` and from `RETR n` give the
+ * same fingerprint, whether or not an empty line ends them.
  *
  * Beside it there is the identity: a digest of Message-ID and Date, or, in a message without a
  * Message-ID, of its body.
@@ -64,8 +64,9 @@ const char *header_sender(const struct header *header);
 /* As above, of Delivered-To, else X-Original-To, else Envelope-To, else To. */
 const char *header_recipient(const struct header *header);
 
-/* The first Date as it stands there, unfolded; empty if there is none. Lives as long as the header.
- */
-struct str header_date(const struct header *header);
+/* The first field of this name, unfolded, cut after HEADER_VALUE_MAX octets, and otherwise as it
+ * came: anything may be in it. Of those named above, Date, Subject and Message-ID; "" if there is
+ * none. Lives as long as the header. */
+struct str header_value(const struct header *header, const char *name);
 
 #endif

@@ -82,7 +82,8 @@ static int answer(void *ctx, const struct pop3_answer *answer, int taken, struct
     if (taken == 0 && answer->reply.kind == REPLY_OK)
         fingerprint = fingerprints_of(asking->header, false);
     if (asking->asked->date != NULL)
-        asking->asked->date(asking->asked->ctx, answer->number, header_date(asking->header));
+        asking->asked->date(asking->asked->ctx, answer->number,
+                            header_value(asking->header, "Date"));
     asking->asked->fingerprint(asking->asked->ctx, answer->number, &fingerprint);
     header_free(asking->header);
     asking->header = header_new();

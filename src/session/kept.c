@@ -109,6 +109,7 @@ static void on_settled(void *ctx, const struct batch_item *item, const struct pa
         poll->run->figures.fetched++;
         poll->run->figures.octets += parcel->octets;
         destination_took(poll);
+        poll_tell_delivered(poll, item->entry, parcel);
     } else if (parcel->why != NULL) {
         snprintf(name, sizeof name, "message kept here (UIDL %s)",
                  log_quote(poll->run->log, journal_uidl(poll->journal, item->entry, uidl), quoted));

@@ -60,4 +60,7 @@ enum connection_end {
     CONNECTION_LOST              /* another connection now would end the same way */
 };
 
+/* Tells whoever wants to know of a message that is done. */
+void poll_tell_delivered(const struct poll *poll, uint32_t entry, const struct parcel *parcel);
+
 #endif

@@ -45,6 +45,7 @@ static void on_settled(void *ctx, const struct batch_item *item, const struct pa
         if (plan_deletes_new(&in->poll->rules))
             queue_push(&in->dele, item->number);
         destination_took(in->poll);
+        poll_tell_delivered(in->poll, item->entry, parcel);
     } else if (!record_is_here(journal_entry(in->poll->journal, item->entry).state)) {
         fault_put_off(
             in->poll, in->listing, message,
@@ -413,7 +414,8 @@ static void accept_parcel(struct receiver *in, struct message *message, struct p
     uint32_t entry = listing_enter(in->listing, message);
     struct journal_subject subject = listing_subject(in->listing, message);
     journal_learn(in->poll->journal, entry, &subject);
-    if (!deliver_is_command(in->poll->deliver)) { /* nobody else is told what it says */
+    bool told = deliver_is_command(in->poll->deliver) || in->poll->run->delivered != NULL;
+    if (!told) { /* nobody wants to know what it says */
         header_free(parcel->header);
         parcel->header = NULL;
     }

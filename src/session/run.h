@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "base/str.h"
 #include "session/account.h"
 
 /* What is reported while it runs and at its end. Plain numbers: it crosses a pipe as it is. */
@@ -45,6 +46,14 @@ struct session_switches {
     bool force;        /* --force: interval, pauses and refused secrets do not count */
 };
 
+/* One that was delivered. */
+struct session_message {
+    struct str uidl;
+    uint64_t octets;
+    const struct header *header; /* NULL: not known */
+    const char *name;            /* of its file, as it was spooled; a Maildir has it */
+};
+
 struct session_run {
     const struct account *account;
     const char *state_dir; /* absolute; made if missing */
@@ -60,6 +69,8 @@ struct session_run {
     /* With SESSION_DRY_RUN: what would become of a message; with catch_up: what was done. NULL:
      * nobody wants to know. */
     void (*answer)(void *ctx, const char *line);
+    /* Told of each message once it is journalled as done; NULL: nobody wants to know. */
+    void (*delivered)(void *ctx, const struct session_message *message);
     /* Called before connecting: account->password gets what it takes to log in. NULL: it is there
      * already, or none is needed. */
     int (*secrets)(void *ctx, struct err *err);

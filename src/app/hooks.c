@@ -1,0 +1,89 @@
+#include "app/hooks.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "app/json.h"
+#include "base/child.h"
+#include "base/clock.h"
+#include "base/xalloc.h"
+
+#define STATUS_LATER 75
+
+/* Its exit status, or -1 if that is no use; whatever is not 0 was logged. */
+static int run(const char *key, const char *command, int input, const char *const *env,
+               const struct log *log)
+{
+    struct child_job job = {.command = command,
+                            .input = input,
+                            .env = env,
+                            .deadline = clock_in(HOOKS_SECONDS * (int64_t)1000),
+                            .stoppable = true,
+                            .log = log};
+    struct child_result result;
+    struct err err;
+    if (child_run(&job, &result, &err) < 0)
+        log_line(log, FP_LOG_WARNING, "%s: %s", key, err.text);
+    else if (result.end == CHILD_EXITED && result.code == 0)
+        return 0;
+    else if (result.end == CHILD_EXITED)
+        log_line(log, result.code == STATUS_LATER ? FP_LOG_NOTE : FP_LOG_WARNING,
+                 "%s: the command exited with %d", key, result.code);
+    else
+        log_line(log, FP_LOG_WARNING, "%s: the command was ended%s", key,
+                 result.end == CHILD_TIMEOUT ? ", it took too long" : " by a signal");
+    return result.end == CHILD_EXITED ? result.code : -1;
+}
+
+int hooks_before(const char *command, const struct log *log, struct err *err)
+{
+    if (command == NULL || run("before", command, -1, NULL, log) != STATUS_LATER)
+        return 0;
+    return err_set(err, ERR_AGAIN, "the command in before says: not now (75)");
+}
+
+void hooks_after(const char *command, int status, const struct log *log)
+{
+    if (command == NULL)
+        return;
+    char *env = xasprintf("FETCHPOP_STATUS=%d", status);
+    run("after", command, -1, (const char *const[]){env, NULL}, log);
+    free(env);
+}
+
+void hooks_new_add(struct hooks_new *new, const struct session_message *message)
+{
+    struct buf line;
+    if (new->account->after_new == NULL)
+        return;
+    if (new->list == NULL)
+        new->list = tmpfile(); /* without a name: nothing is left behind by a kill */
+    if (new->list == NULL)
+        return;
+    buf_init(&line, JSON_MESSAGE_MAX);
+    json_message(&line, new->account, message);
+    buf_addf(&line, "\n");
+    fwrite(line.data, 1, line.len, new->list);
+    buf_free(&line);
+}
+
+void hooks_new_end(struct hooks_new *new, uint32_t delivered, const struct log *log)
+{
+    bool whole = new->list != NULL &&fflush(new->list) == 0 && !ferror(new->list);
+    if (new->account->after_new != NULL && delivered > 0) {
+        char *account = xasprintf("FETCHPOP_ACCOUNT=%s", new->account->title);
+        char *count = xasprintf("FETCHPOP_NEW=%lu", (unsigned long)delivered);
+        if (!whole)
+            log_line(log, FP_LOG_WARNING, "after_new gets no list: it cannot be written to %s",
+                     P_tmpdir);
+        else
+            rewind(new->list);
+        run("after_new", new->account->after_new, whole ? fileno(new->list) : -1,
+            (const char *const[]){account, count, "FETCHPOP_LIST=/dev/stdin", NULL}, log);
+        free(account);
+        free(count);
+    }
+    if (new->list != NULL)
+        fclose(new->list);
+    new->list = NULL;
+}

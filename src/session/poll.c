@@ -1,0 +1,13 @@
+#include "session/poll.h"
+
+void poll_tell_delivered(const struct poll *poll, uint32_t entry, const struct parcel *parcel)
+{
+    char uidl[JOURNAL_UIDL_ROOM];
+    if (poll->run->delivered == NULL)
+        return;
+    const struct session_message message = {.uidl = journal_uidl(poll->journal, entry, uidl),
+                                            .octets = parcel->octets,
+                                            .header = parcel->header,
+                                            .name = parcel->name};
+    poll->run->delivered(poll->run->ctx, &message);
+}
