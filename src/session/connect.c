@@ -16,9 +16,11 @@
 #include "net/dial.h"
 #include "net/proxy.h"
 #include "pop3/auth.h"
+#include "session/manners.h"
 #include "session/recall.h"
 
 #define GRACE_MS ((int64_t)60 * 1000)
+#define WARN_WEEK ((int64_t)7 * 24 * 3600)
 #define WARN_DAYS 14      /* before the server's certificate expires */
 #define LAST_WORDS_MS 500 /* for a command that hung up to report its status */
 
@@ -156,17 +158,30 @@ static struct tls_options tls_options(const struct account *account, const struc
     };
 }
 
-static void warn_of_end(const struct account *account, struct conn *conn, const struct log *log)
+/* Once a week also where nobody watches; there it is mail. */
+static enum log_level level_of_end(const struct session_run *run, struct note *note)
 {
+    int64_t now = clock_wall();
+    if (run->attended || run->mode != SESSION_POLL || note == NULL ||
+        now - note->end_told < WARN_WEEK - MANNERS_SLACK)
+        return FP_LOG_NOTE;
+    note->end_told = now;
+    return FP_LOG_WARNING;
+}
+
+static void warn_of_end(const struct session_run *run, struct conn *conn, struct note *note)
+{
+    const struct account *account = run->account;
     struct tls *tls = conn_tls(conn);
     int days = tls != NULL ? tls_peer_days_left(tls) : INT_MAX;
     if (days > WARN_DAYS)
         return;
+    enum log_level level = level_of_end(run, note);
     if (days < 0) /* with a pin it still counts */
-        log_line(log, FP_LOG_NOTE, "the certificate of %s has expired; tell the administrator",
+        log_line(run->log, level, "the certificate of %s has expired; tell the administrator",
                  account->server);
     else
-        log_line(log, FP_LOG_NOTE,
+        log_line(run->log, level,
                  "the certificate of %s expires in %d day%s; tell the administrator",
                  account->server, days, days == 1 ? "" : "s");
 }
@@ -240,7 +255,7 @@ static int meet(struct login *login, const struct note *note, struct err *err)
         pop3_free(pop3);
         return -1;
     }
-    warn_of_end(account, conn, log);
+    warn_of_end(login->run, conn, login->note);
     login->pop3 = pop3;
     return 0;
 }

@@ -28,6 +28,7 @@ static const struct plain {
     {"polled", offsetof(struct note, polled), true},
     {"expires", offsetof(struct note, expires), false},
     {"held-told", offsetof(struct note, held_told), true},
+    {"end-told", offsetof(struct note, end_told), true},
     {"no-capa", offsetof(struct note, no_capa), true},
     {"one-by-one", offsetof(struct note, one_by_one), true},
     {"utf8", offsetof(struct note, utf8), false},

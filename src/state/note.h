@@ -63,6 +63,7 @@ struct note {
     char trouble[NOTE_TEXT_MAX]; /* the words of the last failure, NUL-terminated */
     int64_t expires;             /* 1 + the days of the last EXPIRE warning; 0: none */
     int64_t held_told;           /* when it was said last that messages are held */
+    int64_t end_told;            /* when it was said last that the certificate expires soon */
     int64_t no_capa;             /* when the server was last found to be unable to answer CAPA */
     int64_t one_by_one;          /* when it was last found to lose pipelined commands */
     int64_t utf8;                /* 1: it has messages that want UTF8 (RFC 6856) */

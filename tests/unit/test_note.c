@@ -49,6 +49,7 @@ static void fill(struct note *note)
     note->expires = 8;
     note->held_told = NOW - 9;
     note->no_capa = NOW - 10;
+    note->end_told = NOW - 12;
     note->one_by_one = NOW - 11;
     note->utf8 = true;
     memset(note->refused.secret.salt, 0xa5, sizeof note->refused.secret.salt);
@@ -135,6 +136,7 @@ static void test_there_and_back(void)
     is_int(note->expires, 8, "when the server deletes");
     is_int(note->held_told, NOW - 9, "when held messages were told");
     is_int(note->no_capa, NOW - 10, "when CAPA got no answer");
+    is_int(note->end_told, NOW - 12, "when the end of the certificate was told");
     is_int(note->one_by_one, NOW - 11, "when commands were lost");
     ok(note->utf8, "that UTF8 is needed");
     struct str capa = note_capa(note, &when);
