@@ -42,7 +42,7 @@ lmtpd_start() {
 
 lmtpd_again() {
     stop_pid "$LMTPD_PID"
-    lmtpd_start "$@"
+    lmtpd_start
 }
 
 # handed: digests of what the scripted server has stored
