@@ -232,6 +232,10 @@ static void act(struct app *app)
         rename_account(app);
     } else if (app->options.mode == OPTIONS_IMPORT_SEEN) {
         moving_import_seen(&app->options, &app->roster, &app->report);
+    } else if (app->options.mode == OPTIONS_EXPORT_STATE) {
+        moving_export_state(&app->roster, &app->report);
+    } else if (app->options.mode == OPTIONS_IMPORT_STATE) {
+        moving_import_state(&app->roster, &app->report);
     } else if (app->options.mode == OPTIONS_PRINT_PIN) {
         app->report.summaries = app->report.live = false;
         run_pool(app, WORKER_PIN);

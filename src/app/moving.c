@@ -17,6 +17,7 @@
 #include "import/import.h"
 #include "import/seen.h"
 #include "session/adopt.h"
+#include "state/carry.h"
 
 #define FILE_MAX ((size_t)1024 * 1024)
 #define SEEN_MAX ((size_t)1024 * 1024 * 1024)
@@ -198,5 +199,64 @@ void moving_import_seen(const struct options *options, const struct roster *rost
     }
     if (err.kind != ERR_NONE)
         report_error(report, NULL, &err);
+    buf_free(&text);
+}
+
+/* --- to another machine ----------------------------------------------------------------------- */
+
+static int export_state(const struct taking *taking, const char *state_dir, struct err *err)
+{
+    const struct account *account = taking->account;
+    struct log log = {.level = FP_LOG_ERROR};
+    struct journal *journal;
+    struct buf out;
+    uint32_t left;
+    struct journal_settings settings = {.state_dir = state_dir,
+                                        .server = account->server,
+                                        .user = account->user,
+                                        .mode = JOURNAL_READ,
+                                        .log = &log};
+    if (journal_open(&journal, &settings, err) < 0)
+        return -1;
+    buf_init(&out, SEEN_MAX);
+    carry_export(journal, account->server, account->user, &out, &left);
+    journal_close(journal);
+    int result = file_write(STDOUT_FILENO, out.data, out.len, "standard output", err);
+    buf_free(&out);
+    if (result == 0 && left > 0) {
+        char line[160];
+        snprintf(line, sizeof line,
+                 "%u messages that are kept here are not in it; poll once more, "
+                 "or move the state folder",
+                 left);
+        report_line(taking->report, account->title, FP_LOG_WARNING, line);
+    }
+    return result;
+}
+
+void moving_export_state(const struct roster *roster, struct report *report)
+{
+    const struct taking taking = {.account = roster->accounts[0], .report = report};
+    struct err err = {0};
+    if (export_state(&taking, roster->state_dir, &err) < 0)
+        report_error(report, taking.account->title, &err);
+}
+
+void moving_import_state(const struct roster *roster, struct report *report)
+{
+    const struct account *account = roster->accounts[0];
+    const struct carry_to to = {roster->state_dir, account->server, account->user,
+                                account->durable};
+    struct buf text;
+    struct err err = {0};
+    uint32_t count;
+    char line[80];
+    buf_init(&text, SEEN_MAX);
+    if (slurp("-", &text, &err) < 0 || carry_import(buf_str(&text), &to, &count, &err) < 0) {
+        report_error(report, account->title, &err);
+    } else {
+        snprintf(line, sizeof line, "%u messages taken in", count);
+        report_answer(report, account->title, line);
+    }
     buf_free(&text);
 }

@@ -19,4 +19,9 @@ int moving_import(const struct options *options, struct err *err);
 void moving_import_seen(const struct options *options, const struct roster *roster,
                         struct report *report);
 
+/* --export-state, --import-state: the journal of the roster's account, to standard output or from
+ * standard input. */
+void moving_export_state(const struct roster *roster, struct report *report);
+void moving_import_state(const struct roster *roster, struct report *report);
+
 #endif

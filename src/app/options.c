@@ -191,6 +191,10 @@ static const struct option_row rows[] = {
      .mode = OPTIONS_IMPORT},
     {"import-seen", 0, "PROGRAM", "take over another fetcher's list of UIDLs", take_mode,
      AT(import_seen), .mode = OPTIONS_IMPORT_SEEN},
+    {"export-state", 0, NULL, "print what is known of an account's messages", take_mode,
+     .mode = OPTIONS_EXPORT_STATE},
+    {"import-state", 0, NULL, "take that in from standard input", take_mode,
+     .mode = OPTIONS_IMPORT_STATE},
     {"catch-up", 0, NULL, "mark what is on the server as fetched", take_mode,
      .mode = OPTIONS_CATCH_UP},
     {"since", 0, "DATE", "... but for mail of this day and later", .take = take_since},
@@ -369,6 +373,9 @@ static int check_together(const struct options *options, struct err *err)
     if (whole && options->account_count > 0)
         return err_set(err, ERR_USAGE,
                        "--check-config and --print-config take the whole file; name no account");
+    bool state = options->mode == OPTIONS_EXPORT_STATE || options->mode == OPTIONS_IMPORT_STATE;
+    if (state && options->account_count != 1)
+        return err_set(err, ERR_USAGE, "--export-state and --import-state need one account");
     if (options->mode == OPTIONS_SETUP && options->account_count > 1)
         return err_set(err, ERR_USAGE, "--setup takes one address");
     if (check_url(options, err) < 0)

@@ -132,3 +132,19 @@ int rename_journal(const char *state_dir, const char *from, const char *to, bool
             close(locks[i]);
     return result;
 }
+
+int rename_write(const char *state_dir, const char *stem, struct str bytes, bool durable,
+                 struct err *err)
+{
+    int lock = take_lock(state_dir, stem, err), result = -1;
+    if (lock < 0)
+        return -1;
+    char *path = file_of(state_dir, stem, ENDING);
+    if (rename_is_there(state_dir, stem))
+        err_set(err, ERR_CREATE, "%s is there already; move it away first", path);
+    else
+        result = file_replace(path, bytes.ptr, bytes.len, 0600, durable, err);
+    free(path);
+    close(lock);
+    return result;
+}

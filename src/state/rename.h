@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "base/str.h"
 
 /* Looks through the state folder for the one journal whose head names this account (see
  * journal_settings) and whose stem (mailbox_stem) is not in `used`. Returns its stem, malloced;
@@ -24,5 +25,10 @@ bool rename_is_there(const char *state_dir, const char *stem);
  * durably if asked to. ERR_LOCKED: a run is using one of them; ERR_CREATE, ERR_IO. */
 int rename_journal(const char *state_dir, const char *from, const char *to, bool durable,
                    struct err *err);
+
+/* Writes these bytes as the journal of that stem, whole. ERR_CREATE: it has one already; ERR_LOCKED:
+ * a run is at it. */
+int rename_write(const char *state_dir, const char *stem, struct str bytes, bool durable,
+                 struct err *err);
 
 #endif

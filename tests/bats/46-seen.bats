@@ -10,7 +10,7 @@ setup_file() {
     local user
     dovecot_start
     [ -z "$DOVE_MISSING" ] || return 0
-    for user in fm mp gm fd li no wh ca ne; do
+    for user in fm mp gm fd li no wh ca ne st; do
         dovecot_user "$user" secret
     done
 }
@@ -254,4 +254,54 @@ END
     one_line 'a day such as 2026-11-28'
     want 64 --catch-up --since 2026-02-30 a
     one_line 'a day such as 2026-11-28'
+}
+
+# --- to another machine ---------------------------------------------------------------------------
+
+@test "--export-state and --import-state: another state folder, another name, and nothing twice" {
+    box st
+    account
+    want 0
+    had 1 2 3
+    want 0 --export-state work
+    printf '%s\n' "$output" >"$T/carried"
+    ! grep -q -e secret -e "$MD" "$T/carried" || fail "it tells too much"
+    mail 4
+    maildir_clear
+    run --separate-stderr fp --state-dir "$T/new" --import-state work <"$T/carried"
+    [ "$status" -eq 0 ] && [ "$output" = "work: 3 messages taken in" ] || fail "not taken in"
+    want 0 --state-dir "$T/new"
+    had 4
+    maildir_clear
+    dovecot_account work "$WHO" secret implicit "maildir = \"$MD\"" |
+        sed 's/"localhost"/"127.0.0.1"/; s/^}/    tls_server_name = "localhost"\n}/' | rc
+    run --separate-stderr fp --state-dir "$T/other" --import-state work <"$T/carried"
+    [ "$status" -eq 0 ] || fail "not taken in"
+    want 0 --state-dir "$T/other"
+    had 4
+}
+
+@test "--import-state takes in nothing that is damaged, and no second journal" {
+    popd_rc
+    local text
+    for text in '' 'hello' ; do
+        run --separate-stderr fp --import-state a <<<"$text"
+        [ "$status" -eq 78 ] || fail "status $status"
+        one_line 'nothing that --export-state has printed'
+    done
+    tell m1
+    popd_start
+    popd_rc
+    want 0
+    want 0 --export-state a
+    printf '%s\n' "$output" >"$T/carried"
+    run --separate-stderr fp --import-state a <"$T/carried"
+    [ "$status" -eq 73 ] || fail "status $status"
+    [[ $stderr == "fetchpop: a: "*"is there already; move it away first" ]] || fail "not told"
+    sed '2s/done/gone/' "$T/carried" >"$T/broken"
+    run --separate-stderr fp --state-dir "$T/new" --import-state a <"$T/broken"
+    [ "$status" -eq 78 ] || fail "status $status"
+    one_line 'line 2 is damaged'
+    [ -z "$(find "$T/new" -name '*.journal' 2>/dev/null)" ] || fail "something was written"
+    want 64 --export-state
 }

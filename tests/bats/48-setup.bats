@@ -36,6 +36,7 @@ talk() {
     done
     shift
     run env -i PATH="${TALK_PATH:-$PATH}" HOME="$H" LOGNAME=nobody-here LC_ALL=C TERM=dumb \
+        RES_OPTIONS="timeout:1 attempts:1" \
         SSL_CERT_FILE="${CA:-$DOVE_CA}" "$LIB/talk.py" "$T/st" "${pairs[@]}" -- \
         timeout --foreground -k 5 90 "$FETCHPOP" "$@"
     [[ $output != *"talk: never shown"* ]] || fail "the dialog goes otherwise"

@@ -145,6 +145,8 @@ static void test_modes(void)
         {"--discover alice@example.com", OPTIONS_DISCOVER},
         {"--import mpop a b", OPTIONS_IMPORT},
         {"--check-config", OPTIONS_CHECK_CONFIG},
+        {"--export-state a", OPTIONS_EXPORT_STATE},
+        {"--import-state a", OPTIONS_IMPORT_STATE},
         {"--print-config -f x", OPTIONS_PRINT_CONFIG},
         {"--setup alice@example.com", OPTIONS_SETUP},
         {"--import-seen uidl list a", OPTIONS_IMPORT_SEEN},

@@ -47,3 +47,5 @@ complete -c fetchpop -l password-command -x -d 'With a URL: it prints the passwo
 complete -c fetchpop -l setup -d 'Ask for all that is needed, and write it down'
 complete -c fetchpop -l check-config -d 'Say what is wrong with the configuration file'
 complete -c fetchpop -l print-config -d 'Print what was understood of the configuration file'
+complete -c fetchpop -l export-state -d 'Print what is known of the messages of an account'
+complete -c fetchpop -l import-state -d 'Take that in from standard input'
