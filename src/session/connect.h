@@ -16,9 +16,10 @@
 /* Connects to run->account's server (through a proxy or a command if the account says so), secures
  * the connection as the account says (never less), reads the greeting, asks CAPA and logs in. A
  * token that the server refuses is renewed once (run->renew). CAPA is left out where the note
- * remembers it (session/recall.h); note may be NULL. After the deadline (clock_ms()) no message
- * is begun; session_timeout and a minute later the connection ends, wherever it is. *login_delay is what the server announced (seconds, -1: not said), also if it
- * failed. The pop3 is the caller's to free; run->log is borrowed for its life. */
+ * remembers it (session/recall.h); note may be NULL. After the deadline (clock_ms()) no message is
+ * begun; session_timeout and a minute later the connection ends, wherever it is. *login_delay is
+ * what the server announced (seconds, -1: not said), also if it failed. The pop3 is the caller's to
+ * free; run->log is borrowed for its life. */
 int connect_open(struct pop3 **out, const struct session_run *run, struct note *note,
                  int64_t deadline, int64_t *login_delay, struct err *err);
 

@@ -26,8 +26,8 @@ bool rename_is_there(const char *state_dir, const char *stem);
 int rename_journal(const char *state_dir, const char *from, const char *to, bool durable,
                    struct err *err);
 
-/* Writes these bytes as the journal of that stem, whole. ERR_CREATE: it has one already; ERR_LOCKED:
- * a run is at it. */
+/* Writes these bytes as the journal of that stem, whole. ERR_CREATE: it has one already;
+ * ERR_LOCKED: a run is at it. */
 int rename_write(const char *state_dir, const char *stem, struct str bytes, bool durable,
                  struct err *err);
 
