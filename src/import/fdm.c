@@ -91,14 +91,18 @@ static void take_value(struct reader *reader, struct sheet *sheet, const char *n
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
+static bool is_macro(const struct lexer *lexer)
+{
+    return lexer->token == LEXER_WORD && (lexer->text[0] == '$' || lexer->text[0] == '%');
+}
+
 static bool begins(const struct lexer *lexer)
 {
     static const char *const commands[] = {"account", "action", "match", "set", "include"};
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
         if (lexer_is(lexer, commands[i]))
             return true;
-    return lexer->token == LEXER_END ||
-           (lexer->token == LEXER_WORD && strchr("$%", lexer->text[0]) != NULL);
+    return lexer->token == LEXER_END || (is_macro(lexer));
 }
 
 static void read_braces(struct reader *reader, struct sheet *sheet, const char *name)
@@ -141,8 +145,7 @@ static void read_action(struct reader *reader, const char *title)
     struct sheet *action = sheets_add(&reader->actions, title, NULL);
     sheet_set(action, "kind", kind, lexer->line);
     lexer_next(lexer);
-    if (lexer->token == LEXER_TEXT ||
-        (lexer->token == LEXER_WORD && strchr("$%", lexer->text[0]) != NULL)) {
+    if (lexer->token == LEXER_TEXT || (is_macro(lexer))) {
         char *value = expand(reader, lexer->text);
         sheet_set(action, "value", value, lexer->line);
         free(value);
@@ -228,7 +231,7 @@ static void read_one(struct reader *reader, struct sheet *top)
         lexer_next(lexer);
         sheet_note(top, "Left out: include \"%s\": import that file by itself.", lexer->text);
         lexer_next(lexer);
-    } else if (lexer->token == LEXER_WORD && strchr("$%", lexer->text[0]) != NULL) {
+    } else if (is_macro(lexer)) {
         read_macro(reader);
     } else {
         lexer_next(lexer);

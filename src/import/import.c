@@ -45,6 +45,8 @@ int import_add(struct import *import, struct str text, const struct translate_pl
                struct err *err)
 {
     size_t before = import->sheets.count;
+    if (memchr(text.ptr, '\0', text.len) != NULL)
+        return err_set(err, ERR_CONFIG, "%s: a NUL byte; this is not a text file", place->file);
     import->program->read(text, place, &import->sheets, &import->top.at[0]);
     if (import->sheets.count > before)
         return 0;
