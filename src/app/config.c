@@ -173,6 +173,8 @@ static void on_error(cfg_t *cfg, const char *fmt, va_list args)
         refuse(parse, line, "a name with | in it is not a key");
     } else if (named && str_has_prefix(text, "missing title")) {
         refuse(parse, line, "an account needs a title: account \"work\" { ... }");
+    } else if (named && str_has_prefix(text, "missing parenthesis")) {
+        refuse(parse, line, "%s takes parentheses: %s(\"path\")", word, word);
     } else if (named && str_has_prefix(text, "missing equal sign")) {
         refuse(parse, line, "a = is missing after %s", word);
     } else if (named && str_has_prefix(text, "unexpected token")) {

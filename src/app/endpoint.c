@@ -62,10 +62,30 @@ static char *to_ascii(struct str host, struct err *err)
     return ascii;
 }
 
+/* A URL says three things, each with a key of its own; pop3 is what STLS begins with. */
+static char *refuse_url(struct str text, struct err *err)
+{
+    bool implicit = str_has_prefix_nocase(text, "pop3s:") || str_has_prefix_nocase(text, "pops:");
+    struct str host = text;
+    (void)str_until(&host, '/');
+    (void)str_until(&host, '/');
+    host = str_until(&host, '/');
+    size_t at = last_of(host, '@');
+    host = at == NOWHERE ? host : str_of(host.ptr + at + 1, host.len - at - 1);
+    struct str name = host;
+    name = host.len > 0 && host.ptr[0] == '[' ? str_until(&name, ']') : str_until(&name, ':');
+    name.len += name.len < host.len && host.ptr[name.len] == ']';
+    err_set(err, ERR_CONFIG, "must be a name, not a URL; write server = \"%.*s\" and tls = %s",
+            (int)(name.len < 100 ? name.len : 100), name.ptr, implicit ? "implicit" : "stls");
+    return NULL;
+}
+
 char *endpoint_host(struct str text, struct err *err)
 {
     bool bracketed = text.len > 2 && text.ptr[0] == '[' && text.ptr[text.len - 1] == ']';
     struct str host = bracketed ? str_of(text.ptr + 1, text.len - 2) : text;
+    if (str_contains_nocase(text, "://"))
+        return refuse_url(text, err);
     size_t colon = last_of(host, ':');
     if (colon != NOWHERE && memchr(host.ptr, ':', colon) == NULL) {
         err_set(err, ERR_CONFIG, "must be a name alone; write port = %.*s on a line of its own",

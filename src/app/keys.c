@@ -147,7 +147,7 @@ static int choose(const struct take *take, const char *text, int *value)
         }
     }
     char list[200];
-    spell_words(take->key->words, list);
+    spell_words(take->key->spelled != NULL ? take->key->spelled : take->key->words, list);
     return refuse(take, "must be %s, not \"%.60s\"", list, text);
 }
 
@@ -159,6 +159,12 @@ static int take_choice(const struct take *take, const char *text)
         return -1;
     memcpy(field(take), &value, sizeof value);
     return 0;
+}
+
+/* What others call STLS is the name of the command in other protocols. */
+static int take_tls(const struct take *take, const char *text)
+{
+    return take_choice(take, strcmp(text, "starttls") == 0 ? "stls" : text);
 }
 
 static int take_flag(const struct take *take, const char *text)
@@ -365,16 +371,16 @@ static bool is_method(const char *item)
 
 static int take_auth(const struct take *take, const char *text)
 {
-    char names[METHOD_NAMES];
-    char want[METHOD_NAMES + 80];
     (void)text;
-    snprintf(want, sizeof want, "a name, or a list such as { \"scram-sha-256\", \"plain\" }, of %s",
-             method_names(names));
     const char *item = NULL;
-    while (take->setting->count > 1 && (item = section_next(take->setting, item)) != NULL)
-        if (str_is_nocase(str_from(item), "auto"))
+    while ((item = section_next(take->setting, item)) != NULL) {
+        if (take->setting->count > 1 && str_is_nocase(str_from(item), "auto"))
             return refuse(take, "must be auto alone, or a list without it");
-    return take_list(take, is_method, want);
+        if (!is_method(item) && str_contains_nocase(str_from(item), "oauth"))
+            return refuse(take, "must be xoauth2 or oauthbearer, with token_command, not \"%.60s\"",
+                          item);
+    }
+    return take_list(take, is_method, "auto, user, apop or a SASL name such as \"plain\"");
 }
 
 static bool is_pin(const char *item)
@@ -417,6 +423,7 @@ static const struct key_type proxy = {take_proxy, clear_proxy};
 static const struct key_type pins = {take_pins, clear_list};
 static const struct key_type auth = {take_auth, clear_list};
 static const struct key_type choice = {take_choice, NULL};
+static const struct key_type tls = {take_tls, NULL};
 static const struct key_type flag = {take_flag, NULL};
 static const struct key_type number = {take_number, NULL};
 static const struct key_type size = {take_size, NULL};
@@ -431,7 +438,8 @@ static const struct key keys[] = {
     {"source_address", &address, AT(source_address)},
     {"proxy", &proxy, AT(proxy_host), .group = KEY_CONNECTION, .secret = true},
     {"connect_command", &command, AT(connect_command), .group = KEY_CONNECTION},
-    {"tls", &choice, AT(tls), .words = "implicit|stls|none"},
+    {"tls", &tls, AT(tls), .words = "implicit|stls|none",
+     .spelled = "implicit (TLS from the start, port 995)|stls (port 110)|none"},
     {"tls_trust", &choice, AT(trust), .words = "ca|pin|both"},
     {"tls_ca_file", &path, AT(tls_ca_file)},
     {"tls_ca_dir", &path, AT(tls_ca_dir)},

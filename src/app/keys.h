@@ -33,6 +33,7 @@ struct key {
     size_t offset;               /* of the field in struct account, or in struct keys_top */
     const char *words;   /* for choices: "one|two|three", in the order of the field's values;
                                   * for numbers: the word for 0 */
+    const char *spelled; /* for choices: the words as an error names them; NULL: as they are */
     uint64_t low, high;  /* for numbers and durations */
     const char *initial; /* the text that is built in; NULL: the field is zero */
     enum key_group group;

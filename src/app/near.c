@@ -6,33 +6,33 @@
 
 #define WORD_MAX 64
 
-/* What other programs call it. */
+/* What other programs call it, and what to write. */
 static const struct {
-    const char *word, *key;
+    const char *word, *key, *line;
 } aliases[] = {
-    {"host", "server"},
-    {"hostname", "server"},
-    {"poll", "server"},
-    {"username", "user"},
-    {"login", "user"},
-    {"pass", "password"},
-    {"passwd", "password"},
-    {"passwordeval", "password_command"},
-    {"delivery", "maildir"},
-    {"path", "maildir"},
-    {"folder", "maildir"},
-    {"command", "mda"},
-    {"ssl", "tls"},
-    {"tls_starttls", "tls"},
-    {"starttls", "tls"},
-    {"tls_trust_file", "tls_ca_file"},
-    {"tls_fingerprint", "tls_pin"},
-    {"limit", "max_size"},
-    {"fetchlimit", "max_messages"},
-    {"delete", "keep"},
-    {"nokeep", "keep"},
-    {"idfile", "state_dir"},
-    {"uidls_file", "state_dir"},
+    {"host", "server", NULL},
+    {"hostname", "server", NULL},
+    {"poll", "server", NULL},
+    {"username", "user", NULL},
+    {"login", "user", NULL},
+    {"pass", "password", NULL},
+    {"passwd", "password", NULL},
+    {"passwordeval", "password_command", NULL},
+    {"delivery", "maildir", NULL},
+    {"path", "maildir", NULL},
+    {"folder", "maildir", NULL},
+    {"command", "mda", NULL},
+    {"ssl", "tls", "tls = implicit"},
+    {"tls_starttls", "tls", "tls = stls"},
+    {"starttls", "tls", "tls = stls"},
+    {"tls_trust_file", "tls_ca_file", NULL},
+    {"tls_fingerprint", "tls_pin", NULL},
+    {"limit", "max_size", NULL},
+    {"fetchlimit", "max_messages", NULL},
+    {"delete", "keep", "keep = no"},
+    {"nokeep", "keep", "keep = no"},
+    {"idfile", "state_dir", NULL},
+    {"uidls_file", "state_dir", NULL},
 };
 
 /* How many letters to change, drop or add to make b of a. */
@@ -77,7 +77,7 @@ const char *near_key(const char *word, bool top)
         return NULL;
     for (size_t i = 0; i < sizeof aliases / sizeof aliases[0]; i++)
         if (strcmp(word, aliases[i].word) == 0 && keys_find(aliases[i].key, top) != NULL)
-            return aliases[i].key;
+            return aliases[i].line != NULL ? aliases[i].line : aliases[i].key;
     size_t count;
     const struct key *keys = keys_all(&count);
     for (size_t i = 0; i < count; i++)

@@ -207,7 +207,7 @@ static const struct option_row rows[] = {
     {"verbose", 'v', NULL, "show the conversation with the server", take_flag, AT(verbose)},
     {"no-fork", 0, NULL, "work in this process, for a debugger", take_flag, AT(no_fork)},
     {"version", 'V', NULL, "print the version", take_mode, .mode = OPTIONS_VERSION},
-    {"help", 0, NULL, "print this", take_mode, .mode = OPTIONS_HELP},
+    {"help", 'h', NULL, "print this", take_mode, .mode = OPTIONS_HELP},
     /* fetchmail's, with no effect here */
     {"nodetach", 'N', NULL, NULL, .take = take_nothing},
     {"uidl", 'U', NULL, NULL, .take = take_nothing},
@@ -289,6 +289,24 @@ static void fill_letters(char letters[LETTERS])
     *letters = '\0';
 }
 
+/* None begins so, or several do, which getopt_long does not tell apart. */
+static int refuse_long(const char *word, struct err *err)
+{
+    char names[200] = "";
+    size_t len = strcspn(word, "="), count = 0, at = 0;
+    for (size_t i = 0; len > 2 && i < COUNT(rows); i++) {
+        if (strncmp(rows[i].name, word + 2, len - 2) != 0)
+            continue;
+        int n = snprintf(names + at, sizeof names - at, "%s--%s", count++ > 0 ? ", " : "",
+                         rows[i].name);
+        at += n > 0 && (size_t)n < sizeof names - at ? (size_t)n : 0;
+    }
+    names[at] = '\0';
+    if (count > 1)
+        return err_set(err, ERR_USAGE, "%.*s could be %s; write more of it", (int)len, word, names);
+    return err_set(err, ERR_USAGE, "no such option: %.60s; see fetchpop --help", word);
+}
+
 /* getopt_long has said no; `word` is the argument that it was at. */
 static int refuse(int code, int letter, const char *word, struct err *err)
 {
@@ -305,8 +323,7 @@ static int refuse(int code, int letter, const char *word, struct err *err)
     }
     if (letter > 0x20 && letter < 0x7f)
         return err_set(err, ERR_USAGE, "no such option: -%c; see fetchpop --help", letter);
-    return err_set(err, ERR_USAGE,
-                   "no such option, or more than one begins so: %.60s; see fetchpop --help", word);
+    return refuse_long(word, err);
 }
 
 /* What polls once, or asks for an answer, has no meaning again and again. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "base/utf8.h"
 #include "base/xalloc.h"
 
 #define DEPTH_MAX 4 /* a list in a section is two */
@@ -185,6 +186,14 @@ static int scan_string(struct scan *scan)
     return result;
 }
 
+/* U+2018 to U+201F, and the two of U+00AB: what word processors make of " and '. */
+static bool is_typographic(const struct scan *scan)
+{
+    struct str rest = str_of(scan->at, (size_t)(scan->end - scan->at));
+    uint32_t c = utf8_take(&rest);
+    return (c >= 0x2018 && c <= 0x201f) || c == 0xab || c == 0xbb;
+}
+
 static int scan_word(struct scan *scan)
 {
     char c = *scan->at;
@@ -197,6 +206,10 @@ static int scan_word(struct scan *scan)
     if (c == '/' && (next(scan) == '/' || next(scan) == '*')) {
         return refuse(scan, scan->line,
                       "comments begin with #; a text with /%c in it goes in quotes", next(scan));
+    }
+    if (scan->behind == BEHIND_GAP && is_typographic(scan)) {
+        return refuse(scan, scan->line,
+                      "a typographic quote, which quotes nothing here; write \" or ' instead");
     }
     if (c == '*' || c == '+' || c == '\\' || (c == '$' && next(scan) == '{'))
         return refuse(scan, scan->line, "%c outside quotes; put the text in quotes", c);

@@ -94,7 +94,7 @@ static int check_tls(const struct section *own, const struct section *defaults,
     bool differs = from == defaults && setting_of(own, "tls_trust")->count > 0;
     if (pinned && account->trust == TLS_TRUST_CA && !differs) {
         return err_set(err, ERR_CONFIG,
-                       "%s:%u: tls_pin counts only with tls_trust = pin or both; add one of them",
+                       "%s:%u: tls_pin counts only with tls_trust = pin or both; change tls_trust",
                        pin->file, pin->line);
     }
     if (!pinned && account->trust != TLS_TRUST_CA) {
@@ -172,6 +172,9 @@ static int fill(struct account *account, const struct section *own, const struct
         if (setting->count > 0 && keys_take(setting, account, err) < 0)
             return -1;
     }
+    bool says_trust = setting_of(section_of(own, defaults, "tls_trust"), "tls_trust")->count > 0;
+    if (account->tls_pins != NULL && !says_trust)
+        account->trust = TLS_TRUST_PIN;
     if (account->port == 0)
         account->port = account->tls == ACCOUNT_TLS_IMPLICIT ? ACCOUNT_PORT_TLS : ACCOUNT_PORT;
     return 0;

@@ -19,6 +19,7 @@ struct conn {
     char *name;
     struct tls *tls;
     bool secure;             /* its handshake is done */
+    int64_t born;            /* clock_ms() */
     struct command *command; /* at the other end; NULL: a server */
 
     char *in, *out; /* bytes start..end of each are waiting */
@@ -47,6 +48,7 @@ struct conn *conn_new(int fd, const char *name, int64_t idle_ms, int64_t deadlin
     conn->in_wait = POLLIN;
     conn->idle_ms = idle_ms;
     conn->deadline = deadline;
+    conn->born = clock_ms();
     return conn;
 }
 
@@ -116,7 +118,9 @@ void conn_mark(struct conn *conn)
 
 struct conn_figures conn_figures(const struct conn *conn)
 {
-    return conn->figures;
+    struct conn_figures figures = conn->figures;
+    figures.ms = clock_ms() - conn->born;
+    return figures;
 }
 
 /* --- time ------------------------------------------------------------------------------------ */
@@ -377,6 +381,14 @@ int conn_peek(struct conn *conn, struct err *err)
         err_set(err, ERR_CLOSED, "%s: the server closed the connection; try again later",
                 conn->name);
     return conn->failed || conn->ended ? -1 : 0;
+}
+
+int conn_await(struct conn *conn, int64_t ms)
+{
+    struct pollfd fd = {.fd = conn->fd, .events = POLLIN};
+    if (conn->in_end > conn->in_start)
+        return 1;
+    return stop_wait(&fd, 1, clock_in(ms), conn->grace_ms) != 0;
 }
 
 /* Sends until at most `rest` bytes are queued, reading meanwhile as long as there is room, since

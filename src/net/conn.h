@@ -75,6 +75,10 @@ int conn_fill(struct conn *conn, struct err *err);
  * stream or an error (err says which; plain end is ERR_CLOSED). */
 int conn_peek(struct conn *conn, struct err *err);
 
+/* Waits for a byte, ms milliseconds at most, without reading it: 1, or 0 if none came. 1 also at the
+ * end of the stream and after a signal, which conn_fill tells. */
+int conn_await(struct conn *conn, int64_t ms);
+
 /* Queues bytes; when the queue is full, sends (reading meanwhile as long as there is room). */
 int conn_put(struct conn *conn, const void *bytes, size_t len, struct err *err);
 
@@ -88,9 +92,11 @@ int conn_flush(struct conn *conn, struct err *err);
 /* An answer begins: its rate is measured from here. */
 void conn_mark(struct conn *conn);
 
-/* Octets received and sent so far (inside TLS), and how often we had to wait. */
+/* Octets received and sent so far (inside TLS), how often we had to wait, and since when there is a
+ * connection, in milliseconds. */
 struct conn_figures {
     uint64_t received, sent, waits;
+    int64_t ms;
 };
 struct conn_figures conn_figures(const struct conn *conn);
 

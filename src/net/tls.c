@@ -465,6 +465,11 @@ bool tls_is_trusted(const struct tls *tls)
     return trust_is_given(tls->trust);
 }
 
+const char *tls_peer_text(const struct tls *tls, char out[TLS_PEER_TEXT])
+{
+    return trust_describe(tls->trust, out, TLS_PEER_TEXT);
+}
+
 int tls_peer_days_left(const struct tls *tls)
 {
     X509 *peer = trust_peer(tls->trust);

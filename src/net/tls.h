@@ -53,6 +53,11 @@ int tls_binding(struct tls *tls, const char **type, unsigned char *out, size_t c
  * has shown none. */
 int tls_peer_pin(const struct tls *tls, char out[TLS_PIN_TEXT]);
 
+/* The peer's certificate for humans: whose it is, who issued it, its dates; trusted or not. Returns
+ * out. */
+#define TLS_PEER_TEXT 700
+const char *tls_peer_text(const struct tls *tls, char out[TLS_PEER_TEXT]);
+
 /* True if it was checked as the options say and found good; even if the handshake failed later. */
 bool tls_is_trusted(const struct tls *tls);
 

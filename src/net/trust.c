@@ -183,6 +183,20 @@ static void explain(struct trust *trust, int code, X509 *cert)
             date_words(X509_get0_notAfter(cert), until), pin);
 }
 
+char *trust_describe(const struct trust *trust, char *out, size_t cap)
+{
+    char names[LOG_QUOTE_MAX + 4], issuer[LOG_QUOTE_MAX + 4], from[32], until[32];
+    if (trust->peer == NULL)
+        snprintf(out, cap, "no certificate");
+    else
+        snprintf(out, cap, "%s, issued by %s, valid from %s to %s UTC",
+                 names_words(trust, trust->peer, names),
+                 name_words(trust, X509_get_issuer_name(trust->peer), issuer),
+                 date_words(X509_get0_notBefore(trust->peer), from),
+                 date_words(X509_get0_notAfter(trust->peer), until));
+    return out;
+}
+
 /* --- the check itself ------------------------------------------------------------------------ */
 
 static bool is_pinned(const struct trust *trust, X509 *cert)

@@ -1,21 +1,17 @@
 #include "session/connect.h"
 
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/stop.h"
 #include "base/utf8.h"
-#include "base/xalloc.h"
 #include "net/command.h"
-#include "net/dial.h"
-#include "net/proxy.h"
 #include "pop3/auth.h"
+#include "session/line.h"
 #include "session/manners.h"
 #include "session/recall.h"
 
@@ -24,75 +20,7 @@
 #define WARN_DAYS 14      /* before the server's certificate expires */
 #define LAST_WORDS_MS 500 /* for a command that hung up to report its status */
 
-/* ---- connecting ---- */
-
-/* With a proxy, ip and source_address are about the connection to the proxy. */
-static int dial(const struct account *account, int64_t deadline, int *fd, struct err *err)
-{
-    static const int families[] = {
-        [ACCOUNT_IP_ANY] = AF_UNSPEC,
-        [ACCOUNT_IP_4] = AF_INET,
-        [ACCOUNT_IP_6] = AF_INET6,
-    };
-    bool proxy = account->proxy_host != NULL;
-    const struct dial_options options = {
-        .host = proxy ? account->proxy_host : account->server,
-        .port = proxy ? account->proxy_port : account->port,
-        .family = families[account->ip],
-        .source = account->source_address,
-        .deadline = deadline,
-    };
-    if (dial_tcp(&options, fd, err) < 0)
-        return proxy ? err_prefix(err, "proxy") : -1;
-    return 0;
-}
-
-static int pass_proxy(const struct account *account, int64_t deadline, int fd, struct err *err)
-{
-    const struct socks_target target = {
-        .host = account->server,
-        .port = account->port,
-        .user = account->proxy_user,
-        .password = &account->proxy_password,
-    };
-    if (proxy_open(fd, &target, deadline, err) == 0)
-        return 0;
-    return err_prefix(err, "proxy %s:%u", account->proxy_host, account->proxy_port);
-}
-
-static int run_command(struct conn **conn, const struct account *account, int64_t deadline,
-                       const struct log *log, struct err *err)
-{
-    char *server = xasprintf("FETCHPOP_SERVER=%s", account->server);
-    char *port = xasprintf("FETCHPOP_PORT=%u", account->port);
-    const char *const env[] = {server, port, NULL};
-    struct command *command;
-    int fd;
-    int result = command_start(&command, account->connect_command, env, log, &fd, err);
-    if (result == 0) {
-        *conn = conn_new(fd, account->server, account->timeout * 1000, deadline);
-        conn_set_command(*conn, command);
-    }
-    free(server);
-    free(port);
-    return result;
-}
-
-static int open_line(struct conn **conn, const struct account *account, int64_t deadline,
-                     const struct log *log, struct err *err)
-{
-    int fd;
-    if (account->connect_command != NULL)
-        return run_command(conn, account, deadline, log, err);
-    if (dial(account, deadline, &fd, err) < 0)
-        return -1;
-    if (account->proxy_host != NULL && pass_proxy(account, deadline, fd, err) < 0) {
-        close(fd);
-        return -1;
-    }
-    *conn = conn_new(fd, account->server, account->timeout * 1000, deadline);
-    return 0;
-}
+/* ---- what went wrong ---- */
 
 /* The server hung up; if that was a command, its exit status says more. Once the secret was sent,
  * an end in good order may be the server's answer to it. */
@@ -140,23 +68,6 @@ static void explain_port(const struct account *account, struct err *err)
 }
 
 /* ---- TLS and the greeting ---- */
-
-static struct tls_options tls_options(const struct account *account, const struct log *log)
-{
-    return (struct tls_options){
-        .host = account->tls_server_name != NULL ? account->tls_server_name : account->server,
-        .ca_file = account->tls_ca_file,
-        .ca_dir = account->tls_ca_dir,
-        .cert_file = account->tls_cert_file,
-        .key_file = account->tls_key_file,
-        .key_password = &account->tls_key_password,
-        .crl_file = account->tls_crl_file,
-        .trust = account->trust,
-        .pins = (const char *const *)account->tls_pins,
-        .min_version = account->tls_min_version,
-        .log = log,
-    };
-}
 
 /* Once a week also where nobody watches; there it is mail. */
 static enum log_level level_of_end(const struct session_run *run, struct note *note)
@@ -218,11 +129,18 @@ static int greet(struct login *login, struct pop3 *pop3, const struct note *note
 {
     const struct account *account = login->run->account;
     struct conn *conn = pop3_conn(pop3);
-    struct tls_options options = tls_options(account, pop3_log(pop3)), *tls = &options;
-    if (account->tls == ACCOUNT_TLS_IMPLICIT && conn_start_tls(conn, tls, err) < 0)
+    struct tls_options options = line_tls_options(account, pop3_log(pop3)), *tls = &options;
+    bool implicit = account->tls == ACCOUNT_TLS_IMPLICIT;
+    if (implicit && conn_start_tls(conn, tls, err) < 0)
         return -1;
+    line_tell_tls(conn, pop3_log(pop3));
     if (account->tls != ACCOUNT_TLS_STLS)
         conn_set_deadline(conn, login->hard);
+    if (!implicit && line_wants_tls(account, conn))
+        return err_set(err, ERR_PROTOCOL,
+                       "%s: no greeting on port %u, which wants TLS from the start; write tls = "
+                       "\"implicit\"",
+                       account->server, account->port);
     if (pop3_greeting(pop3, err) < 0)
         return -1;
     login->recalled = recall_capa(note, account, pop3);
@@ -231,6 +149,8 @@ static int greet(struct login *login, struct pop3 *pop3, const struct note *note
     bool stls = result == 0 && account->tls == ACCOUNT_TLS_STLS;
     if (stls)
         result = pop3_stls(pop3, tls, login->hard, err);
+    if (stls && result == 0)
+        line_tell_tls(conn, pop3_log(pop3));
     /* STLS asks again once TLS is up: what ends before is its own end. */
     bool capa = asked && (!stls || conn_is_secure(conn));
     login->capa_broke = result < 0 && capa && breaks_connection(err);
@@ -246,7 +166,7 @@ static int meet(struct login *login, const struct note *note, struct err *err)
     pop3_free(login->pop3);
     login->pop3 = NULL;
     login->capa_broke = login->asked_utf8 = false;
-    if (open_line(&conn, account, clock_in(account->timeout * 1000), log, err) < 0)
+    if (line_open(&conn, account, clock_in(account->timeout * 1000), log, err) < 0)
         return -1;
     struct pop3 *pop3 = pop3_new(conn, log);
     if (greet(login, pop3, note, err) < 0) {
@@ -388,9 +308,22 @@ int connect_open(struct pop3 **out, const struct session_run *run, struct note *
         pop3_free(login.pop3);
         return -1;
     }
+    log_line(run->log, FP_LOG_TRACE, "logged in after %.3f s",
+             (double)conn_figures(pop3_conn(login.pop3)).ms / 1000);
     conn_set_grace(pop3_conn(login.pop3), STOP_GRACE_MS); /* there is something to finish now */
     *out = login.pop3;
     return 0;
+}
+
+void connect_close(struct pop3 *pop3)
+{
+    if (pop3 == NULL)
+        return;
+    struct conn_figures figures = conn_figures(pop3_conn(pop3));
+    log_line(pop3_log(pop3), FP_LOG_TRACE,
+             "session: %.3f s, %" PRIu64 " octets received, %" PRIu64 " sent",
+             (double)figures.ms / 1000, figures.received, figures.sent);
+    pop3_free(pop3);
 }
 
 /* ---- the pin ---- */
@@ -416,7 +349,7 @@ static int spell_pin(struct conn *conn, const struct account *account, char *tex
 static int reach_tls(struct pop3 *pop3, const struct account *account, int64_t deadline,
                      struct log *log, struct err *err)
 {
-    struct tls_options tls = tls_options(account, log);
+    struct tls_options tls = line_tls_options(account, log);
     if (account->tls == ACCOUNT_TLS_IMPLICIT)
         return conn_start_tls(pop3_conn(pop3), &tls, err);
     if (pop3_greeting(pop3, err) < 0 || pop3_capa(pop3, err) < 0)
@@ -433,7 +366,7 @@ int connect_show_pin(const struct account *account, struct log *log, char *text,
         return err_set(
             err, ERR_CONFIG,
             "tls is none: without TLS there is no certificate to pin; change tls to see one");
-    if (open_line(&conn, account, deadline, log, err) < 0)
+    if (line_open(&conn, account, deadline, log, err) < 0)
         return -1;
     struct pop3 *pop3 = pop3_new(conn, log);
     if (reach_tls(pop3, account, deadline, log, err) < 0) {
@@ -449,7 +382,7 @@ int connect_reach(const struct account *account, struct log *log, struct err *er
 {
     int64_t deadline = clock_in(account->timeout * 1000);
     struct conn *conn = NULL;
-    if (open_line(&conn, account, deadline, log, err) < 0)
+    if (line_open(&conn, account, deadline, log, err) < 0)
         return -1;
     struct pop3 *pop3 = pop3_new(conn, log);
     int result = reach_tls(pop3, account, deadline, log, err);

@@ -23,6 +23,9 @@
 int connect_open(struct pop3 **out, const struct session_run *run, struct note *note,
                  int64_t deadline, int64_t *login_delay, struct err *err);
 
+/* Frees it (NULL is fine), and tells -v what went over it. */
+void connect_close(struct pop3 *pop3);
+
 /* Connects as far as TLS, without logging in, and writes the pin of the server's key into text,
  * trusted or not, and whether the certificate was trusted. ERR_CONFIG: tls = none. */
 int connect_show_pin(const struct account *account, struct log *log, char *text, size_t cap,

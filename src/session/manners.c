@@ -293,6 +293,17 @@ static void count_failure(struct manners *manners, const struct manners_end *end
     snprintf(note->trouble, sizeof note->trouble, "%.*s", (int)sizeof note->trouble - 1, err->text);
 }
 
+/* An outage is told when it begins to matter: at once of an account that has never worked, else
+ * with the third poll. Then after an hour, and then once a day. */
+static bool is_outage_news(const struct note *note, int64_t now)
+{
+    bool told = note->told_status == err_status(ERR_AGAIN) && note->told_when != 0 &&
+                note->told_when >= note->failing_since;
+    bool matters = note->worked_when == 0 || note->failures >= MANNERS_PATIENCE;
+    int64_t gap = note->told_when - note->failing_since < HOUR ? HOUR : MANNERS_DAY - MANNERS_SLACK;
+    return told ? now - note->told_when >= gap : matters;
+}
+
 /* Is it told to an unattended run? */
 static bool is_news(const struct manners *manners, const struct err *err)
 {
@@ -306,7 +317,7 @@ static bool is_news(const struct manners *manners, const struct err *err)
                         : manners_hash(err->text);
     bool same = note->told_status == status && note->told_hash == hash;
     bool news = offline  ? !same
-                : passes ? note->failures >= MANNERS_PATIENCE
+                : passes ? is_outage_news(note, manners->now)
                          : !same || manners->now - note->told_when >= MANNERS_DAY - MANNERS_SLACK;
     if (news) {
         note->told_status = status;
@@ -358,21 +369,34 @@ static bool is_quiet(const struct manners *manners, bool doubted, const struct e
     return doubted ? !is_doubt_news(manners) : !is_news(manners, err);
 }
 
+static void append(struct err *err, const char *words)
+{
+    size_t len = strnlen(err->text, sizeof err->text);
+    snprintf(err->text + len, sizeof err->text - len, "%s", words);
+}
+
 static void failed(struct manners *manners, const struct manners_end *end, struct err *err)
 {
     struct session_run *run = manners->run;
     struct note *note = manners->note;
-    char next[TIME_MAX];
+    char time[TIME_MAX], since[TIME_MAX + 8], words[2 * TIME_MAX + 40];
     bool counted = counts(manners, err);
     if (counted)
         count_failure(manners, end, err);
     run->figures.quiet = is_quiet(manners, is_doubted(manners, err), err);
+    if (counted && note->failures > 1) {
+        spell_since(note->failing_since, manners->now, since, sizeof since);
+        snprintf(words, sizeof words, " (%" PRIu32 " polls failed%s)", note->failures, since);
+        append(err, words);
+    }
     if (note->not_before <= manners->now || !counted)
         return;
     run->figures.next_try = note->not_before;
-    size_t len = strnlen(err->text, sizeof err->text);
-    snprintf(err->text + len, sizeof err->text - len, "; next try not before %s",
-             spell_time(note->not_before, manners->now, next));
+    if (run->hurried && note->why != NOTE_WHY_DELAY) /* whoever asks again polls at once */
+        return;
+    snprintf(words, sizeof words, "; next try not before %s",
+             spell_time(note->not_before, manners->now, time));
+    append(err, words);
 }
 
 /* The destination's trouble is told; the server is spared, or not, as otherwise. */

@@ -373,7 +373,7 @@ static enum connection_end poll_once(struct session *session, struct err *err)
     if (end != CONNECTION_DONE && (end != CONNECTION_LOST || !err_keeps_connection(err->kind)))
         recall_forget(session->manners.note); /* it may have been the reason */
     session->faulted = session->faulted || end == CONNECTION_AGAIN_ALL;
-    pop3_free(session->pop3);
+    connect_close(session->pop3);
     session->pop3 = NULL;
     if (session->listing.alike > 0)
         log_line(session->log, FP_LOG_WARNING,

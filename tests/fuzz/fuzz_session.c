@@ -325,6 +325,13 @@ int conn_fill(struct conn *conn, struct err *err)
     return 1;
 }
 
+int conn_await(struct conn *conn, int64_t ms)
+{
+    (void)conn;
+    (void)ms;
+    return 1;
+}
+
 int conn_peek(struct conn *conn, struct err *err)
 {
     if (conn->end > conn->start)

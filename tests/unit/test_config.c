@@ -167,6 +167,16 @@ static void test_secrets_and_commands(void)
     config_free(&config);
 }
 
+static void test_shorthands(void)
+{
+    struct config config;
+    struct account *a = one(&config, "account a { " WHOLE " tls = starttls\n tls_pin = "
+                                     "\"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\" }");
+    ok(a->tls == ACCOUNT_TLS_STLS && a->port == 110, "starttls is stls");
+    ok(a->trust == TLS_TRUST_PIN, "a pin alone is what is trusted");
+    config_free(&config);
+}
+
 static void test_defaults(void)
 {
     struct config config;
@@ -192,7 +202,7 @@ static void test_lines(void)
             "account a { auth = { # one\n # two\n\"user\" }\n foo = 1 }", 4, "\"foo\"");
     refused("after a text over two lines", "account a { user = \"a\\\nb\"\n foo = 1 }", 3, "foo");
     refused("in a value, not at the brace", "account a {\n port = 1\n tls = off\n\n}\n", 3,
-            "tls must be implicit, stls or none");
+            "tls must be implicit (TLS from the start, port 995), stls (port 110) or none, not");
     refused("in defaults", "account a { " WHOLE "}\ndefaults {\n\n timeout = never }\n", 4,
             "timeout must be a duration");
     refused("what is missing, at the section", "\n\naccount a {\n user = u\n}\n", 3, "no server");
@@ -221,6 +231,10 @@ static void test_grammar(void)
     refused("a far key in a section", "account a { zzz = x }", 1, "lists them");
     refused("a section misspelt", "acount a { }\n", 1, "did you mean account?");
     refused("no title", "account {\n}\n", 1, "needs a title");
+    refused("ssl", "account a {\n ssl = yes }", 2, "did you mean tls = implicit?");
+    refused("starttls", "account a {\n starttls = yes }", 2, "did you mean tls = stls?");
+    refused("include as others write it", "include \"x\"\n", 1,
+            "include takes parentheses: include(\"path\")");
     refused("no =", "account a {\n port 3\n}", 2, "= is missing after port");
     refused("a path as name", "account a { }\n\"account=a|port\" = 3\n", 2, "|");
     refused("a path as name, no such section", "\"account=a|port\" = 3\n", 1, "|");
@@ -259,6 +273,10 @@ static void test_scan(void)
     refused_setting("password = \"a${b\"", "single quotes");
     refused_setting("password = \"a${\"", "single quotes");
     refused_setting("password = \"a\\nb\"", "line end");
+    refused_setting("user = \xe2\x80\x9c"
+                    "alice\xe2\x80\x9d",
+                    "a typographic quote");
+    refused_setting("user = \xc2\xab alice \xc2\xbb", "a typographic quote");
     refused_setting("// x", "comments begin with #");
     refused_setting("/* x */", "comments begin with #");
     refused_setting("port = 1\x01", "control character (0x01)");
@@ -300,9 +318,9 @@ static void test_values(void)
     refused_setting("tls_pin = \"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=47DE\"",
                     "--print-pin");
     refused_setting("auth = { auto, plain }", "auto alone");
-    refused_setting("auth = \"plain login\"", "auth must be a name, or a list such as");
-    refused_setting("auth = { plain, scram }",
-                    "gs2-krb5[-plus], gs2-iakerb[-plus], external, not \"scram\"");
+    refused_setting("auth = \"plain login\"", "auth must be auto, user, apop or a SASL name");
+    refused_setting("auth = { plain, scram }", "such as \"plain\", not \"scram\"");
+    refused_setting("auth = oauth2", "auth must be xoauth2 or oauthbearer, with token_command");
     refused_setting("auth = anonymous", "not \"anonymous\"");
     refused_setting("auth = \"\"", "not \"\"");
     refused_setting("tls_ca_file = \"\"", "empty");
@@ -319,6 +337,10 @@ static void test_values(void)
                     "proxy must end in the proxy's host and port");
     refused_setting("connect_command = \" \"", "connect_command is empty");
     refused_setting("tls_key_password_command = \"\"", "tls_key_password_command is empty");
+    refused("a URL", "account a {\n server = \"pop3s://u@pop.example.com:995/\" }", 2,
+            "write server = \"pop.example.com\" and tls = implicit");
+    refused("a URL of an address", "account a {\n server = \"pop://[::1]:110\" }", 2,
+            "write server = \"[::1]\" and tls = stls");
     refused("host:port", "account a {\n server = \"s:995\" }", 2, "port = 995");
     refused("user with a line end", "account a {\n user = \"u\\nQUIT\" }", 2, "line end");
     refused("jobs", "jobs = 0\n", 1, "jobs");
@@ -386,9 +408,9 @@ static void test_whole_accounts(void)
             "account b { server = \"pop.EXAMPLE.com.\" user = u mda = y port = 110 }\n",
             3, "the same mailbox as \"a\" (rc:1)");
     refused("a pin for nothing",
-            "account a { " WHOLE "\n tls_pin = "
+            "account a { " WHOLE "\n tls_trust = ca\n tls_pin = "
             "\"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\" }",
-            2, "tls_trust");
+            3, "tls_pin counts only with tls_trust = pin or both; change tls_trust");
     refused("a list that nobody looks at",
             "account a { " WHOLE "\n tls_trust = pin\n tls_pin = "
             "\"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\"\n tls_crl_file = \"~/c\" }",
@@ -628,6 +650,7 @@ int main(void)
     test_builtin();
     test_all_keys();
     test_secrets_and_commands();
+    test_shorthands();
     test_defaults();
     test_lines();
     test_grammar();

@@ -94,6 +94,13 @@ static enum got poll_at(int64_t at, enum err_kind kind, const char *text)
     return run(&(struct poll){.at = at, .kind = kind, .text = text, .login_delay = -1});
 }
 
+/* An account that got through once. */
+static void begin_known(const char *user)
+{
+    begin(user, "secret");
+    poll_at(START - 1, ERR_NONE, "");
+}
+
 static void test_sequence(void)
 {
     static const int64_t wants[] = {0, 0, 0, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600};
@@ -127,6 +134,7 @@ static void test_no_note(void)
     poll_at(START, ERR_CLOSED, "gone");
     ok(!figures.quiet, "a note that cannot be written: the first failure is told");
     ok(rmdir(fresh) == 0, "prepare: that folder is gone");
+    poll_at(START, ERR_NONE, "");
     poll_at(START, ERR_CLOSED, "gone");
     ok(figures.quiet, "with a note that can be written it is not");
     free(fresh);
@@ -144,14 +152,14 @@ static void fail_at(int64_t at, int times)
 /* Three failed polls at START: when the next may come. */
 static int64_t back_off_for(const char *user)
 {
-    begin(user, "secret");
+    begin_known(user);
     fail_at(START, 3);
     return figures.next_try;
 }
 
 static void test_row_begins(void)
 {
-    begin("row", "secret");
+    begin_known("row");
     poll_at(START, ERR_CLOSED, "gone");
     ok(figures.quiet && figures.next_try == 0,
        "a first failed poll is not told, and the next may come at once");
@@ -162,8 +170,39 @@ static void test_row_begins(void)
     ok(!figures.quiet, "a third failed poll in a row is told");
     ok(figures.next_try >= START + 48 && figures.next_try <= START + 72,
        "it keeps the next poll away for a minute, give or take a fifth");
-    ok(strstr(last.text, "refused; next try not before ") == last.text,
-       "its message says until when: %s", last.text);
+    ok(strstr(last.text, "refused (3 polls failed since ") == last.text &&
+           strstr(last.text, "); next try not before ") != NULL,
+       "its message says since when, and until when: %s", last.text);
+}
+
+/* Of three days of polls every five minutes: when is the outage told? */
+static void test_outage(void)
+{
+    begin_known("outage");
+    int told = 0;
+    int64_t when[10] = {0};
+    for (int64_t at = START; at < START + 3 * 86400; at += 300) {
+        poll_at(at, at % 600 != 0 ? ERR_CLOSED : ERR_TIMEOUT, at % 600 != 0 ? "gone" : "slow");
+        if (!figures.quiet && told < 10)
+            when[told++] = at - START;
+    }
+    is_int(told, 4, "an outage of three days is told four times, in whatever words");
+    is_int(when[0], 600, "with the third poll");
+    ok(when[1] >= when[0] + 3600 && when[1] < when[0] + 3 * 3600, "after an hour");
+    ok(when[2] - when[1] > 23 * 3600 && when[3] - when[2] > 23 * 3600, "and then once a day");
+}
+
+static void test_never_worked(void)
+{
+    begin("never", "secret");
+    poll_at(START, ERR_CLOSED, "gone");
+    ok(!figures.quiet, "the first failure of an account that never worked is told at once");
+    poll_at(START + 300, ERR_TIMEOUT, "slow");
+    ok(figures.quiet, "the second is not told");
+    poll_at(START + 600, ERR_CLOSED, "gone");
+    ok(figures.quiet, "nor the third");
+    poll_at(START + 3900, ERR_CLOSED, "gone");
+    ok(!figures.quiet, "it is told again after an hour");
 }
 
 static void test_too_early(void)
@@ -220,7 +259,7 @@ static void test_attended(void)
 {
     struct poll bad = {.at = START, .attended = true, .kind = ERR_CLOSED, .text = "gone"};
     struct poll good = {.at = START, .attended = true};
-    begin("attended", "secret");
+    begin_known("attended");
     run(&bad);
     run(&bad);
     run(&good);
@@ -257,12 +296,12 @@ static void test_here(void)
 
 static void test_broken_off(void)
 {
-    begin("broken", "secret");
+    begin_known("broken");
     struct poll poll = {.at = START, .kind = ERR_CLOSED, .text = "gone", .fetched = 7};
-    for (int round = 0; round < 4; round++)
+    for (int round = 0; round < 3; round++)
         run(&poll);
     ok(!figures.quiet && figures.next_try == 0,
-       "four polls that broke off with mail: told, and the next may come");
+       "three polls that broke off with mail: told, and the next may come");
 }
 
 static void test_delay(void)
@@ -580,10 +619,11 @@ static void test_clock(void)
 
 static void remove_notes(void)
 {
-    static const char *const users[] = {
-        "row",     "early",   "pause", "end",    "here",     "broken",  "delay", "secret",
-        "none",    "kept",    "stays", "unsaid", "interval", "nothing", "clock", "attended",
-        "no note", "secrets", "again", "worked", "offline",  "hurried", "held"};
+    static const char *const users[] = {"row",      "early",   "pause",    "end",     "here",
+                                        "broken",   "delay",   "secret",   "none",    "kept",
+                                        "stays",    "unsaid",  "interval", "nothing", "clock",
+                                        "attended", "no note", "secrets",  "again",   "worked",
+                                        "offline",  "hurried", "held",     "outage",  "never"};
     for (size_t i = 0; i < sizeof users / sizeof users[0]; i++) {
         char *stem = mailbox_stem("pop.example.com", users[i]);
         char *path = xasprintf("%s/%s.note", dir, stem);
@@ -601,6 +641,8 @@ int main(void)
     setenv("TZ", "UTC", 1);
     test_sequence();
     test_row_begins();
+    test_outage();
+    test_never_worked();
     test_too_early();
     test_next_pause();
     test_row_ends();

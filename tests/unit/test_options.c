@@ -139,6 +139,7 @@ static void test_modes(void)
         {"--status", OPTIONS_STATUS},
         {"--retry u", OPTIONS_RETRY},
         {"--help", OPTIONS_HELP},
+        {"-h", OPTIONS_HELP},
         {"-V", OPTIONS_VERSION},
         {"--version -q", OPTIONS_VERSION},
         {"--print-pin a b", OPTIONS_PRINT_PIN},
@@ -179,7 +180,8 @@ static void test_refused(void)
     refused("-s -v", "--silent and --verbose contradict");
     refused("-Z", "no such option: -Z");
     refused("--chek", "--chek");
-    refused("--sta", "--sta");
+    refused("--sta", "--sta could be --state-dir, --status; write more of it");
+    refused("--xyz=3", "no such option: --xyz=3; see fetchpop --help");
     refused("--daemon", "--daemon needs a value");
     refused("-d 0", "--daemon takes a duration");
     refused("-d 2d", "--daemon takes a duration");

@@ -1,0 +1,30 @@
+/*
+ * line: a connection to the account's server, by TCP, through a proxy or by a command.
+ */
+#ifndef FP_SESSION_LINE_H
+#define FP_SESSION_LINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "net/conn.h"
+#include "session/account.h"
+
+/* Connects as the account says, without TLS. -v is told the address and how long it took. deadline
+ * is a clock_ms() moment; *conn is the caller's to free; log is borrowed for its life. */
+int line_open(struct conn **conn, const struct account *account, int64_t deadline,
+              const struct log *log, struct err *err);
+
+/* Whom to trust, as the account says; views of its texts. */
+struct tls_options line_tls_options(const struct account *account, const struct log *log);
+
+/* Tells -v of version, cipher and certificate; nothing if there is no TLS yet. */
+void line_tell_tls(struct conn *conn, const struct log *log);
+
+/* Nothing was sent yet. If the server says nothing for some seconds (half of timeout, 5 at most),
+ * is that because its port has TLS from the start? Another connection finds out. */
+bool line_wants_tls(const struct account *account, struct conn *conn);
+
+#endif
