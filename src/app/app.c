@@ -263,6 +263,8 @@ static int run(struct app *app)
     app->report.attended = app->report.attended || app->options.force;
     if (app->options.json)
         report_json(&app->report);
+    if (app->options.summary)
+        report_summarise(&app->report);
     if (open_outlet(app, &err) < 0 || roster_read(&app->roster, &app->options, &err) < 0) {
         report_refusal(&app->report, &err);
     } else {

@@ -67,6 +67,7 @@ void json_result(struct buf *out, const char *title, enum session_mode mode,
     add_number(out, "deleted", figures->deleted);
     add_number(out, "failed", figures->failed);
     add_number(out, "held", figures->held);
+    add_number(out, "too_large", figures->too_large);
     buf_addf(out, ", \"skipped\": %s", figures->skipped ? "true" : "false");
     if (figures->next_try > 0)
         add_number(out, "next_try", (uint64_t)figures->next_try);

@@ -203,6 +203,7 @@ static const struct option_row rows[] = {
     {"daemon", 'd', "TIME", "poll again and again, until TERM", take_duration, AT(daemon)},
     {"logfile", 'L', "FILE", "append messages to this log file", take_text, AT(log_file)},
     {"syslog", 0, NULL, "log to syslog", take_flag, AT(syslog)},
+    {"summary", 0, NULL, "print a line for each account, also in a pipe", take_flag, AT(summary)},
     {"silent", 's', NULL, "print errors only", take_flag, AT(silent)},
     {"verbose", 'v', NULL, "show the conversation with the server", take_flag, AT(verbose)},
     {"no-fork", 0, NULL, "work in this process, for a debugger", take_flag, AT(no_fork)},
@@ -369,6 +370,8 @@ static int check_together(const struct options *options, struct err *err)
         return err_set(err, ERR_USAGE, "--keep and --nokeep contradict each other; give one");
     if (options->silent && options->verbose)
         return err_set(err, ERR_USAGE, "--silent and --verbose contradict each other; give one");
+    if (options->summary && (options->silent || options->json))
+        return err_set(err, ERR_USAGE, "--summary contradicts --silent and --json; give one");
     if (options->json && options->mode != OPTIONS_POLL && options->mode != OPTIONS_CHECK &&
         options->mode != OPTIONS_DRY_RUN)
         return err_set(err, ERR_USAGE, "--json goes with --check, --dry-run, or none of them");

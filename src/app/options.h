@@ -44,7 +44,7 @@ struct options {
         *log_file;
     const char *file;                              /* of --import-seen */
     const char *maildir, *mbox, *password_command; /* with a URL */
-    bool all, keep, no_keep, flush, silent, verbose, json, no_fork, force, syslog;
+    bool all, keep, no_keep, flush, silent, verbose, summary, json, no_fork, force, syslog;
     bool has_max_size;
     uint64_t max_size;
     unsigned max_messages; /* 0: not given */

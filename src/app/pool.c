@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "app/hooks.h"
+#include "app/secrets.h"
 #include "app/settings.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -22,6 +23,7 @@
 #define LIMIT_EXTRA_S 60 /* beyond what is counted */
 #define END_MS 5000      /* from the end of its pipe to the end of the process */
 #define EVENTS_AT_ONCE 64
+#define TYPED_MAX 3 /* passwords */
 #define WAIT_MAX_MS 3600000
 #define DAY_MS (24 * 3600 * 1000)
 
@@ -79,6 +81,7 @@ static void show_progress(struct pool *pool)
             all.fetched += pool->slots[i].figures.fetched;
             all.octets += pool->slots[i].figures.octets;
             all.octets_planned += pool->slots[i].figures.octets_planned;
+            all.coming += pool->slots[i].figures.coming;
             all.octets_coming += pool->slots[i].figures.octets_coming;
         }
     }
@@ -91,6 +94,19 @@ static int64_t moment_of(int64_t wall)
     int64_t left = wall - clock_wall();
     int64_t ms = left < DAY_MS / 1000 ? left * 1000 : DAY_MS;
     return wall > 0 && left > 0 ? clock_in(ms) : 0;
+}
+
+/* As login(1) and ssh do: what was typed wrong may be typed again, on the same terminal. */
+static bool ask_again(struct pool *pool, struct turn *turn, struct event *event)
+{
+    struct err ignored;
+    if (event->number != ERR_PASSWORD_REFUSED || !turn->account->password_typed ||
+        pool->turns->every > 0 || pool->job->no_fork || stop_asked() || ++turn->typed >= TYPED_MAX)
+        return false;
+    report_line(pool->report, turn->account->title, FP_LOG_ERROR, event->text);
+    event->figures.told = true;
+    turn->again = secrets_ask_again(turn->account, &ignored) == 1;
+    return turn->again;
 }
 
 static void take_event(struct pool *pool, struct slot *slot, struct event *event)
@@ -114,6 +130,8 @@ static void take_event(struct pool *pool, struct slot *slot, struct event *event
         slot->turn->not_before = moment_of(event->figures.next_try);
         slot->figures = (struct session_figures){0};
         slot->has_plan = false; /* it is done, so no more will be fetched */
+        if (ask_again(pool, slot->turn, event))
+            break;
         report_result(pool->report, title, &event->figures,
                       event->number < ERR_KINDS ? (enum err_kind)event->number : ERR_WORKER,
                       event->text);
@@ -404,6 +422,9 @@ static void pass_on_stop(struct pool *pool)
     if (count == pool->stops)
         return;
     pool->stops = count;
+    if (count == 1 && pool->report->watched && pool->running > 0)
+        report_line(pool->report, NULL, FP_LOG_NOTE,
+                    "finishing what is complete; Ctrl-C again ends at once");
     for (size_t i = 0; i < pool->slot_count; i++) {
         struct slot *slot = &pool->slots[i];
         if (slot->pid != 0 && count == 1) {

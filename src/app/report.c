@@ -77,36 +77,45 @@ __attribute__((format(printf, 3, 4))) static void add(char *line, size_t cap, co
     va_end(args);
 }
 
+/* By max_messages, and of an interrupted run what it was about to fetch. */
+static uint32_t count_left(const struct session_figures *figures, enum err_kind kind)
+{
+    uint32_t had = figures->fetched + figures->failed;
+    bool more = kind == ERR_STOPPED && figures->planned > had;
+    return figures->left + (more ? figures->planned - had : 0);
+}
+
 /* "no new mail (40 seen)", "3 new (12 kB), 40 seen, 3 deleted". */
-static void spell_poll(const struct session_figures *figures, char *line, size_t cap)
+static void spell_poll(const struct session_figures *figures, enum err_kind kind, char *line,
+                       size_t cap)
 {
     char size[24];
     bool quiet = figures->fetched == 0 && figures->deleted == 0 && figures->failed == 0 &&
-                 figures->held == 0;
+                 figures->held == 0 && figures->too_large == 0 && count_left(figures, kind) == 0;
     if (quiet && figures->seen > 0) {
         add(line, cap, "no new mail (%" PRIu32 " seen)", figures->seen);
         return;
     }
     if (figures->fetched > 0) {
         add(line, cap, "%" PRIu32 " new (%s)", figures->fetched,
-            status_size(figures->octets, size));
+            str_spell_size(figures->octets, size));
     } else {
         add(line, cap, "no new mail");
     }
     const struct {
         uint32_t count;
         const char *what;
-    } parts[] = {{figures->seen, "seen"},
-                 {figures->deleted, "deleted"},
-                 {figures->failed, "failed"},
-                 {figures->held, "held"}};
+    } parts[] = {
+        {figures->seen, "seen"},           {figures->deleted, "deleted"},
+        {figures->failed, "failed"},       {figures->held, "held"},
+        {figures->too_large, "too large"}, {count_left(figures, kind), "more on the server"}};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
         if (parts[i].count > 0)
             add(line, cap, ", %" PRIu32 " %s", parts[i].count, parts[i].what);
 }
 
-static void spell(const struct report *report, const struct session_figures *figures, char *line,
-                  size_t cap)
+static void spell(const struct report *report, const struct session_figures *figures,
+                  enum err_kind kind, char *line, size_t cap)
 {
     char size[24];
     line[0] = '\0';
@@ -114,10 +123,10 @@ static void spell(const struct report *report, const struct session_figures *fig
         add(line, cap, "%" PRIu32 " new of %" PRIu32, figures->fresh, figures->listed);
     } else if (report->mode == SESSION_DRY_RUN) {
         add(line, cap, "would fetch %" PRIu32 " (%s) and delete %" PRIu32 " of %" PRIu32,
-            figures->planned, status_size(figures->octets_planned, size), figures->deleted,
+            figures->planned, str_spell_size(figures->octets_planned, size), figures->deleted,
             figures->listed);
     } else {
-        spell_poll(figures, line, cap);
+        spell_poll(figures, kind, line, cap);
     }
 }
 
@@ -130,6 +139,7 @@ static void sum(struct session_figures *to, const struct session_figures *more)
     to->failed += more->failed;
     to->octets += more->octets;
     to->octets_planned += more->octets_planned;
+    to->coming += more->coming;
     to->octets_coming += more->octets_coming;
 }
 
@@ -166,7 +176,7 @@ void report_progress(struct report *report, const struct session_figures *runnin
         .done = report->done < report->total ? report->done : report->total,
         .known = known,
         .planned = all.planned,
-        .fetched = all.fetched,
+        .fetched = all.fetched + all.coming,
         .octets_planned = all.octets_planned,
         .octets = all.octets + all.octets_coming,
         .run_ms = now - report->begun,
@@ -208,6 +218,11 @@ void report_json(struct report *report)
 {
     report->json = true;
     report->live = report->summaries = false;
+}
+
+void report_summarise(struct report *report)
+{
+    report->summaries = true;
 }
 
 void report_divert(struct report *report, struct outlet *outlet)
@@ -284,7 +299,7 @@ static void summarise(struct report *report, const char *title,
     if (!report->summaries || (figures->skipped && figures->fetched == 0) || !wanted)
         return;
     char line[200];
-    spell(report, figures, line, sizeof line);
+    spell(report, figures, kind, line, sizeof line);
     if (report->outlet != NULL)
         to_outlet(report, title, FP_LOG_NOTE, line);
     else
@@ -311,6 +326,7 @@ void report_result(struct report *report, const char *title, const struct sessio
     /* What it did not get is not to be waited for. */
     report->ended.planned = report->ended.fetched;
     report->ended.octets_planned = report->ended.octets;
+    report->ended.coming = 0;
     report->ended.octets_coming = 0;
     report->status = err_worst(report->status, err_status(kind));
     report->any_fresh = report->any_fresh || figures->fresh > 0;

@@ -47,6 +47,9 @@ void report_begin(struct report *report, enum session_mode mode, bool silent, bo
  * report_divert. */
 void report_json(struct report *report);
 
+/* A line for each account, whoever reads it. */
+void report_summarise(struct report *report);
+
 /* Lines and summaries go to this outlet from now on; it gets more than a standard error that nobody
  * watches. */
 void report_divert(struct report *report, struct outlet *outlet);

@@ -305,6 +305,11 @@ static int from_terminal(struct account *account, struct err *err)
     return result;
 }
 
+int secrets_ask_again(struct account *account, struct err *err)
+{
+    return from_terminal(account, err);
+}
+
 /* 1: taken; 0: nothing was typed. */
 static int from_before(struct account *account, const struct account *before)
 {

@@ -5,29 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/str.h"
+
 #define PART 64
 #define LEFT_MAX_S (100 * 3600) /* a longer time is not shown */
-
-char *status_size(uint64_t octets, char out[24])
-{
-    static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
-    size_t unit = 0;
-    uint64_t tenths = octets * 10;
-    if (octets > UINT64_MAX / 10 - 500) {
-        tenths = octets / 100;
-        unit = 1;
-    }
-    while (tenths >= 10000 && unit < 4) {
-        /* Rounding at each step may be off by a tenth, which does not matter. */
-        tenths = (tenths + 500) / 1000;
-        unit++;
-    }
-    if (unit == 0 || tenths >= 100)
-        snprintf(out, 24, "%" PRIu64 " %s", (tenths + 5) / 10, units[unit]);
-    else
-        snprintf(out, 24, "%" PRIu64 ".%" PRIu64 " %s", tenths / 10, tenths % 10, units[unit]);
-    return out;
-}
 
 /* Seconds; -1: nobody knows. While there are accounts whose mail nobody has counted, they are
  * taken to be like those that are done. What the server says of sizes may be nothing, or too
@@ -64,8 +45,12 @@ static bool add_messages(const struct status_facts *facts, size_t width, char *l
 
 static bool add_octets(const struct status_facts *facts, size_t width, char *line)
 {
-    char size[24];
-    return add(line, width, status_size(facts->octets, size));
+    char part[PART], size[24], whole[24];
+    str_spell_size(facts->octets, size);
+    if (facts->octets_planned < facts->octets) /* what the server says of sizes is too little */
+        return add(line, width, size);
+    snprintf(part, sizeof part, "%s of %s", size, str_spell_size(facts->octets_planned, whole));
+    return add(line, width, part);
 }
 
 static bool add_rate(const struct status_facts *facts, size_t width, char *line)
@@ -75,7 +60,7 @@ static bool add_rate(const struct status_facts *facts, size_t width, char *line)
     double seconds = facts->fetch_ms > 0 ? (double)facts->fetch_ms / 1000 : 0.001;
     double rate = (double)facts->octets / seconds;
     uint64_t octets = rate < 1e18 ? (uint64_t)rate : UINT64_MAX;
-    snprintf(part, sizeof part, "%s/s", status_size(octets, size));
+    snprintf(part, sizeof part, "%s/s", str_spell_size(octets, size));
     return add(line, width, part);
 }
 

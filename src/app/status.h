@@ -20,7 +20,4 @@ struct status_facts {
  * `width` columns; if not even the first fits, it is cut. line holds width + 1. */
 void status_spell(const struct status_facts *facts, size_t width, char *line);
 
-/* "12 kB", "3.4 MB": 1 kB is 1000 octets. Returns out, which holds 24 bytes. */
-char *status_size(uint64_t octets, char out[24]);
-
 #endif

@@ -64,6 +64,7 @@ int64_t turns_next(const struct turns *turns, int64_t now)
 void turns_begin(struct turns *turns, struct turn *turn, int64_t now)
 {
     turn->running = true;
+    turn->again = false;
     turn->hurried = false;
     turn->begun = now;
     turn->not_before = 0;
@@ -121,7 +122,9 @@ void turns_end(struct turns *turns, struct turn *turn, int64_t now)
     turns->changes++;
     turns->running -= turn->running;
     turn->running = false;
-    if (turns->every == 0 || turn->leaving)
+    if (turn->again)
+        turn->due = now;
+    else if (turns->every == 0 || turn->leaving)
         drop(turns, turn);
     else if (turn->hurried) /* once more */
         turn->due = now;

@@ -22,7 +22,9 @@ struct turn {
     int64_t not_before; /* the next poll, as the last one learned; 0: at any time */
     int64_t lost_told;  /* the pool's: when the loss of a worker was told last; 0: never */
     bool running;
-    bool slept;   /* the machine was asleep during its poll */
+    bool slept; /* the machine was asleep during its poll */
+    int typed;  /* passwords typed for it and refused; again: another one was typed */
+    bool again;
     bool hurried; /* to be polled now, ignoring pauses and intervals */
     bool leaving; /* not in the configuration file any more; gone when its poll ends */
 };

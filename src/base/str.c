@@ -1,5 +1,7 @@
 #include "base/str.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 struct str str_from(const char *text)
@@ -217,4 +219,25 @@ uint64_t str_hash(struct str a)
     for (size_t i = 0; i < a.len; i++)
         hash = str_hash_add(hash, (unsigned char)a.ptr[i]);
     return hash;
+}
+
+char *str_spell_size(uint64_t octets, char out[24])
+{
+    static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
+    size_t unit = 0;
+    uint64_t tenths = octets * 10;
+    if (octets > UINT64_MAX / 10 - 500) {
+        tenths = octets / 100;
+        unit = 1;
+    }
+    while (tenths >= 10000 && unit < 4) {
+        /* Rounding at each step may be off by a tenth, which does not matter. */
+        tenths = (tenths + 500) / 1000;
+        unit++;
+    }
+    if (unit == 0 || tenths >= 100)
+        snprintf(out, 24, "%" PRIu64 " %s", (tenths + 5) / 10, units[unit]);
+    else
+        snprintf(out, 24, "%" PRIu64 ".%" PRIu64 " %s", tenths / 10, tenths % 10, units[unit]);
+    return out;
 }

@@ -67,6 +67,9 @@ int str_take_number(struct str *rest, uint64_t max, uint64_t *value);
 int str_duration(struct str text, int64_t *seconds);
 int str_size(struct str text, uint64_t *octets);
 
+/* "12 kB", "3.4 MB": 1 kB is 1000 octets. Returns out. */
+char *str_spell_size(uint64_t octets, char out[24]);
+
 /* FNV-1a over the bytes; whoever chooses them can make two texts collide. str_hash_add goes on from
  * an earlier result with one more byte. */
 #define STR_HASH_EMPTY UINT64_C(0xcbf29ce484222325)

@@ -75,8 +75,8 @@ int conn_fill(struct conn *conn, struct err *err);
  * stream or an error (err says which; plain end is ERR_CLOSED). */
 int conn_peek(struct conn *conn, struct err *err);
 
-/* Waits for a byte, ms milliseconds at most, without reading it: 1, or 0 if none came. 1 also at the
- * end of the stream and after a signal, which conn_fill tells. */
+/* Waits for a byte, ms milliseconds at most, and does not read it: 1, or 0 if none came. Also 1 at
+ * the end of the stream and after a signal, which conn_fill tells. */
 int conn_await(struct conn *conn, int64_t ms);
 
 /* Queues bytes; when the queue is full, sends (reading meanwhile as long as there is room). */

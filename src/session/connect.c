@@ -194,6 +194,17 @@ static int ask_utf8(struct login *login, struct err *err)
     return pop3_call(login->pop3, str_from("UTF8"), NULL, &reply, err);
 }
 
+/* A user's name that is misspelt, or quoted wrongly, is seen at once. */
+static int name_user(const struct login *login, struct err *err)
+{
+    char shown[LOG_QUOTE_MAX + 4];
+    size_t len = strlen(err->text);
+    if (err->kind == ERR_PASSWORD_REFUSED || err->kind == ERR_LOGIN_REFUSED)
+        snprintf(err->text + len, sizeof err->text - len, " (the user is %s)",
+                 log_quote(login->run->log, str_from(login->run->account->user), shown));
+    return -1;
+}
+
 static int log_in(struct login *login, struct err *err)
 {
     const struct account *account = login->run->account;
@@ -212,7 +223,9 @@ static int log_in(struct login *login, struct err *err)
         .token_refused = &login->token_refused,
         .used = &login->used,
     };
-    return auth_login(login->pop3, &options, err);
+    if (auth_login(login->pop3, &options, err) == 0)
+        return 0;
+    return name_user(login, err);
 }
 
 /* Capabilities of an earlier session may be the reason why a login failed. */

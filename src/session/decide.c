@@ -11,16 +11,24 @@ static bool is_fetched(const struct message *message)
            message->action == PLAN_ALONE;
 }
 
-static void count_planned(struct session_figures *figures, const struct message *message,
+static void count_planned(const struct poll *poll, const struct message *message,
                           enum journal_state known)
 {
+    struct session_figures *figures = &poll->run->figures;
+    bool is_new = known != JOURNAL_DONE && known != JOURNAL_GONE && known != JOURNAL_HELD;
     if (is_fetched(message)) {
         figures->planned++;
         figures->octets_planned += message->size;
         figures->fresh += known != JOURNAL_DONE;
     } else {
         figures->seen += known == JOURNAL_DONE || known == JOURNAL_GONE;
-        figures->held += known == JOURNAL_HELD;
+        bool large = known == JOURNAL_HELD &&
+                     journal_record(poll->journal, message->entry).reason == REASON_TOO_LONG;
+        figures->too_large += large;
+        figures->held += known == JOURNAL_HELD && !large;
+        figures->left +=
+            is_new && !record_is_here(known) && message->action == PLAN_LEAVE &&
+            (message->entry == JOURNAL_NONE || !journal_entry(poll->journal, message->entry).tried);
     }
 }
 
@@ -66,7 +74,7 @@ static void decide(struct poll *poll, struct message *message, bool count, uint3
         message->action != PLAN_DELETE)
         message->action = PLAN_LEAVE;
     if (count)
-        count_planned(&poll->run->figures, message, known.known);
+        count_planned(poll, message, known.known);
 }
 
 /* max_messages counts those first that did not fail before. */
@@ -116,8 +124,7 @@ void decide_refuse_long_ones(struct poll *poll, struct listing *listing)
 {
     for (uint32_t i = 0; i < listing->count; i++)
         if (listing->messages[i].action == PLAN_REFUSE)
-            fault_refuse(poll, listing, &listing->messages[i],
-                         &(struct journal_failure){.reason = REASON_TOO_LONG});
+            fault_leave_large(poll, listing, &listing->messages[i]);
 }
 
 void decide_tell(struct poll *poll, const struct listing *listing)

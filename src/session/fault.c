@@ -50,6 +50,23 @@ void fault_refuse(struct poll *poll, struct listing *listing, struct message *me
              held ? AGAIN_HINT : LEFT_HINT);
 }
 
+void fault_leave_large(struct poll *poll, struct listing *listing, struct message *message)
+{
+    char name[NAME_SHOWN], size[24], limit[24];
+    bool once = is_recorded(listing, message);
+    if (once) {
+        journal_hold(poll->journal, listing_enter(listing, message),
+                     &(struct journal_failure){.reason = REASON_TOO_LONG});
+        journal_mark_tried(poll->journal, message->entry);
+    }
+    poll->run->figures.too_large++;
+    log_line(poll->run->log, once ? FP_LOG_WARNING : FP_LOG_NOTE,
+             "%s: %s, over the limit of %s; it stays on the server",
+             listing_name(listing, message, poll->run->log, name, sizeof name),
+             str_spell_size(message->size, size),
+             str_spell_size(poll->run->account->max_size, limit));
+}
+
 void fault_put_off(struct poll *poll, struct listing *listing, struct message *message,
                    const struct journal_failure *failure)
 {

@@ -12,6 +12,10 @@
 #include "session/listing.h"
 #include "session/poll.h"
 
+/* The message is longer than max_size, which is a wish and no failure: it is told once, with both
+ * sizes, and stays on the server. */
+void fault_leave_large(struct poll *poll, struct listing *listing, struct message *message);
+
 /* The message could not be fetched or delivered: that is reported and counted as a try, and after
  * max_tries the message is held. */
 void fault_refuse(struct poll *poll, struct listing *listing, struct message *message,

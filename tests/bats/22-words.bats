@@ -72,3 +72,67 @@ wrong_port() {
         grep -q -E "^$line" <<<"$stderr" || fail "no line $line"
     done
 }
+
+@test "a login that is refused names the user" {
+    popd_start 'on PASS: err "[AUTH] no"'
+    popd_rc 'user = "alcie"'
+    want 77
+    account_line 'login refused by 127\.0\.0\.1: .*; check user and password \(the user is alcie\)'
+}
+
+# --- summaries ------------------------------------------------------------------------------------
+
+@test "--summary: one line an account in a pipe, with what is left on the server" {
+    tell_many 5
+    popd_start
+    popd_rc
+    want 0 --summary -B 2
+    [[ $output =~ ^'a: 2 new ('[0-9]+' B), 3 more on the server'$ ]] || fail "not the summary"
+    want 0 --summary
+    [[ $output =~ ^'a: 3 new ('[0-9]+' B), 2 seen'$ ]] || fail "not the summary"
+    want 0 --summary
+    [ "$output" = "a: no new mail (5 seen)" ] || fail "not the summary"
+    want 64 --summary --silent
+    want 64 --summary --json
+}
+
+# --- the password ---------------------------------------------------------------------------------
+
+# types LINE...: what a person types on the terminal, one line for each prompt
+types() {
+    python3 -B - "$FETCHPOP" "$H" "$@" <<'END'
+import os, pty, sys
+program, home, lines = sys.argv[1], sys.argv[2], sys.argv[3:]
+pid, fd = pty.fork()
+if pid == 0:
+    os.execve(program, [program], {"HOME": home, "PATH": os.environ["PATH"], "TERM": "dumb"})
+seen, prompts = b"", 0
+while True:
+    try:
+        more = os.read(fd, 4096)
+    except OSError:
+        break
+    if not more:
+        break
+    seen += more
+    while seen.count(b"Password for") > prompts and prompts < len(lines):
+        os.write(fd, lines[prompts].encode() + b"\n")
+        prompts += 1
+sys.stdout.write(seen.decode().replace("\r", ""))
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+END
+}
+
+@test "a password that was typed wrong is asked for again, up to three times" {
+    tell m1
+    popd_start 'on PASS wrong: err "[AUTH] no"'
+    popd_rc -password
+    run types wrong wrong secret
+    [ "$status" -eq 0 ] || fail "status $status"
+    [ "$(grep -c 'Password for alice at 127.0.0.1:' <<<"$output")" -eq 3 ] || fail "not three prompts"
+    [ "$(grep -c 'login refused' <<<"$output")" -eq 2 ] || fail "not told twice"
+    [ "$(count)" -eq 1 ]
+    run types wrong2 wrong2 wrong2 secret
+    [ "$status" -eq 77 ] || [ "$status" -eq 75 ] || fail "status $status"
+    [ "$(grep -c 'Password for' <<<"$output")" -le 3 ] || fail "more than three prompts"
+}

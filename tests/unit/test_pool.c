@@ -319,7 +319,8 @@ static void test_stop(void)
     ok(strstr(errors, "fetchpop: a: interrupted\n") != NULL, "INT reached the worker");
     ok(strstr(errors, "fetchpop: interrupted; 1 account was not polled\n") != NULL,
        "none is begun");
-    is_str(text_of("out"), "a: 1 new (0 B)\n", "what is complete is counted");
+    is_str(text_of("out"), "a: 1 new (0 B), 1 more on the server\n",
+           "what is complete is counted, and what is left");
 
     struct account *hung[] = {make("a", "x", "hang")};
     int64_t begun = clock_ms();

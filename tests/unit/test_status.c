@@ -21,11 +21,12 @@ static const char *spell(struct status_facts facts, size_t width)
 static void test_parts(void)
 {
     struct status_facts facts = {FACTS, .known = 2, .octets = 20000, .octets_planned = 80000};
-    is_str(spell(facts, 79), "1/3 accounts, 10/40 messages, 20 kB, 2.0 kB/s, 0:30 left", "all");
-    is_str(spell(facts, 56), "1/3 accounts, 10/40 messages, 20 kB, 2.0 kB/s, 0:30 left",
+    is_str(spell(facts, 79), "1/3 accounts, 10/40 messages, 20 kB of 80 kB, 2.0 kB/s, 0:30 left",
+           "all");
+    is_str(spell(facts, 65), "1/3 accounts, 10/40 messages, 20 kB of 80 kB, 2.0 kB/s, 0:30 left",
            "just wide enough");
-    is_str(spell(facts, 55), "1/3 accounts, 10/40 messages, 20 kB, 2.0 kB/s", "one less");
-    is_str(spell(facts, 39), "1/3 accounts, 10/40 messages, 20 kB", "40 columns");
+    is_str(spell(facts, 64), "1/3 accounts, 10/40 messages, 20 kB of 80 kB, 2.0 kB/s", "one less");
+    is_str(spell(facts, 46), "1/3 accounts, 10/40 messages, 20 kB of 80 kB", "46 columns");
     is_str(spell(facts, 19), "1/3 accounts", "20 columns: what does not fit ends it");
     is_str(spell(facts, 5), "1/3 a", "next to nothing");
     is_str(spell(facts, 0), "", "nothing");
@@ -90,7 +91,8 @@ static void test_left(void)
                                        .octets = UINT64_MAX,
                                        .octets_planned = UINT64_MAX},
                  200),
-           "0/1 accounts, 4294967295/4294967295 messages, 18446744 TB, 18446744 TB/s",
+           "0/1 accounts, 4294967295/4294967295 messages, 18446744 TB of 18446744 TB, "
+           "18446744 TB/s",
            "the largest numbers");
 }
 
