@@ -58,8 +58,21 @@ static bool to_output(const struct options *options)
     return options->mda != NULL && strcmp(options->mda, "-") == 0;
 }
 
+/* The options_mode is one of those that look into the mailbox. */
+static bool is_look(enum options_mode mode)
+{
+    return mode == OPTIONS_LIST || mode == OPTIONS_SHOW || mode == OPTIONS_DELETE;
+}
+
 static void run_pool(struct app *app, enum worker_task task)
 {
+    const struct options *options = &app->options;
+    const struct worker_look look = {.what = options->mode == OPTIONS_SHOW     ? LOOK_SHOW
+                                             : options->mode == OPTIONS_DELETE ? LOOK_DELETE
+                                                                               : LOOK_LIST,
+                                     .uidl = options->uidl,
+                                     .whole = options->all,
+                                     .yes = options->yes};
     struct roster *roster = &app->roster;
     struct turns turns;
     turns_init(&turns, 0);
@@ -68,12 +81,13 @@ static void run_pool(struct app *app, enum worker_task task)
     roster->count = 0;
     struct pool_job job = {
         .task = task,
+        .look = &look,
         .state_dir = roster->state_dir,
         .mode = session_mode(app->options.mode),
         .switches = options_switches(&app->options),
-        .jobs = to_output(&app->options) ? 1 : roster->jobs, /* one message after the other */
+        .jobs = to_output(options) || task == WORKER_LOOK ? 1 : roster->jobs, /* in one piece */
         .max_per_server = roster->max_per_server,
-        .no_fork = app->options.no_fork,
+        .no_fork = options->no_fork || options->mode == OPTIONS_DELETE, /* it may ask */
         .hurried = app->report.watched || app->options.account_count > 0,
     };
     pool_run(&job, &turns, &app->report);
@@ -220,12 +234,35 @@ static void poll_between(struct app *app)
     free(after);
 }
 
+static void look(struct app *app)
+{
+    app->report.summaries = app->report.live = false;
+    app->report.attended = true;
+    roster_find_secrets(&app->roster, NULL, &app->report);
+    run_pool(app, WORKER_LOOK);
+}
+
+/* One message is in one mailbox. */
+static bool names_one(struct app *app)
+{
+    struct err err;
+    if (app->options.uidl == NULL || app->roster.count == 1)
+        return true;
+    err_set(&err, ERR_USAGE, "a UIDL belongs to one account; name it behind the UIDL");
+    report_error(&app->report, NULL, &err);
+    return false;
+}
+
 static void act(struct app *app)
 {
+    if (!names_one(app))
+        return;
     if (app->roster.count == 0) {
         report_line(&app->report, NULL, FP_LOG_NOTE, "no account is enabled");
     } else if (app->options.mode == OPTIONS_STATUS) {
         show_status(app);
+    } else if (is_look(app->options.mode)) {
+        look(app);
     } else if (app->options.mode == OPTIONS_RETRY) {
         retry(app);
     } else if (app->options.mode == OPTIONS_RENAME) {

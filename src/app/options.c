@@ -129,14 +129,15 @@ static int take_mda(const struct given *given, struct err *err)
     return 0;
 }
 
+static const struct option_row *row_of_mode(enum options_mode mode);
+
 static int take_mode(const struct given *given, struct err *err)
 {
     struct options *options = given->options;
     enum options_mode mode = given->row->mode;
     if (options->mode != OPTIONS_POLL && options->mode != mode) {
-        return err_set(err, ERR_USAGE,
-                       "--%s: only one of the options that take the place of a poll can be given",
-                       given->row->name);
+        return err_set(err, ERR_USAGE, "only one of --%s and --%s at a time",
+                       row_of_mode(options->mode)->name, given->row->name);
     }
     options->mode = mode;
     return given->value != NULL ? take_text(given, err) : 0;
@@ -173,6 +174,14 @@ static const struct option_row rows[] = {
     {"json", 0, NULL, "print each account's result as a line of JSON", take_flag, AT(json)},
     {"status", 0, NULL, "list what failed, is held, or is paused", take_mode,
      .mode = OPTIONS_STATUS},
+    {"list", 0, NULL, "list what is on the server: date, size, sender, subject", take_mode,
+     .mode = OPTIONS_LIST},
+    {"show", 0, "UIDL", "print the header of a message on the server; all of it with -a", take_mode,
+     AT(uidl), .mode = OPTIONS_SHOW},
+    {"fetch", 0, "UIDL", "fetch this message alone", take_mode, AT(uidl), .mode = OPTIONS_FETCH},
+    {"delete", 0, "UIDL", "delete this message from the server, after a question", take_mode,
+     AT(uidl), .mode = OPTIONS_DELETE},
+    {"yes", 0, NULL, "answer that question", take_flag, AT(yes)},
     {"retry", 0, "UIDL", "release a held message, or all", take_mode, AT(retry),
      .mode = OPTIONS_RETRY},
     {"rename", 0, "OLD", "give the journal of user@server OLD to the account", take_mode,
@@ -213,6 +222,14 @@ static const struct option_row rows[] = {
     {"nodetach", 'N', NULL, NULL, .take = take_nothing},
     {"uidl", 'U', NULL, NULL, .take = take_nothing},
 };
+
+static const struct option_row *row_of_mode(enum options_mode mode)
+{
+    size_t i = 0;
+    while (rows[i].take != take_mode || rows[i].mode != mode)
+        i++;
+    return &rows[i];
+}
 
 /* The long names of other fetchers for the same. */
 static const struct {
@@ -332,7 +349,8 @@ static int check_daemon(const struct options *options, struct err *err)
 {
     if (options->mode != OPTIONS_POLL) {
         return err_set(err, ERR_USAGE,
-                       "--daemon polls; it goes with none of --check, --status and the like");
+                       "--daemon polls; it goes with none of --check, --list, --status and the "
+                       "like; give one");
     }
     if (options->no_fork)
         return err_set(err, ERR_USAGE, "--daemon needs workers, --no-fork has none; give one");
@@ -488,7 +506,8 @@ struct session_switches options_switches(const struct options *options)
                                      .catch_up = options->mode == OPTIONS_CATCH_UP,
                                      .newest = options->newest,
                                      .since = options->since,
-                                     .force = options->force};
+                                     .force = options->force,
+                                     .only = options->mode == OPTIONS_FETCH ? options->uidl : NULL};
 }
 
 void options_print_help(FILE *to)

@@ -21,6 +21,10 @@ enum options_mode {
     OPTIONS_CHECK,
     OPTIONS_DRY_RUN,
     OPTIONS_STATUS,
+    OPTIONS_LIST,
+    OPTIONS_SHOW,
+    OPTIONS_FETCH,
+    OPTIONS_DELETE,
     OPTIONS_RETRY,
     OPTIONS_RENAME,
     OPTIONS_PRINT_PIN,
@@ -40,11 +44,11 @@ enum options_mode {
 /* All texts are borrowed from argv. */
 struct options {
     enum options_mode mode;
-    const char *config_file, *state_dir, *mda, *retry, *rename, *discover, *import, *import_seen,
-        *log_file;
+    const char *config_file, *state_dir, *mda, *retry, *rename, *uidl, *discover, *import,
+        *import_seen, *log_file;
     const char *file;                              /* of --import-seen */
     const char *maildir, *mbox, *password_command; /* with a URL */
-    bool all, keep, no_keep, flush, silent, verbose, summary, json, no_fork, force, syslog;
+    bool all, keep, no_keep, flush, yes, silent, verbose, summary, json, no_fork, force, syslog;
     bool has_max_size;
     uint64_t max_size;
     unsigned max_messages; /* 0: not given */

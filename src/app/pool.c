@@ -143,6 +143,7 @@ static struct worker_job worker_job(const struct pool *pool, struct turn *turn)
 {
     return (struct worker_job){
         .task = pool->job->task,
+        .look = pool->job->look,
         .account = turn->account,
         .state_dir = pool->job->state_dir,
         .mode = pool->job->mode,

@@ -22,7 +22,8 @@
 struct pool_job {
     const char *state_dir;
     enum worker_task task;
-    enum session_mode mode; /* of WORKER_POLL, as the next */
+    const struct worker_look *look; /* of WORKER_LOOK */
+    enum session_mode mode;         /* of WORKER_POLL, as the next */
     struct session_switches switches;
     unsigned jobs, max_per_server;
     bool no_fork;

@@ -85,3 +85,17 @@ int tty_ask(const char *prompt, struct secret *secret, struct err *err)
     close(fd);
     return result;
 }
+
+bool tty_confirm(const char *question)
+{
+    char line[LINE_OCTETS];
+    size_t len = 0;
+    struct err ignored;
+    int fd = file_open("/dev/tty", O_RDWR | O_NOCTTY, 0);
+    if (fd < 0)
+        return false;
+    bool answered = file_write(fd, question, strlen(question), "the terminal", NULL) == 0 &&
+                    read_line(fd, line, &len, &ignored) == 1;
+    close(fd);
+    return answered && len > 0 && (line[0] == 'y' || line[0] == 'Y');
+}

@@ -4,6 +4,8 @@
 #ifndef FP_APP_TTY_H
 #define FP_APP_TTY_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 #include "base/secret.h"
 
@@ -11,5 +13,8 @@
  * after INT or TERM, ERR_LOGIN if nothing was typed. The terminal's settings are always
  * restored. */
 int tty_ask(const char *prompt, struct secret *secret, struct err *err);
+
+/* Asks a question on /dev/tty: true for an answer that begins with y or Y. */
+bool tty_confirm(const char *question);
 
 #endif

@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "app/hooks.h"
+#include "app/rows.h"
 #include "app/secrets.h"
+#include "app/tty.h"
 #include "base/clock.h"
 #include "delivery/keep.h"
 #include "session/connect.h"
@@ -98,11 +100,60 @@ static int deliver_meanwhile(struct session_run *run, bool refused, struct err *
     return refused ? -1 : 0;
 }
 
+static void print_row(void *ctx, const struct look_row *row)
+{
+    (void)ctx;
+    rows_print(row);
+}
+
+static int print_body(void *ctx, const char *bytes, size_t len, struct err *err)
+{
+    (void)ctx;
+    return rows_print_body(bytes, len, err);
+}
+
+static bool confirm(void *ctx)
+{
+    const struct work *work = ctx;
+    return work->job->look->yes || tty_confirm("Delete it from the server? [y/N] ");
+}
+
+static int look_around(struct work *work, struct session_run *run, struct err *err)
+{
+    const struct worker_look *wish = work->job->look;
+    char text[80];
+    struct look look = {.what = wish->what,
+                        .uidl = wish->uidl,
+                        .whole = wish->whole,
+                        .row = print_row,
+                        .confirm = confirm,
+                        .body = {.write = print_body, .ctx = work},
+                        .ctx = work};
+    run->mode = SESSION_CHECK;
+    if (look_run(run, &look, err) < 0)
+        return -1;
+    snprintf(text, sizeof text, "%u messages, %u new", (unsigned)run->figures.listed,
+             (unsigned)run->figures.fresh);
+    if (wish->what == LOOK_LIST && run->answer != NULL)
+        run->answer(work, text);
+    return 0;
+}
+
+/* What was asked for by name has to be there. */
+static int check_only(const struct session_run *run, struct err *err)
+{
+    if (run->switches.only == NULL || run->figures.planned > 0)
+        return 0;
+    return err_set(err, ERR_MESSAGE, "no message on the server has the UIDL %.80s; see --list",
+                   run->switches.only);
+}
+
 static int poll_account(struct session_run *run, struct err *err)
 {
     enum manners_leave leave = manners_allow(run, clock_wall(), err);
-    return leave == MANNERS_POLL ? session_poll(run, err)
-                                 : deliver_meanwhile(run, leave == MANNERS_REFUSE, err);
+    if (leave != MANNERS_POLL)
+        return deliver_meanwhile(run, leave == MANNERS_REFUSE, err);
+    return session_poll(run, err) < 0 ? -1 : check_only(run, err);
 }
 
 void worker_run(const struct worker_job *job)
@@ -128,7 +179,9 @@ void worker_run(const struct worker_job *job)
     };
     struct err err = {0};
     signal(SIGXFSZ, SIG_IGN);
-    int result = job->task == WORKER_PIN ? show_pin(&work, &err) : poll_account(&run, &err);
+    int result = job->task == WORKER_PIN    ? show_pin(&work, &err)
+                 : job->task == WORKER_LOOK ? look_around(&work, &run, &err)
+                                            : poll_account(&run, &err);
     if (result < 0 && err.kind == ERR_NONE) /* a bug, and no success */
         err_set(&err, ERR_WORKER, "the poll failed and nobody knows why; please report it");
     account_wipe(job->account);

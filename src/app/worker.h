@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "session/account.h"
+#include "session/look.h"
 #include "session/session.h"
 
 enum event_kind {
@@ -26,10 +27,18 @@ struct event {
     char text[ERR_TEXT_MAX]; /* NUL-terminated; cut if longer */
 };
 
-enum worker_task { WORKER_POLL, WORKER_PIN };
+enum worker_task { WORKER_POLL, WORKER_PIN, WORKER_LOOK };
+
+/* Of WORKER_LOOK: see session/look.h. */
+struct worker_look {
+    enum look_what what;
+    const char *uidl;
+    bool whole, yes; /* yes: nobody is asked */
+};
 
 struct worker_job {
     enum worker_task task;
+    const struct worker_look *look;
     struct account *account; /* gets its password here */
     const char *state_dir;
     enum session_mode mode;

@@ -29,6 +29,24 @@ bool utf8_is_control(uint32_t character)
            (character >= 0x2066 && character <= 0x2069) || character == 0xfeff;
 }
 
+unsigned utf8_width(uint32_t character)
+{
+    static const struct {
+        uint32_t from, to;
+        unsigned width;
+    } ranges[] = {
+        {0x300, 0x36f, 0},     {0x1100, 0x115f, 2},   {0x1ab0, 0x1aff, 0},   {0x1dc0, 0x1dff, 0},
+        {0x200b, 0x200d, 0},   {0x20d0, 0x20ff, 0},   {0x2e80, 0x303e, 2},   {0x3041, 0xa4cf, 2},
+        {0xac00, 0xd7a3, 2},   {0xf900, 0xfaff, 2},   {0xfe00, 0xfe0f, 0},   {0xfe20, 0xfe2f, 0},
+        {0xfe30, 0xfe6f, 2},   {0xff00, 0xff60, 2},   {0xffe0, 0xffe6, 2},   {0x1f300, 0x1f64f, 2},
+        {0x1f680, 0x1f6ff, 2}, {0x1f900, 0x1faff, 2}, {0x20000, 0x3fffd, 2},
+    };
+    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
+        if (character >= ranges[i].from && character <= ranges[i].to)
+            return ranges[i].width;
+    return 1;
+}
+
 bool utf8_is_ascii(struct str text)
 {
     for (size_t i = 0; i < text.len; i++)

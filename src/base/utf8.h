@@ -20,6 +20,10 @@ uint32_t utf8_take(struct str *text);
  * and paragraphs, and the controls of direction. */
 bool utf8_is_control(uint32_t character);
 
+/* How many columns of a terminal a character takes: 2 for East Asian wide ones and most pictures, 0
+ * for marks that go on the one before, else 1. */
+unsigned utf8_width(uint32_t character);
+
 /* True if all of it is ASCII. */
 bool utf8_is_ascii(struct str text);
 

@@ -15,7 +15,8 @@ static void count_planned(const struct poll *poll, const struct message *message
                           enum journal_state known)
 {
     struct session_figures *figures = &poll->run->figures;
-    bool is_new = known != JOURNAL_DONE && known != JOURNAL_GONE && known != JOURNAL_HELD;
+    bool is_new = poll->rules.switches.only == NULL && known != JOURNAL_DONE &&
+                  known != JOURNAL_GONE && known != JOURNAL_HELD;
     if (is_fetched(message)) {
         figures->planned++;
         figures->octets_planned += message->size;
@@ -52,7 +53,8 @@ bool decide_broke_the_line(const struct poll *poll, uint32_t entry)
     return reason == REASON_BROKEN_LINE || reason == REASON_OUT_OF_STEP || reason == REASON_NO_END;
 }
 
-static void decide(struct poll *poll, struct message *message, bool count, uint32_t *fetched)
+static void decide(struct poll *poll, struct listing *listing, struct message *message, bool count,
+                   uint32_t *fetched)
 {
     struct plan_message known =
         plan_look_up(&poll->rules, poll->journal, message->entry, message->size);
@@ -73,6 +75,11 @@ static void decide(struct poll *poll, struct message *message, bool count, uint3
     if (message->entry != JOURNAL_NONE && journal_entry(poll->journal, message->entry).tried &&
         message->action != PLAN_DELETE)
         message->action = PLAN_LEAVE;
+    const char *only = poll->rules.switches.only;
+    if (only != NULL)
+        message->action = str_is(listing_uidl(listing, message), only) && !record_is_here(state)
+                              ? PLAN_FETCH
+                              : PLAN_LEAVE;
     if (count)
         count_planned(poll, message, known.known);
 }
@@ -96,7 +103,7 @@ void decide_all(struct poll *poll, struct listing *listing, bool count)
             int own = turn_of(poll, &listing->messages[i]);
             more = more || own > turn;
             if (own == turn)
-                decide(poll, &listing->messages[i], count, &fetched);
+                decide(poll, listing, &listing->messages[i], count, &fetched);
         }
     }
 }

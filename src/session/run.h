@@ -46,6 +46,7 @@ struct session_switches {
     bool catch_up;     /* --catch-up: nothing is fetched, what is listed is known from now on ... */
     uint32_t newest;   /* ... but for so many at the end, */
     int64_t since;     /* and those of this time or later (wall clock, seconds; 0: none) */
+    const char *only;  /* --fetch: this UIDL alone, whatever is known of it; NULL: all */
     bool force;        /* --force: interval, pauses and refused secrets do not count */
 };
 

@@ -1,0 +1,186 @@
+#include "app/rows.h"
+
+#include <iconv.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/utf8.h"
+
+#define ROW_MAX 8192
+#define FROM_COLUMNS 20
+#define SUBJECT_LEAST 20 /* columns that a UIDL must leave */
+#define FIXED 44         /* columns of number, date, size, state and the blanks between all parts */
+
+/* ---- words ---- */
+
+/* Adds text, cut to so many columns, and filled up to them with blanks. 0: all of it. */
+static size_t add_fitted(struct buf *out, struct str text, size_t columns, bool fill)
+{
+    size_t used = 0;
+    while (text.len > 0) {
+        const char *from = text.ptr;
+        uint32_t c = utf8_take(&text);
+        bool shown = c != UTF8_NONE && !utf8_is_control(c);
+        size_t width = shown ? utf8_width(c) : 1;
+        if (columns > 0 && used + width > columns)
+            break;
+        (void)buf_add(out,
+                      shown            ? from
+                      : c == UTF8_NONE ? "?"
+                                       : " ",
+                      shown ? (size_t)(text.ptr - from) : 1);
+        used += width;
+    }
+    for (; fill && used < columns; used++)
+        (void)buf_add(out, " ", 1);
+    return used;
+}
+
+/* "Sat, 28 Nov 2026 10:05:00 +0100" (RFC 5322, section 3.3) as "2026-11-28 10:05", in the sender's
+ * time. */
+static void spell_date(struct str date, char out[20])
+{
+    static const char months[] = "janfebmaraprmayjunjulaugsepoctnovdec";
+    uint64_t day, year, hour, minute;
+    const char *comma = memchr(date.ptr, ',', date.len);
+    if (comma != NULL)
+        (void)str_until(&date, ',');
+    int result = str_take_number(&date, 31, &day);
+    struct str month = str_word(&date), time;
+    unsigned at = 0;
+    while (at < 12 && !(month.len >= 3 && strncasecmp(months + 3 * at, month.ptr, 3) == 0))
+        at++;
+    result |= str_take_number(&date, 9999, &year);
+    time = str_word(&date);
+    result |= str_number(str_until(&time, ':'), 23, &hour);
+    result |= str_number(str_until(&time, ':'), 59, &minute);
+    if (result != 0 || at == 12)
+        snprintf(out, 20, "%-16s", "");
+    else
+        snprintf(out, 20, "%04u-%02u-%02u %02u:%02u", (unsigned)(year < 100 ? 2000 + year : year),
+                 at + 1, (unsigned)day, (unsigned)hour, (unsigned)minute);
+}
+
+/* The display name, else the address. */
+static struct str name_of(struct str from)
+{
+    struct str rest = from, name = str_trim(str_until(&rest, '<'));
+    if (name.len > 1 && name.ptr[0] == '"' && name.ptr[name.len - 1] == '"')
+        name = str_trim(str_of(name.ptr + 1, name.len - 2));
+    return name.len > 0 ? name : from;
+}
+
+void rows_spell(const struct look_row *row, size_t columns, struct buf *out)
+{
+    char date[20], size[24];
+    spell_date(row->date, date);
+    buf_addf(out, "%5u %s %7s %-7s ", (unsigned)row->number, date,
+             row->size > 0 ? str_spell_size(row->size, size) : "", row->state);
+    size_t from = add_fitted(out, name_of(row->from), FROM_COLUMNS, true);
+    size_t left = columns > FIXED + from ? columns - FIXED - from : 1;
+    bool uidl = columns == 0 || left >= SUBJECT_LEAST + 1 + row->uidl.len;
+    (void)buf_add(out, " ", 1);
+    add_fitted(out, row->subject,
+               columns == 0 ? 0
+               : uidl       ? left - 1 - row->uidl.len
+                            : left,
+               uidl && columns > 0);
+    if (uidl && row->uidl.len > 0) {
+        (void)buf_add(out, " ", 1);
+        add_fitted(out, row->uidl, 0, false);
+    }
+}
+
+/* ---- the terminal ---- */
+
+static size_t width(void)
+{
+    struct winsize size;
+    if (isatty(STDOUT_FILENO) != 1)
+        return 0;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
+        return 79;
+    return size.ws_col - 1u;
+}
+
+/* False: this charset has it not, or iconv(3) does not know the charset. */
+static bool convert(iconv_t converter, struct str character, struct buf *out)
+{
+    char room[16], *to = room, in[8], *from = in;
+    size_t len = character.len, left = sizeof room;
+    if (converter == (iconv_t)-1 || len > sizeof in)
+        return false;
+    memcpy(in, character.ptr, len);
+    if (iconv(converter, &from, &len, &to, &left) != 0 || len > 0)
+        return false;
+    return buf_add(out, room, (size_t)(to - room)) == 0;
+}
+
+static void add_converted(struct str text, const char *charset, struct buf *out)
+{
+    iconv_t converter = iconv_open(charset, "UTF-8");
+    while (text.len > 0) {
+        const char *from = text.ptr;
+        uint32_t c = utf8_take(&text);
+        struct str character = str_of(from, (size_t)(text.ptr - from));
+        if (c < 0x80)
+            (void)buf_add(out, from, 1);
+        else if (!convert(converter, character, out))
+            (void)buf_add(out, "?", 1);
+    }
+    if (converter != (iconv_t)-1)
+        iconv_close(converter);
+}
+
+/* What the program says elsewhere does not depend on the locale; so it is asked here alone. */
+static void print(struct str text)
+{
+    locale_t locale = newlocale(LC_CTYPE_MASK, "", (locale_t)0);
+    const char *charset = locale != (locale_t)0 ? nl_langinfo_l(CODESET, locale) : "US-ASCII";
+    struct buf out;
+    buf_init(&out, 2 * ROW_MAX);
+    if (strcasecmp(charset, "UTF-8") == 0)
+        (void)buf_add(&out, text.ptr, text.len);
+    else
+        add_converted(text, charset, &out);
+    (void)file_write(STDOUT_FILENO, out.data, out.len, "standard output", NULL);
+    buf_free(&out);
+    if (locale != (locale_t)0)
+        freelocale(locale);
+}
+
+void rows_print(const struct look_row *row)
+{
+    struct buf line;
+    buf_init(&line, ROW_MAX);
+    rows_spell(row, width(), &line);
+    while (line.len > 0 && line.data[line.len - 1] == ' ')
+        line.len--;
+    (void)buf_add(&line, "\n", 1);
+    print(buf_str(&line));
+    buf_free(&line);
+}
+
+int rows_print_body(const char *bytes, size_t len, struct err *err)
+{
+    struct str rest = str_of(bytes, len);
+    if (isatty(STDOUT_FILENO) != 1)
+        return file_write(STDOUT_FILENO, bytes, len, "standard output", err);
+    struct buf shown;
+    buf_init(&shown, len + 1);
+    while (rest.len > 0) {
+        const char *from = rest.ptr;
+        uint32_t c = utf8_take(&rest);
+        bool good = c == '\n' || c == '\t' || (c != UTF8_NONE && !utf8_is_control(c));
+        (void)buf_add(&shown, good ? from : "?", good ? (size_t)(rest.ptr - from) : 1);
+    }
+    int result = file_write(STDOUT_FILENO, shown.data, shown.len, "standard output", err);
+    buf_free(&shown);
+    return result;
+}

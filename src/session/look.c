@@ -1,0 +1,301 @@
+#include "session/look.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/rfc2047.h"
+#include "session/connect.h"
+#include "session/fingerprints.h"
+#include "session/listing.h"
+#include "session/manners.h"
+#include "session/pipe.h"
+
+#define HEADER_MAX ((size_t)64 * 1024) /* of one message; what is behind it is not looked at */
+#define TEXT_MAX 1000                  /* octets of a field, decoded */
+
+struct looker {
+    struct session_run *run;
+    const struct look *look;
+    struct journal *journal;
+    struct habits habits;
+    struct listing listing;
+    struct pop3 *pop3;
+    struct buf header;
+    uint32_t next, end; /* messages whose header is asked for */
+};
+
+/* ---- rows ---- */
+
+/* The field's body, folded lines included; empty if there is none. */
+static struct str field(struct str header, const char *name)
+{
+    while (header.len > 0) {
+        struct str line = str_until(&header, '\n'), left = line;
+        struct str key = str_until(&left, ':');
+        if (line.len == 0)
+            break;
+        if (!str_is_nocase(str_trim(key), name))
+            continue;
+        while (header.len > 0 && (header.ptr[0] == ' ' || header.ptr[0] == '\t')) {
+            struct str more = str_until(&header, '\n');
+            left.len = (size_t)(more.ptr + more.len - left.ptr);
+        }
+        return str_trim(left);
+    }
+    return str_of("", 0);
+}
+
+static const char *state_of(const struct looker *looker, const struct message *message)
+{
+    static const char *const words[] = {
+        [JOURNAL_FREE] = "new",       [JOURNAL_FAILED] = "failed", [JOURNAL_HELD] = "held",
+        [JOURNAL_DOUBTED] = "failed", [JOURNAL_KEPT] = "spooled",  [JOURNAL_REFUSED] = "held",
+        [JOURNAL_TAKEN] = "new",      [JOURNAL_DONE] = "kept",     [JOURNAL_GONE] = "kept",
+    };
+    return message->entry == JOURNAL_NONE
+               ? "new"
+               : words[journal_entry(looker->journal, message->entry).state];
+}
+
+static void tell_row(const struct looker *looker, const struct message *message)
+{
+    struct buf from, subject;
+    struct str header = buf_str(&looker->header);
+    buf_init(&from, TEXT_MAX);
+    buf_init(&subject, TEXT_MAX);
+    rfc2047_decode(field(header, "From"), &from);
+    rfc2047_decode(field(header, "Subject"), &subject);
+    struct look_row row = {.number = message->number,
+                           .size = message->size,
+                           .state = state_of(looker, message),
+                           .uidl = listing_uidl(&looker->listing, message),
+                           .date = field(header, "Date"),
+                           .from = buf_str(&from),
+                           .subject = buf_str(&subject)};
+    looker->look->row(looker->look->ctx, &row);
+    buf_free(&from);
+    buf_free(&subject);
+}
+
+/* ---- headers, through the pipe ---- */
+
+static int next(void *ctx, enum pop3_verb *verb, uint32_t *number, struct err *err)
+{
+    struct looker *looker = ctx;
+    (void)err;
+    if (looker->next == looker->end)
+        return 0;
+    *verb = POP3_TOP;
+    *number = looker->listing.messages[looker->next++].number;
+    return 1;
+}
+
+static int write_header(void *ctx, const char *bytes, size_t len, struct err *err)
+{
+    struct looker *looker = ctx;
+    size_t room = HEADER_MAX - looker->header.len;
+    (void)err;
+    (void)buf_add(&looker->header, bytes, len < room ? len : room);
+    return 0;
+}
+
+static int answer(void *ctx, const struct pop3_answer *answer, int taken, struct err *err)
+{
+    struct looker *looker = ctx;
+    (void)err;
+    if (taken < 0 || answer->reply.kind != REPLY_OK)
+        buf_clear(&looker->header);
+    tell_row(looker, listing_find(&looker->listing, answer->number));
+    buf_clear(&looker->header);
+    return 0;
+}
+
+/* A server without TOP shows number, size and state. */
+static int tell_rows(struct looker *looker, uint32_t from, uint32_t end, struct err *err)
+{
+    struct pop3_taker taker = {.sink = {.write = write_header, .ctx = looker}};
+    struct pipeline pipe = {
+        .pop3 = looker->pop3, .ctx = looker, .next = next, .taker = &taker, .answer = answer};
+    if (fingerprints_possible(looker->pop3)) {
+        looker->next = from;
+        looker->end = end;
+        return pipe_run(&pipe, NULL, err);
+    }
+    for (uint32_t i = from; i < end; i++)
+        tell_row(looker, &looker->listing.messages[i]);
+    return 0;
+}
+
+/* ---- one message ---- */
+
+static const struct message *find(struct looker *looker, struct err *err)
+{
+    const char *uidl = looker->look->uidl;
+    const struct message *found = NULL;
+    uint64_t number;
+    unsigned count = 0;
+    for (uint32_t i = 0; i < looker->listing.count; i++) {
+        const struct message *message = &looker->listing.messages[i];
+        if (!str_is(listing_uidl(&looker->listing, message), uidl))
+            continue;
+        found = message;
+        count++;
+    }
+    if (count == 0 && looker->look->what == LOOK_SHOW &&
+        str_number(str_from(uidl), REPLY_MESSAGES_MAX, &number) == 0)
+        found = listing_find(&looker->listing, (uint32_t)number);
+    if (count > 1)
+        err_set(err, ERR_MESSAGE,
+                "%u messages on the server have the UIDL %.80s; fetch them all, none is chosen",
+                count, uidl);
+    else if (found == NULL)
+        err_set(err, ERR_MESSAGE, "no message on the server has the UIDL %.80s; see --list", uidl);
+    return count > 1 ? NULL : found;
+}
+
+struct asked {
+    enum pop3_verb verb;
+    uint32_t number;
+    bool sent, refused;
+    struct pop3 *pop3;
+};
+
+static int ask_once(void *ctx, enum pop3_verb *verb, uint32_t *number, struct err *err)
+{
+    struct asked *asked = ctx;
+    (void)err;
+    *verb = asked->verb;
+    *number = asked->number;
+    bool first = !asked->sent;
+    asked->sent = true;
+    return first;
+}
+
+static int take_once(void *ctx, const struct pop3_answer *answer, int taken, struct err *err)
+{
+    const struct asked *asked = ctx;
+    if (taken < 0)
+        return -1;
+    return answer->reply.kind == REPLY_OK
+               ? 0
+               : pop3_refused(asked->pop3, &answer->reply, ERR_MESSAGE, "the message", err);
+}
+
+/* One command about one message; its body goes to the sink. */
+static int ask(struct looker *looker, enum pop3_verb verb, uint32_t number, const struct sink *body,
+               struct err *err)
+{
+    struct asked asked = {.verb = verb, .number = number, .pop3 = looker->pop3};
+    struct pop3_taker taker = {.sink = body != NULL ? *body : (struct sink){NULL, NULL}};
+    struct pipeline pipe = {.pop3 = looker->pop3,
+                            .ctx = &asked,
+                            .next = ask_once,
+                            .taker = body != NULL ? &taker : NULL,
+                            .answer = take_once};
+    return pipe_run(&pipe, NULL, err);
+}
+
+static int show(struct looker *looker, struct err *err)
+{
+    const struct message *message = find(looker, err);
+    if (message == NULL)
+        return -1;
+    return ask(looker, looker->look->whole ? POP3_RETR : POP3_TOP, message->number,
+               &looker->look->body, err);
+}
+
+/* Only after QUIT's +OK it is gone; a poll that delivered it wants to know. */
+static int delete_one(struct looker *looker, struct err *err)
+{
+    bool confirmed;
+    const struct message *message = find(looker, err);
+    if (message == NULL)
+        return -1;
+    uint32_t at = (uint32_t)(message - looker->listing.messages);
+    if (tell_rows(looker, at, at + 1, err) < 0)
+        return -1;
+    if (!looker->look->confirm(looker->look->ctx))
+        return err_set(err, ERR_STOPPED, "nothing was deleted; --yes answers the question");
+    if (ask(looker, POP3_DELE, message->number, NULL, err) < 0 ||
+        pop3_quit(looker->pop3, true, false, &confirmed, err) < 0)
+        return -1;
+    if (!confirmed)
+        return err_set(err, ERR_AGAIN, "the server did not confirm the deletion; see --list");
+    looker->run->figures.deleted++;
+    unsigned state = message->entry == JOURNAL_NONE
+                         ? JOURNAL_FREE
+                         : journal_entry(looker->journal, message->entry).state;
+    if (state != JOURNAL_DONE)
+        return 0;
+    journal_gone(looker->journal, message->entry);
+    return journal_sync(looker->journal, err);
+}
+
+/* ---- the whole ---- */
+
+static int list(struct looker *looker, struct err *err)
+{
+    for (uint32_t i = 0; i < looker->listing.count; i++)
+        looker->run->figures.fresh += state_of(looker, &looker->listing.messages[i])[0] == 'n';
+    return tell_rows(looker, 0, looker->listing.count, err);
+}
+
+static int look_around(struct looker *looker, struct err *err)
+{
+    bool confirmed;
+    struct err ignored;
+    const struct reply_capa *capa = pop3_capabilities(looker->pop3);
+    enum account_pipelining wish = looker->run->account->pipelining;
+    bool pipelining = wish == ACCOUNT_PIPELINING_ON ||
+                      (wish == ACCOUNT_PIPELINING_AUTO && capa->known && capa->pipelining);
+    pop3_set_window(looker->pop3, pipelining ? POP3_WINDOW : 1);
+    if (listing_fetch(&looker->listing, looker->pop3, capa->known, err) < 0)
+        return err_prefix(err, "listing");
+    looker->run->figures.listed = looker->listing.count;
+    if (looker->look->what == LOOK_DELETE)
+        return delete_one(looker, err);
+    int result = looker->look->what == LOOK_LIST ? list(looker, err) : show(looker, err);
+    if (result == 0)
+        (void)pop3_quit(looker->pop3, false, false, &confirmed, &ignored);
+    return result;
+}
+
+static int open_journal(struct looker *looker, struct err *err)
+{
+    const struct session_run *run = looker->run;
+    bool write = looker->look->what == LOOK_DELETE;
+    struct journal_settings settings = {.state_dir = run->state_dir,
+                                        .server = run->account->server,
+                                        .user = run->account->user,
+                                        .account = run->account->journal_name,
+                                        .mode = write ? JOURNAL_WRITE : JOURNAL_READ,
+                                        .durable = run->account->durable,
+                                        .log = run->log};
+    if (write && file_make_folder(run->state_dir, run->account->durable, err) < 0)
+        return err_prefix(err, "state folder");
+    return journal_open(&looker->journal, &settings, err);
+}
+
+int look_run(struct session_run *run, const struct look *look, struct err *err)
+{
+    struct looker looker = {.run = run, .look = look};
+    struct manners manners;
+    struct manners_end end = {.now = clock_wall()};
+    if (open_journal(&looker, err) < 0)
+        return -1;
+    buf_init(&looker.header, HEADER_MAX);
+    listing_init(&looker.listing, looker.journal, &looker.habits);
+    manners_begin(&manners, run, end.now);
+    int result = manners_get_secret(&manners, err);
+    if (result == 0)
+        result =
+            connect_open(&looker.pop3, run, manners.note,
+                         clock_in(run->account->session_timeout * 1000), &end.login_delay, err);
+    if (result == 0)
+        result = look_around(&looker, err);
+    connect_close(looker.pop3);
+    manners_end(&manners, &end, err);
+    listing_free(&looker.listing);
+    buf_free(&looker.header);
+    journal_close(looker.journal);
+    return result;
+}
