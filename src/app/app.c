@@ -10,7 +10,9 @@
 #include "app/config.h"
 #include "app/daemon.h"
 #include "app/discover.h"
+#include "app/health.h"
 #include "app/hooks.h"
+#include "app/json.h"
 #include "app/moving.h"
 #include "app/options.h"
 #include "app/outlet.h"
@@ -21,6 +23,7 @@
 #include "app/roster.h"
 #include "app/secrets.h"
 #include "app/setup.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/spawn.h"
 #include "base/stop.h"
@@ -123,15 +126,45 @@ static void pass_on(void *ctx, enum log_level level, const char *line)
     report_line(answers->report, answers->title, level, line);
 }
 
+static void show_condition(struct app *app, const struct account *account,
+                           const struct condition *condition)
+{
+    const char *state_dir = app->roster.state_dir;
+    char text[ERR_TEXT_MAX];
+    int64_t now = clock_wall();
+    if (app->options.json) {
+        struct buf line;
+        buf_init(&line, JSON_MAX);
+        health_json(condition, account->title, state_dir, &line);
+        report_json_line(&app->report, &line);
+        buf_free(&line);
+        return;
+    }
+    report_answer(&app->report, account->title,
+                  health_spell_poll(condition, now, text, sizeof text));
+    report_answer(&app->report, account->title,
+                  health_spell_mail(condition, state_dir, text, sizeof text));
+}
+
 static void show_status(struct app *app)
 {
     const struct roster *roster = &app->roster;
     for (size_t i = 0; i < roster->count; i++) {
-        struct answers answers = {&app->report, roster->accounts[i]->title, 0};
+        const struct account *account = roster->accounts[i];
+        struct answers answers = {&app->report, account->title, 0};
+        struct condition condition;
         struct err err = {0};
-        if (held_list(roster->accounts[i], roster->state_dir, answer_line, &answers, &err) < 0)
+        if (condition_read(&condition, account, roster->state_dir, clock_wall(), &err) < 0) {
             report_error(&app->report, answers.title, &err);
-        else if (answers.lines == 0 && !app->options.silent)
+            continue;
+        }
+        if (!app->options.silent || app->options.json)
+            show_condition(app, account, &condition);
+        if (!app->options.json &&
+            held_list(account, roster->state_dir, answer_line, &answers, &err) < 0)
+            report_error(&app->report, answers.title, &err);
+        if (!app->options.json && answers.lines == 0 && !app->options.silent &&
+            condition.trouble[0] == '\0')
             report_answer(&app->report, answers.title, "nothing failed, nothing held");
     }
 }

@@ -27,7 +27,7 @@ static void add_character(struct buf *out, uint32_t value)
     }
 }
 
-static void add_text(struct buf *out, const char *key, struct str text)
+void json_text(struct buf *out, const char *key, struct str text)
 {
     buf_addf(out, "\"%s\": ", key);
     if (text.len == 0) {
@@ -52,11 +52,11 @@ void json_result(struct buf *out, const char *title, enum session_mode mode,
         [SESSION_POLL] = "poll", [SESSION_CHECK] = "check", [SESSION_DRY_RUN] = "dry-run"};
     bool done = mode == SESSION_POLL;
     buf_addf(out, "{");
-    add_text(out, "account", str_from(title));
+    json_text(out, "account", str_from(title));
     buf_addf(out, ", \"mode\": \"%s\"", modes[mode]);
     add_number(out, "status", (uint64_t)err_status(kind));
     buf_addf(out, ", \"kind\": \"%s\", ", err_word(kind));
-    add_text(out, "error", str_from(text));
+    json_text(out, "error", str_from(text));
     add_number(out, "listed", figures->listed);
     add_number(out, "new",
                done                    ? figures->fetched
@@ -85,7 +85,7 @@ static void add_field(struct buf *out, const char *key, const struct header *hea
     if (header != NULL)
         rfc2047_decode(header_value(header, name), &text);
     buf_addf(out, ", ");
-    add_text(out, key, buf_str(&text));
+    json_text(out, key, buf_str(&text));
     buf_free(&text);
 }
 
@@ -93,15 +93,15 @@ void json_message(struct buf *out, const struct account *account,
                   const struct session_message *message)
 {
     buf_addf(out, "{");
-    add_text(out, "account", str_from(account->title));
+    json_text(out, "account", str_from(account->title));
     buf_addf(out, ", ");
-    add_text(out, "uidl", message->uidl);
+    json_text(out, "uidl", message->uidl);
     add_number(out, "octets", message->octets);
     add_field(out, "message_id", message->header, "Message-ID");
     add_field(out, "from", message->header, "From");
     add_field(out, "subject", message->header, "Subject");
     buf_addf(out, ", \"kind\": \"%s\", ", deliver_kind_name(account->target));
-    add_text(out, "name", str_from(message->name));
+    json_text(out, "name", str_from(message->name));
     add_number(out, "time", (uint64_t)clock_wall());
     buf_addf(out, "}");
 }

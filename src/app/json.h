@@ -25,4 +25,7 @@ void json_result(struct buf *out, const char *title, enum session_mode mode,
 void json_message(struct buf *out, const struct account *account,
                   const struct session_message *message);
 
+/* Adds "key": "text", ASCII alone; an empty text is null. */
+void json_text(struct buf *out, const char *key, struct str text);
+
 #endif

@@ -391,8 +391,9 @@ static int check_together(const struct options *options, struct err *err)
     if (options->summary && (options->silent || options->json))
         return err_set(err, ERR_USAGE, "--summary contradicts --silent and --json; give one");
     if (options->json && options->mode != OPTIONS_POLL && options->mode != OPTIONS_CHECK &&
-        options->mode != OPTIONS_DRY_RUN)
-        return err_set(err, ERR_USAGE, "--json goes with --check, --dry-run, or none of them");
+        options->mode != OPTIONS_DRY_RUN && options->mode != OPTIONS_STATUS &&
+        options->mode != OPTIONS_FETCH)
+        return err_set(err, ERR_USAGE, "--json goes with --check, --dry-run, --status or a poll");
     if (options->json && options->log_file != NULL && outlet_is_standard(options->log_file))
         return err_set(err, ERR_USAGE, "--json and a log both want standard output; log to a file");
     if (options->mode == OPTIONS_PRINT_PIN && options->account_count == 0) {

@@ -306,6 +306,12 @@ static void summarise(struct report *report, const char *title,
         report_answer(report, title, line);
 }
 
+void report_json_line(struct report *report, struct buf *line)
+{
+    buf_addf(line, "\n");
+    put_line(report, STDOUT_FILENO, line->data, line->len);
+}
+
 static void tell_programs(struct report *report, const char *title,
                           const struct session_figures *figures, enum err_kind kind,
                           const char *text)
@@ -313,8 +319,7 @@ static void tell_programs(struct report *report, const char *title,
     struct buf line;
     buf_init(&line, JSON_MAX);
     json_result(&line, title, report->mode, figures, kind, text);
-    buf_addf(&line, "\n");
-    put_line(report, STDOUT_FILENO, line.data, line.len);
+    report_json_line(report, &line);
     buf_free(&line);
 }
 

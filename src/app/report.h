@@ -74,6 +74,9 @@ void report_progress(struct report *report, const struct session_figures *runnin
  * happened; CLOCK_NEVER if there is no status line. */
 int64_t report_next(const struct report *report);
 
+/* A line of JSON, which gets its end. */
+void report_json_line(struct report *report, struct buf *line);
+
 /* An account is done: its summary or its error (unless figures say told or quiet). */
 void report_result(struct report *report, const char *title, const struct session_figures *figures,
                    enum err_kind kind, const char *text);

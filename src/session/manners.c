@@ -290,7 +290,6 @@ static void count_failure(struct manners *manners, const struct manners_end *end
     note->why = err->kind == ERR_DELAY ? NOTE_WHY_DELAY : NOTE_WHY_BACK_OFF;
     wait = wait < NOTE_DELAY_MAX ? wait : NOTE_DELAY_MAX;
     note->not_before = wait > 0 ? end->now + wait : 0;
-    snprintf(note->trouble, sizeof note->trouble, "%.*s", (int)sizeof note->trouble - 1, err->text);
 }
 
 /* An outage is told when it begins to matter: at once of an account that has never worked, else
@@ -457,6 +456,15 @@ void manners_begin(struct manners *manners, struct session_run *run, int64_t now
     manners->note = note_load(run->state_dir, account->server, account->user, mode, now);
 }
 
+/* Whatever it was, --status tells it: as it was before words for cron were added. */
+static void remember_trouble(struct note *note, const char *text, bool was_well)
+{
+    if (was_well && note->touched != 0)
+        note->succeeded = note->touched;
+    snprintf(note->trouble, sizeof note->trouble, "%s",
+             text[0] != '\0' ? text : "messages failed, see there");
+}
+
 void manners_end(struct manners *manners, const struct manners_end *end, struct err *err)
 {
     struct note *note = manners->note;
@@ -465,6 +473,9 @@ void manners_end(struct manners *manners, const struct manners_end *end, struct 
     bool poll = manners->run->mode == SESSION_POLL;
     bool here = end->here || (err_whose(err->kind) == ERR_SIDE_HERE && !manners->no_secret);
     bool through = err_whose(err->kind) == ERR_SIDE_NONE || manners->run->figures.told;
+    bool asked = poll && !manners->known_secret, was_well = note->trouble[0] == '\0';
+    char text[NOTE_TEXT_MAX];
+    snprintf(text, sizeof text, "%.*s", (int)sizeof text - 1, err->text);
     if (poll && end->destination) {
         if (!end->here && !end->offline)
             count_server(manners, end);
@@ -477,9 +488,13 @@ void manners_end(struct manners *manners, const struct manners_end *end, struct 
             failed(manners, end, err);
         }
     }
+    if (asked && err->kind != ERR_NONE)
+        remember_trouble(note, text, was_well);
     /* Its loss costs nothing, but without a note we do not know what is news. */
     if (poll && (note_save(note) < 0 || note->foreign))
         manners->run->figures.quiet = false;
+    if (asked)
+        note_touch(note, end->now);
     note_free(note);
     manners->note = NULL;
 }

@@ -26,6 +26,7 @@ static const struct plain {
     bool date; /* one that has passed */
 } plains[] = {
     {"polled", offsetof(struct note, polled), true},
+    {"succeeded", offsetof(struct note, succeeded), true},
     {"expires", offsetof(struct note, expires), false},
     {"held-told", offsetof(struct note, held_told), true},
     {"end-told", offsetof(struct note, end_told), true},
@@ -395,8 +396,18 @@ struct note *note_load(const char *state_dir, const char *server, const char *us
     if (mode == NOTE_WRITE)
         sweep(note);
     read_file(note);
+    struct stat st;
+    if (note->loaded != NULL && lstat(note->path, &st) == 0 && st.st_mtime <= now)
+        note->touched = st.st_mtime;
     drop_untrue(note, now);
     return note;
+}
+
+void note_touch(struct note *note, int64_t now)
+{
+    const struct timespec times[] = {{.tv_sec = (time_t)now}, {.tv_sec = (time_t)now}};
+    if (note->mode == NOTE_WRITE && !note->foreign)
+        (void)utimensat(AT_FDCWD, note->path, times, AT_SYMLINK_NOFOLLOW);
 }
 
 void note_free(struct note *note)

@@ -62,6 +62,8 @@ struct note {
     int64_t worked_when;
     char trouble[NOTE_TEXT_MAX]; /* the words of the last failure, NUL-terminated */
     int64_t expires;             /* 1 + the days of the last EXPIRE warning; 0: none */
+    int64_t touched;             /* when the last poll ended: the time of the file */
+    int64_t succeeded;           /* when the last one ended that went well, if later ones did not */
     int64_t held_told;           /* when it was said last that messages are held */
     int64_t end_told;            /* when it was said last that the certificate expires soon */
     int64_t no_capa;             /* when the server was last found to be unable to answer CAPA */
@@ -88,6 +90,9 @@ struct note *note_load(const char *state_dir, const char *server, const char *us
 /* Writes it if it says something else than the file did. 0: written, or nothing to do; -1: it could
  * not be written, which is not worth reporting. */
 int note_save(struct note *note);
+/* The file says the same, and a poll has ended now (wall clock, seconds): its time is all that
+ * changes. */
+void note_touch(struct note *note, int64_t now);
 void note_free(struct note *note); /* NULL is fine */
 
 /* What is remembered of the server's capabilities, any octets, and when they were asked for; empty
