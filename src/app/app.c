@@ -64,7 +64,8 @@ static bool to_output(const struct options *options)
 /* The options_mode is one of those that look into the mailbox. */
 static bool is_look(enum options_mode mode)
 {
-    return mode == OPTIONS_LIST || mode == OPTIONS_SHOW || mode == OPTIONS_DELETE;
+    return mode == OPTIONS_DOCTOR || mode == OPTIONS_LIST || mode == OPTIONS_SHOW ||
+           mode == OPTIONS_DELETE;
 }
 
 static void run_pool(struct app *app, enum worker_task task)
@@ -88,9 +89,10 @@ static void run_pool(struct app *app, enum worker_task task)
         .state_dir = roster->state_dir,
         .mode = session_mode(app->options.mode),
         .switches = options_switches(&app->options),
-        .jobs = to_output(options) || task == WORKER_LOOK ? 1 : roster->jobs, /* in one piece */
+        .jobs = to_output(options) || is_look(options->mode) ? 1 : roster->jobs, /* in one piece */
         .max_per_server = roster->max_per_server,
-        .no_fork = options->no_fork || options->mode == OPTIONS_DELETE, /* it may ask */
+        .no_fork = options->no_fork || options->mode == OPTIONS_DELETE ||
+                   options->mode == OPTIONS_DOCTOR, /* they may ask */
         .hurried = app->report.watched || app->options.account_count > 0,
     };
     pool_run(&job, &turns, &app->report);
@@ -271,8 +273,9 @@ static void look(struct app *app)
 {
     app->report.summaries = app->report.live = false;
     app->report.attended = true;
-    roster_find_secrets(&app->roster, NULL, &app->report);
-    run_pool(app, WORKER_LOOK);
+    if (app->options.mode != OPTIONS_DOCTOR)
+        roster_find_secrets(&app->roster, NULL, &app->report);
+    run_pool(app, app->options.mode == OPTIONS_DOCTOR ? WORKER_DOCTOR : WORKER_LOOK);
 }
 
 /* One message is in one mailbox. */

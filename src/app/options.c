@@ -176,6 +176,8 @@ static const struct option_row rows[] = {
      .mode = OPTIONS_STATUS},
     {"list", 0, NULL, "list what is on the server: date, size, sender, subject", take_mode,
      .mode = OPTIONS_LIST},
+    {"doctor", 0, NULL, "check each step between an account and its mail", take_mode,
+     .mode = OPTIONS_DOCTOR},
     {"show", 0, "UIDL", "print the header of a message on the server; all of it with -a", take_mode,
      AT(uidl), .mode = OPTIONS_SHOW},
     {"fetch", 0, "UIDL", "fetch this message alone", take_mode, AT(uidl), .mode = OPTIONS_FETCH},

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/doctor.h"
 #include "app/hooks.h"
 #include "app/rows.h"
 #include "app/secrets.h"
@@ -65,6 +66,9 @@ static int fetch_secrets(void *ctx, struct err *err)
 {
     struct work *work = ctx;
     struct account *account = work->job->account;
+    /* The parent has found what it can, but where it first had to be seen that one is needed. */
+    if (work->job->task == WORKER_DOCTOR && secrets_find(account, &work->log, err) < 0)
+        return -1;
     if (secrets_fetch_key(account, &work->log, err) < 0)
         return -1;
     return secrets_fetch(account, &work->log, err);
@@ -139,6 +143,32 @@ static int look_around(struct work *work, struct session_run *run, struct err *e
     return 0;
 }
 
+/* The worst of all steps. */
+struct findings {
+    struct work *work;
+    enum err_kind worst;
+};
+
+static void tell_step(void *ctx, const char *what, enum err_kind kind, const char *text)
+{
+    struct findings *findings = ctx;
+    char line[ERR_TEXT_MAX];
+    int status = err_status(findings->worst);
+    if (err_worst(status, err_status(kind)) != status)
+        findings->worst = kind;
+    snprintf(line, sizeof line, "%s: %s%s", what, kind == ERR_NONE ? "ok: " : "PROBLEM: ", text);
+    on_answer(findings->work, line);
+}
+
+static int examine(struct work *work, struct session_run *run, struct err *err)
+{
+    struct findings findings = {work, ERR_NONE};
+    const struct checkup checkup = {tell_step, &findings};
+    doctor_run(run, &checkup);
+    run->figures.told = true;
+    return findings.worst == ERR_NONE ? 0 : err_set(err, findings.worst, "see the problems above");
+}
+
 /* What was asked for by name has to be there. */
 static int check_only(const struct session_run *run, struct err *err)
 {
@@ -179,9 +209,10 @@ void worker_run(const struct worker_job *job)
     };
     struct err err = {0};
     signal(SIGXFSZ, SIG_IGN);
-    int result = job->task == WORKER_PIN    ? show_pin(&work, &err)
-                 : job->task == WORKER_LOOK ? look_around(&work, &run, &err)
-                                            : poll_account(&run, &err);
+    int result = job->task == WORKER_PIN      ? show_pin(&work, &err)
+                 : job->task == WORKER_DOCTOR ? examine(&work, &run, &err)
+                 : job->task == WORKER_LOOK   ? look_around(&work, &run, &err)
+                                              : poll_account(&run, &err);
     if (result < 0 && err.kind == ERR_NONE) /* a bug, and no success */
         err_set(&err, ERR_WORKER, "the poll failed and nobody knows why; please report it");
     account_wipe(job->account);

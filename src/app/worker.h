@@ -27,7 +27,7 @@ struct event {
     char text[ERR_TEXT_MAX]; /* NUL-terminated; cut if longer */
 };
 
-enum worker_task { WORKER_POLL, WORKER_PIN, WORKER_LOOK };
+enum worker_task { WORKER_POLL, WORKER_PIN, WORKER_LOOK, WORKER_DOCTOR };
 
 /* Of WORKER_LOOK: see session/look.h. */
 struct worker_look {

@@ -1,0 +1,110 @@
+#include "app/doctor.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/xalloc.h"
+#include "state/calendar.h"
+
+#define WORDS_MAX 900
+
+static void check_folder(const struct checkup *checkup, const char *what, const char *path)
+{
+    struct err err = {0};
+    char text[WORDS_MAX];
+    int result = checkup_folder(path, &err);
+    snprintf(text, sizeof text, "%.400s: files can be made there, and made durable", path);
+    checkup->step(checkup->ctx, what, err.kind, result < 0 ? err.text : text);
+}
+
+/* The first word of a command, looked for as the shell does, along this PATH. */
+static bool is_found(const char *command, const char *path)
+{
+    size_t len = strcspn(command, " \t");
+    bool found = false;
+    if (memchr(command, '/', len) != NULL || strpbrk(command, "=|;&'\"$(`") == command)
+        return true; /* a path, or more than a word: the shell knows */
+    for (struct str rest = str_from(path); rest.len > 0 && !found;) {
+        struct str folder = str_until(&rest, ':');
+        char *file = xasprintf("%.*s/%.*s", (int)folder.len, folder.ptr, (int)len, command);
+        found = access(file, X_OK) == 0;
+        free(file);
+    }
+    return found;
+}
+
+static void check_destination(const struct account *account, const struct checkup *checkup)
+{
+    const char *path = getenv("PATH");
+    char text[WORDS_MAX];
+    if (account->target != DELIVER_MDA) {
+        check_folder(checkup, "destination", account->where);
+        return;
+    }
+    bool found = is_found(account->where, path != NULL ? path : "/usr/bin:/bin");
+    snprintf(text, sizeof text, found ? "%.400s" : "%.400s: no such command; check its path",
+             account->where);
+    checkup->step(checkup->ctx, "destination", found ? ERR_NONE : ERR_CONFIG, text);
+}
+
+static void check_clock(const struct checkup *checkup)
+{
+    char text[WORDS_MAX];
+    time_t now = (time_t)clock_wall();
+    struct tm tm;
+    bool good = now >= (time_t)CALENDAR_SET * CALENDAR_SECONDS && gmtime_r(&now, &tm) != NULL;
+    if (!good || strftime(text, sizeof text, "%Y-%m-%d %H:%M UTC", &tm) == 0)
+        snprintf(text, sizeof text, "it was never set; set it, certificates and keep need it");
+    checkup->step(checkup->ctx, "clock", good ? ERR_NONE : ERR_LOCAL, text);
+}
+
+static void add(char text[WORDS_MAX], const char *name, const char *why)
+{
+    size_t len = strlen(text);
+    snprintf(text + len, WORDS_MAX - len, "%s%s (%s)", len > 0 ? ", " : "", name, why);
+}
+
+/* Cron knows HOME, LOGNAME, SHELL and a short PATH: what works by hand may not work there. */
+static void check_cron(const struct account *account, const struct checkup *checkup)
+{
+    static const struct {
+        const char *name, *why;
+    } variables[] = {
+        {"FETCHPOPRC", "it names the configuration file: give -f"},
+        {"XDG_CONFIG_HOME", "the configuration file is looked for there: give -f"},
+        {"XDG_STATE_HOME", "the journals are there: set state_dir"},
+        {"CREDENTIALS_DIRECTORY", "passwords may be there"},
+        {"SSL_CERT_FILE", "it names the authorities: set tls_ca_file"},
+        {"SSL_CERT_DIR", "it names the authorities: set tls_ca_dir"},
+    };
+    static const char short_path[] = "/usr/bin:/bin";
+    const char *commands[] = {account->password_command, account->token_command,
+                              account->connect_command,
+                              account->target == DELIVER_MDA ? account->where : NULL};
+    char text[WORDS_MAX] = "";
+    for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++)
+        if (getenv(variables[i].name) != NULL)
+            add(text, variables[i].name, variables[i].why);
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        if (commands[i] != NULL && !is_found(commands[i], short_path))
+            add(text, "PATH", "a command is not in /usr/bin or /bin: write its path in full");
+    if (account->password_command != NULL &&
+        strncmp(account->password_command, "secret-tool", strlen("secret-tool")) == 0)
+        add(text, "DBUS_SESSION_BUS_ADDRESS", "secret-tool needs it: use password_file");
+    checkup->step(checkup->ctx, "cron", text[0] != '\0' ? ERR_CONFIG : ERR_NONE,
+                  text[0] != '\0' ? text : "it needs nothing that cron has not");
+}
+
+void doctor_run(struct session_run *run, const struct checkup *checkup)
+{
+    run->mode = SESSION_CHECK;
+    checkup_server(run, checkup);
+    check_destination(run->account, checkup);
+    check_folder(checkup, "state folder", run->state_dir);
+    check_clock(checkup);
+    check_cron(run->account, checkup);
+}

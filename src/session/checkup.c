@@ -1,0 +1,206 @@
+#include "session/checkup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/xalloc.h"
+#include "session/connect.h"
+#include "session/line.h"
+#include "session/listing.h"
+#include "session/manners.h"
+
+#define WORDS_MAX 900
+
+/* True if it went well; then text is what was found. */
+static bool tell(const struct checkup *checkup, const char *what, int result, const char *text,
+                 const struct err *err)
+{
+    checkup->step(checkup->ctx, what, result < 0 ? err->kind : ERR_NONE,
+                  result < 0 ? err->text : text);
+    return result == 0;
+}
+
+/* ---- the network ---- */
+
+/* Connecting looks it up again; an error there has the better words. */
+static bool check_name(const struct account *account, const struct checkup *checkup)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+    struct err err;
+    char text[WORDS_MAX] = "", host[64];
+    const char *name = account->proxy_host != NULL ? account->proxy_host : account->server;
+    int code = getaddrinfo(name, NULL, &hints, &found);
+    for (const struct addrinfo *at = found; code == 0 && at != NULL; at = at->ai_next) {
+        size_t len = strlen(text);
+        if (getnameinfo(at->ai_addr, at->ai_addrlen, host, sizeof host, NULL, 0, NI_NUMERICHOST) ==
+            0)
+            snprintf(text + len, sizeof text - len, "%s%s", len > 0 ? ", " : "", host);
+    }
+    if (code == 0)
+        freeaddrinfo(found);
+    else
+        err_set(&err, code == EAI_NONAME ? ERR_HOST : ERR_AGAIN,
+                "%s: %s; check the name, or the name server in resolv.conf(5)", name,
+                gai_strerror(code));
+    return tell(checkup, "resolver", code == 0 ? 0 : -1, text, &err);
+}
+
+static bool check_tls(struct conn *conn, const struct checkup *checkup)
+{
+    char text[WORDS_MAX], peer[TLS_PEER_TEXT];
+    const struct tls *tls = conn_tls(conn);
+    int days = tls_peer_days_left(tls);
+    snprintf(text, sizeof text, "%s, %s%s; %s", tls_describe(tls),
+             tls_is_trusted(tls) ? "" : "NOT trusted, ", days < 0 ? "expired" : "in date",
+             tls_peer_text(tls, peer));
+    return tell(checkup, "TLS", 0, text, NULL);
+}
+
+static int greet(struct pop3 *pop3, const struct account *account, int64_t deadline,
+                 struct err *err)
+{
+    if (account->tls != ACCOUNT_TLS_IMPLICIT && line_wants_tls(account, pop3_conn(pop3)))
+        return err_set(err, ERR_PROTOCOL,
+                       "%s: no greeting on port %u, which wants TLS from the start; write tls = "
+                       "\"implicit\"",
+                       account->server, account->port);
+    if (pop3_greeting(pop3, err) < 0 || pop3_capa(pop3, err) < 0)
+        return -1;
+    struct tls_options tls = line_tls_options(account, pop3_log(pop3));
+    return account->tls == ACCOUNT_TLS_STLS ? pop3_stls(pop3, &tls, deadline, err) : 0;
+}
+
+static void spell_capa(struct pop3 *pop3, char text[WORDS_MAX])
+{
+    char shown[LOG_QUOTE_MAX + 4];
+    struct str capa = pop3_capa_text(pop3);
+    snprintf(text, WORDS_MAX, "it greets%s%s", capa.len > 0 ? ", and offers " : ", without CAPA",
+             capa.len > 0 ? log_quote(pop3_log(pop3), capa, shown) : "");
+}
+
+/* Up to the greeting no secret is needed. */
+static bool check_connection(const struct session_run *run, const struct checkup *checkup)
+{
+    const struct account *account = run->account;
+    int64_t deadline = clock_in(account->timeout * 1000);
+    char text[WORDS_MAX];
+    bool confirmed;
+    struct conn *conn;
+    struct err err = {0}, ignored;
+    int result = line_open(&conn, account, deadline, run->log, &err);
+    snprintf(text, sizeof text, "port %u answers", account->port);
+    if (!tell(checkup, "connection", result, text, &err))
+        return false;
+    struct pop3 *pop3 = pop3_new(conn, run->log);
+    struct tls_options tls = line_tls_options(account, run->log);
+    if (account->tls == ACCOUNT_TLS_IMPLICIT)
+        result = conn_start_tls(conn, &tls, &err);
+    bool good = result == 0 || tell(checkup, "TLS", result, "", &err);
+    if (good) {
+        result = greet(pop3, account, deadline, &err);
+        if (conn_is_secure(conn))
+            check_tls(conn, checkup);
+        else if (account->tls == ACCOUNT_TLS_NONE)
+            tell(checkup, "TLS", 0, "none, as the account says: others can read along", NULL);
+        spell_capa(pop3, text);
+        good = tell(checkup, "greeting", result, text, &err);
+    }
+    if (good)
+        (void)pop3_quit(pop3, false, false, &confirmed, &ignored);
+    pop3_free(pop3);
+    return good;
+}
+
+static void check_listing(struct session_run *run, struct pop3 *pop3, struct journal *journal,
+                          const struct checkup *checkup)
+{
+    struct listing listing;
+    struct habits habits = {0};
+    struct err err, ignored;
+    char text[WORDS_MAX];
+    bool confirmed;
+    listing_init(&listing, journal, &habits);
+    int result = listing_fetch(&listing, pop3, pop3_capabilities(pop3)->known, &err);
+    run->figures.listed = listing.count;
+    snprintf(text, sizeof text, "%u messages%s", (unsigned)listing.count,
+             listing.has_uidl ? "" : "; without UIDL, they are recognised by their headers");
+    if (tell(checkup, "listing", result, text, &err))
+        (void)pop3_quit(pop3, false, false, &confirmed, &ignored);
+    listing_free(&listing);
+}
+
+static void check_login(struct session_run *run, const struct checkup *checkup)
+{
+    struct journal_settings settings = {.state_dir = run->state_dir,
+                                        .server = run->account->server,
+                                        .user = run->account->user,
+                                        .mode = JOURNAL_READ,
+                                        .log = run->log};
+    struct manners_end end = {.now = clock_wall()};
+    struct manners manners;
+    struct journal *journal;
+    struct pop3 *pop3 = NULL;
+    struct err err = {0};
+    if (journal_open(&journal, &settings, &err) < 0) {
+        tell(checkup, "journal", -1, "", &err);
+        return;
+    }
+    manners_begin(&manners, run, end.now);
+    int result = manners_get_secret(&manners, &err);
+    if (result == 0)
+        result =
+            connect_open(&pop3, run, manners.note, clock_in(run->account->session_timeout * 1000),
+                         &end.login_delay, &err);
+    if (tell(checkup, "login", result, run->account->user, &err))
+        check_listing(run, pop3, journal, checkup);
+    connect_close(pop3);
+    manners_end(&manners, &end, &err);
+    journal_close(journal);
+}
+
+void checkup_server(struct session_run *run, const struct checkup *checkup)
+{
+    bool direct = run->account->connect_command == NULL;
+    if ((!direct || check_name(run->account, checkup)) && check_connection(run, checkup))
+        check_login(run, checkup);
+}
+
+/* ---- folders ---- */
+
+int checkup_folder(const char *path, struct err *err)
+{
+    char *folder = xstrdup(path);
+    struct stat st;
+    while (stat(folder, &st) < 0 || !S_ISDIR(st.st_mode)) {
+        char *slash = strrchr(folder, '/');
+        if (slash == NULL)
+            break;
+        slash[slash == folder ? 1 : 0] = '\0';
+        if (slash == folder && strcmp(path, "/") != 0)
+            break;
+    }
+    char *probe = xasprintf("%s/.fetchpop-checkup-%ld", folder, (long)getpid());
+    int fd = file_open(probe, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    int result =
+        fd >= 0 ? 0 : err_errno(err, ERR_CREATE, errno, "%s: no file can be made there", folder);
+    if (fd >= 0 && (write(fd, "\n", 1) != 1 || fsync(fd) < 0))
+        result = err_errno(err, ERR_IO, errno, "%s: a file cannot be made durable there", folder);
+    if (fd >= 0) {
+        close(fd);
+        unlink(probe);
+    }
+    free(probe);
+    free(folder);
+    return result;
+}

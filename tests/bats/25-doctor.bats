@@ -1,0 +1,68 @@
+#!/usr/bin/env bats
+# --doctor: each step between an account and its mail, one line each, with what to do.
+
+load lib/common
+
+# tells REGEX
+tells() {
+    grep -q -E "^a: $1" <<<"$output" || fail "no line matches '$1'"
+}
+
+@test "--doctor: all is well, and nothing is fetched or left behind" {
+    tell_many 2
+    certs "$T"
+    popd_start 'set tls implicit' "set cert \"$T/server.pem\"" "set key \"$T/server.key\""
+    popd_rc 'server = "localhost"' 'tls = "implicit"' "tls_ca_file = \"$T/ca.pem\""
+    mkdir -p "$MD/new" "$MD/cur" "$MD/tmp"
+    want 0 --doctor
+    tells 'resolver: ok: .*127\.0\.0\.1'
+    tells "connection: ok: port $PORT answers"
+    tells 'TLS: ok: TLSv1\.[23] [A-Z0-9_]+, in date; DNS:localhost.*issued by .* valid from .* to '
+    tells 'greeting: ok: it greets, and offers .*UIDL'
+    tells 'login: ok: alice$'
+    tells 'listing: ok: 2 messages$'
+    tells "destination: ok: $MD: files can be made there, and made durable"
+    tells "state folder: ok: $STATE"
+    tells 'clock: ok: 20[0-9-]+ [0-9:]+ UTC'
+    tells 'cron: ok: '
+    [ "$(count)" -eq 0 ]
+    [ -z "$(find "$H" -name '*checkup*')" ] || fail "something is left"
+    [ -z "$stderr" ] || fail "something on standard error"
+}
+
+@test "--doctor needs no password before the login" {
+    popd_start
+    popd_rc -password
+    want 78 --doctor
+    tells 'greeting: ok: '
+    tells 'login: PROBLEM: no password, and no terminal to ask on; add password_command'
+    [ "$(sent_count '^(USER|PASS|AUTH)')" -eq 0 ]
+    tells 'clock: ok: '
+}
+
+@test "--doctor stops on the way at what is wrong, and looks at the rest of this machine" {
+    PORT=$("$TOOL" freeport)
+    popd_rc
+    want 75 --doctor
+    tells 'resolver: ok: '
+    tells "connection: PROBLEM: 127\.0\.0\.1: port $PORT refuses connections; "
+    [[ $output != *"login:"* ]] || fail "a login without a connection"
+    tells 'destination: ok: '
+    popd_rc 'server = "no.such.host.invalid"'
+    want '68|75' --doctor
+    tells 'resolver: PROBLEM: no\.such\.host\.invalid: .*; check the name'
+}
+
+@test "--doctor: a wrong password, a folder that cannot be written, what cron has not" {
+    popd_start 'on PASS: err "[AUTH] no"'
+    popd_rc -maildir 'mda = "no-such-command -x"'
+    FP_ENV=(XDG_STATE_HOME="$T/elsewhere")
+    want '77|78' --doctor
+    tells 'login: PROBLEM: login refused by 127\.0\.0\.1.*; check user and password'
+    tells 'destination: PROBLEM: no-such-command -x: no such command; check its path'
+    tells 'cron: PROBLEM: .*XDG_STATE_HOME \(the journals are there: set state_dir\)'
+    : >"$T/file"
+    popd_rc -maildir "mbox = \"/proc/no/such\""
+    want '73|74|77|78' --doctor
+    tells 'destination: PROBLEM: /proc: no file can be made there'
+}
