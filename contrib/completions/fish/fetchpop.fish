@@ -4,7 +4,7 @@ function __fetchpop_accounts
     set -l file $HOME/.fetchpoprc
     set -q FETCHPOPRC; and set file $FETCHPOPRC
     test -r $file; or set file (set -q XDG_CONFIG_HOME; and echo $XDG_CONFIG_HOME; or echo $HOME/.config)/fetchpop/fetchpoprc
-    test -r $file; and string match -rg '^\s*account\s*["\']([^"\']*)["\']' <$file
+    test -r $file; and string match -rg '^\s*account(?:\s*["\']|\s+)([^"\'{]*[^"\'{\s])' <$file
 end
 
 complete -c fetchpop -f -a '(__fetchpop_accounts)'

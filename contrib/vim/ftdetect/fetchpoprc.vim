@@ -1,0 +1,1 @@
+autocmd BufNewFile,BufRead .fetchpoprc,fetchpoprc,fetchpoprc.sample setfiletype fetchpoprc
