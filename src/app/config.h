@@ -31,7 +31,7 @@ int config_parse(struct config *config, const char *name, const char *bytes, siz
                  struct err *err);
 
 /* Tells every mistake in the file and all it includes, one call each, and returns how many. */
-unsigned config_check(const char *path, void (*tell)(void *ctx, const char *text), void *ctx);
+unsigned config_check(const char *path, void (*to)(void *ctx, const char *text), void *ctx);
 
 /* Appends what the file says of each account, in its own words: all keys, with what is built in,
  * secrets blanked. ERR_CONFIG. */

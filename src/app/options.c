@@ -384,20 +384,9 @@ static int check_url(const struct options *options, struct err *err)
     return 0;
 }
 
-static int check_together(const struct options *options, struct err *err)
+/* What each kind of run needs, and does not take. */
+static int check_mode(const struct options *options, struct err *err)
 {
-    if (options->keep && options->no_keep)
-        return err_set(err, ERR_USAGE, "--keep and --nokeep contradict each other; give one");
-    if (options->silent && options->verbose)
-        return err_set(err, ERR_USAGE, "--silent and --verbose contradict each other; give one");
-    if (options->summary && (options->silent || options->json))
-        return err_set(err, ERR_USAGE, "--summary contradicts --silent and --json; give one");
-    if (options->json && options->mode != OPTIONS_POLL && options->mode != OPTIONS_CHECK &&
-        options->mode != OPTIONS_DRY_RUN && options->mode != OPTIONS_STATUS &&
-        options->mode != OPTIONS_FETCH)
-        return err_set(err, ERR_USAGE, "--json goes with --check, --dry-run, --status or a poll");
-    if (options->json && options->log_file != NULL && outlet_is_standard(options->log_file))
-        return err_set(err, ERR_USAGE, "--json and a log both want standard output; log to a file");
     if (options->mode == OPTIONS_PRINT_PIN && options->account_count == 0) {
         return err_set(err, ERR_USAGE,
                        "--print-pin needs the title of an account of the configuration file");
@@ -422,6 +411,23 @@ static int check_together(const struct options *options, struct err *err)
     if (check_url(options, err) < 0)
         return -1;
     return options->daemon > 0 ? check_daemon(options, err) : 0;
+}
+
+static int check_together(const struct options *options, struct err *err)
+{
+    if (options->keep && options->no_keep)
+        return err_set(err, ERR_USAGE, "--keep and --nokeep contradict each other; give one");
+    if (options->silent && options->verbose)
+        return err_set(err, ERR_USAGE, "--silent and --verbose contradict each other; give one");
+    if (options->summary && (options->silent || options->json))
+        return err_set(err, ERR_USAGE, "--summary contradicts --silent and --json; give one");
+    if (options->json && options->mode != OPTIONS_POLL && options->mode != OPTIONS_CHECK &&
+        options->mode != OPTIONS_DRY_RUN && options->mode != OPTIONS_STATUS &&
+        options->mode != OPTIONS_FETCH)
+        return err_set(err, ERR_USAGE, "--json goes with --check, --dry-run, --status or a poll");
+    if (options->json && options->log_file != NULL && outlet_is_standard(options->log_file))
+        return err_set(err, ERR_USAGE, "--json and a log both want standard output; log to a file");
+    return check_mode(options, err);
 }
 
 /* --import-seen PROGRAM FILE [ACCOUNT ...] */

@@ -1,5 +1,5 @@
-/* One row each, by the providers' own help pages. What stands in `before` is shown by --setup as it
- * is; whoever changes a row has looked at the page of today. */
+/* One row each. What stands in `before` is shown by --setup as it is. Providers move their buttons:
+ * their own help pages are right where these rows are not. */
 #include "app/providers.h"
 
 #include <stddef.h>

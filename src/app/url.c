@@ -37,7 +37,7 @@ static char *unescape(struct str text)
     char *out = xmalloc(text.len + 1);
     size_t to = 0;
     for (size_t i = 0; i < text.len; i++) {
-        int high = 0, low = text.ptr[i];
+        int high = 0, low = (unsigned char)text.ptr[i];
         if (text.ptr[i] == '%') {
             high = i + 2 < text.len ? str_hex_digit(text.ptr[i + 1]) : -1;
             low = high >= 0 ? str_hex_digit(text.ptr[i + 2]) : -1;

@@ -36,7 +36,8 @@ static bool is_utf8(struct str text)
 /* False: out is full. */
 static bool convert_all(iconv_t converter, struct str text, struct buf *out)
 {
-    char *in = (char *)(uintptr_t)text.ptr; /* iconv(3) does not write there */
+    char *in;
+    memcpy(&in, &text.ptr, sizeof in); /* iconv(3) does not write there, but its type says so */
     size_t left = text.len;
     for (bool end = false; !end;) {
         char piece[PIECE], *to = piece;
@@ -64,7 +65,7 @@ int rfc2047_convert(struct str charset, struct str text, struct buf *out)
     memcpy(name, charset.ptr, charset.len);
     name[charset.len] = '\0';
     iconv_t converter = iconv_open("UTF-8", name);
-    if (converter == (iconv_t)-1)
+    if (converter == (iconv_t)-1) // NOLINT(performance-no-int-to-ptr): as iconv(3) says it
         return -1;
     (void)convert_all(converter, text, out);
     iconv_close(converter);

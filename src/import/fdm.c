@@ -365,9 +365,8 @@ static bool looks(struct str text)
     bool found = false;
     lexer_begin(&lexer, text, "", "{}=");
     while (!found && lexer_next(&lexer) != LEXER_END)
-        if (lexer_is(&lexer, "account") && lexer_next(&lexer) == LEXER_TEXT)
-            found = lexer_next(&lexer) == LEXER_WORD;
-        else if (lexer_is(&lexer, "match"))
+        if ((lexer_is(&lexer, "account") && lexer_next(&lexer) == LEXER_TEXT) ||
+            lexer_is(&lexer, "match"))
             found = lexer_next(&lexer) == LEXER_WORD;
     lexer_end(&lexer);
     return found;

@@ -24,6 +24,7 @@ static void test_show(void)
     shows("\xc2\x9b"
           "31m",
           "\\u009b31m", "so is C1");
+    // NOLINTNEXTLINE(misc-misleading-bidirectional): this is what is tried
     shows("\xe2\x80\xae"
           "x\xe2\x81\xa6\xd8\x9c\xe2\x80\x8f",
           "\\u202ex\\u2066\\u061c\\u200f", "so are controls of direction");
