@@ -402,13 +402,13 @@ m002" ] || fail "left on the server: $(ls "$MB")"
     [ "$(box_count)" -eq 2 ]
 }
 
-@test "-l leaves larger messages on the server, names them, and ends with 65" {
+@test "-l leaves larger messages on the server, names them, and ends with 0" {
     tell m1
     { printf 'Subject: big\n\n'; head -c 20000 /dev/zero | tr '\0' 'x'; echo; } >"$MB/m2"
     tell m3
     popd_start
     popd_rc 'keep = "no"'
-    want 65 -l 10K
+    want 0 -l 10K
     [[ $stderr == *m2* ]] || fail "the message is not named"
     [ "$(count)" -eq 2 ]
     [ "$(ls "$MB")" = m2 ]

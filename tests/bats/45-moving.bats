@@ -307,7 +307,7 @@ END
     printf '%s\n' 'account a' 'host h.example' 'user u' >"$H/.mpoprc"
     want 78 --import mpop
     says 'account "a" {'
-    one_line 'not complete yet: .*add maildir, mbox or mda'
+    one_line 'not complete yet: .*add maildir, mbox, mda or lmtp'
 }
 
 @test "a wrong name, a missing file, and a file of something else are told apart" {

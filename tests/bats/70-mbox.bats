@@ -171,14 +171,14 @@ END
 
 @test "the locks are not held while the network is slow" {
     tell_many 3
-    popd_start 'on RETR 3: sleep 2500'
+    popd_start 'on RETR 3: sleep 6000'
     mbox_rc
     : >"$(INBOX)"
     start_fp
     wait_until 10 saw 1 'RETR 3'
     sleep 0.3
     [ ! -e "$(INBOX).lock" ] || fail "dotlock held while waiting for the server"
-    run timeout 1 "$TOOL" fcntl "$(INBOX)" 0
+    run timeout 4 "$TOOL" fcntl "$(INBOX)" 0
     [ "$status" -eq 0 ] || fail "fcntl lock held while waiting for the server"
     end_fp 15
     [ "$status" -eq 0 ]
