@@ -83,7 +83,7 @@ class Case:
     tls: str = ""                   # "implicit" or "stls": with a certificate of our own
     quiet: bool = False             # the lying run says nothing at all
     tmp_left: bool = False          # what is in tmp/ is for the next run to publish
-    hides: bool = False             # the server says that there is less: no fault of ours
+    hides: bool = False             # not all comes: the server shows less, or max_size says so
     honest_account: dict = dataclasses.field(default_factory=dict)  # keys of the honest sessions
     before: object = None           # function of (world), before the lying run
     between: object = None          # and before the honest session
