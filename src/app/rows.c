@@ -48,8 +48,7 @@ static void spell_date(struct str date, char out[20])
 {
     static const char months[] = "janfebmaraprmayjunjulaugsepoctnovdec";
     uint64_t day, year, hour, minute;
-    const char *comma = memchr(date.ptr, ',', date.len);
-    if (comma != NULL)
+    if (date.len > 0 && memchr(date.ptr, ',', date.len) != NULL)
         (void)str_until(&date, ',');
     int result = str_take_number(&date, 31, &day);
     struct str month = str_word(&date), time;

@@ -446,8 +446,8 @@ tls_popd_inside() {
     local tls
     for tls in stls none; do
         popd_rc "tls = \"$tls\"" 'timeout = "1s"'
-        want 75
-        account_line 'port 995 usually goes with tls = "implicit"'
+        want 76
+        account_line 'port 995, which wants TLS from the start; write tls = "implicit" .port 995 usually goes with tls = "implicit"'
     done
     popd_stop
     PORT=110

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "base/utf8.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -28,6 +29,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
             abort();                                                                               \
         }                                                                                          \
     } while (0)
+
+/* What a person is told: UTF-8, which utf8_show makes a line with nothing that changes how it looks. */
+static inline void fuzz_check_told(const char *told)
+{
+    char shown[8192];
+    struct str text = str_from(told);
+    while (text.len > 0)
+        fuzz_check(utf8_take(&text) != UTF8_NONE);
+    utf8_show(str_from(told), shown, sizeof shown);
+    for (text = str_from(shown); text.len > 0;)
+        fuzz_check(!utf8_is_control(utf8_take(&text)));
+}
 
 /* The bytes of an input, taken from the front. */
 struct fuzz {
