@@ -260,7 +260,7 @@ def pauses(w):
                 d.send(signal.SIGUSR1)
             w.need(wait(lambda: a.has("m1")), "now, and not after the pause", d.said())
             w.need(d.heard("a: reachable again after 3 failed runs") and
-                   d.said().count("\n") == 2 and "; next try not before " in d.said(),
+                   d.said().count("\n") == 2 and "temporary failure" in d.said(),
                    "what was said", d.said())
             d.end()
 

@@ -24,8 +24,8 @@ def said_of_disk(w, run, what):
 
 
 def nothing_held(w):
-    status = w.status().replace("nothing held", "")
-    w.need("held" not in status, "held", status)
+    status = w.status()
+    w.need(not re.search(r"\b[1-9]\d* held", status), "held", status)
 
 
 def healthy_again(w, names, keep="no"):

@@ -13,7 +13,7 @@ import world  # noqa: E402
 from crowd import Crowd  # noqa: E402
 
 MEMBERS = ["account", "mode", "status", "kind", "error", "listed", "new", "octets", "seen",
-           "deleted", "failed", "held", "skipped", "next_try"]
+           "deleted", "failed", "held", "too_large", "skipped", "next_try"]
 
 
 def parse(w, out):
@@ -90,7 +90,9 @@ def looked_at(w):
 
 
 def too_early(w):
-    """A program can tell an account that was left out, and when it comes next."""
+    """A program can tell an account that was left out, and when it comes next. That the first poll of
+    an account fails is told at once, so there is one before."""
+    w.fine()
     w.fill(1)
     run = w.run("--json", script='on PASS: err "[LOGIN-DELAY] later"')
     result = parse(w, run.out)["w"]
@@ -115,7 +117,7 @@ def too_early(w):
 
 
 def other_options(w):
-    for option in ("--status", "--print-pin", "--retry=x"):
+    for option in ("--print-pin", "--retry=x"):
         run = w.run("--json", option, "w")
         w.need(run.status == 64 and run.out == "" and "--json" in run.err, option, run)
     w.fill(1)

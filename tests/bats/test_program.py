@@ -17,9 +17,10 @@ KEY = re.compile(r"^    # ([a-z_]+) = (.*)$")
 
 # Of each row only one may stand: the others make room for the key that is tried.
 RIVALS = [{"password", "password_command", "password_file", "token_command"},
-          {"maildir", "mbox", "mda"}, {"proxy", "connect_command"}]
+          {"maildir", "mbox", "mda", "lmtp"}, {"proxy", "connect_command"}]
 # And these want company.
-COMPANY = {"tls_pin": ["tls_trust = pin"], "tls_cert_file": ['tls_key_file = "~/k"'],
+COMPANY = {"lmtp": ['lmtp_recipient = "alice"'],
+           "tls_pin": ["tls_trust = pin"], "tls_cert_file": ['tls_key_file = "~/k"'],
            "tls_key_file": ['tls_cert_file = "~/c"'],
            "tls_key_password_command": ['tls_cert_file = "~/c"', 'tls_key_file = "~/k"']}
 
@@ -149,7 +150,7 @@ def reads_manual(w):
         for example in found:
             if example in shared:
                 continue
-            alone = "mbox" in example or "maildir" in example or "mda" in example
+            alone = any(kind in example for kind in ("mbox", "maildir", "mda", "lmtp"))
             lines = ([] if alone else shared) + [example.replace("\\(dq", '"').replace("\\e", "\\")]
             title = re.search(r'account "(\w+)"', example).group(1)
             result = parse(w, lines)

@@ -19,8 +19,8 @@ import world  # noqa: E402
 from crowd import Crowd  # noqa: E402
 
 STATUS = re.compile(r"\d+/\d+ acc")
-WHOLE = re.compile(r"(\d+)/(\d+) accounts(?:, (\d+)/(\d+) messages)?(?:, (\d[\d.]* [kMGT]?B))?"
-                   r"(?:, (\d[\d.]* [kMGT]?B)/s)?(?:, \d+:[0-5]\d left)?")
+WHOLE = re.compile(r"(\d+)/(\d+) accounts(?:, (\d+)/(\d+) messages)?(?:, (\d[\d.]* [kMGT]?B)"
+                   r"(?: of \d[\d.]* [kMGT]?B)?)?(?:, (\d[\d.]* [kMGT]?B)/s)?(?:, \d+:[0-5]\d left)?")
 
 
 class Screen:
@@ -276,8 +276,9 @@ def killed_by_second(w):
     status, text, _ = terminal.end()
     scene.server.stop()
     text = [line for line in text if "new journal" not in line]
-    w.need(status == 75 and len(text) == 1 and text[0].startswith("fetchpop: deaf: interrupted"),
-           "one line, no status line", status, text)
+    w.need(status == 75 and len(text) == 2 and text[0].startswith("finishing what is complete;") and
+           text[1].startswith("fetchpop: deaf: interrupted"),
+           "what is waited for, and how it ended; no status line", status, text)
 
 
 def all_failed(w):
@@ -368,10 +369,10 @@ def quiet(option):
 
 
 CASES = [
-    ("80 columns", at_width(80, r"2/3 accounts, \d/5 messages, \d[\d.]* k?B, \d[\d.]* k?B/s"
+    ("80 columns", at_width(80, r"2/3 accounts, \d/5 messages, \d[\d.]* k?B of 15 kB, \d[\d.]* k?B/s"
                             r"(, \d+:\d\d left)?")),
-    ("40 columns", at_width(40, r"2/3 accounts, \d/5 messages, \d[\d.]* k?B"
-                            r"(, \d[\d.]* k?B/s)?")),
+    ("40 columns", at_width(40, r"2/3 accounts, \d/5 messages"
+                            r"(, \d[\d.]* k?B( of 15 kB)?)?(, \d[\d.]* k?B/s)?")),
     ("20 columns", at_width(20, r"2/3 accounts")),
     ("other widths in between, down to four columns", resized),
     ("INT takes the status line away", interrupted),
