@@ -25,7 +25,7 @@ def said_of_disk(w, run, what):
 
 def nothing_held(w):
     status = w.status()
-    w.need(not re.search(r"\b[1-9]\d* held", status), "held", status)
+    w.need(not world.counts_held(status), "held", status)
 
 
 def healthy_again(w, names, keep="no"):

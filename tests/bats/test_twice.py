@@ -201,7 +201,7 @@ def proof_says_nothing(w):
     w.need(runs[1].status == 0, "exit status of the second run", *runs)
     w.need_each(1, names)
     w.need(w.left() == [], "left on the server", w.left())
-    w.need("held" not in w.status().replace("nothing held", ""), "held", w.status())
+    w.need(not w.is_holding(), "held", w.status())
 
 
 def proof_comes_late(w):
@@ -214,7 +214,7 @@ def proof_comes_late(w):
     w.need(runs[1].status == 0, "exit status of the second run", *runs)
     w.need_each(1, names)
     w.need(w.left() == [], "left on the server", w.left())
-    w.need("held" not in w.status().replace("nothing held", ""), "held", w.status())
+    w.need(not w.is_holding(), "held", w.status())
 
 
 # ---- commands ------------------------------------------------------------------------------------

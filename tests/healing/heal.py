@@ -245,8 +245,7 @@ class World(world.World):
 
     def need_nothing_held(self, **account):
         said = self.status(**account)
-        return self.need("held" not in said.replace("nothing held", "").replace(self.state, ""),
-                         "nothing is held", said)
+        return self.need(not world.counts_held(said), "nothing is held", said)
 
 
 def wait_for(condition, seconds=10):

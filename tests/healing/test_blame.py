@@ -74,7 +74,7 @@ def one_is_refused(text):
         runs = [w.run("--force", script=lie, max_tries=2, keep="no") for _ in range(2)]
         w.need(all(r.status == 65 and "m017" in r.err for r in runs), "65, and it is named", *runs)
         w.need_each(1, [n for n in names if n != "m017"], when="the others")
-        w.need("held" in w.status() and "m017" in w.status(), "then it is held", w.status())
+        w.need(w.is_holding() and "m017" in w.status(), "then it is held", w.status())
         w.need(w.left() == ["m017"], "it stays on the server", w.left())
     return case
 
@@ -176,7 +176,7 @@ def one_is_bad(kind, keep, habits=""):
             runs.append(w.run(script=BAD[kind], **keys))
         w.need(any(r.status == 65 and bad in r.err for r in runs), "65, and it is named",
                [(r.status, r.err[:200]) for r in runs])
-        w.need("held" in w.status() and bad in w.status(), "it is held", w.status())
+        w.need(w.is_holding() and bad in w.status(), "it is held", w.status())
         w.put("new2")
         w.later(minutes=5)
         run = w.run(script=BAD[kind], **keys)
@@ -209,7 +209,7 @@ def bad_and_login_delay(kind, keep):
             runs.append(w.run(script=BAD[kind], **keys))
             w.later(minutes=6)
         w.need(any("m003" in r.err for r in runs), "the bad one is named", [r.err[:100] for r in runs])
-        w.need("held" in w.status(), "and held in the end", w.status(), [r.status for r in runs])
+        w.need(w.is_holding(), "and held in the end", w.status(), [r.status for r in runs])
     return case
 
 

@@ -54,6 +54,11 @@ class Run:
             self.status, self.connections, self.out[-600:], self.err[-1500:])
 
 
+def counts_held(said):
+    """What --status said counts messages that are held."""
+    return bool(re.search(r"\b[1-9]\d* held\b", said))
+
+
 class World:
     def __init__(self):
         self.top = tempfile.mkdtemp(prefix="fpworld.")
@@ -149,6 +154,10 @@ class World:
     def status(self):
         """What --status says."""
         return self.run("--status").out
+
+    def is_holding(self):
+        """--status counts messages that are held."""
+        return counts_held(self.status())
 
     # ---- what was delivered ---------------------------------------------------------------------
 
