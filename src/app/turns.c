@@ -126,10 +126,8 @@ void turns_end(struct turns *turns, struct turn *turn, int64_t now)
         turn->due = now;
     else if (turns->every == 0 || turn->leaving)
         drop(turns, turn);
-    else if (turn->hurried) /* once more */
-        turn->due = now;
-    else
-        turn->due = next_due(turns, turn, now);
+    else /* hurried: once more */
+        turn->due = turn->hurried ? now : next_due(turns, turn, now);
 }
 
 void turns_hurry(struct turns *turns, int64_t now)

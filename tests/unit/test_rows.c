@@ -48,10 +48,11 @@ static void test_parts(void)
            "    7 2026-11-28 10:05   12 kB new     Alice Example        Lunch? u7",
            "where there is no terminal, the UIDL follows the subject");
     is_str(spell(ROW(.date = str("1 Jan 99 9:05 GMT"), .from = str("bob@example.org")), 0),
-           "    7 2099-01-01 09:05   12 kB new     bob@example.org      ",
+           "    7 1999-01-01 09:05   12 kB new     bob@example.org      ",
            "an old date, a bare address, no subject");
     is_str(spell(ROW(.date = str("yesterday")), 0),
            "    7                    12 kB new                          ", "what is no date");
+    // NOLINTNEXTLINE(misc-misleading-bidirectional): this is what is tried
     is_str(spell(ROW(.from = str("\x1b[2Jx"), .subject = str("a\nb\xff\xe2\x80\xae")), 0),
            "    7                    12 kB new      [2Jx                a b? ",
            "what would change the line is a blank");
