@@ -2,42 +2,29 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "app/json.h"
-
-#define TIME_MAX 32
-
-/* "14:05", or with the date if that is another day. */
-static const char *spell_time(int64_t when, int64_t now, char out[TIME_MAX])
-{
-    time_t then = (time_t)when, today = (time_t)now;
-    struct tm a, b;
-    if (localtime_r(&then, &a) == NULL || localtime_r(&today, &b) == NULL)
-        return "another day";
-    bool same = a.tm_year == b.tm_year && a.tm_yday == b.tm_yday;
-    strftime(out, TIME_MAX, same ? "%H:%M" : "%Y-%m-%d %H:%M", &a);
-    return out;
-}
+#include "session/manners.h"
 
 char *health_spell_poll(const struct condition *condition, int64_t now, char *out, size_t cap)
 {
-    char last[TIME_MAX], since[TIME_MAX], success[TIME_MAX], row[80] = "";
+    char last[MANNERS_TIME], since[MANNERS_TIME], success[MANNERS_TIME], row[80] = "";
     if (condition->last_poll == 0) {
         snprintf(out, cap, "never polled");
         return out;
     }
-    const char *when = spell_time(condition->last_poll, now, last);
+    const char *when = manners_spell_time(condition->last_poll, now, last);
     if (condition->trouble[0] == '\0') {
         snprintf(out, cap, "last poll %s went well", when);
         return out;
     }
     if (condition->failures > 0)
         snprintf(row, sizeof row, " (%" PRIu32 " in a row since %s)", condition->failures,
-                 spell_time(condition->failing_since, now, since));
+                 manners_spell_time(condition->failing_since, now, since));
     snprintf(out, cap, "last poll %s failed%s: %s; last success %s", when, row, condition->trouble,
-             condition->last_success != 0 ? spell_time(condition->last_success, now, success)
-                                          : "never");
+             condition->last_success != 0
+                 ? manners_spell_time(condition->last_success, now, success)
+                 : "never");
     return out;
 }
 

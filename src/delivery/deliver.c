@@ -356,8 +356,8 @@ static void give_up(const struct deliver_settings *settings, struct deliver_clai
     }
     if (unseen > 0)
         log_line(settings->log, FP_LOG_WARNING,
-                 "%zu message(s) that were being delivered elsewhere may come twice, since nobody "
-                 "can look whether they are there: %s",
+                 "%zu message(s) that were being delivered elsewhere may come twice, since it "
+                 "cannot be checked whether they are there: %s",
                  unseen, err->text);
     err_clear(err);
 }

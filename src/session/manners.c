@@ -20,30 +20,28 @@
 #define ITERATIONS 250000 /* of PBKDF2: some 50 ms */
 #endif
 #define SLACK_MAX 30 /* seconds that a poll may come before its interval is over */
-#define TIME_MAX 32
-#define OFFLINE 1 /* instead of a hash of words */
+#define OFFLINE 1    /* instead of a hash of words */
 
 /* ---- words ---- */
 
-/* "14:05", or with the date if that is another day. */
-static const char *spell_time(int64_t when, int64_t now, char out[TIME_MAX])
+const char *manners_spell_time(int64_t when, int64_t now, char out[MANNERS_TIME])
 {
     time_t then = (time_t)when, today = (time_t)now;
     struct tm a, b;
     if (localtime_r(&then, &a) == NULL || localtime_r(&today, &b) == NULL)
         return "another day";
     bool same = a.tm_year == b.tm_year && a.tm_yday == b.tm_yday;
-    strftime(out, TIME_MAX, same ? "%H:%M" : "%Y-%m-%d %H:%M", &a);
+    strftime(out, MANNERS_TIME, same ? "%H:%M" : "%Y-%m-%d %H:%M", &a);
     return out;
 }
 
 /* " since 14:05", or nothing if that is not known. */
 static const char *spell_since(int64_t when, int64_t now, char *out, size_t cap)
 {
-    char time[TIME_MAX];
+    char time[MANNERS_TIME];
     out[0] = '\0';
     if (when != 0)
-        snprintf(out, cap, " since %s", spell_time(when, now, time));
+        snprintf(out, cap, " since %s", manners_spell_time(when, now, time));
     return out;
 }
 
@@ -86,9 +84,9 @@ static int64_t interval_end(const struct note *note, const struct account *accou
 
 static int stay_away(const struct note *note, int64_t now, struct err *err)
 {
-    char next[TIME_MAX], since[TIME_MAX + 8];
+    char next[MANNERS_TIME], since[MANNERS_TIME + 8];
     bool said = note->trouble[0] != '\0';
-    spell_time(note->not_before, now, next);
+    manners_spell_time(note->not_before, now, next);
     if (note->why == NOTE_WHY_DELAY)
         return err_set(err, ERR_AGAIN,
                        "the server wants a pause between logins: again at %s; --force now", next);
@@ -101,18 +99,19 @@ static int stay_away(const struct note *note, int64_t now, struct err *err)
 
 static int tell_refused(const struct note *note, int64_t now, struct err *err)
 {
-    char since[TIME_MAX + 8], next[TIME_MAX];
+    char since[MANNERS_TIME + 8], next[MANNERS_TIME];
     bool wrong = !note->refused.doubted || note->refused.tries >= DOUBTS;
-    return err_set(
-        err, wrong ? ERR_PASSWORD_REFUSED : ERR_AGAIN, "%s (refused%s; %sagain at %s; --force now)",
-        note->refused.text, spell_since(note->refused.when, now, since, sizeof since),
-        wrong ? "" : "it has worked before; next try ", spell_time(note->refused.next, now, next));
+    return err_set(err, wrong ? ERR_PASSWORD_REFUSED : ERR_AGAIN,
+                   "%s (refused%s; %sagain at %s; --force now)", note->refused.text,
+                   spell_since(note->refused.when, now, since, sizeof since),
+                   wrong ? "" : "it has worked before; next try ",
+                   manners_spell_time(note->refused.next, now, next));
 }
 
 enum manners_leave manners_allow(struct session_run *run, int64_t now, struct err *err)
 {
     const struct account *account = run->account;
-    char next[TIME_MAX], last[TIME_MAX];
+    char next[MANNERS_TIME], last[MANNERS_TIME];
     enum manners_leave leave = MANNERS_POLL;
     if (run->switches.force)
         return MANNERS_POLL;
@@ -128,7 +127,7 @@ enum manners_leave manners_allow(struct session_run *run, int64_t now, struct er
         leave = MANNERS_SKIP;
         run->figures.next_try = end;
         log_line(run->log, FP_LOG_NOTE, "polled at %s; the interval ends at %s; --force polls now",
-                 spell_time(note->polled, now, last), spell_time(end, now, next));
+                 manners_spell_time(note->polled, now, last), manners_spell_time(end, now, next));
     }
     run->figures.skipped = leave != MANNERS_POLL;
     note_free(note);
@@ -243,7 +242,7 @@ static void remember_success(struct manners *manners)
 static void tell_return(const struct manners *manners)
 {
     const struct note *note = manners->note;
-    char since[TIME_MAX + 8];
+    char since[MANNERS_TIME + 8];
     bool felt = manners->run->attended && note->failures >= MANNERS_PATIENCE;
     if (note->told_status == err_status(ERR_NETWORK) && note->told_hash == OFFLINE)
         log_line(manners->run->log, FP_LOG_NOTE, "the network is there again");
@@ -378,7 +377,7 @@ static void failed(struct manners *manners, const struct manners_end *end, struc
 {
     struct session_run *run = manners->run;
     struct note *note = manners->note;
-    char time[TIME_MAX], since[TIME_MAX + 8], words[2 * TIME_MAX + 40];
+    char time[MANNERS_TIME], since[MANNERS_TIME + 8], words[2 * MANNERS_TIME + 40];
     bool counted = counts(manners, err);
     if (counted)
         count_failure(manners, end, err);
@@ -394,7 +393,7 @@ static void failed(struct manners *manners, const struct manners_end *end, struc
     if (run->hurried && note->why != NOTE_WHY_DELAY) /* whoever asks again polls at once */
         return;
     snprintf(words, sizeof words, "; next try not before %s",
-             spell_time(note->not_before, manners->now, time));
+             manners_spell_time(note->not_before, manners->now, time));
     append(err, words);
 }
 

@@ -91,4 +91,10 @@ int64_t manners_back_off(uint32_t failures, uint32_t chance);
  * for the same trouble. */
 uint64_t manners_hash(const char *text);
 
+#define MANNERS_TIME 32
+
+/* "14:05" in local time, or with the date if that is another day than now's; both in seconds since
+ * 1970. Returns out, or a constant text if there is no such time. */
+const char *manners_spell_time(int64_t when, int64_t now, char out[MANNERS_TIME]);
+
 #endif
