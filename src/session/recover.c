@@ -71,17 +71,31 @@ static int settle_open(struct journal *journal, const struct deliver_settings *s
     return result < 0 ? -1 : journal_sync(journal, err);
 }
 
+/* The place that the journal names and the one of today: a power cut may have taken the journal's
+ * line and left the file. */
+static int sweep_places(const struct journal *journal, const struct deliver_settings *settings,
+                        struct err *err)
+{
+    struct str last = journal_place(journal);
+    struct buf today;
+    buf_init(&today, RECORD_WORDS_MAX);
+    deliver_place(settings, &today);
+    int result = deliver_sweep(settings, buf_str(&today), err);
+    if (result == 0 && last.len > 0 && !str_equal(last, buf_str(&today)))
+        result = deliver_sweep(settings, last, err);
+    buf_free(&today);
+    return result;
+}
+
 /* Litter in a place that can no longer be written does no harm. */
 static void sweep(const struct journal *journal, const struct deliver_settings *settings)
 {
     struct deliver_settings sparing = *settings;
     struct spool_list kept;
-    struct str place = journal_place(journal);
     struct err err;
     kept_list(journal, &kept);
     sparing.keeps = &kept;
-    if ((place.len > 0 && deliver_sweep(&sparing, place, &err) < 0) ||
-        keep_sweep(&sparing, &err) < 0)
+    if (sweep_places(journal, &sparing, &err) < 0 || keep_sweep(&sparing, &err) < 0)
         log_line(settings->log, FP_LOG_WARNING, "cleaning up after the last run: %s", err.text);
     kept_free_list(&kept);
 }

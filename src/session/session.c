@@ -103,21 +103,37 @@ static void tell_new_journal(const struct session *session)
 }
 
 /* The journal that the mailbox had under its former name is its own. */
-static int adopt_journal(struct session *session, struct err *err)
+static int adopt_journal(struct session *session, const char *stem, struct err *err)
 {
     const struct account *account = session->account;
+    if (account->former == NULL)
+        return 0;
+    if (rename_journal(session->run->state_dir, account->former, stem, account->durable, err) < 0)
+        return -1;
+    log_line(session->log, FP_LOG_WARNING,
+             "the account was %.*s before: that journal goes on as %s@%s, and each message in it "
+             "is compared by its header once",
+             (int)(strlen(account->former) - MAILBOX_ID - 1), account->former, account->user,
+             account->server);
+    return 0;
+}
+
+/* The state folder and its id, and a journal of the mailbox's former name. */
+static int find_state(struct session *session, struct err *err)
+{
+    const struct account *account = session->account;
+    const char *folder = session->run->state_dir;
+    bool there = access(folder, F_OK) == 0; /* then the journal flushes its name */
+    if (file_make_folder(folder, account->durable && !there, err) < 0)
+        return err_prefix(err, "state folder");
     char *stem = mailbox_stem(account->server, account->user);
-    int result = 0;
-    if (account->former != NULL && !rename_is_there(session->run->state_dir, stem)) {
-        result =
-            rename_journal(session->run->state_dir, account->former, stem, account->durable, err);
-        if (result == 0)
-            log_line(session->log, FP_LOG_WARNING,
-                     "the account was %.*s before: that journal goes on as %s@%s, and each message "
-                     "in it is compared by its header once",
-                     (int)(strlen(account->former) - MAILBOX_ID - 1), account->former,
-                     account->user, account->server);
-    }
+    bool first = !rename_is_there(folder, stem);
+    enum folder_flush flush = !account->durable ? FOLDER_NO_FLUSH
+                              : first           ? FOLDER_FLUSH
+                                                : FOLDER_FLUSH_MADE;
+    int result = folder_id(folder, flush, session->state, err);
+    if (result == 0 && first)
+        result = adopt_journal(session, stem, err);
     free(stem);
     return result;
 }
@@ -133,12 +149,7 @@ static int open_journal(struct session *session, struct err *err)
                                         .mode = write ? JOURNAL_WRITE : JOURNAL_READ,
                                         .durable = account->durable,
                                         .log = session->log};
-    bool there = access(session->run->state_dir, F_OK) == 0; /* then the journal flushes its name */
-    if (write && file_make_folder(session->run->state_dir, account->durable && !there, err) < 0)
-        return err_prefix(err, "state folder");
-    if (write && folder_id(session->run->state_dir, account->durable, session->state, err) < 0)
-        return -1;
-    if (write && adopt_journal(session, err) < 0)
+    if (write && find_state(session, err) < 0)
         return -1;
     if (journal_open(&session->journal, &settings, err) < 0)
         return -1;

@@ -70,20 +70,27 @@ static int make(int fd, const char *path, const char *state_dir, char out[FOLDER
     return file_write(fd, line, sizeof line - 1, path, err);
 }
 
-int folder_id(const char *state_dir, bool durable, char out[FOLDER_ID + 1], struct err *err)
+/* The id, read or made; made tells which. */
+static int obtain(int fd, const char *path, const char *state_dir, char out[FOLDER_ID + 1],
+                  bool *made, struct err *err)
+{
+    *made = look(fd, out) < 0;
+    if (!*made)
+        return 0;
+    return lock(fd, path, err) < 0 ? -1 : make(fd, path, state_dir, out, err);
+}
+
+int folder_id(const char *state_dir, enum folder_flush flush, char out[FOLDER_ID + 1],
+              struct err *err)
 {
     char *path = xasprintf("%s/id", state_dir);
     int fd = file_open(path, O_RDWR | O_CREAT, 0600);
-    int result = 0;
-    if (fd < 0)
-        result = err_errno(err, ERR_CREATE, errno, "cannot make %s", path);
-    else if (look(fd, out) < 0) {
-        result = lock(fd, path, err);
+    bool made;
+    int result = fd < 0 ? err_errno(err, ERR_CREATE, errno, "cannot make %s", path)
+                        : obtain(fd, path, state_dir, out, &made, err);
+    if (result == 0 && (flush == FOLDER_FLUSH || (flush == FOLDER_FLUSH_MADE && made))) {
+        result = file_sync(fd, path, err);
         if (result == 0)
-            result = make(fd, path, state_dir, out, err);
-        if (result == 0 && durable)
-            result = file_sync(fd, path, err);
-        if (result == 0 && durable)
             result = file_sync_folder(state_dir, NULL, err);
     }
     if (fd >= 0)

@@ -11,9 +11,15 @@
 
 #define FOLDER_ID 16 /* hex digits */
 
+/* A run that was killed may have left its id in memory alone: whoever goes on with that id, and has
+ * nothing durable yet that proves it older, flushes it. */
+enum folder_flush { FOLDER_NO_FLUSH, FOLDER_FLUSH_MADE, FOLDER_FLUSH };
+
 /* Reads the id from state_dir/id; if there is none yet, or what is there is no id, one is drawn and
- * written, durably if asked to. state_dir exists. ERR_CREATE, ERR_IO; ERR_LOCKED: another process
- * has been writing it for ten seconds. */
-int folder_id(const char *state_dir, bool durable, char out[FOLDER_ID + 1], struct err *err);
+ * written. `flush`: an id just drawn (FOLDER_FLUSH_MADE) or any id (FOLDER_FLUSH) is on the disk
+ * before this returns. state_dir exists. ERR_CREATE, ERR_IO; ERR_LOCKED: another process has been
+ * writing it for ten seconds. */
+int folder_id(const char *state_dir, enum folder_flush flush, char out[FOLDER_ID + 1],
+              struct err *err);
 
 #endif
