@@ -119,10 +119,10 @@ static void refuse_unknown(struct parse *parse, unsigned line, bool top, const c
 static bool sets(struct str line, const char *name)
 {
     size_t len = strlen(name);
-    for (; line.len > 0; line = str_of(line.ptr + 1, line.len - 1)) {
+    for (; line.len > 0; line = str_behind(line, 1)) {
         if (!str_has_prefix_nocase(line, name))
             continue;
-        struct str behind = str_trim(str_of(line.ptr + len, line.len - len));
+        struct str behind = str_trim(str_behind(line, len));
         if (behind.len > 0 && (behind.ptr[0] == '=' || behind.ptr[0] == '+'))
             return true;
     }

@@ -72,7 +72,7 @@ static int set_auth(struct sheet *sheet, struct str text, struct err *err)
     if (str_is(text, "*"))
         return 0;
     if (text.len > 0 && text.ptr[0] == '+')
-        text = str_of(text.ptr + 1, text.len - 1);
+        text = str_behind(text, 1);
     if (set(sheet, "auth", text, err) < 0)
         return -1;
     char *name = xstrdup(sheet_value(sheet, "auth"));
@@ -98,7 +98,7 @@ static int set_login(struct sheet *sheet, struct str login, struct err *err)
     if (!str_has_prefix_nocase(login, "auth="))
         return err_set(err, ERR_USAGE,
                        "behind ; in the URL only AUTH= is known, as in alice;AUTH=+APOP@...");
-    return set_auth(sheet, str_of(login.ptr + 5, login.len - 5), err);
+    return set_auth(sheet, str_behind(login, 5), err);
 }
 
 /* host, host:port, [address]:port */
@@ -129,7 +129,7 @@ static int read_url(struct sheet *sheet, const char *text, struct err *err)
     sheet_set(sheet, "tls", schemes[scheme].tls, 0);
     if (set_login(sheet, str_of(place.ptr, at - 1), err) < 0)
         return -1;
-    return set_host(sheet, str_of(place.ptr + at, place.len - at), err);
+    return set_host(sheet, str_behind(place, at), err);
 }
 
 /* Relative to the working folder, as everything on a command line. */

@@ -315,7 +315,7 @@ static struct str in_brackets(struct str rest)
 {
     size_t end = 0;
     while (end < rest.len && rest.ptr[end] != '>') {
-        struct str here = str_of(rest.ptr + end, rest.len - end);
+        struct str here = str_behind(rest, end);
         size_t used = here.ptr[0] == '"' ? span(here, '"', '"') : 1;
         end = used > 0 ? end + used : rest.len;
     }
@@ -348,7 +348,7 @@ static struct str first_address(struct str text, bool cut, char *out)
             memcpy(out + len, text.ptr, used);
             len += used;
         } else if (c == '<') {
-            return in_brackets(str_of(text.ptr + 1, text.len - 1));
+            return in_brackets(str_behind(text, 1));
         } else if (c == ':') {
             len = 0; /* that was the name of a group */
         } else if ((c == ',' || c == ';') && str_trim(str_of(out, len)).len > 0) {
@@ -356,7 +356,7 @@ static struct str first_address(struct str text, bool cut, char *out)
         } else if (c != ',' && c != ';') {
             out[len++] = c;
         }
-        text = str_of(text.ptr + used, text.len - used);
+        text = str_behind(text, used);
     }
     return cut ? str_of(NULL, 0) : str_trim(str_of(out, len));
 }

@@ -154,7 +154,7 @@ char *log_quote(const struct log *log, struct str text, char out[LOG_QUOTE_MAX +
         }
         memcpy(out + at, one, adds);
         at += adds;
-        text = str_of(text.ptr + used, text.len - used);
+        text = str_behind(text, used);
     }
     out[at] = '\0';
     return out;

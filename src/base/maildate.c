@@ -65,12 +65,12 @@ static bool is_day_name(struct str word)
 static struct str next_word(struct str *rest)
 {
     while (rest->len > 0 && strchr(" \t\r\n,", rest->ptr[0]) != NULL)
-        *rest = str_of(rest->ptr + 1, rest->len - 1);
+        *rest = str_behind(*rest, 1);
     size_t len = 0;
     while (len < rest->len && strchr(" \t\r\n,", rest->ptr[len]) == NULL)
         len++;
     struct str word = str_of(rest->ptr, len);
-    *rest = str_of(rest->ptr + len, rest->len - len);
+    *rest = str_behind(*rest, len);
     return word;
 }
 

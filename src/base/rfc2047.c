@@ -104,7 +104,7 @@ static void add_plain(struct buf *out, struct str text)
         else
             add_octets(out, line);
         len += len < text.len;
-        text = str_of(text.ptr + len, text.len - len);
+        text = str_behind(text, len);
     }
 }
 
@@ -122,7 +122,7 @@ static bool take_word(struct str *rest, struct word *word)
     struct str at = *rest;
     if (!str_has_prefix(at, "=?"))
         return false;
-    at = str_of(at.ptr + 2, at.len - 2);
+    at = str_behind(at, 2);
     struct str charset = str_until(&at, '?'), coding = str_until(&at, '?');
     const char *end = at.ptr;
     while (end + 1 < at.ptr + at.len && !(end[0] == '?' && end[1] == '='))
@@ -184,7 +184,7 @@ static int add_quoted(struct buf *out, struct str text)
 static void skip_blanks(struct str *text)
 {
     while (text->len > 0 && strchr(" \t\r\n", text->ptr[0]) != NULL && text->ptr[0] != '\0')
-        *text = str_of(text->ptr + 1, text->len - 1);
+        *text = str_behind(*text, 1);
 }
 
 /* A word, and those behind it that go on in its charset. What stands in *rest afterwards is behind

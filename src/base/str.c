@@ -96,7 +96,7 @@ struct str str_word(struct str *rest)
     if (rest->ptr == NULL)
         return str_of(NULL, 0);
     struct str word = str_of(rest->ptr + start, end - start);
-    *rest = str_of(rest->ptr + end, rest->len - end);
+    *rest = str_behind(*rest, end);
     return word;
 }
 
@@ -108,7 +108,7 @@ struct str str_until(struct str *rest, char stop)
     size_t len = found != NULL ? (size_t)(found - rest->ptr) : rest->len;
     size_t gone = found != NULL ? len + 1 : len;
     struct str part = str_of(rest->ptr, len);
-    *rest = str_of(rest->ptr + gone, rest->len - gone);
+    *rest = str_behind(*rest, gone);
     return part;
 }
 
@@ -148,6 +148,8 @@ static int sum_up(const char *from, const char *end, uint64_t max, uint64_t *val
 
 int str_take_number(struct str *rest, uint64_t max, uint64_t *value)
 {
+    if (rest->len == 0)
+        return -1;
     const char *at = rest->ptr, *end = at + rest->len;
     while (at < end && is_blank(*at))
         at++;

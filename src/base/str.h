@@ -22,6 +22,11 @@ static inline struct str str_of(const void *ptr, size_t len)
 {
     return (struct str){ptr != NULL ? ptr : "", ptr != NULL ? len : 0};
 }
+/* Without its first n bytes, of which it has that many. */
+static inline struct str str_behind(struct str text, size_t n)
+{
+    return n == 0 ? text : str_of(text.ptr + n, text.len - n);
+}
 /* The same bytes. */
 static inline bool str_equal(struct str a, struct str b)
 {

@@ -17,7 +17,7 @@ uint32_t utf8_take(struct str *text)
     }
     good = good && value >= least[len] && value <= 0x10ffff && (value < 0xd800 || value > 0xdfff);
     len = good ? len : 1;
-    *text = str_of(text->ptr + len, text->len - len);
+    *text = str_behind(*text, len);
     return good ? value : UTF8_NONE;
 }
 

@@ -103,7 +103,7 @@ static int unescape_one(struct str *text)
     } else if (!is_plain((unsigned char)byte)) {
         return -1;
     }
-    *text = str_of(text->ptr + used, text->len - used);
+    *text = str_behind(*text, used);
     return byte;
 }
 

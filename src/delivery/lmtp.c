@@ -95,8 +95,8 @@ static int read_reply(const struct deliver_settings *settings, struct lmtp *lmtp
         if (!well_formed)
             return err_set(err, ERR_PROTOCOL, "%s does not speak LMTP: \"%s\"", settings->where,
                            log_quote(settings->log, line, answer->text));
-        struct str text = str_of(line.ptr + 3, line.len - 3);
-        if (text.len > 0 && str_is_nocase(str_of(text.ptr + 1, text.len - 1), "8BITMIME"))
+        struct str text = str_behind(line, 3);
+        if (text.len > 0 && str_is_nocase(str_behind(text, 1), "8BITMIME"))
             lmtp->eight_bit = true;
         if (text.len > 0 && text.ptr[0] == '-')
             continue;

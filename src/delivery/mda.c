@@ -65,7 +65,7 @@ static void short_name(const char *command, char out[NAME_SHOWN])
         return;
     for (size_t i = word.len; i > 0; i--)
         if (word.ptr[i - 1] == '/') {
-            word = str_of(word.ptr + i, word.len - i);
+            word = str_behind(word, i);
             break;
         }
     if (word.len > 0 && word.len < NAME_SHOWN)

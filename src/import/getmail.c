@@ -78,7 +78,7 @@ static void finish(struct reader *reader)
 
 static char *section_name(struct str line)
 {
-    struct str name = str_of(line.ptr + 1, line.len - 1);
+    struct str name = str_behind(line, 1);
     name = str_until(&name, ']');
     return str_has_prefix_nocase(name, "filter") ? xstrdup("filter") : xmemdup0(name.ptr, name.len);
 }
@@ -89,9 +89,9 @@ static void read_key(struct reader *reader, const char *section, struct str line
     while (end < line.len && line.ptr[end] != '=' && line.ptr[end] != ':')
         end++;
     struct str name = str_trim(str_of(line.ptr, end));
-    struct str value = str_trim(str_of(line.ptr + end, line.len - end));
+    struct str value = str_trim(str_behind(line, end));
     if (value.len > 0)
-        value = str_trim(str_of(value.ptr + 1, value.len - 1));
+        value = str_trim(str_behind(value, 1));
     reader->name = xasprintf("%s.%.*s", section, (int)name.len, name.ptr);
     reader->value = xmemdup0(value.ptr, value.len);
     for (char *p = reader->name; *p != '\0'; p++)

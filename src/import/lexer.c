@@ -10,7 +10,7 @@ static bool is_one_of(char c, const char *set)
 static char take(struct lexer *lexer)
 {
     char c = lexer->rest.ptr[0];
-    lexer->rest = str_of(lexer->rest.ptr + 1, lexer->rest.len - 1);
+    lexer->rest = str_behind(lexer->rest, 1);
     lexer->line += c == '\n';
     return c;
 }

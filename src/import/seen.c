@@ -24,7 +24,7 @@ static bool read_fetchmail(struct str line, struct seen *seen)
     if (at < 2)
         return false;
     seen->user = str_of(name.ptr, at - 1);
-    seen->server = str_of(name.ptr + at, name.len - at);
+    seen->server = str_behind(name, at);
     seen->uidl = line;
     return true;
 }

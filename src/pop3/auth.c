@@ -363,7 +363,7 @@ static bool has_few_rounds(const struct attempt *attempt, struct str challenge)
     while (challenge.len > 0) {
         struct str field = str_until(&challenge, ',');
         if (str_has_prefix(field, "i="))
-            return str_number(str_of(field.ptr + 2, field.len - 2), UINT32_MAX, &rounds) == 0 &&
+            return str_number(str_behind(field, 2), UINT32_MAX, &rounds) == 0 &&
                    rounds < SCRAM_ROUNDS_MIN;
     }
     return false;

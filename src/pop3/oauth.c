@@ -78,7 +78,7 @@ bool oauth_is_token(struct str token)
 static void skip_space(struct str *rest)
 {
     while (rest->len > 0 && memchr(" \t\r\n", rest->ptr[0], 4) != NULL)
-        *rest = str_of(rest->ptr + 1, rest->len - 1);
+        *rest = str_behind(*rest, 1);
 }
 
 /* Takes a JSON string, quotes included, off the front; *inside is what stands between them. */
@@ -103,7 +103,7 @@ struct str oauth_field(struct str json, const char *name)
     struct str key, value;
     while (json.len > 0) {
         if (json.ptr[0] != '"') {
-            json = str_of(json.ptr + 1, json.len - 1);
+            json = str_behind(json, 1);
             continue;
         }
         if (!take_string(&json, &key))
@@ -111,7 +111,7 @@ struct str oauth_field(struct str json, const char *name)
         skip_space(&json);
         if (json.len == 0 || json.ptr[0] != ':')
             continue; /* it was a value */
-        json = str_of(json.ptr + 1, json.len - 1);
+        json = str_behind(json, 1);
         skip_space(&json);
         if (str_is_nocase(key, name) && take_string(&json, &value))
             return value;

@@ -396,7 +396,7 @@ static int give_line(struct lines *lines, struct str line, bool bare_lf, struct 
                        lines->max);
     lines->whole = !bare_lf;
     if (line.len > 1 && line.ptr[0] == '.')
-        line = str_of(line.ptr + 1, line.len - 1);
+        line = str_behind(line, 1);
     if (!refusal->there && lines->taker->line(lines->taker->ctx, line, &refusal->err) < 0)
         refusal->there = true;
     return refusal->there ? refuse(refusal, line.len, err) : 0;
@@ -410,8 +410,7 @@ static int give_buffered(struct pop3 *pop3, struct lines *lines, struct err *err
     bool bare_lf;
     int result = 0;
     while (result == 0 && !lines->ended &&
-           reply_line(str_of(view.ptr + at, view.len - at), REPLY_LINE_MAX, &line, &used,
-                      &bare_lf) > 0) {
+           reply_line(str_behind(view, at), REPLY_LINE_MAX, &line, &used, &bare_lf) > 0) {
         at += used;
         result = give_line(lines, line, bare_lf, err);
     }

@@ -22,17 +22,12 @@ static char upper(char c)
     return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
 }
 
-static struct str tail(struct str text, size_t from)
-{
-    return from == 0 ? text : str_of(text.ptr + from, text.len - from);
-}
-
 static struct str skip_blanks(struct str text)
 {
     size_t n = 0;
     while (n < text.len && is_blank(text.ptr[n]))
         n++;
-    return tail(text, n);
+    return str_behind(text, n);
 }
 
 /* The phrase occurs with no letter or digit on either side: "locked", but not "blocked". */
@@ -224,14 +219,14 @@ struct reply reply_parse(struct str line)
     struct reply reply = {.kind = REPLY_JUNK, .code = REPLY_CODE_NONE, .text = line};
     if (str_has_prefix(line, "+OK")) {
         reply.kind = REPLY_OK;
-        reply.text = skip_blanks(tail(line, 3));
+        reply.text = skip_blanks(str_behind(line, 3));
     } else if (str_has_prefix(line, "-ERR")) {
         reply.kind = REPLY_ERR;
-        reply.text = skip_blanks(tail(line, 4));
+        reply.text = skip_blanks(str_behind(line, 4));
         reply.code = find_code(reply.text);
     } else if (line.len > 0 && line.ptr[0] == '+' && (line.len == 1 || line.ptr[1] == ' ')) {
         reply.kind = REPLY_CONTINUE;
-        reply.text = skip_blanks(tail(line, 1));
+        reply.text = skip_blanks(str_behind(line, 1));
     }
     return reply;
 }

@@ -30,7 +30,7 @@ bool recall_capa(const struct note *note, const struct account *account, struct 
     int64_t age = clock_wall() - when;
     size_t len = strlen(key);
     return age >= 0 && age < RECALL_SECONDS && str_has_prefix(kept, key) &&
-           pop3_set_capa(pop3, str_of(kept.ptr + len, kept.len - len)) == 0;
+           pop3_set_capa(pop3, str_behind(kept, len)) == 0;
 }
 
 void recall_keep(struct note *note, const struct account *account, struct pop3 *pop3)

@@ -293,7 +293,7 @@ static int read_text(struct note *note, struct str text)
     if (!str_has_prefix(head, HEAD_WORDS))
         return -1;
     size_t skip = sizeof HEAD_WORDS - 1;
-    if (!str_is(str_of(head.ptr + skip, head.len - skip), note->mailbox))
+    if (!str_is(str_behind(head, skip), note->mailbox))
         return -1;
     while (text.len > 0)
         if (read_line(note, str_until(&text, '\n')) < 0)

@@ -187,10 +187,10 @@ static struct str take_word(struct str *line)
 {
     const char *end;
     if (line->len > 0 && line->ptr[0] == ' ')
-        *line = str_of(line->ptr + 1, line->len - 1);
+        *line = str_behind(*line, 1);
     end = memchr(line->ptr, ' ', line->len);
     struct str word = str_of(line->ptr, end != NULL ? (size_t)(end - line->ptr) : line->len);
-    *line = str_of(line->ptr + word.len, line->len - word.len);
+    *line = str_behind(*line, word.len);
     return word;
 }
 

@@ -63,7 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         reply_capa_line(&capa, str_of(alone, line.len));
         check_capa(&capa);
         free(alone);
-        rest = str_of(rest.ptr + used, rest.len - used);
+        rest = str_behind(rest, used);
     }
     free(copy);
     return 0;
