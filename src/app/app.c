@@ -294,7 +294,9 @@ static void act(struct app *app)
     if (!names_one(app))
         return;
     if (app->roster.count == 0) {
-        report_line(&app->report, NULL, FP_LOG_NOTE, "no account is enabled");
+        report_line(&app->report, NULL, FP_LOG_NOTE,
+                    app->options.shard.count == 0 ? "no account is enabled"
+                                                  : "no account of this shard is enabled");
     } else if (app->options.mode == OPTIONS_STATUS) {
         show_status(app);
     } else if (is_look(app->options.mode)) {
@@ -338,7 +340,8 @@ static int run(struct app *app)
         report_json(&app->report);
     if (app->options.summary)
         report_summarise(&app->report);
-    if (open_outlet(app, &err) < 0 || roster_read(&app->roster, &app->options, &err) < 0) {
+    if (open_outlet(app, &err) < 0 ||
+        roster_read(&app->roster, &app->options, &app->report, &err) < 0) {
         report_refusal(&app->report, &err);
     } else {
         app->report.total = app->roster.count;

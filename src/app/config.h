@@ -7,26 +7,30 @@
 #ifndef FP_APP_CONFIG_H
 #define FP_APP_CONFIG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "app/keys.h"
+#include "app/rcparse.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "session/account.h"
 
-#define CONFIG_INCLUDES 10 /* files inside each other */
-
 struct config {
     struct account **accounts; /* in the order of the file; an entry may be NULL once freed */
     size_t count;
+    bool complete; /* no account is left out because it is another shard's */
     struct keys_top top;
 };
 
-/* Reads path ("-": standard input) and all it includes. ERR_CONFIG "FILE:LINE: what; what to do".
- * On failure there is nothing to free. */
-int config_read(struct config *config, const char *path, struct err *err);
+/* Reads path ("-": standard input), all it includes, and what its accounts_command prints.
+ * ERR_CONFIG "FILE:LINE: what; what to do"; of the command also ERR_LOCAL and ERR_STOPPED. On
+ * failure there is nothing to free. */
+int config_read(struct config *config, const char *path, const struct rcparse_want *want,
+                struct err *err);
 
-/* The same from memory; `name` is for errors, and its folder is where includes are looked for. */
+/* All accounts, from memory; `name` is for errors, and its folder is where includes are looked
+ * for. */
 int config_parse(struct config *config, const char *name, const char *bytes, size_t size,
                  struct err *err);
 

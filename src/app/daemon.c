@@ -49,7 +49,7 @@ static int read_again(struct daemon *daemon, struct err *err)
                        "the configuration file came from standard input, which cannot be read "
                        "again");
     }
-    if (roster_read(&roster, options, err) < 0)
+    if (roster_read(&roster, options, daemon->job->report, err) < 0)
         return -1;
     roster_find_secrets(&roster, &daemon->turns, daemon->job->report);
     take_roster(daemon, &roster);

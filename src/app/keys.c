@@ -483,6 +483,7 @@ static const struct key keys[] = {
     {"before", &command, AT_TOP(before), .top = true},
     {"after", &command, AT_TOP(after), .top = true},
     {"state_dir", &path, AT_TOP(state_dir), .top = true},
+    {"accounts_command", &command, AT_TOP(accounts_command), .top = true},
 };
 #define KEYS (sizeof keys / sizeof keys[0])
 
@@ -497,7 +498,7 @@ const struct key *keys_all(size_t *count)
 const struct key *keys_find(const char *name, bool top)
 {
     for (size_t i = 0; i < KEYS; i++)
-        if (keys[i].top == top && strcmp(name, keys[i].name) == 0)
+        if (keys[i].top == top && name[0] == keys[i].name[0] && strcmp(name, keys[i].name) == 0)
             return &keys[i];
     return NULL;
 }

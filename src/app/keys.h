@@ -18,8 +18,9 @@
 /* What the keys of the top level say. */
 struct keys_top {
     unsigned jobs, max_per_server;
-    char *state_dir;      /* absolute; NULL: not given */
-    char *before, *after; /* commands around a run; NULL: none */
+    char *state_dir;        /* absolute; NULL: not given */
+    char *before, *after;   /* commands around a run; NULL: none */
+    char *accounts_command; /* prints accounts; NULL: none */
 };
 
 /* Of a group, a section may have one key alone, and an account's own hides those of `defaults`. */

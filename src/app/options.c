@@ -118,6 +118,11 @@ static int take_since(const struct given *given, struct err *err)
     return 0;
 }
 
+static int take_shard(const struct given *given, struct err *err)
+{
+    return shard_read(&given->options->shard, given->value, err);
+}
+
 static int take_mda(const struct given *given, struct err *err)
 {
     if (str_trim(str_from(given->value)).len == 0)
@@ -169,6 +174,7 @@ static const struct option_row rows[] = {
     {"timeout", 't', "TIME", "give up on a server that is silent this long", take_duration,
      AT(timeout)},
     {"jobs", 'j', "N", "poll at most N accounts in parallel", take_number, AT(jobs), .high = 1000},
+    {"shard", 0, "I/N", "poll only this part of all accounts", .take = take_shard},
     {"config", 'f', "FILE", "read this configuration file (-: stdin)", take_text, AT(config_file)},
     {"state-dir", 0, "DIR", "keep the journals here", take_text, AT(state_dir)},
     {"json", 0, NULL, "print each account's result as a line of JSON", take_flag, AT(json)},
@@ -387,6 +393,8 @@ static int check_url(const struct options *options, struct err *err)
 /* What each kind of run needs, and does not take. */
 static int check_mode(const struct options *options, struct err *err)
 {
+    if (options->shard.count > 0 && options->account_count > 0)
+        return err_set(err, ERR_USAGE, "--shard is for all accounts; name none, or leave it out");
     if (options->mode == OPTIONS_PRINT_PIN && options->account_count == 0) {
         return err_set(err, ERR_USAGE,
                        "--print-pin needs the title of an account of the configuration file");

@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "app/shard.h"
 #include "base/err.h"
 #include "session/run.h"
 
@@ -58,7 +59,8 @@ struct options {
     unsigned jobs;         /* 0: not given */
     int64_t timeout;       /* seconds; 0: not given */
     int64_t daemon;        /* seconds between two polls; 0: poll once */
-    char **accounts;       /* the names behind the options */
+    struct shard shard;
+    char **accounts; /* the names behind the options */
     size_t account_count;
 };
 

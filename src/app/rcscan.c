@@ -35,7 +35,7 @@ __attribute__((format(printf, 3, 4))) static int refuse(const struct scan *scan,
     vsnprintf(words, sizeof words, fmt, args);
     va_end(args);
     scan->text->fault = line;
-    return err_set(scan->err, ERR_CONFIG, "%s:%u: %s", scan->text->name, line, words);
+    return err_set(scan->err, ERR_CONFIG, "%s:%u: %s", scan->text->parts->name, line, words);
 }
 
 static char next(const struct scan *scan)
@@ -279,5 +279,6 @@ int rcscan_text(struct rctext *text, struct err *err)
             return -1;
     if (scan.depth > 0)
         return refuse(&scan, scan.opened[scan.depth - 1], "this { has no }; add it");
+    text->lines = scan.line;
     return 0;
 }

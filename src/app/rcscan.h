@@ -12,7 +12,7 @@
 #include "app/rctext.h"
 #include "base/err.h"
 
-/* 0, or -1 with ERR_CONFIG and "NAME:LINE: what; what to do". */
+/* Of a text of one file. 0, or -1 with ERR_CONFIG and "NAME:LINE: what; what to do". */
 int rcscan_text(struct rctext *text, struct err *err);
 
 #endif

@@ -38,49 +38,69 @@ static int check_kind(const char *name, const struct stat *info, struct err *err
 
 static int check_file(struct rctext *text, int fd, struct err *err)
 {
+    struct rctext_part *part = text->parts;
     struct stat info;
     if (fstat(fd, &info) < 0)
-        return err_errno(err, ERR_CONFIG, errno, "%s", text->name);
-    if (!text->is_input && check_kind(text->name, &info, err) < 0)
+        return err_errno(err, ERR_CONFIG, errno, "%s", part->name);
+    if (!part->is_input && check_kind(part->name, &info, err) < 0)
         return -1;
-    if (text->is_input && S_ISDIR(info.st_mode))
+    if (part->is_input && S_ISDIR(info.st_mode))
         return err_set(err, ERR_CONFIG, "%s: is a folder, not a configuration file; name a file",
-                       text->name);
-    text->device = info.st_dev;
-    text->inode = info.st_ino;
-    text->others_read = S_ISREG(info.st_mode) && (info.st_mode & (S_IRGRP | S_IROTH)) != 0;
+                       part->name);
+    part->device = info.st_dev;
+    part->inode = info.st_ino;
+    part->others_read = S_ISREG(info.st_mode) && (info.st_mode & (S_IRGRP | S_IROTH)) != 0;
+    bool known = S_ISREG(info.st_mode) && info.st_size > 0 && info.st_size < RCTEXT_MAX;
+    text->max = known ? (size_t)info.st_size : RCTEXT_MAX;
     return 0;
 }
 
-/* Reads into memory that never moves, so that no copy of a password is left behind. */
+/* One octet more than allowed tells "full" from "too long". */
+static void allocate(struct rctext *text)
+{
+    char *block = xmalloc(RCTEXT_MARGIN + text->max + 1 + RCTEXT_PADDING + RCTEXT_MARGIN);
+    text->data = block + RCTEXT_MARGIN;
+}
+
+static int refuse_length(const struct rctext *text, struct err *err)
+{
+    const char *name = text->parts->name;
+    if (text->max < RCTEXT_MAX)
+        return err_set(err, ERR_CONFIG, "%s: grew while it was read; try again", name);
+    return err_set(err, ERR_CONFIG, "%s: is larger than %d MB; that is not a configuration file",
+                   name, RCTEXT_MAX / (1024 * 1024));
+}
+
 static int read_all(struct rctext *text, int fd, struct err *err)
 {
-    text->data = xmalloc(RCTEXT_MAX + RCTEXT_PADDING);
+    allocate(text);
     for (;;) {
-        /* One octet more than allowed tells "full" from "too long". */
-        ssize_t n = read(fd, text->data + text->size, RCTEXT_MAX + 1 - text->size);
+        ssize_t n = read(fd, text->data + text->size, text->max + 1 - text->size);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return err_errno(err, ERR_CONFIG, errno, "%s", text->name);
-        if (n == 0) {
-            memset(text->data + text->size, '\n', RCTEXT_PADDING);
+            return err_errno(err, ERR_CONFIG, errno, "%s", text->parts->name);
+        if (n == 0)
             return 0;
-        }
         text->size += (size_t)n;
-        if (text->size > RCTEXT_MAX) {
-            return err_set(err, ERR_CONFIG,
-                           "%s: is larger than 1 MB; that is not a configuration file", text->name);
-        }
+        if (text->size > text->max)
+            return refuse_length(text, err);
     }
+}
+
+static void begin(struct rctext *text, const char *name)
+{
+    *text = (struct rctext){.parts = xcalloc(1, sizeof *text->parts), .part_count = 1};
+    *text->parts = (struct rctext_part){.name = xstrdup(name), .first = 1};
 }
 
 int rctext_read(struct rctext *text, const char *path, struct err *err)
 {
-    *text = (struct rctext){.is_input = strcmp(path, "-") == 0};
-    text->name = xstrdup(text->is_input ? "standard input" : path);
+    bool is_input = strcmp(path, "-") == 0;
+    begin(text, is_input ? "standard input" : path);
+    text->parts->is_input = is_input;
     int fd = STDIN_FILENO;
-    if (!text->is_input) {
+    if (!is_input) {
         /* O_NONBLOCK: a FIFO must not hold us before we could see that it is one. */
         fd = file_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
         if (fd < 0) {
@@ -94,7 +114,7 @@ int rctext_read(struct rctext *text, const char *path, struct err *err)
     int result = check_file(text, fd, err);
     if (result == 0)
         result = read_all(text, fd, err);
-    if (!text->is_input)
+    if (!is_input)
         close(fd);
     if (result != 0)
         rctext_free(text);
@@ -104,17 +124,56 @@ int rctext_read(struct rctext *text, const char *path, struct err *err)
 int rctext_from(struct rctext *text, const char *name, const char *bytes, size_t size,
                 struct err *err)
 {
-    *text = (struct rctext){.name = xstrdup(name)};
+    begin(text, name);
+    text->max = size;
     if (size > RCTEXT_MAX) {
+        refuse_length(text, err);
         rctext_free(text);
-        return err_set(err, ERR_CONFIG, "%s: is larger than 1 MB; that is not a configuration file",
-                       name);
+        return -1;
     }
-    text->data = xmalloc(RCTEXT_MAX + RCTEXT_PADDING);
+    allocate(text);
     memcpy(text->data, bytes, size);
     text->size = size;
-    memset(text->data + size, '\n', RCTEXT_PADDING);
     return 0;
+}
+
+void rctext_begin(struct rctext *all)
+{
+    *all = (struct rctext){.max = RCTEXT_PIECE};
+    allocate(all);
+}
+
+bool rctext_append(struct rctext *all, struct rctext *one)
+{
+    if (one->size >= all->max - all->size)
+        return false;
+    memcpy(all->data + all->size, one->data, one->size);
+    all->size += one->size;
+    all->data[all->size++] = '\n';
+    all->parts = xreallocarray(all->parts, all->part_count + 1, sizeof *all->parts);
+    all->parts[all->part_count] = *one->parts;
+    all->parts[all->part_count++].first += all->lines;
+    one->part_count = 0;
+    all->sections = xreallocarray(all->sections, all->section_count + one->section_count + 1,
+                                  sizeof *all->sections);
+    for (size_t i = 0; i < one->section_count; i++)
+        all->sections[all->section_count++] = one->sections[i] + all->lines;
+    all->lines += one->lines;
+    rctext_free(one);
+    return true;
+}
+
+const struct rctext_part *rctext_part(const struct rctext *text, unsigned line)
+{
+    size_t low = 0, high = text->part_count;
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (text->parts[middle].first <= line)
+            low = middle;
+        else
+            high = middle;
+    }
+    return &text->parts[low];
 }
 
 struct str rctext_line(const struct rctext *text, unsigned number)
@@ -124,6 +183,19 @@ struct str rctext_line(const struct rctext *text, unsigned number)
     while (--number > 0 && rest.len > 0)
         line = str_until(&rest, '\n');
     return line;
+}
+
+bool rctext_sets(struct str line, const char *name)
+{
+    size_t len = strlen(name);
+    for (; line.len > 0; line = str_of(line.ptr + 1, line.len - 1)) {
+        if (!str_has_prefix_nocase(line, name))
+            continue;
+        struct str behind = str_trim(str_of(line.ptr + len, line.len - len));
+        if (behind.len > 0 && (behind.ptr[0] == '=' || behind.ptr[0] == '+'))
+            return true;
+    }
+    return false;
 }
 
 bool rctext_in_value(struct str line, const char *word)
@@ -140,10 +212,13 @@ bool rctext_in_value(struct str line, const char *word)
 
 void rctext_free(struct rctext *text)
 {
-    if (text->data != NULL)
+    if (text->data != NULL) {
         secret_wipe_bytes(text->data, text->size);
-    free(text->data);
-    free(text->name);
+        free(text->data - RCTEXT_MARGIN);
+    }
+    for (size_t i = 0; i < text->part_count; i++)
+        free(text->parts[i].name);
+    free(text->parts);
     free(text->sections);
     *text = (struct rctext){0};
 }

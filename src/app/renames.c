@@ -15,31 +15,49 @@
 static char *name_of(const struct account *account, const char *config_file)
 {
     struct buf out;
-    char *whole = realpath(config_file, NULL);
-    char *name = xasprintf("%s:%s", account->title, whole != NULL ? whole : config_file);
+    char *name = xasprintf("%s:%s", account->title, config_file);
     buf_init(&out, WORDS_ESCAPED_MAX(strlen(name)) + 1);
     words_add(&out, str_from(name));
     free(name);
-    free(whole);
     name = xmemdup0(out.data, out.len);
     buf_free(&out);
     return name;
 }
 
-void renames_look(const struct config *config, const char *state_dir, const char *config_file)
+static void look(struct account *account, const struct rename_orphans *orphans,
+                 const char *state_dir)
 {
-    char **used = xcalloc(config->count, sizeof *used);
+    char *stem = mailbox_stem(account->server, account->user);
+    if (!rename_is_there(state_dir, stem))
+        account->former = rename_find(orphans, account->journal_name);
+    free(stem);
+}
+
+static void look_all(const struct config *config, const char *state_dir)
+{
+    char **used = xcalloc(config->count + 1, sizeof *used);
     for (size_t i = 0; i < config->count; i++)
         used[i] = mailbox_stem(config->accounts[i]->server, config->accounts[i]->user);
-    for (size_t i = 0; i < config->count && strcmp(config_file, "-") != 0; i++) {
-        struct account *account = config->accounts[i];
-        account->journal_name = name_of(account, config_file);
-        if (!rename_is_there(state_dir, used[i]))
-            account->former = rename_find(state_dir, account->journal_name, used, config->count);
-    }
+    struct rename_orphans *orphans = rename_orphans_new(state_dir, used, config->count);
+    for (size_t i = 0; i < config->count; i++)
+        look(config->accounts[i], orphans, state_dir);
+    rename_orphans_free(orphans);
     for (size_t i = 0; i < config->count; i++)
         free(used[i]);
     free(used);
+}
+
+void renames_look(const struct config *config, const char *state_dir, const char *config_file)
+{
+    if (strcmp(config_file, "-") == 0)
+        return;
+    char *whole = realpath(config_file, NULL);
+    for (size_t i = 0; i < config->count; i++)
+        config->accounts[i]->journal_name =
+            name_of(config->accounts[i], whole != NULL ? whole : config_file);
+    free(whole);
+    if (config->complete)
+        look_all(config, state_dir);
 }
 
 /* user@server-ID: the id says nothing to a person. */

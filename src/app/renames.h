@@ -9,7 +9,8 @@
 
 /* Sets in each account the name that its journal goes by (configuration file and title) and, if it
  * has no journal but had one under another name, which one that is. The accounts of a config_file
- * "-" have no such name, so they are not found again. */
+ * "-" have no such name, so they are not found again. Of a shard nothing is looked for: who does
+ * not know all accounts cannot tell which journal has lost its own. */
 void renames_look(const struct config *config, const char *state_dir, const char *config_file);
 
 /* On a terminal: is it still the same mailbox? The answer "no" begins a new journal. */

@@ -63,7 +63,7 @@ static bool has(const struct roster *roster, const struct account *account)
 static int choose(struct roster *roster, const struct config *config, const struct options *options,
                   struct err *err)
 {
-    roster->accounts = xcalloc(config->count, sizeof *roster->accounts);
+    roster->accounts = xcalloc(config->count + 1, sizeof *roster->accounts);
     for (size_t i = 0; i < options->account_count; i++) {
         struct account *account = find(config, options->accounts[i]);
         if (account == NULL)
@@ -78,12 +78,23 @@ static int choose(struct roster *roster, const struct config *config, const stru
 }
 
 /* The others are not needed any more, and their secrets least of all. */
-static void drop_others(struct config *config, const struct roster *roster)
+static void drop_others(struct config *config, const struct roster *roster, bool named)
 {
     for (size_t i = 0; i < config->count; i++)
-        if (!has(roster, config->accounts[i]))
+        if (named ? !has(roster, config->accounts[i]) : !config->accounts[i]->enabled)
             settings_free(config->accounts[i]);
     config->count = 0;
+}
+
+struct titled {
+    struct report *report;
+    const char *title;
+};
+
+static void log_to_report(void *ctx, enum log_level level, const char *line)
+{
+    const struct titled *to = ctx;
+    report_line(to->report, to->title, level, line);
 }
 
 /* --- the whole -------------------------------------------------------------------------------- */
@@ -99,7 +110,7 @@ static int fill(struct roster *roster, struct config *config, const struct optio
         return -1;
     }
     renames_look(config, state_dir, config_file);
-    drop_others(config, roster);
+    drop_others(config, roster, options->account_count > 0);
     for (size_t i = 0; i < roster->count; i++)
         options_apply(options, roster->accounts[i]);
     roster->jobs = options->jobs > 0 ? options->jobs : config->top.jobs;
@@ -129,14 +140,18 @@ static int read_url(struct roster *roster, const struct options *options, struct
     return result;
 }
 
-int roster_read(struct roster *roster, const struct options *options, struct err *err)
+int roster_read(struct roster *roster, const struct options *options, struct report *report,
+                struct err *err)
 {
     struct config config = {0};
+    struct titled to = {report, "accounts_command"};
+    struct log log = {.level = report->level, .write = log_to_report, .ctx = &to};
+    struct rcparse_want want = {options->shard, &log};
     *roster = (struct roster){0};
     if (options_has_url(options))
         return read_url(roster, options, err);
     char *path = paths_config_file(options->config_file, err);
-    int result = path == NULL ? -1 : config_read(&config, path, err);
+    int result = path == NULL ? -1 : config_read(&config, path, &want, err);
     if (result == 0) {
         result = fill(roster, &config, options, path, err);
         config_free(&config);
@@ -157,17 +172,6 @@ void roster_free(struct roster *roster)
 }
 
 /* --- secrets ---------------------------------------------------------------------------------- */
-
-struct titled {
-    struct report *report;
-    const char *title;
-};
-
-static void log_to_report(void *ctx, enum log_level level, const char *line)
-{
-    const struct titled *to = ctx;
-    report_line(to->report, to->title, level, line);
-}
 
 static int find_secret(struct account *account, const struct turns *before, const struct log *log,
                        struct err *err)

@@ -20,9 +20,11 @@ struct roster {
     char *before, *after; /* commands around the run, or NULL */
 };
 
-/* Reads the configuration file; secrets are not looked for yet. On failure (ERR_CONFIG; ERR_USAGE:
- * a name that is not an account) there is nothing to free. */
-int roster_read(struct roster *roster, const struct options *options, struct err *err);
+/* Reads the configuration file; secrets are not looked for yet. What its accounts_command says goes
+ * to the report. On failure (as config_read; ERR_USAGE: a name that is not an account) there is
+ * nothing to free. */
+int roster_read(struct roster *roster, const struct options *options, struct report *report,
+                struct err *err);
 
 /* Wipes the secrets, too. */
 void roster_free(struct roster *roster);

@@ -12,17 +12,14 @@
 #include <sys/prctl.h>
 #endif
 
+#include "app/capture.h"
 #include "app/netrc.h"
 #include "app/paths.h"
 #include "app/tty.h"
 #include "base/buf.h"
-#include "base/child.h"
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/xalloc.h"
 #include "pop3/method.h"
-
-#define SAID_MAX 800 /* octets of what a command says */
 
 /* --- files ------------------------------------------------------------------------------------ */
 
@@ -103,120 +100,44 @@ static int from_file(struct account *account, const char *path, const struct log
 
 /* --- commands --------------------------------------------------------------------------------- */
 
-/* What the command says on standard error: kept back to become part of the error if it fails, else
- * told as warnings. Where somebody looks on, each line is told as it comes, but for the last. */
-struct said {
-    const struct log *log;
-    char lines[SAID_MAX]; /* with "; " between them */
-};
-
-static void pass_on(struct said *said)
-{
-    if (said->lines[0] != '\0') {
-        log_line(said->log, FP_LOG_WARNING, "%s", said->lines);
-        said->lines[0] = '\0';
-    }
-}
-
-static void hear(void *ctx, enum log_level level, const char *line)
-{
-    struct said *said = ctx;
-    (void)level;
-    if (log_wants(said->log, FP_LOG_NOTE))
-        pass_on(said);
-    size_t len = strlen(said->lines);
-    snprintf(said->lines + len, sizeof said->lines - len, "%s%s", len > 0 ? "; " : "", line);
-}
-
 /* One command of the configuration file whose first line of output is a secret. */
-struct source {
-    const char *key, *command;
-    const char *const *env;
-    struct secret *secret;
-    int64_t seconds; /* that it may take */
-};
-
-static int judge(const struct source *source, const struct child_result *result, struct err *err)
+static int run_source(const struct capture *source, struct secret *secret, const struct log *log,
+                      struct err *err)
 {
-    const char *key = source->key;
-    if (result->end == CHILD_STOPPED)
-        return err_set(err, ERR_STOPPED, "interrupted while %s ran", key);
-    if (result->end == CHILD_TIMEOUT) {
-        return err_set(err, ERR_LOCAL, "%s did not end within %lld seconds; run it by hand", key,
-                       (long long)source->seconds);
-    }
-    if (result->end == CHILD_SIGNALLED) {
-        return err_set(err, ERR_LOGIN, "%s was ended by signal %d; run it by hand", key,
-                       result->code);
-    }
-    if (result->code == 127 || result->code == 126) {
-        return err_set(err, ERR_CONFIG,
-                       "%s cannot be run (status %d); check its path in the configuration file",
-                       key, result->code);
-    }
-    if (result->code != 0) {
-        return err_set(err, ERR_LOGIN, "%s failed with status %d; run it by hand", key,
-                       result->code);
-    }
-    if (result->overflow) {
-        return err_set(err, ERR_CONFIG,
-                       "%s printed more than %d octets; it must print the secret alone", key,
-                       SECRET_MAX);
-    }
-    return 0;
-}
-
-static int run_source(const struct source *source, const struct log *log, struct err *err)
-{
-    struct said said = {.log = log};
-    struct log listener = {.level = FP_LOG_WARNING, .write = hear, .ctx = &said};
-    struct buf output;
-    start(&output, SECRET_MAX);
-    struct child_job job = {
-        .command = source->command,
-        .input = -1,
-        .output = &output,
-        .env = source->env,
-        .deadline = clock_in(source->seconds * 1000),
-        .stoppable = true,
-        .log = &listener,
-    };
-    struct child_result ended;
-    int result = child_run(&job, &ended, err);
+    start(source->output, SECRET_MAX);
+    int result = capture_run(source, log, err);
     if (result == 0)
-        result = judge(source, &ended, err);
-    if (result == 0)
-        result = take_line(source->secret, &output, source->key, err);
-    finish(&output);
-    if (result == 0) {
-        pass_on(&said);
-    } else if (said.lines[0] != '\0') {
-        size_t len = strlen(err->text);
-        snprintf(err->text + len, sizeof err->text - len, " (%s)", said.lines);
-    }
+        result = take_line(secret, source->output, source->key, err);
+    finish(source->output);
     return result;
 }
 
 static int from_command(struct account *account, const char *key, const char *command,
-                        const struct log *log, struct err *err)
+                        const char *const *env, const struct log *log, struct err *err)
 {
-    const struct source source = {key, command, NULL, &account->password, account->timeout};
-    return run_source(&source, log, err);
+    struct buf output;
+    const struct capture source = {
+        key, command, env, account->timeout, &output, "the secret alone", ERR_LOGIN};
+    return run_source(&source, &account->password, log, err);
 }
 
 int secrets_renew(struct account *account, const struct log *log, struct err *err)
 {
     static const char *const env[] = {"FETCHPOP_TOKEN_REFUSED=1", NULL};
-    const struct source source = {"token_command", account->token_command, env, &account->password,
-                                  account->timeout};
-    return run_source(&source, log, err);
+    return from_command(account, "token_command", account->token_command, env, log, err);
 }
 
 int secrets_fetch_key(struct account *account, const struct log *log, struct err *err)
 {
-    const struct source source = {"tls_key_password_command", account->tls_key_password_command,
-                                  NULL, &account->tls_key_password, account->timeout};
-    return source.command != NULL ? run_source(&source, log, err) : 0;
+    struct buf output;
+    const struct capture source = {"tls_key_password_command",
+                                   account->tls_key_password_command,
+                                   NULL,
+                                   account->timeout,
+                                   &output,
+                                   "the secret alone",
+                                   ERR_LOGIN};
+    return source.command != NULL ? run_source(&source, &account->tls_key_password, log, err) : 0;
 }
 
 int secrets_fetch(struct account *account, const struct log *log, struct err *err)
@@ -224,9 +145,9 @@ int secrets_fetch(struct account *account, const struct log *log, struct err *er
     if (account->password.len > 0)
         return 0;
     if (account->password_command != NULL)
-        return from_command(account, "password_command", account->password_command, log, err);
+        return from_command(account, "password_command", account->password_command, NULL, log, err);
     if (account->token_command != NULL)
-        return from_command(account, "token_command", account->token_command, log, err);
+        return from_command(account, "token_command", account->token_command, NULL, log, err);
     if (account->password_file != NULL) {
         int result = from_file(account, account->password_file, log, err);
         if (result == 0) {

@@ -49,6 +49,7 @@ static int read_before(struct setup *setup, const struct options *options, struc
 {
     struct err none;
     struct config config;
+    const struct rcparse_want all = {0};
     buf_init(&setup->before, CONFIG_MAX);
     setup->path = paths_config_file(options->config_file, &none);
     if (setup->path == NULL)
@@ -63,7 +64,7 @@ static int read_before(struct setup *setup, const struct options *options, struc
         close(fd);
     if (result < 0 || setup->before.len == 0)
         return result;
-    result = config_read(&config, setup->path, err);
+    result = config_read(&config, setup->path, &all, err);
     if (result == 0)
         config_free(&config);
     return result;

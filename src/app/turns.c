@@ -38,6 +38,7 @@ void turns_add(struct turns *turns, struct account *account)
     struct turn *turn = xcalloc(1, sizeof *turn);
     turn->account = account;
     turn->due = clock_ms();
+    turns->any_secret = turns->any_secret || account_has_secret(account);
     append(turns, turn);
 }
 
@@ -47,14 +48,19 @@ struct turn *turns_due(const struct turns *turns, int64_t now,
     struct turn *best = NULL;
     for (struct turn *turn = turns->first; turn != NULL; turn = turn->next)
         if (!turn->running && turn->due <= now && (best == NULL || turn->due < best->due) &&
-            may(ctx, turn->account))
+            may(ctx, turn->account)) {
             best = turn;
+            if (turns->every == 0) /* in the order in which they were added */
+                break;
+        }
     return best;
 }
 
 int64_t turns_next(const struct turns *turns, int64_t now)
 {
     int64_t next = CLOCK_NEVER;
+    if (turns->every == 0) /* all were due when they were added */
+        return next;
     for (const struct turn *turn = turns->first; turn != NULL; turn = turn->next)
         if (!turn->running && turn->due > now && turn->due < next)
             next = turn->due;
@@ -179,6 +185,7 @@ static void change(struct turns *turns, struct turn *turn, struct account *accou
 {
     settings_free(turn->account);
     turn->account = account;
+    turns->any_secret = turns->any_secret || account_has_secret(account);
     turn->leaving = false;
     int64_t latest = clock_in(interval_ms(turns, account) / 10 * 11);
     turn->due = turn->due < latest ? turn->due : latest;
@@ -222,7 +229,7 @@ void turns_replace(struct turns *turns, struct account **accounts, size_t count)
 
 void turns_forget_others(struct turns *turns, const struct turn *own)
 {
-    for (struct turn *turn = turns->first; turn != NULL; turn = turn->next)
+    for (struct turn *turn = turns->first; turns->any_secret && turn != NULL; turn = turn->next)
         if (turn != own)
             account_wipe(turn->account);
 }

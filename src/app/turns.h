@@ -34,6 +34,7 @@ struct turns {
     struct turn *first;
     struct turn **end; /* where the next one is linked in */
     size_t count, running, leaving;
+    bool any_secret;  /* one of the accounts had one when it was added */
     uint64_t changes; /* grows whenever something may have become due or free */
 };
 

@@ -23,6 +23,12 @@ void account_hide(const struct account *account, struct log *log)
     log_hide(log, &account->tls_key_password);
 }
 
+bool account_has_secret(const struct account *account)
+{
+    return account->password.data != NULL || account->proxy_password.data != NULL ||
+           account->tls_key_password.data != NULL;
+}
+
 void account_wipe(struct account *account)
 {
     struct secret *secrets[] = {&account->password, &account->proxy_password,

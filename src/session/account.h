@@ -82,6 +82,9 @@ void account_hide(const struct account *account, struct log *log);
 /* What the account says about delivery; the rest is zero. */
 struct deliver_settings account_delivery(const struct account *account);
 
+/* True if there is a secret in it. */
+bool account_has_secret(const struct account *account);
+
 /* Wipes the secrets and leaves the rest. */
 void account_wipe(struct account *account);
 

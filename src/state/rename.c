@@ -28,8 +28,17 @@ bool rename_is_there(const char *state_dir, const char *stem)
     return there;
 }
 
-/* The first line, which is the head: its third word. */
-static bool names(const char *state_dir, const char *stem, const char *account)
+struct orphan {
+    char *stem, *account;
+};
+
+struct rename_orphans {
+    struct orphan *all;
+    size_t count;
+};
+
+/* The account in the first line, which is the head: its third word; NULL if that is no head. */
+static char *account_of(const char *state_dir, const char *stem)
 {
     char *path = file_of(state_dir, stem, ENDING), text[4 * 4096];
     int fd = file_open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
@@ -40,18 +49,16 @@ static bool names(const char *state_dir, const char *stem, const char *account)
         close(fd);
     free(path);
     if (record_read(line, &record) < 0 || record.verb != RECORD_HEAD)
-        return false;
+        return NULL;
     str_word(&record.words);
     str_word(&record.words);
-    return str_is(str_word(&record.words), account);
+    struct str account = str_word(&record.words);
+    return xmemdup0(account.ptr, account.len);
 }
 
-static bool is_used(const char *stem, char *const *used, size_t count)
+static int compare(const void *a, const void *b)
 {
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(stem, used[i]) == 0)
-            return true;
-    return false;
+    return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
 /* NULL if the file is no journal. */
@@ -62,28 +69,53 @@ static char *stem_of(const char *name)
                                                                     : NULL;
 }
 
-char *rename_find(const char *state_dir, const char *account, char *const *used, size_t count)
+/* Takes the stem over. */
+static void add(struct rename_orphans *orphans, const char *state_dir, char *stem)
 {
-    char *found = NULL;
-    size_t matches = 0;
+    orphans->all = xreallocarray(orphans->all, orphans->count + 1, sizeof *orphans->all);
+    orphans->all[orphans->count++] = (struct orphan){stem, account_of(state_dir, stem)};
+}
+
+struct rename_orphans *rename_orphans_new(const char *state_dir, char **used, size_t count)
+{
+    struct rename_orphans *orphans = xcalloc(1, sizeof *orphans);
+    qsort(used, count, sizeof *used, compare);
     DIR *dir = opendir(state_dir);
     for (struct dirent *entry = dir == NULL ? NULL : readdir(dir); entry != NULL;
          entry = readdir(dir)) {
         char *stem = stem_of(entry->d_name);
-        if (stem == NULL || is_used(stem, used, count) || !names(state_dir, stem, account)) {
+        if (stem != NULL && bsearch(&stem, used, count, sizeof *used, compare) == NULL)
+            add(orphans, state_dir, stem);
+        else
             free(stem);
-            continue;
-        }
-        free(found);
-        found = stem;
-        matches++;
     }
     if (dir != NULL)
         closedir(dir);
-    if (matches == 1)
-        return found;
-    free(found);
-    return NULL;
+    return orphans;
+}
+
+void rename_orphans_free(struct rename_orphans *orphans)
+{
+    for (size_t i = 0; i < orphans->count; i++) {
+        free(orphans->all[i].stem);
+        free(orphans->all[i].account);
+    }
+    free(orphans->all);
+    free(orphans);
+}
+
+char *rename_find(const struct rename_orphans *orphans, const char *account)
+{
+    const char *found = NULL;
+    for (size_t i = 0; i < orphans->count; i++) {
+        const struct orphan *orphan = &orphans->all[i];
+        if (orphan->account == NULL || strcmp(orphan->account, account) != 0)
+            continue;
+        if (found != NULL)
+            return NULL;
+        found = orphan->stem;
+    }
+    return xstrdup(found);
 }
 
 static int take_lock(const char *state_dir, const char *stem, struct err *err)

@@ -13,10 +13,16 @@
 #include "base/err.h"
 #include "base/str.h"
 
-/* Looks through the state folder for the one journal whose head names this account (see
- * journal_settings) and whose stem (mailbox_stem) is not in `used`. Returns its stem, malloced;
- * NULL: there is none, or more than one. */
-char *rename_find(const char *state_dir, const char *account, char *const *used, size_t count);
+/* The journals whose stem (mailbox_stem) no account uses any more. */
+struct rename_orphans;
+
+/* Looks through the state folder once, whatever the number of accounts; sorts `used`. */
+struct rename_orphans *rename_orphans_new(const char *state_dir, char **used, size_t count);
+void rename_orphans_free(struct rename_orphans *orphans);
+
+/* The stem of the one orphan whose head names this account (see journal_settings), malloced; NULL:
+ * there is none, or more than one. */
+char *rename_find(const struct rename_orphans *orphans, const char *account);
 
 /* True if there is a journal of this stem. */
 bool rename_is_there(const char *state_dir, const char *stem);

@@ -20,7 +20,7 @@ BELOW = {
 ALONE = {("delivery", "net"): {"src/delivery/lmtp.c"}}
 
 FENCES = {
-    r"confuse\.h": {"src/app/config.c"},
+    r"confuse\.h": {"src/app/rcparse.c"},
     r"openssl/.*": {"src/net/tls.c", "src/net/trust.c", "src/base/digest.c"},
     r"sasl/.*": {"src/pop3/sasl.c"},
     r"idn2\.h": {"src/net/idn.c"},

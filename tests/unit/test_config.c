@@ -15,6 +15,8 @@
 #include "kit_heap.h"
 #include "tap.h"
 
+static const struct rcparse_want all; /* no shard, nobody who listens */
+
 /* Bytes that make an account whole, but for what a test adds. */
 #define WHOLE "server = \"s\" user = \"u\" maildir = \"/m\" "
 
@@ -478,7 +480,7 @@ static void refused_file(const char *name, const char *words)
     struct config config;
     struct err err;
     err_clear(&err);
-    int result = config_read(&config, path_of(name), &err);
+    int result = config_read(&config, path_of(name), &all, &err);
     if (!ok(result == -1 && err.kind == ERR_CONFIG && strstr(err.text, want) != NULL, "file: %s",
             words))
         printf("#      got: %d, %s\n", result, err.text);
@@ -491,7 +493,7 @@ static void taken_file(const char *name, size_t accounts)
     struct config config;
     struct err err;
     err_clear(&err);
-    int result = config_read(&config, path_of(name), &err);
+    int result = config_read(&config, path_of(name), &all, &err);
     if (!ok(result == 0 && config.count == accounts, "file taken: %s", name))
         printf("# %s\n", err.text);
     if (result == 0)
@@ -524,7 +526,7 @@ static void test_files(void)
     memset(large, '\n', RCTEXT_MAX + 1);
     large[RCTEXT_MAX + 1] = '\0';
     write_file("large", 0600, large);
-    refused_file("large", "larger than 1 MB");
+    refused_file("large", "larger than 32 MB");
     static const char TEXT[] = "account a { " WHOLE "}";
     large[RCTEXT_MAX] = '\0';
     memcpy(large + RCTEXT_MAX - (sizeof TEXT - 1), TEXT, sizeof TEXT - 1);
@@ -565,7 +567,7 @@ static void test_include(void)
     refused_file("loop", "includes itself");
     write_file("double", 0600, "include(\"sub/even-more\")\ninclude(\"sub/even-more\")\n");
     refused_file("double", "@/sub/even-more:1: a second account \"c\"");
-    for (int i = 0; i < CONFIG_INCLUDES + 1; i++) {
+    for (int i = 0; i < RCPARSE_INCLUDES + 1; i++) {
         char name[20], text[60];
         snprintf(name, sizeof name, "deep%d", i);
         snprintf(text, sizeof text, "include(\"deep%d\")\n", i + 1);
@@ -606,7 +608,7 @@ static void test_wiped(void)
     fclose(file);
     struct config config;
     struct err err;
-    if (config_read(&config, path_of("wiped"), &err) < 0) {
+    if (config_read(&config, path_of("wiped"), &all, &err) < 0) {
         ok(false, "wiped: %s", err.text);
         return;
     }

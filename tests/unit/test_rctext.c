@@ -15,11 +15,15 @@ static char path[200];
 
 static void write_file(const char *word, const char *end)
 {
+    /* Not dprintf: that leaves a copy on the heap. */
+    char text[400];
+    int len = snprintf(text, sizeof text,
+                       "# so that the first octets of freed memory are none of it\n"
+                       "account a {\n password = \"%s\"\n}%s\n",
+                       word, end);
     int fd = open(path, O_WRONLY | O_TRUNC);
-    dprintf(fd,
-            "# so that the first octets of freed memory are none of it\n"
-            "account a {\n password = \"%s\"\n}%s\n",
-            word, end);
+    if (fd < 0 || write(fd, text, (size_t)len) != len)
+        printf("Bail out! %s\n", path);
     close(fd);
 }
 

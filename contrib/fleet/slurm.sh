@@ -1,0 +1,35 @@
+#!/bin/sh
+# fetchpop on Slurm: a job array, one task for each shard.
+#
+#   sbatch --array=0-7 slurm.sh
+#   scrontab -e       */5 * * * * sbatch --array=0-7 --dependency=singleton slurm.sh
+#
+# The number of shards is that of the array; all tasks need the same one, so start a single shard again
+# as `fetchpop --shard 3/8`, not with --array=3. A task that is killed, or whose node dies, is put
+# back into the queue and goes on where it was.
+#
+# FETCHPOPRC names the configuration file; state and mail are on storage that all nodes share.
+#
+# Watching:
+#
+#   squeue -n fetchpop                                what runs and waits
+#   sacct -n -X --name=fetchpop -o JobID,State,ExitCode,Elapsed
+#   fetchpop --status --shard 3/8                     what is held, failing or paused in one shard
+#
+#SBATCH --job-name=fetchpop
+#SBATCH --requeue
+#SBATCH --open-mode=append
+#SBATCH --signal=B:TERM@120
+#SBATCH --output=fetchpop-%A_%a.log
+
+# 75: try again later, which the next run does.
+fetchpop --shard auto "$@" &
+shard=$!
+trap 'kill -TERM $shard' TERM
+wait $shard
+status=$?
+while kill -0 $shard 2>/dev/null; do
+    wait $shard
+    status=$?
+done
+[ $status -eq 75 ] || exit $status
