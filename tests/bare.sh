@@ -1,6 +1,5 @@
 #!/bin/sh
-# The two commands of README on a bare Debian: a minimal system with git and nothing else, made by
-# debootstrap from the mirror that this machine uses, entered in namespaces of its own, with the tree
+# The two commands of README on a bare Debian: a minimal system with git and nothing else, with the tree
 # in it. `make check-bare` and `make check-long` run this; the second command takes as long as
 # contrib/check does. BARE_ROWS names rows of it, where not all are wanted. Needs root.
 set -u
@@ -8,84 +7,14 @@ set -u
 top=${top_srcdir:-$(dirname "$0")/..}
 top=$(cd "$top" && pwd)
 . "$top/contrib/lib.sh"
+. "$top/tests/roots.sh"
 
-skip() {
-    echo "1..0 # SKIP $*"
-    exit 0
-}
-
-# enter ROOT COMMAND...: as the first process of a system whose / is ROOT. The devices are the
-# machine's, for loop devices; terminals are its own.
-enter() {
-    unshare --mount --pid --ipc --uts --fork --kill-child --propagation private sh -c '
-        set -e
-        root=$1
-        shift
-        mount --bind "$root" "$root"
-        cd "$root"
-        mount -t proc proc proc
-        mount -t sysfs sysfs sys
-        mount -t devtmpfs devtmpfs dev
-        mkdir -p dev/pts dev/shm
-        mount -t devpts -o newinstance,gid=5,mode=620,ptmxmode=666 devpts dev/pts
-        mount -t tmpfs -o mode=1777 tmpfs dev/shm
-        mount -t tmpfs tmpfs run
-        mkdir -p old
-        pivot_root . old
-        cd /
-        umount -l old
-        rmdir old
-        exec env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-            "$@"' sh "$@" </dev/null
-}
-
-# mirror: where this machine has the main part of this Debian from
-mirror() {
-    apt-get indextargets --format '$(ORIGIN) $(CODENAME) $(COMPONENT) $(REPO_URI)' \
-        'Created-By: Packages' | sed -n "s/^Debian $1 main //p" | head -n 1
-}
-
-# make_root: a bare Debian with git, and the tree in /fetchpop
-make_root() {
-    unshare --mount --propagation private \
-        debootstrap --variant=minbase "$release" "$root" "$mirror" &&
-        cp -L /etc/resolv.conf /etc/hosts "$root/etc/" || return
-    apt-config dump | grep -E '^Acquire::[a-z]+::Proxy' >"$root/etc/apt/apt.conf.d/90proxy"
-    enter "$root" apt-get -qq -o Dpkg::Use-Pty=0 install -y --no-install-recommends git &&
-        copy_tree "$root/fetchpop" &&
+root=$work/root
+make_bare() {
+    make_root "$root" "$(dpkg --print-architecture)" git &&
         enter "$root" sh -c 'cd /fetchpop && git init -q && git add -A'
 }
-
-count=0
-failed=0
-
-# point NAME COMMAND...: a test point, and the end of what the command says
-point() {
-    name=$1
-    shift
-    count=$((count + 1))
-    if "$@" >"$work/log" 2>&1; then
-        echo "ok $count - $name"
-    else
-        failed=1
-        echo "not ok $count - $name"
-    fi
-    tail -n 60 "$work/log" | sed 's/^/# /'
-}
-
-[ "$(id -u)" = 0 ] || skip "needs root, for namespaces and devices"
-for program in debootstrap unshare pivot_root apt-get; do
-    command -v "$program" >/dev/null || skip "$program is not installed"
-done
-release=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
-mirror=$(mirror "$release")
-[ -n "$mirror" ] || skip "apt-get knows no mirror of Debian $release (apt-get update?)"
-
-work=$(mktemp -d "${TMPDIR:-/tmp}/fetchpop-bare.XXXXXX")
-trap 'rm -rf --one-file-system "$work"' EXIT
-trap 'exit 130' HUP INT TERM
-root=$work/root
-point "a bare Debian $release with git" make_root
+point "a bare Debian $release with git" make_bare
 if [ $failed = 0 ]; then
     point "contrib/demo works there" enter "$root" /fetchpop/contrib/demo
     # shellcheck disable=SC2086

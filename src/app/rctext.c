@@ -188,10 +188,10 @@ struct str rctext_line(const struct rctext *text, unsigned number)
 bool rctext_sets(struct str line, const char *name)
 {
     size_t len = strlen(name);
-    for (; line.len > 0; line = str_of(line.ptr + 1, line.len - 1)) {
+    for (; line.len > 0; line = str_behind(line, 1)) {
         if (!str_has_prefix_nocase(line, name))
             continue;
-        struct str behind = str_trim(str_of(line.ptr + len, line.len - len));
+        struct str behind = str_trim(str_behind(line, len));
         if (behind.len > 0 && (behind.ptr[0] == '=' || behind.ptr[0] == '+'))
             return true;
     }

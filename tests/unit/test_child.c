@@ -379,7 +379,7 @@ static void test_stop(void)
 /* A worker that is killed cannot end its command; the kernel does. */
 static void test_orphan(void)
 {
-#ifdef __linux__
+#ifdef FP_LINUX
     int ends[2];
     char text[20] = "";
     if (pipe(ends) < 0) {

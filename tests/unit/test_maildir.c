@@ -228,6 +228,9 @@ static void is_secured(long magic, size_t messages, bool together, const char *n
 {
     begin(messages);
     struct err err;
+#ifndef HAVE_SYNCFS
+    together = false;
+#endif
     fs_magic = magic;
     fsyncs = syncfss = 0;
     if (deliver_secure(kit.deliver, kit.batch, kit.n, &err) < 0)

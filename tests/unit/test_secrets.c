@@ -7,7 +7,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#ifdef __linux__
+#ifdef FP_LINUX
 #include <sys/prctl.h>
 #endif
 
@@ -156,7 +156,7 @@ static void test_guard(void)
     secrets_guard();
     getrlimit(RLIMIT_CORE, &limit);
     is_int((long long)limit.rlim_cur, 0, "no core dump");
-#if defined(__linux__) && !defined(KIT_WATCHED)
+#if defined(FP_LINUX) && !defined(KIT_WATCHED)
     is_int(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0), 0, "nor by a program that collects them");
 #endif
 }
