@@ -354,7 +354,7 @@ static bool is_short(const struct receiver *in, const struct message *message,
 {
     if (parcel->octets == 0)
         return message->size > 2;
-    return !habits_has(in->listing->habits, HABIT_SIZES) && message->size / 2 > parcel->octets &&
+    return !habits_has(in->listing->habits, HABIT_SHORT) && message->size / 2 > parcel->octets &&
            message->size - parcel->octets > SHORT_BY;
 }
 
@@ -371,7 +371,7 @@ static bool is_put_aside(struct receiver *in, struct message *message, const str
         struct record record = journal_record(in->poll->journal, message->entry);
         if (record.reason == REASON_SHORT && str_equal(record.words, failure.words)) {
             if (parcel->octets > 0)
-                habits_count_size(in->listing->habits);
+                habits_count_short(in->listing->habits);
             return false;
         }
         if (record.reason == REASON_SHORT) { /* another length: that counts */

@@ -328,6 +328,24 @@ def short_once(how, keep):
     return case
 
 
+def short_among_odd_sizes(w):
+    """That sizes differ by a few octets each time is no reason to believe half a message."""
+    odd = "set sizes-change yes\n"
+    names = w.fill(4, size=4000)
+    for _ in range(2):
+        w.run(script=odd, keep="yes")
+        w.later(minutes=10)
+    for name in ("m005", "m006", "m007"):
+        w.put(name, size=4000)
+        names.append(name)
+    run = w.run(script=odd + "on RETR =m006: short 120", keep="yes")
+    w.need(run.status != 0, "this run has missed mail", run)
+    w.need_each(1, [n for n in names if n != "m006"], when="half a message is not believed")
+    w.later(minutes=10)
+    w.need(w.run(script=odd, keep="yes").status == 0, "the next poll")
+    w.need_each(1, names, when="asked for once more")
+
+
 def short_always(how, stored, keep):
     """The same twice is believed: delivered and, where due, deleted."""
     def case(w):
@@ -457,6 +475,7 @@ CASES = [
     ("empty once, keep = yes", short_once(EMPTY, "yes")),
     ("cut short once, keep = no", short_once("short 120", "no")),
     ("cut short once, keep = yes", short_once("short 120", "yes")),
+    ("cut short once, on a server whose sizes change", short_among_odd_sizes),
     ("empty twice: delivered and deleted", short_always(EMPTY, b"", "no")),
     ("empty twice, keep = yes: delivered", short_always(EMPTY, b"", "yes")),
     ("cut short twice: delivered and deleted", short_always("short %d" % (len(HEAD) + 3), HEAD, "no")),
