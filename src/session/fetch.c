@@ -327,8 +327,7 @@ static void plan(struct fetch *fetch, const struct queue *verified)
         poll->alone = !has_more(fetch) && verified->count == 0;
     }
     if (poll->alone)
-        queue_push_by_tries(&fetch->retries, fetch->listing, poll->journal,
-                            poll->run->account->max_tries);
+        queue_push_by_tries(&fetch->retries, fetch->listing, poll->journal);
     for (uint32_t i = 0; i < verified->count; i++)
         queue_push(&fetch->in.dele, verified->at[i]);
 }

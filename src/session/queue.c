@@ -1,5 +1,7 @@
 #include "session/queue.h"
 
+#include <limits.h>
+
 #include "base/xalloc.h"
 
 void queue_push(struct queue *queue, uint32_t number)
@@ -23,19 +25,21 @@ void queue_push_all(struct queue *queue, const struct listing *listing, enum pla
 }
 
 void queue_push_by_tries(struct queue *queue, const struct listing *listing,
-                         const struct journal *journal, unsigned most)
+                         const struct journal *journal)
 {
-    bool more = true;
-    for (unsigned tries = 0; tries <= most && more; tries++) {
-        more = false;
+    unsigned tries = 0, next;
+    do {
+        next = UINT_MAX;
         for (uint32_t i = 0; i < listing->count; i++) {
             const struct message *message = &listing->messages[i];
             if (message->action != PLAN_ALONE)
                 continue;
             unsigned own = journal_entry(journal, message->entry).tries;
-            more = more || own > tries;
             if (own == tries)
                 queue_push(queue, message->number);
+            else if (own > tries && own < next)
+                next = own;
         }
-    }
+        tries = next;
+    } while (next != UINT_MAX);
 }

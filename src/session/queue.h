@@ -25,9 +25,9 @@ bool queue_has_next(const struct queue *queue);
 /* All messages of a listing that have this action, in its order. */
 void queue_push_all(struct queue *queue, const struct listing *listing, enum plan_action action);
 
-/* Those with PLAN_ALONE, the fewest tries (up to `most`) first, so that each has its turn however
- * many break a connection. */
+/* Those with PLAN_ALONE, the fewest tries first, so that each has its turn however many break a
+ * connection. */
 void queue_push_by_tries(struct queue *queue, const struct listing *listing,
-                         const struct journal *journal, unsigned most);
+                         const struct journal *journal);
 
 #endif

@@ -15,8 +15,7 @@
 #define BODY_MAX ((uint64_t)1024 * 1024 * 1024) /* of a message whose size is not known */
 #define BODY_SPARE ((uint64_t)4 * 1024 * 1024)  /* more than LIST says, or eightfold, is no end */
 #define BODY_TIMES 8
-#define SHORT_BY 64     /* octets less than LIST says, and less than half: much shorter */
-#define NOTED_EVERY 500 /* failures, so that they cost no memory */
+#define NOTED_EVERY 500                    /* failures, so that they cost no memory */
 #define ROOM_SPARE ((uint64_t)1024 * 1024) /* left free on the file system, for names and journal */
 #define PROGRESS_MS 100
 
@@ -347,15 +346,14 @@ static enum known identify(struct receiver *in, struct message *message, struct 
     return KNOWN_NEW;
 }
 
-/* Empty, or much shorter than LIST says: something went wrong on the server, or its LIST is not
- * worth much. */
+/* Empty, or not half of what LIST says (octets has LF line ends): something went wrong on the server,
+ * or its LIST is not worth much. */
 static bool is_short(const struct receiver *in, const struct message *message,
                      const struct parcel *parcel)
 {
     if (parcel->octets == 0)
         return message->size > 2;
-    return !habits_has(in->listing->habits, HABIT_SHORT) && message->size / 2 > parcel->octets &&
-           message->size - parcel->octets > SHORT_BY;
+    return !habits_has(in->listing->habits, HABIT_SHORT) && message->size / 2 > parcel->octets;
 }
 
 /* Not believed at first sight; as short as that in an earlier poll: it is what there is. */

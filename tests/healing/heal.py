@@ -323,7 +323,9 @@ class Agent:
     def does(self, first):
         """A line of shell to be run first: it may exit. $FETCHPOP_UIDL and the others are there."""
         with open(self.script + ".new", "w") as f:
-            f.write("#!/bin/sh\n%s\nexec cat >%s/$$.%s\n" % (first, self.folder, "$(date +%s%N)"))
+            # As maildir(5) does: what is killed in the midst of a message has delivered nothing.
+            f.write("#!/bin/sh\n%s\ncd %s && name=$$.%s && cat >.$name && exec mv .$name $name\n"
+                    % (first, self.folder, "$(date +%s%N)"))
         os.chmod(self.script + ".new", 0o755)
         os.rename(self.script + ".new", self.script)
 
@@ -331,7 +333,7 @@ class Agent:
         return self.script
 
     def contents(self):
-        for name in sorted(os.listdir(self.folder)):
+        for name in sorted(n for n in os.listdir(self.folder) if not n.startswith(".")):
             with open(os.path.join(self.folder, name), "rb") as f:
                 yield f.read()
 

@@ -58,6 +58,23 @@ def held_comes_by_itself(keep):
     return case
 
 
+def held_for_the_line(w):
+    """What broke its connection in more polls than max_tries is asked for again all the same."""
+    names = w.fill(1)
+    breaks = 'on RETR =m001: answer; send "+OK junk\\r\\n"'
+    for _ in range(4):
+        w.run("--force", script=breaks, max_tries=1, keep="no")
+        w.later(days=8)
+    w.need("m001" in w.status() and w.left() == names, "m001 is held", w.status())
+    for _ in range(8 * 2):
+        if w.stored()["m001"]:
+            break
+        w.run(max_tries=1, keep="no")
+        w.later(hours=12)
+    w.need_each(1, names, when="within a week, by cron alone")
+    w.need(w.left() == [], "and deleted", w.left())
+
+
 def held_at_growing_distances(w):
     hold_m002(w)
     hours, _ = tries(w, 24 * 28, 60, "RETR", "RETR 2", script=GONE, max_tries=2)
@@ -308,6 +325,8 @@ CASES = [
     ("held for the server's refusals, then handed out: it comes by itself, keep = no",
      held_comes_by_itself("no")),
     ("the same with keep = yes", held_comes_by_itself("yes")),
+    ("held since it broke the line, more often than max_tries: it comes by itself",
+     held_for_the_line),
     ("held messages are tried again at growing distances, an hour to a week",
      held_at_growing_distances),
     ("what is in held/ is offered to the command again by itself", held_in_held_is_tried),
