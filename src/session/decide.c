@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "session/again.h"
 #include "session/dates.h"
 #include "session/fault.h"
 
@@ -42,7 +43,7 @@ static bool is_worth_a_try(const struct poll *poll, const struct message *messag
     if (record.reason == REASON_TOO_LONG)
         return max == 0 || message->size <= max;
     if (record.reason != REASON_SURPRISE)
-        return record.next_try <= (uint64_t)poll->rules.now;
+        return again_is_due(record.next_try, poll->rules.now);
     (void)str_number(record.words, UINT64_MAX, &then);
     return max == 0 || (then != 0 && max > then);
 }
@@ -161,7 +162,7 @@ static bool is_due_alone(const struct poll *poll, uint32_t id)
 {
     return journal_entry(poll->journal, id).state == JOURNAL_HELD &&
            decide_broke_the_line(poll, id) &&
-           journal_record(poll->journal, id).next_try <= (uint64_t)poll->rules.now;
+           again_is_due(journal_record(poll->journal, id).next_try, poll->rules.now);
 }
 
 uint32_t decide_count_doubted(const struct poll *poll)

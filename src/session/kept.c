@@ -10,6 +10,7 @@
 #include "base/stop.h"
 #include "base/xalloc.h"
 #include "delivery/keep.h"
+#include "session/again.h"
 #include "session/batch.h"
 #include "session/destination.h"
 #include "session/plan.h"
@@ -122,7 +123,7 @@ static bool is_due(const struct poll *poll, uint32_t id)
     struct journal_entry entry = journal_entry(poll->journal, id);
     if (!record_is_here(entry.state) || entry.tried)
         return false;
-    return journal_record(poll->journal, id).next_try <= (uint64_t)poll->rules.now;
+    return again_is_due(journal_record(poll->journal, id).next_try, poll->rules.now);
 }
 
 /* The file is whole: what it was when it was made durable. */

@@ -75,6 +75,20 @@ def held_for_the_line(w):
     w.need(w.left() == [], "and deleted", w.left())
 
 
+def held_by_a_wrong_clock(w):
+    """It was held while the clock was ten years ahead; the clock is right again."""
+    names = w.fill(3)
+    right = w.wall
+    w.later(days=3650)
+    w.run("--force", script=GONE, max_tries=1)
+    w.need("m002" in w.status(), "m002 is held", w.status())
+    w.wall = right
+    for _ in range(8 * 2):
+        w.later(hours=12)
+        w.run(max_tries=1)
+    w.need_each(1, names, when="within a week, by cron alone")
+
+
 def held_at_growing_distances(w):
     hold_m002(w)
     hours, _ = tries(w, 24 * 28, 60, "RETR", "RETR 2", script=GONE, max_tries=2)
@@ -327,6 +341,7 @@ CASES = [
     ("the same with keep = yes", held_comes_by_itself("yes")),
     ("held since it broke the line, more often than max_tries: it comes by itself",
      held_for_the_line),
+    ("held by a clock that was years ahead: it comes by itself", held_by_a_wrong_clock),
     ("held messages are tried again at growing distances, an hour to a week",
      held_at_growing_distances),
     ("what is in held/ is offered to the command again by itself", held_in_held_is_tried),
