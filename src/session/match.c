@@ -36,12 +36,40 @@ static void claim(struct listing *listing, struct message *message, uint32_t id)
     journal_list(listing->journal, id);
 }
 
-/* No other entry has its UIDL, and no other message. */
-static bool is_one(const struct listing *listing, const struct message *message)
+bool match_was_received(const struct listing *listing, uint32_t id)
 {
-    return message->entry != JOURNAL_NONE && listing_has_uidl(message) &&
-           journal_next(listing->journal, message->entry) == JOURNAL_NONE &&
-           journal_entry(listing->journal, message->entry).listed == 1;
+    unsigned state = journal_entry(listing->journal, id).state;
+    return state != JOURNAL_FAILED && state != JOURNAL_DOUBTED && state != JOURNAL_HELD;
+}
+
+/* The only one of these entries of one UIDL whose message came, or JOURNAL_NONE. */
+static uint32_t only_received(const struct listing *listing, uint32_t first)
+{
+    uint32_t found = JOURNAL_NONE;
+    for (uint32_t id = first; id != JOURNAL_NONE; id = journal_next(listing->journal, id)) {
+        if (match_was_received(listing, id) && found != JOURNAL_NONE)
+            return JOURNAL_NONE;
+        if (match_was_received(listing, id))
+            found = id;
+    }
+    return found;
+}
+
+/* Its entry, if no other message has its UIDL and no other entry, but for one under which it only
+ * failed. */
+static bool find_own(struct listing *listing, struct message *message)
+{
+    if (message->entry == JOURNAL_NONE || !listing_has_uidl(message) ||
+        journal_entry(listing->journal, message->entry).listed != 1)
+        return false;
+    if (journal_next(listing->journal, message->entry) == JOURNAL_NONE)
+        return true;
+    uint32_t id = only_received(listing, message->entry);
+    if (id == JOURNAL_NONE)
+        return false;
+    journal_unlist(listing->journal, message->entry);
+    claim(listing, message, id);
+    return true;
 }
 
 /* A size that is not known equals any. */
@@ -111,9 +139,9 @@ void match_undo(struct listing *listing, struct message *message)
 }
 
 /* What was found under the UIDL while the listing came in: is it this message? */
-static void match_uidl(struct listing *listing, struct message *message)
+static void match_uidl(struct listing *listing, struct message *message, bool blank)
 {
-    if (is_one(listing, message)) {
+    if (find_own(listing, message) && (!blank || match_was_received(listing, message->entry))) {
         message->compare = !is_known_by_uidl(listing, message);
         return;
     }
@@ -321,9 +349,8 @@ static int ask_top(struct listing *listing, struct pop3 *pop3, struct err *err)
 }
 
 /* Those whose fingerprint is there already are looked up again: by now it may count for more. */
-static int ask_fingerprints(struct listing *listing, struct pop3 *pop3, struct err *err)
+static int ask_fingerprints(struct listing *listing, struct pop3 *pop3, bool blank, struct err *err)
 {
-    bool blank = has_blank_entries(listing->journal);
     for (uint32_t i = 0; i < listing->count; i++) {
         struct message *message = &listing->messages[i];
         message->vague = message->vague || listing->any_uidl || blank;
@@ -362,15 +389,16 @@ int match_listing(struct listing *listing, struct pop3 *pop3, struct log *log, s
         journal_unlist(listing->journal, id);
     mark_known_twins(listing);
     mark_new_twins(listing);
+    bool blank = has_blank_entries(listing->journal);
     for (uint32_t i = 0; i < listing->count; i++)
-        match_uidl(listing, &listing->messages[i]);
-    int result = ask_fingerprints(listing, pop3, err);
+        match_uidl(listing, &listing->messages[i], blank);
+    int result = ask_fingerprints(listing, pop3, blank, err);
     if (result == 0 && is_reset(listing)) {
         log_line(
             log, FP_LOG_NOTE,
             "most UIDLs have changed since the last run; messages are recognised by their headers");
         listing->any_uidl = true;
-        result = ask_fingerprints(listing, pop3, err);
+        result = ask_fingerprints(listing, pop3, blank, err);
     }
     journal_expect(listing->journal, count_unknown(listing));
     return result;
@@ -400,9 +428,15 @@ uint32_t match_fetched(struct listing *listing, struct message *message,
     listing_set_fingerprint(listing, message, fingerprint);
     if (message->vague)
         id = find_by_fingerprint(listing, message, fingerprint);
-    if (id != JOURNAL_NONE)
+    if (id != JOURNAL_NONE && message->entry != JOURNAL_NONE && !match_was_received(listing, id))
+        id = JOURNAL_NONE; /* what failed under its own UIDL stays that */
+    if (id != JOURNAL_NONE) {
+        if (message->entry != JOURNAL_NONE)
+            journal_unlist(listing->journal, message->entry);
         claim(listing, message, id);
-    else
+        match_learn(listing, message);
+    } else {
         listing->alike += listing->any_uidl && is_like_one(listing, fingerprint);
+    }
     return id;
 }

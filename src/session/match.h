@@ -23,8 +23,12 @@
 /* Looks every message up, asking for fingerprints where needed and possible. */
 int match_listing(struct listing *listing, struct pop3 *pop3, struct log *log, struct err *err);
 
+/* False if this entry has only failed so far: then its message may have come in a run that was not
+ * told UIDLs, under an entry that has none. */
+bool match_was_received(const struct listing *listing, uint32_t id);
+
 /* Gives a vague message the fingerprint of its fetched header and looks once more: the entry of a
- * message that we have, or JOURNAL_NONE. */
+ * message that we have, which learns its UIDL, or JOURNAL_NONE. */
 uint32_t match_fetched(struct listing *listing, struct message *message,
                        const struct fingerprint *fingerprint);
 

@@ -339,7 +339,7 @@ static enum known identify(struct receiver *in, struct message *message, struct 
     struct fingerprint fingerprint = fingerprints_of(header, true);
     if (message->compare)
         return compare(in, message, &fingerprint);
-    if (message->entry == JOURNAL_NONE &&
+    if ((message->entry == JOURNAL_NONE || !match_was_received(in->listing, message->entry)) &&
         is_delivered(in, match_fetched(in->listing, message, &fingerprint)))
         return KNOWN_DELIVERED;
     listing_set_fingerprint(in->listing, message, &fingerprint);
