@@ -69,6 +69,22 @@ def kept_thirty_days(liar, message_id):
     return case
 
 
+def failed_then_without_uidl(always):
+    """It failed under its UIDL, came in a poll that was told none, and is known when UIDLs are back."""
+    def case(w):
+        w.always = always
+        wanted = fill_bodies(w)
+        w.run(script="on RETR =m003: err corrupt", keep="yes")
+        w.later(hours=1)
+        w.run("--force", script='on UIDL "": err "not now"', keep="yes")
+        for _ in range(4):
+            w.later(hours=13)
+            run = w.run("--force", keep="yes")
+        need_bodies(w, wanted, "each once")
+        w.need(run.status == 0 and not run.sent("RETR"), "in the end, nothing is fetched again", run)
+    return case
+
+
 def kept_for_ever(liar, message_id):
     def case(w):
         w.always = LIARS[liar]
@@ -291,6 +307,9 @@ def liars():
 
 CASES = [
     *liars(),
+    ("failed, fetched while UIDL is refused, and known when it is back", failed_then_without_uidl("")),
+    ("the same on a server whose TOP is not RETR",
+     failed_then_without_uidl(LIARS["TOP lacks a line that RETR has"])),
     ("size 0 equals any", sizes_are("=0")),
     ("an unknown size equals any", sizes_are("=?")),
     ("look-alikes without Message-ID under UIDLs of their own all come", twins_all_come(None)),
