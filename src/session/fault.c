@@ -6,6 +6,7 @@
 
 #define NAME_SHOWN (LOG_QUOTE_MAX + 40)
 #define WHY_SHOWN (ERR_TEXT_MAX + 64)
+#define BROKEN_ALIKE 2 /* so many in a poll in which nothing came: the next is the server's fault */
 #define LEFT_HINT "it stays on the server"
 
 /* Its failures are recorded if the journal can find it again, and if it was not delivered by an
@@ -109,11 +110,16 @@ void fault_break(struct poll *poll, struct listing *listing, struct message *mes
     const struct journal_failure failure = {.reason = why->kind == ERR_FRAMING ? REASON_OUT_OF_STEP
                                                                                : REASON_BROKEN_LINE,
                                             .words = str_from(why->text)};
-    if (poll->alone || !is_recorded(listing, message)) {
+    bool server = poll->alone && poll->broken >= BROKEN_ALIKE && poll->run->figures.fetched == 0;
+    if (!is_recorded(listing, message) || (poll->alone && !server)) {
+        poll->broken += poll->alone;
         fault_refuse(poll, listing, message, &failure);
         return;
     }
     listing_name(listing, message, poll->run->log, name, sizeof name);
     log_line(poll->run->log, FP_LOG_NOTE, "%s: %s", name, why->text);
     journal_doubt(poll->journal, listing_enter(listing, message), &failure);
+    if (server)
+        err_set(&poll->over, ERR_AGAIN,
+                "message after message breaks the connection: %s; the next run goes on", why->text);
 }

@@ -34,7 +34,9 @@ bool fault_is_passing(struct str words);
 
 /* The two sides went out of step over this message, or the connection broke in its answer. If
  * nothing else was asked for (poll->alone) that counts as a try; else it may have been another's
- * fault or the network's: it is asked for alone, on a connection where nothing else is at stake. */
+ * fault or the network's: it is asked for alone, on a connection where nothing else is at stake.
+ * Where nothing came in the whole poll, and several broke off so, it is the server's: no more are
+ * counted, and the poll ends. */
 void fault_break(struct poll *poll, struct listing *listing, struct message *message,
                  const struct err *why);
 

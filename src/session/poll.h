@@ -42,6 +42,7 @@ struct poll {
     bool cut_short;       /* it passed, or INT or TERM came, with messages left */
     uint32_t later;       /* messages that may work later: not counted as tries */
     uint32_t refused;     /* messages that failed: counted */
+    uint32_t broken;      /* of these, messages that broke a connection of their own */
     bool careful;         /* the two sides went out of step before: one message at a time */
     bool wants_utf8;      /* a message was refused for want of UTF8 (RFC 6856), and stays for ... */
     bool utf8;            /* ... another connection, on which UTF8 is asked for */

@@ -224,6 +224,24 @@ def two_are_bad(w):
     w.need(w.status().count("held:") == 2, "both are held", w.status())
 
 
+def all_stall(w):
+    """Nothing at all comes: that is the server's fault, and not each message's."""
+    names = w.fill(12)
+    keys = {"keep": "no", "max_tries": 1, "timeout": "1s"}
+    for _ in range(2):
+        run = w.run("--force", script="on RETR: hang", **keys)
+        w.need(run.status in (65, 75), "exit status", run)
+        w.later(minutes=6)
+    w.need(w.status().count("held:") <= 4, "few messages are blamed", w.status())
+    w.need("held: UIDL m012" not in w.status(), "and not the last one", w.status())
+    w.run("--force", **keys)
+    w.need(sum(w.stored()[n] for n in names) >= 8, "the others come at once", w.stored())
+    for _ in range(3):
+        w.later(days=7)
+        w.run("--force", **keys)
+    w.need_each(1, names, when="within weeks, by themselves")
+
+
 def bad_with_read_once(w):
     """The read-once server and a message that breaks the line: the others are not lost for it."""
     names = w.fill(6)
@@ -467,6 +485,7 @@ HEAD = b"From: a@example.org\nMessage-ID: <m002@example.org>\nSubject: m002\n"
 
 CASES = [
     *session_cases(), *agent_cases(), *bad_cases(),
+    ("every message stalls: the server is blamed, and its mail comes when it is well", all_stall),
     ("a message without end stops near what LIST says", endless_message),
     ("three times as long as LIST says is taken", longer_than_listed),
     ("UIDL without end: bounded memory", endless_list("UIDL")),
