@@ -49,8 +49,9 @@ struct session {
     int64_t next_noop;     /* clock_ms() */
     struct manners manners;
     struct manners_end end;
-    uint32_t slice;    /* messages in the last listing, if none of them was to stay as it is */
-    bool counted;      /* figures of the listing are there: later connections see less */
+    uint32_t slice; /* messages in the last listing, if none of them was to stay as it is */
+    bool unsure;    /* it had messages that may all look new once more: no UIDL, or another one */
+    bool counted;   /* figures of the listing are there: later connections see less */
     bool listing_junk; /* lines in both lists that make no sense */
     bool faulted;      /* a connection ended over a message that is known */
     bool let_in;       /* the last connection got through the login */
@@ -326,6 +327,9 @@ static int prepare_connected(struct session *session, struct err *err)
     session->counted = true;
     uint32_t busy = decide_count_busy(&session->listing);
     session->slice = busy < session->listing.count ? 0 : busy;
+    session->unsure = false;
+    for (uint32_t i = 0; i < session->listing.count; i++)
+        session->unsure |= !listing_has_uidl(&session->listing.messages[i]);
     if (session->run->progress != NULL)
         session->run->progress(session->run->ctx, &session->run->figures);
     if (session->run->mode != SESSION_POLL)
@@ -386,6 +390,7 @@ static enum connection_end poll_once(struct session *session, struct err *err)
     session->faulted = session->faulted || end == CONNECTION_AGAIN_ALL;
     connect_close(session->pop3);
     session->pop3 = NULL;
+    session->unsure |= session->listing.alike > 0;
     if (session->listing.alike > 0)
         log_line(session->log, FP_LOG_WARNING,
                  "most UIDLs have changed since the last run; %u message(s) may have come twice, "
@@ -472,6 +477,7 @@ static bool may_show_more(const struct session *session, uint32_t fetched)
 {
     uint32_t now = session->run->figures.fetched, most = session->account->max_messages;
     return session->run->mode == SESSION_POLL && session->manners.note != NULL &&
+           !session->unsure &&
            (session->poll.over.kind != ERR_NONE ||
             (session->slice >= SLICE_LEAST && session->slice > session->manners.note->whole)) &&
            now > fetched && session->end.login_delay <= 0 && session->poll.owned &&

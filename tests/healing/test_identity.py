@@ -85,6 +85,15 @@ def failed_then_without_uidl(always):
     return case
 
 
+def without_any_identity(w):
+    """No UIDL, and another header in each answer: once a poll, and not again and again in one."""
+    w.always = "set header-changes yes"
+    fill_bodies(w)
+    run = w.run(script='on UIDL "": err "not now"', keep="yes")
+    w.need(len(run.sent("RETR")) == 6, "each is fetched once in a poll", len(run.sent("RETR")), run.status)
+    w.need(len(run.conns) <= 2, "connections", len(run.conns))
+
+
 def kept_for_ever(liar, message_id):
     def case(w):
         w.always = LIARS[liar]
@@ -307,6 +316,7 @@ def liars():
 
 CASES = [
     *liars(),
+    ("no UIDL and other headers each time: once in a poll", without_any_identity),
     ("failed, fetched while UIDL is refused, and known when it is back", failed_then_without_uidl("")),
     ("the same on a server whose TOP is not RETR",
      failed_then_without_uidl(LIARS["TOP lacks a line that RETR has"])),
