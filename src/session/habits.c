@@ -34,10 +34,3 @@ void habits_count_header(struct habits *habits)
     if (++habits->headers >= HABITS_ENOUGH)
         habits->known |= HABIT_HEADERS;
 }
-
-void habits_count_short(struct habits *habits)
-{
-    if (++habits->shorts >= HABITS_ENOUGH)
-        habits->known |= HABIT_SHORT;
-    habits_count_size(habits);
-}

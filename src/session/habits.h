@@ -22,13 +22,12 @@ enum habit {
     HABIT_SIZES = 1,   /* the size of a message is another one each time, or not true */
     HABIT_HEADERS = 2, /* its header changes from answer to answer: only the UIDL identifies it */
     HABIT_TOP = 4,     /* TOP has no end: it is not asked for */
-    HABIT_REFUSES = 8, /* it has refused message after message: only a few are asked for at first */
-    HABIT_SHORT = 16   /* what comes is much shorter than LIST says, and is all there is */
+    HABIT_REFUSES = 8  /* it has refused message after message: only a few are asked for at first */
 };
 
 struct habits {
     unsigned known;          /* bits */
-    unsigned sizes, headers, shorts; /* messages that showed it so far */
+    unsigned sizes, headers; /* messages that showed it so far */
 };
 
 /* note may be NULL: nothing is known, and nothing kept. now: wall clock, seconds. */
@@ -41,9 +40,5 @@ bool habits_has(const struct habits *habits, enum habit habit);
 /* A message is the same, with another size, or another header. */
 void habits_count_size(struct habits *habits);
 void habits_count_header(struct habits *habits);
-
-/* A message was as much shorter than LIST says in an earlier poll. A size that is another one by a
- * few octets each time is no reason to believe half a message. */
-void habits_count_short(struct habits *habits);
 
 #endif

@@ -347,31 +347,26 @@ static enum known identify(struct receiver *in, struct message *message, struct 
 }
 
 /* Empty, or not half of what LIST says (octets has LF line ends): something went wrong on the server,
- * or its LIST is not worth much. */
-static bool is_short(const struct receiver *in, const struct message *message,
-                     const struct parcel *parcel)
+ * or its LIST is not worth much. The next message may be half a one all the same, so that is no habit
+ * to get used to. */
+static bool is_short(const struct message *message, const struct parcel *parcel)
 {
-    if (parcel->octets == 0)
-        return message->size > 2;
-    return !habits_has(in->listing->habits, HABIT_SHORT) && message->size / 2 > parcel->octets;
+    return parcel->octets == 0 ? message->size > 2 : message->size / 2 > parcel->octets;
 }
 
 /* Not believed at first sight; as short as that in an earlier poll: it is what there is. */
 static bool is_put_aside(struct receiver *in, struct message *message, const struct parcel *parcel)
 {
     char octets[24];
-    if (!is_short(in, message, parcel) || is_delivered(in, message->entry))
+    if (!is_short(message, parcel) || is_delivered(in, message->entry))
         return false;
     int len = snprintf(octets, sizeof octets, "%llu", (unsigned long long)parcel->octets);
     const struct journal_failure failure = {.reason = REASON_SHORT,
                                             .words = str_of(octets, (size_t)len)};
     if (message->entry != JOURNAL_NONE) {
         struct record record = journal_record(in->poll->journal, message->entry);
-        if (record.reason == REASON_SHORT && str_equal(record.words, failure.words)) {
-            if (parcel->octets > 0)
-                habits_count_short(in->listing->habits);
+        if (record.reason == REASON_SHORT && str_equal(record.words, failure.words))
             return false;
-        }
         if (record.reason == REASON_SHORT) { /* another length: that counts */
             fault_refuse(in->poll, in->listing, message, &failure);
             return true;

@@ -24,11 +24,6 @@ static void test_counting(void)
     ok(habits_has(&habits, HABIT_SIZES) && !habits_has(&habits, HABIT_HEADERS), "two sizes are");
     habits_count_header(&habits);
     ok(habits_has(&habits, HABIT_HEADERS), "and two headers");
-    ok(!habits_has(&habits, HABIT_SHORT), "sizes that differ say nothing of short messages");
-    habits_count_short(&habits);
-    ok(!habits_has(&habits, HABIT_SHORT), "nor does one that was short twice");
-    habits_count_short(&habits);
-    ok(habits_has(&habits, HABIT_SHORT), "two such do");
     habits_keep(&habits, NULL, NOW);
 }
 
