@@ -46,7 +46,10 @@ class Pop3:
         if verb in after:
             if self._messages is None:
                 return self.err("log in first")
-            return after[verb](arg)
+            try:
+                return after[verb](arg)
+            except FileNotFoundError:  # an earlier session of the mailbox deleted it only now
+                return self.err("the message is gone")
         return self.err("unknown command")
 
     def capabilities(self):
