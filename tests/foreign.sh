@@ -10,7 +10,7 @@ top=$(cd "$top" && pwd)
 
 [ "$(dpkg --print-architecture)" = amd64 ] || skip "only an amd64 runs i386"
 point "a Debian $release for i386" make_root "$work/root" i386 gcc make libc6-dev autoconf automake \
-    pkg-config libssl-dev libconfuse-dev libsasl2-dev libidn2-dev libidn-dev libsasl2-modules openssl \
+    pkg-config libssl-dev libconfuse-dev libsasl2-dev libidn2-dev libidn-dev libseccomp-dev libsasl2-modules openssl \
     python3 procps dovecot-pop3d
 
 build() {

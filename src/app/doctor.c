@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/sandbox.h"
 #include "base/xalloc.h"
 #include "state/calendar.h"
 
@@ -49,6 +50,15 @@ static void check_destination(const struct account *account, const struct checku
     snprintf(text, sizeof text, found ? "%.400s" : "%.400s: no such command; check its path",
              account->where);
     checkup->step(checkup->ctx, "destination", found ? ERR_NONE : ERR_CONFIG, text);
+}
+
+/* Of a worker that polls; the doctor itself works without, since it may ask. */
+static void tell_sandbox(const struct account *account, const struct checkup *checkup)
+{
+    char text[WORDS_MAX] = "off";
+    if (account->sandbox != ACCOUNT_SANDBOX_OFF)
+        sandbox_spell(text, sizeof text);
+    checkup->step(checkup->ctx, "sandbox", ERR_NONE, text);
 }
 
 static void check_clock(const struct checkup *checkup)
@@ -105,6 +115,7 @@ void doctor_run(struct session_run *run, const struct checkup *checkup)
     checkup_server(run, checkup);
     check_destination(run->account, checkup);
     check_folder(checkup, "state folder", run->state_dir);
+    tell_sandbox(run->account, checkup);
     check_clock(checkup);
     check_cron(run->account, checkup);
 }

@@ -51,13 +51,15 @@ void hooks_after(const char *command, int status, const struct log *log)
     free(env);
 }
 
+void hooks_new_begin(struct hooks_new *new)
+{
+    if (new->account->after_new != NULL)
+        new->list = tmpfile(); /* without a name: nothing is left behind by a kill */
+}
+
 void hooks_new_add(struct hooks_new *new, const struct session_message *message)
 {
     struct buf line;
-    if (new->account->after_new == NULL)
-        return;
-    if (new->list == NULL)
-        new->list = tmpfile(); /* without a name: nothing is left behind by a kill */
     if (new->list == NULL)
         return;
     buf_init(&line, JSON_MESSAGE_MAX);

@@ -24,8 +24,11 @@ void hooks_after(const char *command, int status, const struct log *log);
 /* The messages of one poll, for after_new. Zeroed at birth. */
 struct hooks_new {
     const struct account *account;
-    FILE *list; /* NULL: nothing was delivered yet, or it cannot be written */
+    FILE *list; /* NULL: there is no after_new, or it cannot be written */
 };
+
+/* Makes the list, where the temporary folder can still be written to. */
+void hooks_new_begin(struct hooks_new *new);
 void hooks_new_add(struct hooks_new *new, const struct session_message *message);
 
 /* Runs after_new if the account has one and anything was delivered; frees what `new` holds. */

@@ -476,6 +476,7 @@ static const struct key keys[] = {
     {"spool_max", &size, AT(spool_max), .initial = "1G"},
     {"pipelining", &choice, AT(pipelining), .words = "auto|on|off"},
     {"fsync", &flag, AT(durable), .words = "none|full", .initial = "full"},
+    {"sandbox", &choice, AT(sandbox), .words = "auto|off"},
     {"enabled", &flag, AT(enabled), .words = "no|yes", .initial = "yes"},
     {"jobs", &number, AT_TOP(jobs), .low = 1, .high = 1000, .initial = "16", .top = true},
     {"max_per_server", &number, AT_TOP(max_per_server), .low = 1, .high = 1000, .initial = "4",

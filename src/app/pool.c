@@ -209,6 +209,7 @@ static void run_child(const struct pool *pool, const struct slot *slot, struct t
     take_null_input();
     struct pipe_end end = {fd};
     struct worker_job work = worker_job(pool, turn);
+    work.alone = true;
     work.emit = send_event;
     work.ctx = &end;
     worker_run(&work);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/confine.h"
 #include "app/doctor.h"
 #include "app/hooks.h"
 #include "app/rows.h"
@@ -62,6 +63,12 @@ static int renew(void *ctx, struct err *err)
     return secrets_renew(work->job->account, &work->log, err);
 }
 
+/* From here on the server is listened to. */
+static int confine(const struct work *work, struct err *err)
+{
+    return work->job->alone ? confine_enter(work->job->account, work->job->state_dir, err) : 0;
+}
+
 static int fetch_secrets(void *ctx, struct err *err)
 {
     struct work *work = ctx;
@@ -69,9 +76,10 @@ static int fetch_secrets(void *ctx, struct err *err)
     /* The parent has found what it can, but where it first had to be seen that one is needed. */
     if (work->job->task == WORKER_DOCTOR && secrets_find(account, &work->log, err) < 0)
         return -1;
-    if (secrets_fetch_key(account, &work->log, err) < 0)
+    if (secrets_fetch_key(account, &work->log, err) < 0 ||
+        secrets_fetch(account, &work->log, err) < 0)
         return -1;
-    return secrets_fetch(account, &work->log, err);
+    return confine(work, err);
 }
 
 /* --- tasks ------------------------------------------------------------------------------------ */
@@ -80,7 +88,7 @@ static int show_pin(struct work *work, struct err *err)
 {
     struct account *account = work->job->account;
     struct event event = {.kind = EVENT_ANSWER};
-    if (secrets_fetch_key(account, &work->log, err) < 0 ||
+    if (secrets_fetch_key(account, &work->log, err) < 0 || confine(work, err) < 0 ||
         connect_show_pin(account, &work->log, event.text, sizeof event.text, err) < 0)
         return -1;
     emit(work, &event);
@@ -209,6 +217,7 @@ void worker_run(const struct worker_job *job)
     };
     struct err err = {0};
     signal(SIGXFSZ, SIG_IGN);
+    hooks_new_begin(&work.new);
     int result = job->task == WORKER_PIN      ? show_pin(&work, &err)
                  : job->task == WORKER_DOCTOR ? examine(&work, &run, &err)
                  : job->task == WORKER_LOOK   ? look_around(&work, &run, &err)
@@ -217,6 +226,7 @@ void worker_run(const struct worker_job *job)
         err_set(&err, ERR_WORKER, "the poll failed and nobody knows why; please report it");
     account_wipe(job->account);
     hooks_new_end(&work.new, run.figures.fetched, &work.log);
+    confine_end();
     struct event event = {.kind = EVENT_RESULT, .figures = run.figures};
     if (result != 0) {
         event.number = (uint32_t)err.kind;

@@ -46,6 +46,7 @@ struct worker_job {
     bool attended; /* somebody is watching */
     bool paced;    /* the caller keeps the intervals */
     bool hurried;  /* pauses after failures do not count in this poll */
+    bool alone;    /* a process of its own, which may enter the account's sandbox for good */
     enum log_level level;
     void (*emit)(void *ctx, const struct event *event);
     void *ctx;

@@ -169,7 +169,7 @@ static void enforce(struct child *child)
 static int reap(struct child *child, struct err *err)
 {
     int status;
-    pid_t pid = child->reaped ? 0 : waitpid(child->pid, &status, WNOHANG);
+    pid_t pid = child->reaped ? 0 : spawn_wait(child->pid, &status, WNOHANG);
     if (pid < 0 && errno != EINTR)
         return err_errno(err, ERR_SYSTEM, errno, "cannot wait for a command");
     if (pid <= 0)

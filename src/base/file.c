@@ -198,11 +198,15 @@ static int make_level(const char *path, bool durable, struct err *err)
 }
 
 /* The parent of a folder that was there may be another user's, closed to us: then only its owner
- * can have made the entry. */
+ * can have made the entry. Or a sandbox has closed it, and it was settled before. */
 static int settle_existing(const char *path, struct err *err)
 {
     char *parent = file_parent(path);
-    int result = file_access(parent, R_OK) == 0 ? file_sync_folder(parent, NULL, err) : 0;
+    int fd = file_open(parent, O_RDONLY | O_DIRECTORY, 0);
+    bool closed = fd < 0 && errno == EACCES;
+    if (fd >= 0)
+        close(fd);
+    int result = closed ? 0 : file_sync_folder(parent, NULL, err);
     free(parent);
     return result;
 }

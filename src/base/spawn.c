@@ -27,6 +27,7 @@ extern char **environ;
 #define FD_BOUND 65536 /* where closing one by one ends */
 
 static int command_umask = -1; /* -1: that of the process */
+static const struct spawn_agent *agent;
 
 /* Everything the child needs, made before fork: after it, no memory may be allocated. */
 struct launch {
@@ -113,8 +114,8 @@ static void reset_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Ours are all close-on-exec; this is for those that we inherited. */
-static void close_from(int first)
+/* Of a command: ours are all close-on-exec; this is for those that we inherited. */
+void spawn_close_from(int first)
 {
 #if defined(SYS_close_range) && !defined(FP_PORTABLE)
     if (syscall(SYS_close_range, (unsigned)first, ~0U, 0U) == 0)
@@ -148,7 +149,7 @@ static _Noreturn void exec_command(const struct launch *launch)
         dup2(error, STDERR_FILENO) < 0 || dup2(report, REPORT_FD) < 0 ||
         fcntl(REPORT_FD, F_SETFD, FD_CLOEXEC) < 0)
         report_failure(report);
-    close_from(REPORT_FD + 1);
+    spawn_close_from(REPORT_FD + 1);
     reset_signals();
     if (command_umask >= 0)
         umask((mode_t)command_umask);
@@ -224,6 +225,8 @@ void spawn_set_umask(mode_t mask)
 int spawn_command(const struct spawn *spawn, pid_t *pid)
 {
     int report[2];
+    if (agent != NULL)
+        return agent->start(spawn, pid);
     if (file_pipe(report) < 0)
         return errno;
     struct launch launch = {
@@ -236,6 +239,16 @@ int spawn_command(const struct spawn *spawn, pid_t *pid)
     free(launch.env);
     close(report[0]);
     return number;
+}
+
+pid_t spawn_wait(pid_t pid, int *status, int options)
+{
+    return agent != NULL ? agent->wait(pid, status, options) : waitpid(pid, status, options);
+}
+
+void spawn_delegate(const struct spawn_agent *other)
+{
+    agent = other;
 }
 
 /* ---- its standard error ---- */

@@ -31,9 +31,23 @@ void spawn_set_umask(mode_t mask);
  * and select(2) has no room for more than 1024. */
 size_t spawn_raise_files(size_t want);
 
-/* Starts it. 0 and *pid, which is also the id of its process group and is the caller's to wait for;
- * or errno, and no process is left. */
+/* Starts it. 0 and *pid, which is also the id of its process group and is the caller's to wait for
+ * (spawn_wait); or errno, and no process is left. */
 int spawn_command(const struct spawn *spawn, pid_t *pid);
+
+/* waitpid(2) for a command. */
+pid_t spawn_wait(pid_t pid, int *status, int options);
+
+/* Who starts commands and waits for them from here on, in our place: for a process that may not any
+ * more (base/broker). Both behave as the functions above. Borrowed for good. */
+struct spawn_agent {
+    int (*start)(const struct spawn *spawn, pid_t *pid);
+    pid_t (*wait)(pid_t pid, int *status, int options);
+};
+void spawn_delegate(const struct spawn_agent *agent);
+
+/* In a forked process: closes every descriptor from `first` on. */
+void spawn_close_from(int first);
 
 /* In a forked process: TERM comes when `parent` dies (Linux only). False if it is dead already. */
 bool spawn_die_with(pid_t parent);

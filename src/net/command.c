@@ -112,7 +112,7 @@ void command_log(struct command *command)
 
 static bool has_ended(struct command *command)
 {
-    if (!command->ended && waitpid(command->pid, &command->status, WNOHANG) == command->pid)
+    if (!command->ended && spawn_wait(command->pid, &command->status, WNOHANG) == command->pid)
         command->ended = true;
     return command->ended;
 }
@@ -141,7 +141,7 @@ void command_end(struct command *command)
         if (!command_has_ended(command, TERM_MS, &status))
             kill(-command->pid, SIGKILL);
     }
-    while (!command->ended && waitpid(command->pid, &command->status, 0) < 0 && errno == EINTR)
+    while (!command->ended && spawn_wait(command->pid, &command->status, 0) < 0 && errno == EINTR)
         ;
     command_log(command);
     spawn_stderr_end(&command->said);

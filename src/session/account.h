@@ -21,6 +21,7 @@
 enum account_tls { ACCOUNT_TLS_IMPLICIT, ACCOUNT_TLS_STLS, ACCOUNT_TLS_NONE };
 enum account_pipelining { ACCOUNT_PIPELINING_AUTO, ACCOUNT_PIPELINING_ON, ACCOUNT_PIPELINING_OFF };
 enum account_keep { ACCOUNT_KEEP, ACCOUNT_NOKEEP, ACCOUNT_KEEP_FOR };
+enum account_sandbox { ACCOUNT_SANDBOX_AUTO, ACCOUNT_SANDBOX_OFF };
 enum account_ip { ACCOUNT_IP_ANY, ACCOUNT_IP_4, ACCOUNT_IP_6 };
 
 struct account {
@@ -69,6 +70,7 @@ struct account {
     uint64_t spool_max; /* octets of messages that are kept here until they are delivered */
     enum account_pipelining pipelining;
     bool durable; /* fsync = full */
+    enum account_sandbox sandbox;
 };
 
 /* Orders accounts by server: 0 if they have the same one, since pop.example.com and

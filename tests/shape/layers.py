@@ -24,6 +24,7 @@ FENCES = {
     r"openssl/.*": {"src/net/tls.c", "src/net/trust.c", "src/base/digest.c"},
     r"sasl/.*": {"src/pop3/sasl.c"},
     r"idn2\.h": {"src/net/idn.c"},
+    r"seccomp\.h": {"src/base/filter.c"},
     r"stringprep\.h": {"src/pop3/prep.c"},
     r"resolv\.h": {"src/net/dns.c"},
     r"arpa/nameser\.h": {"src/net/dns.c", "src/net/srv.c"},

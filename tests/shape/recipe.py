@@ -51,7 +51,7 @@ def commands(tree):
     """How this build compiles and links, with the copy's headers, and its libraries; None: the
     make here cannot be asked."""
     rule = ("show: ; @echo '$(COMPILE)'; echo '$(LINK)'; echo '$(OPENSSL_LIBS) $(CONFUSE_LIBS) "
-            "$(SASL_LIBS) $(IDN2_LIBS) $(STRINGPREP_LIBS) $(RESOLV_LIBS)'")
+            "$(SASL_LIBS) $(IDN2_LIBS) $(STRINGPREP_LIBS) $(SECCOMP_LIBS) $(RESOLV_LIBS)'")
     # The flags of a make that runs this test are not for this one.
     env = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     run = subprocess.run(["make", "-s", "--no-print-directory", "--eval", rule, "show"], cwd=BUILD,

@@ -1,0 +1,238 @@
+#include "app/confine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/broker.h"
+#include "base/file.h"
+#include "base/sandbox.h"
+#include "base/str.h"
+#include "base/xalloc.h"
+#include "pop3/method.h"
+
+#define LIST_MAX 120 /* rows of a list */
+
+struct list {
+    char *at[LIST_MAX + 1]; /* owned */
+    size_t count;
+};
+
+/* Where programs and libraries are, and what the C library, OpenSSL, SASL and Kerberos read of the
+ * system's settings: names, resolver, authorities, time zones. Not the rest of /etc. */
+static const char *const system_paths[] = {"/usr",
+                                           "/lib",
+                                           "/lib32",
+                                           "/lib64",
+                                           "/libx32",
+                                           "/opt",
+                                           "/nix/store",
+                                           "/gnu/store",
+                                           "/run/current-system",
+                                           "/dev/null",
+                                           "/dev/urandom",
+                                           "/dev/random",
+                                           "/proc/self",
+                                           "/proc/sys/kernel",
+                                           "/proc/cpuinfo",
+                                           "/proc/meminfo",
+                                           "/sys/devices/system/cpu",
+                                           "/etc/ld.so.cache",
+                                           "/etc/ld.so.conf",
+                                           "/etc/ld.so.conf.d",
+                                           "/etc/ld.so.preload",
+                                           "/etc/resolv.conf",
+                                           "/etc/resolv.conf.d",
+                                           "/run/systemd/resolve",
+                                           "/run/resolvconf",
+                                           "/run/NetworkManager",
+                                           "/run/connman",
+                                           "/etc/nsswitch.conf",
+                                           "/etc/hosts",
+                                           "/etc/hostname",
+                                           "/etc/host.conf",
+                                           "/etc/gai.conf",
+                                           "/etc/services",
+                                           "/etc/protocols",
+                                           "/etc/networks",
+                                           "/etc/nscd.conf",
+                                           "/etc/passwd",
+                                           "/etc/group",
+                                           "/etc/ssl",
+                                           "/etc/pki",
+                                           "/etc/ca-certificates",
+                                           "/etc/ca-certificates.conf",
+                                           "/etc/crypto-policies",
+                                           "/etc/openssl",
+                                           "/etc/sasl2",
+                                           "/etc/sasl",
+                                           "/etc/gss",
+                                           "/etc/krb5.conf",
+                                           "/etc/krb5.conf.d",
+                                           "/etc/krb5",
+                                           "/etc/localtime",
+                                           "/etc/timezone",
+                                           "/etc/locale.alias",
+                                           "/etc/locale.conf",
+                                           "/etc/static"};
+
+/* The environment may name others. */
+static const char *const read_variables[] = {
+    "SSL_CERT_FILE",      "SSL_CERT_DIR", "OPENSSL_CONF",    "OPENSSL_MODULES",
+    "OPENSSL_ENGINES",    "SASL_PATH",    "SASL_CONF_PATH",  "KRB5_CONFIG",
+    "KRB5_CLIENT_KTNAME", "KRB5_KTNAME",  "GSS_MECH_CONFIG", "HOSTALIASES",
+    "GCONV_PATH",         "LOCPATH",      "TZDIR",           "LD_LIBRARY_PATH",
+    "LD_PRELOAD",         "LOCALDOMAIN"};
+
+static void add(struct list *list, const char *path)
+{
+    if (path != NULL && path[0] == '/' && list->count < LIST_MAX)
+        list->at[list->count++] = xstrdup(path);
+}
+
+static void clear(struct list *list)
+{
+    while (list->count > 0)
+        free(list->at[--list->count]);
+}
+
+/* "FILE:/path", or several with colons or spaces between them. */
+static void add_variable(struct list *list, const char *name)
+{
+    const char *value = getenv(name);
+    char *copy = xstrdup(value != NULL ? value : "");
+    char *rest = NULL;
+    for (char *path = strtok_r(copy, ": ", &rest); path != NULL; path = strtok_r(NULL, ": ", &rest))
+        add(list, path);
+    free(copy);
+}
+
+static bool may_use_ticket(const struct account *account)
+{
+    for (char **name = account->auth; name != NULL && *name != NULL; name++) {
+        enum method_proof proof = method_proof(str_from(*name));
+        if (proof == METHOD_TICKET || strstr(*name, "iakerb") != NULL ||
+            (proof == METHOD_ANY && !account_has_secret(account)))
+            return true;
+    }
+    return false;
+}
+
+/* A ticket for the server is put beside the first one. */
+static void add_ticket(struct list *list)
+{
+    char *path = xasprintf("/tmp/krb5cc_%lu", (unsigned long)geteuid());
+    add(list, path);
+    free(path);
+    add_variable(list, "KRB5CCNAME");
+}
+
+static void add_reads(struct list *list, const struct account *account)
+{
+    for (size_t i = 0; i < sizeof system_paths / sizeof system_paths[0]; i++)
+        add(list, system_paths[i]);
+    for (size_t i = 0; i < sizeof read_variables / sizeof read_variables[0]; i++)
+        add_variable(list, read_variables[i]);
+    add(list, account->tls_ca_file);
+    add(list, account->tls_ca_dir);
+    add(list, account->tls_cert_file);
+    add(list, account->tls_key_file);
+    add(list, account->tls_crl_file);
+}
+
+/* Of an mbox its folder, for the lock beside it; both where it is and where a link to it is. */
+static void add_mbox(struct list *list, const char *where)
+{
+    char *real = realpath(where, NULL);
+    char *folder = file_parent(where);
+    add(list, folder);
+    free(folder);
+    folder = real != NULL ? file_parent(real) : NULL;
+    add(list, folder);
+    free(folder);
+    free(real);
+}
+
+static void add_writes(struct list *list, const struct account *account, const char *state_dir)
+{
+    add(list, state_dir);
+    add(list, "/dev/null");
+    if (account->target == DELIVER_MAILDIR)
+        add(list, account->where);
+    if (account->target == DELIVER_MBOX)
+        add_mbox(list, account->where);
+    if (may_use_ticket(account))
+        add_ticket(list);
+}
+
+static bool is_socket(const struct account *account)
+{
+    return account->target == DELIVER_LMTP && strncmp(account->where, "unix:", 5) == 0;
+}
+
+/* The server's, or the proxy's, and DNS for a long answer; Kerberos has its own. */
+static void fill_ports(unsigned ports[8], const struct account *account)
+{
+    size_t count = 0;
+    ports[count++] = account->proxy_host != NULL ? account->proxy_port : account->port;
+    ports[count++] = 53;
+    if (may_use_ticket(account))
+        ports[count++] = 88;
+    if (account->target == DELIVER_LMTP && !is_socket(account))
+        ports[count++] = (unsigned)strtoul(strrchr(account->where, ':') + 1, NULL, 10);
+    ports[count] = 0;
+}
+
+/* Those that may be started from here on. */
+static size_t fill_commands(const char *commands[BROKER_COMMANDS], const struct account *account)
+{
+    size_t count = 0;
+    if (account->connect_command != NULL)
+        commands[count++] = account->connect_command;
+    if (account->token_command != NULL)
+        commands[count++] = account->token_command;
+    if (account->target == DELIVER_MDA)
+        commands[count++] = account->where;
+    if (account->after_new != NULL)
+        commands[count++] = account->after_new;
+    return count;
+}
+
+static int enter(const struct account *account, const char *state_dir, bool commands,
+                 struct err *err)
+{
+    struct list read = {.count = 0}, write = {.count = 0};
+    unsigned ports[8];
+    add_reads(&read, account);
+    add_writes(&write, account, state_dir);
+    fill_ports(ports, account);
+    const struct rights rights = {
+        .read = (const char *const *)read.at,
+        .write = (const char *const *)write.at,
+        .ports = ports,
+        .sockets = is_socket(account) || may_use_ticket(account),
+        .binds = account->source_address != NULL,
+        .signals = commands,
+    };
+    int result = sandbox_enter(&rights, err);
+    clear(&read);
+    clear(&write);
+    return result;
+}
+
+int confine_enter(const struct account *account, const char *state_dir, struct err *err)
+{
+    const char *commands[BROKER_COMMANDS + 1];
+    if (account->sandbox == ACCOUNT_SANDBOX_OFF || !sandbox_is_there())
+        return 0;
+    commands[fill_commands(commands, account)] = NULL;
+    if (commands[0] != NULL && broker_begin(commands, err) < 0)
+        return -1;
+    return enter(account, state_dir, commands[0] != NULL, err);
+}
+
+void confine_end(void)
+{
+    broker_end();
+}
