@@ -27,7 +27,8 @@ def traced(w, *args, **more):
     if not os.path.exists(log) or "strace: " in run.err:
         raise world.Skip("strace cannot trace here: %s" % run.err[:200])
     with open(log, encoding="latin-1") as f:
-        return run, [line for line in f if "ENOSYS" not in line]
+        # The sandbox holds the places that it allows, but reads nothing there.
+        return run, [line for line in f if "ENOSYS" not in line and "O_PATH" not in line]
 
 
 def of(calls, kind):
