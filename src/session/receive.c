@@ -346,9 +346,9 @@ static enum known identify(struct receiver *in, struct message *message, struct 
     return KNOWN_NEW;
 }
 
-/* Empty, or not half of what LIST says (octets has LF line ends): something went wrong on the server,
- * or its LIST is not worth much. The next message may be half a one all the same, so that is no habit
- * to get used to. */
+/* Empty, or not half of what LIST says (octets has LF line ends): something went wrong on the
+ * server, or its LIST is not worth much. The next message may be half a one all the same, so that
+ * is no habit to get used to. */
 static bool is_short(const struct message *message, const struct parcel *parcel)
 {
     return parcel->octets == 0 ? message->size > 2 : message->size / 2 > parcel->octets;
