@@ -161,7 +161,7 @@ static void check_sections(struct rcparse *parsed, struct telling *telling)
     if (telling->count == before && convert_all(parsed, &all.shard, &config, &err) < 0)
         tell(telling, err.text);
     if (telling->count == before && parsed->account_count == 0)
-        tell(telling, "there is no account; fetchpoprc(5) begins with an example");
+        tell(telling, "no account is configured; fetchpoprc(5) begins with an example");
     config_free(&config);
 }
 

@@ -21,7 +21,7 @@ int dialog_open(struct dialog *dialog, struct err *err)
         return 0;
     dialog_close(dialog);
     return err_set(err, ERR_USAGE,
-                   "--setup asks questions, and there is no terminal; run it on "
+                   "--setup needs a terminal to ask its questions on; run it on "
                    "one, or see fetchpoprc(5)");
 }
 

@@ -93,7 +93,7 @@ int renames_move(const char *from, const struct account *account, const char *st
     char *old = mailbox_stem(at + 1, user), *new = mailbox_stem(account->server, account->user);
     int result = 0;
     if (!rename_is_there(state_dir, old))
-        result = err_set(err, ERR_MESSAGE, "there is no journal of %.80s in %s", from, state_dir);
+        result = err_set(err, ERR_MESSAGE, "%.80s has no journal in %s", from, state_dir);
     else
         result = rename_journal(state_dir, old, new, account->durable, err);
     free(user);

@@ -64,7 +64,7 @@ int shard_read(struct shard *shard, const char *text, struct err *err)
         return refuse(text, err);
     if (count == 0 || count > SHARD_MAX || index >= count) {
         return err_set(err, ERR_USAGE,
-                       "--shard %.60s: there is no shard %llu of %llu; they are counted from 0, "
+                       "--shard %.60s: shard %llu of %llu does not exist; they are counted from 0, "
                        "and %d is the most",
                        text, (unsigned long long)index, (unsigned long long)count, SHARD_MAX);
     }

@@ -4,7 +4,8 @@
  *
  * The spool file, in the state folder, is the message as it came and at the same time the kept file
  * (keep.h). An open take says only that the program may have had it: it is handed on again. The
- * kind's own state begins with a struct spooldir.
+ * kind's own state begins with a struct spooldir. Standard output has its room, place, secure and
+ * receipt from here too.
  */
 #ifndef FP_DELIVERY_HANDOVER_H
 #define FP_DELIVERY_HANDOVER_H

@@ -135,7 +135,7 @@ static int dial(const struct deliver_settings *settings, int64_t deadline, int *
         return dial_unix(settings->where + sizeof unix_prefix - 1, fd, err);
     const char *colon = strrchr(settings->where, ':');
     if (colon == NULL || str_number(str_from(colon + 1), 65535, &port) < 0)
-        return err_set(err, ERR_CONFIG, "lmtp: %s is no host:port", settings->where);
+        return err_set(err, ERR_CONFIG, "lmtp: %s is not host:port", settings->where);
     char *host = xmemdup0(where.ptr, (size_t)(colon - where.ptr));
     struct dial_options options = {
         .host = host, .port = (unsigned)port, .family = AF_UNSPEC, .deadline = deadline};

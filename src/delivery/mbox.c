@@ -14,7 +14,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/words.h"
 #include "base/xalloc.h"
@@ -143,23 +142,6 @@ static bool is_gone(const struct deliver_settings *settings)
 }
 
 /* ---- one message ---- */
-
-static int begin(struct deliver *deliver, struct parcel **parcel, struct err *err)
-{
-    struct mbox *mbox = deliver->state;
-    if (spool_begin(parcel, mbox->spool.fd, mbox->spool.path, &deliver->names, err) < 0)
-        return -1;
-    if (mboxform_begin(*parcel, err) == 0)
-        return 0;
-    spool_drop(*parcel);
-    return -1;
-}
-
-static int finish(struct deliver *deliver, struct parcel *parcel, struct err *err)
-{
-    (void)deliver;
-    return mboxform_finish(parcel, clock_wall(), err);
-}
 
 static int secure(struct deliver *deliver, struct parcel *const *batch, size_t n, struct err *err)
 {
@@ -437,8 +419,8 @@ const struct kind mbox_kind = {
     .room = room,
     .place = place,
     .is_gone = is_gone,
-    .begin = begin,
-    .finish = finish,
+    .begin = mboxform_begin,
+    .finish = mboxform_finish,
     .secure = secure,
     .receipt = receipt,
     .publish = publish,

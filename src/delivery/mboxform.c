@@ -8,7 +8,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/xalloc.h"
+#include "delivery/spooldir.h"
 
 #define OUT_MAX 16384
 
@@ -94,7 +96,7 @@ static int quote(struct parcel *parcel, const char *bytes, size_t len, struct er
     return 0;
 }
 
-int mboxform_begin(struct parcel *parcel, struct err *err)
+int mboxform_into(struct parcel *parcel, struct err *err)
 {
     if (lseek(parcel->fd, MBOXFORM_BODY, SEEK_SET) < 0)
         return err_errno(err, ERR_IO, errno, "cannot write %s", parcel->path);
@@ -125,7 +127,7 @@ static size_t from_line(const struct parcel *parcel, int64_t now, char out[MBOXF
     return (size_t)len;
 }
 
-int mboxform_finish(struct parcel *parcel, int64_t now, struct err *err)
+int mboxform_end(struct parcel *parcel, int64_t now, struct err *err)
 {
     struct quoting *quoting = parcel->extra;
     if (put_matched(parcel, err) < 0 || (!quoting->ended && put(parcel, "\n", 1, err) < 0) ||
@@ -152,6 +154,23 @@ struct span mboxform_span(const struct parcel *parcel)
     const struct mboxform *form = parcel->extra;
     return (struct span){
         .fd = parcel->fd, .path = parcel->path, .offset = form->first, .length = form->length};
+}
+
+int mboxform_begin(struct deliver *deliver, struct parcel **parcel, struct err *err)
+{
+    const struct spooldir *spool = deliver->state;
+    if (spool_begin(parcel, spool->fd, spool->path, &deliver->names, err) < 0)
+        return -1;
+    if (mboxform_into(*parcel, err) == 0)
+        return 0;
+    spool_drop(*parcel);
+    return -1;
+}
+
+int mboxform_finish(struct deliver *deliver, struct parcel *parcel, struct err *err)
+{
+    (void)deliver;
+    return mboxform_end(parcel, clock_wall(), err);
 }
 
 int mboxform_digest(struct parcel *parcel, struct err *err)

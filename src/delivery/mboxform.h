@@ -15,23 +15,28 @@
 
 #include "base/digest.h"
 #include "base/sink.h"
+#include "delivery/kind.h"
 #include "delivery/span.h"
 #include "delivery/spool.h"
 
 #define MBOXFORM_BODY 512 /* longer than any From_ line of ours */
 
-/* What parcel->extra points to once mboxform_finish succeeded. */
+/* What parcel->extra points to once mboxform_end succeeded. */
 struct mboxform {
     uint64_t first; /* where its From_ line begins in the spool file */
     uint64_t length;
     unsigned char digest[DIGEST_SIZE]; /* after mboxform_digest */
 };
 
+/* Verbs of a struct kind whose own state begins with a struct spooldir. */
+int mboxform_begin(struct deliver *deliver, struct parcel **parcel, struct err *err);
+int mboxform_finish(struct deliver *deliver, struct parcel *parcel, struct err *err);
+
 /* Makes a parcel that was just begun take its bytes in this form. */
-int mboxform_begin(struct parcel *parcel, struct err *err);
+int mboxform_into(struct parcel *parcel, struct err *err);
 
 /* Ends it; `now` (seconds since 1970) is the date of delivery, written in UTC. */
-int mboxform_finish(struct parcel *parcel, int64_t now, struct err *err);
+int mboxform_end(struct parcel *parcel, int64_t now, struct err *err);
 
 /* Reads the file back and works out the digest. */
 int mboxform_digest(struct parcel *parcel, struct err *err);

@@ -11,13 +11,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/file.h"
-#include "base/words.h"
 #include "base/xalloc.h"
-#include "delivery/kind.h"
+#include "delivery/handover.h"
 #include "delivery/mboxform.h"
-#include "delivery/spooldir.h"
 
 #define PIECE 65536
 #define NAME "standard output"
@@ -47,54 +44,6 @@ static void close_kind(struct deliver *deliver)
         return;
     spooldir_close(spool);
     free(spool);
-}
-
-static uint64_t room(const struct deliver *deliver)
-{
-    const struct spooldir *spool = deliver->state;
-    return file_room(spool->path);
-}
-
-static void place(const struct deliver_settings *settings, struct buf *out)
-{
-    spooldir_place(settings, "output", out);
-}
-
-static int begin(struct deliver *deliver, struct parcel **parcel, struct err *err)
-{
-    const struct spooldir *spool = deliver->state;
-    if (spool_begin(parcel, spool->fd, spool->path, &deliver->names, err) < 0)
-        return -1;
-    if (mboxform_begin(*parcel, err) == 0)
-        return 0;
-    spool_drop(*parcel);
-    return -1;
-}
-
-static int finish(struct deliver *deliver, struct parcel *parcel, struct err *err)
-{
-    (void)deliver;
-    return mboxform_finish(parcel, clock_wall(), err);
-}
-
-static int secure(struct deliver *deliver, struct parcel *const *batch, size_t n, struct err *err)
-{
-    const struct spooldir *spool = deliver->state;
-    if (!deliver->settings->durable || n == 0)
-        return 0;
-    if (spool_secure(batch, n, spool->fd, err) < 0)
-        return -1;
-    return file_sync_folder(spool->path, NULL, err);
-}
-
-/* output OCTETS NAME FOLDER */
-static void receipt(const struct deliver *deliver, const struct parcel *parcel, struct buf *out)
-{
-    const struct spooldir *spool = deliver->state;
-    buf_addf(out, "output %llu ", (unsigned long long)parcel->octets);
-    words_add(out, str_from(parcel->name));
-    buf_addf(out, " ");
-    words_add(out, str_from(spool->path));
 }
 
 static int write_span(const struct span *span, struct err *err)
@@ -150,12 +99,12 @@ const struct kind output_kind = {
     .probe = probe,
     .open = open_kind,
     .close = close_kind,
-    .room = room,
-    .place = place,
-    .begin = begin,
-    .finish = finish,
-    .secure = secure,
-    .receipt = receipt,
+    .room = handover_room,
+    .place = handover_place,
+    .begin = mboxform_begin,
+    .finish = mboxform_finish,
+    .secure = handover_secure,
+    .receipt = handover_receipt,
     .publish = publish,
     .check = check,
     .sweep = spooldir_sweep,

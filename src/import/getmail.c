@@ -36,7 +36,7 @@ static const struct translate_row rows[] = {
     {"options.delivered_to", NULL, NULL, "messages are stored as they come"},
     {"options.received", NULL, NULL, "messages are stored as they come"},
     {"destination.unixfrom", NULL, NULL, "a command gets the message as it came"},
-    {"destination.ignore_stderr", NULL, NULL, "what a command writes there is no failure"},
+    {"destination.ignore_stderr", NULL, NULL, "what a command writes there is not a failure"},
     {"destination.allow_root_commands", NULL, NULL, "run fetchpop as the user"},
     {"destination.user", NULL, NULL, "run fetchpop as that user"},
     {"destination.group", NULL, NULL, "run fetchpop as that user"},

@@ -50,8 +50,8 @@ int import_add(struct import *import, struct str text, const struct translate_pl
     import->program->read(text, place, &import->sheets, &import->top.at[0]);
     if (import->sheets.count > before)
         return 0;
-    return err_set(err, ERR_CONFIG, "%s: there is no account of %s in it; check the path",
-                   place->file, import->program->name);
+    return err_set(err, ERR_CONFIG, "%s: no account of %s in it; check the path", place->file,
+                   import->program->name);
 }
 
 void import_spell(const struct import *import, struct buf *out)

@@ -515,7 +515,7 @@ static int nothing_in_common(struct pop3 *pop3, const struct method_question *qu
     else if (!question->secure)
         why = "; without TLS a password is sent only if auth names the mechanism";
     else if (!question->secret)
-        why = "; there is no password";
+        why = "; no password is set";
     else if (question->token)
         why = "; a token wants OAUTHBEARER or XOAUTH2";
     return err_set(err, ERR_LOGIN, "no way to log in at %s: it offers \"%s\", auth is \"%s\"%s",

@@ -317,7 +317,7 @@ END
     one_line '\.fetchmailrc: No such file'
     echo 'hello world' >"$T/hello"
     want 78 --import fdm "$T/hello"
-    one_line 'there is no account of fdm in it'
+    one_line 'no account of fdm in it'
     printf 'account a\nhost h.example\nuser u\ndelivery mbox /m\n' >"$T/in"
     run --separate-stderr fp --import mpop - <"$T/in"
     [ "$status" -eq 0 ]

@@ -195,7 +195,7 @@ stub() {
 
 @test "without a terminal --setup says so; without a configuration file fetchpop names it" {
     want 64 --setup a@example.invalid
-    one_line 'there is no terminal'
+    one_line 'needs a terminal to ask its questions on'
     want 78
     one_line 'no configuration file: .*fetchpop --setup writes one'
     want 64 --setup a b

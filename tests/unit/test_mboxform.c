@@ -36,7 +36,7 @@ static char *form(const char *body, size_t len, size_t split, size_t piece, size
     struct err err = {0};
     int folder = open(kit_folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (spool_begin(&parcel, folder, kit_folder, &names, &err) < 0 ||
-        mboxform_begin(parcel, &err) < 0)
+        mboxform_into(parcel, &err) < 0)
         xdie(err.text);
     struct sink sink = spool_sink(parcel);
     for (size_t at = 0; at < len;) {
@@ -46,7 +46,7 @@ static char *form(const char *body, size_t len, size_t split, size_t piece, size
             xdie(err.text);
         at += part;
     }
-    if (mboxform_finish(parcel, 1700000000, &err) < 0)
+    if (mboxform_end(parcel, 1700000000, &err) < 0)
         xdie(err.text);
     struct span span = mboxform_span(parcel);
     char *out = xmalloc(span.length + 1);
