@@ -470,6 +470,7 @@ static const struct key keys[] = {
      .initial = "30m"},
     {"interval", &duration, AT(interval), .low = 1, .high = 30 * DAY},
     {"max_size", &size, AT(max_size)},
+    {"max_bytes", &size, AT(max_bytes)},
     {"max_messages", &number, AT(max_messages), .words = "none", .low = 1,
      .high = REPLY_MESSAGES_MAX},
     {"max_tries", &number, AT(max_tries), .low = 1, .high = 1000, .initial = "5"},

@@ -77,7 +77,7 @@ __attribute__((format(printf, 3, 4))) static void add(char *line, size_t cap, co
     va_end(args);
 }
 
-/* By max_messages, and of an interrupted run what it was about to fetch. */
+/* By max_messages or max_bytes, and of an interrupted run what it was about to fetch. */
 static uint32_t count_left(const struct session_figures *figures, enum err_kind kind)
 {
     uint32_t had = figures->fetched + figures->failed;

@@ -17,6 +17,7 @@ static const struct translate_row rows[] = {
     {"retriever.keyfile", "tls_key_file", NULL, NULL},
     {"retriever.ssl_cert_hostname", "tls_server_name", NULL, NULL},
     {"options.max_messages_per_session", "max_messages", NULL, NULL},
+    {"options.max_bytes_per_session", NULL, NULL, NULL},
     {"retriever.type", NULL, NULL, NULL},
     {"retriever.password", NULL, NULL, NULL},
     {"retriever.password_command", NULL, NULL, NULL},
@@ -48,7 +49,6 @@ static const struct translate_row rows[] = {
     {"retriever.ssl_version", NULL, NULL, "see tls_min_version"},
     {"retriever.ssl_ciphers", NULL, NULL, "the system's OpenSSL decides"},
     {"options.delete_bigger_than", NULL, NULL, "see keep"},
-    {"options.max_bytes_per_session", NULL, NULL, "see max_messages and session_timeout"},
     {"options.message_log", NULL, NULL, "fetchpop -L FILE keeps a log"},
     {"options.message_log_syslog", NULL, NULL, "fetchpop --syslog"},
     {"options.message_log_verbose", NULL, NULL, "fetchpop -v"},
@@ -187,6 +187,7 @@ static void translate_options(const struct sheet *from, struct sheet *to)
 {
     const char *days = sheet_value(from, "options.delete_after");
     const char *size = sheet_value(from, "options.max_message_size");
+    const char *most = sheet_value(from, "options.max_bytes_per_session");
     const char *all = sheet_value(from, "options.read_all");
     if (days != NULL && strtoul(days, NULL, 10) > 0)
         sheet_setf(to, "keep", "%sd", days);
@@ -194,6 +195,8 @@ static void translate_options(const struct sheet *from, struct sheet *to)
         sheet_set(to, "keep", sheet_is_on(from, "options.delete") ? "no" : "yes", 0);
     if (size != NULL && strtoul(size, NULL, 10) > 0)
         sheet_set(to, "max_size", size, 0);
+    if (most != NULL && strtoul(most, NULL, 10) > 0)
+        sheet_set(to, "max_bytes", most, 0);
     if (all != NULL && sheet_is_on(from, "options.read_all"))
         sheet_note(to,
                    "Left out: read_all: what was fetched once is fetched again only with --all.");

@@ -65,6 +65,7 @@ struct account {
 
     int64_t timeout, session_timeout, interval; /* interval 0: none */
     uint64_t max_size;                          /* 0: none */
+    uint64_t max_bytes;                         /* of one run; 0: none */
     unsigned max_messages;                      /* 0: none */
     unsigned max_tries;
     uint64_t spool_max; /* octets of messages that are kept here until they are delivered */

@@ -55,7 +55,7 @@ bool decide_broke_the_line(const struct poll *poll, uint32_t entry)
 }
 
 static void decide(struct poll *poll, struct listing *listing, struct message *message, bool count,
-                   uint32_t *fetched)
+                   struct plan_spent *spent)
 {
     struct plan_message known =
         plan_look_up(&poll->rules, poll->journal, message->entry, message->size);
@@ -66,7 +66,7 @@ static void decide(struct poll *poll, struct listing *listing, struct message *m
     message->compare = message->compare && (state == JOURNAL_DONE || state == JOURNAL_GONE);
     if (message->compare) /* its UIDL is known, but does it have it still? */
         known.known = JOURNAL_FREE;
-    message->action = plan_decide(&poll->rules, &known, fetched);
+    message->action = plan_decide(&poll->rules, &known, spent);
     if (message->compare && message->action == PLAN_REFUSE)
         message->action = PLAN_LEAVE;
     known.known = state;
@@ -85,7 +85,7 @@ static void decide(struct poll *poll, struct listing *listing, struct message *m
         count_planned(poll, message, known.known);
 }
 
-/* max_messages counts those first that did not fail before. */
+/* max_messages and max_bytes count those first that did not fail before. */
 static int turn_of(const struct poll *poll, const struct message *message)
 {
     if (message->entry == JOURNAL_NONE)
@@ -96,15 +96,16 @@ static int turn_of(const struct poll *poll, const struct message *message)
 
 void decide_all(struct poll *poll, struct listing *listing, bool count)
 {
-    uint32_t fetched = poll->run->figures.fetched; /* by earlier connections of this run */
-    bool more = true;                              /* messages of a later turn */
+    const struct session_figures *figures = &poll->run->figures; /* of earlier connections, too */
+    struct plan_spent spent = {.messages = figures->fetched, .octets = figures->octets};
+    bool more = true; /* messages of a later turn */
     for (int turn = 0; turn < 3 && more; turn++) {
         more = false;
         for (uint32_t i = 0; i < listing->count; i++) {
             int own = turn_of(poll, &listing->messages[i]);
             more = more || own > turn;
             if (own == turn)
-                decide(poll, listing, &listing->messages[i], count, &fetched);
+                decide(poll, listing, &listing->messages[i], count, &spent);
         }
     }
 }

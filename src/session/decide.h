@@ -12,7 +12,7 @@
 #include "session/poll.h"
 
 /* Gives each message of the listing its action; `count`: and counts them in the run's figures.
- * max_messages counts those first that did not fail before. */
+ * max_messages and max_bytes count those first that did not fail before. */
 void decide_all(struct poll *poll, struct listing *listing, bool count);
 
 /* How many messages are not simply left where they are. */

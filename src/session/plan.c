@@ -3,14 +3,22 @@
 #include "state/calendar.h"
 
 static enum plan_action fetch(const struct plan_rules *rules, const struct plan_message *message,
-                              enum plan_action how, uint32_t *fetched)
+                              enum plan_action how, struct plan_spent *spent)
 {
     const struct account *account = rules->account;
+    uint64_t most = account->max_bytes;
     if (account->max_size != 0 && message->size > account->max_size)
         return PLAN_REFUSE;
-    if (account->max_messages != 0 && *fetched >= account->max_messages)
+    if (account->max_messages != 0 && spent->messages >= account->max_messages)
         return PLAN_LEAVE;
-    ++*fetched;
+    /* What is longer than the limit alone must come at some time: it is the next run's first. */
+    spent->full = spent->full || (most != 0 && spent->messages > 0 &&
+                                  (spent->octets >= most || message->size > most - spent->octets));
+    if (spent->full)
+        return PLAN_LEAVE;
+    spent->messages++;
+    spent->octets +=
+        message->size < UINT64_MAX - spent->octets ? message->size : UINT64_MAX - spent->octets;
     return how;
 }
 
@@ -52,16 +60,16 @@ struct plan_message plan_look_up(const struct plan_rules *rules, const struct jo
 }
 
 enum plan_action plan_decide(const struct plan_rules *rules, const struct plan_message *message,
-                             uint32_t *fetched)
+                             struct plan_spent *spent)
 {
     switch (message->known) {
     case JOURNAL_FREE:
     case JOURNAL_TAKEN: /* recovery leaves none; if one is there, it was not delivered */
-        return fetch(rules, message, PLAN_FETCH, fetched);
+        return fetch(rules, message, PLAN_FETCH, spent);
     case JOURNAL_FAILED:
-        return fetch(rules, message, PLAN_RETRY, fetched);
+        return fetch(rules, message, PLAN_RETRY, spent);
     case JOURNAL_DOUBTED:
-        return fetch(rules, message, PLAN_ALONE, fetched);
+        return fetch(rules, message, PLAN_ALONE, spent);
     case JOURNAL_HELD:
     case JOURNAL_KEPT: /* it is here */
     case JOURNAL_REFUSED:
@@ -74,7 +82,7 @@ enum plan_action plan_decide(const struct plan_rules *rules, const struct plan_m
         break;
     }
     if (rules->switches.fetch_seen)
-        return fetch(rules, message, PLAN_FETCH, fetched);
+        return fetch(rules, message, PLAN_FETCH, spent);
     return leave_or_delete(rules, message);
 }
 

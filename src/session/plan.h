@@ -41,10 +41,18 @@ struct plan_message {
 struct plan_message plan_look_up(const struct plan_rules *rules, const struct journal *journal,
                                  uint32_t id, uint64_t size);
 
-/* Decides about one message. *fetched counts what was given PLAN_FETCH, PLAN_RETRY or PLAN_ALONE so
- * far, for max_messages; start with 0. */
+/* What this run gave PLAN_FETCH, PLAN_RETRY or PLAN_ALONE so far, for max_messages and max_bytes.
+ * Zeroed at first. */
+struct plan_spent {
+    uint32_t messages;
+    uint64_t octets; /* by LIST */
+    bool full;       /* one was too long for the rest of max_bytes: what is behind it waits too */
+};
+
+/* Decides about one message, and adds to `spent` what is to be fetched. max_bytes always lets the
+ * first one through. */
 enum plan_action plan_decide(const struct plan_rules *rules, const struct plan_message *message,
-                             uint32_t *fetched);
+                             struct plan_spent *spent);
 
 /* True if a message delivered in this run may be deleted at once. */
 bool plan_deletes_new(const struct plan_rules *rules);

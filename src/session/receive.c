@@ -379,12 +379,12 @@ static bool is_put_aside(struct receiver *in, struct message *message, const str
 static void forget_copy(struct receiver *in, struct message *message, struct parcel *parcel)
 {
     struct plan_rules rules = in->poll->rules;
-    uint32_t fetched = 0;
+    struct plan_spent spent = {0};
     rules.switches.fetch_seen = false;
     in->poll->run->figures.seen++;
     struct plan_message known =
         plan_look_up(&rules, in->poll->journal, message->entry, message->size);
-    if (plan_decide(&rules, &known, &fetched) == PLAN_DELETE)
+    if (plan_decide(&rules, &known, &spent) == PLAN_DELETE)
         queue_push(&in->dele, message->number);
     deliver_drop(in->poll->deliver, parcel);
 }

@@ -28,7 +28,7 @@ struct session_figures {
     uint64_t octets_coming;  /* while it runs: received, and not delivered yet */
     uint32_t coming;         /* the same in messages that are complete */
     uint32_t too_large;      /* over the size limit: left on the server */
-    uint32_t left;           /* left on the server for another run by max_messages */
+    uint32_t left;           /* left on the server for another run by max_messages, max_bytes */
     int64_t next_try;        /* wall clock: not polled before that; 0: at any time */
     bool skipped;            /* not polled, since it is too early */
     bool told;               /* its error was logged message by message; there is no more to say */

@@ -476,13 +476,14 @@ static int poll_doubted(struct session *session, struct err *err)
 static bool may_show_more(const struct session *session, uint32_t fetched)
 {
     uint32_t now = session->run->figures.fetched, most = session->account->max_messages;
+    uint64_t octets = session->account->max_bytes;
     return session->run->mode == SESSION_POLL && session->manners.note != NULL &&
            !session->unsure &&
            (session->poll.over.kind != ERR_NONE ||
             (session->slice >= SLICE_LEAST && session->slice > session->manners.note->whole)) &&
            now > fetched && session->end.login_delay <= 0 && session->poll.owned &&
            session->poll.local.kind == ERR_NONE && !session->poll.cut_short &&
-           (most == 0 || now < most);
+           (most == 0 || now < most) && (octets == 0 || session->run->figures.octets < octets);
 }
 
 /* A server that lets nobody in again so soon shows the rest to the next run. */

@@ -402,6 +402,22 @@ m002" ] || fail "left on the server: $(ls "$MB")"
     [ "$(box_count)" -eq 2 ]
 }
 
+@test "max_bytes bounds a run; the next ones bring the rest, a long message too" {
+    tell_many 2
+    { printf 'Subject: big\n\n'; head -c 20000 /dev/zero | tr '\0' 'x'; echo; } >"$MB/m003"
+    tell m004
+    popd_start
+    popd_rc 'max_bytes = "10K"' 'keep = "no"'
+    want 0
+    [ "$(count)" -eq 2 ] || fail "$(count) in the first run"
+    [ "$(box_count)" -eq 2 ]
+    want 0
+    [ "$(count)" -eq 3 ] || fail "$(count) in the second run"
+    want 0
+    [ "$(count)" -eq 4 ]
+    [ "$(box_count)" -eq 0 ]
+}
+
 @test "-l leaves larger messages on the server, names them, and ends with 0" {
     tell m1
     { printf 'Subject: big\n\n'; head -c 20000 /dev/zero | tr '\0' 'x'; echo; } >"$MB/m2"

@@ -176,6 +176,7 @@ read_all = false
 max_message_size = 1000000
 ; a comment
 max_messages_per_session = 50
+max_bytes_per_session = 2000000
 END
     cat >"$H/.config/getmail/second" <<END
 [retriever]
@@ -196,6 +197,7 @@ END
     want 0 --import getmail
     says 'account "pop.example.com" {' 'server = "pop.example.com"' 'port = 1995' 'user = alice' \
         'tls = implicit' 'timeout = 30s' 'keep = 30d' 'max_size = 1000000' 'max_messages = 50' \
+        'max_bytes = 2000000' \
         "password_command = \"/bin/echo 'mail/it'\\\\''s me'\"" \
         "mda = \"/bin/cat -f \\\"\$FETCHPOP_SENDER\\\" 'a b'\""
     [[ $output == *'# Left out: destination.unixfrom true: '* ]] || fail "unixfrom"

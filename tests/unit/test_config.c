@@ -111,7 +111,8 @@ static void test_all_keys(void)
         "user = \"u\" password_file = \"~/p\" auth = { \"user\", \"SCRAM-SHA-256\" }\n"
         "keep = 30d mbox = \"~/inbox\" mda_timeout = 90 timeout = 5m session_timeout = 2h\n"
         "interval = 10m "
-        "max_size = 20M max_messages = 7 max_tries = 1 pipelining = off fsync = none\n"
+        "max_size = 20M max_messages = 7 max_bytes = 1G max_tries = 1 pipelining = off fsync = "
+        "none\n"
         "enabled = no ip = 4 source_address = \"192.0.2.7\" tls_key_password_command = \"pass\"\n"
         "proxy = \"socks5://me:s%40c@[::1]:1080\" }");
     is_int(config.top.jobs, 3, "jobs");
@@ -143,7 +144,9 @@ static void test_all_keys(void)
     ok(a->mda_timeout == 90 && a->timeout == 300 && a->session_timeout == 7200 &&
            a->interval == 600,
        "times");
-    ok(a->max_size == 20u << 20 && a->max_messages == 7 && a->max_tries == 1, "limits");
+    ok(a->max_size == 20u << 20 && a->max_messages == 7 && a->max_bytes == 1u << 30 &&
+           a->max_tries == 1,
+       "limits");
     ok(a->pipelining == ACCOUNT_PIPELINING_OFF && !a->durable && !a->enabled, "flags");
     config_free(&config);
 }

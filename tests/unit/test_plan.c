@@ -75,11 +75,11 @@ static void test_table(void)
                                            .first_seen = NOW - rows[i].age,
                                            .due =
                                                rows[i].due == NONE ? 0 : NOW / DAY - rows[i].due};
-            uint32_t fetched = 0;
-            enum plan_action got = plan_decide(&rules, &message, &fetched);
+            struct plan_spent spent = {0};
+            enum plan_action got = plan_decide(&rules, &message, &spent);
             ok(got == rows[i].want[column], "%s; under %s: what is done with it", rows[i].name,
                columns[column]);
-            ok(fetched == (got == F || got == R || got == A),
+            ok(spent.messages == (got == F || got == R || got == A),
                "%s; under %s: counted if it is fetched", rows[i].name, columns[column]);
         }
     }
@@ -91,22 +91,51 @@ static void test_limits(void)
     account.max_size = 100;
     account.max_messages = 2;
     struct plan_message message = {.size = 101, .known = JOURNAL_FREE};
-    uint32_t fetched = 0;
-    is_int(plan_decide(&rules, &message, &fetched), PLAN_REFUSE,
+    struct plan_spent spent = {0};
+    is_int(plan_decide(&rules, &message, &spent), PLAN_REFUSE,
            "a message one octet longer than max_size is refused");
     message.known = JOURNAL_FAILED;
-    is_int(plan_decide(&rules, &message, &fetched), PLAN_REFUSE,
+    is_int(plan_decide(&rules, &message, &spent), PLAN_REFUSE,
            "one that failed before is refused too");
-    is_int(fetched, 0, "a refused message does not count against max_messages");
+    is_int(spent.messages, 0, "a refused message does not count against max_messages");
     message.size = 100;
-    is_int(plan_decide(&rules, &message, &fetched), PLAN_RETRY,
+    is_int(plan_decide(&rules, &message, &spent), PLAN_RETRY,
            "a message as long as max_size is tried again");
     message.known = JOURNAL_FREE;
-    is_int(plan_decide(&rules, &message, &fetched), PLAN_FETCH, "a second one is fetched");
-    is_int(plan_decide(&rules, &message, &fetched), PLAN_LEAVE,
+    is_int(plan_decide(&rules, &message, &spent), PLAN_FETCH, "a second one is fetched");
+    is_int(plan_decide(&rules, &message, &spent), PLAN_LEAVE,
            "the third is left for later where max_messages is 2");
     message.known = JOURNAL_DONE;
-    is_int(plan_decide(&rules, &message, &fetched), PLAN_DELETE, "deleting has no limit");
+    is_int(plan_decide(&rules, &message, &spent), PLAN_DELETE, "deleting has no limit");
+}
+
+static void test_octets(void)
+{
+    struct plan_rules rules = rules_of(ACCOUNT_NOKEEP, 0);
+    account.max_bytes = 100;
+    struct plan_message message = {.size = 101, .known = JOURNAL_FREE};
+    struct plan_spent spent = {0};
+    is_int(plan_decide(&rules, &message, &spent), PLAN_FETCH,
+           "the first message of a run is fetched even if it is longer than max_bytes");
+    message.size = 1;
+    is_int(plan_decide(&rules, &message, &spent), PLAN_LEAVE, "then nothing more is");
+    spent = (struct plan_spent){0};
+    message.size = 60;
+    is_int(plan_decide(&rules, &message, &spent), PLAN_FETCH, "60 octets of 100");
+    message.size = 41;
+    is_int(plan_decide(&rules, &message, &spent), PLAN_LEAVE, "one octet too many waits");
+    message.size = 1;
+    is_int(plan_decide(&rules, &message, &spent), PLAN_LEAVE,
+           "what is behind it waits too, though it would fit");
+    spent = (struct plan_spent){.messages = 1, .octets = 60};
+    message.size = 40;
+    is_int(plan_decide(&rules, &message, &spent), PLAN_FETCH, "exactly max_bytes is fetched");
+    message.known = JOURNAL_DONE;
+    is_int(plan_decide(&rules, &message, &spent), PLAN_DELETE, "deleting has no limit");
+    message.known = JOURNAL_FREE;
+    account.max_bytes = 0;
+    message.size = UINT64_MAX;
+    is_int(plan_decide(&rules, &message, &spent), PLAN_FETCH, "without max_bytes all are");
 }
 
 static void test_never(void)
@@ -114,11 +143,11 @@ static void test_never(void)
     struct plan_rules rules = rules_of(ACCOUNT_NOKEEP, 0);
     rules.switches = (struct session_switches){.flush = true, .never_delete = true};
     struct plan_message message = {.size = 1, .known = JOURNAL_DONE};
-    uint32_t fetched = 0;
-    is_int(plan_decide(&rules, &message, &fetched), PLAN_LEAVE,
+    struct plan_spent spent = {0};
+    is_int(plan_decide(&rules, &message, &spent), PLAN_LEAVE,
            "under -k a message whose DELE is pending stays");
     message.known = JOURNAL_GONE;
-    is_int(plan_decide(&rules, &message, &fetched), PLAN_LEAVE,
+    is_int(plan_decide(&rules, &message, &spent), PLAN_LEAVE,
            "under -k a message that was deleted and is back stays");
     ok(!plan_deletes_new(&rules), "under -k a new message stays");
     ok(!plan_keeps_new(&rules), "but only until a run without it, where keep is no");
@@ -128,14 +157,14 @@ static void test_clock(void)
 {
     struct plan_rules rules = rules_of(ACCOUNT_KEEP_FOR, DAY);
     struct plan_message message = {.size = 1, .known = JOURNAL_DONE, .keep = true, .first_seen = 5};
-    uint32_t fetched = 0;
-    is_int(plan_decide(&rules, &message, &fetched), PLAN_LEAVE,
+    struct plan_spent spent = {0};
+    is_int(plan_decide(&rules, &message, &spent), PLAN_LEAVE,
            "a message first seen in 1970, by a wrong clock, is left");
     message.first_seen = NOW - DAY;
     message.due = NOW / DAY - 1;
-    is_int(plan_decide(&rules, &message, &fetched), PLAN_DELETE, "old enough twice: it goes");
+    is_int(plan_decide(&rules, &message, &spent), PLAN_DELETE, "old enough twice: it goes");
     rules.clock_doubted = true;
-    is_int(plan_decide(&rules, &message, &fetched), PLAN_LEAVE,
+    is_int(plan_decide(&rules, &message, &spent), PLAN_LEAVE,
            "by a clock in doubt nothing is old enough");
 }
 
@@ -156,6 +185,7 @@ int main(void)
 {
     test_table();
     test_limits();
+    test_octets();
     test_new_ones();
     test_never();
     test_clock();
