@@ -465,6 +465,7 @@ static const struct key keys[] = {
     {"lmtp_recipient", &recipient, AT(recipient)},
     {"mda_timeout", &duration, AT(mda_timeout), .low = 1, .high = DAY, .initial = "5m"},
     {"after_new", &command, AT(after_new)},
+    {"log_messages", &flag, AT(log_messages), .words = "no|yes", .initial = "no"},
     {"timeout", &duration, AT(timeout), .low = 1, .high = DAY, .initial = "60s"},
     {"session_timeout", &duration, AT(session_timeout), .low = 1, .high = 7 * DAY,
      .initial = "30m"},

@@ -7,6 +7,7 @@
 #include "app/confine.h"
 #include "app/doctor.h"
 #include "app/hooks.h"
+#include "app/logbook.h"
 #include "app/rows.h"
 #include "app/secrets.h"
 #include "app/tty.h"
@@ -52,6 +53,8 @@ static void on_delivered(void *ctx, const struct session_message *message)
 {
     struct work *work = ctx;
     hooks_new_add(&work->new, message);
+    if (work->job->account->log_messages)
+        logbook_delivered(&work->log, work->job->account, message);
 }
 
 static int renew(void *ctx, struct err *err)
@@ -199,6 +202,7 @@ void worker_run(const struct worker_job *job)
     struct work work = {.job = job, .new = {.account = job->account}};
     work.log = (struct log){.level = job->level, .write = on_line, .ctx = &work};
     account_hide(job->account, &work.log);
+    bool told_each = job->account->after_new != NULL || job->account->log_messages;
     struct session_run run = {
         .account = job->account,
         .state_dir = job->state_dir,
@@ -210,7 +214,7 @@ void worker_run(const struct worker_job *job)
         .log = &work.log,
         .progress = on_progress,
         .answer = job->level > FP_LOG_ERROR ? on_answer : NULL,
-        .delivered = job->account->after_new != NULL ? on_delivered : NULL,
+        .delivered = told_each ? on_delivered : NULL,
         .secrets = fetch_secrets,
         .renew = job->account->token_command != NULL ? renew : NULL,
         .ctx = &work,

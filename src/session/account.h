@@ -61,7 +61,8 @@ struct account {
     char *where;     /* absolute path of the folder or file, the command, the LMTP server */
     char *recipient; /* for LMTP */
     int64_t mda_timeout;
-    char *after_new; /* command behind a poll that brought something */
+    char *after_new;   /* command behind a poll that brought something */
+    bool log_messages; /* a line for each that was delivered */
 
     int64_t timeout, session_timeout, interval; /* interval 0: none */
     uint64_t max_size;                          /* 0: none */

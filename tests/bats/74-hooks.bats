@@ -102,3 +102,32 @@ END_PY
     [[ $stderr == *"before: the command exited with 1"* ]] || fail "$stderr"
     [ "$(count)" -eq 1 ]
 }
+
+@test "log_messages: a line in the log for each message that was delivered, and none without it" {
+    tell m1 'Message-ID: <m1@example.org>\nFrom: =?utf-8?q?J=C3=B6rg?= <j@example.org>\nSubject: say "hi"\n\nbody\n'
+    tell m2
+    popd_start
+    popd_rc 'log_messages = yes'
+    want 0 -L "$T/log"
+    silent
+    name=$(grep -l "say" "$MD"/new/* | xargs basename)
+    grep -F "a: delivered $(stat -c %s "$MD/new/$name") octets, to maildir $MD as $name, UIDL \"m1\", id \"<m1@example.org>\", from \"Jörg <j@example.org>\", subject \"say \\\"hi\\\"\"" "$T/log" || fail "$(cat "$T/log")"
+    [ "$(grep -c 'a: delivered ' "$T/log")" -eq 2 ] || fail "$(cat "$T/log")"
+    want 0 -L "$T/log"
+    [ "$(grep -c 'a: delivered ' "$T/log")" -eq 2 ] || fail "told again"
+    rm "$T/log" && popd_rc 'log_messages = no'
+    want 0 --all -L "$T/log"
+    ! grep 'a: delivered ' "$T/log"
+}
+
+@test "log_messages: what a sender writes makes no second line, and cron hears nothing" {
+    tell m1 'From: =?utf-8?q?a=0A=0Da=3A_delivered?= <x@example.org>\nSubject: =?utf-8?q?=1B[2J=22?=\n\nbody\n'
+    popd_start
+    popd_rc 'log_messages = yes'
+    want 0
+    silent
+    want 0 --all -L "$T/log"
+    [ "$(grep -c delivered "$T/log")" -eq 1 ] || fail "$(cat "$T/log")"
+    ! grep "$(printf '\033')" "$T/log"
+    grep -F '\""' "$T/log"
+}

@@ -111,7 +111,8 @@ static void test_all_keys(void)
         "user = \"u\" password_file = \"~/p\" auth = { \"user\", \"SCRAM-SHA-256\" }\n"
         "keep = 30d mbox = \"~/inbox\" mda_timeout = 90 timeout = 5m session_timeout = 2h\n"
         "interval = 10m "
-        "max_size = 20M max_messages = 7 max_bytes = 1G max_tries = 1 pipelining = off fsync = "
+        "max_size = 20M max_messages = 7 max_bytes = 1G log_messages = yes max_tries = 1 "
+        "pipelining = off fsync = "
         "none\n"
         "enabled = no ip = 4 source_address = \"192.0.2.7\" tls_key_password_command = \"pass\"\n"
         "proxy = \"socks5://me:s%40c@[::1]:1080\" }");
@@ -145,7 +146,7 @@ static void test_all_keys(void)
            a->interval == 600,
        "times");
     ok(a->max_size == 20u << 20 && a->max_messages == 7 && a->max_bytes == 1u << 30 &&
-           a->max_tries == 1,
+           a->max_tries == 1 && a->log_messages,
        "limits");
     ok(a->pipelining == ACCOUNT_PIPELINING_OFF && !a->durable && !a->enabled, "flags");
     config_free(&config);
