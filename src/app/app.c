@@ -236,6 +236,22 @@ static void rename_account(struct app *app)
                       "its header");
 }
 
+/* A run of some accounts would take the others out of the file. */
+static void begin_metrics(struct app *app)
+{
+    const struct roster *roster = &app->roster;
+    if (roster->metrics != NULL && app->options.account_count == 0 &&
+        session_mode(app->options.mode) == SESSION_POLL)
+        app->report.metrics = metrics_new(roster->metrics, roster->accounts, roster->count);
+}
+
+static void end_metrics(struct app *app)
+{
+    report_metrics(&app->report, true);
+    metrics_free(app->report.metrics);
+    app->report.metrics = NULL;
+}
+
 static void poll_accounts(struct app *app)
 {
     for (size_t i = 0; i < app->roster.count && app->report.attended; i++)
@@ -263,7 +279,9 @@ static void poll_between(struct app *app)
     if (hooks_before(polls ? app->roster.before : NULL, &log, &err) < 0) {
         app->report.status = err_status(err.kind);
     } else {
+        begin_metrics(app);
         poll_accounts(app);
+        end_metrics(app);
         hooks_after(after, app->report.status, &log);
     }
     free(after);

@@ -30,6 +30,7 @@ struct daemon {
 static void take_roster(struct daemon *daemon, struct roster *roster)
 {
     turns_replace(&daemon->turns, roster->accounts, roster->count);
+    metrics_replace(daemon->job->report->metrics, roster->accounts, roster->count);
     roster->count = 0;
     free(daemon->state_dir);
     daemon->state_dir = roster->state_dir;
@@ -135,6 +136,7 @@ static void loop(struct daemon *daemon, struct pool *pool)
             return;
         notice_sleep(daemon);
         tell_status(daemon);
+        report_metrics(daemon->job->report, false);
         notify_alive(&daemon->notify, clock_ms());
         int64_t look = clock_in(LOOK_MS);
         pool_step(pool, daemon->notify.next < look ? daemon->notify.next : look);

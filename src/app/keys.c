@@ -485,6 +485,7 @@ static const struct key keys[] = {
      .top = true},
     {"before", &command, AT_TOP(before), .top = true},
     {"after", &command, AT_TOP(after), .top = true},
+    {"metrics", &path, AT_TOP(metrics), .top = true},
     {"state_dir", &path, AT_TOP(state_dir), .top = true},
     {"accounts_command", &command, AT_TOP(accounts_command), .top = true},
 };

@@ -20,6 +20,7 @@ struct keys_top {
     unsigned jobs, max_per_server;
     char *state_dir;        /* absolute; NULL: not given */
     char *before, *after;   /* commands around a run; NULL: none */
+    char *metrics;          /* file; NULL: none */
     char *accounts_command; /* prints accounts; NULL: none */
 };
 

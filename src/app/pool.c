@@ -132,6 +132,7 @@ static void take_event(struct pool *pool, struct slot *slot, struct event *event
         slot->has_plan = false; /* it is done, so no more will be fetched */
         if (ask_again(pool, slot->turn, event))
             break;
+        report_measures(pool->report, event->measured ? &event->measures : NULL);
         report_result(pool->report, title, &event->figures,
                       event->number < ERR_KINDS ? (enum err_kind)event->number : ERR_WORKER,
                       event->text);
@@ -151,6 +152,7 @@ static struct worker_job worker_job(const struct pool *pool, struct turn *turn)
         .attended = pool->report->attended,
         .paced = pool->turns->every > 0,
         .hurried = turn->hurried || pool->job->hurried,
+        .measured = pool->report->metrics != NULL,
         .level = pool->report->level,
     };
 }

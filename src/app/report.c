@@ -323,6 +323,20 @@ static void tell_programs(struct report *report, const char *title,
     buf_free(&line);
 }
 
+void report_measures(struct report *report, const struct metrics_account *measures)
+{
+    report->measured = measures != NULL;
+    if (measures != NULL)
+        report->measures = *measures;
+}
+
+void report_metrics(struct report *report, bool all)
+{
+    struct err err;
+    if (metrics_write(report->metrics, all, &err) < 0)
+        report_line(report, NULL, FP_LOG_WARNING, err.text);
+}
+
 void report_result(struct report *report, const char *title, const struct session_figures *figures,
                    enum err_kind kind, const char *text)
 {
@@ -339,6 +353,10 @@ void report_result(struct report *report, const char *title, const struct sessio
         report_line(report, title, FP_LOG_ERROR, text);
     if (report->json)
         tell_programs(report, title, figures, kind, text);
+    metrics_result(report->metrics, title, figures, report->measured ? &report->measures : NULL,
+                   kind, clock_wall());
+    report->measured = false;
+    report_metrics(report, false);
     summarise(report, title, figures, kind);
 }
 

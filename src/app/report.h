@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "app/metrics.h"
 #include "app/outlet.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -37,6 +38,9 @@ struct report {
     bool any_fresh;               /* --check found something */
     bool unwritten;               /* a line could not be written to standard output */
     int status;
+    struct metrics *metrics;         /* borrowed; NULL: nobody wants any */
+    struct metrics_account measures; /* of the next result, if */
+    bool measured;
 };
 
 /* `silent` and `verbose` as on the command line; `total`: how many accounts will be polled. */
@@ -76,6 +80,12 @@ int64_t report_next(const struct report *report);
 
 /* A line of JSON, which gets its end. */
 void report_json_line(struct report *report, struct buf *line);
+
+/* What the metrics tell of the account whose result comes next; NULL: nothing is known. */
+void report_measures(struct report *report, const struct metrics_account *measures);
+
+/* Writes the metrics if it is time; `all`: at once. */
+void report_metrics(struct report *report, bool all);
 
 /* An account is done: its summary or its error (unless figures say told or quiet). */
 void report_result(struct report *report, const char *title, const struct session_figures *figures,

@@ -118,7 +118,8 @@ static int fill(struct roster *roster, struct config *config, const struct optio
     roster->state_dir = state_dir;
     roster->before = config->top.before;
     roster->after = config->top.after;
-    config->top.before = config->top.after = NULL;
+    roster->metrics = config->top.metrics;
+    config->top.before = config->top.after = config->top.metrics = NULL;
     return 0;
 }
 
@@ -166,6 +167,7 @@ void roster_free(struct roster *roster)
         settings_free(roster->accounts[i]);
     free(roster->accounts);
     free(roster->state_dir);
+    free(roster->metrics);
     free(roster->before);
     free(roster->after);
     *roster = (struct roster){0};

@@ -18,6 +18,7 @@ struct roster {
     unsigned jobs, max_per_server;
     char *state_dir;
     char *before, *after; /* commands around the run, or NULL */
+    char *metrics;        /* file; or NULL */
 };
 
 /* Reads the configuration file; secrets are not looked for yet. What its accounts_command says goes

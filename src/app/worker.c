@@ -13,6 +13,7 @@
 #include "app/tty.h"
 #include "base/clock.h"
 #include "delivery/keep.h"
+#include "session/condition.h"
 #include "session/connect.h"
 #include "session/manners.h"
 #include "session/session.h"
@@ -197,6 +198,22 @@ static int poll_account(struct session_run *run, struct err *err)
     return session_poll(run, err) < 0 ? -1 : check_only(run, err);
 }
 
+static bool measure(const struct worker_job *job, int64_t begun, struct metrics_account *measures)
+{
+    struct condition condition;
+    struct err ignored;
+    if (!job->measured ||
+        condition_read(&condition, job->account, job->state_dir, clock_wall(), &ignored) < 0)
+        return false;
+    *measures = (struct metrics_account){.last_success = condition.last_success,
+                                         .refused = condition.refused_since,
+                                         .milliseconds = clock_ms() - begun,
+                                         .kept = condition.kept,
+                                         .held = condition.held,
+                                         .spooled = condition.spooled};
+    return true;
+}
+
 void worker_run(const struct worker_job *job)
 {
     struct work work = {.job = job, .new = {.account = job->account}};
@@ -220,6 +237,7 @@ void worker_run(const struct worker_job *job)
         .ctx = &work,
     };
     struct err err = {0};
+    int64_t begun = clock_ms();
     signal(SIGXFSZ, SIG_IGN);
     hooks_new_begin(&work.new);
     int result = job->task == WORKER_PIN      ? show_pin(&work, &err)
@@ -232,6 +250,7 @@ void worker_run(const struct worker_job *job)
     hooks_new_end(&work.new, run.figures.fetched, &work.log);
     confine_end();
     struct event event = {.kind = EVENT_RESULT, .figures = run.figures};
+    event.measured = measure(job, begun, &event.measures);
     if (result != 0) {
         event.number = (uint32_t)err.kind;
         memcpy(event.text, err.text, sizeof event.text);

@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+#include "app/metrics.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "session/account.h"
@@ -24,6 +25,8 @@ struct event {
     uint32_t kind;
     uint32_t number;
     struct session_figures figures;
+    bool measured; /* EVENT_RESULT: there is this */
+    struct metrics_account measures;
     char text[ERR_TEXT_MAX]; /* NUL-terminated; cut if longer */
 };
 
@@ -47,6 +50,7 @@ struct worker_job {
     bool paced;    /* the caller keeps the intervals */
     bool hurried;  /* pauses after failures do not count in this poll */
     bool alone;    /* a process of its own, which may enter the account's sandbox for good */
+    bool measured; /* its condition is wanted, too */
     enum log_level level;
     void (*emit)(void *ctx, const struct event *event);
     void *ctx;

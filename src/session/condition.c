@@ -27,6 +27,7 @@ static void look_up(struct condition *condition, const struct note *note, int64_
     condition->failures = note->failures;
     condition->failing_since = note->failing_since;
     condition->refused = note->refused.secret.known;
+    condition->refused_since = condition->refused ? note->refused.when : 0;
     int64_t next = condition->refused && note->refused.next > note->not_before ? note->refused.next
                                                                                : note->not_before;
     condition->next_try = next > now ? next : 0;

@@ -18,7 +18,8 @@ struct condition {
     char trouble[NOTE_TEXT_MAX]; /* of the last poll; "": it went well, or there was none */
     uint32_t failures;           /* in a row, for the network or the server */
     int64_t failing_since;
-    bool refused;     /* the password or token was, and has not changed since */
+    bool refused; /* the password or token was, and has not changed since */
+    int64_t refused_since;
     int64_t next_try; /* not before; 0: at any time */
     uint32_t kept;    /* messages on the server that were fetched */
     uint32_t held, failed;

@@ -15,24 +15,26 @@
 
 /* What is reported while it runs and at its end. Plain numbers: it crosses a pipe as it is. */
 struct session_figures {
-    uint32_t listed;         /* messages on the server */
-    uint32_t planned;        /* to be fetched in this run */
-    uint32_t fetched;        /* delivered, and journalled as done */
-    uint32_t seen;           /* known from earlier runs */
-    uint32_t deleted;        /* gone from the server: QUIT was answered with +OK */
-    uint32_t failed;         /* could not be fetched or delivered in this run */
-    uint32_t held;           /* given up after max_tries, now or before, and left on the server */
-    uint32_t fresh;          /* with --check: new ones on the server */
-    uint64_t octets;         /* delivered */
-    uint64_t octets_planned; /* by LIST, of what was to be fetched */
-    uint64_t octets_coming;  /* while it runs: received, and not delivered yet */
-    uint32_t coming;         /* the same in messages that are complete */
-    uint32_t too_large;      /* over the size limit: left on the server */
-    uint32_t left;           /* left on the server for another run by max_messages, max_bytes */
-    int64_t next_try;        /* wall clock: not polled before that; 0: at any time */
-    bool skipped;            /* not polled, since it is too early */
-    bool told;               /* its error was logged message by message; there is no more to say */
-    bool quiet;              /* its error is not to be reported: nobody is watching, and it is
+    uint32_t listed;          /* messages on the server */
+    uint32_t planned;         /* to be fetched in this run */
+    uint32_t fetched;         /* delivered, and journalled as done */
+    uint32_t seen;            /* known from earlier runs */
+    uint32_t deleted;         /* gone from the server: QUIT was answered with +OK */
+    uint32_t failed;          /* could not be fetched or delivered in this run */
+    uint32_t held;            /* given up after max_tries, now or before, and left on the server */
+    uint32_t fresh;           /* with --check: new ones on the server */
+    uint64_t octets;          /* delivered */
+    uint64_t octets_planned;  /* by LIST, of what was to be fetched */
+    uint64_t octets_coming;   /* while it runs: received, and not delivered yet */
+    uint32_t coming;          /* the same in messages that are complete */
+    uint32_t too_large;       /* over the size limit: left on the server */
+    uint32_t left;            /* left on the server for another run by max_messages, max_bytes */
+    bool certificate_seen;    /* the server's, in this run; then: */
+    int32_t certificate_days; /* until it expires; negative: it has */
+    int64_t next_try;         /* wall clock: not polled before that; 0: at any time */
+    bool skipped;             /* not polled, since it is too early */
+    bool told;                /* its error was logged message by message; there is no more to say */
+    bool quiet;               /* its error is not to be reported: nobody is watching, and it is
                               * not new */
 };
 

@@ -1,5 +1,6 @@
 #include "session/session.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,8 @@
 #include "base/file.h"
 #include "base/stop.h"
 #include "base/xalloc.h"
+#include "net/conn.h"
+#include "net/tls.h"
 #include "session/adopt.h"
 #include "session/connect.h"
 #include "session/dates.h"
@@ -374,6 +377,14 @@ static enum connection_end poll_connected(struct session *session, struct err *e
     return CONNECTION_DONE;
 }
 
+static void note_certificate(struct session *session)
+{
+    struct tls *tls = conn_tls(pop3_conn(session->pop3));
+    int days = tls != NULL ? tls_peer_days_left(tls) : INT_MAX;
+    session->run->figures.certificate_seen = days != INT_MAX;
+    session->run->figures.certificate_days = days;
+}
+
 static enum connection_end poll_once(struct session *session, struct err *err)
 {
     enum connection_end end = CONNECTION_LOST;
@@ -383,6 +394,8 @@ static enum connection_end poll_once(struct session *session, struct err *err)
     session->listed = false;
     session->let_in = connect_open(&session->pop3, session->run, session->manners.note,
                                    session->poll.deadline, &session->end.login_delay, err) == 0;
+    if (session->let_in)
+        note_certificate(session);
     if (session->let_in)
         end = poll_connected(session, err);
     if (end != CONNECTION_DONE && (end != CONNECTION_LOST || !err_keeps_connection(err->kind)))

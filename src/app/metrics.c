@@ -1,0 +1,280 @@
+#include "app/metrics.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/xalloc.h"
+
+#define TEXT_MAX ((size_t)256 * 1024 * 1024)
+#define SHARE 20 /* writing takes this part of the time */
+
+struct row {
+    char *title;
+    bool polled; /* in this process: the rest says something */
+    int64_t when;
+    enum err_kind kind;
+    struct session_figures figures;
+    struct metrics_account measured;
+};
+
+struct metrics {
+    char *path;
+    struct row *rows; /* by title */
+    size_t count;
+    bool news, told;
+    int64_t next; /* clock_ms(): not written before */
+};
+
+/* --- the accounts ----------------------------------------------------------------------------- */
+
+static int compare(const void *a, const void *b)
+{
+    return strcmp(((const struct row *)a)->title, ((const struct row *)b)->title);
+}
+
+static int compare_title(const void *title, const void *row)
+{
+    return strcmp(title, ((const struct row *)row)->title);
+}
+
+static struct row *find(const struct metrics *metrics, const char *title)
+{
+    if (metrics->count == 0)
+        return NULL;
+    return bsearch(title, metrics->rows, metrics->count, sizeof *metrics->rows, compare_title);
+}
+
+static void free_rows(struct row *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(rows[i].title);
+    free(rows);
+}
+
+void metrics_replace(struct metrics *metrics, struct account *const *accounts, size_t count)
+{
+    if (metrics == NULL)
+        return;
+    struct row *rows = xcalloc(count + 1, sizeof *rows);
+    for (size_t i = 0; i < count; i++) {
+        const struct row *old = find(metrics, accounts[i]->title);
+        if (old != NULL)
+            rows[i] = *old;
+        rows[i].title = xstrdup(accounts[i]->title);
+    }
+    qsort(rows, count, sizeof *rows, compare);
+    free_rows(metrics->rows, metrics->count);
+    metrics->rows = rows;
+    metrics->count = count;
+    metrics->news = true;
+}
+
+struct metrics *metrics_new(const char *path, struct account *const *accounts, size_t count)
+{
+    struct metrics *metrics = xcalloc(1, sizeof *metrics);
+    metrics->path = xstrdup(path);
+    metrics_replace(metrics, accounts, count);
+    return metrics;
+}
+
+void metrics_free(struct metrics *metrics)
+{
+    if (metrics == NULL)
+        return;
+    free_rows(metrics->rows, metrics->count);
+    free(metrics->path);
+    free(metrics);
+}
+
+void metrics_result(struct metrics *metrics, const char *title,
+                    const struct session_figures *figures, const struct metrics_account *measured,
+                    enum err_kind kind, int64_t now)
+{
+    struct row *row = metrics != NULL ? find(metrics, title) : NULL;
+    if (row == NULL)
+        return;
+    struct session_figures last = row->figures;
+    row->polled = true;
+    if (measured != NULL)
+        row->measured = *measured;
+    row->figures = *figures;
+    if (!figures->certificate_seen) { /* the one of before */
+        row->figures.certificate_seen = last.certificate_seen;
+        row->figures.certificate_days = last.certificate_days;
+    }
+    row->when = now;
+    row->kind = kind;
+    metrics->news = true;
+}
+
+/* --- the text --------------------------------------------------------------------------------- */
+
+static void add_label(struct buf *out, const char *title)
+{
+    for (const char *at = title; *at != '\0'; at++)
+        if (*at == '\n')
+            buf_addf(out, "\\n");
+        else
+            buf_addf(out, *at == '"' || *at == '\\' ? "\\%c" : "%c", *at);
+}
+
+static void add_last_success(struct buf *out, const struct row *row)
+{
+    buf_addf(out, "%" PRId64, row->measured.last_success);
+}
+
+static void add_when(struct buf *out, const struct row *row)
+{
+    buf_addf(out, "%" PRId64, row->when);
+}
+
+static void add_status(struct buf *out, const struct row *row)
+{
+    buf_addf(out, "%d", err_status(row->kind));
+}
+
+static void add_one(struct buf *out, const struct row *row)
+{
+    (void)row;
+    buf_addf(out, "1");
+}
+
+static void add_seconds(struct buf *out, const struct row *row)
+{
+    buf_addf(out, "%" PRId64 ".%03d", row->measured.milliseconds / 1000,
+             (int)(row->measured.milliseconds % 1000));
+}
+
+static void add_messages(struct buf *out, const struct row *row)
+{
+    buf_addf(out, "%" PRIu32, row->figures.fetched);
+}
+
+static void add_octets(struct buf *out, const struct row *row)
+{
+    buf_addf(out, "%" PRIu64, row->figures.octets);
+}
+
+static void add_failed(struct buf *out, const struct row *row)
+{
+    buf_addf(out, "%" PRIu32, row->figures.failed);
+}
+
+static void add_held(struct buf *out, const struct row *row)
+{
+    buf_addf(out, "%" PRIu32, row->measured.held);
+}
+
+static void add_spooled(struct buf *out, const struct row *row)
+{
+    buf_addf(out, "%" PRIu32, row->measured.spooled);
+}
+
+static void add_kept(struct buf *out, const struct row *row)
+{
+    buf_addf(out, "%" PRIu32, row->measured.kept);
+}
+
+static void add_refused(struct buf *out, const struct row *row)
+{
+    buf_addf(out, "%" PRId64, row->measured.refused);
+}
+
+static void add_days(struct buf *out, const struct row *row)
+{
+    buf_addf(out, "%" PRId32, row->figures.certificate_days);
+}
+
+static const struct {
+    const char *name, *help;
+    void (*add)(struct buf *out, const struct row *row);
+} gauges[] = {
+    {"last_poll_timestamp_seconds", "When the last poll ended.", add_when},
+    {"last_success_timestamp_seconds", "When the last poll that went well ended; 0: never.",
+     add_last_success},
+    {"last_poll_status", "Exit status of the last poll; 0: it went well.", add_status},
+    {"last_poll_outcome", "Always 1; the label says how the last poll ended.", add_one},
+    {"last_poll_seconds", "How long the last poll took.", add_seconds},
+    {"last_poll_messages", "Messages that the last poll delivered.", add_messages},
+    {"last_poll_octets", "Octets that the last poll delivered.", add_octets},
+    {"last_poll_failed_messages", "Messages that failed in the last poll.", add_failed},
+    {"held_messages", "Messages that were given up and stay on the server.", add_held},
+    {"spooled_messages", "Messages that are here and not delivered yet.", add_spooled},
+    {"kept_messages", "Fetched messages that are still on the server.", add_kept},
+    {"secret_refused_timestamp_seconds", "Since when the secret is refused; 0: it is not.",
+     add_refused},
+    {"certificate_days", "Days until the server's certificate expires.", add_days},
+};
+
+static void add_sample(struct buf *out, size_t which, const struct row *row)
+{
+    if (!row->polled || (gauges[which].add == add_days && !row->figures.certificate_seen))
+        return;
+    buf_addf(out, "fetchpop_%s{account=\"", gauges[which].name);
+    add_label(out, row->title);
+    buf_addf(out, "\"");
+    if (gauges[which].add == add_one)
+        buf_addf(out, ",kind=\"%s\"",
+                 row->figures.skipped && row->kind == ERR_NONE ? "skipped" : err_word(row->kind));
+    buf_addf(out, "} ");
+    gauges[which].add(out, row);
+    buf_addf(out, "\n");
+}
+
+void metrics_spell(const struct metrics *metrics, struct buf *out)
+{
+    for (size_t which = 0; which < sizeof gauges / sizeof gauges[0]; which++) {
+        buf_addf(out, "# HELP fetchpop_%s %s\n# TYPE fetchpop_%s gauge\n", gauges[which].name,
+                 gauges[which].help, gauges[which].name);
+        for (size_t i = 0; i < metrics->count; i++)
+            add_sample(out, which, &metrics->rows[i]);
+    }
+}
+
+/* --- the file --------------------------------------------------------------------------------- */
+
+/* Under a name of this process, since another run may be writing its own. */
+static int replace(const char *path, const struct buf *text, struct err *err)
+{
+    char *beside = xasprintf("%s.%ld.new", path, (long)getpid());
+    unlink(beside);
+    int fd = file_open(beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644);
+    int result = fd < 0 ? err_errno(err, ERR_IO, errno, "%s", beside)
+                        : file_write(fd, text->data, text->len, beside, err);
+    if (result == 0 && fchmod(fd, 0644) < 0)
+        result = err_errno(err, ERR_IO, errno, "%s", beside);
+    if (fd >= 0 && close(fd) < 0 && result == 0)
+        result = err_errno(err, ERR_IO, errno, "%s", beside);
+    if (result == 0 && rename(beside, path) < 0)
+        result = err_errno(err, ERR_IO, errno, "%s", path);
+    if (result < 0 && fd >= 0)
+        unlink(beside);
+    free(beside);
+    return result;
+}
+
+int metrics_write(struct metrics *metrics, bool all, struct err *err)
+{
+    int64_t begun = clock_ms();
+    struct buf text;
+    if (metrics == NULL || !metrics->news || (!all && begun < metrics->next))
+        return 0;
+    buf_init(&text, TEXT_MAX);
+    metrics_spell(metrics, &text);
+    int result = replace(metrics->path, &text, err);
+    buf_free(&text);
+    int64_t end = clock_ms();
+    metrics->next = end + (end - begun) * SHARE;
+    metrics->news = false;
+    bool new = result < 0 && !metrics->told;
+    metrics->told = result < 0;
+    return new ? err_prefix(err, "metrics") : 0;
+}

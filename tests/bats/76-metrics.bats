@@ -1,0 +1,85 @@
+#!/usr/bin/env bats
+# The file that metrics names.
+
+load lib/common
+
+# metrics_rc [LINE...]: an account, and the file
+metrics_rc() {
+    { printf 'metrics = "%s/m/fetchpop.prom"\n' "$T" && popd_account a "$@"; } | rc
+}
+
+teardown() {
+    stop_all
+}
+
+# value NAME WANT: this sample of account a
+value() {
+    local got
+    got=$(sed -n "s/^fetchpop_$1{account=\"a\"[^}]*} //p" "$T/m/fetchpop.prom")
+    [ "$got" = "$2" ] || fail "$1 is '$got', wanted '$2': $(cat "$T/m/fetchpop.prom")"
+}
+
+setup() {
+    home_setup
+    mkdir -p "$T/m"
+}
+
+@test "metrics: what a poll brought, and how it ended" {
+    tell_many 3
+    popd_start
+    metrics_rc
+    want 0
+    silent
+    value last_poll_messages 3
+    value last_poll_octets "$(cat "$MD"/new/* | wc -c)"
+    value last_poll_status 0
+    value kept_messages 3
+    value spooled_messages 0
+    value secret_refused_timestamp_seconds 0
+    grep -F 'fetchpop_last_poll_outcome{account="a",kind="none"} 1' "$T/m/fetchpop.prom"
+    ! grep '^fetchpop_certificate_days' "$T/m/fetchpop.prom" || fail "there is no certificate"
+    now=$(date +%s)
+    at=$(sed -n 's/^fetchpop_last_success_timestamp_seconds{.*} //p' "$T/m/fetchpop.prom")
+    [ "$at" -gt $((now - 600)) ] && [ "$at" -le "$now" ] || fail "$at is not now"
+    [ "$(stat -c %a "$T/m/fetchpop.prom")" = 644 ]
+    [ "$(ls "$T/m")" = fetchpop.prom ] || fail "litter: $(ls "$T/m")"
+    want 0
+    value last_poll_messages 0
+}
+
+@test "metrics: a server that is away, and a message that waits here" {
+    tell_many 2
+    popd_start
+    metrics_rc -maildir "mda = 'exit 75'"
+    want 75
+    value last_poll_status 75
+    value spooled_messages 2
+    value last_poll_messages 0
+    stop_pid "$POPD_PID"
+    want '69|75|74'
+    grep '^fetchpop_last_poll_outcome{account="a",kind="none"} 1' "$T/m/fetchpop.prom" && fail "none?"
+    grep '^fetchpop_last_poll_outcome{account="a",kind="' "$T/m/fetchpop.prom"
+}
+
+@test "metrics: a file that cannot be written is a warning; a named account leaves the file alone" {
+    tell_many 1
+    popd_start
+    metrics_rc
+    want 0 a
+    [ ! -e "$T/m/fetchpop.prom" ]
+    rmdir "$T/m"
+    want 0
+    [[ $stderr == *"metrics: "* ]] || fail "$stderr"
+    [ "$(count)" -eq 1 ]
+}
+
+@test "metrics: the alerts are about what the file has" {
+    tell_many 1
+    popd_start
+    metrics_rc
+    want 0
+    grep -o 'fetchpop_[a-z_]*' "$BATS_TEST_DIRNAME/../../contrib/prometheus/fetchpop.rules.yml" |
+        sort -u | while read -r name; do
+        [ "$name" = fetchpop_ ] || grep -q "^# TYPE $name gauge" "$T/m/fetchpop.prom" || fail "$name"
+    done
+}
