@@ -83,3 +83,25 @@ setup() {
         [ "$name" = fetchpop_ ] || grep -q "^# TYPE $name gauge" "$T/m/fetchpop.prom" || fail "$name"
     done
 }
+
+@test "metrics: a daemon writes the file after each poll" {
+    tell_many 1
+    popd_start
+    metrics_rc
+    env -i PATH="$PATH" HOME="$H" TMPDIR="$T" "$FETCHPOP" -d 1s >/dev/null 2>&1 3>&- &
+    pid=$!
+    for ((i = 0; i < 600; i++)); do
+        ! grep -q '^fetchpop_last_poll_messages{account="a"} 1' "$T/m/fetchpop.prom" 2>/dev/null || break
+        sleep 0.1
+    done
+    first=$(sed -n 's/^fetchpop_last_poll_timestamp_seconds{.*} //p' "$T/m/fetchpop.prom")
+    for ((i = 0; i < 600; i++)); do
+        at=$(sed -n 's/^fetchpop_last_poll_timestamp_seconds{.*} //p' "$T/m/fetchpop.prom")
+        [ "$at" -le "$first" ] || break
+        sleep 0.1
+    done
+    kill "$pid"
+    wait "$pid" || true
+    [ "$at" -gt "$first" ] || fail "written once: $(cat "$T/m/fetchpop.prom")"
+    value last_poll_messages 0
+}

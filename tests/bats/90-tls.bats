@@ -472,6 +472,15 @@ WRONG="47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
     ! grep -q -i -E 'certificate.*(runs out|expires)' <<<"$output$stderr" || fail "said of 20 days"
 }
 
+@test "metrics: the days that the certificate has left" {
+    tell m1
+    tls_popd implicit soon
+    tls_rc
+    echo "metrics = \"$T/metrics\"" >>"$RC"
+    want 0
+    grep -E '^fetchpop_certificate_days\{account="[^"]*"\} [56]$' "$T/metrics" || fail "$(cat "$T/metrics")"
+}
+
 @test "a certificate that runs out: once a week where nobody watches" {
     local library day
     library=$(ls /usr/lib/*/faketime/libfaketime.so.1 2>/dev/null | head -n 1)
