@@ -28,6 +28,7 @@ struct journal {
     struct replay replay;
     char *head;
     char id[MAILBOX_ID + 1];
+    uint64_t synced; /* lines that there were then */
     uint32_t listed; /* calls of journal_list */
 };
 
@@ -95,6 +96,7 @@ static int load(struct journal *journal, struct err *err)
     if (replay_compact(replay, err) < 0)
         return -1;
     replay->is_new = is_new;
+    journal->synced = replay->count;
     /* An older fetchpop must notice that there are lines of this version. */
     if (is_new || replay->old > 0)
         replay_add_head(replay);
@@ -277,14 +279,6 @@ void journal_expect(struct journal *journal, uint32_t more)
         table_expect(journal->replay.table, more);
 }
 
-/* What is known of an entry, to be written in another line; room for that is made first, since the
- * views may be of lines that are gathered. */
-static struct record describe(struct journal *journal, uint32_t id)
-{
-    (void)lines_gather(journal->lines);
-    return table_record(journal->replay.table, id);
-}
-
 /* From now on this line says what is known of the entry; but `done` will want that soon after a
  * `take`, so there it stays in memory. */
 static void note(struct journal *journal, const struct record *record)
@@ -322,18 +316,15 @@ void journal_learn(struct journal *journal, uint32_t id, const struct journal_su
     table_change(table, id, &record);
     if (state == JOURNAL_FREE)
         return;
-    record = describe(journal, id);
+    record = journal_record(journal, id);
     note(journal, &record);
 }
 
 void journal_take(struct journal *journal, uint32_t id, bool keep, struct str receipt)
 {
-    struct record record = describe(journal, id);
-    struct journal_entry *entry = table_entry(journal->replay.table, id);
-    entry->before = record_state_before(entry->state);
-    entry->state = JOURNAL_TAKEN;
-    entry->due = 0;
-    entry->keep = record.keep = keep;
+    struct record record = journal_record(journal, id);
+    table_take(journal->replay.table, id, keep);
+    record.keep = keep;
     record.verb = RECORD_TAKE;
     record.words = receipt;
     record.place = 0; /* see replay_add */
@@ -349,7 +340,7 @@ void journal_drop(struct journal *journal, uint32_t id)
 
 static void deliver(struct journal *journal, uint32_t id, enum journal_state state)
 {
-    struct record record = describe(journal, id);
+    struct record record = journal_record(journal, id);
     table_entry(journal->replay.table, id)->state = state;
     record.verb = record_verb(state);
     note(journal, &record);
@@ -376,7 +367,7 @@ static void fail(struct journal *journal, uint32_t id, enum journal_state state,
                  const struct journal_file *file, const struct journal_failure *failure)
 {
     char words[WORDS_ESCAPED_MAX(ERR_TEXT_MAX)], name[WORDS_ESCAPED_MAX(JOURNAL_FILE_MAX)];
-    struct record record = describe(journal, id);
+    struct record record = journal_record(journal, id);
     struct journal_entry *entry = table_entry(journal->replay.table, id);
     size_t len = failure->words.len < ERR_TEXT_MAX ? failure->words.len : ERR_TEXT_MAX;
     entry->tries += count && entry->tries < UINT16_MAX;
@@ -465,7 +456,7 @@ int journal_mend_dates(struct journal *journal, int64_t now, struct err *err)
         unsigned state = table_entry(replay->table, id)->state;
         if (state == JOURNAL_FREE || state == JOURNAL_TAKEN)
             continue;
-        struct record record = describe(journal, id);
+        struct record record = journal_record(journal, id);
         if (is_true_date(record.first_seen, today))
             continue;
         bool ahead = record.first_seen > today && journal->right_since != 0;
@@ -529,9 +520,12 @@ bool journal_is_dirty(const struct journal *journal)
 
 int journal_sync(struct journal *journal, struct err *err)
 {
-    if (journal->lock >= 0 && lines_is_dirty(journal->lines))
+    const struct replay *replay = &journal->replay;
+    if (journal->lock >= 0 && replay->count != journal->synced)
         show_progress(journal);
-    return replay_sync(&journal->replay, err);
+    int result = replay_sync(&journal->replay, err);
+    journal->synced = replay->count;
+    return result;
 }
 
 int journal_flush(struct journal *journal, struct err *err)

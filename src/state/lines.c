@@ -26,7 +26,6 @@ struct lines {
     uint64_t size;   /* of the file when it was loaded */
     uint64_t length; /* of the file up to its last whole line */
     struct buf out;  /* gathered lines */
-    bool must_last;  /* some of them */
 
     struct buf recent; /* what was written last: `done` is soon asked for after `take` */
     uint64_t recent_at;
@@ -87,7 +86,6 @@ static void forget(struct lines *lines)
     buf_free(&lines->copy);
     buf_clear(&lines->out);
     buf_free(&lines->recent);
-    lines->must_last = false;
     lines->size = lines->length = 0;
     lines->window_len = 0;
 }
@@ -285,18 +283,14 @@ struct str lines_line(struct lines *lines, uint64_t at)
 
 /* ---- writing ---- */
 
-struct buf *lines_gather(struct lines *lines)
+/* Room for the next one is made behind it, so that views do not move when that is added. */
+int lines_add(struct lines *lines, struct str text, uint64_t *at)
 {
-    if (lines->broken || buf_reserve(&lines->out, LINES_MAX) == NULL) {
+    *at = lines->length + lines->out.len;
+    buf_add(&lines->out, text.ptr, text.len);
+    if (buf_reserve(&lines->out, LINES_MAX) == NULL)
         lines->broken = true; /* half of what is to be said would pass for all of it */
-        return NULL;
-    }
-    return &lines->out;
-}
-
-uint64_t lines_end(const struct lines *lines)
-{
-    return lines->length + lines->out.len;
+    return lines->broken ? -1 : 0;
 }
 
 bool lines_is_dirty(const struct lines *lines)
@@ -309,11 +303,6 @@ bool lines_are_whole(const struct lines *lines)
     return !lines->broken && lines->out.len == 0;
 }
 
-void lines_must_last(struct lines *lines)
-{
-    lines->must_last = true;
-}
-
 /* ---- names ---- */
 
 void lines_identity(const struct lines *lines, char out[LINES_IDENTITY])
@@ -323,11 +312,6 @@ void lines_identity(const struct lines *lines, char out[LINES_IDENTITY])
     if (fstat(lines->fd, &status) == 0)
         snprintf(out, LINES_IDENTITY, "%llu %llu", (unsigned long long)status.st_dev,
                  (unsigned long long)status.st_ino);
-}
-
-bool lines_will_settle(const struct lines *lines)
-{
-    return !lines->settled && lines->must_last;
 }
 
 void lines_trust_names(struct lines *lines)
@@ -359,15 +343,15 @@ int lines_flush(struct lines *lines, struct err *err)
     return lines_settle(lines, err) < 0 ? -1 : flush(lines, err);
 }
 
-static int append(struct lines *lines, struct err *err)
+static int append(struct lines *lines, bool must_last, struct err *err)
 {
-    if (lines->must_last && lines_settle(lines, err) < 0)
+    if (must_last && lines_settle(lines, err) < 0)
         return -1;
     if (lseek(lines->fd, (off_t)lines->length, SEEK_SET) < 0)
         return err_errno(err, ERR_IO, errno, "cannot write %s", lines->path);
     if (file_write(lines->fd, lines->out.data, lines->out.len, lines->path, err) < 0)
         return -1;
-    return lines->must_last ? flush(lines, err) : 0;
+    return must_last ? flush(lines, err) : 0;
 }
 
 /* Gathered lines become those that were written last, unless they are too many to be kept. */
@@ -383,13 +367,13 @@ static void keep_recent(struct lines *lines)
         buf_free(&lines->recent);
 }
 
-int lines_sync(struct lines *lines, struct err *err)
+int lines_sync(struct lines *lines, bool must_last, struct err *err)
 {
     if (lines->out.len == 0)
         return 0;
     if (lines->broken || lines->mode == LINES_READ)
         return err_set(err, ERR_IO, "%s could not be written before", lines->path);
-    if (append(lines, err) < 0) {
+    if (append(lines, must_last, err) < 0) {
         /* What is half written says nothing that holds; a cut that fails too is a torn end. */
         lines->broken = true;
         if (ftruncate(lines->fd, (off_t)lines->length) < 0)
@@ -397,6 +381,5 @@ int lines_sync(struct lines *lines, struct err *err)
         return -1;
     }
     keep_recent(lines);
-    lines->must_last = false;
     return 0;
 }

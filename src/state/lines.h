@@ -67,22 +67,17 @@ void lines_release(const struct lines *lines);
 struct str lines_word(struct lines *lines, uint64_t at, size_t max);
 struct str lines_line(struct lines *lines, uint64_t at);
 
-/* To gather a line: a buffer with room for one, LINES_MAX octets, so that views of what is gathered
- * live while it is added; NULL if nothing can be gathered any more. Its first byte will be at
- * lines_end. */
-struct buf *lines_gather(struct lines *lines);
-uint64_t lines_end(const struct lines *lines);
+/* Gathers whole lines, LINES_MAX octets at most; *at: where the first of them begins. Views of what
+ * was gathered before outlive this one call. -1: nothing can be gathered any more. */
+int lines_add(struct lines *lines, struct str text, uint64_t *at);
 bool lines_is_dirty(const struct lines *lines);
 
 /* All that was said is in the file: nothing is gathered, nothing failed. */
 bool lines_are_whole(const struct lines *lines);
 
-/* What is gathered must outlive a power cut: lines_sync flushes it, and all that was written
- * before. Other lines are written, but may be lost in a power cut. */
-void lines_must_last(struct lines *lines);
-
-/* Writes what was gathered, and makes it durable if it must last; an error is final. */
-int lines_sync(struct lines *lines, struct err *err);
+/* Writes what was gathered. must_last: it must outlive a power cut, so that it is flushed with all
+ * that was written before, and the names with it. An error is final. */
+int lines_sync(struct lines *lines, bool must_last, struct err *err);
 
 /* Makes durable what an earlier process wrote. */
 int lines_flush(struct lines *lines, struct err *err);
@@ -93,9 +88,6 @@ int lines_flush(struct lines *lines, struct err *err);
  * or copied. */
 #define LINES_IDENTITY 44
 void lines_identity(const struct lines *lines, char out[LINES_IDENTITY]);
-
-/* The next lines_sync flushes them: a line that says so may be gathered with the rest. */
-bool lines_will_settle(const struct lines *lines);
 
 /* A line says that they are. */
 void lines_trust_names(struct lines *lines);

@@ -70,14 +70,6 @@ enum journal_state record_state(enum record_verb verb)
     return shapes[verb].state;
 }
 
-/* The reason is not in the line of a `take`, and what is held without one that has passed would be
- * held for good. */
-enum journal_state record_state_before(enum journal_state state)
-{
-    bool owed = state == JOURNAL_HELD || state == JOURNAL_DONE || state == JOURNAL_GONE;
-    return owed ? JOURNAL_FAILED : state;
-}
-
 bool record_is_here(enum journal_state state)
 {
     return state == JOURNAL_KEPT || state == JOURNAL_REFUSED;
@@ -326,4 +318,19 @@ int record_read(struct str line, struct record *record)
     if (read_fields(shapes[verb].fields, line, record) == 0)
         return 0;
     return read_old((enum record_verb)verb, line, record);
+}
+
+struct record record_read_as(struct str line, enum journal_state state)
+{
+    struct record record;
+    enum record_verb verb = record_verb(state);
+    if (record_read(line, &record) < 0)
+        record = (struct record){.verb = verb};
+    if (record.verb != verb) { /* but the file of one that was taken stays its file */
+        record.words = str_of("", 0);
+        record.reason = REASON_UNKNOWN;
+        record.next_try = record.place = 0;
+    }
+    record.verb = verb;
+    return record;
 }

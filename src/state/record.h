@@ -108,6 +108,10 @@ size_t record_write(const struct record *record, struct buf *out);
 /* 0, or -1 for a line that is damaged or not understood. line is without its line end. */
 int record_read(struct str line, struct record *record);
 
+/* What a line says of a message that is in this state by now: with the verb of that state, and with
+ * words and reason only if the line brought it about. A damaged line says nothing. */
+struct record record_read_as(struct str line, enum journal_state state);
+
 /* The fingerprint that stands in a line; not known if that is none. */
 struct fingerprint record_fingerprint(const struct record *record);
 
@@ -118,10 +122,5 @@ enum journal_state record_state(enum record_verb verb);
 
 /* A message of this state is in a file of ours. */
 bool record_is_here(enum journal_state state);
-
-/* The state to which a message of this state returns if it is taken and then dropped. Taking a held
- * message releases it. One that was delivered before is owed until it is delivered again: the
- * earlier delivery does not allow it to be deleted. */
-enum journal_state record_state_before(enum journal_state state);
 
 #endif

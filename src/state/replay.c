@@ -21,6 +21,7 @@ void replay_free(struct replay *replay)
         table_free(replay->table);
     places_free(&replay->places);
     visits_free(&replay->visits);
+    buf_free(&replay->line);
     free(replay->former);
     *replay = (struct replay){.lines = replay->lines,
                               .head = replay->head,
@@ -40,15 +41,18 @@ void replay_see_date(struct replay *replay, uint64_t first_seen)
         replay->latest = first_seen + (first_seen == 0);
 }
 
-static void apply_state(struct journal_entry *entry, const struct record *record)
+static void apply_state(struct table *table, const struct record *record)
 {
+    struct journal_entry *entry = table_entry(table, record->id);
     enum journal_state state = record_state(record->verb);
-    if (state == JOURNAL_TAKEN && entry->state != JOURNAL_TAKEN)
-        entry->before = record_state_before(entry->state);
+    if (state == JOURNAL_TAKEN) {
+        table_take(table, record->id, record->keep);
+        return;
+    }
     if (state != JOURNAL_DONE)
         entry->due = 0;
     entry->state = state;
-    if (state == JOURNAL_TAKEN || state == JOURNAL_DONE)
+    if (state == JOURNAL_DONE)
         entry->keep = record->keep;
     else if (state != JOURNAL_GONE)
         entry->tries = record->number > UINT16_MAX ? UINT16_MAX : (unsigned)record->number;
@@ -98,8 +102,10 @@ static int apply(struct replay *replay, const struct record *record, const char 
         break;
     case RECORD_NAMES:
         lines_identity(replay->lines, identity);
-        if (str_is(record->words, identity))
-            lines_trust_names(replay->lines);
+        if (!str_is(record->words, identity))
+            break;
+        replay->named = true;
+        lines_trust_names(replay->lines);
         break;
     case RECORD_DAY:
         replay->calendar.days = (uint32_t)record->number;
@@ -126,7 +132,7 @@ static int apply(struct replay *replay, const struct record *record, const char 
             return -1;
         replay_see_date(replay, record->first_seen);
         table_refer(replay->table, record->id, record, (uint64_t)(record->uidl.ptr - text));
-        apply_state(table_entry(replay->table, record->id), record);
+        apply_state(replay->table, record);
         break;
     }
     return 0;
@@ -183,6 +189,7 @@ static int set_aside(struct replay *replay, struct err *err)
                  lines_path(replay->lines), aside);
     replay_free(replay);
     replay->table = table_new(replay->lines);
+    buf_init(&replay->line, LINES_MAX);
     replay->is_new = true;
     int result = lines_set_aside(replay->lines, aside, err);
     free(aside);
@@ -220,6 +227,7 @@ static void forget_absent(struct replay *replay)
 int replay_load(struct replay *replay, struct err *err)
 {
     replay->table = table_new(replay->lines);
+    buf_init(&replay->line, LINES_MAX);
     if (lines_load(replay->lines, err) < 0 || apply_all(replay, err) < 0)
         return -1;
     if ((is_junk(replay) ? set_aside(replay, err) : accept(replay, err)) < 0)
@@ -255,14 +263,11 @@ static bool must_last(enum record_verb verb)
 
 uint64_t replay_add(struct replay *replay, const struct record *record)
 {
-    struct buf *out = lines_gather(replay->lines);
-    if (out == NULL)
-        return 0;
-    if (must_last(record->verb))
-        lines_must_last(replay->lines);
-    uint64_t from = lines_end(replay->lines) - out->len;
-    size_t uidl = write_record(replay, *record, out);
-    return uidl == 0 ? 0 : from + uidl;
+    uint64_t at;
+    buf_clear(&replay->line);
+    size_t uidl = write_record(replay, *record, &replay->line);
+    replay->must_last = replay->must_last || must_last(record->verb);
+    return lines_add(replay->lines, buf_str(&replay->line), &at) < 0 || uidl == 0 ? 0 : at + uidl;
 }
 
 /* A line about no entry. */
@@ -277,27 +282,38 @@ static void write_line(struct replay *replay, enum record_verb verb, uint64_t nu
     write_record(replay, record, out);
 }
 
+/* These may be lost in a power cut, unless they are gathered with what may not. */
+static void add_line(struct replay *replay, enum record_verb verb, uint64_t number,
+                     const char *words)
+{
+    uint64_t ignored;
+    buf_clear(&replay->line);
+    write_line(replay, verb, number, words, &replay->line);
+    (void)lines_add(replay->lines, buf_str(&replay->line), &ignored);
+}
+
 void replay_add_head(struct replay *replay)
 {
-    struct buf *out = lines_gather(replay->lines);
-    if (out != NULL)
-        write_line(replay, RECORD_HEAD, RECORD_VERSION, replay->head, out);
+    add_line(replay, RECORD_HEAD, RECORD_VERSION, replay->head);
 }
 
 static void add_names(struct replay *replay)
 {
     char identity[LINES_IDENTITY];
-    struct buf *out = lines_gather(replay->lines);
     lines_identity(replay->lines, identity);
-    if (out != NULL && identity[0] != '\0')
-        write_line(replay, RECORD_NAMES, 0, identity, out);
+    if (identity[0] != '\0')
+        add_line(replay, RECORD_NAMES, 0, identity);
+    replay->named = true;
 }
 
 int replay_sync(struct replay *replay, struct err *err)
 {
-    if (lines_will_settle(replay->lines))
+    if (replay->must_last && replay->durable && !replay->named)
         add_names(replay);
-    return lines_sync(replay->lines, err);
+    if (lines_sync(replay->lines, replay->must_last, err) < 0)
+        return -1;
+    replay->must_last = false;
+    return 0;
 }
 
 /* What stands before all entries. */
@@ -447,5 +463,5 @@ void replay_close(struct replay *replay)
         return;
     if (replay->durable)
         add_names(replay);
-    (void)lines_sync(replay->lines, &ignored);
+    (void)lines_sync(replay->lines, false, &ignored);
 }

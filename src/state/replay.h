@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "state/calendar.h"
@@ -33,6 +34,9 @@ struct replay {
     struct places places;
     struct visits visits; /* places where messages were spooled */
     struct calendar calendar;
+    struct buf line;         /* the one that is added */
+    bool must_last;          /* something gathered must outlive a power cut */
+    bool named;              /* a line says that the file's names are on the disk */
     uint64_t oldest, latest; /* first_seen of all lines; wall clock, seconds */
     uint64_t count;          /* lines in all */
     uint64_t loaded;         /* of them, when it was loaded */

@@ -101,6 +101,24 @@ struct journal_entry *table_make(struct table *table, uint32_t id)
     return &table->rows[id].entry;
 }
 
+/* The reason is not in the line of a `take`, and what is held without one that has passed would be
+ * held for good. */
+static enum journal_state state_before(enum journal_state state)
+{
+    bool owed = state == JOURNAL_HELD || state == JOURNAL_DONE || state == JOURNAL_GONE;
+    return owed ? JOURNAL_FAILED : state;
+}
+
+void table_take(struct table *table, uint32_t id, bool keep)
+{
+    struct journal_entry *entry = &table->rows[id].entry;
+    if (entry->state != JOURNAL_TAKEN)
+        entry->before = state_before(entry->state);
+    entry->state = JOURNAL_TAKEN;
+    entry->due = 0;
+    entry->keep = keep;
+}
+
 /* ---- lines ---- */
 
 static bool is_own(const struct row *row)
@@ -214,21 +232,12 @@ static bool has_uidl(const struct table *table, uint32_t id, struct str uidl)
 struct record table_record(const struct table *table, uint32_t id)
 {
     const struct row *row = &table->rows[id];
-    struct record record = {.verb = RECORD_VERBS};
     struct str line = str_of("", 0);
-    enum record_verb verb = record_verb(row->entry.state);
     if (is_own(row))
         line = str_of(own_of(table, row)->text, own_of(table, row)->len);
     else if (row->at != 0)
         line = lines_line(table->lines, row->at);
-    if (record_read(line, &record) < 0)
-        record = (struct record){.verb = verb}; /* somebody wrote over it */
-    if (record.verb != verb) { /* but the file of one that was taken stays its file */
-        record.words = str_of("", 0);
-        record.reason = REASON_UNKNOWN;
-        record.next_try = record.place = 0;
-    }
-    record.verb = verb;
+    struct record record = record_read_as(line, row->entry.state);
     record.id = id;
     record.keep = row->entry.keep;
     record.number = row->entry.tries;

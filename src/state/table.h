@@ -46,6 +46,11 @@ void table_expect(struct table *table, uint32_t more);
 struct journal_entry *table_entry(const struct table *table, uint32_t id);
 struct journal_entry *table_make(struct table *table, uint32_t id);
 
+/* The entry is TAKEN, to be kept on the server or not. It remembers the state to which it returns
+ * if it is dropped: taking a held message releases it, and one that was delivered before is owed
+ * until it is delivered again; the earlier delivery does not allow it to be deleted. */
+void table_take(struct table *table, uint32_t id, bool keep);
+
 /* The entry's line is one of the journal from now on, whose UIDL is at this offset. For an entry
  * whose UIDL is what it was, or while no index is made yet. */
 void table_refer(struct table *table, uint32_t id, const struct record *record, uint64_t at);

@@ -227,11 +227,6 @@ static void test_states(void)
     for (int state = JOURNAL_FAILED; state <= JOURNAL_GONE; state++)
         bad += record_state(record_verb((enum journal_state)state)) != (enum journal_state)state;
     is_int((long long)bad, 0, "each state has a verb that brings it back");
-    is_int(record_state_before(JOURNAL_HELD), JOURNAL_FAILED,
-           "who takes what was held releases it");
-    is_int(record_state_before(JOURNAL_DONE), JOURNAL_FAILED,
-           "what was delivered and is asked for again is owed");
-    is_int(record_state_before(JOURNAL_KEPT), JOURNAL_KEPT, "what is kept stays kept");
 }
 
 int main(void)

@@ -59,12 +59,16 @@ static void change(uint32_t id, const char *uidl, uint64_t size)
 static void write_line(uint32_t id)
 {
     struct err err;
-    struct buf *out = lines_gather(lines);
+    struct buf line;
     struct record record = table_record(table, id);
-    uint64_t from = lines_end(lines) - out->len;
-    uint64_t at = from + record_write(&record, out);
-    table_refer(table, id, &record, at);
-    if (lines_sync(lines, &err) < 0)
+    uint64_t at;
+    buf_init(&line, RECORD_LINE_MAX);
+    size_t uidl = record_write(&record, &line);
+    if (lines_add(lines, buf_str(&line), &at) < 0)
+        abort();
+    table_refer(table, id, &record, at + uidl);
+    buf_free(&line);
+    if (lines_sync(lines, true, &err) < 0)
         abort();
 }
 
@@ -266,6 +270,27 @@ static void test_expect(void)
     end();
 }
 
+static enum journal_state before_taken(uint32_t id, enum journal_state state)
+{
+    table_entry(table, id)->state = state;
+    table_take(table, id, true);
+    return table_entry(table, id)->before;
+}
+
+static void test_taking(void)
+{
+    begin();
+    uint32_t id = add("one", 1);
+    is_int(before_taken(id, JOURNAL_HELD), JOURNAL_FAILED, "who takes what was held releases it");
+    is_int(before_taken(id, JOURNAL_DONE), JOURNAL_FAILED,
+           "what was delivered and is asked for again is owed");
+    is_int(before_taken(id, JOURNAL_KEPT), JOURNAL_KEPT, "what is kept stays kept");
+    table_take(table, id, true);
+    is_int(table_entry(table, id)->before, JOURNAL_KEPT,
+           "what is taken twice returns to what it was before both");
+    end();
+}
+
 int main(void)
 {
     int fd = mkstemp(path);
@@ -285,6 +310,7 @@ int main(void)
     test_grows();
     test_comes_and_goes();
     test_expect();
+    test_taking();
     unlink(path);
     return tap_done();
 }
