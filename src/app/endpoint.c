@@ -138,11 +138,10 @@ static int read_login(struct endpoint_proxy *proxy, char *login, size_t len, str
     size_t behind = colon != NULL ? len - (size_t)(colon - login) - 1 : 0;
     size_t password = colon != NULL ? unescape(colon + 1, behind) : 0;
     if (user < 1 || user > SOCKS_TEXT_MAX || password < 1 || password > SOCKS_TEXT_MAX) {
-        return err_set(
-            err, ERR_CONFIG,
-            "must have a user and a password, of 1 to %d characters each, before the @; a %% "
-            "or @ or : in one of them is written %%25, %%40, %%3a",
-            SOCKS_TEXT_MAX);
+        return err_set(err, ERR_CONFIG,
+                       "must have user:password before the @, each of 1 to %d characters; write "
+                       "%%, @, : as %%25, %%40, %%3a",
+                       SOCKS_TEXT_MAX);
     }
     proxy->user = xmemdup0(login, user);
     return secret_set(&proxy->password, str_of(colon + 1, password));
@@ -223,10 +222,10 @@ char *endpoint_lmtp(const char *text, struct err *err)
     }
     char *host = host_and_port(str_from(text), &port);
     if (host == NULL) {
-        err_set(err, ERR_CONFIG,
-                "is unix:/path or host:port, such as \"unix:/run/dovecot/lmtp\" or "
-                "\"mail.example.com:24\", not \"%.80s\"",
-                text);
+        err_set(
+            err, ERR_CONFIG,
+            "must be unix:/path or host:port, such as \"unix:/run/dovecot/lmtp\", not \"%.80s\"",
+            text);
         return NULL;
     }
     char *whole = xasprintf("%s:%u", host, port);

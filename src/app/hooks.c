@@ -39,7 +39,8 @@ int hooks_before(const char *command, const struct log *log, struct err *err)
 {
     if (command == NULL || run("before", command, -1, NULL, log) != STATUS_LATER)
         return 0;
-    return err_set(err, ERR_AGAIN, "the command in before says: not now (75)");
+    return err_set(err, ERR_AGAIN,
+                   "the command in before says: not now (75); the next run asks it again");
 }
 
 void hooks_after(const char *command, int status, const struct log *log)

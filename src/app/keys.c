@@ -286,8 +286,8 @@ int keys_check_mda(const char *command, struct err *err)
     for (const char *p = strchr(command, '%'); p != NULL; p = strchr(p + 1, '%')) {
         if (p[1] == 'F' || p[1] == 'T') {
             return err_set(err, ERR_CONFIG,
-                           "%%%c is not filled in; write \"$FETCHPOP_%s\" (with its quotes), which "
-                           "the command finds in its environment",
+                           "%%%c is not filled in; write \"$FETCHPOP_%s\" (with its quotes), a "
+                           "variable of the command",
                            p[1], p[1] == 'F' ? "SENDER" : "RECIPIENT");
         }
     }

@@ -57,8 +57,8 @@ char *paths_config_file(const char *given, struct err *err)
         return second;
     }
     err_set(err, ERR_CONFIG,
-            "no configuration file: neither %s nor %s exists; fetchpop --setup "
-            "writes one, fetchpoprc(5) begins with an example",
+            "no configuration file: neither %s nor %s exists; fetchpop --setup writes one; see "
+            "fetchpoprc(5)",
             first, second);
     free(first);
     free(second);

@@ -566,7 +566,9 @@ int rcparse_text(struct rcparse *into, struct rctext *text, const struct rcparse
     cfg_t *cfg = new_parser(&parse);
     if (cfg == NULL) {
         rctext_free(text);
-        return err_set(err, ERR_SYSTEM, "no memory for the configuration file");
+        return err_set(
+            err, ERR_SYSTEM,
+            "no memory for the configuration file; end other programs, or raise the limit");
     }
     int result = parse_all(&parse, cfg, text);
     cfg_free(cfg);

@@ -368,7 +368,7 @@ int report_end(struct report *report)
     }
     if (report->unwritten) {
         struct err err;
-        err_set(&err, ERR_IO, "cannot write to standard output");
+        err_set(&err, ERR_IO, "cannot write to standard output; look at what reads it");
         report_error(report, NULL, &err);
     }
     if (report->status == 0 && report->mode == SESSION_CHECK && !report->any_fresh)

@@ -99,8 +99,8 @@ static int check_tls(const struct section *own, const struct section *defaults,
     }
     if (!pinned && account->trust != TLS_TRUST_CA) {
         return err_set(err, ERR_CONFIG,
-                       "%s:%u: account \"%s\" trusts a pin and has none; add tls_pin (without "
-                       "tls_trust, fetchpop --print-pin shows it)",
+                       "%s:%u: account \"%s\" trusts a pin and has none; add tls_pin (--print-pin "
+                       "shows it without tls_trust)",
                        own->file, own->line, own->title);
     }
     bool keyed = account->tls_key_file != NULL || account->tls_key_password_command != NULL;

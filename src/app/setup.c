@@ -168,7 +168,9 @@ static int ask_login(struct setup *setup, struct err *err)
     sheet_set(sheet, "user", answer, 0);
     secret_wipe(&setup->password);
     int asked = tty_ask("Password (it is not shown): ", &setup->password, err);
-    return asked == 1 ? 0 : asked == 0 ? err_set(err, ERR_USAGE, "no terminal to ask on") : -1;
+    return asked == 1   ? 0
+           : asked == 0 ? err_set(err, ERR_USAGE, "no password; run it on a terminal")
+                        : -1;
 }
 
 static int try_login(struct setup *setup, struct err *err)

@@ -31,8 +31,8 @@ static int find_index(uint64_t *index, struct err *err)
         return 0;
     if (!look("SLURM_ARRAY_TASK_ID", index)) {
         return err_set(err, ERR_USAGE,
-                       "--shard auto needs JOB_COMPLETION_INDEX or SLURM_ARRAY_TASK_ID in the "
-                       "environment; or write --shard I/N");
+                       "--shard auto needs $JOB_COMPLETION_INDEX or $SLURM_ARRAY_TASK_ID; set one, "
+                       "or write --shard I/N");
     }
     if (look("SLURM_ARRAY_TASK_MIN", &first) && first <= *index)
         *index -= first;
@@ -44,8 +44,8 @@ static int find_count(uint64_t *count, struct err *err)
     if (getenv("JOB_COMPLETION_INDEX") == NULL && look("SLURM_ARRAY_TASK_COUNT", count))
         return 0;
     return err_set(err, ERR_USAGE,
-                   "--shard auto needs SLURM_ARRAY_TASK_COUNT in the environment; write --shard "
-                   "auto/N where the number of shards is N");
+                   "--shard auto needs $SLURM_ARRAY_TASK_COUNT; write --shard auto/N where there "
+                   "are N shards");
 }
 
 int shard_read(struct shard *shard, const char *text, struct err *err)

@@ -89,8 +89,8 @@ static int set_login(struct sheet *sheet, struct str login, struct err *err)
     struct str user = str_until(&login, ';');
     if (memchr(user.ptr, ':', user.len) != NULL)
         return err_set(err, ERR_USAGE,
-                       "a password on the command line can be seen by others; leave it out, and "
-                       "it is asked for, or give --password-command");
+                       "others can see a password on the command line; leave it out to be asked, "
+                       "or use --password-command");
     if (set(sheet, "user", user, err) < 0)
         return -1;
     if (login.len == 0)

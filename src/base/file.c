@@ -61,8 +61,10 @@ int file_read(int fd, struct buf *buf, const char *path, struct err *err)
         if (n == 0)
             return 0;
         if (want == 0) {
-            return err_set(err, ERR_IO, "%s is longer than the %zu bytes it may have", path,
-                           buf->max);
+            return err_set(
+                err, ERR_IO,
+                "%s is longer than the %zu bytes it may have; make it shorter, or move it away",
+                path, buf->max);
         }
         buf->len += (size_t)n;
     }
@@ -272,7 +274,8 @@ int file_lock(int fd, const char *path, struct err *err)
     if (result == 0)
         return 0;
     if (errno == EACCES || errno == EAGAIN)
-        return err_set(err, ERR_LOCKED, "%s is locked by another process", path);
+        return err_set(err, ERR_LOCKED,
+                       "%s is locked by another process; try again when that has ended", path);
     return err_errno(err, ERR_IO, errno, "cannot lock %s", path);
 }
 

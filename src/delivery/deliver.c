@@ -193,9 +193,12 @@ int deliver_resume(struct deliver *deliver, const char *name, struct parcel **pa
     if (deliver->kind->resume != NULL)
         return deliver->kind->resume(deliver, name, parcel, err);
     char *path = keep_path(state_dir, name);
-    int result = path == NULL
-                     ? err_set(err, ERR_IO, "%s is not in %s/spool any more", name, state_dir)
-                     : copy_in(deliver, path, parcel, err);
+    int result =
+        path == NULL
+            ? err_set(err, ERR_IO,
+                      "%s is not in %s/spool any more; it is fetched again if the server has it",
+                      name, state_dir)
+            : copy_in(deliver, path, parcel, err);
     free(path);
     return result;
 }
@@ -356,8 +359,8 @@ static void give_up(const struct deliver_settings *settings, struct deliver_clai
     }
     if (unseen > 0)
         log_line(settings->log, FP_LOG_WARNING,
-                 "%zu message(s) that were being delivered elsewhere may come twice, since it "
-                 "cannot be checked whether they are there: %s",
+                 "%zu message(s) may come twice: whether they are at the old destination cannot be "
+                 "checked: %s",
                  unseen, err->text);
     err_clear(err);
 }
@@ -372,8 +375,8 @@ int deliver_check(const struct deliver_settings *settings, struct deliver_claim 
         enum deliver_kind kind = deliver_kind_of(str_word(&words));
         if (kind == DELIVER_KINDS)
             return err_set(err, ERR_IO,
-                           "the journal names a kind of destination that this version does not "
-                           "know; use the version that wrote it");
+                           "the journal names a destination that this version does not know; use "
+                           "the version that wrote it");
         for (size_t i = from; i < to; i++)
             claims[i].found = DELIVER_AGAIN;
         int result = check_place(kinds[kind], settings, claims + from, to - from, err);

@@ -73,7 +73,8 @@ static int read_line(const struct deliver_settings *settings, struct conn *conn,
             return 0;
         }
         if (view.len >= LINE_MAX_OCTETS)
-            return err_set(err, ERR_PROTOCOL, "%s does not speak LMTP: a line without end",
+            return err_set(err, ERR_PROTOCOL,
+                           "%s does not speak LMTP: a line without end; check the address in lmtp",
                            settings->where);
         if (fill(settings, conn, deadline, err) < 0)
             return -1;
@@ -93,8 +94,9 @@ static int read_reply(const struct deliver_settings *settings, struct lmtp *lmtp
                            code >= 200 &&
                            (line.len == 3 || line.ptr[3] == ' ' || line.ptr[3] == '-');
         if (!well_formed)
-            return err_set(err, ERR_PROTOCOL, "%s does not speak LMTP: \"%s\"", settings->where,
-                           log_quote(settings->log, line, answer->text));
+            return err_set(err, ERR_PROTOCOL,
+                           "%s does not speak LMTP: \"%s\"; check the address in lmtp",
+                           settings->where, log_quote(settings->log, line, answer->text));
         struct str text = str_behind(line, 3);
         if (text.len > 0 && str_is_nocase(str_behind(text, 1), "8BITMIME"))
             lmtp->eight_bit = true;
@@ -104,7 +106,8 @@ static int read_reply(const struct deliver_settings *settings, struct lmtp *lmtp
         log_quote(settings->log, line, answer->text);
         return 0;
     }
-    return err_set(err, ERR_PROTOCOL, "%s does not speak LMTP: an answer without end",
+    return err_set(err, ERR_PROTOCOL,
+                   "%s does not speak LMTP: an answer without end; check the address in lmtp",
                    settings->where);
 }
 
@@ -135,7 +138,7 @@ static int dial(const struct deliver_settings *settings, int64_t deadline, int *
         return dial_unix(settings->where + sizeof unix_prefix - 1, fd, err);
     const char *colon = strrchr(settings->where, ':');
     if (colon == NULL || str_number(str_from(colon + 1), 65535, &port) < 0)
-        return err_set(err, ERR_CONFIG, "lmtp: %s is not host:port", settings->where);
+        return err_set(err, ERR_CONFIG, "lmtp: %s is not host:port; write both", settings->where);
     char *host = xmemdup0(where.ptr, (size_t)(colon - where.ptr));
     struct dial_options options = {
         .host = host, .port = (unsigned)port, .family = AF_UNSPEC, .deadline = deadline};

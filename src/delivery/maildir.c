@@ -292,7 +292,9 @@ static int read_receipt(struct deliver_claim *claim, struct sought *sought, stru
     str_word(&words); /* octets: for people */
     *sought = (struct sought){.claim = claim};
     if (read_name(str_word(&words), sought->name) < 0)
-        return err_set(err, ERR_IO, "the journal has a receipt that cannot be read");
+        return err_set(
+            err, ERR_IO,
+            "the journal has a receipt that cannot be read; use the version that wrote it");
     /* The last word; earlier versions had another name before it. */
     for (struct str word = str_word(&words); word.len > 0; word = str_word(&words))
         *path = word;

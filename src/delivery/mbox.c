@@ -243,7 +243,8 @@ static int fill(const struct append_job *job, struct err *err)
         return -1;
     if (!mboxlock_is_current(lock))
         return err_set(err, ERR_LOCAL,
-                       "%s was replaced by another program while mail was written to it",
+                       "%s was replaced by another program while mail was written to it; the next "
+                       "run looks what is there",
                        lock->path);
     return 0;
 }
@@ -336,7 +337,8 @@ static int read_receipt(const struct deliver_claim *claim, struct mboxfind *find
         if (*path != NULL)
             return 0;
     }
-    return err_set(err, ERR_IO, "the journal has a receipt that cannot be read");
+    return err_set(err, ERR_IO,
+                   "the journal has a receipt that cannot be read; use the version that wrote it");
 }
 
 /* What the append tells about a claim: where to look, and whether a search is worth it. */

@@ -121,8 +121,8 @@ static enum attempt clear_stale(const struct mboxlock *lock, time_t now,
     const char *why = why_stale(lock, &there, now);
     if (why == NULL) {
         err_set(err, ERR_LOCKED,
-                "%s exists: another program has the mbox locked; if none does, the lock is removed "
-                "once it is %d minutes old",
+                "%s exists: another program has locked the mbox; if none has, it is removed at %d "
+                "minutes of age",
                 lock->dot, MBOXLOCK_STALE / 60);
         return BUSY;
     }
@@ -131,7 +131,8 @@ static enum attempt clear_stale(const struct mboxlock *lock, time_t now,
     if (same && unlink(lock->dot) == 0) {
         log_line(settings->log, FP_LOG_NOTE, "removed the lock %s: %s", lock->dot, why);
     } else if (same && errno != ENOENT) {
-        err_set(err, ERR_LOCKED, "cannot remove the stale lock %s: %s", lock->dot, strerror(errno));
+        err_set(err, ERR_LOCKED, "cannot remove the stale lock %s: %s; remove it by hand",
+                lock->dot, strerror(errno));
         return BUSY;
     }
     return LOCKED;
@@ -172,7 +173,8 @@ static enum attempt try_link(struct mboxlock *lock, const char *candidate, struc
         if (cleared != LOCKED)
             return cleared;
     }
-    err_set(err, ERR_LOCKED, "%s: another program has the mbox locked", lock->dot);
+    err_set(err, ERR_LOCKED, "%s: another program has the mbox locked; the next run tries again",
+            lock->dot);
     return BUSY;
 }
 
@@ -227,7 +229,8 @@ int mboxlock_check_type(const char *path, const struct stat *status, struct err 
 
 static enum attempt replaced(const struct mboxlock *lock, struct err *err)
 {
-    err_set(err, ERR_LOCKED, "another program replaces %s again and again", lock->path);
+    err_set(err, ERR_LOCKED, "another program replaces %s again and again; find and end it",
+            lock->path);
     return BUSY;
 }
 

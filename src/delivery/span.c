@@ -53,7 +53,10 @@ static int read_whole(const struct span *span, uint64_t at, char *bytes, size_t 
     if (n < 0)
         return err_errno(err, ERR_IO, errno, "cannot read %s", span->path);
     if ((size_t)n < len)
-        return err_set(err, ERR_IO, "%s became shorter while it was read", span->path);
+        return err_set(
+            err, ERR_IO,
+            "%s became shorter while it was read; try again when no other program writes it",
+            span->path);
     return 0;
 }
 

@@ -452,11 +452,10 @@ static int check_silence(struct conn *conn, bool upgraded, struct err *err)
     struct err peeked;
     int rc = upgraded || conn->in_end > conn->in_start ? conn_peek(conn, &peeked) : 0;
     if (rc > 0)
-        return err_set(
-            err, ERR_TRUST,
-            "%s: bytes behind the answer to STLS: somebody may be tampering with the connection; "
-            "use tls = \"implicit\" if the server has it",
-            conn->name);
+        return err_set(err, ERR_TRUST,
+                       "%s: bytes follow the answer to STLS, perhaps an attack; use tls = "
+                       "\"implicit\" if the server has it",
+                       conn->name);
     if (rc < 0 && err != NULL)
         *err = peeked;
     return rc;

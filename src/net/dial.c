@@ -65,8 +65,8 @@ static int explain_absence(const struct race *race, struct err *err)
     const char *kind = race->family == AF_INET ? "IPv4" : "IPv6";
     if (options->source != NULL)
         return err_set(err, ERR_HOST,
-                       "%s: no such host, or it has no %s address, which source_address %s asks "
-                       "for; check the name, or change source_address or take it out",
+                       "%s: no such host, or it has no %s address for source_address %s; check the "
+                       "name and source_address",
                        options->host, kind, options->source);
     if (options->family != AF_UNSPEC)
         return err_set(err, ERR_HOST,
@@ -91,7 +91,8 @@ static int explain_name(const struct race *race, int code, struct err *err)
 #endif
         return explain_absence(race, err);
     case EAI_MEMORY:
-        return err_set(err, ERR_SYSTEM, "%s: no memory to look up the name", options->host);
+        return err_set(err, ERR_SYSTEM, "%s: no memory to look up the name; try again later",
+                       options->host);
     case EAI_SYSTEM:
         return err_errno(err, ERR_AGAIN, number, "%s: cannot look up the name", options->host);
     case EAI_AGAIN:
@@ -309,7 +310,8 @@ int dial_unix(const char *path, int *fd, struct err *err)
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     *fd = -1;
     if (strlen(path) >= sizeof address.sun_path)
-        return err_set(err, ERR_CONFIG, "%s: too long for the path of a socket", path);
+        return err_set(err, ERR_CONFIG, "%s: too long for the path of a socket; give a shorter one",
+                       path);
     memcpy(address.sun_path, path, strlen(path) + 1);
     int made = socket(AF_UNIX, SOCK_STREAM, 0);
     if (made < 0)

@@ -284,8 +284,8 @@ static int explain_handshake(const struct tls *tls, int reason, struct err *err)
 {
     if (is_plain_text(tls) && tls->options.upgraded)
         return err_set(err, ERR_TRUST,
-                       "%s: the server agreed to STLS and goes on without TLS; nothing was sent in "
-                       "the clear, ask its administrator",
+                       "%s: the server agreed to STLS but goes on without TLS; no secret was sent; "
+                       "ask its administrator",
                        tls->host);
     if (is_plain_text(tls))
         return err_set(err, ERR_PROTOCOL, "%s: no TLS on this port; for STLS write tls = \"stls\"",

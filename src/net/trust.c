@@ -321,8 +321,10 @@ static int read_pins(struct trust *trust, struct err *err)
     trust->pins = xcalloc(count, sizeof *trust->pins);
     for (; trust->pin_count < count; trust->pin_count++)
         if (pin_read(pins[trust->pin_count], trust->pins[trust->pin_count]) < 0)
-            return err_set(err, ERR_CONFIG, "tls_pin \"%s\" is not a SHA-256 in base64 or hex",
-                           pins[trust->pin_count]);
+            return err_set(
+                err, ERR_CONFIG,
+                "tls_pin \"%s\" is not a SHA-256 in base64 or hex; fetchpop --print-pin prints one",
+                pins[trust->pin_count]);
     return 0;
 }
 

@@ -438,8 +438,8 @@ static int check_token(const struct attempt *attempt, struct err *err)
             return err_set(err, ERR_CONFIG, "user must be one line of text");
     if (!oauth_is_token(secret_str(attempt->options->secret))) {
         return err_set(err, ERR_CONFIG,
-                       "the token is empty or contains blanks or control bytes; "
-                       "token_command must print the token and nothing else");
+                       "the token is empty or contains blanks or control bytes; token_command must "
+                       "print the token alone");
     }
     return 0;
 }
@@ -500,14 +500,14 @@ static int nothing_in_common(struct pop3 *pop3, const struct method_question *qu
     const char *missing = missing_plugin(question);
     if (missing != NULL) {
         return err_set(err, ERR_LOGIN,
-                       "no way to log in at %s: libsasl2 has no plugin for %s here; install it "
-                       "(Debian: %s), or name another mechanism with auth (the server has \"%s\")",
+                       "login at %s: libsasl2 has no plugin for %s; install it (Debian: %s), or "
+                       "set auth (it has \"%s\")",
                        options->server, missing, method_package(missing), offer);
     }
     if (!question->secret && str_is_nocase(str_from(options->methods[0]), "auto")) {
         return err_set(err, ERR_CONFIG,
-                       "no password, and %s offers no other way to log in (it has \"%s\", auth is "
-                       "\"%s\"); add password_command or password_file to the configuration file",
+                       "no password, and %s has only \"%s\" (auth is \"%s\"); add password_command "
+                       "or password_file",
                        options->server, offer, wish);
     }
     if (question->identity)

@@ -346,12 +346,14 @@ static int fail(const struct sasl *sasl, int rc, struct err *err)
     switch (rc) {
     case SASL_NOMECH:
         return err_set(err, ERR_LOGIN,
-                       "%s: not possible here (it may want TLS, a password, a "
-                       "client certificate, or a plugin of libsasl2)",
+                       "%s: not possible here; it may want TLS, a password, a client certificate "
+                       "or a plugin of libsasl2",
                        sasl->name);
     case SASL_BADSERV:
-        return err_set(err, ERR_LOGIN, "%s: %s could not prove that it knows the password itself",
-                       sasl->name, sasl->login.server);
+        return err_set(
+            err, ERR_LOGIN,
+            "%s: %s could not prove that it knows the password itself; check the server's name",
+            sasl->name, sasl->login.server);
     case SASL_INTERACT:
         return err_set(err, ERR_LOGIN,
                        "%s: libsasl2 asks for something that fetchpop does not know; try another "
@@ -426,7 +428,9 @@ static int set_binding(struct sasl *sasl, struct err *err)
 {
     const struct sasl_login *login = &sasl->login;
     if (login->binding_len > sizeof sasl->binding_bytes)
-        return err_set(err, ERR_LOGIN, "%s: channel binding too long", sasl->name);
+        return err_set(err, ERR_LOGIN,
+                       "%s: channel binding too long; name another mechanism with auth",
+                       sasl->name);
     memcpy(sasl->binding_bytes, login->binding, login->binding_len);
     sasl->binding = (sasl_channel_binding_t){.name = login->binding_type,
                                              .critical = 0,
@@ -447,7 +451,9 @@ static int start(struct sasl *sasl, const char *mechanism, bool *has_initial, st
     if (rc != SASL_OK)
         return fail(sasl, rc, err);
     if (has_plus(mechanism) && !binding)
-        return err_set(err, ERR_LOGIN, "%s: TLS gives no channel binding here", sasl->name);
+        return err_set(err, ERR_LOGIN,
+                       "%s: TLS gives no channel binding here; name another mechanism with auth",
+                       sasl->name);
     if (set_security(sasl, err) < 0 || (binding && set_binding(sasl, err) < 0))
         return -1;
     /* One name without -PLUS makes libsasl2 say "n", whatever we could; two names make it say "y".
@@ -510,7 +516,9 @@ int sasl_step(struct sasl *sasl, struct str challenge, struct str *response, str
     if (sasl->oauth && sasl->done)
         return take_refusal(sasl, challenge, response);
     if (sasl->oauth || sasl->done) {
-        return err_set(err, ERR_LOGIN, "%s: %s sends a challenge after the end of the exchange",
+        return err_set(err, ERR_LOGIN,
+                       "%s: %s sends a challenge after the end of the exchange; name another "
+                       "mechanism with auth",
                        sasl->name, sasl->login.server);
     }
     const char *out = NULL;

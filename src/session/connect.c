@@ -378,7 +378,7 @@ int connect_show_pin(const struct account *account, struct log *log, char *text,
     if (account->tls == ACCOUNT_TLS_NONE)
         return err_set(
             err, ERR_CONFIG,
-            "tls is none: without TLS there is no certificate to pin; change tls to see one");
+            "tls is none, so the server shows no certificate to pin; change tls to see one");
     if (line_open(&conn, account, deadline, log, err) < 0)
         return -1;
     struct pop3 *pop3 = pop3_new(conn, log);

@@ -22,8 +22,8 @@ static void tell(const struct log *log, enum calendar_look look, int64_t last_da
         log_line(log, FP_LOG_WARNING, "the clock says %s, and the last poll was on %s", now, last);
     else if (look == CALENDAR_BEHIND && last_day - today > 1) /* one may be a second at midnight */
         log_line(log, FP_LOG_WARNING,
-                 "the clock says %s, and the last poll was on %s: until a poll on another day "
-                 "agrees, nothing is deleted by its age",
+                 "the clock says %s, the last poll was on %s: nothing is deleted by age until "
+                 "another day agrees",
                  now, last);
     else if (look == CALENDAR_TAKEN_BACK && last_day - today > 1)
         log_line(log, FP_LOG_WARNING,

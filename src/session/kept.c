@@ -80,14 +80,14 @@ enum kept_room kept_has_room(const struct poll *poll, uint64_t coming, uint64_t 
         return KEPT_ROOM;
     if (full)
         err_set(err, ERR_LOCAL,
-                "%llu octets of mail that could not be delivered are kept in %s, and spool_max is "
-                "%llu; nothing more is fetched until they are delivered, --status names them",
+                "%llu octets of mail are kept in %s, over spool_max = %llu; they must go first, "
+                "--status names them",
                 (unsigned long long)poll->kept_octets, poll->settings->state_dir,
                 (unsigned long long)max);
     else
         err_set(err, ERR_LOCAL,
-                "mail that could not be delivered is kept in %s, and the file system is nearly "
-                "full; nothing more is fetched until there is room",
+                "mail is kept in %s, and its file system is nearly full; nothing more is fetched "
+                "until it has room",
                 poll->settings->state_dir);
     return KEPT_FULL;
 }
@@ -140,8 +140,8 @@ static void give_up(struct poll *poll, uint32_t id)
 {
     char quoted[LOG_QUOTE_MAX + 4], uidl[JOURNAL_UIDL_ROOM];
     log_line(poll->run->log, FP_LOG_WARNING,
-             "the file of a message that was kept is gone or damaged (UIDL %s); it is fetched "
-             "again if the server still has it",
+             "a message that was kept here is gone or damaged (UIDL %s); it is fetched again if "
+             "the server has it",
              log_quote(poll->run->log, journal_uidl(poll->journal, id, uidl), quoted));
     journal_put_off(poll->journal, id, &(struct journal_failure){.reason = REASON_RELEASED});
 }

@@ -98,8 +98,8 @@ static void tell_new_journal(const struct session *session)
     const char *folder = session->run->state_dir;
     if (deliver_has_mail(&session->settings))
         log_line(session->log, FP_LOG_WARNING,
-                 "starting a new journal in %s, but %s has mail of this mailbox: everything on the "
-                 "server is fetched again; if another run has another state folder, set state_dir",
+                 "starting a new journal in %s, but %s has this mailbox's mail, which comes again; "
+                 "see state_dir",
                  folder, session->settings.where);
     else
         log_line(session->log, FP_LOG_NOTE,
@@ -115,8 +115,8 @@ static int adopt_journal(struct session *session, const char *stem, struct err *
     if (rename_journal(session->run->state_dir, account->former, stem, account->durable, err) < 0)
         return -1;
     log_line(session->log, FP_LOG_WARNING,
-             "the account was %.*s before: that journal goes on as %s@%s, and each message in it "
-             "is compared by its header once",
+             "the account was %.*s before: its journal goes on as %s@%s, each header in it is "
+             "compared once",
              (int)(strlen(account->former) - MAILBOX_ID - 1), account->former, account->user,
              account->server);
     return 0;
@@ -305,8 +305,8 @@ static int quit(struct session *session, const struct fetched *fetched, struct e
     if (!some)
         return 0;
     return err_set(err, ERR_AGAIN,
-                   "the server did not confirm that it deleted mail; nothing is "
-                   "lost, the next run deletes it without fetching it again");
+                   "the server did not confirm that it deleted mail; the next run deletes it, and "
+                   "fetches none again");
 }
 
 static enum connection_end fetch_and_quit(struct session *session, struct err *err)
@@ -406,8 +406,8 @@ static enum connection_end poll_once(struct session *session, struct err *err)
     session->unsure |= session->listing.alike > 0;
     if (session->listing.alike > 0)
         log_line(session->log, FP_LOG_WARNING,
-                 "most UIDLs have changed since the last run; %u message(s) may have come twice, "
-                 "since no Message-ID and Date tell them from old ones",
+                 "most UIDLs have changed; %u message(s) without Message-ID and Date may have come "
+                 "twice",
                  session->listing.alike);
     free(session->verified.at);
     session->verified = (struct queue){NULL, 0, 0};

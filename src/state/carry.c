@@ -52,7 +52,8 @@ static int check(struct str text, uint32_t *count, struct err *err)
         bool whole = memchr(text.ptr, '\n', text.len) != NULL;
         bool good = record_read(str_until(&text, '\n'), &record) == 0 && whole;
         if (number == 1 && (!good || record.verb != RECORD_HEAD))
-            return err_set(err, ERR_CONFIG, "this is nothing that --export-state has printed");
+            return err_set(err, ERR_CONFIG,
+                           "this is nothing that --export-state has printed; make a new one");
         if (number == 1 && record.number != RECORD_VERSION)
             return err_set(err, ERR_CONFIG,
                            "this is of another version's --export-state; use that version");

@@ -372,7 +372,8 @@ int lines_sync(struct lines *lines, bool must_last, struct err *err)
     if (lines->out.len == 0)
         return 0;
     if (lines->broken || lines->mode == LINES_READ)
-        return err_set(err, ERR_IO, "%s could not be written before", lines->path);
+        return err_set(err, ERR_IO, "%s could not be written before; the next run tries again",
+                       lines->path);
     if (append(lines, must_last, err) < 0) {
         /* What is half written says nothing that holds; a cut that fails too is a torn end. */
         lines->broken = true;

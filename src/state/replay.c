@@ -184,8 +184,8 @@ static int set_aside(struct replay *replay, struct err *err)
     char *aside = xasprintf("%s.bad", lines_path(replay->lines));
     if (replay->write)
         log_line(replay->log, FP_LOG_WARNING,
-                 "the journal %s is damaged beyond reading; it is kept as %s, and everything on "
-                 "the server counts as new",
+                 "the journal %s is damaged beyond reading; it is kept as %s, and all on the "
+                 "server counts as new",
                  lines_path(replay->lines), aside);
     replay_free(replay);
     replay->table = table_new(replay->lines);

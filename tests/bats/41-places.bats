@@ -154,7 +154,7 @@ said() {
     tell m002
     at 2037-01-01
     at 2027-01-02
-    said 'the clock says 2027-01-02, and the last poll was on 2037-01-01'
+    said 'the clock says 2027-01-02, the last poll was on 2037-01-01'
     at 2027-01-03
     said 'taken back'
     [ "$(box_count)" -eq 2 ] || fail "$(box_count) messages"

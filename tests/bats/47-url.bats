@@ -72,7 +72,7 @@ setup() {
         [ "$(wc -l <<<"$stderr")" -eq 1 ] || fail "not one line"
     done
     want 64 --maildir "$MD" pop3s://alice:hush@localhost
-    one_line 'password on the command line can be seen by others'
+    one_line 'others can see a password on the command line'
     [[ $stderr != *hush* ]] || fail "it is printed"
     want 64 pop3s://alice@localhost
     one_line 'needs one of --maildir, --mbox and --mda'

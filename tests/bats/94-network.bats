@@ -353,9 +353,9 @@ END
     fails 75 'source_address 192\.0\.2\.77 .*; check it'
     # a server with addresses of the other kind only, by number and by name
     popd_rc 'source_address = "::1"'
-    fails 68 '^fetchpop: a: 127\.0\.0\.1: .*IPv6 address, which source_address ::1 asks for; .*change'
+    fails 68 '^fetchpop: a: 127\.0\.0\.1: .*IPv6 address for source_address ::1; check the name and source_address'
     popd_rc 'server = "::1"' 'source_address = "127.0.0.1"'
-    fails 68 '^fetchpop: a: ::1: .*IPv4 address, which source_address 127\.0\.0\.1 asks for; '
+    fails 68 '^fetchpop: a: ::1: .*IPv4 address for source_address 127\.0\.0\.1; '
     popd_rc 'ip = "4"' 'source_address = "::1"'
     fails 78 "$(basename "$RC"):[0-9]+: .*source_address"
     popd_rc 'proxy = "socks5://127.0.0.1:1"' 'source_address = "::1"'

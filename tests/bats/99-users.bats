@@ -284,7 +284,7 @@ limited() {
     silent
     FP_ENV=()
     want 0
-    [[ $stderr == *"has mail of this mailbox"*state_dir* ]] || fail "not reported"
+    [[ $stderr == *"has this mailbox's mail"*state_dir* ]] || fail "not reported"
     want 0
     silent
 }

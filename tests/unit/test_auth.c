@@ -971,7 +971,7 @@ static const struct talk talks[] = {
      {NULL},
      "",
      ERR_CONFIG,
-     "the token and nothing else",
+     "the token alone",
      true,
      "token.123\n"},
     {"wrong, by words",

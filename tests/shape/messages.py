@@ -1,0 +1,87 @@
+"""Every message of the program in one table, and what each must have: messages.py --table prints it.
+
+An error says who, what, and behind a semicolon what to do, if it can end a poll or a run. What to do is
+elsewhere for the kinds in WITHOUT, and where the text goes on: a prefix that another text follows.
+"""
+
+import re
+import sys
+
+import libtree
+
+CALL = re.compile(r"\b(err_set|err_errno|err_prefix|log_line|dialog_say|report_line|option_err"
+                  r"|rc_err|die)\(")
+LITERAL = re.compile(r'"((?:\\.|[^"\\\n])*)"')
+
+# Kinds that need no advice: the one in whose place it is told gives it, or it is no failure.
+WITHOUT = {
+    "ERR_STOPPED": "the user ended it",
+    "ERR_CLOSED": "the next run is the advice, and GOOD MANNERS tells it",
+    "ERR_BUSY": "another run is at it",
+    "ERR_MESSAGE": "status and tries are told behind it",
+}
+
+# A wrong value is answered with the right ones, which is what to do.
+SHAPE = re.compile(r"\b(?:must|needs?|takes?|goes? with|only one of|has 1 to|has no|have 1 to"
+                   r"|not supported|translates|is written as)\b")
+
+
+def arguments(text, start):
+    """The text of a call's arguments, from behind its parenthesis."""
+    depth, at = 1, start
+    while depth and at < len(text):
+        string = LITERAL.match(text, at)
+        if string:
+            at = string.end()
+            continue
+        depth += (text[at] == "(") - (text[at] == ")")
+        at += 1
+    return text[start:at - 1]
+
+
+def messages():
+    """(place, function, kind, text, is it the format) of each text of a call."""
+    for path in libtree.files("src", ".c"):
+        text = libtree.blank(libtree.read(path), strings=False)
+        for call in CALL.finditer(text):
+            inside = re.sub(r'\b(?:PRI\w+|SIZE\w*)\b', '"0"', arguments(text, call.end()))
+            said = re.findall(r'"(?:\\.|[^"\\\n])*"(?:\s*"(?:\\.|[^"\\\n])*")*', inside)
+            kind = re.search(r"\bERR_\w+", inside)
+            for number, one in enumerate(said):
+                words = "".join(LITERAL.findall(one)).replace('\\"', '"')
+                if len(words) > 8 and " " in words:
+                    place = f"{path}:{libtree.line_of(text, call.start())}"
+                    yield place, call.group(1), kind.group() if kind else "", words, number == 0
+
+
+def width(text):
+    """Columns of the longest line, as it is in the source."""
+    return max(len(line) for line in text.replace("\\\"", '"').split("\\n"))
+
+
+def advised(row):
+    """Is it said what to do: behind a semicolon, or by naming what is to be written?"""
+    _, _, kind, text, _ = row
+    return re.search("; |^see ", text) or (kind in ("ERR_CONFIG", "ERR_USAGE") and SHAPE.search(text))
+
+
+def main():
+    table = list(messages())
+    if "--table" in sys.argv:
+        for row in table:
+            print("\t".join(row[:4]))
+        return
+    tap = libtree.Tap()
+    tap.rule("no line of a message is over 100 columns",
+             [f"{row[0]}: {width(row[3])}: {row[3]}" for row in table if width(row[3]) > 100], len(table))
+    tap.rule("no message says 'is no ...', 'run file' or 'there is no ...'",
+             [f"{row[0]}: {row[3]}" for row in table
+              if re.search(r"\bis no\b|\brun file\b|\bthere is no\b", row[3], re.I)], len(table))
+    errors = [row for row in table if row[1] == "err_set" and row[2] not in WITHOUT and row[4]
+              and not row[3].endswith(("%s", '"%s"'))]
+    tap.rule("each error that ends a poll or a run says what to do",
+             [f"{row[0]}: {row[2]}: {row[3]}" for row in errors if not advised(row)], len(errors))
+    tap.done()
+
+
+main()
