@@ -23,7 +23,10 @@ static const struct {
 } ways[] = {
     {"systemctl", "systemctl --user cat fetchpop.timer", ENABLE, ENABLE},
     {"crontab", "true", "this line of your crontab: " LINE,
-     "{ crontab -l 2>/dev/null; echo '" LINE "'; } | crontab -"},
+     /* cron's PATH is short; and a crontab that cannot be read must not be replaced */
+     "old=$(crontab -l 2>&1) || case $old in *'no crontab'*) old= ;; *) exit 1 ;; esac; "
+     "{ [ -z \"$old\" ] || printf '%s\\n' \"$old\"; "
+     "echo \"*/5 * * * * $(command -v fetchpop || echo fetchpop)\"; } | crontab -"},
 };
 
 int setuptimer_offer(const struct dialog *dialog, struct err *err)

@@ -17,7 +17,13 @@
 #include "base/xalloc.h"
 
 #define LINKS_MAX 40 /* of root's own, one after the other */
-#define FOLDER_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+/* Folders on the way are not read, and a sandbox may forbid that. */
+#ifdef O_PATH
+#define TO_PASS O_PATH
+#else
+#define TO_PASS O_RDONLY
+#endif
+#define FOLDER_FLAGS (TO_PASS | O_DIRECTORY | O_NOFOLLOW)
 
 /* ---- whose is it? ---- */
 
