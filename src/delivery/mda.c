@@ -241,8 +241,8 @@ static void warn_unread(const struct deliver_settings *settings, const struct pa
     char name[NAME_SHOWN], uidl[LOG_QUOTE_MAX + 4];
     short_name(settings->where, name);
     log_line(settings->log, FP_LOG_WARNING,
-             "%s: 0, but nobody has read the message (UIDL %s, %llu octets); in a pipeline use "
-             "bash -o pipefail",
+             "%s exited with 0, but nobody has read the message (UIDL %s, %llu octets); try bash "
+             "-o pipefail",
              name, log_quote(settings->log, parcel->uidl, uidl),
              (unsigned long long)parcel->octets);
 }

@@ -133,6 +133,7 @@ def reads_include(w):
     with open(w.path("more-accounts"), "w") as f:
         f.write('account "more" {\n server = "pop.example.net"\n user = "al"\n'
                 ' maildir = "~/Mail/more"\n}\n')
+    os.mkdir(w.path("accounts.d"))
     lines = [re.sub(r"^# (include|state_dir)", r"\1", line) for line in sample()]
     w.need(lines != sample(), "the sample has neither include nor state_dir")
     result = parse(w, lines)
