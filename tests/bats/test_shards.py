@@ -87,7 +87,7 @@ def split_as_described(w):
 
 def refused(w):
     path = write(w.path("rc"), section(1))
-    for args, words in ((("--shard", "4/4"), "no shard 4 of 4"), (("--shard", "x"), "takes I/N"),
+    for args, words in ((("--shard", "4/4"), "shard 4 of 4 does not exist"), (("--shard", "x"), "takes I/N"),
                         (("--shard", "0/2", "a000001"), "--shard is for all accounts"),
                         (("--shard", "auto/2"), "SLURM_ARRAY_TASK_ID")):
         status, out, _, _ = run(w, path, *args)

@@ -85,8 +85,8 @@ static void test_read(void)
     taken("0/1", 0, 1);
     taken("7/8", 7, 8);
     taken("4095/4096", 4095, 4096);
-    refused("8/8", "no shard 8 of 8");
-    refused("0/0", "no shard");
+    refused("8/8", "shard 8 of 8 does not exist");
+    refused("0/0", "does not exist");
     refused("0/4097", "takes I/N");
     static const char *const bad[] = {"", "3", "/8", "3/", "-1/8", "a/8", "1/8x", " 1/8", "1/8/9"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
@@ -106,7 +106,7 @@ static void test_environment(void)
     setenv("SLURM_ARRAY_TASK_MIN", "0", 1);
     taken("auto", 3, 5);
     setenv("SLURM_ARRAY_TASK_ID", "5", 1);
-    refused("auto", "no shard 5 of 5");
+    refused("auto", "shard 5 of 5 does not exist");
     setenv("JOB_COMPLETION_INDEX", "2", 1);
     taken("auto/4", 2, 4);
     refused("auto", "auto/N");
