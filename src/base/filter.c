@@ -58,14 +58,14 @@ static int refuse_families(scmp_filter_ctx filter, const struct rights *rights)
         int last = i + 1 < sizeof kept / sizeof kept[0] ? kept[i + 1] : 0;
         if (last == 0)
             number = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(socket), 1,
-                                      SCMP_A0(SCMP_CMP_GT, (scmp_datum_t)kept[i]));
+                                      SCMP_A0(SCMP_CMP_GT, (scmp_datum_t)kept[i], 0));
         for (int family = kept[i] + 1; family < last && number == 0; family++)
             number = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(socket), 1,
-                                      SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family));
+                                      SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family, 0));
     }
     if (number == 0 && !rights->sockets)
         number = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(socket), 1,
-                                  SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+                                  SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0));
     return number;
 }
 

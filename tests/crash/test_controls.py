@@ -73,7 +73,7 @@ def build(name, folder):
     line += ["-o", out, os.path.join(top, "src", "main.c"), *sources,
              os.path.join(built, "libfetchpop.a")]
     line += get("OPENSSL_LIBS", "CONFUSE_LIBS", "SASL_LIBS", "IDN2_LIBS", "STRINGPREP_LIBS",
-                "RESOLV_LIBS", "LIBS")
+                "SECCOMP_LIBS", "RESOLV_LIBS", "ICONV_LIBS", "LIBS")
     p = subprocess.run(line, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                        text=True)
     if p.returncode != 0:
