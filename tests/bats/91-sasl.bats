@@ -142,7 +142,7 @@ ALL="PLAIN LOGIN CRAM-MD5 DIGEST-MD5 SCRAM-SHA-1 SCRAM-SHA-256"
         more_popd "PLAIN GSSAPI SCRAM-SHA-256 OTP NTLM"
         tls_rc "auth = \"$name\""
         want 77
-        account_line "no plugin for $name here; install it \(Debian: $package\), "
+        account_line "libsasl2 has no plugin for $name; install it \(Debian: $package\), "
         nothing_told
         popd_stop
         rm -rf "$PLOG"
