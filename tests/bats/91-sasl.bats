@@ -156,7 +156,7 @@ END
     popd_start 'set auth "PLAIN CRAM-MD5"'
     popd_rc -auth
     want 77
-    account_line 'no plugin for plain here; install it \(Debian: libsasl2-modules\), '
+    account_line 'libsasl2 has no plugin for plain; install it \(Debian: libsasl2-modules\), '
     nothing_told
     popd_stop
     # ours need none
