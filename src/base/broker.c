@@ -174,13 +174,13 @@ static _Noreturn void end_with_broker(void)
 }
 
 /* errno, or 0. */
-static int exchange(const struct ask *ask, size_t len, const int *fds, struct answer *answer)
+static int exchange(struct ask *ask, size_t len, const int *fds, struct answer *answer)
 {
     union {
         struct cmsghdr aligned;
         char bytes[CMSG_SPACE(FDS * sizeof(int))];
     } control = {.bytes = {0}};
-    struct iovec bytes = {(void *)(uintptr_t)ask, len};
+    struct iovec bytes = {ask, len};
     struct msghdr message = message_of(&bytes, fds != NULL ? control.bytes : NULL,
                                        fds != NULL ? sizeof control.bytes : 0);
     if (fds != NULL) {
@@ -233,7 +233,7 @@ static int start_through(const struct spawn *spawn, pid_t *pid)
 
 static pid_t wait_through(pid_t pid, int *status, int options)
 {
-    const struct ask ask = {.what = WAIT, .pid = (int32_t)pid, .options = options};
+    struct ask ask = {.what = WAIT, .pid = (int32_t)pid, .options = options};
     struct answer answer;
     int number = exchange(&ask, offsetof(struct ask, env), NULL, &answer);
     if (number != 0) {
