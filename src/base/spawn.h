@@ -44,7 +44,7 @@ struct spawn_agent {
     int (*start)(const struct spawn *spawn, pid_t *pid);
     pid_t (*wait)(pid_t pid, int *status, int options);
 };
-void spawn_delegate(const struct spawn_agent *agent);
+void spawn_delegate(const struct spawn_agent *other);
 
 /* In a forked process: closes every descriptor from `first` on. */
 void spawn_close_from(int first);

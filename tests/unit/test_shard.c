@@ -96,10 +96,10 @@ static void test_read(void)
 /* Kubernetes: "Indexed" completion mode; Slurm: sbatch(1), job arrays. */
 static void test_environment(void)
 {
-    refused("auto/8", "needs JOB_COMPLETION_INDEX or SLURM_ARRAY_TASK_ID");
+    refused("auto/8", "needs $JOB_COMPLETION_INDEX or $SLURM_ARRAY_TASK_ID");
     setenv("SLURM_ARRAY_TASK_ID", "3", 1);
     taken("auto/8", 3, 8);
-    refused("auto", "needs SLURM_ARRAY_TASK_COUNT");
+    refused("auto", "needs $SLURM_ARRAY_TASK_COUNT");
     setenv("SLURM_ARRAY_TASK_COUNT", "5", 1);
     setenv("SLURM_ARRAY_TASK_MIN", "1", 1);
     taken("auto", 2, 5);
@@ -112,7 +112,7 @@ static void test_environment(void)
     refused("auto", "auto/N");
     setenv("JOB_COMPLETION_INDEX", "two", 1);
     unsetenv("SLURM_ARRAY_TASK_ID");
-    refused("auto/4", "needs JOB_COMPLETION_INDEX");
+    refused("auto/4", "needs $JOB_COMPLETION_INDEX");
 }
 
 int main(void)

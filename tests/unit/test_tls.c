@@ -774,7 +774,7 @@ static void test_injection(void)
     is_int(conn_start_tls(conn, &options, &err), -1,
            "bytes behind the answer to STLS: no TLS begins");
     is_int(err.kind, ERR_TRUST, "bytes behind the answer to STLS are ERR_TRUST");
-    ok(strstr(err.text, "bytes behind the answer to STLS") != NULL, "%s", err.text);
+    ok(strstr(err.text, "bytes follow the answer to STLS") != NULL, "%s", err.text);
     finish(conn);
 }
 
@@ -1021,7 +1021,7 @@ int main(void)
     test_pins();
     test_failures();
     test_injection();
-    test_late_injection(50, 150, "bytes behind the answer to STLS");
+    test_late_injection(50, 150, "bytes follow the answer to STLS");
     test_late_injection(250, 0, "goes on without TLS");
     test_identities();
     test_binding(TLS1_3_VERSION, false, "tls-exporter", 0, 32);
