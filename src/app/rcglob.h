@@ -19,8 +19,9 @@ struct rcglob {
 /* True if there is a *, ? or [ in it. */
 bool rcglob_is_pattern(const char *path);
 
-/* As glob(3): hidden files need a dot in the pattern. No file is no error, a folder that is not
- * there or cannot be read is one (ERR_CONFIG). On failure there is nothing to free. */
+/* As glob(3): hidden files need a dot in the pattern. That nothing matches is not an error; a
+ * folder that is not there or cannot be read is one (ERR_CONFIG). On failure there is nothing to
+ * free. */
 int rcglob_find(struct rcglob *files, const char *pattern, struct err *err);
 
 /* Frees the paths. */

@@ -37,7 +37,7 @@ struct rename_orphans {
     size_t count;
 };
 
-/* The account in the first line, which is the head: its third word; NULL if that is no head. */
+/* The account in the first line, which is the head: its third word; NULL if it is not one. */
 static char *account_of(const char *state_dir, const char *stem)
 {
     char *path = file_of(state_dir, stem, ENDING), text[4 * 4096];
