@@ -34,7 +34,8 @@
 #define RECONNECTS_MAX 5 /* after framing faults, each of a message not suspected before */
 #define SECONDS_A_DAY 86400
 #define ONE_BY_ONE_SECONDS ((int64_t)30 * SECONDS_A_DAY)
-#define SLICE_LEAST 2 /* messages: a single one is not a slice */
+#define SLICE_LEAST 2   /* messages: a single one is not a slice ... */
+#define SLICE_MOST 1000 /* ... nor are so many: the slices that are known have some hundreds */
 #define NOOP_MS ((int64_t)60 * 1000)
 
 /* Everything of one poll. */
@@ -289,13 +290,20 @@ static int record_deleted(struct session *session, const struct queue *deleted, 
     return journal_sync(session->journal, err);
 }
 
+/* Nothing of the listing was known, and it is longer than any that was all. */
+static bool may_be_slice(const struct session *session)
+{
+    return session->slice >= SLICE_LEAST && session->slice < SLICE_MOST &&
+           session->slice > session->manners.note->whole;
+}
+
 /* After QUIT's +OK, and not before, what had its DELE is gone. */
 static int quit(struct session *session, const struct fetched *fetched, struct err *err)
 {
     const struct queue *deleted = &fetched->deleted;
     bool some = deleted->count > 0;
     /* To connect again at once, wait for the answer: until then the mailbox may be locked. */
-    bool waits = some || session->slice >= SLICE_LEAST;
+    bool waits = some || may_be_slice(session);
     bool confirmed = fetched->quit == FETCH_QUIT_CONFIRMED;
     if (fetched->quit == FETCH_QUIT_NOT_SENT &&
         pop3_quit(session->pop3, waits, some, &confirmed, err) < 0)
@@ -485,15 +493,14 @@ static int poll_doubted(struct session *session, struct err *err)
 }
 
 /* Some servers show, or hand out, a slice of a mailbox a session. What hints at it: the rest is
- * refused; or nothing of a listing was known, and it is longer than any that was all. */
+ * refused; or the listing may be one (may_be_slice). */
 static bool may_show_more(const struct session *session, uint32_t fetched)
 {
     uint32_t now = session->run->figures.fetched, most = session->account->max_messages;
     uint64_t octets = session->account->max_bytes;
     return session->run->mode == SESSION_POLL && session->manners.note != NULL &&
            !session->unsure &&
-           (session->poll.over.kind != ERR_NONE ||
-            (session->slice >= SLICE_LEAST && session->slice > session->manners.note->whole)) &&
+           (session->poll.over.kind != ERR_NONE || may_be_slice(session)) &&
            now > fetched && session->end.login_delay <= 0 && session->poll.owned &&
            session->poll.local.kind == ERR_NONE && !session->poll.cut_short &&
            (most == 0 || now < most) && (octets == 0 || session->run->figures.octets < octets);

@@ -456,6 +456,15 @@ def slices_bring_nothing_new(w):
     w.need(sum(w.stored().values()) == 6, "what is shown is there")
 
 
+def a_thousand_are_no_slice(w):
+    """So many are all there is; of one fewer nobody knows, and it looks once more."""
+    for count, sessions in ((999, 2), (1000, 1)):
+        w.fill(count)
+        run = w.run(keep="no")
+        w.need(run.status == 0 and run.connections == sessions,
+               "%d new messages: %d session(s)" % (count, sessions), run.connections, run)
+
+
 def slices_and_max_messages(w):
     w.fill(20)
     w.always = "set slice 3"
@@ -533,6 +542,7 @@ CASES = [
     ("the same with keep = yes", slices("yes", "set retr-max 6")),
     ("-v says that it connects again", slices_said),
     ("a slice that stays the same: it ends", slices_bring_nothing_new),
+    ("1,000 at once are all there is", a_thousand_are_no_slice),
     ("max_messages and -B bound it", slices_and_max_messages),
     ("session_timeout bounds it", slices_and_session_timeout),
     ("a pause between logins bounds it, and nothing is missed", slices_and_login_delay),
