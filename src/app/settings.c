@@ -201,6 +201,7 @@ void settings_free(struct account *account)
     if (account == NULL)
         return;
     keys_clear(false, account);
+    rules_free(&account->rules);
     account_wipe(account);
     free(account->title);
     free(account->journal_name);

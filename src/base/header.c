@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/address.h"
 #include "base/buf.h"
 #include "base/digest.h"
 #include "base/xalloc.h"
@@ -292,75 +293,6 @@ void header_identity(struct header *header, unsigned char out[HEADER_IDENTITY])
     memcpy(out, whole, HEADER_IDENTITY);
 }
 
-/* The length of the comment, quoted string or domain literal at the front of text: it ends at
- * `close`, a backslash takes the next byte with it, and comments nest. 0 if nothing ends it. */
-static size_t span(struct str text, char open, char close)
-{
-    size_t depth = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] == '\\') {
-            i++;
-        } else if (i > 0 && text.ptr[i] == close) {
-            if (--depth == 0)
-                return i + 1;
-        } else if (text.ptr[i] == open) {
-            depth++;
-        }
-    }
-    return 0;
-}
-
-/* What stands between < and >, without the route of RFC 5322, section 4.4; empty if no > comes. */
-static struct str in_brackets(struct str rest)
-{
-    size_t end = 0;
-    while (end < rest.len && rest.ptr[end] != '>') {
-        struct str here = str_behind(rest, end);
-        size_t used = here.ptr[0] == '"' ? span(here, '"', '"') : 1;
-        end = used > 0 ? end + used : rest.len;
-    }
-    if (end == rest.len)
-        return str_of(NULL, 0);
-    struct str inside = str_trim(str_of(rest.ptr, end));
-    if (str_has_prefix(inside, "@"))
-        str_until(&inside, ':');
-    return str_trim(inside);
-}
-
-/*
- * The first address of a field (RFC 5322, section 3.4), comments left out, into `out` (a copy as
- * long as text fits). `cut`: more of the field was there, so that an address must be seen to end.
- */
-static struct str first_address(struct str text, bool cut, char *out)
-{
-    size_t len = 0;
-    while (text.len > 0) {
-        char c = text.ptr[0];
-        size_t used = 1;
-        if (c == '(') {
-            used = span(text, '(', ')');
-            used = used > 0 ? used : text.len;
-        } else if (c == '"' || c == '[') {
-            used = span(text, c, c == '[' ? ']' : c);
-            if (used == 0 && c == '"')
-                return str_of(NULL, 0);
-            used = used > 0 ? used : 1; /* a lone bracket in a display name */
-            memcpy(out + len, text.ptr, used);
-            len += used;
-        } else if (c == '<') {
-            return in_brackets(str_behind(text, 1));
-        } else if (c == ':') {
-            len = 0; /* that was the name of a group */
-        } else if ((c == ',' || c == ';') && str_trim(str_of(out, len)).len > 0) {
-            return str_trim(str_of(out, len));
-        } else if (c != ',' && c != ';') {
-            out[len++] = c;
-        }
-        text = str_behind(text, used);
-    }
-    return cut ? str_of(NULL, 0) : str_trim(str_of(out, len));
-}
-
 static bool is_printable(struct str text)
 {
     for (size_t i = 0; i < text.len; i++)
@@ -380,8 +312,10 @@ static const char *address(const struct header *header, const enum field *fields
         return out;
     const struct value *value = &header->values[fields[i]];
     char scratch[HEADER_VALUE_MAX];
-    struct str found = first_address(buf_str(&value->text), value->cut, scratch);
-    if (found.len <= HEADER_ADDRESS_MAX && is_printable(found)) {
+    struct str rest = buf_str(&value->text);
+    bool ended;
+    struct str found = address_take(&rest, scratch, &ended);
+    if ((ended || !value->cut) && found.len <= HEADER_ADDRESS_MAX && is_printable(found)) {
         memcpy(out, found.ptr, found.len);
         out[found.len] = '\0';
     }

@@ -14,6 +14,7 @@
 #include "base/secret.h"
 #include "delivery/deliver.h"
 #include "net/tls.h"
+#include "session/rules.h"
 
 #define ACCOUNT_PORT 110     /* RFC 1939, with STLS or without TLS */
 #define ACCOUNT_PORT_TLS 995 /* RFC 8314, TLS from the first byte */
@@ -60,6 +61,7 @@ struct account {
     enum deliver_kind target;
     char *where;     /* absolute path of the folder or file, the command, the LMTP server */
     char *recipient; /* for LMTP */
+    struct rules rules;
     int64_t mda_timeout;
     char *after_new;   /* command behind a poll that brought something */
     bool log_messages; /* a line for each that was delivered */
