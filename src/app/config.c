@@ -219,6 +219,6 @@ void config_free(struct config *config)
     for (size_t i = 0; i < config->count; i++)
         settings_free(config->accounts[i]);
     free(config->accounts);
-    keys_clear(true, &config->top);
+    keys_clear(KEY_TOP, &config->top);
     *config = (struct config){0};
 }

@@ -12,10 +12,12 @@
 #include "base/xalloc.h"
 #include "pop3/method.h"
 
-#define LIST_MAX 120 /* rows of a list */
+/* At most so many beside those of destinations. */
+#define FIXED_PORTS 3
+#define FIXED_COMMANDS 3
 
 struct list {
-    char *at[LIST_MAX + 1]; /* owned */
+    char **at; /* owned, NULL-terminated as soon as there is one */
     size_t count;
 };
 
@@ -87,14 +89,18 @@ static const char *const read_variables[] = {
 
 static void add(struct list *list, const char *path)
 {
-    if (path != NULL && path[0] == '/' && list->count < LIST_MAX)
-        list->at[list->count++] = xstrdup(path);
+    if (path == NULL || path[0] != '/')
+        return;
+    list->at = xreallocarray(list->at, list->count + 2, sizeof *list->at);
+    list->at[list->count++] = xstrdup(path);
+    list->at[list->count] = NULL;
 }
 
 static void clear(struct list *list)
 {
     while (list->count > 0)
         free(list->at[--list->count]);
+    free(list->at);
 }
 
 /* "FILE:/path", or several with colons or spaces between them. */
@@ -158,42 +164,58 @@ static void add_writes(struct list *list, const struct account *account, const c
 {
     add(list, state_dir);
     add(list, "/dev/null");
-    if (account->target == DELIVER_MAILDIR)
-        add(list, account->where);
-    if (account->target == DELIVER_MBOX)
-        add_mbox(list, account->where);
+    struct account_target target;
+    for (size_t at = 0; account_next_target(account, &at, &target);) {
+        if (target.kind == DELIVER_MAILDIR)
+            add(list, target.where);
+        if (target.kind == DELIVER_MBOX)
+            add_mbox(list, target.where);
+    }
     if (may_use_ticket(account))
         add_ticket(list);
 }
 
-static bool is_socket(const struct account *account)
+static bool is_socket(const struct account_target *target)
 {
-    return account->target == DELIVER_LMTP && strncmp(account->where, "unix:", 5) == 0;
+    return target->kind == DELIVER_LMTP && strncmp(target->where, "unix:", 5) == 0;
+}
+
+static bool has_socket(const struct account *account)
+{
+    struct account_target target;
+    for (size_t at = 0; account_next_target(account, &at, &target);)
+        if (is_socket(&target))
+            return true;
+    return false;
 }
 
 /* The server's, or the proxy's, and DNS for a long answer; Kerberos has its own. */
-static void fill_ports(unsigned ports[8], const struct account *account)
+static void fill_ports(unsigned *ports, const struct account *account)
 {
+    struct account_target target;
     size_t count = 0;
     ports[count++] = account->proxy_host != NULL ? account->proxy_port : account->port;
     ports[count++] = 53;
     if (may_use_ticket(account))
         ports[count++] = 88;
-    if (account->target == DELIVER_LMTP && !is_socket(account))
-        ports[count++] = (unsigned)strtoul(strrchr(account->where, ':') + 1, NULL, 10);
+    for (size_t at = 0; account_next_target(account, &at, &target);)
+        if (target.kind == DELIVER_LMTP && !is_socket(&target))
+            ports[count++] = (unsigned)strtoul(strrchr(target.where, ':') + 1, NULL, 10);
     ports[count] = 0;
 }
 
 /* Those that may be started from here on. */
-static size_t fill_commands(const char *commands[BROKER_COMMANDS], const struct account *account)
+static size_t fill_commands(const char **commands, const struct account *account)
 {
+    struct account_target target;
     size_t count = 0;
     if (account->connect_command != NULL)
         commands[count++] = account->connect_command;
     if (account->token_command != NULL)
         commands[count++] = account->token_command;
-    if (account->target == DELIVER_MDA)
-        commands[count++] = account->where;
+    for (size_t at = 0; account_next_target(account, &at, &target);)
+        if (target.kind == DELIVER_MDA)
+            commands[count++] = target.where;
     if (account->after_new != NULL)
         commands[count++] = account->after_new;
     return count;
@@ -203,7 +225,7 @@ static int enter(const struct account *account, const char *state_dir, bool comm
                  struct err *err)
 {
     struct list read = {.count = 0}, write = {.count = 0};
-    unsigned ports[8];
+    unsigned *ports = xcalloc(account->rules.count + FIXED_PORTS + 2, sizeof *ports);
     add_reads(&read, account);
     add_writes(&write, account, state_dir);
     fill_ports(ports, account);
@@ -211,25 +233,26 @@ static int enter(const struct account *account, const char *state_dir, bool comm
         .read = (const char *const *)read.at,
         .write = (const char *const *)write.at,
         .ports = ports,
-        .sockets = is_socket(account) || may_use_ticket(account),
+        .sockets = has_socket(account) || may_use_ticket(account),
         .binds = account->source_address != NULL,
         .signals = commands,
     };
     int result = sandbox_enter(&rights, err);
     clear(&read);
     clear(&write);
+    free(ports);
     return result;
 }
 
 int confine_enter(const struct account *account, const char *state_dir, struct err *err)
 {
-    const char *commands[BROKER_COMMANDS + 1];
     if (account->sandbox == ACCOUNT_SANDBOX_OFF || !sandbox_is_there())
         return 0;
-    commands[fill_commands(commands, account)] = NULL;
-    if (commands[0] != NULL && broker_begin(commands, err) < 0)
-        return -1;
-    return enter(account, state_dir, commands[0] != NULL, err);
+    const char **commands = xcalloc(account->rules.count + FIXED_COMMANDS + 2, sizeof *commands);
+    size_t count = fill_commands(commands, account);
+    int result = count > 0 ? broker_begin(commands, err) : 0;
+    free(commands);
+    return result < 0 ? -1 : enter(account, state_dir, count > 0, err);
 }
 
 void confine_end(void)

@@ -38,18 +38,33 @@ static bool is_found(const char *command, const char *path)
     return found;
 }
 
-static void check_destination(const struct account *account, const struct checkup *checkup)
+static void check_command(const struct checkup *checkup, const char *command)
 {
     const char *path = getenv("PATH");
     char text[WORDS_MAX];
-    if (account->target != DELIVER_MDA) {
-        check_folder(checkup, "destination", account->where);
-        return;
-    }
-    bool found = is_found(account->where, path != NULL ? path : "/usr/bin:/bin");
+    bool found = is_found(command, path != NULL ? path : "/usr/bin:/bin");
     snprintf(text, sizeof text, found ? "%.400s" : "%.400s: no such command; check its path",
-             account->where);
+             command);
     checkup->step(checkup->ctx, "destination", found ? ERR_NONE : ERR_CONFIG, text);
+}
+
+static void check_lmtp(const struct checkup *checkup, const char *server)
+{
+    char text[WORDS_MAX];
+    snprintf(text, sizeof text, "%.400s: asked when there is mail for it", server);
+    checkup->step(checkup->ctx, "destination", ERR_NONE, text);
+}
+
+static void check_destinations(const struct account *account, const struct checkup *checkup)
+{
+    struct account_target target;
+    for (size_t at = 0; account_next_target(account, &at, &target);)
+        if (target.kind == DELIVER_MDA)
+            check_command(checkup, target.where);
+        else if (target.kind == DELIVER_LMTP)
+            check_lmtp(checkup, target.where);
+        else
+            check_folder(checkup, "destination", target.where);
 }
 
 /* Of a worker that polls; the doctor itself works without, since it may ask. */
@@ -93,15 +108,19 @@ static void check_cron(const struct account *account, const struct checkup *chec
     };
     static const char short_path[] = "/usr/bin:/bin";
     const char *commands[] = {account->password_command, account->token_command,
-                              account->connect_command,
-                              account->target == DELIVER_MDA ? account->where : NULL};
+                              account->connect_command};
+    struct account_target target;
+    bool found = true;
     char text[WORDS_MAX] = "";
     for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++)
         if (getenv(variables[i].name) != NULL)
             add(text, variables[i].name, variables[i].why);
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-        if (commands[i] != NULL && !is_found(commands[i], short_path))
-            add(text, "PATH", "a command is not in /usr/bin or /bin: write its path in full");
+        found = found && (commands[i] == NULL || is_found(commands[i], short_path));
+    for (size_t at = 0; account_next_target(account, &at, &target);)
+        found = found && (target.kind != DELIVER_MDA || is_found(target.where, short_path));
+    if (!found)
+        add(text, "PATH", "a command is not in /usr/bin or /bin: write its path in full");
     if (account->password_command != NULL &&
         strncmp(account->password_command, "secret-tool", strlen("secret-tool")) == 0)
         add(text, "DBUS_SESSION_BUS_ADDRESS", "secret-tool needs it: use password_file");
@@ -113,7 +132,7 @@ void doctor_run(struct session_run *run, const struct checkup *checkup)
 {
     run->mode = SESSION_CHECK;
     checkup_server(run, checkup);
-    check_destination(run->account, checkup);
+    check_destinations(run->account, checkup);
     check_folder(checkup, "state folder", run->state_dir);
     tell_sandbox(run->account, checkup);
     check_clock(checkup);

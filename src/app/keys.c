@@ -294,32 +294,43 @@ int keys_check_mda(const char *command, struct err *err)
     return 0;
 }
 
+/* Where messages go: all of the account's, or those of a rule. */
+static void aim(const struct take *take, enum deliver_kind kind)
+{
+    if (take->key->scope == KEY_RULE) {
+        struct rule *rule = take->target;
+        rule->has_target = true;
+        rule->target = kind;
+    } else {
+        struct account *account = take->target;
+        account->target = kind;
+    }
+}
+
 static int take_mda(const struct take *take, const char *text)
 {
-    struct account *account = take->target;
     struct err why;
     if (keys_check_mda(text, &why) < 0)
         return refuse(take, ": %s", why.text);
-    account->target = DELIVER_MDA;
+    aim(take, DELIVER_MDA);
     return take_command(take, text);
 }
 
 static int take_mbox(const struct take *take, const char *text)
 {
-    struct account *account = take->target;
-    account->target = DELIVER_MBOX;
+    aim(take, DELIVER_MBOX);
     if (take_path(take, text) < 0)
         return -1;
-    return account->where[strlen(account->where) - 1] != '/'
+    const char *where = *(char **)field(take);
+    return where[strlen(where) - 1] != '/'
                ? 0
                : refuse(take, "must be a file; a folder is maildir = \"%.60s\"", text);
 }
 
 static int take_lmtp(const struct take *take, const char *text)
 {
-    struct account *account = take->target;
     struct err why;
-    account->target = DELIVER_LMTP;
+    aim(take, DELIVER_LMTP);
     char *where = endpoint_lmtp(text, &why);
     return where != NULL ? put(take, where) : refuse(take, "%s", why.text);
 }
@@ -336,12 +347,12 @@ static int take_recipient(const struct take *take, const char *text)
 
 static int take_maildir(const struct take *take, const char *text)
 {
-    struct account *account = take->target;
-    account->target = DELIVER_MAILDIR;
+    aim(take, DELIVER_MAILDIR);
     if (take_path(take, text) < 0)
         return -1;
-    for (size_t len = strlen(account->where); len > 1 && account->where[len - 1] == '/'; len--)
-        account->where[len - 1] = '\0';
+    char *where = *(char **)field(take);
+    for (size_t len = strlen(where); len > 1 && where[len - 1] == '/'; len--)
+        where[len - 1] = '\0';
     return 0;
 }
 
@@ -403,10 +414,28 @@ static int take_version(const struct take *take, const char *text)
     return choose(take, text, &value) == 0 ? put(take, xstrdup(text)) : -1;
 }
 
+static int take_pattern(const struct take *take, const char *text)
+{
+    struct err why;
+    struct pattern **pattern = field(take);
+    *pattern = pattern_new(text, &why);
+    return *pattern != NULL ? 0 : refuse(take, "%s", why.text);
+}
+
+static int take_headers(const struct take *take, const char *text)
+{
+    struct err why;
+    for (; text != NULL; text = section_next(take->setting, text))
+        if (rules_add_header(field(take), text, &why) < 0)
+            return refuse(take, "%s", why.text);
+    return 0;
+}
+
 /* --- the table -------------------------------------------------------------------------------- */
 
 #define AT(name) .offset = offsetof(struct account, name)
-#define AT_TOP(name) .offset = offsetof(struct keys_top, name)
+#define AT_TOP(name) .offset = offsetof(struct keys_top, name), .scope = KEY_TOP
+#define AT_RULE(name) .offset = offsetof(struct rule, name), .scope = KEY_RULE
 
 static const struct key_type text = {take_text, clear_text};
 static const struct key_type path = {take_path, clear_text};
@@ -430,6 +459,8 @@ static const struct key_type size = {take_size, NULL};
 static const struct key_type duration = {take_duration, NULL};
 static const struct key_type keep = {take_keep, NULL};
 static const struct key_type password = {take_password, NULL};
+static const struct key_type pattern = {take_pattern, NULL};
+static const struct key_type headers = {take_headers, NULL};
 
 static const struct key keys[] = {
     {"server", &host, AT(server)},
@@ -463,6 +494,7 @@ static const struct key keys[] = {
     {"mda", &mda, AT(where), .group = KEY_TARGET},
     {"lmtp", &lmtp, AT(where), .group = KEY_TARGET},
     {"lmtp_recipient", &recipient, AT(recipient)},
+    {"allow_delete", &flag, AT(allow_delete), .words = "no|yes", .initial = "no"},
     {"mda_timeout", &duration, AT(mda_timeout), .low = 1, .high = DAY, .initial = "5m"},
     {"after_new", &command, AT(after_new)},
     {"log_messages", &flag, AT(log_messages), .words = "no|yes", .initial = "no"},
@@ -480,14 +512,31 @@ static const struct key keys[] = {
     {"fsync", &flag, AT(durable), .words = "none|full", .initial = "full"},
     {"sandbox", &choice, AT(sandbox), .words = "auto|off"},
     {"enabled", &flag, AT(enabled), .words = "no|yes", .initial = "yes"},
-    {"jobs", &number, AT_TOP(jobs), .low = 1, .high = 1000, .initial = "16", .top = true},
-    {"max_per_server", &number, AT_TOP(max_per_server), .low = 1, .high = 1000, .initial = "4",
-     .top = true},
-    {"before", &command, AT_TOP(before), .top = true},
-    {"after", &command, AT_TOP(after), .top = true},
-    {"metrics", &path, AT_TOP(metrics), .top = true},
-    {"state_dir", &path, AT_TOP(state_dir), .top = true},
-    {"accounts_command", &command, AT_TOP(accounts_command), .top = true},
+    {"jobs", &number, AT_TOP(jobs), .low = 1, .high = 1000, .initial = "16"},
+    {"max_per_server", &number, AT_TOP(max_per_server), .low = 1, .high = 1000, .initial = "4"},
+    {"before", &command, AT_TOP(before)},
+    {"after", &command, AT_TOP(after)},
+    {"metrics", &path, AT_TOP(metrics)},
+    {"state_dir", &path, AT_TOP(state_dir)},
+    {"accounts_command", &command, AT_TOP(accounts_command)},
+    {"from", &pattern, AT_RULE(fits.from)},
+    {"to", &pattern, AT_RULE(fits.to)},
+    {"subject", &pattern, AT_RULE(fits.subject)},
+    {"header", &headers, AT_RULE(fits), .list = true},
+    {"not_from", &pattern, AT_RULE(unfit.from)},
+    {"not_to", &pattern, AT_RULE(unfit.to)},
+    {"not_subject", &pattern, AT_RULE(unfit.subject)},
+    {"not_header", &headers, AT_RULE(unfit), .list = true},
+    {"older", &duration, AT_RULE(older), .low = 1, .high = STR_DURATION_MAX},
+    {"newer", &duration, AT_RULE(newer), .low = 1, .high = STR_DURATION_MAX},
+    {"larger", &size, AT_RULE(larger)},
+    {"smaller", &size, AT_RULE(smaller)},
+    {"action", &choice, AT_RULE(action), .words = "fetch|leave|stub|delete"},
+    {"maildir", &maildir, AT_RULE(where), .group = KEY_TARGET},
+    {"mbox", &mbox, AT_RULE(where), .group = KEY_TARGET},
+    {"mda", &mda, AT_RULE(where), .group = KEY_TARGET},
+    {"lmtp", &lmtp, AT_RULE(where), .group = KEY_TARGET},
+    {"lmtp_recipient", &recipient, AT_RULE(recipient)},
 };
 #define KEYS (sizeof keys / sizeof keys[0])
 
@@ -499,10 +548,10 @@ const struct key *keys_all(size_t *count)
     return keys;
 }
 
-const struct key *keys_find(const char *name, bool top)
+const struct key *keys_find(const char *name, enum key_scope scope)
 {
     for (size_t i = 0; i < KEYS; i++)
-        if (keys[i].top == top && name[0] == keys[i].name[0] && strcmp(name, keys[i].name) == 0)
+        if (keys[i].scope == scope && name[0] == keys[i].name[0] && strcmp(name, keys[i].name) == 0)
             return &keys[i];
     return NULL;
 }
@@ -513,10 +562,40 @@ int keys_take(const struct setting *setting, void *target, struct err *err)
     return setting->key->type->take(&take, setting->items);
 }
 
-void keys_fill(bool top, void *target)
+static const struct setting *first_before(const struct section *section, size_t end,
+                                          enum key_group group)
+{
+    for (size_t i = 0; i < end; i++)
+        if (section->settings[i].key->group == group)
+            return &section->settings[i];
+    return NULL;
+}
+
+const struct setting *keys_first_of(const struct section *section, enum key_group group)
+{
+    return first_before(section, section->count, group);
+}
+
+int keys_check_groups(const struct section *section, struct err *err)
+{
+    for (size_t i = 0; i < section->count; i++) {
+        const struct setting *this = &section->settings[i];
+        if (this->key->group == KEY_ALONE)
+            continue;
+        const struct setting *first = first_before(section, i, this->key->group);
+        if (first != NULL) {
+            return err_set(err, ERR_CONFIG,
+                           "%s:%u: both %s and %s (line %u) are set; keep one of them", this->file,
+                           this->line, this->key->name, first->key->name, first->line);
+        }
+    }
+    return 0;
+}
+
+void keys_fill(enum key_scope scope, void *target)
 {
     for (size_t i = 0; i < KEYS; i++) {
-        if (keys[i].top != top || keys[i].initial == NULL)
+        if (keys[i].scope != scope || keys[i].initial == NULL)
             continue;
         char *items = xstrdup(keys[i].initial);
         struct setting setting = {&keys[i], items, 1, (unsigned)strlen(items) + 1, "built in", 0};
@@ -528,9 +607,9 @@ void keys_fill(bool top, void *target)
     }
 }
 
-void keys_clear(bool top, void *target)
+void keys_clear(enum key_scope scope, void *target)
 {
     for (size_t i = 0; i < KEYS; i++)
-        if (keys[i].top == top && keys[i].type->clear != NULL)
+        if (keys[i].scope == scope && keys[i].type->clear != NULL)
             keys[i].type->clear((char *)target + keys[i].offset);
 }

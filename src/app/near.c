@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "app/keys.h"
-
 #define WORD_MAX 64
 
 /* What other programs call it, and what to write. */
@@ -33,6 +31,7 @@ static const struct {
     {"nokeep", "keep", "keep = no"},
     {"idfile", "state_dir", NULL},
     {"uidls_file", "state_dir", NULL},
+    {"recipient", "lmtp_recipient", NULL},
 };
 
 /* How many letters to change, drop or add to make b of a. */
@@ -69,21 +68,26 @@ static void consider(struct guess *guess, const char *name)
     }
 }
 
-const char *near_key(const char *word, bool top)
+const char *near_key(const char *word, enum key_scope scope)
 {
-    static const char *const sections[] = {"account", "defaults", "include"};
+    static const struct {
+        const char *name;
+        enum key_scope scope;
+    } sections[] = {
+        {"account", KEY_TOP}, {"defaults", KEY_TOP}, {"include", KEY_TOP}, {"rule", KEY_ACCOUNT}};
     struct guess guess = {.word = word, .limit = strlen(word) <= 4 ? 2 : 3};
     if (strlen(word) > WORD_MAX)
         return NULL;
     for (size_t i = 0; i < sizeof aliases / sizeof aliases[0]; i++)
-        if (strcmp(word, aliases[i].word) == 0 && keys_find(aliases[i].key, top) != NULL)
+        if (strcmp(word, aliases[i].word) == 0 && keys_find(aliases[i].key, scope) != NULL)
             return aliases[i].line != NULL ? aliases[i].line : aliases[i].key;
     size_t count;
     const struct key *keys = keys_all(&count);
     for (size_t i = 0; i < count; i++)
-        if (keys[i].top == top)
+        if (keys[i].scope == scope)
             consider(&guess, keys[i].name);
-    for (size_t i = 0; top && i < sizeof sections / sizeof sections[0]; i++)
-        consider(&guess, sections[i]);
+    for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++)
+        if (sections[i].scope == scope)
+            consider(&guess, sections[i].name);
     return guess.best;
 }

@@ -4,10 +4,10 @@
 #ifndef FP_APP_NEAR_H
 #define FP_APP_NEAR_H
 
-#include <stdbool.h>
+#include "app/keys.h"
 
-/* The key (at the top level also the section) that is spelt almost like the word, or for which
- * another program has that word; NULL if there is none. */
-const char *near_key(const char *word, bool top);
+/* The key or section of this scope that is spelt almost like the word, or for which another program
+ * has that word; NULL if there is none. */
+const char *near_key(const char *word, enum key_scope scope);
 
 #endif

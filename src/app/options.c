@@ -512,6 +512,8 @@ void options_apply(const struct options *options, struct account *account)
         free(account->where);
         account->where = xstrdup(options->mda);
         account->target = strcmp(options->mda, "-") == 0 ? DELIVER_OUTPUT : DELIVER_MDA;
+        for (size_t i = 0; i < account->rules.count; i++)
+            account->rules.at[i].has_target = false;
     }
 }
 

@@ -63,7 +63,10 @@ int64_t pool_limit_ms(const struct account *account)
 {
     /* Twice the session's time, a batch of deliveries that began at its end, and what may come
      * before the session: connecting, and three commands that print secrets. */
-    bool by_command = account->target == DELIVER_MDA || account->target == DELIVER_LMTP;
+    struct account_target target;
+    bool by_command = false;
+    for (size_t at = 0; account_next_target(account, &at, &target);)
+        by_command = by_command || target.kind == DELIVER_MDA || target.kind == DELIVER_LMTP;
     int64_t deliveries = by_command ? BATCH_COMMANDS * (account->mda_timeout + LIMIT_KILL_S) : 0;
     int64_t behind = account->after_new != NULL ? HOOKS_SECONDS + LIMIT_KILL_S : 0;
     int64_t seconds = account->session_timeout * 2 + deliveries + behind + account->timeout * 4;

@@ -33,7 +33,9 @@ struct parse {
     bool printed; /* what is read is not the file, but what accounts_command printed */
     struct rcparse *into;
     const struct rcparse_want *want;
-    struct section *current; /* the section whose keys are coming in, or NULL */
+    cfg_t *root;
+    struct section *current; /* the account or defaults whose keys are coming in, or NULL */
+    struct section *rule;    /* in it the rule, or NULL */
     struct err *err;         /* the first one stays */
 };
 
@@ -75,9 +77,11 @@ __attribute__((format(printf, 3, 4))) static int refuse(struct parse *parse, uns
     return err_set(parse->err, ERR_CONFIG, "%s:%u: %s", part->name, line - part->first + 1, words);
 }
 
-static bool is_top(const cfg_t *cfg)
+static enum key_scope scope_of(const cfg_t *cfg)
 {
-    return strcmp(cfg->name, "root") == 0;
+    return strcmp(cfg->name, "root") == 0   ? KEY_TOP
+           : strcmp(cfg->name, "rule") == 0 ? KEY_RULE
+                                            : KEY_ACCOUNT;
 }
 
 /* What is between the first quote and the last one of libconfuse's words. */
@@ -93,18 +97,32 @@ static bool quoted(const char *words, char *out, size_t cap)
     return true;
 }
 
-static void refuse_unknown(struct parse *parse, unsigned line, bool top, const char *word)
+/* Where a word that is not known in this scope belongs; NULL: nowhere. */
+static const char *place_of(const char *word, enum key_scope scope)
 {
-    const char *near = near_key(word, top);
-    const char *other = near_key(word, !top);
-    bool elsewhere = keys_find(word, !top) != NULL;
+    bool is_rule = strcmp(word, "rule") == 0;
+    if (scope == KEY_RULE && is_rule)
+        return "outside of this rule: close it with } first";
+    if (scope == KEY_RULE && keys_find(word, KEY_ACCOUNT) != NULL)
+        return "to the account, outside of its rules";
+    if (is_rule || keys_find(word, KEY_ACCOUNT) != NULL)
+        return "inside an account or defaults";
+    if (keys_find(word, KEY_TOP) != NULL)
+        return "at the top level, outside of accounts";
+    return keys_find(word, KEY_RULE) != NULL ? "inside a rule: rule { ... }" : NULL;
+}
+
+static void refuse_unknown(struct parse *parse, unsigned line, enum key_scope scope,
+                           const char *word)
+{
+    const char *near = near_key(word, scope);
+    const char *other = scope == KEY_TOP ? near_key(word, KEY_ACCOUNT) : NULL;
+    const char *place = place_of(word, scope);
     if (strchr(word, '|') != NULL) {
         refuse(parse, line, "no such key: \"%s\"", word);
-    } else if (elsewhere && top) {
-        refuse(parse, line, "%s belongs inside an account or defaults", word);
-    } else if (elsewhere) {
-        refuse(parse, line, "%s belongs at the top level, outside of accounts", word);
-    } else if (near == NULL && other != NULL && top) {
+    } else if (place != NULL) {
+        refuse(parse, line, "%s belongs %s", word, place);
+    } else if (near == NULL && other != NULL) {
         refuse(parse, line, "no such key: \"%s\"; did you mean %s, inside an account?", word,
                other);
     } else if (near != NULL) {
@@ -153,11 +171,13 @@ static void on_error(cfg_t *cfg, const char *fmt, va_list args)
                "around the whole",
                word);
     } else if (named && str_has_prefix(text, "no such option")) {
-        refuse_unknown(parse, line, is_top(cfg), word);
+        refuse_unknown(parse, line, scope_of(cfg), word);
     } else if (str_has_prefix(text, "no sub-section")) {
         refuse(parse, line, "a name with | in it is not a key");
     } else if (named && str_has_prefix(text, "missing title")) {
         refuse(parse, line, "an account needs a title: account \"work\" { ... }");
+    } else if (named && str_has_prefix(text, "missing opening brace")) {
+        refuse(parse, line, "a { is missing after %s", word);
     } else if (named && str_has_prefix(text, "missing parenthesis")) {
         refuse(parse, line, "%s takes parentheses: %s(\"path\")", word, word);
     } else if (named && str_has_prefix(text, "missing equal sign")) {
@@ -201,11 +221,42 @@ static int begin_section(struct parse *parse, cfg_t *cfg)
     return 0;
 }
 
+/* The account or defaults around a rule: libconfuse takes ended accounts away, see end_section. */
+static cfg_t *around_rule(const struct parse *parse)
+{
+    cfg_opt_t *accounts = cfg_getopt(parse->root, "account");
+    unsigned count = cfg_opt_size(accounts);
+    return count > 0 ? cfg_opt_getnsec(accounts, count - 1) : cfg_getsec(parse->root, "defaults");
+}
+
+/* libconfuse counts the lines of a rule in the rule, so that the level around it still has the one
+ * in which it began. */
+static int begin_rule(struct parse *parse)
+{
+    if (parse->rule != NULL)
+        return 0;
+    cfg_t *around = around_rule(parse);
+    if (begin_section(parse, around) < 0)
+        return -1;
+    unsigned line = (unsigned)around->line;
+    const struct rctext_part *file = here(parse, line);
+    parse->rule = section_add_rule(parse->current, file->name, line - file->first + 1);
+    return 0;
+}
+
+/* At the closing brace; rcscan has refused rules with nothing in them. */
+static int end_rule(cfg_t *cfg, cfg_opt_t *opt)
+{
+    parse_of(cfg)->rule = NULL;
+    cfg_opt_rmnsec(opt, cfg_opt_size(opt) - 1);
+    return 0;
+}
+
 /* A text of the section, else of the defaults so far, else NULL. */
 static const char *text_of(const struct parse *parse, const struct section *section,
                            const char *name)
 {
-    const struct key *key = keys_find(name, false);
+    const struct key *key = keys_find(name, KEY_ACCOUNT);
     const struct setting *setting = section_find(section, key);
     if (setting->count == 0 && parse->into->defaults != NULL)
         setting = section_find(parse->into->defaults, key);
@@ -282,15 +333,18 @@ static int keep_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *resul
     if (is_filler(value))
         return 0;
     unsigned line = (unsigned)cfg->line;
-    bool top = is_top(cfg);
+    enum key_scope scope = scope_of(cfg);
     /* A name such as account=work|port reaches into another section. */
     if (!belongs(cfg, opt))
         return refuse(parse, line, "a name with | in it is not a key");
-    if (!top && begin_section(parse, cfg) < 0)
+    if ((scope == KEY_ACCOUNT && begin_section(parse, cfg) < 0) ||
+        (scope == KEY_RULE && begin_rule(parse) < 0))
         return -1;
-    struct section *section = top ? &parse->into->top : parse->current;
+    struct section *section = scope == KEY_TOP    ? &parse->into->top
+                              : scope == KEY_RULE ? parse->rule
+                                                  : parse->current;
     const struct rctext_part *file = here(parse, line);
-    const struct key *key = keys_find(opt->name, top);
+    const struct key *key = keys_find(opt->name, scope);
     const struct setting *setting = section_find(section, key);
     /* In a list the second item finds one there already; so does the first after another `=`. */
     if (setting->count > 0 && (!key->list || cfg_opt_size(opt) <= 1)) {
@@ -381,7 +435,7 @@ static int include(cfg_t *cfg, cfg_opt_t *opt, int argc, const char **argv)
     unsigned line = (unsigned)cfg->line;
     struct rctext text;
     (void)opt;
-    if (!is_top(cfg))
+    if (scope_of(cfg) != KEY_TOP)
         return refuse(parse, line, "include belongs at the top level, outside of accounts");
     if (argc != 1 || argv[0][0] == '\0')
         return refuse(parse, line, "include takes one path: include(\"more\")");
@@ -508,14 +562,14 @@ static int read_printed(struct parse *parse, cfg_t *cfg, const struct setting *c
 }
 
 /* Writes libconfuse's row of each key, and gives back the place behind them. */
-static cfg_opt_t *add_keys(cfg_opt_t *to, bool top)
+static cfg_opt_t *add_keys(cfg_opt_t *to, enum key_scope scope)
 {
     size_t count;
     const struct key *keys = keys_all(&count);
     for (const struct key *key = keys; key < keys + count; key++)
-        if (key->top == top && key->list)
+        if (key->scope == scope && key->list)
             *to++ = (cfg_opt_t)CFG_STR_LIST_CB(key->name, NULL, CFGF_NODEFAULT, keep_value);
-        else if (key->top == top)
+        else if (key->scope == scope)
             *to++ = (cfg_opt_t)CFG_STR_CB(key->name, NULL, CFGF_NODEFAULT, keep_value);
     return to;
 }
@@ -525,19 +579,26 @@ static cfg_t *new_parser(struct parse *parse)
 {
     size_t count;
     keys_all(&count);
-    cfg_opt_t *inner = xcalloc(count + 2, sizeof *inner);
+    cfg_opt_t *rule = xcalloc(count + 2, sizeof *rule);
+    cfg_opt_t *inner = xcalloc(count + 3, sizeof *inner);
     cfg_opt_t *outer = xcalloc(count + 4, sizeof *outer);
     cfg_opt_t anchor = CFG_FUNC("include", include);
     anchor.simple_value.ptr = (void **)(void *)parse;
-    cfg_opt_t *to = add_keys(inner, false);
+    cfg_opt_t *to = add_keys(rule, KEY_RULE);
     *to++ = anchor;
     *to = (cfg_opt_t)CFG_END();
-    to = add_keys(outer, true);
+    to = add_keys(inner, KEY_ACCOUNT);
+    *to = (cfg_opt_t)CFG_SEC("rule", rule, CFGF_MULTI | CFGF_NODEFAULT);
+    to++->validcb = end_rule;
+    *to++ = anchor;
+    *to = (cfg_opt_t)CFG_END();
+    to = add_keys(outer, KEY_TOP);
     *to++ = (cfg_opt_t)CFG_SEC("defaults", inner, CFGF_NODEFAULT);
     *to++ = (cfg_opt_t)CFG_SEC("account", inner, CFGF_MULTI | CFGF_TITLE);
     *to++ = anchor;
     *to = (cfg_opt_t)CFG_END();
     cfg_t *cfg = cfg_init(outer, CFGF_NONE);
+    free(rule);
     free(inner);
     free(outer);
     return cfg;
@@ -547,12 +608,13 @@ static cfg_t *new_parser(struct parse *parse)
 
 static int parse_all(struct parse *parse, cfg_t *cfg, struct rctext *text)
 {
+    parse->root = cfg;
     cfg_set_error_function(cfg, on_error);
     cfg_set_validate_func(cfg, "defaults", end_section);
     cfg_set_validate_func(cfg, "account", end_section);
     if (read_file(parse, cfg, text) < 0)
         return -1;
-    const struct key *key = keys_find("accounts_command", true);
+    const struct key *key = keys_find("accounts_command", KEY_TOP);
     const struct setting *command = section_find(&parse->into->top, key);
     return command->count > 0 ? read_printed(parse, cfg, command) : 0;
 }

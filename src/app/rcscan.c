@@ -9,7 +9,7 @@
 #include "base/utf8.h"
 #include "base/xalloc.h"
 
-#define DEPTH_MAX 4 /* a list in a section is two */
+#define DEPTH_MAX 4 /* a list in a rule in a section is three */
 #define VARIABLE_MAX 100
 
 /* What stands right before the next character. */
@@ -57,7 +57,8 @@ static int scan_comment(struct scan *scan)
 static int open_brace(struct scan *scan)
 {
     if (scan->depth == DEPTH_MAX)
-        return refuse(scan, scan->line, "too many braces inside each other; sections do not nest");
+        return refuse(scan, scan->line,
+                      "too many braces inside each other; only a rule stands in a section");
     struct rctext *text = scan->text;
     if (scan->depth == 0) {
         text->sections =
@@ -73,7 +74,7 @@ static int close_brace(struct scan *scan)
     if (scan->depth == 0)
         return refuse(scan, scan->line, "one } too many; remove it, or add its {");
     if (scan->fresh && scan->depth > 1)
-        return refuse(scan, scan->line, "an empty list; leave the key out instead");
+        return refuse(scan, scan->line, "an empty list or rule; leave it out instead");
     scan->depth--;
     return 0;
 }

@@ -49,6 +49,14 @@ void section_add(struct section *section, const struct key *key, const char *tex
     setting->count++;
 }
 
+struct section *section_add_rule(struct section *section, const char *file, unsigned line)
+{
+    section->rules = xreallocarray(section->rules, section->rule_count + 1, sizeof *section->rules);
+    struct section *rule = &section->rules[section->rule_count++];
+    *rule = (struct section){.file = file, .line = line};
+    return rule;
+}
+
 void section_drop(struct section *section, size_t which)
 {
     struct setting *setting = &section->settings[which];
@@ -65,9 +73,13 @@ void section_clear(struct section *section)
         secret_wipe_bytes(setting->items, setting->octets);
         free(setting->items);
     }
+    for (size_t i = 0; i < section->rule_count; i++)
+        section_clear(&section->rules[i]);
+    free(section->rules);
     free(section->settings);
     free(section->title);
+    section->rules = NULL;
     section->settings = NULL;
     section->title = NULL;
-    section->count = 0;
+    section->rule_count = section->count = 0;
 }

@@ -19,11 +19,13 @@ struct setting {
 
 /* Only what stands in the file takes room: there may be thousands of these at a time. */
 struct section {
-    char *title; /* NULL for defaults and the top level */
+    char *title; /* NULL for defaults, rules and the top level */
     const char *file;
     unsigned line;
     size_t count;
     struct setting *settings; /* in the order of the file */
+    size_t rule_count;
+    struct section *rules; /* that stand in it, in order */
 };
 
 /* What the section says of a key; a setting without items if it says nothing. */
@@ -35,6 +37,9 @@ const char *section_next(const struct setting *setting, const char *item);
 /* Adds one item to a key (the text is copied); file and line are those of its first item. */
 void section_add(struct section *section, const struct key *key, const char *text, const char *file,
                  unsigned line);
+
+/* Adds a rule, without settings so far. The result lives until the next one is added. */
+struct section *section_add_rule(struct section *section, const char *file, unsigned line);
 
 /* Wipes and removes one setting. */
 void section_drop(struct section *section, size_t which);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "app/keys.h"
+#include "app/rcrules.h"
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "import/sheet.h"
@@ -12,35 +13,7 @@
 
 static const struct setting *setting_of(const struct section *section, const char *name)
 {
-    return section_find(section, keys_find(name, false));
-}
-
-/* --- groups ----------------------------------------------------------------------------------- */
-
-static const struct setting *first_before(const struct section *section, size_t end,
-                                          enum key_group group)
-{
-    for (size_t i = 0; i < end; i++)
-        if (section->settings[i].key->group == group)
-            return &section->settings[i];
-    return NULL;
-}
-
-/* At most one key of each group in this section. */
-static int check_groups(const struct section *section, struct err *err)
-{
-    for (size_t i = 0; i < section->count; i++) {
-        const struct setting *this = &section->settings[i];
-        if (this->key->group == KEY_ALONE)
-            continue;
-        const struct setting *first = first_before(section, i, this->key->group);
-        if (first != NULL) {
-            return err_set(err, ERR_CONFIG,
-                           "%s:%u: both %s and %s (line %u) are set; keep one of them", this->file,
-                           this->line, this->key->name, first->key->name, first->line);
-        }
-    }
-    return 0;
+    return section_find(section, keys_find(name, KEY_ACCOUNT));
 }
 
 /* --- checks ----------------------------------------------------------------------------------- */
@@ -156,7 +129,7 @@ static const struct setting *setting_that_counts(const struct section *own,
                                                  const struct key *key)
 {
     const struct setting *setting = section_find(own, key);
-    bool hidden = key->group != KEY_ALONE && first_before(own, own->count, key->group) != NULL;
+    bool hidden = key->group != KEY_ALONE && keys_first_of(own, key->group) != NULL;
     return setting->count == 0 && defaults != NULL && !hidden ? section_find(defaults, key)
                                                               : setting;
 }
@@ -166,7 +139,7 @@ static int fill(struct account *account, const struct section *own, const struct
 {
     size_t count;
     const struct key *keys = keys_all(&count);
-    keys_fill(false, account);
+    keys_fill(KEY_ACCOUNT, account);
     for (size_t i = 0; i < count; i++) {
         const struct setting *setting = setting_that_counts(own, defaults, &keys[i]);
         if (setting->count > 0 && keys_take(setting, account, err) < 0)
@@ -183,12 +156,13 @@ static int fill(struct account *account, const struct section *own, const struct
 int settings_account(const struct section *own, const struct section *defaults,
                      struct account **account, struct err *err)
 {
-    if (check_title(own, err) < 0 || check_groups(own, err) < 0 ||
-        (defaults != NULL && check_groups(defaults, err) < 0))
+    if (check_title(own, err) < 0 || keys_check_groups(own, err) < 0 ||
+        (defaults != NULL && keys_check_groups(defaults, err) < 0))
         return -1;
     struct account *made = xcalloc(1, sizeof *made);
     made->title = xstrdup(own->title);
-    if (fill(made, own, defaults, err) < 0 || check_whole(own, defaults, made, err) < 0) {
+    if (fill(made, own, defaults, err) < 0 || check_whole(own, defaults, made, err) < 0 ||
+        rcrules_make(own, defaults, made, err) < 0) {
         settings_free(made);
         return -1;
     }
@@ -200,7 +174,7 @@ void settings_free(struct account *account)
 {
     if (account == NULL)
         return;
-    keys_clear(false, account);
+    keys_clear(KEY_ACCOUNT, account);
     rules_free(&account->rules);
     account_wipe(account);
     free(account->title);
@@ -212,10 +186,10 @@ void settings_free(struct account *account)
 int settings_top(const struct section *top, struct keys_top *result, struct err *err)
 {
     *result = (struct keys_top){0};
-    keys_fill(true, result);
+    keys_fill(KEY_TOP, result);
     for (size_t i = 0; i < top->count; i++) {
         if (keys_take(&top->settings[i], result, err) < 0) {
-            keys_clear(true, result);
+            keys_clear(KEY_TOP, result);
             return -1;
         }
     }
@@ -224,22 +198,36 @@ int settings_top(const struct section *top, struct keys_top *result, struct err 
 
 /* --- telling ---------------------------------------------------------------------------------- */
 
-void settings_check(struct section *own, const struct section *defaults,
-                    void (*tell)(void *ctx, const char *text), void *ctx)
+/* Tells of each key that cannot be taken, drops it, and returns how many there were. */
+static unsigned check_keys(struct section *section, void *target,
+                           void (*tell)(void *ctx, const char *text), void *ctx)
 {
     struct err err;
     unsigned count = 0;
-    struct account *scratch = xcalloc(1, sizeof *scratch), *whole = NULL;
-    for (size_t i = 0; i < own->count;) {
-        if (keys_take(&own->settings[i], scratch, &err) == 0) {
+    for (size_t i = 0; i < section->count;) {
+        if (keys_take(&section->settings[i], target, &err) == 0) {
             i++;
             continue;
         }
         tell(ctx, err.text);
-        section_drop(own, i);
+        section_drop(section, i);
         count++;
     }
+    return count;
+}
+
+void settings_check(struct section *own, const struct section *defaults,
+                    void (*tell)(void *ctx, const char *text), void *ctx)
+{
+    struct err err;
+    struct account *scratch = xcalloc(1, sizeof *scratch), *whole = NULL;
+    unsigned count = check_keys(own, scratch, tell, ctx);
     settings_free(scratch);
+    for (size_t i = 0; i < own->rule_count; i++) {
+        struct rules rules = {xcalloc(1, sizeof *rules.at), 1};
+        count += check_keys(&own->rules[i], rules.at, tell, ctx);
+        rules_free(&rules);
+    }
     if (own->title != NULL && count == 0 && settings_account(own, defaults, &whole, &err) < 0)
         tell(ctx, err.text);
     settings_free(whole);
@@ -285,6 +273,19 @@ static void spell_built_in(const struct key *key, const struct account *account,
         spell_first(key, out);
 }
 
+static void spell_rules(const struct section *section, struct buf *out)
+{
+    for (size_t i = 0; i < section->rule_count; i++) {
+        const struct section *rule = &section->rules[i];
+        buf_addf(out, "    rule {\n");
+        for (size_t j = 0; j < rule->count; j++) {
+            buf_addf(out, "    ");
+            spell_setting(rule->settings[j].key, &rule->settings[j], out);
+        }
+        buf_addf(out, "    }\n");
+    }
+}
+
 void settings_spell(const struct section *own, const struct section *defaults, struct buf *out)
 {
     size_t count;
@@ -296,7 +297,7 @@ void settings_spell(const struct section *own, const struct section *defaults, s
     sheet_spell_value(own->title, out);
     buf_addf(out, " {\n");
     for (size_t i = 0; i < count; i++) {
-        if (keys[i].top)
+        if (keys[i].scope != KEY_ACCOUNT)
             continue;
         const struct setting *setting = setting_that_counts(own, defaults, &keys[i]);
         if (setting->count > 0)
@@ -304,6 +305,9 @@ void settings_spell(const struct section *own, const struct section *defaults, s
         else
             spell_built_in(&keys[i], account, out);
     }
+    spell_rules(own, out);
+    if (defaults != NULL)
+        spell_rules(defaults, out);
     buf_addf(out, "}\n");
     settings_free(account);
 }

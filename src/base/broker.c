@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/spawn.h"
+#include "base/xalloc.h"
 
 #define OWN "FETCHPOP_"
 #define ENVS 16      /* variables of one command */
@@ -40,7 +41,7 @@ struct answer {
 static struct {
     int fd;
     pid_t pid;
-    const char *commands[BROKER_COMMANDS + 1];
+    const char **commands;
 } broker = {.fd = -1};
 
 static struct msghdr message_of(struct iovec *bytes, char *control, size_t room)
@@ -252,8 +253,11 @@ int broker_begin(const char *const *commands, struct err *err)
     if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) < 0)
         return err_errno(err, ERR_SYSTEM, errno, "cannot enter the sandbox (socketpair)");
     fcntl(ends[0], F_SETFD, FD_CLOEXEC);
-    for (size_t i = 0; i < BROKER_COMMANDS && commands[i] != NULL; i++)
-        broker.commands[i] = commands[i];
+    size_t count = 0;
+    while (commands[count] != NULL)
+        count++;
+    broker.commands = xcalloc(count + 1, sizeof *broker.commands);
+    memcpy(broker.commands, commands, count * sizeof *commands);
     broker.pid = fork();
     if (broker.pid == 0)
         serve(ends[1]);
@@ -261,6 +265,8 @@ int broker_begin(const char *const *commands, struct err *err)
     close(ends[1]);
     if (broker.pid < 0) {
         close(ends[0]);
+        free(broker.commands);
+        broker.commands = NULL;
         return err_errno(err, ERR_SYSTEM, number, "cannot enter the sandbox (fork)");
     }
     broker.fd = ends[0];
@@ -274,6 +280,8 @@ void broker_end(void)
         return;
     close(broker.fd);
     broker.fd = -1;
+    free(broker.commands);
+    broker.commands = NULL;
     spawn_delegate(NULL);
     while (waitpid(broker.pid, NULL, 0) < 0 && errno == EINTR) {
     }

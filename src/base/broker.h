@@ -12,11 +12,9 @@
 
 #include "base/err.h"
 
-#define BROKER_COMMANDS 4
-
 /* Forks it; from here on spawn_command and spawn_wait go through it, and the commands' descriptors
- * are passed to it. commands: BROKER_COMMANDS at most, then NULL;
- * the texts are borrowed for good. -1 (ERR_SYSTEM): as before. */
+ * are passed to it. commands: some, then NULL; the texts are borrowed for good. -1 (ERR_SYSTEM): as
+ * before. */
 int broker_begin(const char *const *commands, struct err *err);
 
 /* Lets it end, and waits for that. Without one: nothing. */

@@ -23,6 +23,22 @@ void account_hide(const struct account *account, struct log *log)
     log_hide(log, &account->tls_key_password);
 }
 
+bool account_next_target(const struct account *account, size_t *at, struct account_target *target)
+{
+    if ((*at)++ == 0) {
+        *target = (struct account_target){account->target, account->where};
+        return true;
+    }
+    for (; *at - 2 < account->rules.count; (*at)++) {
+        const struct rule *rule = &account->rules.at[*at - 2];
+        if (rule->has_target) {
+            *target = (struct account_target){rule->target, rule->where};
+            return true;
+        }
+    }
+    return false;
+}
+
 bool account_has_secret(const struct account *account)
 {
     return account->password.data != NULL || account->proxy_password.data != NULL ||

@@ -59,9 +59,10 @@ struct account {
     int64_t keep_seconds; /* with ACCOUNT_KEEP_FOR */
 
     enum deliver_kind target;
-    char *where;     /* absolute path of the folder or file, the command, the LMTP server */
-    char *recipient; /* for LMTP */
-    struct rules rules;
+    char *where;        /* absolute path of the folder or file, the command, the LMTP server */
+    char *recipient;    /* for LMTP */
+    struct rules rules; /* its own, and behind them those of defaults */
+    bool allow_delete;  /* rules may delete what was never fetched */
     int64_t mda_timeout;
     char *after_new;   /* command behind a poll that brought something */
     bool log_messages; /* a line for each that was delivered */
@@ -87,6 +88,16 @@ void account_hide(const struct account *account, struct log *log);
 
 /* What the account says about delivery; the rest is zero. */
 struct deliver_settings account_delivery(const struct account *account);
+
+/* A place where messages go. */
+struct account_target {
+    enum deliver_kind kind;
+    const char *where;
+};
+
+/* The account's own destination, then those of its rules; *at: 0 before the first. False behind the
+ * last one. */
+bool account_next_target(const struct account *account, size_t *at, struct account_target *target);
 
 /* True if there is a secret in it. */
 bool account_has_secret(const struct account *account);

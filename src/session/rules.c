@@ -184,6 +184,11 @@ bool rules_may_skip(const struct rules *rules)
     return false;
 }
 
+bool rules_takes_all(const struct rule *rule)
+{
+    return !needs_header(rule) && rule->larger == 0 && rule->smaller == 0;
+}
+
 static void digest_text(struct digest *digest, const char *text)
 {
     if (text != NULL)

@@ -72,6 +72,9 @@ size_t rules_find(const struct rules *rules, const struct rules_facts *facts, in
 /* True if it depends on a header whether a message is fetched: then TOP is worth it. */
 bool rules_may_skip(const struct rules *rules);
 
+/* True for a rule without conditions. */
+bool rules_takes_all(const struct rule *rule);
+
 /* Adds "Name: pattern". ERR_CONFIG, as pattern_new. */
 int rules_add_header(struct rule_patterns *patterns, const char *text, struct err *err);
 

@@ -14,7 +14,12 @@ tells() {
     popd_start 'set tls implicit' "set cert \"$T/server.pem\"" "set key \"$T/server.key\""
     popd_rc 'server = "localhost"' 'tls = "implicit"' "tls_ca_file = \"$T/ca.pem\""
     mkdir -p "$MD/new" "$MD/cur" "$MD/tmp"
+    printf 'defaults { rule { from = a mbox = "%s/lists" }\nrule { from = b mda = "cat -" }\n' "$T" >>"$RC"
+    printf 'rule { from = c lmtp = "unix:%s/s" lmtp_recipient = c }\n}\n' "$T" >>"$RC"
     want 0 --doctor
+    tells "destination: ok: $T/lists: files can be made there"
+    tells 'destination: ok: cat -$'
+    tells "destination: ok: unix:$T/s: asked when there is mail"
     tells 'resolver: ok: .*127\.0\.0\.1'
     tells "connection: ok: port $PORT answers"
     tells 'TLS: ok: TLSv1\.[23] [A-Z0-9_]+, in date; DNS:localhost.*issued by .* valid from .* to '

@@ -38,6 +38,64 @@ END
     [ "$(grep -c . <<<"$stderr")" -eq 8 ] || fail "not 7 mistakes and a sum"
 }
 
+@test "--check-config tells each mistake in a rule, with the line of its key" {
+    rc <<'END'
+defaults {
+    rule { subject = '/(/' }
+}
+account "a" {
+    server = "pop.example.com"
+    user = "alice"
+    maildir = "m"
+    rule {
+        from = ""
+        larger = much
+    }
+    rule { subjct = "x" }
+    subject = "x"
+    rule { header = "List-Id" }
+}
+rule { action = leave }
+END
+    want 78 --check-config
+    local text
+    for text in ':2: subject is not a regular expression: ' ':9: from is empty' ':10: larger must be' \
+        ':12: no such key: "subjct"; did you mean subject?' ':13: subject belongs inside a rule' \
+        ':14: header must be a field' ':16: rule belongs inside an account or defaults'; do
+        [[ $stderr == *"$text"* ]] || fail "not told: $text"
+    done
+    [ "$(grep -c . <<<"$stderr")" -eq 8 ] || fail "not 7 mistakes and a sum"
+}
+
+@test "--check-config tells what a rule may not do, and where" {
+    rc <<'END'
+account "a" {
+    server = "pop.example.com"
+    user = "alice"
+    maildir = "m"
+    rule { from = "x" action = delete }
+}
+account "b" {
+    server = "pop.example.com"
+    user = "bob"
+    maildir = "m"
+    rule { from = "x" maildir = "x" action = leave }
+}
+account "c" {
+    server = "pop.example.com"
+    user = "carol"
+    maildir = "m"
+    rule { from = "x" maildir = "x" mbox = "y" }
+}
+END
+    want 78 --check-config
+    local text
+    for text in ':5: action = delete removes messages that nobody has fetched' \
+        ':11: maildir goes with action = fetch alone' ':17: both mbox and maildir (line 17) are set'; do
+        [[ $stderr == *"$text"* ]] || fail "not told: $text"
+    done
+}
+
 @test "--check-config of a good file says nothing and ends with 0" {
     popd_rc
     want 0 --check-config
@@ -62,6 +120,7 @@ defaults {
     keep = 30d
     maildir = "m"
     proxy = "socks5://me:hush@proxy.example.com:1080"
+    rule { from = "*@example.net" action = stub }
 }
 account "a" {
     server = "pop.example.com"
@@ -69,6 +128,7 @@ account "a" {
     password = "se cret"
     auth = { "plain", "login" }
     mbox = "b"
+    rule { header = { "A: \"x\"", 'B: /\./' } maildir = "n" }
 }
 account "b" {
     server = "pop.example.org"
@@ -81,10 +141,10 @@ END
     local line
     for line in 'account a {' 'keep = 30d' 'user = "alice \"x\""' 'password = "***"' 'port = 995' \
         'port = 110' 'auth = { plain, login }' 'mbox = b' 'maildir = m' 'tls = implicit' \
-        'tls = stls' 'timeout = 60s' 'max_tries = 5' 'proxy = "***"'; do
+        'tls = stls' 'rule {' 'header = { "A: \"x\"", "B: /\\./" }' 'action = stub' 'timeout = 60s' 'max_tries = 5' 'proxy = "***"'; do
         sed 's/^ *//' "$T/first" | grep -q -x -F -e "$line" || fail "not there: $line"
     done
-    [ "$(grep -c 'maildir' "$T/first")" -eq 1 ] || fail "the default hides an account's own place"
+    [ "$(grep -c 'maildir = m' "$T/first")" -eq 1 ] || fail "the default hides an account's own place"
     ! grep -q -e hush -e 'se cret' "$T/first" || fail "a secret is shown"
     sed 's/proxy = .*//' "$T/first" | rc
     want 0 --print-config

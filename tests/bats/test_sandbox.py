@@ -92,6 +92,19 @@ def files_beside(w):
     check(w, "write", w.path("beside"))
 
 
+def places_of_rules(w):
+    """A Maildir is one's own, an mbox has its lock beside it."""
+    need(w, "Landlock")
+    for name in ("lists", "boxes"):
+        os.mkdir(w.path(name))
+    rules = ("rule { from = a maildir = '%s' }\nrule { from = b mbox = '%s/shop' }\n"
+             % (w.path("lists"), w.path("boxes")))
+    for name in ("lists", "boxes"):
+        check(w, "write", os.path.join(w.path(name), "door"))
+        seen = knock(w, "write", os.path.join(w.path(name), "door"), rules=rules)
+        w.need(seen == "write: open", "with the rule it may be written to", seen)
+
+
 def elsewhere(w):
     found = re.search(r"Landlock (\d+)", doctor(w))
     if not found or int(found.group(1)) < 4:
@@ -154,6 +167,7 @@ CASES = [
     ("--doctor says that sandbox = off", off),
     ("keys in ~/.ssh are neither read nor written, nor is the rest of the home folder", other_files),
     ("nothing is made beside the destination", files_beside),
+    ("the destinations of rules may be written to", places_of_rules),
     ("no other TCP port is connected to", elsewhere),
     ("no agent's socket is connected to", agents),
     ("a word of the server's starts no shell", programs),

@@ -12,59 +12,11 @@
 #include "app/keys.h"
 #include "app/paths.h"
 #include "app/rctext.h"
+#include "kit_config.h"
 #include "kit_heap.h"
 #include "tap.h"
 
 static const struct rcparse_want all; /* no shard, nobody who listens */
-
-/* Bytes that make an account whole, but for what a test adds. */
-#define WHOLE "server = \"s\" user = \"u\" maildir = \"/m\" "
-
-static int parse_bytes(struct config *config, const char *text, size_t len, struct err *err)
-{
-    err_clear(err);
-    return config_parse(config, "rc", text, len, err);
-}
-
-static int parse(struct config *config, const char *text, struct err *err)
-{
-    return parse_bytes(config, text, strlen(text), err);
-}
-
-/* The text is refused with 78, in this line, with these words. */
-static void refused(const char *name, const char *text, unsigned line, const char *words)
-{
-    struct config config;
-    struct err err;
-    char place[40];
-    int result = parse(&config, text, &err);
-    snprintf(place, sizeof place, "rc:%u: ", line);
-    bool good = result == -1 && err_status(err.kind) == 78 &&
-                strncmp(err.text, place, strlen(place)) == 0 && strstr(err.text, words) != NULL;
-    if (!ok(good, "refused: %s", name))
-        printf("#      got: %d, %s\n# expected: %s ... %s\n", result, err.text, place, words);
-    if (result == 0)
-        config_free(&config);
-}
-
-/* An account of WHOLE and these settings is refused in line 2. */
-static void refused_setting(const char *setting, const char *words)
-{
-    char text[1000];
-    snprintf(text, sizeof text, "account a { " WHOLE "\n%s\n}\n", setting);
-    refused(setting, text, 2, words);
-}
-
-static struct account *one(struct config *config, const char *text)
-{
-    struct err err;
-    if (parse(config, text, &err) < 0) {
-        ok(false, "taken: %s", text);
-        printf("# %s\n", err.text);
-        return NULL;
-    }
-    return config->accounts[0];
-}
 
 static void test_builtin(void)
 {
@@ -591,7 +543,10 @@ static void test_empty_values(void)
     for (size_t i = 0; i < count; i++) {
         char text[100];
         snprintf(text, sizeof text,
-                 keys[i].top ? "\n\n%s = \"\"\n" : "account a {\n\n %s = \"\"\n}", keys[i].name);
+                 keys[i].scope == KEY_TOP    ? "\n\n%s = \"\"\n"
+                 : keys[i].scope == KEY_RULE ? "account a { " WHOLE "\n\n rule { %s = \"\" }\n}"
+                                             : "account a {\n\n %s = \"\"\n}",
+                 keys[i].name);
         refused(keys[i].name, text, 3, keys[i].name);
     }
 }

@@ -107,12 +107,13 @@ class World:
                 "password": "secret", "keep": "yes", "timeout": "20s", "maildir": self.maildir}
         keys.update(self.account)
         keys.update(more)
+        rules = keys.pop("rules", "")   # as they are in the file
         if any(keys.get(k) for k in ("mbox", "mda")) and "maildir" not in more:
             del keys["maildir"]
         path = self.path("rc")
         with open(path, "w") as f:
-            f.write('account "w" {\n%s}\n' % "".join(
-                "    %s = '%s'\n" % item for item in keys.items() if item[1] is not None))
+            f.write('account "w" {\n%s%s}\n' % ("".join(
+                "    %s = '%s'\n" % item for item in keys.items() if item[1] is not None), rules))
         os.chmod(path, 0o600)
         return path
 
