@@ -216,6 +216,10 @@ static size_t fill_commands(const char **commands, const struct account *account
     for (size_t at = 0; account_next_target(account, &at, &target);)
         if (target.kind == DELIVER_MDA)
             commands[count++] = target.where;
+    if (account->filter_command != NULL)
+        commands[count++] = account->filter_command;
+    if (account->pipe_through != NULL)
+        commands[count++] = account->pipe_through;
     if (account->after_new != NULL)
         commands[count++] = account->after_new;
     return count;

@@ -15,6 +15,7 @@
 #define ROW_MAX 8192
 #define FROM_COLUMNS 20
 #define SUBJECT_LEAST 20 /* columns that a UIDL must leave */
+#define RULE_COLUMNS 60 /* of the name of the rule that fits */
 #define FIXED 44         /* columns of number, date, size, state and the blanks between all parts */
 
 /* ---- words ---- */
@@ -77,14 +78,27 @@ static struct str name_of(struct str from)
     return name.len > 0 ? name : from;
 }
 
+/* " (rc:12)", where the rule stands; "" if none fits. */
+static size_t spell_rule(const struct rule *rule, char out[RULE_COLUMNS])
+{
+    out[0] = '\0';
+    if (rule == NULL)
+        return 0;
+    const char *slash = strrchr(rule->file, '/');
+    int len = snprintf(out, RULE_COLUMNS, " (%s:%u)", slash != NULL ? slash + 1 : rule->file,
+                       rule->line);
+    return len < RULE_COLUMNS ? (size_t)len : RULE_COLUMNS - 1;
+}
+
 void rows_spell(const struct look_row *row, size_t columns, struct buf *out)
 {
-    char date[20], size[24];
+    char date[20], size[24], rule[RULE_COLUMNS];
+    size_t by = spell_rule(row->rule, rule), fixed = FIXED + by;
     spell_date(row->date, date);
     buf_addf(out, "%5u %s %7s %-7s ", (unsigned)row->number, date,
              row->size > 0 ? str_spell_size(row->size, size) : "", row->state);
     size_t from = add_fitted(out, name_of(row->from), FROM_COLUMNS, true);
-    size_t left = columns > FIXED + from ? columns - FIXED - from : 1;
+    size_t left = columns > fixed + from ? columns - fixed - from : 1;
     bool uidl = columns == 0 || left >= SUBJECT_LEAST + 1 + row->uidl.len;
     (void)buf_add(out, " ", 1);
     add_fitted(out, row->subject,
@@ -96,6 +110,7 @@ void rows_spell(const struct look_row *row, size_t columns, struct buf *out)
         (void)buf_add(out, " ", 1);
         add_fitted(out, row->uidl, 0, false);
     }
+    (void)buf_add(out, rule, by);
 }
 
 /* ---- the terminal ---- */

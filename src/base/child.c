@@ -62,7 +62,9 @@ static int start(struct child *child, struct err *err)
             .command = job->command,
             .env = job->env,
             .input = job->input >= 0 ? job->input : null,
-            .output = job->output != NULL ? out[1] : null,
+            .output = job->output != NULL        ? out[1]
+                      : job->output_file != NULL ? *job->output_file
+                                                 : null,
             .error = error[1],
         };
         number = spawn_command(&spawn, &child->pid);

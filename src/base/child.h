@@ -23,6 +23,7 @@ struct child_job {
     struct buf *output;      /* where standard output goes, up to its maximum; NULL: /dev/null. It
                               * may be a secret: with a maximum of up to 2 SECRET_MAX bytes the
                               * buffer is allocated once, so that wiping it leaves no copy */
+    const int *output_file;  /* or this descriptor is its standard output; stays the caller's */
     const char *const *env;  /* as in struct spawn */
     int64_t deadline;        /* clock_ms() moment */
     bool stoppable;          /* INT or TERM to us ends it like a deadline */

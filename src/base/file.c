@@ -225,6 +225,29 @@ int file_make_folder(const char *path, bool durable, struct err *err)
     return result == 0 ? make_level(path, durable, err) : -1;
 }
 
+static int make_and_unlink(const char *folder, struct err *err)
+{
+    char *path = xasprintf("%s/%ld.unnamed", folder, (long)getpid());
+    unlink(path); /* of another process of this number */
+    int fd = file_open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        err_errno(err, ERR_CREATE, errno, "cannot make %s", path);
+    else
+        unlink(path);
+    free(path);
+    return fd;
+}
+
+int file_unnamed(const char *folder, struct err *err)
+{
+#ifdef O_TMPFILE
+    int fd = file_open(folder, O_TMPFILE | O_RDWR, 0600);
+    if (fd >= 0)
+        return fd;
+#endif
+    return make_and_unlink(folder, err);
+}
+
 static int write_new(const char *path, const void *bytes, size_t len, mode_t mode, bool durable,
                      struct err *err)
 {

@@ -52,6 +52,10 @@ int file_sync_folder(const char *path, bool *unsupported, struct err *err);
  * `durable` false leaves the fsyncs out. */
 int file_make_folder(const char *path, bool durable, struct err *err);
 
+/* A new file in the folder, to be written and read, that has no name any more (of a process that
+ * was killed, it may have one) and is gone once it is closed. ERR_CREATE. */
+int file_unnamed(const char *folder, struct err *err);
+
 /* Replaces path by these bytes: write `path.new` beside it, fsync, rename, fsync the folder. A
  * path.new that a killed run left is thrown away, so the caller must hold a lock that covers the
  * path. The mode is exact, whatever the umask. On failure the old file is still there, whole

@@ -142,6 +142,7 @@ static bool is_trace(struct str name)
     static const char *const trace[] = {
         "Received",     "Received-SPF",  "X-Received",  "Return-Path",   "Authentication-Results",
         "Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "X-Envelope-From",
+        "X-Fetchpop-Account", /* ours */
     };
     for (size_t i = 0; i < sizeof trace / sizeof trace[0]; i++)
         if (str_is_nocase(name, trace[i]))

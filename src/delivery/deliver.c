@@ -152,6 +152,8 @@ int deliver_begin(struct deliver *deliver, struct parcel **parcel, struct err *e
     enter(deliver);
     int result = deliver->kind->begin(deliver, parcel, err);
     leave(deliver);
+    if (result == 0)
+        (*parcel)->to = deliver;
     return result;
 }
 
@@ -160,8 +162,21 @@ int deliver_finish(struct deliver *deliver, struct parcel *parcel, struct err *e
     return deliver->kind->finish == NULL ? 0 : deliver->kind->finish(deliver, parcel, err);
 }
 
+/* What it was before goes with it, unless it is kept in its place. */
+static void drop_raw(struct parcel *parcel)
+{
+    if (parcel->raw == NULL)
+        return;
+    if (parcel->raw->stays)
+        spool_free(parcel->raw);
+    else
+        spool_drop(parcel->raw);
+    parcel->raw = NULL;
+}
+
 void deliver_drop(struct deliver *deliver, struct parcel *parcel)
 {
+    drop_raw(parcel);
     enter(deliver);
     if (parcel->stays)
         spool_free(parcel);
@@ -186,12 +201,10 @@ static int copy_in(struct deliver *deliver, const char *path, struct parcel **pa
     return result;
 }
 
-int deliver_resume(struct deliver *deliver, const char *name, struct parcel **parcel,
-                   struct err *err)
+static int resume_copy(struct deliver *deliver, const char *name, struct parcel **parcel,
+                       struct err *err)
 {
     const char *state_dir = deliver->settings->state_dir;
-    if (deliver->kind->resume != NULL)
-        return deliver->kind->resume(deliver, name, parcel, err);
     char *path = keep_path(state_dir, name);
     int result =
         path == NULL
@@ -203,9 +216,29 @@ int deliver_resume(struct deliver *deliver, const char *name, struct parcel **pa
     return result;
 }
 
+int deliver_resume(struct deliver *deliver, const char *name, struct parcel **parcel,
+                   struct err *err)
+{
+    int result = deliver->kind->resume == NULL ? resume_copy(deliver, name, parcel, err)
+                                               : deliver->kind->resume(deliver, name, parcel, err);
+    if (result == 0)
+        (*parcel)->to = deliver;
+    return result;
+}
+
+/* As it came, durably. */
+static int keep_raw(struct parcel *raw, struct deliver_file *file, struct err *err)
+{
+    if (deliver_secure(raw->to, &raw, 1, err) < 0)
+        return -1;
+    return deliver_keep(raw->to, raw, file, err);
+}
+
 int deliver_keep(const struct deliver *deliver, struct parcel *parcel, struct deliver_file *file,
                  struct err *err)
 {
+    if (parcel->raw != NULL)
+        return keep_raw(parcel->raw, file, err);
     const struct kind *kind = deliver->kind;
     struct keep_source source = {.fd = parcel->fd, .path = parcel->path, .quoted = kind->quotes};
     if (kind->resume == NULL)
@@ -244,6 +277,7 @@ void deliver_release(struct deliver *deliver, struct parcel **batch, size_t n)
     enter(deliver);
     for (size_t i = 0; i < n; i++) {
         bool delivered = batch[i]->outcome == PARCEL_DELIVERED;
+        drop_raw(batch[i]);
         if (delivered ? deliver->kind->keeps_file : batch[i]->stays)
             spool_free(batch[i]);
         else
@@ -255,8 +289,10 @@ void deliver_release(struct deliver *deliver, struct parcel **batch, size_t n)
 void deliver_abandon(struct deliver *deliver, struct parcel **batch, size_t n)
 {
     (void)deliver;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        drop_raw(batch[i]);
         spool_free(batch[i]);
+    }
 }
 
 /* ---- after an earlier run ---- */
@@ -328,20 +364,27 @@ static int check_place(const struct kind *kind, const struct deliver_settings *s
     return result;
 }
 
-/* True if waiting will not help, and mail does not go there any more. */
-static bool is_given_up(const struct deliver_settings *settings, struct str receipt,
-                        const struct err *err)
+static bool is_receipt_of(const struct deliver_settings *settings, struct str receipt)
 {
     struct buf where;
-    if (err->kind == ERR_LOCKED || err->kind == ERR_STOPPED)
-        return false;
     buf_init(&where, WORDS_ESCAPED_MAX(strlen(settings->where)) + 1);
     words_add(&where, str_from(settings->where));
     struct str words = receipt;
     bool same = deliver_kind_of(str_word(&words)) == settings->kind &&
                 str_equal(last_word(receipt), buf_str(&where));
     buf_free(&where);
-    return !same;
+    return same;
+}
+
+/* True if waiting will not help, and mail does not go there any more. */
+static bool is_given_up(const struct deliver_settings *settings, struct str receipt,
+                        const struct err *err)
+{
+    if (err->kind == ERR_LOCKED || err->kind == ERR_STOPPED)
+        return false;
+    while (settings != NULL && !is_receipt_of(settings, receipt))
+        settings = settings->next;
+    return settings == NULL;
 }
 
 /* It cannot be seen whether they were delivered: they are delivered from their copies, or

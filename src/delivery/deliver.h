@@ -74,7 +74,8 @@ bool deliver_is_command(const struct deliver *deliver);
 /* Free room for new messages, in octets. */
 uint64_t deliver_room(const struct deliver *deliver);
 
-/* A new message; the parcel is the caller's until released or dropped. */
+/* A new message; the parcel is the caller's until released or dropped, and its `to` says where it
+ * goes. The verbs below take parcels that were begun or resumed for this deliver. */
 int deliver_begin(struct deliver *deliver, struct parcel **parcel, struct err *err);
 /* Its terminator was seen; what the kind adds at the end is written. */
 int deliver_finish(struct deliver *deliver, struct parcel *parcel, struct err *err);
@@ -97,8 +98,8 @@ void deliver_receipt(const struct deliver *deliver, const struct parcel *parcel,
 int deliver_publish(struct deliver *deliver, struct parcel *const *batch, size_t n,
                     struct err *err);
 
-/* The message, which was not delivered, is kept: durable in a file that release does not remove.
- * Between secure and release. */
+/* The message, which was not delivered, is kept, as it came: durable in a file that release does not
+ * remove. Between secure and release. */
 int deliver_keep(const struct deliver *deliver, struct parcel *parcel, struct deliver_file *file,
                  struct err *err);
 

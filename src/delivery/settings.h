@@ -41,6 +41,7 @@ struct deliver_settings {
     const struct spool_list *keeps; /* files of this mailbox that no sweep removes; may be NULL */
     void (*idle)(void *ctx); /* called now and then while a command runs (NOOP); NULL: never */
     void *idle_ctx;
+    const struct deliver_settings *next; /* where else mail of this mailbox goes; NULL: nowhere */
 };
 
 /* A message that is kept in a file (keep.h). */

@@ -29,10 +29,15 @@ enum parcel_outcome {
     PARCEL_REFUSED /* the destination will never take this message */
 };
 
+struct deliver;
+
 /* Kept small: hundreds of them wait for their batch. */
 struct parcel {
-    const char *name; /* the last part of path */
-    int folder;       /* borrowed descriptor of the folder the file is in */
+    struct deliver *to; /* where it goes (delivery/deliver.h); borrowed */
+    struct parcel *raw; /* what it was before pipe_through, for as long as it may have to be kept;
+                         * goes with it; NULL: it is as it came */
+    const char *name;   /* the last part of path */
+    int folder;         /* borrowed descriptor of the folder the file is in */
     int fd;
     char *path;            /* for error texts and receipts */
     uint64_t octets;       /* of the message as stored, so far */

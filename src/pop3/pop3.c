@@ -15,7 +15,7 @@
 #define DRAIN_MAX (16u * 1024 * 1024) /* of an unwanted body, before the connection is given up */
 #define CAPA_LINES_MAX 500
 #define SIGN_MS 1000
-#define COMMAND_MAX 15  /* "TOP 4000000 0" and a line end: no number is longer */
+#define COMMAND_MAX 16  /* "TOP 4000000 20" and a line end: no number is longer */
 #define PARTING_MS 3000 /* from a server's last line to the end of the connection, at most */
 
 _Static_assert(POP3_WINDOW *COMMAND_MAX < CONN_OUTPUT, "a full window is queued without sending");
@@ -46,11 +46,11 @@ static const struct verb {
     bool has_body;
 } verbs[] = {
     [POP3_UIDL] = {"UIDL", true},      [POP3_LIST] = {"LIST", true},
-    [POP3_TOP] = {"TOP", true},        [POP3_RETR] = {"RETR", true},
-    [POP3_DELE] = {"DELE", false},     [POP3_NOOP] = {"NOOP", false},
-    [POP3_STAT] = {"STAT", false},     [POP3_CAPA] = {"CAPA", true},
-    [POP3_UIDL_ONE] = {"UIDL", false}, [POP3_LIST_ONE] = {"LIST", false},
-    [POP3_QUIT] = {"QUIT", false},
+    [POP3_TOP] = {"TOP", true},        [POP3_STUB] = {"TOP", true},
+    [POP3_RETR] = {"RETR", true},      [POP3_DELE] = {"DELE", false},
+    [POP3_NOOP] = {"NOOP", false},     [POP3_STAT] = {"STAT", false},
+    [POP3_CAPA] = {"CAPA", true},      [POP3_UIDL_ONE] = {"UIDL", false},
+    [POP3_LIST_ONE] = {"LIST", false}, [POP3_QUIT] = {"QUIT", false},
 };
 
 struct pop3 *pop3_new(struct conn *conn, struct log *log)
@@ -309,9 +309,10 @@ int pop3_put(struct pop3 *pop3, enum pop3_verb verb, uint32_t number, struct err
     assert(pop3_has_room(pop3));
     if (pop3->count == 0 && pop3_check_silence(pop3, err) < 0)
         return -1;
-    int len = number == 0        ? snprintf(line, sizeof line, "%s", verbs[verb].name)
-              : verb == POP3_TOP ? snprintf(line, sizeof line, "TOP %u 0", number)
-                                 : snprintf(line, sizeof line, "%s %u", verbs[verb].name, number);
+    int len = number == 0         ? snprintf(line, sizeof line, "%s", verbs[verb].name)
+              : verb == POP3_TOP  ? snprintf(line, sizeof line, "TOP %u 0", number)
+              : verb == POP3_STUB ? snprintf(line, sizeof line, "TOP %u " POP3_STUB_LINES, number)
+                                  : snprintf(line, sizeof line, "%s %u", verbs[verb].name, number);
     assert(len + 2 <= COMMAND_MAX);
     pop3->queue[(pop3->head + pop3->count++) % POP3_WINDOW] =
         (struct queued){.verb = verb, .number = number};
@@ -523,7 +524,7 @@ static int take_rest(struct pop3 *pop3, const struct pop3_taker *taker, bool lf_
         answer->given_up = false;
         return 0;
     }
-    if (answer->verb == POP3_RETR || answer->verb == POP3_TOP)
+    if (answer->verb == POP3_RETR || answer->verb == POP3_TOP || answer->verb == POP3_STUB)
         taken = take_body(pop3, taker, lf_only, &answer->octets, &refusal, err);
     else
         taken = take_lines(pop3, taker, lf_only, REPLY_MESSAGES_MAX, &refusal, err);

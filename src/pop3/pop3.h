@@ -27,10 +27,13 @@
  * we never have to wait for the server to read them before we go on reading ourselves. */
 #define POP3_WINDOW 2048
 
+#define POP3_STUB_LINES "20" /* of a body */
+
 enum pop3_verb {
     POP3_UIDL,
     POP3_LIST,
-    POP3_TOP,
+    POP3_TOP,  /* TOP n 0 */
+    POP3_STUB, /* TOP n POP3_STUB_LINES */
     POP3_RETR,
     POP3_DELE,
     POP3_NOOP,
@@ -43,7 +46,7 @@ enum pop3_verb {
 
 struct pop3; /* owns its conn */
 
-/* The answer to one piped command. For RETR and TOP the body went to the sink. */
+/* The answer to one piped command. For RETR, TOP and STUB the body went to the sink. */
 struct pop3_answer {
     enum pop3_verb verb;
     uint32_t number;    /* the message it was about, 0 if none */

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/maildate.h"
 #include "session/fingerprints.h"
+#include "session/headers.h"
 #include "session/queue.h"
 #include "session/run.h"
 #include "state/journal.h"
@@ -98,7 +99,7 @@ static int ask(struct asking *asking, struct pop3 *pop3, const struct queue *num
                                        .fingerprint = learn,
                                        .date = dates ? look_at_date : NULL,
                                        .ctx = asking};
-    if (fingerprints_possible(pop3) && !habits_has(asking->listing->habits, HABIT_TOP))
+    if (headers_possible(pop3) && !habits_has(asking->listing->habits, HABIT_TOP))
         return fingerprints_run(&asked, err);
     for (uint32_t i = 0; i < numbers->count; i++) {
         if (dates)

@@ -2,7 +2,7 @@
  * batch: complete messages that become durable, visible and journalled together.
  *
  * A batch is as many messages as fit BATCH_FILES files, BATCH_OCTETS octets or BATCH_MS
- * milliseconds; for a command it is BATCH_COMMANDS messages.
+ * milliseconds; where a command is among the destinations it is BATCH_COMMANDS messages.
  */
 #ifndef FP_SESSION_BATCH_H
 #define FP_SESSION_BATCH_H
@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "delivery/deliver.h"
+#include "session/rules.h"
 #include "state/journal.h"
 
 #define BATCH_FILES 500
@@ -25,14 +26,16 @@
 struct batch_item {
     uint32_t number; /* on the server */
     uint32_t entry;  /* in the journal */
+    enum rule_action action; /* what the rules say of it; it is LEFT ... */
+    int64_t until;           /* ... until then (rules_find) */
+    bool dropped;            /* pipe_through wants it delivered nowhere: it is as good as done */
 };
 
 struct batch {
-    struct deliver *deliver; /* borrowed, as all pointers here */
-    struct journal *journal;
-    size_t files;     /* how many fit, by the limit on descriptors */
-    const bool *shut; /* becomes true: the rest is not delivered now, but kept */
-    bool keep;        /* the policy of this run */
+    struct journal *journal; /* borrowed, as all pointers here */
+    size_t files;            /* how many fit, by the limit on descriptors */
+    bool commands;           /* a command may be among the destinations */
+    enum journal_policy policy;
     size_t count;
     uint64_t octets;
     int64_t since; /* clock_ms() of the first item */
@@ -42,6 +45,8 @@ struct batch {
      * not WAITING. What is not DELIVERED is kept in a file (session/kept.h), if that could be
      * made. */
     void (*settled)(void *ctx, const struct batch_item *item, const struct parcel *parcel);
+    /* True if nothing more is delivered where the parcel goes: it is kept. */
+    bool (*is_shut)(void *ctx, const struct parcel *parcel);
     void *ctx;
 };
 
@@ -53,11 +58,14 @@ size_t batch_room(void);
 size_t batch_files(size_t room);
 
 /* Takes the parcel over. Not when full. */
-void batch_add(struct batch *batch, struct parcel *parcel, uint32_t number, uint32_t entry);
+void batch_add(struct batch *batch, struct parcel *parcel, struct batch_item item);
+
+/* Takes one out again; the parcel is the caller's, and those behind it move up. */
+struct parcel *batch_take_out(struct batch *batch, size_t at);
 bool batch_is_full(const struct batch *batch);
 
-/* The steps of HACKING's "Exactly once", each for the whole batch before the next begins: secure,
- * take, publish, done (or kept), release. Afterwards the batch is empty, whatever happened: what is
+/* The steps of HACKING's "Exactly once", each for the whole batch before the next begins, one
+ * destination after the other: secure, take, publish, done (or kept), release. Afterwards the batch is empty, whatever happened: what is
  * not settled is looked at by the next run, by its open take. *owned is false if a message may have
  * been lost that only the server has now; else it is left as it is. */
 int batch_commit(struct batch *batch, bool *owned, struct err *err);

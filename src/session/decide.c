@@ -5,6 +5,9 @@
 #include "session/again.h"
 #include "session/dates.h"
 #include "session/fault.h"
+#include "session/sift.h"
+
+#define RULE_SHOWN 300 /* octets of where a rule stands */
 
 static bool is_fetched(const struct message *message)
 {
@@ -17,13 +20,13 @@ static void count_planned(const struct poll *poll, const struct message *message
 {
     struct session_figures *figures = &poll->run->figures;
     bool is_new = poll->rules.switches.only == NULL && known != JOURNAL_DONE &&
-                  known != JOURNAL_GONE && known != JOURNAL_HELD;
+                  known != JOURNAL_GONE && known != JOURNAL_HELD && known != JOURNAL_LEFT;
     if (is_fetched(message)) {
         figures->planned++;
         figures->octets_planned += message->size;
         figures->fresh += known != JOURNAL_DONE;
     } else {
-        figures->seen += known == JOURNAL_DONE || known == JOURNAL_GONE;
+        figures->seen += known == JOURNAL_DONE || known == JOURNAL_GONE || known == JOURNAL_LEFT;
         bool large = known == JOURNAL_HELD &&
                      journal_record(poll->journal, message->entry).reason == REASON_TOO_LONG;
         figures->too_large += large;
@@ -54,15 +57,42 @@ bool decide_broke_the_line(const struct poll *poll, uint32_t entry)
     return reason == REASON_BROKEN_LINE || reason == REASON_OUT_OF_STEP || reason == REASON_NO_END;
 }
 
+/* What a rule left, or gave a stub of, is judged anew when that is due. */
+static enum journal_state state_of(const struct poll *poll, const struct message *message,
+                                   enum journal_state state)
+{
+    if (state == JOURNAL_HELD && is_worth_a_try(poll, message))
+        return decide_broke_the_line(poll, message->entry) ? JOURNAL_DOUBTED : JOURNAL_FAILED;
+    if (state == JOURNAL_FREE)
+        return state;
+    struct journal_entry entry = journal_entry(poll->journal, message->entry);
+    return sift_is_by_rule(&entry) && !sift_is_settled(poll, message->entry) ? JOURNAL_FREE : state;
+}
+
+/* What a rule spares (session/sift.h) counts for no limit. */
+static bool is_spared(const struct poll *poll, const struct listing *listing,
+                      struct message *message)
+{
+    enum rule_action action = (enum rule_action)sift_verdict(poll, listing, message).action;
+    if (action == RULE_FETCH)
+        return false;
+    bool tried =
+        message->entry != JOURNAL_NONE && journal_entry(poll->journal, message->entry).tried;
+    message->action = action == RULE_STUB && !tried ? PLAN_STUB : PLAN_LEAVE;
+    return true;
+}
+
 static void decide(struct poll *poll, struct listing *listing, struct message *message, bool count,
                    struct plan_spent *spent)
 {
     struct plan_message known =
         plan_look_up(&poll->rules, poll->journal, message->entry, message->size);
-    enum journal_state state = known.known;
-    if (known.known == JOURNAL_HELD && is_worth_a_try(poll, message))
-        state = known.known =
-            decide_broke_the_line(poll, message->entry) ? JOURNAL_DOUBTED : JOURNAL_FAILED;
+    enum journal_state state = known.known = state_of(poll, message, known.known);
+    if (is_spared(poll, listing, message)) {
+        if (count)
+            count_planned(poll, message, JOURNAL_LEFT);
+        return;
+    }
     message->compare = message->compare && (state == JOURNAL_DONE || state == JOURNAL_GONE);
     if (message->compare) /* its UIDL is known, but does it have it still? */
         known.known = JOURNAL_FREE;
@@ -122,10 +152,14 @@ void decide_owe_again(struct poll *poll, struct listing *listing)
 {
     for (uint32_t i = 0; i < listing->count; i++) {
         const struct message *message = &listing->messages[i];
-        if (message->action == PLAN_FETCH && message->entry != JOURNAL_NONE && !message->compare &&
-            journal_entry(poll->journal, message->entry).state == JOURNAL_DONE)
+        if (message->action != PLAN_FETCH || message->entry == JOURNAL_NONE || message->compare)
+            continue;
+        struct journal_entry entry = journal_entry(poll->journal, message->entry);
+        bool by_rule = sift_is_by_rule(&entry);
+        if (by_rule || entry.state == JOURNAL_DONE)
             journal_put_off(poll->journal, message->entry,
-                            &(struct journal_failure){.reason = REASON_ASKED_AGAIN});
+                            &(struct journal_failure){.reason = by_rule ? REASON_RULES_SAY
+                                                                        : REASON_ASKED_AGAIN});
     }
 }
 
@@ -136,25 +170,47 @@ void decide_refuse_long_ones(struct poll *poll, struct listing *listing)
             fault_leave_large(poll, listing, &listing->messages[i]);
 }
 
-void decide_tell(struct poll *poll, const struct listing *listing)
+/* " (rc:12)": the rule that says so; "" if none does. */
+static const char *rule_of(const struct poll *poll, struct verdict verdict, char *out, size_t cap)
 {
-    static const char *const words[] = {[PLAN_FETCH] = "would be fetched",
+    const struct rules *rules = &poll->run->account->rules;
+    out[0] = '\0';
+    if (verdict.filtered)
+        snprintf(out, cap, " (filter_command)");
+    else if (verdict.rule < rules->count)
+        snprintf(out, cap, " (%s:%u)", rules->at[verdict.rule].file, rules->at[verdict.rule].line);
+    return out;
+}
+
+static const char *what_becomes_of(const struct message *message, struct verdict verdict)
+{
+    static const char *const words[] = {[PLAN_LEAVE] = "would stay on the server",
+                                        [PLAN_FETCH] = "would be fetched",
                                         [PLAN_RETRY] = "would be tried again",
                                         [PLAN_ALONE] = "would be tried again, alone",
                                         [PLAN_DELETE] = "would be deleted, if it is still the same",
                                         [PLAN_DUE] = "would be deleted by a poll on another day",
-                                        [PLAN_REFUSE] = "too large, would stay on the server"};
-    char name[LOG_QUOTE_MAX + 40];
+                                        [PLAN_REFUSE] = "too large, would stay on the server",
+                                        [PLAN_STUB] = "its beginning would be fetched"};
+    return verdict.action == RULE_DELETE ? "would be deleted, unfetched" : words[message->action];
+}
+
+void decide_tell(struct poll *poll, const struct listing *listing)
+{
+    char name[LOG_QUOTE_MAX + 40], line[sizeof name + RULE_SHOWN + 100], by[RULE_SHOWN];
     for (uint32_t i = 0; i < listing->count; i++) {
         const struct message *message = &listing->messages[i];
+        struct verdict verdict = sift_verdict(poll, listing, message);
         poll->run->figures.deleted += message->action == PLAN_DELETE ||
+                                      verdict.action == RULE_DELETE ||
                                       (is_fetched(message) && plan_deletes_new(&poll->rules));
-        if (message->action == PLAN_LEAVE || poll->run->answer == NULL)
+        if ((message->action == PLAN_LEAVE && verdict.action == RULE_FETCH) ||
+            poll->run->answer == NULL)
             continue;
-        char line[sizeof name + 100];
         listing_name(listing, message, poll->run->log, name, sizeof name);
-        snprintf(line, sizeof line, "%s, %llu octets: %s", name, (unsigned long long)message->size,
-                 words[message->action]);
+        snprintf(line, sizeof line, "%s, %llu octets: %s%s", name,
+                 (unsigned long long)message->size, what_becomes_of(message, verdict),
+                 rule_of(poll, verdict, by, sizeof by));
         poll->run->answer(poll->run->ctx, line);
     }
 }

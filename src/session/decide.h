@@ -21,8 +21,9 @@ uint32_t decide_count_busy(const struct listing *listing);
 /* True if a message failed before by breaking connections, or putting them out of step. */
 bool decide_broke_the_line(const struct poll *poll, uint32_t entry);
 
-/* A delivered message that the user asks for again (--all) is owed from here on: if this run dies
- * first, the next one delivers it, and nothing deletes it before. Gathered in the journal. */
+/* A delivered message that the user asks for again (--all), and one that the rules left before, is
+ * owed from here on: if this run dies first, the next one delivers it, and nothing deletes it
+ * before. Gathered in the journal. */
 void decide_owe_again(struct poll *poll, struct listing *listing);
 
 /* Reports and records those that are longer than max_size. */

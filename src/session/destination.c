@@ -42,12 +42,12 @@ static void forget(struct destination *destination, size_t from)
 
 /* True if it is held from now on. What was held stays held; a first one is only if the destination
  * takes others. */
-static bool count_refusal(struct poll *poll, const struct refusal *refusal)
+static bool count_refusal(struct poll *poll, const struct destination *destination,
+                          const struct refusal *refusal)
 {
     struct journal_entry entry = journal_entry(poll->journal, refusal->entry);
     unsigned tries = entry.tries + 1u, most = poll->run->account->max_tries;
-    bool held =
-        entry.state == JOURNAL_REFUSED || (poll->destination.delivered > 0 && tries >= most);
+    bool held = entry.state == JOURNAL_REFUSED || (destination->delivered > 0 && tries >= most);
     const struct journal_failure failure = {
         .reason = REASON_DESTINATION,
         .words = str_from(refusal->why),
@@ -57,13 +57,14 @@ static bool count_refusal(struct poll *poll, const struct refusal *refusal)
     return held;
 }
 
-static void tell(struct poll *poll, const struct refusal *refusal)
+static void tell(struct poll *poll, const struct destination *destination,
+                 const struct refusal *refusal)
 {
     const char *then = "it is kept here, and the next run tries again";
     poll->run->figures.failed++;
     if (refusal->outcome == PARCEL_REFUSED) {
         poll->refused++;
-        if (count_refusal(poll, refusal))
+        if (count_refusal(poll, destination, refusal))
             then = AGAIN_HINT;
     } else {
         poll->later++;
@@ -71,13 +72,13 @@ static void tell(struct poll *poll, const struct refusal *refusal)
     log_line(poll->run->log, FP_LOG_ERROR, "%s: %s; %s", refusal->name, refusal->why, then);
 }
 
-static void tell_all(struct poll *poll)
+static void tell_all(struct poll *poll, struct destination *destination)
 {
-    if (poll->destination.trouble.kind == ERR_NONE)
+    if (destination->trouble.kind == ERR_NONE)
         aside_tell(&poll->aside);
-    for (size_t i = 0; i < poll->destination.count; i++)
-        tell(poll, &poll->destination.waiting[i]);
-    forget(&poll->destination, 0);
+    for (size_t i = 0; i < destination->count; i++)
+        tell(poll, destination, &destination->waiting[i]);
+    forget(destination, 0);
 }
 
 /* ---- this machine's fault ---- */
@@ -110,9 +111,8 @@ static void blame_machine(struct destination *destination, size_t from)
 
 /* A row of them; or nothing was delivered, all came to one end, and that speaks of the machine; or
  * each has been tried often enough to be held, if only something were delivered. */
-static bool is_machine(const struct poll *poll)
+static bool is_machine(const struct poll *poll, const struct destination *destination)
 {
-    const struct destination *destination = &poll->destination;
     bool often = true;
     if (destination->row >= DESTINATION_ROW)
         return true;
@@ -127,23 +127,29 @@ static bool is_machine(const struct poll *poll)
 
 /* ---- one after the other ---- */
 
-void destination_took(struct poll *poll)
+static struct destination *of(const struct poll *poll, const struct parcel *parcel)
 {
-    poll->destination.delivered++;
-    poll->destination.row = 0;
-    tell_all(poll);
+    return &routes_of(&poll->routes, parcel)->destination;
+}
+
+void destination_took(struct poll *poll, const struct parcel *parcel)
+{
+    struct destination *destination = of(poll, parcel);
+    destination->delivered++;
+    destination->row = 0;
+    tell_all(poll, destination);
 }
 
 void destination_refused(struct poll *poll, uint32_t entry, const char *name,
                          const struct parcel *parcel)
 {
-    struct destination *destination = &poll->destination;
+    struct destination *destination = of(poll, parcel);
     struct journal_entry known = journal_entry(poll->journal, entry);
     if (known.state == JOURNAL_REFUSED) { /* as before: that says nothing of today */
         struct refusal again = {.entry = entry, .outcome = parcel->outcome};
         again.name = xstrdup(name);
         again.why = xstrdup(parcel->why);
-        tell(poll, &again);
+        tell(poll, destination, &again);
         free(again.name);
         free(again.why);
         return;
@@ -151,7 +157,7 @@ void destination_refused(struct poll *poll, uint32_t entry, const char *name,
     bool alike = destination->row > 0 && destination->outcome == parcel->outcome &&
                  destination->status == parcel->status;
     if (!alike && destination->delivered > 0)
-        tell_all(poll);
+        tell_all(poll, destination);
     destination->row = alike ? destination->row + 1 : 1;
     destination->outcome = parcel->outcome;
     destination->status = parcel->status;
@@ -161,18 +167,46 @@ void destination_refused(struct poll *poll, uint32_t entry, const char *name,
 
 void destination_reopen(struct poll *poll)
 {
-    poll->destination.shut = false;
+    for (size_t i = 0; i < poll->routes.count; i++)
+        poll->routes.at[i].destination.shut = false;
+}
+
+bool destination_is_shut(const struct poll *poll, const struct parcel *parcel)
+{
+    const struct route *through = poll->routes.through;
+    return (through != NULL && parcel->to == through->deliver) || of(poll, parcel)->shut;
+}
+
+bool destination_all_shut(const struct poll *poll)
+{
+    bool shut = true;
+    for (size_t i = 0; i < poll->routes.count; i++)
+        shut = shut && poll->routes.at[i].destination.shut;
+    return shut;
 }
 
 bool destination_is_doubtful(const struct poll *poll)
 {
-    return poll->destination.row >= DESTINATION_ROW;
+    bool doubtful = true;
+    for (size_t i = 0; i < poll->routes.count; i++)
+        doubtful = doubtful && poll->routes.at[i].destination.row >= DESTINATION_ROW;
+    return doubtful;
 }
 
 void destination_conclude(struct poll *poll)
 {
-    struct destination *destination = &poll->destination;
-    if (destination->count > 0 && is_machine(poll))
-        blame_machine(destination, destination->count - destination->row);
-    tell_all(poll);
+    for (size_t i = 0; i < poll->routes.count; i++) {
+        struct destination *destination = &poll->routes.at[i].destination;
+        if (destination->count > 0 && is_machine(poll, destination))
+            blame_machine(destination, destination->count - destination->row);
+        tell_all(poll, destination);
+    }
+}
+
+const struct err *destination_trouble(const struct poll *poll)
+{
+    size_t i = 0;
+    while (i + 1 < poll->routes.count && poll->routes.at[i].destination.trouble.kind == ERR_NONE)
+        i++;
+    return &poll->routes.at[i].destination.trouble;
 }

@@ -23,7 +23,7 @@
 #define DESTINATION_ROW 3
 
 /* A message was delivered. */
-void destination_took(struct poll *poll);
+void destination_took(struct poll *poll, const struct parcel *parcel);
 
 /* A message was not delivered, and is kept. name: what to call it in messages. parcel->why is
  * set. */
@@ -33,10 +33,17 @@ void destination_refused(struct poll *poll, uint32_t entry, const char *name,
 /* After the kept messages were tried: new ones may be. */
 void destination_reopen(struct poll *poll);
 
+/* True if nothing more is delivered where the parcel goes, or it waits for pipe_through; or nowhere. */
+bool destination_is_shut(const struct poll *poll, const struct parcel *parcel);
+bool destination_all_shut(const struct poll *poll);
+
 /* True if only one message at a time is worth fetching. */
 bool destination_is_doubtful(const struct poll *poll);
 
-/* Reports what has not been reported yet, and sets `trouble`. */
+/* Reports what has not been reported yet, and sets the `trouble` of each destination. */
 void destination_conclude(struct poll *poll);
+
+/* The first trouble of this machine that came to light at a destination; kind ERR_NONE: none. */
+const struct err *destination_trouble(const struct poll *poll);
 
 #endif

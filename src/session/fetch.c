@@ -65,7 +65,7 @@ static bool may_begin(struct fetch *fetch)
     if (one_at_a_time(fetch) && (pop3_outstanding(fetch->pop3) > 0 || fetch->in.batch.count > 0))
         return false;
     /* A command may take long, and the server must not be kept waiting in mid-answer. */
-    return !deliver_is_command(fetch->poll->deliver) || open < BATCH_COMMANDS;
+    return !fetch->in.batch.commands || open < BATCH_COMMANDS;
 }
 
 static bool wants_mail(const struct fetch *fetch)
@@ -231,7 +231,7 @@ static int question_answered(struct fetch *fetch, const struct pop3_answer *answ
 {
     int proved =
         proof_check(&fetch->proof, fetch->pop3, fetch->listing, answer, fetch->in.batch.count, err);
-    if (proved > 0 && !deliver_is_command(fetch->poll->deliver)) /* which waits for an empty pipe */
+    if (proved > 0 && !fetch->in.batch.commands) /* which waits for an empty pipe */
         receive_commit(&fetch->in);
     return proved < 0 ? -1 : 0;
 }
@@ -378,6 +378,7 @@ enum connection_end fetch_run(struct poll *poll, struct pop3 *pop3, struct listi
     free(fetch->retries.at);
     free(fetch->in.dele.at);
     free(fetch->in.coming.at);
+    receive_end(&fetch->in);
     free(fetch);
     return end;
 }

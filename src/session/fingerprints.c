@@ -2,13 +2,11 @@
 
 #include <string.h>
 
-#include "session/pipe.h"
+#include "session/headers.h"
 
 struct asking {
     const struct fingerprints *asked;
-    size_t next;
     struct header *header;
-    uint64_t octets;
 };
 
 struct fingerprint fingerprints_of(struct header *header, bool retrieved)
@@ -45,59 +43,36 @@ enum fingerprints_verdict fingerprints_compare(const struct fingerprint *a,
     return a->retrieved == b->retrieved ? FINGERPRINTS_OTHER : FINGERPRINTS_UNSURE;
 }
 
-bool fingerprints_possible(struct pop3 *pop3)
-{
-    const struct reply_capa *capa = pop3_capabilities(pop3);
-    return !capa->known || capa->top;
-}
-
-static int next(void *ctx, enum pop3_verb *verb, uint32_t *number, struct err *err)
+static bool feed(void *ctx, const char *bytes, size_t len)
 {
     struct asking *asking = ctx;
-    (void)err;
-    if (asking->next == asking->asked->count)
-        return 0;
-    *verb = POP3_TOP;
-    *number = asking->asked->numbers[asking->next++];
-    return 1;
+    header_feed(asking->header, bytes, len);
+    return header_is_done(asking->header);
 }
 
-static int write_header(void *ctx, const char *bytes, size_t len, struct err *err)
-{
-    struct asking *asking = ctx;
-    bool done = header_is_done(asking->header);
-    asking->octets += len;
-    if (asking->octets > (done ? FINGERPRINTS_BODY_MAX : FINGERPRINTS_HEADER_MAX))
-        return err_set(err, ERR_MESSAGE, "TOP has no end");
-    if (!done)
-        header_feed(asking->header, bytes, len);
-    return 0;
-}
-
-static int answer(void *ctx, const struct pop3_answer *answer, int taken, struct err *err)
+static void answer(void *ctx, uint32_t number, bool came)
 {
     struct asking *asking = ctx;
     struct fingerprint fingerprint = {.known = false};
-    (void)err;
-    if (taken == 0 && answer->reply.kind == REPLY_OK)
+    if (came)
         fingerprint = fingerprints_of(asking->header, false);
     if (asking->asked->date != NULL)
-        asking->asked->date(asking->asked->ctx, answer->number,
-                            header_value(asking->header, "Date"));
-    asking->asked->fingerprint(asking->asked->ctx, answer->number, &fingerprint);
+        asking->asked->date(asking->asked->ctx, number, header_value(asking->header, "Date"));
+    asking->asked->fingerprint(asking->asked->ctx, number, &fingerprint);
     header_free(asking->header);
     asking->header = header_new();
-    asking->octets = 0;
-    return 0;
 }
 
 int fingerprints_run(const struct fingerprints *asked, struct err *err)
 {
     struct asking asking = {.asked = asked, .header = header_new()};
-    struct pop3_taker taker = {.sink = {.write = write_header, .ctx = &asking}};
-    struct pipeline pipe = {
-        .pop3 = asked->pop3, .ctx = &asking, .next = next, .taker = &taker, .answer = answer};
-    int result = asked->count == 0 ? 0 : pipe_run(&pipe, NULL, err);
+    const struct headers headers = {.pop3 = asked->pop3,
+                                    .numbers = asked->numbers,
+                                    .count = asked->count,
+                                    .feed = feed,
+                                    .answer = answer,
+                                    .ctx = &asking};
+    int result = headers_run(&headers, err);
     header_free(asking.header);
     return result;
 }

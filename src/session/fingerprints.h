@@ -1,7 +1,6 @@
 /*
- * fingerprints: what tells messages apart beside their UIDLs, by `TOP n 0` through the pipe.
- *
- * TOP is advice: nothing is delivered from it, and nothing is deleted because of it alone.
+ * fingerprints: what tells messages apart beside their UIDLs: digests of their headers
+ * (session/headers.h).
  */
 #ifndef FP_SESSION_FINGERPRINTS_H
 #define FP_SESSION_FINGERPRINTS_H
@@ -19,17 +18,12 @@ struct fingerprints {
     struct pop3 *pop3;
     const uint32_t *numbers; /* borrowed */
     size_t count;
-    /* Called in order, once for each: fingerprint->known is false if the server refused, or sent a
-     * header of more than FINGERPRINTS_HEADER_MAX octets. A body that comes with it is skipped, up
-     * to FINGERPRINTS_BODY_MAX octets. */
+    /* Called in order, once for each: fingerprint->known is false if the server refused. */
     void (*fingerprint)(void *ctx, uint32_t number, const struct fingerprint *fingerprint);
     /* Before that, the Date of a header that came; NULL: nobody wants to know. */
     void (*date)(void *ctx, uint32_t number, struct str date);
     void *ctx;
 };
-
-#define FINGERPRINTS_HEADER_MAX (4u * 1024 * 1024)
-#define FINGERPRINTS_BODY_MAX (64u * 1024 * 1024)
 
 /* Of a message that was retrieved, or of what TOP showed of it. Once for each header. */
 struct fingerprint fingerprints_of(struct header *header, bool retrieved);
@@ -47,11 +41,7 @@ enum fingerprints_verdict fingerprints_compare(const struct fingerprint *a,
 /* Both are known, and the headers are equal, whatever identifies them. */
 bool fingerprints_equal(const struct fingerprint *a, const struct fingerprint *b);
 
-/* True unless the server's CAPA says that there is no TOP. */
-bool fingerprints_possible(struct pop3 *pop3);
-
-/* Asks for all of them. -1: the connection is lost (as pop3_take); ERR_MESSAGE: over a TOP that
- * does not end. */
+/* Asks for all of them. -1: as headers_run. */
 int fingerprints_run(const struct fingerprints *asked, struct err *err);
 
 #endif

@@ -13,7 +13,10 @@
 #include "session/again.h"
 #include "session/batch.h"
 #include "session/destination.h"
+#include "session/heading.h"
 #include "session/plan.h"
+#include "session/sift.h"
+#include "session/through.h"
 
 #define SPARE_PERCENT 5
 
@@ -109,13 +112,19 @@ static void on_settled(void *ctx, const struct batch_item *item, const struct pa
     if (parcel->outcome == PARCEL_DELIVERED) {
         poll->run->figures.fetched++;
         poll->run->figures.octets += parcel->octets;
-        destination_took(poll);
-        poll_tell_delivered(poll, item->entry, parcel);
+        destination_took(poll, parcel);
+        if (!item->dropped)
+            poll_tell_delivered(poll, item->entry, parcel);
     } else if (parcel->why != NULL) {
         snprintf(name, sizeof name, "message kept here (UIDL %s)",
                  log_quote(poll->run->log, journal_uidl(poll->journal, item->entry, uidl), quoted));
         destination_refused(poll, item->entry, name, parcel);
     }
+}
+
+static bool is_shut(void *ctx, const struct parcel *parcel)
+{
+    return destination_is_shut(((struct again *)ctx)->poll, parcel);
 }
 
 static bool is_due(const struct poll *poll, uint32_t id)
@@ -127,13 +136,10 @@ static bool is_due(const struct poll *poll, uint32_t id)
 }
 
 /* The file is whole: what it was when it was made durable. */
-static bool is_whole(const struct poll *poll, const char *name, uint64_t octets)
+static bool is_whole(const char *path, uint64_t octets)
 {
     struct stat status;
-    char *path = keep_path(poll->settings->state_dir, name);
-    bool whole = path != NULL && stat(path, &status) == 0 && (uint64_t)status.st_size == octets;
-    free(path);
-    return whole;
+    return path != NULL && stat(path, &status) == 0 && (uint64_t)status.st_size == octets;
 }
 
 static void give_up(struct poll *poll, uint32_t id)
@@ -146,21 +152,48 @@ static void give_up(struct poll *poll, uint32_t id)
     journal_put_off(poll->journal, id, &(struct journal_failure){.reason = REASON_RELEASED});
 }
 
-static int take_up(struct again *again, uint32_t id, struct err *err)
+/* It goes where the rules of today say, and through pipe_through. */
+static int resume(struct again *again, uint32_t id, const char *name, const char *path,
+                  uint64_t octets, struct err *err)
 {
     struct poll *poll = again->poll;
     struct parcel *parcel;
-    char name[JOURNAL_FILE_MAX];
-    uint64_t octets;
-    if (journal_file(poll->journal, id, name, &octets).len == 0 || !is_whole(poll, name, octets)) {
-        give_up(poll, id);
-        return 0;
-    }
-    if (deliver_resume(poll->deliver, name, &parcel, err) < 0)
+    struct batch_item item = {.entry = id};
+    enum through_end end = THROUGH_TAKE;
+    int64_t arrived;
+    const struct route *through = poll->routes.through;
+    const struct route *route = sift_kept(poll, path, octets, &arrived);
+    if (deliver_resume(through != NULL ? through->deliver : route->deliver, name, &parcel, err) < 0)
         return -1;
     parcel->uidl = journal_uidl(poll->journal, id, again->uidls[again->batch.count]);
-    batch_add(&again->batch, parcel, 0, id);
+    if (through != NULL) {
+        parcel->stays = true;
+        if (through_run(poll, &parcel, route->deliver, &end, err) < 0) {
+            deliver_drop(parcel->to, parcel);
+            return -1;
+        }
+    }
+    item.dropped = end == THROUGH_DROP;
+    heading_set_time(parcel, arrived);
+    batch_add(&again->batch, parcel, item);
     return 0;
+}
+
+static int take_up(struct again *again, uint32_t id, struct err *err)
+{
+    struct poll *poll = again->poll;
+    char name[JOURNAL_FILE_MAX];
+    uint64_t octets;
+    int result = 0;
+    char *path = journal_file(poll->journal, id, name, &octets).len > 0
+                     ? keep_path(poll->settings->state_dir, name)
+                     : NULL;
+    if (is_whole(path, octets))
+        result = resume(again, id, name, path, octets, err);
+    else
+        give_up(poll, id);
+    free(path);
+    return result;
 }
 
 /* The files of what is done go; each name was in the journal until now. */
@@ -192,7 +225,7 @@ static int commit(struct again *again, struct err *err)
 
 static bool is_over(const struct poll *poll)
 {
-    return stop_asked() || clock_left(poll->deadline) == 0 || poll->destination.shut;
+    return stop_asked() || clock_left(poll->deadline) == 0 || destination_all_shut(poll);
 }
 
 static int deliver_all(struct again *again, struct err *err)
@@ -217,11 +250,11 @@ int kept_deliver(struct poll *poll, struct err *err)
     again->poll = poll;
     again->uidls = xcalloc(BATCH_ROOM, sizeof *again->uidls);
     again->owned = true;
-    again->batch.deliver = poll->deliver;
     again->batch.journal = poll->journal;
     again->batch.files = room < BATCH_ROOM ? room / 2 : BATCH_FILES;
-    again->batch.keep = plan_keeps_new(&poll->rules);
-    again->batch.shut = &poll->destination.shut;
+    again->batch.policy = plan_keeps_new(&poll->rules) ? JOURNAL_KEEP : JOURNAL_DELETE;
+    again->batch.commands = routes_have_command(&poll->routes);
+    again->batch.is_shut = is_shut;
     again->batch.settled = on_settled;
     again->batch.ctx = again;
     int result = deliver_all(again, err);

@@ -4,10 +4,11 @@
 #include "base/file.h"
 #include "base/rfc2047.h"
 #include "session/connect.h"
-#include "session/fingerprints.h"
+#include "session/headers.h"
 #include "session/listing.h"
 #include "session/manners.h"
 #include "session/pipe.h"
+#include "session/rules.h"
 
 #define HEADER_MAX ((size_t)64 * 1024) /* of one message; what is behind it is not looked at */
 #define TEXT_MAX 1000                  /* octets of a field, decoded */
@@ -48,12 +49,34 @@ static const char *state_of(const struct looker *looker, const struct message *m
 {
     static const char *const words[] = {
         [JOURNAL_FREE] = "new",       [JOURNAL_FAILED] = "failed", [JOURNAL_HELD] = "held",
+        [JOURNAL_LEFT] = "left",
         [JOURNAL_DOUBTED] = "failed", [JOURNAL_KEPT] = "spooled",  [JOURNAL_REFUSED] = "held",
         [JOURNAL_TAKEN] = "new",      [JOURNAL_DONE] = "kept",     [JOURNAL_GONE] = "kept",
     };
-    return message->entry == JOURNAL_NONE
-               ? "new"
-               : words[journal_entry(looker->journal, message->entry).state];
+    if (message->entry == JOURNAL_NONE)
+        return "new";
+    struct journal_entry entry = journal_entry(looker->journal, message->entry);
+    bool stub = entry.state == JOURNAL_DONE && entry.policy == JOURNAL_STUB;
+    return stub ? "stub" : words[entry.state];
+}
+
+/* The rule that fits what is known of it, or NULL. */
+static const struct rule *rule_of(const struct looker *looker, const struct message *message,
+                                  struct str header)
+{
+    const struct rules *rules = &looker->run->account->rules;
+    int64_t until;
+    if (rules->count == 0)
+        return NULL;
+    struct fields *fields = fields_new();
+    fields_feed(fields, header.ptr, header.len);
+    fields_end(fields);
+    const struct rules_facts facts = {.size = message->size,
+                                      .now = clock_wall(),
+                                      .fields = header.len > 0 ? fields : NULL};
+    size_t rule = rules_find(rules, &facts, &until);
+    fields_free(fields);
+    return rule < rules->count ? &rules->at[rule] : NULL;
 }
 
 static void tell_row(const struct looker *looker, const struct message *message)
@@ -70,7 +93,8 @@ static void tell_row(const struct looker *looker, const struct message *message)
                            .uidl = listing_uidl(&looker->listing, message),
                            .date = field(header, "Date"),
                            .from = buf_str(&from),
-                           .subject = buf_str(&subject)};
+                           .subject = buf_str(&subject),
+                           .rule = rule_of(looker, message, header)};
     looker->look->row(looker->look->ctx, &row);
     buf_free(&from);
     buf_free(&subject);
@@ -115,7 +139,7 @@ static int tell_rows(struct looker *looker, uint32_t from, uint32_t end, struct 
     struct pop3_taker taker = {.sink = {.write = write_header, .ctx = looker}};
     struct pipeline pipe = {
         .pop3 = looker->pop3, .ctx = looker, .next = next, .taker = &taker, .answer = answer};
-    if (fingerprints_possible(looker->pop3)) {
+    if (headers_possible(looker->pop3)) {
         looker->next = from;
         looker->end = end;
         return pipe_run(&pipe, NULL, err);

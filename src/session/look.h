@@ -24,8 +24,10 @@ enum look_what {
 struct look_row {
     uint32_t number;
     uint64_t size;     /* by LIST; 0: unknown */
-    const char *state; /* new, kept (on the server, fetched before), spooled, failed or held */
+    const char *state; /* new, kept (on the server, fetched before), left (by a rule), stub (its
+                        * beginning was fetched), spooled, failed or held */
     struct str uidl, date, from, subject; /* date as it stands in the header; empty: not there */
+    const struct rule *rule; /* that fits it; NULL: none */
 };
 
 struct look {

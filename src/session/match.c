@@ -6,6 +6,7 @@
 #include "base/digest.h"
 #include "base/xalloc.h"
 #include "session/fingerprints.h"
+#include "session/headers.h"
 #include "session/queue.h"
 
 /* The same header, with a Message-ID in it, or with the same body under it. */
@@ -338,7 +339,7 @@ static int ask_top(struct listing *listing, struct pop3 *pop3, struct err *err)
                                        .count = lacking.count,
                                        .fingerprint = take_fingerprint,
                                        .ctx = listing};
-    if (fingerprints_possible(pop3) && !habits_has(listing->habits, HABIT_TOP))
+    if (headers_possible(pop3) && !habits_has(listing->habits, HABIT_TOP))
         result = fingerprints_run(&asked, err);
     else
         for (uint32_t i = 0; i < lacking.count; i++)

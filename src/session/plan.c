@@ -36,7 +36,9 @@ static enum plan_action leave_or_delete(const struct plan_rules *rules,
 {
     if (rules->switches.never_delete)
         return PLAN_LEAVE;
-    if (!message->keep || rules->switches.flush)
+    if (message->policy == JOURNAL_STUB)
+        return PLAN_LEAVE;
+    if (message->policy == JOURNAL_DELETE || rules->switches.flush)
         return PLAN_DELETE;
     if (!is_old_enough(rules, message))
         return PLAN_LEAVE;
@@ -52,7 +54,7 @@ struct plan_message plan_look_up(const struct plan_rules *rules, const struct jo
         return message;
     struct journal_entry entry = journal_entry(journal, id);
     message.known = entry.state;
-    message.keep = entry.keep;
+    message.policy = entry.policy;
     message.due = entry.due;
     if (rules->account->keep == ACCOUNT_KEEP_FOR) /* nobody else asks when */
         message.first_seen = (int64_t)journal_record(journal, id).first_seen;
@@ -71,6 +73,7 @@ enum plan_action plan_decide(const struct plan_rules *rules, const struct plan_m
     case JOURNAL_DOUBTED:
         return fetch(rules, message, PLAN_ALONE, spent);
     case JOURNAL_HELD:
+    case JOURNAL_LEFT:
     case JOURNAL_KEPT: /* it is here */
     case JOURNAL_REFUSED:
         return PLAN_LEAVE;

@@ -19,7 +19,8 @@ enum plan_action {
     PLAN_ALONE,  /* the same, on a connection of its own: an earlier one broke over it */
     PLAN_DELETE, /* delivered by an earlier run: DELE once size and header are seen to match */
     PLAN_DUE,    /* old enough to be deleted, as seen today: stays, and the day is noted */
-    PLAN_REFUSE  /* longer than max_size: not asked for, counted as a failure */
+    PLAN_REFUSE, /* longer than max_size: not asked for, counted as a failure */
+    PLAN_STUB    /* TOP, and deliver that */
 };
 
 struct plan_rules {
@@ -30,11 +31,11 @@ struct plan_rules {
 };
 
 struct plan_message {
-    uint64_t size;            /* by LIST; 0: unknown */
-    enum journal_state known; /* JOURNAL_FREE: new */
-    bool keep;                /* DONE: the policy it was delivered under */
-    int64_t first_seen;       /* wall clock, seconds */
-    int64_t due;              /* DONE: the day (since 1970) of PLAN_DUE; 0: none yet */
+    uint64_t size;              /* by LIST; 0: unknown */
+    enum journal_state known;   /* JOURNAL_FREE: new */
+    enum journal_policy policy; /* DONE: it was delivered under this one */
+    int64_t first_seen;         /* wall clock, seconds */
+    int64_t due;                /* DONE: the day (since 1970) of PLAN_DUE; 0: none yet */
 };
 
 /* What the journal knows of the message with this entry's id (JOURNAL_NONE: nothing). */

@@ -13,45 +13,47 @@
 #include "session/aside.h"
 #include "session/habits.h"
 #include "session/plan.h"
+#include "session/routes.h"
 #include "session/run.h"
 #include "state/journal.h"
 
-/* What became of messages at the destination (session/destination.h). Starts zeroed. */
-struct destination {
-    uint32_t delivered;
-    uint32_t row; /* how many in a row came to the same end: */
-    enum parcel_outcome outcome;
-    int status;
-    bool shut;               /* nothing more is delivered */
-    struct refusal *waiting; /* not reported yet, since it is not known whose fault it is */
-    size_t count;
-    struct err trouble; /* of this machine; kind ERR_NONE: none */
+/* What rules and filter_command say of a message (session/sift.h). */
+#define VERDICT_RULES ((1u << 24) - 1) /* rules that there may be; this number: none fits */
+struct verdict {
+    unsigned rule : 24;
+    unsigned action : 2; /* enum rule_action */
+    bool judged : 1;     /* else nothing is known yet */
+    bool filtered : 1;   /* filter_command said so */
 };
 
 struct poll {
     struct session_run *run;
     struct journal *journal;
-    struct deliver *deliver;
+    struct routes routes;
     struct plan_rules rules;
-    const struct deliver_settings *settings; /* of deliver */
-    struct destination destination;
-    struct aside aside;   /* what the destination has to say */
-    uint64_t kept_octets; /* in files of messages that are not delivered */
-    bool owned;           /* no message was received in this session that only the server has */
-    int64_t deadline;     /* clock_ms(): no new message is begun after it */
-    bool cut_short;       /* it passed, or INT or TERM came, with messages left */
-    uint32_t later;       /* messages that may work later: not counted as tries */
-    uint32_t refused;     /* messages that failed: counted */
-    uint32_t broken;      /* of these, messages that broke a connection of their own */
-    bool careful;         /* the two sides went out of step before: one message at a time */
-    bool wants_utf8;      /* a message was refused for want of UTF8 (RFC 6856), and stays for ... */
-    bool utf8;            /* ... another connection, on which UTF8 is asked for */
-    bool alone;           /* this connection is for messages that an earlier one broke over */
-    struct err local;     /* trouble on our side of the wire; kind ERR_NONE: none */
-    struct err over;      /* the server refuses message after message: the session is at fault */
-    bool over_before;     /* this, or an earlier session of this poll, ended so ... */
-    uint64_t over_hash;   /* ... with these words (manners_hash) */
+    const struct deliver_settings *settings; /* of the account's own destination */
+    struct aside aside;                      /* what destinations have to say */
+    uint64_t kept_octets;                    /* in files of messages that are not delivered */
+    bool owned;         /* no message was received in this session that only the server has */
+    int64_t deadline;   /* clock_ms(): no new message is begun after it */
+    bool cut_short;     /* it passed, or INT or TERM came, with messages left */
+    uint32_t later;     /* messages that may work later: not counted as tries */
+    uint32_t refused;   /* messages that failed: counted */
+    uint32_t broken;    /* of these, messages that broke a connection of their own */
+    bool careful;       /* the two sides went out of step before: one message at a time */
+    bool wants_utf8;    /* a message was refused for want of UTF8 (RFC 6856), and stays for ... */
+    bool utf8;          /* ... another connection, on which UTF8 is asked for */
+    bool alone;         /* this connection is for messages that an earlier one broke over */
+    struct err local;   /* trouble on our side of the wire; kind ERR_NONE: none */
+    struct err over;    /* the server refuses message after message: the session is at fault */
+    bool over_before;   /* this, or an earlier session of this poll, ended so ... */
+    uint64_t over_hash; /* ... with these words (manners_hash) */
     struct habits habits;
+    struct {                      /* session/sift.h */
+        struct verdict *verdicts; /* of each message of the listing; NULL: there are none */
+        bool stale;               /* the journal was kept by other rules */
+        unsigned failed;          /* how often in a row the filter_command did not say */
+    } sift;
 };
 
 enum connection_end {

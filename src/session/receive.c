@@ -8,9 +8,11 @@
 #include "session/destination.h"
 #include "session/fault.h"
 #include "session/fingerprints.h"
+#include "session/heading.h"
 #include "session/kept.h"
 #include "session/manners.h"
 #include "session/match.h"
+#include "session/through.h"
 
 #define BODY_MAX ((uint64_t)1024 * 1024 * 1024) /* of a message whose size is not known */
 #define BODY_SPARE ((uint64_t)4 * 1024 * 1024)  /* more than LIST says, or eightfold, is no end */
@@ -44,8 +46,12 @@ static void on_settled(void *ctx, const struct batch_item *item, const struct pa
         figures->octets += parcel->octets;
         if (plan_deletes_new(&in->poll->rules))
             queue_push(&in->dele, item->number);
-        destination_took(in->poll);
-        poll_tell_delivered(in->poll, item->entry, parcel);
+        destination_took(in->poll, parcel);
+        if (item->dropped)
+            log_line(in->poll->run->log, FP_LOG_NOTE, "%s: pipe_through drops it",
+                     listing_name(in->listing, message, in->poll->run->log, name, sizeof name));
+        else
+            poll_tell_delivered(in->poll, item->entry, parcel);
     } else if (!record_is_here(journal_entry(in->poll->journal, item->entry).state)) {
         fault_put_off(
             in->poll, in->listing, message,
@@ -59,24 +65,36 @@ static void on_settled(void *ctx, const struct batch_item *item, const struct pa
             destination_refused(in->poll, item->entry, name, parcel);
         }
     }
-    if (in->poll->destination.shut) {
+    if (destination_all_shut(in->poll)) {
         destination_conclude(in->poll);
-        receive_trouble(in, &in->poll->destination.trouble);
+        receive_trouble(in, destination_trouble(in->poll));
     }
     tell_progress(in);
+}
+
+static bool is_shut(void *ctx, const struct parcel *parcel)
+{
+    return destination_is_shut(((struct receiver *)ctx)->poll, parcel);
 }
 
 void receive_init(struct receiver *in, struct poll *poll, struct pop3 *pop3,
                   struct listing *listing, size_t room)
 {
     *in = (struct receiver){.poll = poll, .pop3 = pop3, .listing = listing};
-    in->batch.deliver = poll->deliver;
     in->batch.files = batch_files(room);
+    in->batch.commands = routes_have_command(&poll->routes);
     in->batch.journal = poll->journal;
-    in->batch.keep = plan_keeps_new(&poll->rules);
-    in->batch.shut = &poll->destination.shut;
+    in->batch.policy = plan_keeps_new(&poll->rules) ? JOURNAL_KEEP : JOURNAL_DELETE;
+    in->batch.is_shut = is_shut;
     in->batch.settled = on_settled;
     in->batch.ctx = in;
+    buf_init(&in->head, FIELDS_MAX);
+}
+
+void receive_end(struct receiver *in)
+{
+    fields_free(in->fields);
+    buf_free(&in->head);
 }
 
 void receive_trouble(struct receiver *in, const struct err *err)
@@ -87,9 +105,36 @@ void receive_trouble(struct receiver *in, const struct err *err)
     conn_set_deadline(pop3_conn(in->pop3), clock_in(STOP_GRACE_MS));
 }
 
+/* A rule spares this one, and the server did not show it before: it is left, or may be deleted,
+ * though it is not delivered. */
+static void spare(struct receiver *in, const struct batch_item *item)
+{
+    struct journal *journal = in->poll->journal;
+    if (item->action == RULE_DELETE && !in->poll->rules.switches.never_delete)
+        queue_push(&in->dele, item->number);
+    else if (!journal_entry(journal, item->entry).tried)
+        journal_leave(journal, item->entry, item->until);
+    journal_mark_tried(journal, item->entry);
+}
+
+static void take_out_spared(struct receiver *in)
+{
+    for (size_t i = 0; i < in->batch.count;) {
+        const struct batch_item item = in->batch.items[i];
+        if (item.action != RULE_LEAVE && item.action != RULE_DELETE) {
+            i++;
+            continue;
+        }
+        struct parcel *parcel = batch_take_out(&in->batch, i);
+        spare(in, &item);
+        deliver_drop(parcel->to, parcel);
+    }
+}
+
 void receive_commit(struct receiver *in)
 {
     struct err err;
+    take_out_spared(in);
     /* What waits to be sent goes out now, so that the server works while the disk does. */
     if (conn_push(pop3_conn(in->pop3), &err) < 0)
         err_clear(&err); /* the next read will say so */
@@ -129,7 +174,7 @@ bool receive_may_ask(struct receiver *in, const struct message *message, uint64_
 bool receive_expect(struct receiver *in, struct message *message, uint64_t on_the_way)
 {
     if (message->size + ROOM_SPARE > in->budget) {
-        uint64_t room = deliver_room(in->poll->deliver);
+        uint64_t room = routes_room(&in->poll->routes);
         in->budget = room > on_the_way ? room - on_the_way : 0;
     }
     if (message->size + ROOM_SPARE > in->budget) {
@@ -142,16 +187,6 @@ bool receive_expect(struct receiver *in, struct message *message, uint64_t on_th
     return true;
 }
 
-static int begin(struct receiver *in, struct err *err)
-{
-    if (in->parcel != NULL)
-        return 0;
-    in->like_status = false;
-    in->fault = REASON_UNKNOWN;
-    in->body_max = longest(listing_find(in->listing, in->coming.at[in->coming.next])->size);
-    return deliver_begin(in->poll->deliver, &in->parcel, err);
-}
-
 static int give_up(struct receiver *in, enum reason fault, uint64_t limit, struct err *err)
 {
     char text[LOG_QUOTE_MAX];
@@ -160,19 +195,9 @@ static int give_up(struct receiver *in, enum reason fault, uint64_t limit, struc
     return err_set(err, ERR_MESSAGE, "%s", reason_text(fault, str_of("", 0), text, sizeof text));
 }
 
-int receive_body(void *ctx, const char *bytes, size_t len, struct err *err)
+static int write_body(struct receiver *in, const char *bytes, size_t len, struct err *err)
 {
-    struct receiver *in = ctx;
     uint64_t max = in->poll->run->account->max_size;
-    if (in->poll->local.kind != ERR_NONE) {
-        *err = in->poll->local;
-        return -1;
-    }
-    if (begin(in, err) < 0)
-        return -1;
-    if (in->parcel->octets == 0)
-        in->like_status =
-            len >= 4 && (memcmp(bytes, "+OK", 3) == 0 || memcmp(bytes, "-ERR", 4) == 0);
     if (max != 0 && in->parcel->octets + len > max)
         return give_up(in, REASON_SURPRISE, max, err);
     if (in->parcel->octets + len > in->body_max)
@@ -182,18 +207,105 @@ int receive_body(void *ctx, const char *bytes, size_t len, struct err *err)
     return sink.write(sink.ctx, bytes, len, err);
 }
 
+static struct message *coming(const struct receiver *in)
+{
+    return listing_find(in->listing, in->coming.at[in->coming.next]);
+}
+
+static int begin(struct receiver *in, struct err *err)
+{
+    in->fault = REASON_UNKNOWN;
+    in->body_max = longest(coming(in)->size);
+    const struct route *through = in->poll->routes.through;
+    const struct route *route = through != NULL ? through : sift_route(in->poll, in->verdict);
+    return deliver_begin(route->deliver, &in->parcel, err);
+}
+
+static int write_head(void *ctx, const char *bytes, size_t len, struct err *err)
+{
+    return write_body(ctx, bytes, len, err);
+}
+
+/* The header decides, or as much of it as came. */
+static int choose(struct receiver *in, struct err *err)
+{
+    const struct sift_facts facts = {
+        .size = coming(in)->size, .fields = in->fields, .header = buf_str(&in->head)};
+    const struct poll *poll = in->poll;
+    struct sink sink = {.write = write_head, .ctx = in};
+    fields_end(in->fields);
+    if (!in->verdict.judged && sift_is_wanted(poll))
+        in->verdict = sift_judge(in->poll, in->listing, coming(in), &facts, &in->until);
+    if (poll->rules.switches.only != NULL) /* asked for by name */
+        in->verdict.action = RULE_FETCH;
+    int result = begin(in, err);
+    if (result == 0)
+        result = heading_write(poll->run->account, facts.header, poll->rules.now, sink, err);
+    in->arrived = heading_arrived(poll->run->account, in->fields);
+    fields_free(in->fields);
+    in->fields = NULL;
+    buf_free(&in->head);
+    return result;
+}
+
+/* With its first octets, or none if it is empty. */
+static int open_message(struct receiver *in, struct str first, struct err *err)
+{
+    in->like_status = str_has_prefix(first, "+OK") || str_has_prefix(first, "-ERR");
+    in->until = in->arrived = 0;
+    in->verdict = sift_verdict(in->poll, in->listing, coming(in));
+    if ((in->verdict.judged || !sift_is_wanted(in->poll)) &&
+        !heading_is_wanted(in->poll->run->account))
+        return begin(in, err);
+    in->fields = fields_new();
+    return 0;
+}
+
+int receive_body(void *ctx, const char *bytes, size_t len, struct err *err)
+{
+    struct receiver *in = ctx;
+    if (in->poll->local.kind != ERR_NONE) {
+        *err = in->poll->local;
+        return -1;
+    }
+    if (in->parcel == NULL && in->fields == NULL && open_message(in, str_of(bytes, len), err) < 0)
+        return -1;
+    if (in->fields == NULL)
+        return write_body(in, bytes, len, err);
+    fields_feed(in->fields, bytes, len);
+    bool fits = buf_add(&in->head, bytes, len) == 0;
+    if (fits && !fields_is_done(in->fields))
+        return 0;
+    return choose(in, err) < 0 || (!fits && write_body(in, bytes, len, err) < 0) ? -1 : 0;
+}
+
+/* All of a message is here. */
+static int close_message(struct receiver *in, struct err *err)
+{
+    if (in->parcel == NULL && in->fields == NULL && open_message(in, str_of("", 0), err) < 0)
+        return -1;
+    if (in->fields != NULL && choose(in, err) < 0)
+        return -1;
+    int result = deliver_finish(in->parcel->to, in->parcel, err);
+    heading_set_time(in->parcel, in->arrived);
+    return result;
+}
+
 void receive_drop(struct receiver *in)
 {
     if (in->parcel != NULL)
-        deliver_drop(in->poll->deliver, in->parcel);
+        deliver_drop(in->parcel->to, in->parcel);
     in->parcel = NULL;
+    fields_free(in->fields);
+    in->fields = NULL;
+    buf_free(&in->head);
 }
 
 void receive_drop_all(struct receiver *in)
 {
     receive_drop(in);
     if (in->pending.message != NULL && in->pending.parcel != NULL)
-        deliver_drop(in->poll->deliver, in->pending.parcel);
+        deliver_drop(in->pending.parcel->to, in->pending.parcel);
     in->pending.message = NULL;
     in->poll->owned = in->poll->owned && in->batch.count == 0;
     batch_drop(&in->batch);
@@ -237,7 +349,7 @@ static int take_answer(struct receiver *in, const struct pop3_answer *answer, in
         receive_drop(in);
         return 0;
     }
-    if (taken < 0 || begin(in, err) < 0 || deliver_finish(in->poll->deliver, in->parcel, err) < 0) {
+    if (taken < 0 || close_message(in, err) < 0) {
         receive_drop(in);
         in->poll->owned = false;
         if (err->kind == ERR_MESSAGE)
@@ -256,6 +368,9 @@ static int take_answer(struct receiver *in, const struct pop3_answer *answer, in
     in->parcel->uidl = listing_uidl(in->listing, message);
     in->pending.message = message;
     in->pending.parcel = in->parcel;
+    in->pending.verdict = in->verdict;
+    in->pending.until = in->until;
+    in->pending.arrived = in->arrived;
     in->parcel = NULL;
     return 0;
 }
@@ -386,7 +501,27 @@ static void forget_copy(struct receiver *in, struct message *message, struct par
         plan_look_up(&rules, in->poll->journal, message->entry, message->size);
     if (plan_decide(&rules, &known, &spent) == PLAN_DELETE)
         queue_push(&in->dele, message->number);
-    deliver_drop(in->poll->deliver, parcel);
+    deliver_drop(parcel->to, parcel);
+}
+
+/* False: not in this run, for trouble on our side; the server has it still. */
+static bool pass_through(struct receiver *in, struct parcel **parcel, struct batch_item *item)
+{
+    enum through_end end = THROUGH_TAKE;
+    struct err err;
+    if (in->poll->routes.through == NULL || item->action == RULE_LEAVE ||
+        item->action == RULE_DELETE)
+        return true;
+    struct deliver *to = sift_route(in->poll, in->pending.verdict)->deliver;
+    if (through_run(in->poll, parcel, to, &end, &err) < 0) {
+        receive_trouble(in, &err);
+        in->poll->owned = false;
+        deliver_drop((*parcel)->to, *parcel);
+        return false;
+    }
+    heading_set_time(*parcel, in->pending.arrived);
+    item->dropped = end == THROUGH_DROP;
+    return true;
 }
 
 static void accept_parcel(struct receiver *in, struct message *message, struct parcel *parcel)
@@ -402,18 +537,23 @@ static void accept_parcel(struct receiver *in, struct message *message, struct p
             queue_push(in->again, message->number);
         else
             in->poll->owned = false; /* what came of it is not the whole */
-        deliver_drop(in->poll->deliver, parcel);
+        deliver_drop(parcel->to, parcel);
         return;
     }
-    uint32_t entry = listing_enter(in->listing, message);
+    struct batch_item item = {.number = message->number,
+                              .action = (enum rule_action)in->pending.verdict.action,
+                              .until = in->pending.until};
+    if (!pass_through(in, &parcel, &item))
+        return;
+    uint32_t entry = item.entry = listing_enter(in->listing, message);
     struct journal_subject subject = listing_subject(in->listing, message);
     journal_learn(in->poll->journal, entry, &subject);
-    bool told = deliver_is_command(in->poll->deliver) || in->poll->run->delivered != NULL;
+    bool told = deliver_is_command(parcel->to) || in->poll->run->delivered != NULL;
     if (!told) { /* nobody wants to know what it says */
         header_free(parcel->header);
         parcel->header = NULL;
     }
-    batch_add(&in->batch, parcel, message->number, entry);
+    batch_add(&in->batch, parcel, item);
 #ifdef FP_CONTROL_DELE_EARLY
     if (plan_deletes_new(&in->poll->rules))
         queue_push(&in->dele, message->number);

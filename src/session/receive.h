@@ -1,7 +1,7 @@
 /*
  * receive: what becomes of a message that comes in.
  *
- * Its body goes into a parcel. A message counts as complete only when what follows it is in step:
+ * Its body goes into a parcel, whose destination the rules may choose by its header. A message counts as complete only when what follows it is in step:
  * the next answer's status line, or silence; until then it is pending. Then it joins the batch, or
  * is dropped if it turns out to be one that we have.
  */
@@ -18,6 +18,7 @@
 #include "session/listing.h"
 #include "session/poll.h"
 #include "session/queue.h"
+#include "session/sift.h"
 
 /* This many refusals in a row in the same words are the session's fault, not the messages'. */
 #define RECEIVE_ALIKE 3
@@ -29,6 +30,11 @@ struct receiver {
     struct queue dele;           /* may have their DELE; `at` is the owner's to free */
     struct batch batch;          /* complete, and not committed yet */
     struct parcel *parcel;       /* being written */
+    struct verdict verdict;      /* what the rules say of it ... */
+    int64_t until;               /* ... and until when (rules_find) */
+    int64_t arrived;             /* heading_arrived */
+    struct fields *fields;       /* while that depends on its header, what came of that ... */
+    struct buf head;             /* ... and all that came, which is not written yet */
     bool like_status;            /* it begins as a status line does */
     enum reason fault;           /* why it was given up, if that is its own fault */
     char fault_words[24];        /* and the limit that it is over */
@@ -42,8 +48,10 @@ struct receiver {
     struct {                     /* the last answer to a RETR, until it is confirmed */
         struct message *message; /* NULL: there is none */
         struct parcel *parcel;   /* complete; NULL for a refusal */
-        bool later;              /* of a refusal: it may work later */
-        enum reason reason;      /* of a refusal, with the server's words */
+        struct verdict verdict;  /* of the parcel, until when, and when it arrived */
+        int64_t until, arrived;
+        bool later;         /* of a refusal: it may work later */
+        enum reason reason; /* of a refusal, with the server's words */
         char words[LOG_QUOTE_MAX + 4];
     } pending;
     struct { /* refusals in a row, in the same words */
@@ -85,7 +93,8 @@ void receive_confirm(struct receiver *in);
  * messages' fault. */
 void receive_end_row(struct receiver *in);
 
-/* Commits the batch. */
+/* Commits the batch. What a rule spares after all, since TOP did not show it, goes out of it
+ * first. */
 void receive_commit(struct receiver *in);
 
 /* Drops the body under way, if there is one. */
@@ -93,6 +102,9 @@ void receive_drop(struct receiver *in);
 
 /* Drops all that is not committed. */
 void receive_drop_all(struct receiver *in);
+
+/* Frees what it holds, but the queues that others own. */
+void receive_end(struct receiver *in);
 
 /* Trouble on our side, which affects every message: no other one is begun. */
 void receive_trouble(struct receiver *in, const struct err *err);

@@ -30,7 +30,8 @@ static void settle(struct journal *journal, const struct deliver_settings *setti
                  "a message that was being delivered cannot be found (UIDL %s); it is %s again",
                  log_quote(settings->log, journal_uidl(journal, id, room), shown),
                  claim->doubtful ? "delivered" : "fetched");
-    if (claim->found == DELIVER_KEPT) {
+    bool stub = journal_entry(journal, id).policy == JOURNAL_STUB; /* the whole is on the server */
+    if (claim->found == DELIVER_KEPT && !stub) {
         journal_keep(journal, id, JOURNAL_KEPT, false, &file,
                      &(struct journal_failure){.reason = REASON_WAITING});
         return;
@@ -71,19 +72,49 @@ static int settle_open(struct journal *journal, const struct deliver_settings *s
     return result < 0 ? -1 : journal_sync(journal, err);
 }
 
-/* The place that the journal names and the one of today: a power cut may have taken the journal's
- * line and left the file. */
+static bool is_today(const struct deliver_settings *settings, struct str place)
+{
+    bool today = false;
+    struct buf line;
+    buf_init(&line, RECORD_WORDS_MAX);
+    for (; settings != NULL && !today; settings = settings->next) {
+        buf_clear(&line);
+        deliver_place(settings, &line);
+        today = str_equal(buf_str(&line), place);
+    }
+    buf_free(&line);
+    return today;
+}
+
+static int sweep_today(const struct deliver_settings *settings, struct err *err)
+{
+    int result = 0;
+    struct buf place;
+    buf_init(&place, RECORD_WORDS_MAX);
+    for (const struct deliver_settings *at = settings; at != NULL && result == 0; at = at->next) {
+        buf_clear(&place);
+        deliver_place(at, &place);
+        result = deliver_sweep(settings, buf_str(&place), err);
+    }
+    buf_free(&place);
+    return result;
+}
+
+/* The places of today, and those of the last run that is known of: a power cut may have taken the
+ * journal's line and left the file. */
 static int sweep_places(const struct journal *journal, const struct deliver_settings *settings,
                         struct err *err)
 {
-    struct str last = journal_place(journal);
-    struct buf today;
-    buf_init(&today, RECORD_WORDS_MAX);
-    deliver_place(settings, &today);
-    int result = deliver_sweep(settings, buf_str(&today), err);
-    if (result == 0 && last.len > 0 && !str_equal(last, buf_str(&today)))
-        result = deliver_sweep(settings, last, err);
-    buf_free(&today);
+    size_t count;
+    const struct visit *places = journal_places(journal, &count);
+    uint64_t last = 0;
+    int result = sweep_today(settings, err);
+    for (size_t i = 0; i < count; i++)
+        last = places[i].day > last ? places[i].day : last;
+    for (size_t i = 0; i < count && result == 0; i++)
+        if ((places[i].day == last || i == count - 1) &&
+            !is_today(settings, str_from(places[i].place)))
+            result = deliver_sweep(settings, str_from(places[i].place), err);
     return result;
 }
 
@@ -108,25 +139,42 @@ int recover(struct journal *journal, const struct deliver_settings *settings, st
     return 0;
 }
 
-int recover_record_place(struct journal *journal, const struct deliver_settings *settings,
-                         const struct deliver *deliver, int64_t now, struct err *err)
+static bool is_known(const struct journal *journal, struct str place)
+{
+    size_t count, i = 0;
+    const struct visit *places = journal_places(journal, &count);
+    while (i < count && !str_is(place, places[i].place))
+        i++;
+    return i < count;
+}
+
+static int record_place(struct journal *journal, const struct route *route, int64_t now,
+                        struct err *err)
 {
     struct buf place;
     int result = 0;
     int64_t today = now < CALENDAR_SECONDS ? 1 : now / CALENDAR_SECONDS;
     buf_init(&place, RECORD_WORDS_MAX);
-    deliver_place(settings, &place);
-    if (!str_equal(buf_str(&place), journal_place(journal)))
-        result = deliver_settle(deliver, err);
-    journal_set_place(journal, buf_str(&place), deliver_is_gone(settings) ? 0 : (uint64_t)today);
-    if (result == 0 && journal_is_dirty(journal))
-        result = journal_sync(journal, err);
+    deliver_place(&route->settings, &place);
+    if (!is_known(journal, buf_str(&place)))
+        result = deliver_settle(route->deliver, err);
+    journal_set_place(journal, buf_str(&place),
+                      deliver_is_gone(&route->settings) ? 0 : (uint64_t)today);
     buf_free(&place);
     return result;
 }
 
-int recover_find_place(const struct journal *journal, const struct deliver_settings *settings,
-                       struct err *err)
+int recover_record_places(struct journal *journal, const struct routes *routes, int64_t now,
+                          struct err *err)
+{
+    for (size_t i = 0; i < routes->count; i++)
+        if (record_place(journal, &routes->at[i], now, err) < 0)
+            return -1;
+    return journal_is_dirty(journal) ? journal_sync(journal, err) : 0;
+}
+
+static int find_place(const struct journal *journal, const struct deliver_settings *settings,
+                      struct err *err)
 {
     struct buf place;
     char date[16];
@@ -144,4 +192,13 @@ int recover_find_place(const struct journal *journal, const struct deliver_setti
                    "that is meant%s",
                    deliver_kind_name(settings->kind), settings->where, date,
                    settings->kind == DELIVER_MAILDIR ? ", with cur, new and tmp in it" : "");
+}
+
+int recover_find_places(const struct journal *journal, const struct deliver_settings *settings,
+                        struct err *err)
+{
+    for (; settings != NULL; settings = settings->next)
+        if (find_place(journal, settings, err) < 0)
+            return -1;
+    return 0;
 }

@@ -6,22 +6,22 @@
 #define FP_SESSION_RECOVER_H
 
 #include "base/err.h"
-#include "delivery/deliver.h"
+#include "session/routes.h"
 #include "state/journal.h"
 
 /* For each open take: found at its destination and made durable by this process, it is done; else
  * it is dropped, and its message will be fetched again. Then leftover files are removed from the
- * place that was used last. */
+ * places of the settings and of the last run. */
 int recover(struct journal *journal, const struct deliver_settings *settings, struct err *err);
 
-/* Records where this run will spool, if it is not where the last one did, and that the destination
- * is there today. Once more at the end: an mbox may have been made meanwhile. */
-int recover_record_place(struct journal *journal, const struct deliver_settings *settings,
-                         const struct deliver *deliver, int64_t now, struct err *err);
+/* Records where this run will spool, if that is new, and that the destinations are there today.
+ * Once more at the end: an mbox may have been made meanwhile. */
+int recover_record_places(struct journal *journal, const struct routes *routes, int64_t now,
+                          struct err *err);
 
-/* -1 and ERR_CREATE if an earlier run found the Maildir or mbox of the settings there, and it is
+/* -1 and ERR_CREATE if an earlier run found a Maildir or mbox of the settings there, and it is
  * gone. */
-int recover_find_place(const struct journal *journal, const struct deliver_settings *settings,
-                       struct err *err);
+int recover_find_places(const struct journal *journal, const struct deliver_settings *settings,
+                        struct err *err);
 
 #endif

@@ -117,7 +117,7 @@ static struct str behind_last(struct str text, char mark)
 }
 
 /* When the message came. -1: nothing says so. */
-static int read_date(const struct fields *fields, int64_t *when)
+int rules_date(const struct fields *fields, int64_t *when)
 {
     struct field field = {.number = 0};
     if (fields_next(fields, "Received", &field) &&
@@ -140,7 +140,7 @@ static bool fits_age(const struct rule *rule, const struct rules_facts *facts, i
     int64_t when;
     if (!has_age(rule))
         return true;
-    if (read_date(facts->fields, &when) < 0)
+    if (rules_date(facts->fields, &when) < 0)
         return false;
     if (rule->older > 0)
         note_moment(when + rule->older, facts->now, until);

@@ -26,6 +26,8 @@
 #include "session/queue.h"
 #include "session/recall.h"
 #include "session/recover.h"
+#include "session/sift.h"
+#include "session/stub.h"
 #include "session/verify.h"
 #include "state/folder.h"
 #include "state/mailbox.h"
@@ -49,7 +51,8 @@ struct session {
     struct poll poll;
     struct pop3 *pop3;
     struct listing listing;
-    struct queue verified; /* may be deleted: delivered by an earlier run, and the same */
+    struct queue verified; /* may be deleted: delivered by an earlier run, and the same; or by a
+                            * rule */
     int64_t next_noop;     /* clock_ms() */
     struct manners manners;
     struct manners_end end;
@@ -62,6 +65,7 @@ struct session {
     bool listed;       /* a listing came on this connection */
     bool one_by_one;   /* a listing in one write got no answer: one command at a time */
     bool top_broke;    /* this one ended over TOP */
+    bool opened;       /* the destinations are */
     uint32_t missing;  /* messages that STAT counts and no list has */
 };
 
@@ -167,14 +171,14 @@ static int open_journal(struct session *session, struct err *err)
 /* What a run under the mailbox's former name left carries the id of that one. */
 static int recover_all(struct session *session, struct err *err)
 {
-    struct deliver_settings former = session->settings;
+    struct deliver_settings former = *session->poll.settings;
     char id[MAILBOX_ID + 1];
     if (journal_was_renamed(session->journal, id)) {
         former.mailbox = id;
         if (recover(session->journal, &former, err) < 0)
             return -1;
     }
-    return recover(session->journal, &session->settings, err);
+    return recover(session->journal, session->poll.settings, err);
 }
 
 /* What can go wrong here goes wrong before a connection is made. What is kept here needs none. */
@@ -182,23 +186,26 @@ static int prepare(struct session *session, struct err *err)
 {
     fill_settings(session);
     aside_begin(&session->poll.aside, session->log, !session->run->attended);
-    session->poll.settings = &session->settings;
-    if (deliver_probe(&session->settings, err) < 0 || open_journal(session, err) < 0)
+    routes_init(&session->poll.routes, session->account, &session->settings);
+    session->poll.settings = &session->poll.routes.at->settings;
+    if (routes_probe(&session->poll.routes, err) < 0 || open_journal(session, err) < 0)
         return -1;
-    if (recover_find_place(session->journal, &session->settings, err) < 0)
+    if (recover_find_places(session->journal, session->poll.settings, err) < 0)
         return -1;
     if (dates_begin(session->journal, &session->poll.rules, session->run, err) < 0)
         return -1;
+    sift_begin(&session->poll);
     manners_begin(&session->manners, session->run, session->poll.rules.now);
     habits_load(&session->poll.habits, session->manners.note, session->poll.rules.now);
     if (session->run->mode != SESSION_POLL)
         return 0;
     if (recover_all(session, err) < 0)
         return err_prefix(err, "recovering from the last run");
-    if (deliver_open(&session->poll.deliver, &session->settings, err) < 0)
+    if (routes_open(&session->poll.routes, err) < 0)
         return -1;
-    if (recover_record_place(session->journal, &session->settings, session->poll.deliver,
-                             session->poll.rules.now, err) < 0)
+    session->opened = true;
+    if (recover_record_places(session->journal, &session->poll.routes, session->poll.rules.now,
+                              err) < 0)
         return -1;
     return kept_deliver(&session->poll, err);
 }
@@ -329,12 +336,23 @@ static enum connection_end fetch_and_quit(struct session *session, struct err *e
     return end;
 }
 
+/* What becomes of each message: a rule may need its header for that. */
+static int choose(struct session *session, struct err *err)
+{
+    struct poll *poll = &session->poll;
+    if (sift_listing(poll, session->pop3, &session->listing, &session->verified, err) < 0)
+        return without_top(session, "looking at headers", err);
+    decide_all(poll, &session->listing, !session->counted);
+    return 0;
+}
+
 /* What is to be done is known, and nothing was asked for yet. */
 static int prepare_connected(struct session *session, struct err *err)
 {
     if (list(session, err) < 0)
         return -1;
-    decide_all(&session->poll, &session->listing, !session->counted);
+    if (choose(session, err) < 0)
+        return -1;
     session->counted = true;
     uint32_t busy = decide_count_busy(&session->listing);
     session->slice = busy < session->listing.count ? 0 : busy;
@@ -353,7 +371,9 @@ static int prepare_connected(struct session *session, struct err *err)
                          err) < 0)
         return without_top(session, "checking delivered mail", err);
     decide_refuse_long_ones(&session->poll, &session->listing);
-    return journal_sync(session->journal, err);
+    if (journal_sync(session->journal, err) < 0)
+        return -1;
+    return stub_run(&session->poll, session->pop3, &session->listing, err);
 }
 
 static int catch_up(struct session *session, struct err *err)
@@ -419,6 +439,7 @@ static enum connection_end poll_once(struct session *session, struct err *err)
                  session->listing.alike);
     free(session->verified.at);
     session->verified = (struct queue){NULL, 0, 0};
+    sift_end(&session->poll);
     listing_free(&session->listing);
     return end;
 }
@@ -499,8 +520,7 @@ static bool may_show_more(const struct session *session, uint32_t fetched)
     uint32_t now = session->run->figures.fetched, most = session->account->max_messages;
     uint64_t octets = session->account->max_bytes;
     return session->run->mode == SESSION_POLL && session->manners.note != NULL &&
-           !session->unsure &&
-           (session->poll.over.kind != ERR_NONE || may_be_slice(session)) &&
+           !session->unsure && (session->poll.over.kind != ERR_NONE || may_be_slice(session)) &&
            now > fetched && session->end.login_delay <= 0 && session->poll.owned &&
            session->poll.local.kind == ERR_NONE && !session->poll.cut_short &&
            (most == 0 || now < most) && (octets == 0 || session->run->figures.octets < octets);
@@ -572,8 +592,9 @@ static int conclude(struct session *session, int result, struct err *err)
     session->run->figures.told = true;
     if (local)
         add_error(session, &sum, poll->local.kind, poll->local.text);
-    if (!local && poll->destination.trouble.kind != ERR_NONE)
-        add_error(session, &sum, poll->destination.trouble.kind, poll->destination.trouble.text);
+    const struct err *trouble = destination_trouble(poll);
+    if (!local && trouble->kind != ERR_NONE)
+        add_error(session, &sum, trouble->kind, trouble->text);
     if (result < 0) /* what came of trouble here is not worth telling */
         add_error(session, &sum, err->kind, local ? NULL : err->text);
     if (poll->cut_short && stop_asked())
@@ -603,9 +624,9 @@ static int conclude(struct session *session, int result, struct err *err)
 static void settle(struct session *session, int result)
 {
     struct err err;
-    if (session->poll.deliver != NULL) /* an mbox may be there by now */
-        (void)recover_record_place(session->journal, &session->settings, session->poll.deliver,
-                                   session->poll.rules.now, &err);
+    if (session->opened) /* an mbox may be there by now */
+        (void)recover_record_places(session->journal, &session->poll.routes,
+                                    session->poll.rules.now, &err);
     if (session->run->mode == SESSION_POLL && session->journal != NULL &&
         journal_is_dirty(session->journal) && journal_sync(session->journal, &err) < 0 &&
         result == 0 && session->poll.local.kind == ERR_NONE)
@@ -632,19 +653,19 @@ static int run_session(struct session_run *run, bool offline, struct err *err)
     if (session->journal != NULL && run->mode == SESSION_POLL)
         destination_conclude(&session->poll);
     settle(session, result);
-    if (session->poll.deliver != NULL)
+    if (session->opened)
         run->figures.held += kept_tidy(&session->poll);
     if (result < 0)
         session->end.server = *err;
     result = conclude(session, result, err);
     session->end.now = clock_wall();
-    session->end.destination = session->poll.destination.trouble.kind != ERR_NONE;
+    session->end.destination = destination_trouble(&session->poll)->kind != ERR_NONE;
     session->end.here = session->poll.local.kind != ERR_NONE;
     session->end.offline = offline;
     habits_keep(&session->poll.habits, session->manners.note, session->end.now);
     manners_end(&session->manners, &session->end, err);
     aside_end(&session->poll.aside, !run->figures.quiet || !session->end.destination);
-    deliver_close(session->poll.deliver);
+    routes_free(&session->poll.routes);
     journal_close(session->journal); /* and with it the lock */
     free(session);
     return result;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "session/fingerprints.h"
+#include "session/headers.h"
 #include "session/match.h"
 #include "state/mailbox.h"
 
@@ -69,7 +70,7 @@ int verify_deletions(struct poll *poll, struct pop3 *pop3, struct listing *listi
                                        .ctx = &verifying};
     if (habits_has(&poll->habits, HABIT_HEADERS))
         queue_push_all(verified, listing, PLAN_DELETE);
-    else if (fingerprints_possible(pop3) && !habits_has(&poll->habits, HABIT_TOP))
+    else if (headers_possible(pop3) && !habits_has(&poll->habits, HABIT_TOP))
         result = fingerprints_run(&asked, err);
     else
         for (uint32_t i = 0; i < delivered.count; i++)

@@ -241,10 +241,10 @@ void journal_reread(struct journal *journal)
     lines_remap(journal->lines);
 }
 
-struct str journal_place(const struct journal *journal)
+const struct visit *journal_places(const struct journal *journal, size_t *count)
 {
-    const struct visits *visits = &journal->replay.visits;
-    return str_from(visits->count > 0 ? visits->at[visits->count - 1].place : NULL);
+    *count = journal->replay.visits.count;
+    return journal->replay.visits.at;
 }
 
 uint64_t journal_place_day(const struct journal *journal, struct str place)
@@ -320,11 +320,12 @@ void journal_learn(struct journal *journal, uint32_t id, const struct journal_su
     note(journal, &record);
 }
 
-void journal_take(struct journal *journal, uint32_t id, bool keep, struct str receipt)
+void journal_take(struct journal *journal, uint32_t id, enum journal_policy policy,
+                  struct str receipt)
 {
     struct record record = journal_record(journal, id);
-    table_take(journal->replay.table, id, keep);
-    record.keep = keep;
+    table_take(journal->replay.table, id, policy);
+    record.policy = policy;
     record.verb = RECORD_TAKE;
     record.words = receipt;
     record.place = 0; /* see replay_add */
@@ -358,7 +359,7 @@ void journal_gone(struct journal *journal, uint32_t id)
 
 void journal_adopt(struct journal *journal, uint32_t id)
 {
-    table_entry(journal->replay.table, id)->keep = true;
+    table_entry(journal->replay.table, id)->policy = JOURNAL_KEEP;
     deliver(journal, id, JOURNAL_DONE);
 }
 
@@ -407,6 +408,13 @@ void journal_keep(struct journal *journal, uint32_t id, enum journal_state state
 void journal_put_off(struct journal *journal, uint32_t id, const struct journal_failure *failure)
 {
     fail(journal, id, JOURNAL_FAILED, false, NULL, failure);
+}
+
+void journal_leave(struct journal *journal, uint32_t id, int64_t until)
+{
+    fail(journal, id, JOURNAL_LEFT, false, NULL,
+         &(struct journal_failure){.reason = REASON_RULE,
+                                   .next_try = until > 0 ? (uint64_t)until : 0});
 }
 
 void journal_doubt(struct journal *journal, uint32_t id, const struct journal_failure *failure)
@@ -503,12 +511,25 @@ void journal_find_due(struct journal *journal, uint32_t id, int64_t day)
 void journal_set_place(struct journal *journal, struct str place, uint64_t day)
 {
     uint64_t before = journal_place_day(journal, place);
-    bool last = str_equal(place, journal_place(journal));
-    if (last && (day == 0 || day == before))
+    if (visits_has(&journal->replay.visits, place) && (day == 0 || day == before))
         return;
     day = day == 0 ? before : day;
     visits_add(&journal->replay.visits, place, day);
     note(journal, &(struct record){.verb = RECORD_SWEEP, .date = day, .words = place});
+}
+
+const char *journal_rules(const struct journal *journal)
+{
+    return journal->replay.rules;
+}
+
+void journal_set_rules(struct journal *journal, const char *digest)
+{
+    char *rules = journal->replay.rules;
+    if (strcmp(rules, digest) == 0)
+        return;
+    snprintf(rules, sizeof journal->replay.rules, "%s", digest);
+    note(journal, &(struct record){.verb = RECORD_RULES, .words = str_from(digest)});
 }
 
 /* ---- the disk ---- */

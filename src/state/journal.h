@@ -25,6 +25,7 @@
 #include "state/reason.h"
 #include "state/record.h"
 #include "state/table.h"
+#include "state/visits.h"
 
 struct journal;
 
@@ -135,7 +136,8 @@ void journal_expect(struct journal *journal, uint32_t more);
 uint32_t journal_add(struct journal *journal, const struct journal_subject *subject, int64_t now);
 /* What is known better now: another UIDL, size or fingerprint for the same message. */
 void journal_learn(struct journal *journal, uint32_t id, const struct journal_subject *subject);
-void journal_take(struct journal *journal, uint32_t id, bool keep, struct str receipt);
+void journal_take(struct journal *journal, uint32_t id, enum journal_policy policy,
+                  struct str receipt);
 void journal_drop(struct journal *journal, uint32_t id); /* back to what it was before the take */
 void journal_done(struct journal *journal, uint32_t id);
 void journal_gone(struct journal *journal, uint32_t id);
@@ -154,19 +156,28 @@ void journal_keep(struct journal *journal, uint32_t id, enum journal_state state
                   const struct journal_file *file, const struct journal_failure *failure);
 /* It may work later: the next run asks for it after the others, and no try is counted. */
 void journal_put_off(struct journal *journal, uint32_t id, const struct journal_failure *failure);
+/* A rule leaves it on the server, at least until then (wall clock, seconds; 0: as long as the rules
+ * are what they are). */
+void journal_leave(struct journal *journal, uint32_t id, int64_t until);
 /* The connection broke over it, which may be the network's fault: no try is counted. */
 void journal_doubt(struct journal *journal, uint32_t id, const struct journal_failure *failure);
 /* No try is counted any more, and the next run tries: HELD becomes FAILED, what is in a file stays
  * what it is. */
 void journal_retry(struct journal *journal, uint32_t id);
 
-/* The place where messages are spooled (one line of deliver_place); "" if none was. */
-struct str journal_place(const struct journal *journal);
-/* It is the last one from now on, and was seen to be there on that day (since 1970; 0: it was not).
+/* The places where messages were spooled (one line of deliver_place each), with the last day on
+ * which each was there. Valid until the next journal_set_place. */
+const struct visit *journal_places(const struct journal *journal, size_t *count);
+/* Messages are spooled there; it was seen to be there on that day (since 1970; 0: it was not).
  * Gathered if that says anything new. */
 void journal_set_place(struct journal *journal, struct str place, uint64_t day);
 /* The last day on which a place was seen to be there; 0: never. */
 uint64_t journal_place_day(const struct journal *journal, struct str place);
+
+/* The digest of the rules by which messages were left or given as stubs; "": of none, or not of all.
+ * Setting it is gathered. */
+const char *journal_rules(const struct journal *journal);
+void journal_set_rules(struct journal *journal, const char *digest);
 
 /* Writes what was gathered, and makes it durable, unless all of it may be lost in a power cut
  * without harm (`gone`, since a message is `done` then; days, and what is absent). An error is

@@ -20,6 +20,8 @@ static const struct {
     [REASON_WAITING] = {"waiting", "waiting for its turn", NULL},
     [REASON_RELEASED] = {"released", "released", NULL},
     [REASON_ASKED_AGAIN] = {"asked-again", "--all asked for it again", NULL},
+    [REASON_RULE] = {"rule", "a rule leaves it on the server", NULL},
+    [REASON_RULES_SAY] = {"rules-say", "the rules have it fetched now", NULL},
 };
 
 const char *reason_word(enum reason reason)

@@ -23,6 +23,8 @@ enum reason {
     REASON_WAITING,     /* its destination takes nothing just now */
     REASON_RELEASED,    /* held before; --retry released it */
     REASON_ASKED_AGAIN, /* delivered before; --all asked for it once more */
+    REASON_RULE,        /* a rule leaves it on the server */
+    REASON_RULES_SAY,   /* a rule left it before; by those of today it is fetched */
     REASONS
 };
 

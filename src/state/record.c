@@ -8,7 +8,7 @@
 enum {
     ID = 1,
     MESSAGE = 2,
-    KEEP = 4,
+    POLICY = 4,
     PLACE = 8,
     NUMBER = 16,
     DATE = 32,
@@ -37,21 +37,26 @@ static const struct shape {
     [RECORD_SWEEP] = {NAME("sweep"), DATE | WORDS, WORDS, JOURNAL_FREE},
     [RECORD_NAMES] = {NAME("names"), WORDS, 0, JOURNAL_FREE},
     [RECORD_DAY] = {NAME("day"), NUMBER | DATE, 0, JOURNAL_FREE},
-    [RECORD_TAKE] = {NAME("take"), ID | MESSAGE | KEEP | PLACE | FILE_NAME | WORDS,
-                     ID | MESSAGE | KEEP | WORDS, JOURNAL_TAKEN},
+    [RECORD_TAKE] = {NAME("take"), ID | MESSAGE | POLICY | PLACE | FILE_NAME | WORDS,
+                     ID | MESSAGE | POLICY | WORDS, JOURNAL_TAKEN},
     [RECORD_DROP] = {NAME("drop"), ID, 0, JOURNAL_FREE},
-    [RECORD_DONE] = {NAME("done"), ID | MESSAGE | KEEP, 0, JOURNAL_DONE},
+    [RECORD_DONE] = {NAME("done"), ID | MESSAGE | POLICY, 0, JOURNAL_DONE},
     [RECORD_GONE] = {NAME("gone"), ID | MESSAGE, 0, JOURNAL_GONE},
     [RECORD_FAIL] = {NAME("fail"), FAILED, OLD_FAILED, JOURNAL_FAILED},
     [RECORD_DOUBT] = {NAME("doubt"), FAILED, OLD_FAILED, JOURNAL_DOUBTED},
     [RECORD_HELD] = {NAME("held"), FAILED, OLD_FAILED, JOURNAL_HELD},
     [RECORD_KEPT] = {NAME("kept"), KEPT, 0, JOURNAL_KEPT},
     [RECORD_REFUSED] = {NAME("refused"), KEPT, 0, JOURNAL_REFUSED},
+    [RECORD_LEFT] = {NAME("left"), FAILED, 0, JOURNAL_LEFT},
     [RECORD_MISS] = {NAME("miss"), ID | NUMBER, 0, JOURNAL_FREE},
     [RECORD_BACK] = {NAME("back"), ID, 0, JOURNAL_FREE},
     [RECORD_DUE] = {NAME("due"), ID | NUMBER, 0, JOURNAL_FREE},
     [RECORD_CLOCK] = {NAME("clock"), DATE, 0, JOURNAL_FREE},
+    [RECORD_RULES] = {NAME("rules"), WORDS, 0, JOURNAL_FREE},
 };
+
+static const char *const policies[] = {
+    [JOURNAL_DELETE] = "delete", [JOURNAL_KEEP] = "keep", [JOURNAL_STUB] = "stub"};
 
 /* This sentence was how a message held for its length was recognized. */
 #define OLD_TOO_LONG "it%20is%20longer%20than%20max_size"
@@ -141,8 +146,8 @@ size_t record_write(const struct record *record, struct buf *out)
         write_number(record->id, out);
     if (shape->fields & MESSAGE)
         uidl = write_message(record, out);
-    if (shape->fields & KEEP)
-        write_word(str_from(record->keep ? "keep" : "delete"), out);
+    if (shape->fields & POLICY)
+        write_word(str_from(policies[record->policy]), out);
     if (shape->fields & PLACE)
         write_number(record->place, out);
     if (shape->fields & NUMBER)
@@ -229,10 +234,14 @@ static int read_message(struct str *rest, struct record *record)
     return is_uidl(record->uidl) ? 0 : -1;
 }
 
-static int read_keep(struct str word, bool *keep)
+static int read_policy(struct str word, enum journal_policy *policy)
 {
-    *keep = str_is(word, "keep");
-    return *keep || str_is(word, "delete") ? 0 : -1;
+    for (int i = 0; i <= JOURNAL_STUB; i++) {
+        *policy = (enum journal_policy)i;
+        if (str_is(word, policies[i]))
+            return 0;
+    }
+    return -1;
 }
 
 static int read_place(struct str *rest, uint32_t *place)
@@ -268,7 +277,7 @@ static int read_fields(unsigned fields, struct str rest, struct record *record)
     uint64_t id = JOURNAL_NONE;
     if (((fields & ID) && str_take_number(&rest, RECORD_ID_MAX, &id) < 0) ||
         ((fields & MESSAGE) && read_message(&rest, record) < 0) ||
-        ((fields & KEEP) && read_keep(take_word(&rest), &record->keep) < 0) ||
+        ((fields & POLICY) && read_policy(take_word(&rest), &record->policy) < 0) ||
         ((fields & PLACE) && read_place(&rest, &record->place) < 0) ||
         ((fields & NUMBER) && str_take_number(&rest, UINT32_MAX, &record->number) < 0) ||
         ((fields & DATE) && str_take_number(&rest, UINT32_MAX, &record->date) < 0) ||

@@ -1,7 +1,7 @@
 /*
  * record: one line of a journal, to and from text. Pure.
  *
- *   CRC VERB ID SIZE FINGERPRINT FIRST UIDL [KEEP PLACE|TRIES NEXT REASON] [OCTETS FILE] [WORDS]
+ *   CRC VERB ID SIZE FINGERPRINT FIRST UIDL [POLICY PLACE|TRIES NEXT REASON] [OCTETS FILE] [WORDS]
  *
  * CRC is 8 hex digits over what follows its blank. A line says all there is to say about its
  * message, so that a damaged line costs no more than itself. UIDL and WORDS are percent-escaped
@@ -28,6 +28,7 @@
 #define RECORD_LINE_MAX (64 * 1024)
 #define RECORD_WORDS_MAX 32768  /* octets of a receipt, or of what was said of a failure, escaped */
 #define JOURNAL_NONE UINT32_MAX /* no entry */
+#define JOURNAL_RULES 32        /* octets of a digest of rules, at most */
 #define RECORD_UIDL_MAX 255     /* octets of a UIDL, not escaped */
 
 enum journal_state {
@@ -35,11 +36,19 @@ enum journal_state {
     JOURNAL_FAILED,  /* could not be fetched or delivered so far: tries times */
     JOURNAL_DOUBTED, /* the connection broke over it: asked for alone, after all others */
     JOURNAL_HELD,    /* asked for at growing distances, and left on the server */
+    JOURNAL_LEFT,    /* a rule leaves it on the server */
     JOURNAL_KEPT,    /* here, in a file: delivered by the next run */
     JOURNAL_REFUSED, /* the same, but its destination refuses it: at growing distances */
     JOURNAL_TAKEN,   /* being delivered; only recovery sees one of an earlier run */
     JOURNAL_DONE,    /* delivered, durably */
     JOURNAL_GONE     /* delivered, and QUIT after its DELE was answered with +OK */
+};
+
+/* What is to become of the server's copy once a message is delivered. */
+enum journal_policy {
+    JOURNAL_DELETE,
+    JOURNAL_KEEP,
+    JOURNAL_STUB /* it stays: no more than its beginning was delivered */
 };
 
 /* How a message is recognized other than by its UIDL: digests of header fields (base/header.h). */
@@ -73,19 +82,21 @@ enum record_verb {
     RECORD_HELD,
     RECORD_KEPT,
     RECORD_REFUSED,
+    RECORD_LEFT,
     RECORD_MISS, /* absent since listing day N */
     RECORD_BACK,
     RECORD_DUE,   /* found old enough to be deleted on day N (since 1970); 0: it is not */
     RECORD_CLOCK, /* a date before the last listing was seen; 0: it was not confirmed */
+    RECORD_RULES, /* the digest of the rules by which messages were left, or given as stubs */
     RECORD_VERBS
 };
 
 /* Views point into the line that was read, and say what stands there: nothing is unescaped. */
 struct record {
     enum record_verb verb;
-    bool old; /* a line of version 1 */
-    bool keep;
-    enum reason reason; /* of a failure */
+    bool old;                   /* a line of version 1 */
+    enum journal_policy policy; /* TAKE, DONE */
+    enum reason reason;         /* of a failure */
     uint32_t id;
     uint32_t place;         /* TAKE: the number of its place; 0: its words are the whole receipt */
     uint64_t number;        /* HEAD: version; PLACE: its own; DAY: how many; MISS, DUE: which day;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -46,14 +47,14 @@ static void apply_state(struct table *table, const struct record *record)
     struct journal_entry *entry = table_entry(table, record->id);
     enum journal_state state = record_state(record->verb);
     if (state == JOURNAL_TAKEN) {
-        table_take(table, record->id, record->keep);
+        table_take(table, record->id, record->policy);
         return;
     }
     if (state != JOURNAL_DONE)
         entry->due = 0;
     entry->state = state;
     if (state == JOURNAL_DONE)
-        entry->keep = record->keep;
+        entry->policy = record->policy;
     else if (state != JOURNAL_GONE)
         entry->tries = record->number > UINT16_MAX ? UINT16_MAX : (unsigned)record->number;
 }
@@ -113,6 +114,10 @@ static int apply(struct replay *replay, const struct record *record, const char 
         break;
     case RECORD_CLOCK:
         replay->calendar.behind = record->date;
+        break;
+    case RECORD_RULES:
+        snprintf(replay->rules, sizeof replay->rules, "%.*s", (int)record->words.len,
+                 record->words.ptr);
         break;
     case RECORD_DUE:
         table_make(replay->table, record->id)->due = (uint16_t)record->number;
@@ -331,6 +336,8 @@ static void write_front(struct replay *replay, struct buf *out)
         write_line(replay, RECORD_DAY, replay->calendar.days, NULL, out);
     if (replay->calendar.behind != 0)
         write_line(replay, RECORD_CLOCK, 0, NULL, out);
+    if (replay->rules[0] != '\0')
+        write_line(replay, RECORD_RULES, 0, replay->rules, out);
 }
 
 /* The lines that bring one entry back; a TAKEN one remembers what it was before. Its place gets a

@@ -34,14 +34,15 @@ struct replay {
     struct places places;
     struct visits visits; /* places where messages were spooled */
     struct calendar calendar;
-    struct buf line;         /* the one that is added */
-    bool must_last;          /* something gathered must outlive a power cut */
-    bool named;              /* a line says that the file's names are on the disk */
-    uint64_t oldest, latest; /* first_seen of all lines; wall clock, seconds */
-    uint64_t count;          /* lines in all */
-    uint64_t loaded;         /* of them, when it was loaded */
-    uint64_t damaged, old;   /* of them: not to be understood; of an older version */
-    bool is_new;             /* there was no line yet */
+    char rules[JOURNAL_RULES + 1]; /* "": none */
+    struct buf line;               /* the one that is added */
+    bool must_last;                /* something gathered must outlive a power cut */
+    bool named;                    /* a line says that the file's names are on the disk */
+    uint64_t oldest, latest;       /* first_seen of all lines; wall clock, seconds */
+    uint64_t count;                /* lines in all */
+    uint64_t loaded;               /* of them, when it was loaded */
+    uint64_t damaged, old;         /* of them: not to be understood; of an older version */
+    bool is_new;                   /* there was no line yet */
 };
 
 /* Reads all lines into a replay of which only the first part is filled in. What is not a journal at

@@ -109,14 +109,14 @@ static enum journal_state state_before(enum journal_state state)
     return owed ? JOURNAL_FAILED : state;
 }
 
-void table_take(struct table *table, uint32_t id, bool keep)
+void table_take(struct table *table, uint32_t id, enum journal_policy policy)
 {
     struct journal_entry *entry = &table->rows[id].entry;
     if (entry->state != JOURNAL_TAKEN)
         entry->before = state_before(entry->state);
     entry->state = JOURNAL_TAKEN;
     entry->due = 0;
-    entry->keep = keep;
+    entry->policy = policy;
 }
 
 /* ---- lines ---- */
@@ -239,7 +239,7 @@ struct record table_record(const struct table *table, uint32_t id)
         line = lines_line(table->lines, row->at);
     struct record record = record_read_as(line, row->entry.state);
     record.id = id;
-    record.keep = row->entry.keep;
+    record.policy = row->entry.policy;
     record.number = row->entry.tries;
     return record;
 }

@@ -25,7 +25,7 @@ struct journal_entry {
     unsigned before : 4; /* of a TAKEN entry: what it was */
     unsigned listed : 2; /* how many messages of the present listing it may be; 2: or more */
     bool tried : 1;      /* its failure was told in this run; not on disk */
-    bool keep : 1;       /* policy of TAKEN and DONE: stay on the server */
+    unsigned policy : 2; /* of TAKEN and DONE: enum journal_policy */
     bool blank : 1;      /* it has no UIDL */
 };
 
@@ -46,10 +46,10 @@ void table_expect(struct table *table, uint32_t more);
 struct journal_entry *table_entry(const struct table *table, uint32_t id);
 struct journal_entry *table_make(struct table *table, uint32_t id);
 
-/* The entry is TAKEN, to be kept on the server or not. It remembers the state to which it returns
+/* The entry is TAKEN, under this policy. It remembers the state to which it returns
  * if it is dropped: taking a held message releases it, and one that was delivered before is owed
  * until it is delivered again; the earlier delivery does not allow it to be deleted. */
-void table_take(struct table *table, uint32_t id, bool keep);
+void table_take(struct table *table, uint32_t id, enum journal_policy policy);
 
 /* The entry's line is one of the journal from now on, whose UIDL is at this offset. For an entry
  * whose UIDL is what it was, or while no index is made yet. */

@@ -35,6 +35,11 @@ void visits_add(struct visits *visits, struct str place, uint64_t day)
     visits->at[visits->count++] = (struct visit){.place = copy, .day = day};
 }
 
+bool visits_has(const struct visits *visits, struct str place)
+{
+    return find(visits, place) < visits->count;
+}
+
 uint64_t visits_day(const struct visits *visits, struct str place)
 {
     size_t i = find(visits, place);

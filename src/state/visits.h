@@ -4,6 +4,7 @@
 #ifndef FP_STATE_VISITS_H
 #define FP_STATE_VISITS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,15 +17,17 @@ struct visits {
     struct visit {
         char *place;
         uint64_t day; /* since 1970; 0: it was not there yet */
-    } at[VISITS_MAX]; /* the last one is where mail goes now */
+    } at[VISITS_MAX];
     size_t count;
 };
 
 /* Frees what they own; there are none then. */
 void visits_free(struct visits *visits);
 
-/* This place is the last one from now on. */
+/* It was there on that day; the place is the newest from now on. */
 void visits_add(struct visits *visits, struct str place, uint64_t day);
+
+bool visits_has(const struct visits *visits, struct str place);
 
 /* 0: it was never there. */
 uint64_t visits_day(const struct visits *visits, struct str place);

@@ -11,9 +11,9 @@ static void fill(void)
     ok(journal_is_new(journal), "a new one says so");
     uint32_t a = add(journal, "a", 10), b = add(journal, "b c", 20), c = add(journal, "", 30);
     uint32_t d = add(journal, "d", 40), e = add(journal, "e", 50);
-    journal_take(journal, a, true, str_from("maildir 1 n m /p"));
+    journal_take(journal, a, JOURNAL_KEEP, str_from("maildir 1 n m /p"));
     journal_done(journal, a);
-    journal_take(journal, b, false, str_from("maildir 2 n2 m /p"));
+    journal_take(journal, b, JOURNAL_DELETE, str_from("maildir 2 n2 m /p"));
     fail(journal, c, "no such message");
     fail(journal, d, "once");
     fail(journal, d, "twice");
@@ -27,20 +27,51 @@ static void fill(void)
     sync_and_close(journal);
 }
 
+static bool has_place(const struct journal *journal, const char *place)
+{
+    size_t count;
+    const struct visit *places = journal_places(journal, &count);
+    return count == 1 && strcmp(places[0].place, place) == 0;
+}
+
+/* What rules left on the server, and by which they did. */
+static void test_left(void)
+{
+    struct journal *journal = open_journal();
+    is_str(journal_rules(journal), "", "at first there are no rules");
+    uint32_t id = add(journal, "left", 1);
+    journal_leave(journal, id, 1700003600);
+    journal_leave(journal, add(journal, "for good", 1), 0);
+    journal_set_rules(journal, "0123456789abcdef");
+    sync_and_close(journal);
+    journal = open_journal();
+    is_int(state(journal, "left"), JOURNAL_LEFT, "what a rule left is left");
+    is_int((long long)journal_record(journal, find(journal, "left")).next_try, 1700003600,
+           "with the time when age may make a difference");
+    is_int((long long)journal_record(journal, find(journal, "for good")).next_try, 0, "if any");
+    is_str(journal_rules(journal), "0123456789abcdef", "the digest of the rules is known");
+    journal_set_rules(journal, "");
+    sync_and_close(journal);
+    journal = open_journal();
+    is_str(journal_rules(journal), "", "and may be taken back");
+    journal_close(journal);
+}
+
 static void test_states(void)
 {
     fill();
     struct journal *journal = open_journal();
     ok(!journal_is_new(journal), "a journal is new only once");
     is_int(state(journal, "a"), JOURNAL_DONE, "what was done is done");
-    ok(journal_entry(journal, find(journal, "a")).keep, "and kept, if that was the policy");
+    ok(journal_entry(journal, find(journal, "a")).policy == JOURNAL_KEEP,
+       "and kept, if that was the policy");
     is_int(state(journal, "b c"), JOURNAL_TAKEN, "an open take is open");
     ok(has_receipt(journal, "b c", "maildir 2 n2 m /p"), "and has its receipt");
     is_int(state(journal, ""), JOURNAL_FAILED, "what failed has failed, also without a UIDL");
     is_int(state(journal, "d"), JOURNAL_HELD, "what is held is held");
     is_int(journal_entry(journal, find(journal, "d")).tries, 3, "and has its three tries");
     is_int(state(journal, "e"), JOURNAL_GONE, "what is gone is gone");
-    ok(str_is(journal_place(journal), "maildir /p"), "the place to sweep is known");
+    ok(has_place(journal, "maildir /p"), "the place to sweep is known");
     journal_close(journal);
 }
 
@@ -68,13 +99,13 @@ static void test_kept(void)
     const struct journal_file file = {.name = str_from("1.M2P3Q4Fid.host"), .octets = 77};
     const struct journal_failure why = {.reason = REASON_DESTINATION, .words = str_from("busy")};
     uint32_t id = add(journal, "kept", 5);
-    journal_take(journal, id, true, str_from("mda 5 n /s"));
+    journal_take(journal, id, JOURNAL_KEEP, str_from("mda 5 n /s"));
     journal_keep(journal, id, JOURNAL_KEPT, false, &file, &why);
     sync_and_close(journal);
     journal = open_journal();
     is_int(state(journal, "kept"), JOURNAL_KEPT, "what is kept is kept");
     ok(has_file(journal, "kept", "1.M2P3Q4Fid.host"), "in its file");
-    journal_take(journal, find(journal, "kept"), true, str_from("mda 5 n /s"));
+    journal_take(journal, find(journal, "kept"), JOURNAL_KEEP, str_from("mda 5 n /s"));
     sync_and_close(journal);
     journal = open_journal();
     ok(has_file(journal, "kept", "1.M2P3Q4Fid.host"), "an open take has the file");
@@ -86,7 +117,7 @@ static void test_kept(void)
     journal = open_journal();
     ok(state(journal, "kept") == JOURNAL_REFUSED && has_file(journal, "kept", "1.M2P3Q4Fid.host"),
        "refused, it stays in its file");
-    journal_take(journal, find(journal, "kept"), true, str_from("mda 5 n /s"));
+    journal_take(journal, find(journal, "kept"), JOURNAL_KEEP, str_from("mda 5 n /s"));
     journal_done(journal, find(journal, "kept"));
     sync_and_close(journal);
     journal = open_journal();
@@ -122,7 +153,7 @@ static void test_take_over_done(void)
 {
     struct journal *journal = open_journal();
     uint32_t a = find(journal, "a");
-    journal_take(journal, a, true, str_from("maildir 9 n9 m /p"));
+    journal_take(journal, a, JOURNAL_KEEP, str_from("maildir 9 n9 m /p"));
     sync_and_close(journal);
     journal = open_journal();
     is_int(state(journal, "a"), JOURNAL_TAKEN, "taken once more (-a)");
@@ -138,8 +169,8 @@ static void test_take_over_held(void)
     uint32_t id = add(journal, "was held", 10), now = add(journal, "is dropped", 10);
     hold(journal, id, REASON_TOO_LONG);
     hold(journal, now, REASON_TOO_LONG);
-    journal_take(journal, id, true, str_from("mda"));
-    journal_take(journal, now, true, str_from("mda"));
+    journal_take(journal, id, JOURNAL_KEEP, str_from("mda"));
+    journal_take(journal, now, JOURNAL_KEEP, str_from("mda"));
     journal_drop(journal, now);
     is_int(state(journal, "is dropped"), JOURNAL_FAILED, "what was taken is held no more");
     sync_and_close(journal);
@@ -286,7 +317,7 @@ static void test_due(void)
     struct journal *journal = open_journal();
     is_int(journal_look_at_clock(journal, NOW + CALENDAR_SECONDS, &last), CALENDAR_TAKEN_BACK,
            "a day later it is believed");
-    journal_take(journal, find(journal, "due"), true, str_from("mda"));
+    journal_take(journal, find(journal, "due"), JOURNAL_KEEP, str_from("mda"));
     is_int(journal_entry(journal, find(journal, "due")).due, 0, "taken again, it is not due");
     sync_and_close(journal);
     journal = open_journal();
@@ -380,7 +411,7 @@ static void test_reach(void)
                                       .size = 1ull << 40,
                                       .fingerprint = {.known = true, .bytes = {[15] = 7}}};
     uint32_t a = journal_add(journal, &subject, 1700000000), b = add(journal, "reach", 12);
-    journal_take(journal, a, true, str_from("maildir 1 n m /p"));
+    journal_take(journal, a, JOURNAL_KEEP, str_from("maildir 1 n m /p"));
     fail(journal, b, "no luck");
     is_known(journal, a, b, "taken, gathered");
     ok(journal_sync(journal, &err) == 0, "synced");
@@ -497,6 +528,7 @@ int main(void)
     test_guess();
     test_reach();
     test_index_grows();
+    test_left();
     test_many_gone(true);
     test_many_gone(false);
     test_read_only();

@@ -71,7 +71,7 @@ static void test_table(void)
             struct plan_rules rules = rules_of_column(column);
             struct plan_message message = {.size = 10,
                                            .known = rows[i].known,
-                                           .keep = rows[i].kept,
+                                           .policy = rows[i].kept ? JOURNAL_KEEP : JOURNAL_DELETE,
                                            .first_seen = NOW - rows[i].age,
                                            .due =
                                                rows[i].due == NONE ? 0 : NOW / DAY - rows[i].due};
@@ -156,7 +156,8 @@ static void test_never(void)
 static void test_clock(void)
 {
     struct plan_rules rules = rules_of(ACCOUNT_KEEP_FOR, DAY);
-    struct plan_message message = {.size = 1, .known = JOURNAL_DONE, .keep = true, .first_seen = 5};
+    struct plan_message message = {
+        .size = 1, .known = JOURNAL_DONE, .policy = JOURNAL_KEEP, .first_seen = 5};
     struct plan_spent spent = {0};
     is_int(plan_decide(&rules, &message, &spent), PLAN_LEAVE,
            "a message first seen in 1970, by a wrong clock, is left");

@@ -18,7 +18,7 @@ static struct record sample(enum record_verb verb)
         .id = 7,
         .size = 1234567890123,
         .first_seen = 1700000000,
-        .keep = verb == RECORD_TAKE,
+        .policy = verb == RECORD_TAKE ? JOURNAL_KEEP : JOURNAL_DELETE,
         .place = 4,
         .number = 3,
         .date = 20000,
@@ -67,9 +67,9 @@ static void is_message(const struct record *got, const struct record *want)
 
 static void test_messages(void)
 {
-    static const enum record_verb verbs[] = {RECORD_TAKE, RECORD_DONE,   RECORD_GONE,
-                                             RECORD_FAIL, RECORD_DOUBT,  RECORD_HELD,
-                                             RECORD_KEPT, RECORD_REFUSED};
+    static const enum record_verb verbs[] = {RECORD_TAKE, RECORD_DONE,    RECORD_GONE,
+                                             RECORD_FAIL, RECORD_DOUBT,   RECORD_HELD,
+                                             RECORD_KEPT, RECORD_REFUSED, RECORD_LEFT};
     for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
         struct record want = sample(verbs[i]), got = again(&want);
         is_message(&got, &want);
@@ -79,16 +79,19 @@ static void test_messages(void)
 static void test_take(void)
 {
     struct record want = sample(RECORD_TAKE), got = again(&want);
-    ok(got.keep && got.place == 4 && str_equal(got.words, want.words),
+    ok(got.policy == JOURNAL_KEEP && got.place == 4 && str_equal(got.words, want.words),
        "a take has its policy, the number of its place, and the rest of its receipt");
-    want.keep = false;
+    want.policy = JOURNAL_DELETE;
     got = again(&want);
-    ok(!got.keep, "and the other policy");
+    ok(got.policy == JOURNAL_DELETE, "and another policy");
+    want.policy = JOURNAL_STUB;
+    got = again(&want);
+    ok(got.policy == JOURNAL_STUB, "and the third");
 }
 
 static void test_failures(void)
 {
-    for (int verb = RECORD_FAIL; verb <= RECORD_REFUSED; verb++) {
+    for (int verb = RECORD_FAIL; verb <= RECORD_LEFT; verb++) {
         struct record want = sample((enum record_verb)verb), got = again(&want);
         ok(got.number == 3 && got.next_try == 1700003600, "a failure has its tries and next time");
         ok(got.reason == REASON_REFUSED && str_equal(got.words, want.words),

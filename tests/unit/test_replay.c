@@ -11,9 +11,9 @@ static void fill(void)
 {
     struct journal *journal = open_journal();
     uint32_t a = add(journal, "a", 10), b = add(journal, "b c", 20), d = add(journal, "d", 40);
-    journal_take(journal, a, true, str_from("maildir 1 n m /p"));
+    journal_take(journal, a, JOURNAL_KEEP, str_from("maildir 1 n m /p"));
     journal_done(journal, a);
-    journal_take(journal, b, false, str_from("maildir 2 n2 m /p"));
+    journal_take(journal, b, JOURNAL_DELETE, str_from("maildir 2 n2 m /p"));
     fail(journal, d, "no such message");
     journal_set_place(journal, str_from("maildir /p"), 1);
     sync_and_close(journal);
@@ -126,8 +126,8 @@ static void test_compaction(void)
     struct journal *journal = open_journal();
     uint32_t taken = add(journal, "open take", 5), over = add(journal, "over", 6);
     journal_done(journal, over);
-    journal_take(journal, taken, false, str_from("maildir 5 x y /z"));
-    journal_take(journal, over, true, str_from("maildir 6 v w /z"));
+    journal_take(journal, taken, JOURNAL_DELETE, str_from("maildir 5 x y /z"));
+    journal_take(journal, over, JOURNAL_KEEP, str_from("maildir 6 v w /z"));
     for (int i = 0; i < 3000; i++)
         journal_set_place(journal, str_from("maildir /p"), (uint64_t)i + 1);
     sync_and_close(journal);
@@ -165,7 +165,7 @@ static void test_compaction_at_end(void)
     unlink(path);
     struct journal *journal = open_journal();
     uint32_t id = add(journal, "a", 5);
-    journal_take(journal, id, false, str_from("maildir 5 x y /z"));
+    journal_take(journal, id, JOURNAL_DELETE, str_from("maildir 5 x y /z"));
     journal_done(journal, id);
     for (int i = 0; i < 100; i++)
         journal_set_place(journal, str_from("maildir /p"), (uint64_t)i + 1);
@@ -250,10 +250,10 @@ static void test_places(void)
     for (unsigned i = 0; i < 100; i++) {
         snprintf(uidl, sizeof uidl, "place-%u", i);
         snprintf(receipt, sizeof receipt, "maildir %u n%u m /a%%20folder", i, i);
-        journal_take(journal, add(journal, uidl, i), true, str_from(receipt));
+        journal_take(journal, add(journal, uidl, i), JOURNAL_KEEP, str_from(receipt));
     }
-    journal_take(journal, add(journal, "elsewhere", 1), true, str_from("mbox 7 n /a/file"));
-    journal_take(journal, add(journal, "nowhere", 1), true, str_from("mda"));
+    journal_take(journal, add(journal, "elsewhere", 1), JOURNAL_KEEP, str_from("mbox 7 n /a/file"));
+    journal_take(journal, add(journal, "nowhere", 1), JOURNAL_KEEP, str_from("mda"));
     sync_and_close(journal);
     struct buf bytes = read_journal();
     unsigned said = 0;
@@ -294,7 +294,7 @@ static void deliver_to(unsigned place, bool done)
     snprintf(uidl, sizeof uidl, "to-place-%u", place);
     snprintf(receipt, sizeof receipt, "maildir 1 n%u m /place-%u", place, place);
     uint32_t id = add(journal, uidl, 1);
-    journal_take(journal, id, true, str_from(receipt));
+    journal_take(journal, id, JOURNAL_KEEP, str_from(receipt));
     if (done)
         journal_done(journal, id);
     if (journal_sync(journal, &err) < 0)
@@ -397,13 +397,16 @@ static void is_rest_of_version_1(struct journal *journal)
     struct fingerprint fingerprint = record_fingerprint(&record);
     ok(!fingerprint.known && record.fingerprint.len > 2,
        "a fingerprint of other fields is kept, and says nothing");
-    ok(record.keep && !journal_entry(journal, find(journal, "to delete")).keep,
+    ok(record.policy == JOURNAL_KEEP &&
+           journal_entry(journal, find(journal, "to delete")).policy == JOURNAL_DELETE,
        "so are both policies");
     ok(has_receipt(journal, "open", receipt), "an open take has its receipt");
     ok(has_receipt(journal, "open over done", other), "another one has its own");
     is_int(journal_entry(journal, find(journal, "absent")).absent, 1, "what is absent has its day");
     is_int(journal_entry(journal, find(journal, "back")).absent, 0, "what came back has none");
-    ok(str_is(journal_place(journal), "maildir /home/alice/Mail%20box"),
+    size_t count;
+    const struct visit *places = journal_places(journal, &count);
+    ok(count == 1 && strcmp(places[0].place, "maildir /home/alice/Mail%20box") == 0,
        "the place to sweep is the one that messages went to");
 }
 

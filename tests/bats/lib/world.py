@@ -112,8 +112,8 @@ class World:
             del keys["maildir"]
         path = self.path("rc")
         with open(path, "w") as f:
-            f.write('account "w" {\n%s%s}\n' % ("".join(
-                "    %s = '%s'\n" % item for item in keys.items() if item[1] is not None), rules))
+            f.write('account "w" {\n%s}\n' % "".join(
+                "    %s = '%s'\n" % item for item in keys.items() if item[1] is not None))
         os.chmod(path, 0o600)
         return path
 
@@ -207,7 +207,7 @@ class World:
     def entries(self):
         """The numbers of the messages that the journal knows."""
         return {line.split(" ")[2] for line in self.journal()
-                if line.split(" ")[1] in ("take", "done", "gone", "fail", "doubt", "held")}
+                if line.split(" ")[1] in ("take", "done", "gone", "fail", "doubt", "held", "left")}
 
     def redate(self, change, days=None):
         """Puts change(first-seen) in place of each date of a message, and days(day) in place of the
@@ -216,7 +216,7 @@ class World:
         out, dates = [], 0
         for line in self.journal():
             words = line.split(" ")[1:]
-            if words[0] in ("take", "done", "gone", "fail", "doubt", "held"):
+            if words[0] in ("take", "done", "gone", "fail", "doubt", "held", "left"):
                 words[4] = str(change(int(words[4])))
                 dates += 1
             elif words[0] in ("day", "due") and days:

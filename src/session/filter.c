@@ -1,0 +1,85 @@
+#include "session/filter.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/child.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/xalloc.h"
+
+#define DELETE 2
+
+/* With the empty line that ends it. */
+static struct str cut(struct str text)
+{
+    struct str rest = text;
+    while (rest.len > 0) {
+        struct str line = str_until(&rest, '\n');
+        if (line.len == 0 || (line.len == 1 && line.ptr[0] == '\r'))
+            break;
+    }
+    return str_of(text.ptr, text.len - rest.len);
+}
+
+/* A file of no name, to be read from its beginning. */
+static int write_down(const struct poll *poll, struct str header, struct err *err)
+{
+    int fd = file_unnamed(poll->settings->state_dir, err);
+    if (fd < 0)
+        return -1;
+    if (file_write(fd, header.ptr, header.len, "a header for filter_command", err) == 0 &&
+        lseek(fd, 0, SEEK_SET) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+static int run(const struct poll *poll, const struct filter_message *message, int input,
+               struct child_result *result, struct err *err)
+{
+    const struct account *account = poll->run->account;
+    char *env[] = {xasprintf("FETCHPOP_ACCOUNT=%s", account->title),
+                   xasprintf("FETCHPOP_UIDL=%.*s", (int)message->uidl.len, message->uidl.ptr),
+                   xasprintf("FETCHPOP_SIZE=%llu", (unsigned long long)message->size), NULL};
+    const struct child_job job = {.command = account->filter_command,
+                                  .input = input,
+                                  .env = (const char *const *)env,
+                                  .deadline = clock_in(account->mda_timeout * 1000),
+                                  .stoppable = true,
+                                  .log = poll->run->log};
+    int ended = child_run(&job, result, err);
+    for (size_t i = 0; env[i] != NULL; i++)
+        free(env[i]);
+    return ended;
+}
+
+static int judge(const struct child_result *result, enum rule_action *action, struct err *err)
+{
+    static const enum rule_action says[] = {RULE_FETCH, RULE_LEAVE, RULE_DELETE};
+    if (result->end == CHILD_STOPPED)
+        return err_set(err, ERR_STOPPED, "interrupted while filter_command ran");
+    if (result->end == CHILD_TIMEOUT)
+        return err_set(err, ERR_LOCAL, "filter_command did not end in time (mda_timeout)");
+    if (result->end == CHILD_SIGNALLED)
+        return err_set(err, ERR_LOCAL, "filter_command was ended by signal %d", result->code);
+    if (result->code > DELETE)
+        return err_set(err, ERR_LOCAL, "filter_command ended with status %d, which says nothing",
+                       result->code);
+    *action = says[result->code];
+    return 0;
+}
+
+int filter_ask(const struct poll *poll, const struct filter_message *message,
+               enum rule_action *action, struct err *err)
+{
+    struct child_result result;
+    int input = write_down(poll, cut(message->header), err);
+    if (input < 0)
+        return -1;
+    int ended = run(poll, message, input, &result, err);
+    close(input);
+    return ended < 0 ? -1 : judge(&result, action, err);
+}

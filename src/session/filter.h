@@ -1,0 +1,29 @@
+/*
+ * filter: asks the account's filter_command about a message, by its header.
+ *
+ * The contract is mpop's: the header, with the empty line behind it, on standard input, and the
+ * status says what is to be done: 0 fetch, 1 leave it on the server, 2 delete it there unfetched.
+ * In the environment are FETCHPOP_ACCOUNT, FETCHPOP_UIDL and FETCHPOP_SIZE.
+ */
+#ifndef FP_SESSION_FILTER_H
+#define FP_SESSION_FILTER_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/str.h"
+#include "session/poll.h"
+#include "session/rules.h"
+
+struct filter_message {
+    struct str header; /* as it came, with LF line ends; what is behind it is not shown */
+    struct str uidl;
+    uint64_t size; /* 0: not known */
+};
+
+/* 0 and *action; or -1: the command did not say (another status, a signal, its time limit,
+ * mda_timeout), ERR_LOCAL with one clean line. ERR_STOPPED: the user interrupts. */
+int filter_ask(const struct poll *poll, const struct filter_message *message,
+               enum rule_action *action, struct err *err);
+
+#endif

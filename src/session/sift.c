@@ -1,0 +1,402 @@
+#include "session/sift.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/digest.h"
+#include "base/file.h"
+#include "base/words.h"
+#include "base/xalloc.h"
+#include "session/decide.h"
+#include "session/fault.h"
+#include "session/filter.h"
+#include "session/heading.h"
+#include "session/headers.h"
+
+/* Messages of one listing that are judged. */
+struct sifting {
+    struct poll *poll;
+    struct listing *listing;
+    struct queue *dele;
+    struct fields *fields;
+    bool again; /* these are to be deleted: their headers must say so once more */
+    struct buf header; /* the same as it came, for filter_command */
+    uint32_t spared;
+};
+
+#define FILTER_ROW 3 /* so many times without an answer, and it is the command */
+
+static const struct rules *rules_of(const struct poll *poll)
+{
+    return &poll->run->account->rules;
+}
+
+static const char *command_of(const struct poll *poll)
+{
+    return poll->run->account->filter_command;
+}
+
+bool sift_is_wanted(const struct poll *poll)
+{
+    return rules_of(poll)->count > 0 || command_of(poll) != NULL;
+}
+
+/* ---- what was judged before ---- */
+
+/* Of rules and command, so many digits each; "" if there are none. */
+_Static_assert(JOURNAL_RULES == 2 * RULES_DIGEST, "both go into the journal");
+
+static void digest_of(const struct poll *poll, char out[JOURNAL_RULES + 1])
+{
+    unsigned char sum[DIGEST_SIZE];
+    char digits[RULES_DIGEST + 1] = "";
+    rules_digest(rules_of(poll), out);
+    if (command_of(poll) != NULL) {
+        digest_bytes(str_from(command_of(poll)), sum);
+        words_hex(sum, RULES_DIGEST / 2, digits);
+    }
+    memcpy(out + strlen(out), digits, strlen(digits) + 1);
+}
+
+void sift_begin(struct poll *poll)
+{
+    char now[JOURNAL_RULES + 1];
+    digest_of(poll, now);
+    poll->sift.stale = strcmp(now, journal_rules(poll->journal)) != 0;
+}
+
+bool sift_is_by_rule(const struct journal_entry *entry)
+{
+    return entry->state == JOURNAL_LEFT ||
+           (entry->state == JOURNAL_DONE && entry->policy == JOURNAL_STUB);
+}
+
+bool sift_is_settled(const struct poll *poll, uint32_t id)
+{
+    struct journal_entry entry = journal_entry(poll->journal, id);
+    if (entry.tried)
+        return true;
+    int64_t until =
+        entry.state == JOURNAL_LEFT ? (int64_t)journal_record(poll->journal, id).next_try : 0;
+    return !poll->sift.stale && (until == 0 || poll->rules.now < until);
+}
+
+/* All that is left, or a stub, was judged by now: the next run need not. What is not on the server
+ * any more is as good as new if it comes back. */
+static void conclude(struct poll *poll)
+{
+    char now[JOURNAL_RULES + 1];
+    bool all = true;
+    for (uint32_t id = 0; id < journal_count(poll->journal) && poll->sift.stale; id++) {
+        struct journal_entry entry = journal_entry(poll->journal, id);
+        if (!sift_is_by_rule(&entry) || entry.tried)
+            continue;
+        if (entry.listed == 0 && entry.state == JOURNAL_LEFT)
+            journal_put_off(poll->journal, id,
+                            &(struct journal_failure){.reason = REASON_RULES_SAY});
+        all = all && entry.listed == 0;
+    }
+    digest_of(poll, now);
+    if (poll->sift.stale && all)
+        journal_set_rules(poll->journal, now);
+}
+
+/* ---- what rules and command say ---- */
+
+struct verdict sift_verdict(const struct poll *poll, const struct listing *listing,
+                            const struct message *message)
+{
+    if (poll->sift.verdicts == NULL)
+        return (struct verdict){.rule = VERDICT_RULES, .action = RULE_FETCH};
+    return poll->sift.verdicts[message - listing->messages];
+}
+
+static struct verdict by_rules(const struct poll *poll, uint64_t size, const struct fields *fields,
+                               int64_t *until)
+{
+    const struct rules *rules = rules_of(poll);
+    const struct rules_facts facts = {
+        .size = size, .now = poll->rules.clock_doubted ? 0 : poll->rules.now, .fields = fields};
+    *until = 0;
+    size_t rule = rules_find(rules, &facts, until);
+    return (struct verdict){.rule = rule < rules->count ? (unsigned)rule : VERDICT_RULES,
+                            .action = rule < rules->count ? rules->at[rule].action : RULE_FETCH,
+                            .judged = rule != RULES_UNKNOWN};
+}
+
+/* The command did not say: another run asks again. If it never does, it is at fault itself. */
+static void put_off(struct poll *poll, struct listing *listing, struct message *message,
+                    const struct err *why)
+{
+    const struct journal_failure failure = {.reason = REASON_DESTINATION,
+                                            .words = str_from(why->text)};
+    bool writes = poll->run->mode == SESSION_POLL;
+    if (writes)
+        fault_put_off(poll, listing, message, &failure);
+    if (writes && ++poll->sift.failed < FILTER_ROW && why->kind == ERR_LOCAL)
+        return;
+    poll->local = *why;
+    if (writes && why->kind == ERR_LOCAL)
+        err_set(&poll->local, ERR_LOCAL,
+                "%s, for %d messages in a row; nothing is fetched before it works", why->text,
+                FILTER_ROW);
+}
+
+static struct verdict by_filter(struct poll *poll, struct listing *listing, struct message *message,
+                                const struct sift_facts *facts)
+{
+    struct err err;
+    struct verdict verdict = {.rule = VERDICT_RULES, .judged = true, .filtered = true};
+    enum rule_action action = RULE_LEAVE;
+    const struct filter_message asked = {
+        .header = facts->header, .uidl = listing_uidl(listing, message), .size = facts->size};
+    if (filter_ask(poll, &asked, &action, &err) == 0)
+        poll->sift.failed = 0;
+    else
+        put_off(poll, listing, message, &err);
+    if (action == RULE_DELETE && !poll->run->account->allow_delete)
+        action = RULE_LEAVE;
+    verdict.action = action;
+    return verdict;
+}
+
+struct verdict sift_judge(struct poll *poll, struct listing *listing, struct message *message,
+                          const struct sift_facts *facts, int64_t *until)
+{
+    struct verdict verdict = by_rules(poll, facts->size, facts->fields, until);
+    if (!verdict.judged || verdict.action != RULE_FETCH || command_of(poll) == NULL)
+        return verdict;
+    if (facts->fields == NULL) {
+        verdict.judged = false;
+        return verdict;
+    }
+    struct verdict filtered = by_filter(poll, listing, message, facts);
+    return filtered.action == RULE_FETCH ? verdict : filtered;
+}
+
+/* A message that was delivered (--all) stays one. */
+static void leave(const struct sifting *sifting, struct message *message, int64_t until)
+{
+    struct journal *journal = sifting->poll->journal;
+    uint32_t entry = listing_enter(sifting->listing, message);
+    struct journal_entry known = journal_entry(journal, entry);
+    if (known.state != JOURNAL_DONE && known.state != JOURNAL_GONE && !known.tried)
+        journal_leave(journal, entry, until);
+    journal_mark_tried(journal, entry);
+}
+
+/* One that was given as a stub before has had its turn. */
+static void pass_stub(const struct sifting *sifting, const struct message *message)
+{
+    struct journal *journal = sifting->poll->journal;
+    if (message->entry == JOURNAL_NONE)
+        return;
+    struct journal_entry entry = journal_entry(journal, message->entry);
+    if (sift_is_by_rule(&entry) && entry.state == JOURNAL_DONE)
+        journal_mark_tried(journal, message->entry);
+}
+
+static void settle(struct sifting *sifting, struct message *message, struct verdict verdict,
+                   int64_t until)
+{
+    struct poll *poll = sifting->poll;
+    poll->sift.verdicts[message - sifting->listing->messages] = verdict;
+    sifting->spared += verdict.action != RULE_FETCH;
+    if (poll->run->mode != SESSION_POLL)
+        return;
+    if (verdict.action == RULE_LEAVE)
+        leave(sifting, message, until);
+    if (verdict.action == RULE_STUB)
+        pass_stub(sifting, message);
+}
+
+/* ---- asking ---- */
+
+static bool feed(void *ctx, const char *bytes, size_t len)
+{
+    struct sifting *sifting = ctx;
+    fields_feed(sifting->fields, bytes, len);
+    if (command_of(sifting->poll) != NULL)
+        (void)buf_add(&sifting->header, bytes, len);
+    return fields_is_done(sifting->fields);
+}
+
+/* What the second look sees is what the first one saw. */
+static bool says_the_same(const struct sifting *sifting, const struct message *message,
+                          struct verdict verdict)
+{
+    struct verdict before = sift_verdict(sifting->poll, sifting->listing, message);
+    return verdict.judged && verdict.action == before.action && verdict.rule == before.rule &&
+           verdict.filtered == before.filtered;
+}
+
+static void answer(void *ctx, uint32_t number, bool came)
+{
+    struct sifting *sifting = ctx;
+    struct message *message = listing_find(sifting->listing, number);
+    struct verdict verdict = {.rule = VERDICT_RULES};
+    int64_t until = 0;
+    fields_end(sifting->fields);
+    const struct sift_facts facts = {.size = message->size,
+                                     .fields = sifting->fields,
+                                     .header = buf_str(&sifting->header)};
+    if (came && sifting->poll->local.kind == ERR_NONE)
+        verdict = sift_judge(sifting->poll, sifting->listing, message, &facts, &until);
+    if (!sifting->again)
+        settle(sifting, message, verdict, until);
+    else if (says_the_same(sifting, message, verdict))
+        queue_push(sifting->dele, number);
+    fields_free(sifting->fields);
+    sifting->fields = fields_new();
+    buf_clear(&sifting->header);
+}
+
+static int ask(struct sifting *sifting, struct pop3 *pop3, const struct queue *numbers,
+               struct err *err)
+{
+    const struct headers headers = {.pop3 = pop3,
+                                    .numbers = numbers->at,
+                                    .count = numbers->count,
+                                    .feed = feed,
+                                    .answer = answer,
+                                    .ctx = sifting};
+    sifting->fields = fields_new();
+    buf_init(&sifting->header, HEADERS_MAX);
+    int result = headers_run(&headers, err);
+    fields_free(sifting->fields);
+    buf_free(&sifting->header);
+    return result;
+}
+
+static bool may_ask(const struct poll *poll, struct pop3 *pop3)
+{
+    bool wanted = rules_may_skip(rules_of(poll)) || command_of(poll) != NULL ||
+                  poll->run->mode == SESSION_DRY_RUN; /* which says what fits */
+    return wanted && headers_possible(pop3) && !habits_has(&poll->habits, HABIT_TOP);
+}
+
+/* Not what is fetched only to be compared with what was delivered. */
+static bool is_open(const struct poll *poll, const struct listing *listing,
+                    const struct message *message)
+{
+    bool wanted = message->action == PLAN_FETCH || message->action == PLAN_RETRY ||
+                  message->action == PLAN_ALONE || message->action == PLAN_REFUSE;
+    return wanted && !message->compare && !sift_verdict(poll, listing, message).judged;
+}
+
+/* What its size decides; the numbers of the others, whose headers are wanted. */
+static void look_at_sizes(struct sifting *sifting, struct queue *numbers)
+{
+    struct listing *listing = sifting->listing;
+    for (uint32_t i = 0; i < listing->count; i++) {
+        struct message *message = &listing->messages[i];
+        const struct sift_facts facts = {.size = message->size};
+        int64_t until;
+        if (!is_open(sifting->poll, listing, message))
+            continue;
+        struct verdict verdict = sift_judge(sifting->poll, listing, message, &facts, &until);
+        if (verdict.judged)
+            settle(sifting, message, verdict, until);
+        else
+            queue_push(numbers, message->number);
+    }
+}
+
+/* What is spared makes room for others below max_messages and max_bytes. */
+static int judge(struct sifting *sifting, struct pop3 *pop3, struct err *err)
+{
+    int result;
+    do {
+        struct queue numbers = {NULL, 0, 0};
+        sifting->spared = 0;
+        decide_all(sifting->poll, sifting->listing, false);
+        look_at_sizes(sifting, &numbers);
+        result = may_ask(sifting->poll, pop3) ? ask(sifting, pop3, &numbers, err) : 0;
+        free(numbers.at);
+    } while (result == 0 && sifting->spared > 0);
+    return result;
+}
+
+/* A DELE wants a second look: the first may have been at another message's answer. */
+static int look_again(struct sifting *sifting, struct pop3 *pop3, struct err *err)
+{
+    struct queue numbers = {NULL, 0, 0};
+    struct listing *listing = sifting->listing;
+    for (uint32_t i = 0; i < listing->count; i++)
+        if (sift_verdict(sifting->poll, listing, &listing->messages[i]).action == RULE_DELETE)
+            queue_push(&numbers, listing->messages[i].number);
+    sifting->again = true;
+    int result = headers_possible(pop3) ? ask(sifting, pop3, &numbers, err) : 0;
+    free(numbers.at);
+    for (uint32_t i = 0; i < sifting->dele->count; i++)
+        (void)listing_enter(listing, listing_find(listing, sifting->dele->at[i]));
+    return result;
+}
+
+int sift_listing(struct poll *poll, struct pop3 *pop3, struct listing *listing, struct queue *dele,
+                 struct err *err)
+{
+    struct sifting sifting = {.poll = poll, .listing = listing, .dele = dele};
+    bool writes = poll->run->mode == SESSION_POLL;
+    if ((!sift_is_wanted(poll) && !poll->sift.stale) || poll->rules.switches.only != NULL)
+        return 0;
+    poll->sift.verdicts = xcalloc(listing->count, sizeof *poll->sift.verdicts);
+    for (uint32_t i = 0; i < listing->count; i++)
+        poll->sift.verdicts[i] = (struct verdict){.rule = VERDICT_RULES};
+    if (poll->sift.stale && writes)
+        journal_set_rules(poll->journal, "");
+    if (judge(&sifting, pop3, err) < 0)
+        return -1;
+    if (writes && !poll->rules.switches.never_delete && look_again(&sifting, pop3, err) < 0)
+        return -1;
+    if (writes)
+        conclude(poll);
+    return 0;
+}
+
+void sift_end(struct poll *poll)
+{
+    free(poll->sift.verdicts);
+    poll->sift.verdicts = NULL;
+}
+
+/* ---- what is here already ---- */
+
+static void read_fields(const char *path, struct fields *fields)
+{
+    char bytes[16 * 1024];
+    ssize_t got = 1;
+    int fd = file_open(path, O_RDONLY | O_NOFOLLOW, 0);
+    while (fd >= 0 && got > 0 && !fields_is_done(fields)) {
+        got = read(fd, bytes, sizeof bytes);
+        if (got > 0)
+            fields_feed(fields, bytes, (size_t)got);
+    }
+    fields_end(fields);
+    if (fd >= 0)
+        close(fd);
+}
+
+const struct route *sift_route(const struct poll *poll, struct verdict verdict)
+{
+    return routes_of_rule(&poll->routes, verdict.rule);
+}
+
+const struct route *sift_kept(const struct poll *poll, const char *path, uint64_t octets,
+                              int64_t *arrived)
+{
+    int64_t until;
+    const struct account *account = poll->run->account;
+    *arrived = 0;
+    if (account->rules.count == 0 && !account->arrival_date)
+        return poll->routes.at;
+    struct fields *fields = fields_new();
+    read_fields(path, fields);
+    struct verdict verdict = by_rules(poll, octets, fields, &until);
+    *arrived = heading_arrived(account, fields);
+    fields_free(fields);
+    return sift_route(poll, verdict);
+}

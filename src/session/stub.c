@@ -1,0 +1,170 @@
+#include "session/stub.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/stop.h"
+#include "base/words.h"
+#include "base/xalloc.h"
+#include "session/batch.h"
+#include "session/destination.h"
+#include "session/fault.h"
+#include "session/headers.h"
+#include "session/pipe.h"
+#include "session/queue.h"
+
+struct stubbing {
+    struct poll *poll;
+    struct pop3 *pop3;
+    struct listing *listing;
+    struct queue wanted;
+    struct parcel *parcel; /* being written */
+    uint64_t octets;
+    bool owned; /* of the batch: nothing of it is lost, since the server keeps it */
+    struct batch batch;
+};
+
+static void on_settled(void *ctx, const struct batch_item *item, const struct parcel *parcel)
+{
+    const struct stubbing *stubbing = ctx;
+    struct poll *poll = stubbing->poll;
+    char name[LOG_QUOTE_MAX + 40];
+    journal_mark_tried(poll->journal, item->entry);
+    if (parcel->outcome == PARCEL_DELIVERED) {
+        poll->run->figures.fetched++;
+        poll->run->figures.octets += parcel->octets;
+        destination_took(poll, parcel);
+        poll_tell_delivered(poll, item->entry, parcel);
+        return;
+    }
+    poll->later++;
+    log_line(poll->run->log, FP_LOG_ERROR, "%s: %s; the next run tries again",
+             listing_name(stubbing->listing, listing_find(stubbing->listing, item->number),
+                          poll->run->log, name, sizeof name),
+             parcel->why != NULL ? parcel->why : "its beginning was not delivered");
+}
+
+/* ---- what comes ---- */
+
+/* On top of the header, where the UIDL may be any octets. */
+static int begin(struct stubbing *stubbing, struct err *err)
+{
+    const struct message *message =
+        listing_find(stubbing->listing, stubbing->wanted.at[stubbing->wanted.next - 1]);
+    char uidl[WORDS_ESCAPED_MAX(RECORD_UIDL_MAX)], line[sizeof uidl + 80];
+    if (stubbing->parcel != NULL)
+        return 0;
+    struct str escaped =
+        str_of(uidl, words_escape(listing_uidl(stubbing->listing, message), uidl, sizeof uidl));
+    if (deliver_begin(stubbing->poll->routes.at->deliver, &stubbing->parcel, err) < 0)
+        return -1;
+    int len = snprintf(line, sizeof line, "X-Fetchpop-Stub: %llu octets, %.*s\n",
+                       (unsigned long long)message->size, (int)escaped.len, escaped.ptr);
+    struct sink sink = spool_sink(stubbing->parcel);
+    return sink.write(sink.ctx, line, (size_t)len, err);
+}
+
+static int take(void *ctx, const char *bytes, size_t len, struct err *err)
+{
+    struct stubbing *stubbing = ctx;
+    stubbing->octets += len;
+    if (stubbing->octets > HEADERS_BODY_MAX)
+        return err_set(err, ERR_MESSAGE, "TOP has no end");
+    if (begin(stubbing, err) < 0)
+        return -1;
+    struct sink sink = spool_sink(stubbing->parcel);
+    return sink.write(sink.ctx, bytes, len, err);
+}
+
+static void drop(struct stubbing *stubbing)
+{
+    if (stubbing->parcel != NULL)
+        deliver_drop(stubbing->parcel->to, stubbing->parcel);
+    stubbing->parcel = NULL;
+}
+
+static int commit(struct stubbing *stubbing, struct err *err)
+{
+    return batch_commit(&stubbing->batch, &stubbing->owned, err);
+}
+
+static int add(struct stubbing *stubbing, struct message *message, struct err *err)
+{
+    struct parcel *parcel = stubbing->parcel;
+    if (begin(stubbing, err) < 0 || deliver_finish(stubbing->parcel->to, stubbing->parcel, err) < 0)
+        return -1;
+    parcel = stubbing->parcel;
+    stubbing->parcel = NULL;
+    parcel->uidl = listing_uidl(stubbing->listing, message);
+    batch_add(&stubbing->batch, parcel,
+              (struct batch_item){.number = message->number,
+                                  .entry = listing_enter(stubbing->listing, message)});
+    return batch_is_full(&stubbing->batch) ? commit(stubbing, err) : 0;
+}
+
+static int answer(void *ctx, const struct pop3_answer *answer, int taken, struct err *err)
+{
+    struct stubbing *stubbing = ctx;
+    struct poll *poll = stubbing->poll;
+    struct message *message = listing_find(stubbing->listing, answer->number);
+    char words[LOG_QUOTE_MAX + 4];
+    stubbing->octets = 0;
+    if (taken == 0 && answer->reply.kind != REPLY_OK) {
+        const struct journal_failure failure = {
+            .reason = REASON_REFUSED,
+            .words = str_from(log_quote(poll->run->log, answer->reply.text, words))};
+        fault_refuse(poll, stubbing->listing, message, &failure);
+        return 0;
+    }
+    if (taken == 0 && add(stubbing, message, err) == 0)
+        return 0;
+    drop(stubbing);
+    if (poll->local.kind == ERR_NONE)
+        poll->local = *err;
+    return 0;
+}
+
+/* One at a time: no answer can be taken for another's. */
+static int next(void *ctx, enum pop3_verb *verb, uint32_t *number, struct err *err)
+{
+    struct stubbing *stubbing = ctx;
+    struct poll *poll = stubbing->poll;
+    (void)err;
+    if (!queue_has_next(&stubbing->wanted) || pop3_outstanding(stubbing->pop3) > 0 ||
+        poll->local.kind != ERR_NONE || stop_asked() || clock_left(poll->deadline) == 0)
+        return 0;
+    *verb = POP3_STUB;
+    *number = stubbing->wanted.at[stubbing->wanted.next++];
+    return 1;
+}
+
+static bool is_shut(void *ctx, const struct parcel *parcel)
+{
+    return destination_is_shut(((struct stubbing *)ctx)->poll, parcel);
+}
+
+int stub_run(struct poll *poll, struct pop3 *pop3, struct listing *listing, struct err *err)
+{
+    struct stubbing *stubbing = xcalloc(1, sizeof *stubbing);
+    struct pop3_taker taker = {.sink = {.write = take, .ctx = stubbing}};
+    struct pipeline pipe = {
+        .pop3 = pop3, .ctx = stubbing, .next = next, .taker = &taker, .answer = answer};
+    struct err why;
+    *stubbing = (struct stubbing){.poll = poll, .pop3 = pop3, .listing = listing, .owned = true};
+    stubbing->batch.journal = poll->journal;
+    stubbing->batch.files = batch_files(batch_room());
+    stubbing->batch.commands = routes_have_command(&poll->routes);
+    stubbing->batch.policy = JOURNAL_STUB;
+    stubbing->batch.settled = on_settled;
+    stubbing->batch.is_shut = is_shut;
+    stubbing->batch.ctx = stubbing;
+    queue_push_all(&stubbing->wanted, listing, PLAN_STUB);
+    int result = stubbing->wanted.count == 0 ? 0 : pipe_run(&pipe, NULL, err);
+    drop(stubbing);
+    if (commit(stubbing, &why) < 0 && poll->local.kind == ERR_NONE)
+        poll->local = why;
+    free(stubbing->wanted.at);
+    free(stubbing);
+    return result;
+}

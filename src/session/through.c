@@ -1,0 +1,96 @@
+#include "session/through.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/child.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/xalloc.h"
+#include "delivery/keep.h"
+
+#define STATUS_DROP 99
+
+static int run(const struct poll *poll, const struct parcel *raw, const int *output,
+               struct child_result *result, struct err *err)
+{
+    const struct account *account = poll->run->account;
+    int input = openat(raw->folder, raw->name, O_RDONLY | O_CLOEXEC);
+    char *env[] = {xasprintf("FETCHPOP_ACCOUNT=%s", account->title),
+                   xasprintf("FETCHPOP_UIDL=%.*s", (int)raw->uidl.len, raw->uidl.ptr), NULL};
+    const struct child_job job = {.command = account->pipe_through,
+                                  .input = input,
+                                  .output_file = output,
+                                  .env = (const char *const *)env,
+                                  .deadline = clock_in(account->mda_timeout * 1000),
+                                  .stoppable = true,
+                                  .log = poll->run->log};
+    int ended = input < 0 ? err_errno(err, ERR_IO, errno, "cannot read %s", raw->path)
+                          : child_run(&job, result, err);
+    if (input >= 0)
+        close(input);
+    for (size_t i = 0; env[i] != NULL; i++)
+        free(env[i]);
+    return ended;
+}
+
+/* What it printed, as a parcel of its own. */
+static int take_over(struct parcel **parcel, struct deliver *to, int output, struct err *err)
+{
+    const struct keep_source source = {.fd = output, .path = "what pipe_through printed"};
+    struct parcel *made, *raw = *parcel;
+    if (deliver_begin(to, &made, err) < 0)
+        return -1;
+    if (keep_read(&source, spool_sink(made), err) < 0 || deliver_finish(to, made, err) < 0) {
+        deliver_drop(to, made);
+        return -1;
+    }
+    made->raw = raw;
+    made->uidl = raw->uidl;
+    *parcel = made;
+    return 0;
+}
+
+static int judge(const struct child_result *result, bool printed, struct parcel *raw,
+                 enum through_end *end, struct err *err)
+{
+    bool exited = result->end == CHILD_EXITED;
+    if (result->end == CHILD_STOPPED)
+        return err_set(err, ERR_STOPPED, "interrupted while pipe_through ran");
+    *end = exited && result->code == STATUS_DROP            ? THROUGH_DROP
+           : exited && result->code == 0 && printed ? THROUGH_TAKE
+                                                     : THROUGH_LATER;
+    if (*end != THROUGH_LATER)
+        return 0;
+    free(raw->why);
+    if (result->end == CHILD_TIMEOUT)
+        raw->why = xasprintf("pipe_through did not end in time (mda_timeout)");
+    else if (result->end == CHILD_SIGNALLED)
+        raw->why = xasprintf("pipe_through was ended by signal %d", result->code);
+    else if (result->code != 0)
+        raw->why = xasprintf("pipe_through ended with status %d", result->code);
+    else
+        raw->why = xasprintf("pipe_through printed nothing");
+    raw->status = result->code;
+    return 0;
+}
+
+int through_run(const struct poll *poll, struct parcel **parcel, struct deliver *to,
+                enum through_end *end, struct err *err)
+{
+    struct child_result ended;
+    struct parcel *raw = *parcel;
+    int output = file_unnamed(poll->settings->state_dir, err);
+    if (output < 0)
+        return -1;
+    int result = run(poll, raw, &output, &ended, err);
+    if (result == 0)
+        result = judge(&ended, lseek(output, 0, SEEK_END) > 0, raw, end, err);
+    if (result == 0 && *end == THROUGH_TAKE)
+        result = take_over(parcel, to, output, err);
+    close(output);
+    return result;
+}

@@ -1,0 +1,426 @@
+#!/usr/bin/env python3
+"""Rules: what is fetched, what stays, and where it goes; each message once wherever that is, and
+nothing asked for twice."""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "lib"))
+import world  # noqa: E402
+
+SPAM = 'rule { subject = "[spam]*" action = leave }\n'
+NO_TOP = "set top no"
+
+
+def put(w, name, subject=None, to="alice@example.org", size=60, date=None, sender="a@example.org"):
+    """A message with the fields that rules look at."""
+    head = "From: %s\nTo: %s\nMessage-ID: <%s@example.org>\nSubject: %s\n" % (
+        sender, to, name, name if subject is None else subject)
+    if date:
+        head += "Date: %s\n" % date
+    data = "%s\nhello from %s\n%s\n" % (head, name, "x" * size)
+    with open(os.path.join(w.box, name), "wb") as f:
+        f.write(data.encode())
+    w.names[data.encode()] = name
+    return name
+
+
+def mixed(w):
+    """Two to be fetched, two spam."""
+    return [put(w, "m1"), put(w, "m3", "hello [spam]")], [put(w, "m2", "[spam] buy"),
+                                                          put(w, "m4", "[SPAM] now")]
+
+
+# ---- what stays ----------------------------------------------------------------------------------
+
+def leaves(keep, script=None):
+    def case(w):
+        mail, spam = mixed(w)
+        run = w.fine(rules=SPAM, keep=keep, script=script)
+        w.need_each(1, mail, when="after the first run")
+        w.need(set(spam) <= set(w.left()), "what a rule leaves stays", w.left())
+        if script is None:
+            w.need(len(run.sent("RETR")) == 2, "nothing of it is downloaded", run.sent("RETR"))
+        again = w.fine(rules=SPAM, keep=keep, script=script)
+        w.need(not again.sent("RETR") and not again.sent("TOP"), "it is not looked at again",
+               again.sent("RETR") + again.sent("TOP"))
+        w.need_each(1, mail, when="after the second run")
+        w.need_clean()
+    return case
+
+
+def rules_change(w):
+    """By other rules it is judged anew: what they have fetched comes, once."""
+    mail, spam = mixed(w)
+    w.fine(rules=SPAM)
+    run = w.fine(rules='rule { subject = "[spam] b*" action = leave }\n')
+    w.need_each(1, [*mail, "m4"], when="by other rules")
+    w.need(len(run.sent("TOP")) == 2, "only what was left is looked at", run.sent("TOP"))
+    w.fine(rules=SPAM)
+    w.need_each(1, [*mail, "m4"], when="by the first rules again")
+    w.fine()
+    w.need_each(1, mail + spam, when="without rules")
+    run = w.fine()
+    w.need(not run.sent("RETR") and not run.sent("TOP"), "then all is known", run.commands)
+
+
+def rules_change_and_kill(w):
+    """Killed anywhere while rules that changed are followed: each message comes once."""
+    def begin():
+        fresh = world.World()
+        mail, spam = mixed(fresh)
+        fresh.fine(rules=SPAM)
+        return fresh, mail + spam
+    point, killed = 0, True
+    while killed:
+        fresh, all_of_it = begin()
+        point += 3
+        killed = fresh.killed_at(point)
+        fresh.fine()
+        fresh.need_each(1, all_of_it, when="killed at %d" % point)
+        fresh.need_clean()
+        w.faults += fresh.faults
+        fresh.close()
+    w.need(point > 20, "there were points to kill at", point)
+
+
+def limits(w):
+    """What rules spare does not count for max_messages."""
+    for i in range(5):
+        put(w, "a%d" % i, "[spam] %d" % i)
+    mail = [put(w, "b%d" % i) for i in range(4)]
+    w.fine(rules=SPAM, max_messages="3")
+    w.need_each(1, mail[:3], when="with max_messages = 3")
+    w.fine(rules=SPAM, max_messages="3")
+    w.need_each(1, mail, when="in the next run")
+
+
+def ages(w):
+    """A rule by age is looked at again when age makes a difference, and not before."""
+    new = put(w, "new", date="Sat, 28 Nov 2026 10:00:00 +0000")
+    old = put(w, "old", date="Mon, 2 Nov 2026 10:00:00 +0000")
+    young = 'rule { newer = 10d action = leave }\n'
+    env = {"LD_PRELOAD": clock_library(w), "FP_NOW": str(at(28))}
+    w.fine(rules=young, env=env, sandbox="off")
+    w.need_each(1, [old], when="while the other is young")
+    env["FP_NOW"] = str(at(29))
+    run = w.fine(rules=young, env=env, sandbox="off")
+    w.need(not run.sent("TOP"), "not looked at a day later", run.sent("TOP"))
+    env["FP_NOW"] = str(at(28) + 11 * world.DAY)
+    w.fine(rules=young, env=env, sandbox="off")
+    w.need_each(1, [old, new], when="once it is old enough")
+
+
+def at(day):
+    return 1795860000 + (day - 28) * world.DAY  # 2026-11-28 10:00 UTC
+
+
+CLOCK = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <time.h>
+int clock_gettime(clockid_t id, struct timespec *at)
+{
+    int (*real)(clockid_t, struct timespec *) =
+        (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
+    int result = real(id, at);
+    if (id == CLOCK_REALTIME && getenv("FP_NOW") != NULL)
+        at->tv_sec = atoll(getenv("FP_NOW"));
+    return result;
+}
+time_t time(time_t *at)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (at != NULL)
+        *at = now.tv_sec;
+    return now.tv_sec;
+}
+"""
+
+
+def clock_library(w):
+    source, library = w.path("clock.c"), w.path("clock.so")
+    if not os.path.exists(library):
+        with open(source, "w") as f:
+            f.write(CLOCK)
+        if os.system("%s -shared -fPIC -o %s %s -ldl" % (os.environ.get("CC", "cc").split()[-1],
+                                                       library, source)) != 0:
+            raise world.Skip("no compiler here")
+    return library
+
+
+# ---- where it goes -------------------------------------------------------------------------------
+
+def sorts(script=None):
+    def case(w):
+        lists, shop = w.path("lists"), w.path("shop")
+        rules = ('rule { from = "*@lists.example.org" maildir = "%s" }\n' % lists +
+                 'rule { header = "Delivered-To: *+shop@*" mbox = "%s" }\n' % shop)
+        a = [put(w, "l%d" % i, sender="Robot <news@lists.example.org>") for i in range(3)]
+        b = [put(w, "m%d" % i) for i in range(3)]
+        data = "Delivered-To: alice+shop@example.org\nSubject: an order\n\nhello\n"
+        with open(os.path.join(w.box, "s1"), "w") as f:
+            f.write(data)
+        w.names[data.encode()] = "s1"
+        run = w.fine(rules=rules, keep="no", script=script)
+        w.need(not run.sent("TOP"), "no header is asked for that nothing depends on",
+               run.sent("TOP"))
+        w.need_each(1, a, lists, when="what is from a list")
+        w.need_each(1, ["s1"], shop, when="what is for the shop")
+        w.need_each(1, b, when="the rest")
+        w.need(w.left() == [], "all is deleted", w.left())
+        w.need_clean(w.maildir, lists)
+    return case
+
+
+def sorts_and_kill(w):
+    """Killed anywhere with mail for three destinations on its way: each message once, in its own."""
+    point, killed = 0, True
+    while killed:
+        fresh = world.World()
+        lists, shop = fresh.path("lists"), fresh.path("shop")
+        rules = ('rule { subject = "l*" maildir = "%s" }\nrule { subject = "s*" mbox = "%s" }\n' %
+                 (lists, shop))
+        names = {folder: [put(fresh, "%s%d" % (letter, i)) for i in range(2)]
+                 for letter, folder in (("l", lists), ("s", shop), ("m", fresh.maildir))}
+        point += 3
+        killed = fresh.killed_at(point, rules=rules, keep="no")
+        run = fresh.run(rules=rules, keep="no")
+        fresh.need(run.status == 0, "the run after it is fine, killed at %d" % point, run)
+        for folder, own in names.items():
+            fresh.need_each(1, own, folder, when="killed at %d" % point)
+        fresh.need(fresh.left() == [], "all is deleted, killed at %d" % point, fresh.left())
+        fresh.need_clean(fresh.maildir, lists)
+        w.faults += fresh.faults
+        fresh.close()
+    w.need(point > 30, "there were points to kill at", point)
+
+
+def one_fails(w):
+    """Where one destination takes nothing, the others have their mail, and what was for it is kept
+    until it does."""
+    rules = 'rule { subject = "l*" mda = "exit 75" }\n'
+    kept = [put(w, "l%d" % i) for i in range(6)]
+    mail = [put(w, "m%d" % i) for i in range(6)]
+    run = w.run(rules=rules, keep="no")
+    w.need(run.status == 75, "it says that there is more", run)
+    w.need_each(1, mail, when="the others")
+    later = w.run(rules=rules, keep="no")
+    w.need(later.status == 75 and not later.sent("RETR"), "nothing is fetched twice", later)
+    box = w.path("box2")
+    w.fine(rules='rule { subject = "l*" maildir = "%s" }\n' % box, keep="no")
+    w.need_each(1, kept, box, when="once it is repaired")
+    w.need_each(1, mail, when="the others, still")
+
+
+def gone_destination(w):
+    """A rule's Maildir that was there, and is gone, is not made anew."""
+    box = w.path("box2")
+    rules = 'rule { subject = "l*" maildir = "%s" }\n' % box
+    put(w, "l1")
+    w.fine(rules=rules)
+    os.rename(box, box + ".away")
+    put(w, "l2")
+    run = w.run(rules=rules)
+    w.need(run.status == 73 and "is gone" in run.err and not os.path.exists(box),
+           "it says that it is gone", run)
+    os.rename(box + ".away", box)
+    w.fine(rules=rules)
+    w.need_each(1, ["l1", "l2"], box, when="once it is back")
+
+
+# ---- what goes, and what is shortened ------------------------------------------------------------
+
+def deletes(script=None, keep="yes"):
+    def case(w):
+        rules = 'allow_delete = yes\nrule { subject = "[spam]*" action = delete }\n'
+        mail, spam = mixed(w)
+        run = w.fine(rules=rules, keep=keep, script=script)
+        w.need_each(1, mail, when="the rest")
+        w.need(w.left() == (mail if keep == "yes" else []), "what a rule deletes is gone", w.left())
+        if script is None:
+            w.need(len(run.sent("RETR")) == 2, "and never came", run.sent("RETR"))
+    return case
+
+
+def deletes_not(w):
+    """-k deletes nothing."""
+    rules = 'allow_delete = yes\nrule { subject = "[spam]*" action = delete }\n'
+    mail, spam = mixed(w)
+    w.fine("-k", rules=rules)
+    w.need_each(1, mail, when="the rest")
+    w.need(set(w.left()) == set(mail + spam), "nothing is deleted", w.left())
+
+
+def stubs(keep):
+    def case(w):
+        rules = "rule { larger = 2K action = stub }\n"
+        put(w, "m1")
+        put(w, "big", size=9000)
+        run = w.fine(rules=rules, keep=keep)
+        w.need(len(run.sent("RETR")) == 1, "the large one does not come", run.sent("RETR"))
+        stub = [c for c in w.contents() if b"X-Fetchpop-Stub" in c]
+        w.need(len(stub) == 1 and b"octets, big\n" in stub[0] and b"Subject: big" in stub[0],
+               "its beginning does, and says what it is", stub)
+        w.need("big" in w.left(), "the whole stays", w.left())
+        again = w.fine(rules=rules, keep=keep)
+        w.need(not again.sent("RETR") and not again.sent("TOP"), "it comes once", again.commands)
+        w.fine("--fetch", "big", rules=rules, keep=keep)
+        whole = [n for n in w.stored() if n == "big"]
+        w.need(whole == ["big"], "--fetch brings the whole", w.stored())
+        w.need(("big" in w.left()) == (keep == "yes"), "and then it goes as all others do", w.left())
+        w.fine(rules=rules, keep=keep)
+        w.need(len(list(w.contents())) == 3, "nothing comes twice", w.stored())
+    return case
+
+
+def stubs_and_rules(w):
+    """When the rules have it fetched, the whole comes."""
+    put(w, "big", size=9000)
+    w.fine(rules="rule { larger = 2K action = stub }\n")
+    w.fine(rules="rule { larger = 20K action = stub }\n")
+    w.need(w.stored()["big"] == 1, "the whole comes", w.stored())
+    w.fine(rules="rule { larger = 2K action = stub }\n")
+    w.need(len(list(w.contents())) == 2, "and nothing more", w.stored())
+
+
+def stubs_and_kill(w):
+    """Killed anywhere: one stub, never none, and the whole is never deleted for it."""
+    rules = "rule { larger = 2K action = stub }\n"
+    point, killed = 0, True
+    while killed:
+        fresh = world.World()
+        put(fresh, "m1")
+        put(fresh, "big", size=9000)
+        point += 3
+        killed = fresh.killed_at(point, rules=rules, keep="no")
+        fresh.fine(rules=rules, keep="no")
+        stub = [c for c in fresh.contents() if b"X-Fetchpop-Stub" in c]
+        fresh.need(len(stub) == 1 and fresh.stored()["m1"] == 1, "one stub, killed at %d" % point,
+                   fresh.stored())
+        fresh.need(fresh.left() == ["big"], "the whole is there, killed at %d" % point,
+                   fresh.left())
+        w.faults += fresh.faults
+        fresh.close()
+    w.need(point > 20, "there were points to kill at", point)
+
+
+def dry_run(w):
+    """--dry-run says which rule fits."""
+    mixed(w)
+    put(w, "big", size=9000)
+    rules = SPAM + "rule { larger = 2K action = stub }\n"
+    run = w.run("--dry-run", rules=rules)
+    said = [line for line in run.out.splitlines() if "rc:" in line]
+    w.need(run.status == 0 and len(said) == 3, "each that a rule fits is told with the rule", run)
+    w.need(not os.path.exists(w.maildir) and not run.sent("RETR"), "and nothing is done", run)
+
+
+# ---- a command decides, and what is changed on the way --------------------------------------------
+
+def filters(script=None):
+    def case(w):
+        command = w.path("filter")
+        with open(command, "w") as f:
+            f.write("#!/bin/sh\necho \"$FETCHPOP_UIDL $FETCHPOP_SIZE\" >>%s\n"
+                    "subject=$(sed -n 's/^Subject: //p')\n"
+                    "case $subject in leave*) exit 1 ;; delete*) exit 2 ;; esac\n" % w.path("asked"))
+        os.chmod(command, 0o755)
+        keys = dict(filter_command=command, rules="allow_delete = yes\n", script=script)
+        mail = [put(w, "m%d" % i) for i in range(3)]
+        put(w, "l1", "leave me")
+        put(w, "d1", "delete me")
+        w.fine(**keys)
+        w.need_each(1, mail, when="what it says 0 of")
+        w.need(w.left() == ["l1", *mail], "what it says 2 of is deleted", w.left())
+        with open(w.path("asked")) as f:
+            asked = f.read().split()
+        with open(os.path.join(w.box, "m1"), "rb") as f:
+            size = len(f.read().replace(b"\n", b"\r\n"))
+        w.need(asked[asked.index("m1") + 1] == str(size), "it is told UIDL and size", size, asked)
+        os.unlink(w.path("asked"))
+        w.fine(**keys)
+        w.need(not os.path.exists(w.path("asked")), "and is not asked again of what it left")
+        w.need_each(1, mail, when="in the next run")
+    return case
+
+
+def filter_without_permission(w):
+    """Without allow_delete, 2 leaves the message."""
+    put(w, "d1")
+    w.fine(filter_command="exit 2", keep="no")
+    w.need(w.left() == ["d1"] and not w.stored(), "it is left", w.left())
+
+
+def filter_fails(w):
+    """A message of which it does not say is put off; three in a row, and nothing is fetched."""
+    mail = [put(w, "m%d" % i) for i in range(5)]
+    put(w, "bad", "bad")
+    run = w.run(filter_command='grep -q "^Subject: bad" && exit 9; exit 0')
+    w.need(run.status == 75 and "status 9" in run.err, "that is told", run)
+    w.need_each(1, mail, when="the others come")
+    w.fine(filter_command="true")
+    w.need_each(1, [*mail, "bad"], when="and that one once it says so")
+    for i in range(6):
+        put(w, "n%d" % i)
+    run = w.run(filter_command="exit 9")
+    w.need(run.status == 75 and "in a row" in run.err, "a broken one is told once more", run)
+    w.need_each(1, [*mail, "bad"], when="with a broken one")
+    w.fine()
+    w.need_each(1, [*mail, "bad", *["n%d" % i for i in range(6)]], when="nothing is lost")
+
+
+def headings(w):
+    """trace_header puts two fields on top, drop_status leaves two out, and no more."""
+    kept = (b"Subject: hello\n", b"Received: by x; Mon, 2 Nov 2026 10:00:00 +0000\n"
+            b"Message-ID: <1@example.org>\nDate: Mon, 2 Nov 2026 09:00:00 +0000\n")
+    head = b"Status: RO\n" + kept[0] + b"X-Status: D\n folded\n" + kept[1]
+    body = b"\nStatus: of the body\n"
+    with open(os.path.join(w.box, "m1"), "wb") as f:
+        f.write(head + body)
+    keys = {"trace_header": "yes", "drop_status": "yes", "arrival_date": "yes", "keep": "no"}
+    w.fine("-k", **keys)
+    text = next(w.contents())
+    top, rest = text.split(b"X-Fetchpop-Account: w\n")
+    w.need(top.startswith(b"Received: from 127.0.0.1 by ") and top.count(b"\n") == 2, "on top", text)
+    w.need(rest == b"".join(kept) + body, "the rest", text)
+    new = os.path.join(w.maildir, "new")
+    found = os.stat(os.path.join(new, os.listdir(new)[0])).st_mtime
+    w.need(found == 1793613600, "the time of the file is that of its arrival", found)
+    again = w.fine(**keys)
+    w.need(w.left() == [] and not again.sent("RETR"), "and it is known again", again.commands)
+
+
+CASES = [
+    ("what a rule leaves stays, and is not looked at again", leaves("yes")),
+    ("the same with keep = no", leaves("no")),
+    ("a server without TOP: decided once it is downloaded", leaves("yes", NO_TOP)),
+    ("the same with keep = no, without TOP", leaves("no", NO_TOP)),
+    ("when the rules change, it is judged anew", rules_change),
+    ("killed anywhere after the rules have changed", rules_change_and_kill),
+    ("what is spared counts for no limit", limits),
+    ("a rule by age is looked at again in time", ages),
+    ("mail is sorted into a Maildir, an mbox and the account's own", sorts()),
+    ("the same without PIPELINING", sorts("set capa no")),
+    ("killed anywhere with three destinations: each message once", sorts_and_kill),
+    ("one destination fails: the others have their mail", one_fails),
+    ("a rule's Maildir that is gone is not made anew", gone_destination),
+    ("what a rule deletes is gone, unfetched", deletes()),
+    ("the same with keep = no", deletes(keep="no")),
+    ("without TOP it is deleted once it was seen", deletes(NO_TOP)),
+    ("-k deletes nothing", deletes_not),
+    ("a stub comes once, and the whole by --fetch", stubs("yes")),
+    ("the same with keep = no", stubs("no")),
+    ("the whole comes when the rules have it fetched", stubs_and_rules),
+    ("killed anywhere: one stub", stubs_and_kill),
+    ("--dry-run says which rule fits", dry_run),
+    ("filter_command: 0 fetches, 1 leaves, 2 deletes", filters()),
+    ("the same on a server without TOP", filters(NO_TOP)),
+    ("without allow_delete, 2 leaves", filter_without_permission),
+    ("a filter_command that fails costs nothing", filter_fails),
+    ("trace_header, drop_status, arrival_date", headings),
+]
+
+if __name__ == "__main__":
+    world.main(CASES)
