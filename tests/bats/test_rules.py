@@ -392,6 +392,110 @@ def headings(w):
     w.need(w.left() == [] and not again.sent("RETR"), "and it is known again", again.commands)
 
 
+# ---- pipe_through ----------------------------------------------------------------------------------
+
+def script(w, name, text):
+    path = w.path(name)
+    with open(path, "w") as f:
+        f.write("#!/bin/sh\n" + text)
+    os.chmod(path, 0o755)
+    return path
+
+
+def changed(w, names, mark=b"X-Was: here\n"):
+    """What a filter that puts a field on top makes of these."""
+    for text, name in list(w.names.items()):
+        if name in names:
+            del w.names[text]
+            w.names[mark + text] = name
+
+
+THROUGH = "echo X-Was: here\ncat\n"
+
+
+def through(kind, keep):
+    def case(w):
+        names = [put(w, "m%d" % i) for i in range(4)]
+        big = put(w, "big", size=300000)
+        where = {"maildir": w.maildir, "mbox": w.mbox}.get(kind, w.maildir)
+        keys = {kind: where} if kind != "mda" else {
+            "mda": script(w, "take", "mkdir -p %s/new %s/cur; cat >%s/new/$$\n" % ((w.maildir,) * 3))}
+        run = w.fine(pipe_through=script(w, "filter", THROUGH), keep=keep, **keys)
+        changed(w, [*names, big])
+        w.need_each(1, [*names, big], where, when="as the filter has it")
+        w.need((w.left() == []) == (keep == "no"), "keep = %s" % keep, w.left())
+        again = w.fine(pipe_through=script(w, "filter", THROUGH), keep=keep, **keys)
+        w.need(not again.sent("RETR") and run.status == 0, "and each comes once", again.commands)
+    return case
+
+
+def through_drops(w):
+    """99 drops a message: it is done, and goes as others do."""
+    filter_ = script(w, "filter", "cat >%s\ngrep -q spam %s && exit 99\ncat %s\n" % (
+        (w.path("copy"),) * 3))
+    mail = [put(w, "m1"), put(w, "m3")]
+    put(w, "m2", "spam")
+    run = w.run("-v", pipe_through=filter_, keep="no")
+    w.need(run.status == 0 and "drops it" in run.err, "that is logged", run)
+    w.need_each(1, mail, when="the others")
+    w.need(w.left() == [], "all are deleted", w.left())
+    w.fine(pipe_through=filter_, keep="no")
+
+
+def through_fails(w):
+    """A message that it does not take is kept as it came, and passes through it later."""
+    filter_ = script(w, "filter", "cat >%s\ngrep -q later %s && exit 3\necho X-Was: here\ncat %s\n" % (
+        (w.path("copy"),) * 3))
+    mail = [put(w, "m1"), put(w, "m3")]
+    put(w, "m2", "later")
+    run = w.run(pipe_through=filter_, keep="no")
+    w.need(run.status == 75 and "status 3" in run.err, "that is told", run)
+    changed(w, mail)
+    w.need_each(1, mail, when="the others")
+    w.need(w.left() == ["m2"], "it stays on the server until it is delivered", w.left())
+    script(w, "filter", THROUGH)
+    run = w.fine(pipe_through=filter_, keep="no")
+    changed(w, ["m2"])
+    w.need(not run.sent("RETR") and w.left() == [], "it is not fetched twice", run.commands, w.left())
+    w.need_each(1, [*mail, "m2"], when="in the next run")
+
+
+def through_then_destination_fails(w):
+    """What it made of a message is not kept: the next run has it pass through once more, once."""
+    names = [put(w, "m1"), put(w, "m2")]
+    filter_ = script(w, "filter", THROUGH)
+    run = w.run(pipe_through=filter_, mda="exit 75", keep="no")
+    w.need(run.status == 75, "the command takes nothing", run)
+    w.fine(pipe_through=filter_, keep="no")
+    changed(w, names)
+    w.need_each(1, names, when="once, not twice through the filter")
+    w.need(w.left() == [], "then it goes", w.left())
+
+
+def through_and_kill(kind):
+    def case(w):
+        point, killed = 0, True
+        while killed:
+            fresh = world.World()
+            names = [put(fresh, "m%d" % i) for i in range(3)]
+            where = {"maildir": fresh.maildir, "mbox": fresh.mbox}[kind]
+            keys = {"pipe_through": script(fresh, "filter", THROUGH), "keep": "no", kind: where}
+            point += 2
+            killed = fresh.killed_at(point, **keys)
+            run = fresh.run(**keys)
+            fresh.need(run.status == 0, "the run after it is fine, killed at %d" % point, run)
+            changed(fresh, names)
+            fresh.need_each(1, names, where, when="killed at %d" % point)
+            fresh.need(fresh.left() == [], "all are deleted, killed at %d" % point, fresh.left())
+            spool = os.path.join(fresh.state, "spool")
+            fresh.need(not os.listdir(spool), "nothing stays behind, killed at %d" % point,
+                       os.listdir(spool))
+            w.faults += fresh.faults
+            fresh.close()
+        w.need(point > 30, "there were points to kill at", point)
+    return case
+
+
 CASES = [
     ("what a rule leaves stays, and is not looked at again", leaves("yes")),
     ("the same with keep = no", leaves("no")),
@@ -420,6 +524,14 @@ CASES = [
     ("without allow_delete, 2 leaves", filter_without_permission),
     ("a filter_command that fails costs nothing", filter_fails),
     ("trace_header, drop_status, arrival_date", headings),
+    ("pipe_through into a Maildir", through("maildir", "no")),
+    ("pipe_through into an mbox", through("mbox", "yes")),
+    ("pipe_through into a command", through("mda", "no")),
+    ("pipe_through drops a message with 99", through_drops),
+    ("what pipe_through does not take is kept as it came", through_fails),
+    ("it passes through once, also when its destination fails first", through_then_destination_fails),
+    ("killed anywhere, with pipe_through, into a Maildir", through_and_kill("maildir")),
+    ("killed anywhere, with pipe_through, into an mbox", through_and_kill("mbox")),
 ]
 
 if __name__ == "__main__":

@@ -112,8 +112,8 @@ class World:
             del keys["maildir"]
         path = self.path("rc")
         with open(path, "w") as f:
-            f.write('account "w" {\n%s}\n' % "".join(
-                "    %s = '%s'\n" % item for item in keys.items() if item[1] is not None))
+            f.write('account "w" {\n%s%s}\n' % ("".join(
+                "    %s = '%s'\n" % item for item in keys.items() if item[1] is not None), rules))
         os.chmod(path, 0o600)
         return path
 
