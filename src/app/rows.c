@@ -15,7 +15,7 @@
 #define ROW_MAX 8192
 #define FROM_COLUMNS 20
 #define SUBJECT_LEAST 20 /* columns that a UIDL must leave */
-#define RULE_COLUMNS 60 /* of the name of the rule that fits */
+#define RULE_COLUMNS 60  /* of the name of the rule that fits */
 #define FIXED 44         /* columns of number, date, size, state and the blanks between all parts */
 
 /* ---- words ---- */
@@ -85,8 +85,8 @@ static size_t spell_rule(const struct rule *rule, char out[RULE_COLUMNS])
     if (rule == NULL)
         return 0;
     const char *slash = strrchr(rule->file, '/');
-    int len = snprintf(out, RULE_COLUMNS, " (%s:%u)", slash != NULL ? slash + 1 : rule->file,
-                       rule->line);
+    int len =
+        snprintf(out, RULE_COLUMNS, " (%s:%u)", slash != NULL ? slash + 1 : rule->file, rule->line);
     return len < RULE_COLUMNS ? (size_t)len : RULE_COLUMNS - 1;
 }
 

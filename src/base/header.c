@@ -140,8 +140,16 @@ bool header_is_changing(struct str name)
 static bool is_trace(struct str name)
 {
     static const char *const trace[] = {
-        "Received",     "Received-SPF",  "X-Received",  "Return-Path",   "Authentication-Results",
-        "Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "X-Envelope-From",
+        "Received",
+        "Received-SPF",
+        "X-Received",
+        "Return-Path",
+        "Authentication-Results",
+        "Delivered-To",
+        "X-Original-To",
+        "Envelope-To",
+        "X-Envelope-To",
+        "X-Envelope-From",
         "X-Fetchpop-Account", /* ours */
     };
     for (size_t i = 0; i < sizeof trace / sizeof trace[0]; i++)

@@ -83,6 +83,8 @@ int deliver_open(struct deliver **out, const struct deliver_settings *settings, 
     deliver->settings = settings;
     deliver->kind = kinds[settings->kind];
     spool_names_init(&deliver->names, settings->mailbox, settings->state);
+    if (settings->passed && deliver->kind->resume != NULL) /* its spool files may be kept */
+        keep_name_passed(&deliver->names);
     find_owner(deliver->kind, settings->where, &deliver->owner);
     if (identity_enter(&deliver->owner, settings->where, err) < 0) {
         free(deliver);

@@ -30,6 +30,20 @@ static bool is_file(const char *path)
     return lstat(path, &status) == 0 && S_ISREG(status.st_mode);
 }
 
+#define PASSED ".passed"
+
+void keep_name_passed(struct spool_names *names)
+{
+    size_t len = strlen(names->host);
+    snprintf(names->host + len, sizeof names->host - len, PASSED);
+}
+
+bool keep_is_passed(const char *name)
+{
+    size_t len = strlen(name), end = sizeof PASSED - 1;
+    return len > end && strcmp(name + len - end, PASSED) == 0;
+}
+
 char *keep_path(const char *state_dir, const char *name)
 {
     for (int folder = SPOOL; folder <= HELD; folder++) {
@@ -77,6 +91,8 @@ int keep_copy(const struct deliver_settings *settings, const struct keep_source 
     struct spool_names names;
     struct parcel *parcel = NULL;
     spool_names_init(&names, settings->mailbox, settings->state);
+    if (settings->passed)
+        keep_name_passed(&names);
     int result = spooldir_open(&spool, settings, err);
     if (result == 0)
         result = spool_begin(&parcel, spool.fd, spool.path, &names, err);

@@ -3,7 +3,8 @@
  *
  * They lie in STATE_DIR/spool, and in STATE_DIR/held what its destination refuses, for people to
  * look at: folders 0700, files 0600. A file is the message as it came, with LF line ends, whatever
- * its destination is, since that may be another one tomorrow. A name is in one of the two, and
+ * its destination is, since that may be another one tomorrow; but what a run that was killed had
+ * from pipe_through is kept as that made it. A name is in one of the two, and
  * which does not matter: both are looked in. Names say whose they are (spool.h).
  */
 #ifndef FP_DELIVERY_KEEP_H
@@ -14,6 +15,11 @@
 
 #include "base/sink.h"
 #include "delivery/settings.h"
+
+/* From here on these names are of files with messages that have been through pipe_through: they
+ * are not as they came, and do not pass through it again. */
+void keep_name_passed(struct spool_names *names);
+bool keep_is_passed(const char *name);
 
 /* Where the file is; malloced. NULL: there is none. */
 char *keep_path(const char *state_dir, const char *name);

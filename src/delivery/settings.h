@@ -41,6 +41,7 @@ struct deliver_settings {
     const struct spool_list *keeps; /* files of this mailbox that no sweep removes; may be NULL */
     void (*idle)(void *ctx); /* called now and then while a command runs (NOOP); NULL: never */
     void *idle_ctx;
+    bool passed; /* messages have been through pipe_through: a file that is kept says so (keep.h) */
     const struct deliver_settings *next; /* where else mail of this mailbox goes; NULL: nowhere */
 };
 

@@ -59,10 +59,10 @@ struct account {
     int64_t keep_seconds; /* with ACCOUNT_KEEP_FOR */
 
     enum deliver_kind target;
-    char *where;        /* absolute path of the folder or file, the command, the LMTP server */
-    char *recipient;    /* for LMTP */
-    struct rules rules; /* its own, and behind them those of defaults */
-    bool allow_delete;  /* rules and filter_command may delete what was never fetched */
+    char *where;          /* absolute path of the folder or file, the command, the LMTP server */
+    char *recipient;      /* for LMTP */
+    struct rules rules;   /* its own, and behind them those of defaults */
+    bool allow_delete;    /* rules and filter_command may delete what was never fetched */
     char *filter_command; /* says what to fetch, by the header; NULL: none */
     char *pipe_through;   /* messages go through it before they are delivered; NULL: none */
     bool trace_header, drop_status, arrival_date; /* session/heading.h */

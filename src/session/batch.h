@@ -24,8 +24,8 @@
 
 /* One complete message that waits to be committed. */
 struct batch_item {
-    uint32_t number; /* on the server */
-    uint32_t entry;  /* in the journal */
+    uint32_t number;         /* on the server */
+    uint32_t entry;          /* in the journal */
     enum rule_action action; /* what the rules say of it; it is LEFT ... */
     int64_t until;           /* ... until then (rules_find) */
     bool dropped;            /* pipe_through wants it delivered nowhere: it is as good as done */

@@ -78,7 +78,8 @@ static int write_rest(struct str head, struct sink sink, struct err *err)
         if (str_trim(line).len == 0) /* the body */
             break;
         bool drop = is_folded(line) ? dropped : is_status(line);
-        if (drop && !dropped && at > from && sink.write(sink.ctx, from, (size_t)(at - from), err) < 0)
+        if (drop && !dropped && at > from &&
+            sink.write(sink.ctx, from, (size_t)(at - from), err) < 0)
             return -1;
         if (drop)
             from = rest.ptr;

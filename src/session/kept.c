@@ -161,7 +161,7 @@ static int resume(struct again *again, uint32_t id, const char *name, const char
     struct batch_item item = {.entry = id};
     enum through_end end = THROUGH_TAKE;
     int64_t arrived;
-    const struct route *through = poll->routes.through;
+    const struct route *through = keep_is_passed(name) ? NULL : poll->routes.through;
     const struct route *route = sift_kept(poll, path, octets, &arrived);
     if (deliver_resume(through != NULL ? through->deliver : route->deliver, name, &parcel, err) < 0)
         return -1;

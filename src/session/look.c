@@ -48,10 +48,10 @@ static struct str field(struct str header, const char *name)
 static const char *state_of(const struct looker *looker, const struct message *message)
 {
     static const char *const words[] = {
-        [JOURNAL_FREE] = "new",       [JOURNAL_FAILED] = "failed", [JOURNAL_HELD] = "held",
-        [JOURNAL_LEFT] = "left",
-        [JOURNAL_DOUBTED] = "failed", [JOURNAL_KEPT] = "spooled",  [JOURNAL_REFUSED] = "held",
-        [JOURNAL_TAKEN] = "new",      [JOURNAL_DONE] = "kept",     [JOURNAL_GONE] = "kept",
+        [JOURNAL_FREE] = "new",     [JOURNAL_FAILED] = "failed",  [JOURNAL_HELD] = "held",
+        [JOURNAL_LEFT] = "left",    [JOURNAL_DOUBTED] = "failed", [JOURNAL_KEPT] = "spooled",
+        [JOURNAL_REFUSED] = "held", [JOURNAL_TAKEN] = "new",      [JOURNAL_DONE] = "kept",
+        [JOURNAL_GONE] = "kept",
     };
     if (message->entry == JOURNAL_NONE)
         return "new";
@@ -71,9 +71,8 @@ static const struct rule *rule_of(const struct looker *looker, const struct mess
     struct fields *fields = fields_new();
     fields_feed(fields, header.ptr, header.len);
     fields_end(fields);
-    const struct rules_facts facts = {.size = message->size,
-                                      .now = clock_wall(),
-                                      .fields = header.len > 0 ? fields : NULL};
+    const struct rules_facts facts = {
+        .size = message->size, .now = clock_wall(), .fields = header.len > 0 ? fields : NULL};
     size_t rule = rules_find(rules, &facts, &until);
     fields_free(fields);
     return rule < rules->count ? &rules->at[rule] : NULL;

@@ -27,7 +27,7 @@ struct look_row {
     const char *state; /* new, kept (on the server, fetched before), left (by a rule), stub (its
                         * beginning was fetched), spooled, failed or held */
     struct str uidl, date, from, subject; /* date as it stands in the header; empty: not there */
-    const struct rule *rule; /* that fits it; NULL: none */
+    const struct rule *rule;              /* that fits it; NULL: none */
 };
 
 struct look {

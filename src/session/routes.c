@@ -37,6 +37,8 @@ static void add_through(struct routes *routes, const struct account *account)
     routes->through->settings = routes->at[0].settings;
     routes->through->settings.kind = DELIVER_MDA;
     routes->through->settings.where = account->pipe_through;
+    for (size_t i = 0; i < routes->count; i++)
+        routes->at[i].settings.passed = true;
 }
 
 void routes_init(struct routes *routes, const struct account *account,

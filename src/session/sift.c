@@ -13,8 +13,8 @@
 #include "session/decide.h"
 #include "session/fault.h"
 #include "session/filter.h"
-#include "session/heading.h"
 #include "session/headers.h"
+#include "session/heading.h"
 
 /* Messages of one listing that are judged. */
 struct sifting {
@@ -22,7 +22,7 @@ struct sifting {
     struct listing *listing;
     struct queue *dele;
     struct fields *fields;
-    bool again; /* these are to be deleted: their headers must say so once more */
+    bool again;        /* these are to be deleted: their headers must say so once more */
     struct buf header; /* the same as it came, for filter_command */
     uint32_t spared;
 };
@@ -240,9 +240,8 @@ static void answer(void *ctx, uint32_t number, bool came)
     struct verdict verdict = {.rule = VERDICT_RULES};
     int64_t until = 0;
     fields_end(sifting->fields);
-    const struct sift_facts facts = {.size = message->size,
-                                     .fields = sifting->fields,
-                                     .header = buf_str(&sifting->header)};
+    const struct sift_facts facts = {
+        .size = message->size, .fields = sifting->fields, .header = buf_str(&sifting->header)};
     if (came && sifting->poll->local.kind == ERR_NONE)
         verdict = sift_judge(sifting->poll, sifting->listing, message, &facts, &until);
     if (!sifting->again)

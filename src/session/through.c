@@ -60,9 +60,9 @@ static int judge(const struct child_result *result, bool printed, struct parcel 
     bool exited = result->end == CHILD_EXITED;
     if (result->end == CHILD_STOPPED)
         return err_set(err, ERR_STOPPED, "interrupted while pipe_through ran");
-    *end = exited && result->code == STATUS_DROP            ? THROUGH_DROP
+    *end = exited && result->code == STATUS_DROP    ? THROUGH_DROP
            : exited && result->code == 0 && printed ? THROUGH_TAKE
-                                                     : THROUGH_LATER;
+                                                    : THROUGH_LATER;
     if (*end != THROUGH_LATER)
         return 0;
     free(raw->why);

@@ -413,13 +413,21 @@ def changed(w, names, mark=b"X-Was: here\n"):
 THROUGH = "echo X-Was: here\ncat\n"
 
 
+# A message that comes once more takes the place of the first: a command may have run when we die.
+TAKE = """mkdir -p %(to)s/new %(to)s/cur %(to)s/tmp
+cat >%(to)s/tmp/$$
+name=$(sed -n "s/^Message-ID: <\\(.*\\)>/\\1/p;/^$/q" %(to)s/tmp/$$)
+mv %(to)s/tmp/$$ %(to)s/new/$name
+"""
+
+
 def through(kind, keep):
     def case(w):
         names = [put(w, "m%d" % i) for i in range(4)]
         big = put(w, "big", size=300000)
         where = {"maildir": w.maildir, "mbox": w.mbox}.get(kind, w.maildir)
         keys = {kind: where} if kind != "mda" else {
-            "mda": script(w, "take", "mkdir -p %s/new %s/cur; cat >%s/new/$$\n" % ((w.maildir,) * 3))}
+            "mda": script(w, "take", TAKE % {"to": w.maildir})}
         run = w.fine(pipe_through=script(w, "filter", THROUGH), keep=keep, **keys)
         changed(w, [*names, big])
         w.need_each(1, [*names, big], where, when="as the filter has it")
@@ -478,8 +486,10 @@ def through_and_kill(kind):
         while killed:
             fresh = world.World()
             names = [put(fresh, "m%d" % i) for i in range(3)]
-            where = {"maildir": fresh.maildir, "mbox": fresh.mbox}[kind]
+            where = {"mbox": fresh.mbox}.get(kind, fresh.maildir)
             keys = {"pipe_through": script(fresh, "filter", THROUGH), "keep": "no", kind: where}
+            if kind == "mda": # which may have run, and runs again: the same file
+                keys["mda"] = script(fresh, "take", TAKE % {"to": where})
             point += 2
             killed = fresh.killed_at(point, **keys)
             run = fresh.run(**keys)
@@ -532,6 +542,7 @@ CASES = [
     ("it passes through once, also when its destination fails first", through_then_destination_fails),
     ("killed anywhere, with pipe_through, into a Maildir", through_and_kill("maildir")),
     ("killed anywhere, with pipe_through, into an mbox", through_and_kill("mbox")),
+    ("killed anywhere, with pipe_through, into a command", through_and_kill("mda")),
 ]
 
 if __name__ == "__main__":
