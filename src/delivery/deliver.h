@@ -98,8 +98,8 @@ void deliver_receipt(const struct deliver *deliver, const struct parcel *parcel,
 int deliver_publish(struct deliver *deliver, struct parcel *const *batch, size_t n,
                     struct err *err);
 
-/* The message, which was not delivered, is kept, as it came: durable in a file that release does not
- * remove. Between secure and release. */
+/* The message, which was not delivered, is kept, as it came: durable, in a file that release leaves
+ * alone. Between secure and release. */
 int deliver_keep(const struct deliver *deliver, struct parcel *parcel, struct deliver_file *file,
                  struct err *err);
 

@@ -65,9 +65,10 @@ struct parcel *batch_take_out(struct batch *batch, size_t at);
 bool batch_is_full(const struct batch *batch);
 
 /* The steps of HACKING's "Exactly once", each for the whole batch before the next begins, one
- * destination after the other: secure, take, publish, done (or kept), release. Afterwards the batch is empty, whatever happened: what is
- * not settled is looked at by the next run, by its open take. *owned is false if a message may have
- * been lost that only the server has now; else it is left as it is. */
+ * destination after the other: secure, take, publish, done (or kept), release. Afterwards the batch
+ * is empty, whatever happened: what is not settled is looked at by the next run, by its open take.
+ * *owned is false if a message may have been lost that only the server has now; else it is left as
+ * it is. */
 int batch_commit(struct batch *batch, bool *owned, struct err *err);
 
 /* Drops a batch that was not committed: files are removed, the server keeps the messages. */

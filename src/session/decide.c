@@ -124,7 +124,7 @@ static int turn_of(const struct poll *poll, const struct message *message)
     return state == JOURNAL_DOUBTED ? 2 : state == JOURNAL_FAILED ? 1 : 0;
 }
 
-void decide_all(struct poll *poll, struct listing *listing, bool count)
+static void decide_each(struct poll *poll, struct listing *listing, bool count)
 {
     const struct session_figures *figures = &poll->run->figures; /* of earlier connections, too */
     struct plan_spent spent = {.messages = figures->fetched, .octets = figures->octets};
@@ -138,6 +138,28 @@ void decide_all(struct poll *poll, struct listing *listing, bool count)
                 decide(poll, listing, &listing->messages[i], count, &spent);
         }
     }
+}
+
+/* What is spared makes room for others below max_messages and max_bytes. */
+static int sift(struct poll *poll, struct pop3 *pop3, struct listing *listing, struct queue *dele,
+                struct err *err)
+{
+    uint32_t spared;
+    do {
+        decide_each(poll, listing, false);
+        if (sift_listing(poll, pop3, listing, &spared, err) < 0)
+            return -1;
+    } while (spared > 0);
+    return sift_conclude(poll, pop3, listing, dele, err);
+}
+
+int decide_all(struct poll *poll, struct pop3 *pop3, struct listing *listing, bool count,
+               struct queue *dele, struct err *err)
+{
+    if (sift_open(poll, listing) && sift(poll, pop3, listing, dele, err) < 0)
+        return -1;
+    decide_each(poll, listing, count);
+    return 0;
 }
 
 uint32_t decide_count_busy(const struct listing *listing)

@@ -10,10 +10,14 @@
 
 #include "session/listing.h"
 #include "session/poll.h"
+#include "session/queue.h"
 
-/* Gives each message of the listing its action; `count`: and counts them in the run's figures.
- * max_messages and max_bytes count those first that did not fail before. */
-void decide_all(struct poll *poll, struct listing *listing, bool count);
+/* Gives each message of the listing its action, as plan and rules (session/sift.h) have it;
+ * `count`: and counts them in the run's figures. max_messages and max_bytes count those first that
+ * did not fail before. What a rule has deleted goes to `dele`. -1: over a header that was asked
+ * for, as headers_run. */
+int decide_all(struct poll *poll, struct pop3 *pop3, struct listing *listing, bool count,
+               struct queue *dele, struct err *err);
 
 /* How many messages are not simply left where they are. */
 uint32_t decide_count_busy(const struct listing *listing);

@@ -33,7 +33,8 @@ void destination_refused(struct poll *poll, uint32_t entry, const char *name,
 /* After the kept messages were tried: new ones may be. */
 void destination_reopen(struct poll *poll);
 
-/* True if nothing more is delivered where the parcel goes, or it waits for pipe_through; or nowhere. */
+/* True if nothing more is delivered where the parcel goes, or it waits for pipe_through; and if
+ * nothing more is delivered anywhere. */
 bool destination_is_shut(const struct poll *poll, const struct parcel *parcel);
 bool destination_all_shut(const struct poll *poll);
 

@@ -62,12 +62,16 @@ static int judge(const struct child_result *result, enum rule_action *action, st
     if (result->end == CHILD_STOPPED)
         return err_set(err, ERR_STOPPED, "interrupted while filter_command ran");
     if (result->end == CHILD_TIMEOUT)
-        return err_set(err, ERR_LOCAL, "filter_command did not end in time (mda_timeout)");
+        return err_set(err, ERR_LOCAL,
+                       "filter_command did not end in time; run it by hand, or raise mda_timeout");
     if (result->end == CHILD_SIGNALLED)
-        return err_set(err, ERR_LOCAL, "filter_command was ended by signal %d", result->code);
-    if (result->code > DELETE)
-        return err_set(err, ERR_LOCAL, "filter_command ended with status %d, which says nothing",
+        return err_set(err, ERR_LOCAL, "filter_command was ended by signal %d; run it by hand",
                        result->code);
+    if (result->code > DELETE)
+        return err_set(
+            err, ERR_LOCAL,
+            "filter_command ended with status %d, which is not 0, 1 or 2; run it by hand",
+            result->code);
     *action = says[result->code];
     return 0;
 }

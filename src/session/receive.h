@@ -1,9 +1,10 @@
 /*
  * receive: what becomes of a message that comes in.
  *
- * Its body goes into a parcel, whose destination the rules may choose by its header. A message counts as complete only when what follows it is in step:
- * the next answer's status line, or silence; until then it is pending. Then it joins the batch, or
- * is dropped if it turns out to be one that we have.
+ * Its body goes into a parcel, whose destination the rules may choose by its header. A message
+ * counts as complete only when what follows it is in step: the next answer's status line, or
+ * silence; until then it is pending. Then it joins the batch, or is dropped if it turns out to be
+ * one that we have.
  */
 #ifndef FP_SESSION_RECEIVE_H
 #define FP_SESSION_RECEIVE_H

@@ -69,7 +69,7 @@ struct rules_facts {
  * age of the message may change that (with a clock in doubt, the first); 0: none. */
 size_t rules_find(const struct rules *rules, const struct rules_facts *facts, int64_t *until);
 
-/* When the message arrived (wall clock, seconds): the date of the topmost Received field, else Date.
+/* When the message arrived (wall clock, seconds): the date of the topmost Received field, or Date.
  * -1: neither can be read. */
 int rules_date(const struct fields *fields, int64_t *when);
 

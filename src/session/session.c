@@ -336,23 +336,14 @@ static enum connection_end fetch_and_quit(struct session *session, struct err *e
     return end;
 }
 
-/* What becomes of each message: a rule may need its header for that. */
-static int choose(struct session *session, struct err *err)
-{
-    struct poll *poll = &session->poll;
-    if (sift_listing(poll, session->pop3, &session->listing, &session->verified, err) < 0)
-        return without_top(session, "looking at headers", err);
-    decide_all(poll, &session->listing, !session->counted);
-    return 0;
-}
-
 /* What is to be done is known, and nothing was asked for yet. */
 static int prepare_connected(struct session *session, struct err *err)
 {
     if (list(session, err) < 0)
         return -1;
-    if (choose(session, err) < 0)
-        return -1;
+    if (decide_all(&session->poll, session->pop3, &session->listing, !session->counted,
+                   &session->verified, err) < 0)
+        return without_top(session, "looking at headers", err);
     session->counted = true;
     uint32_t busy = decide_count_busy(&session->listing);
     session->slice = busy < session->listing.count ? 0 : busy;

@@ -10,7 +10,6 @@
 #include "base/file.h"
 #include "base/words.h"
 #include "base/xalloc.h"
-#include "session/decide.h"
 #include "session/fault.h"
 #include "session/filter.h"
 #include "session/headers.h"
@@ -304,21 +303,6 @@ static void look_at_sizes(struct sifting *sifting, struct queue *numbers)
     }
 }
 
-/* What is spared makes room for others below max_messages and max_bytes. */
-static int judge(struct sifting *sifting, struct pop3 *pop3, struct err *err)
-{
-    int result;
-    do {
-        struct queue numbers = {NULL, 0, 0};
-        sifting->spared = 0;
-        decide_all(sifting->poll, sifting->listing, false);
-        look_at_sizes(sifting, &numbers);
-        result = may_ask(sifting->poll, pop3) ? ask(sifting, pop3, &numbers, err) : 0;
-        free(numbers.at);
-    } while (result == 0 && sifting->spared > 0);
-    return result;
-}
-
 /* A DELE wants a second look: the first may have been at another message's answer. */
 static int look_again(struct sifting *sifting, struct pop3 *pop3, struct err *err)
 {
@@ -335,24 +319,39 @@ static int look_again(struct sifting *sifting, struct pop3 *pop3, struct err *er
     return result;
 }
 
-int sift_listing(struct poll *poll, struct pop3 *pop3, struct listing *listing, struct queue *dele,
-                 struct err *err)
+bool sift_open(struct poll *poll, const struct listing *listing)
 {
-    struct sifting sifting = {.poll = poll, .listing = listing, .dele = dele};
-    bool writes = poll->run->mode == SESSION_POLL;
     if ((!sift_is_wanted(poll) && !poll->sift.stale) || poll->rules.switches.only != NULL)
-        return 0;
+        return false;
     poll->sift.verdicts = xcalloc(listing->count, sizeof *poll->sift.verdicts);
     for (uint32_t i = 0; i < listing->count; i++)
         poll->sift.verdicts[i] = (struct verdict){.rule = VERDICT_RULES};
-    if (poll->sift.stale && writes)
+    if (poll->sift.stale && poll->run->mode == SESSION_POLL)
         journal_set_rules(poll->journal, "");
-    if (judge(&sifting, pop3, err) < 0)
+    return true;
+}
+
+int sift_listing(struct poll *poll, struct pop3 *pop3, struct listing *listing, uint32_t *spared,
+                 struct err *err)
+{
+    struct sifting sifting = {.poll = poll, .listing = listing};
+    struct queue numbers = {NULL, 0, 0};
+    look_at_sizes(&sifting, &numbers);
+    int result = may_ask(poll, pop3) ? ask(&sifting, pop3, &numbers, err) : 0;
+    free(numbers.at);
+    *spared = sifting.spared;
+    return result;
+}
+
+int sift_conclude(struct poll *poll, struct pop3 *pop3, struct listing *listing, struct queue *dele,
+                  struct err *err)
+{
+    struct sifting sifting = {.poll = poll, .listing = listing, .dele = dele};
+    if (poll->run->mode != SESSION_POLL)
+        return 0;
+    if (!poll->rules.switches.never_delete && look_again(&sifting, pop3, err) < 0)
         return -1;
-    if (writes && !poll->rules.switches.never_delete && look_again(&sifting, pop3, err) < 0)
-        return -1;
-    if (writes)
-        conclude(poll);
+    conclude(poll);
     return 0;
 }
 

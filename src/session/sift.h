@@ -36,11 +36,20 @@ bool sift_is_by_rule(const struct journal_entry *entry);
 /* True if such an entry is not to be judged anew. */
 bool sift_is_settled(const struct poll *poll, uint32_t entry);
 
-/* Judges all that would be fetched; afterwards the caller decides about the whole listing
- * (session/decide.h). What is to be deleted unfetched goes to `dele`; its header was looked at
- * twice. -1: as headers_run. */
-int sift_listing(struct poll *poll, struct pop3 *pop3, struct listing *listing, struct queue *dele,
+/* Before anything is decided of a listing. False: there is nothing to judge by, and what follows is
+ * not to be called. */
+bool sift_open(struct poll *poll, const struct listing *listing);
+
+/* Judges all that would be fetched, as was decided before (session/decide.h), and was not judged
+ * yet. *spared: so many are not to be fetched after all; then others may have their turn, and it
+ * has to be decided once more. -1: as headers_run. */
+int sift_listing(struct poll *poll, struct pop3 *pop3, struct listing *listing, uint32_t *spared,
                  struct err *err);
+
+/* When none is spared any more: what is to be deleted unfetched goes to `dele`, once its header was
+ * looked at again. -1: as headers_run. */
+int sift_conclude(struct poll *poll, struct pop3 *pop3, struct listing *listing, struct queue *dele,
+                  struct err *err);
 
 /* Forgets the listing. */
 void sift_end(struct poll *poll);

@@ -7,8 +7,8 @@
  * when it is taken up, whatever came of it before; unless its file says that it has passed already
  * (delivery/keep.h).
  *
- * What waits is a parcel of routes->through; what came of it is another parcel, for the destination,
- * whose `raw` the first one is until it is delivered.
+ * What waits is a parcel of routes->through; what came of it is another parcel, for the
+ * destination, whose `raw` the first one is until it is delivered.
  */
 #ifndef FP_SESSION_THROUGH_H
 #define FP_SESSION_THROUGH_H

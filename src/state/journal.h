@@ -174,8 +174,8 @@ void journal_set_place(struct journal *journal, struct str place, uint64_t day);
 /* The last day on which a place was seen to be there; 0: never. */
 uint64_t journal_place_day(const struct journal *journal, struct str place);
 
-/* The digest of the rules by which messages were left or given as stubs; "": of none, or not of all.
- * Setting it is gathered. */
+/* The digest of the rules by which messages were left, or given as stubs; "": of none, or not all
+ * of them were. Setting it is gathered. */
 const char *journal_rules(const struct journal *journal);
 void journal_set_rules(struct journal *journal, const char *digest);
 
