@@ -8,6 +8,8 @@
 
 #include "app/endpoint.h"
 #include "app/paths.h"
+#include "base/clock.h"
+#include "base/maildate.h"
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "net/pin.h"
@@ -198,6 +200,19 @@ static int take_size(const struct take *take, const char *text)
     if (!none && (str_size(str_from(text), &octets) < 0 || octets == 0))
         return refuse(take, "must be a size such as 500K, 20M or 1G, or none, not \"%.60s\"", text);
     *(uint64_t *)field(take) = octets;
+    return 0;
+}
+
+static int take_day(const struct take *take, const char *text)
+{
+    int64_t *when = field(take), ago;
+    if (maildate_read_day(str_from(text), when) == 0)
+        return 0;
+    if (str_duration(str_from(text), &ago) != 0)
+        return refuse(take,
+                      "takes a day such as 2026-11-28, or a duration such as 30d, not \"%.60s\"",
+                      text);
+    *when = clock_wall() - ago;
     return 0;
 }
 
@@ -457,6 +472,7 @@ static const struct key_type flag = {take_flag, NULL};
 static const struct key_type number = {take_number, NULL};
 static const struct key_type size = {take_size, NULL};
 static const struct key_type duration = {take_duration, NULL};
+static const struct key_type day = {take_day, NULL};
 static const struct key_type keep = {take_keep, NULL};
 static const struct key_type password = {take_password, NULL};
 static const struct key_type pattern = {take_pattern, NULL};
@@ -489,6 +505,9 @@ static const struct key keys[] = {
     {"auth", &auth, AT(auth), .initial = "auto", .list = true},
     {"authorization_identity", &text, AT(authorization_identity)},
     {"keep", &keep, AT(keep), .initial = "yes"},
+    {"keep_newest", &number, AT(keep_newest), .low = 1, .high = REPLY_MESSAGES_MAX},
+    {"newest", &number, AT(newest), .low = 1, .high = REPLY_MESSAGES_MAX},
+    {"since", &day, AT(since)},
     {"maildir", &maildir, AT(where), .group = KEY_TARGET},
     {"mbox", &mbox, AT(where), .group = KEY_TARGET},
     {"mda", &mda, AT(where), .group = KEY_TARGET},

@@ -157,16 +157,16 @@ static void answer(const struct session_run *run, uint32_t before, uint32_t left
         run->answer(run->ctx, line);
 }
 
-int adopt_listing(struct poll *poll, struct listing *listing, struct pop3 *pop3, struct err *err)
+int adopt_listing(struct poll *poll, struct listing *listing, struct pop3 *pop3,
+                  const struct adopt_but *but, struct err *err)
 {
-    const struct session_switches *wish = &poll->run->switches;
-    struct asking asking = {.listing = listing, .since = wish->since};
+    struct asking asking = {.listing = listing, .since = but->since};
     struct queue wanted = {NULL, 0, 0};
     uint32_t before = count_left(listing);
-    for (uint32_t i = 0; i + wish->newest < listing->count; i++)
+    for (uint32_t i = 0; i + but->newest < listing->count; i++)
         if (!is_fetched(listing, &listing->messages[i]))
             queue_push(&wanted, listing->messages[i].number);
-    int result = ask(&asking, pop3, &wanted, wish->since != 0, err);
+    int result = ask(&asking, pop3, &wanted, but->since != 0, err);
     for (uint32_t i = 0; i < wanted.count && result == 0; i++)
         if (queue_has_next(&asking.late) && asking.late.at[asking.late.next] == wanted.at[i])
             asking.late.next++; /* in the same order */

@@ -34,8 +34,16 @@ int adopt_end(struct adoption *adoption, struct err *err);
  * fingerprints_run. */
 int adopt_learn(struct listing *listing, struct pop3 *pop3, struct err *err);
 
-/* Adopts what is listed and was not fetched, but for what the run's switches (newest, since)
- * except; a Date that cannot be read is young. Answers how many. -1: as fingerprints_run. */
-int adopt_listing(struct poll *poll, struct listing *listing, struct pop3 *pop3, struct err *err);
+/* What is not adopted: so many messages at the end, and those of this time or later (wall clock,
+ * seconds; 0: none). */
+struct adopt_but {
+    uint32_t newest;
+    int64_t since;
+};
+
+/* Adopts what is listed and was not fetched, but for that; a Date that cannot be read is young.
+ * Answers how many. -1: as fingerprints_run. */
+int adopt_listing(struct poll *poll, struct listing *listing, struct pop3 *pop3,
+                  const struct adopt_but *but, struct err *err);
 
 #endif

@@ -82,6 +82,13 @@ static bool is_spared(const struct poll *poll, const struct listing *listing,
     return true;
 }
 
+bool decide_is_newest(const struct poll *poll, const struct listing *listing,
+                      const struct message *message)
+{
+    uint32_t behind = listing->count - (uint32_t)(message - listing->messages);
+    return behind <= poll->run->account->keep_newest && !poll->rules.switches.flush;
+}
+
 static void decide(struct poll *poll, struct listing *listing, struct message *message, bool count,
                    struct plan_spent *spent)
 {
@@ -98,6 +105,9 @@ static void decide(struct poll *poll, struct listing *listing, struct message *m
         known.known = JOURNAL_FREE;
     message->action = plan_decide(&poll->rules, &known, spent);
     if (message->compare && message->action == PLAN_REFUSE)
+        message->action = PLAN_LEAVE;
+    if ((message->action == PLAN_DELETE || message->action == PLAN_DUE) &&
+        decide_is_newest(poll, listing, message))
         message->action = PLAN_LEAVE;
     known.known = state;
     if (!message->compare)
@@ -225,7 +235,8 @@ void decide_tell(struct poll *poll, const struct listing *listing)
         struct verdict verdict = sift_verdict(poll, listing, message);
         poll->run->figures.deleted += message->action == PLAN_DELETE ||
                                       verdict.action == RULE_DELETE ||
-                                      (is_fetched(message) && plan_deletes_new(&poll->rules));
+                                      (is_fetched(message) && plan_deletes_new(&poll->rules) &&
+                                       !decide_is_newest(poll, listing, message));
         if ((message->action == PLAN_LEAVE && verdict.action == RULE_FETCH) ||
             poll->run->answer == NULL)
             continue;

@@ -22,6 +22,10 @@ int decide_all(struct poll *poll, struct pop3 *pop3, struct listing *listing, bo
 /* How many messages are not simply left where they are. */
 uint32_t decide_count_busy(const struct listing *listing);
 
+/* True if it is one of those at the end that keep_newest has stay on the server. */
+bool decide_is_newest(const struct poll *poll, const struct listing *listing,
+                      const struct message *message);
+
 /* True if a message failed before by breaking connections, or putting them out of step. */
 bool decide_broke_the_line(const struct poll *poll, uint32_t entry);
 

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/stop.h"
+#include "session/decide.h"
 #include "session/destination.h"
 #include "session/fault.h"
 #include "session/fingerprints.h"
@@ -44,7 +45,8 @@ static void on_settled(void *ctx, const struct batch_item *item, const struct pa
         journal_mark_tried(in->poll->journal, item->entry); /* not again on a new connection */
         figures->fetched++;
         figures->octets += parcel->octets;
-        if (plan_deletes_new(&in->poll->rules))
+        if (plan_deletes_new(&in->poll->rules) &&
+            !decide_is_newest(in->poll, in->listing, message))
             queue_push(&in->dele, item->number);
         destination_took(in->poll, parcel);
         if (item->dropped)
@@ -499,7 +501,8 @@ static void forget_copy(struct receiver *in, struct message *message, struct par
     in->poll->run->figures.seen++;
     struct plan_message known =
         plan_look_up(&rules, in->poll->journal, message->entry, message->size);
-    if (plan_decide(&rules, &known, &spent) == PLAN_DELETE)
+    if (plan_decide(&rules, &known, &spent) == PLAN_DELETE &&
+        !decide_is_newest(in->poll, in->listing, message))
         queue_push(&in->dele, message->number);
     deliver_drop(parcel->to, parcel);
 }

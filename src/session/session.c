@@ -260,6 +260,19 @@ static int without_top(struct session *session, const char *what, struct err *er
     return err_prefix(err, "%s", what);
 }
 
+/* The first listing of all, where the account wants no more of it than its end: the rest counts as
+ * fetched. */
+static int begin_with_newest(struct session *session, struct err *err)
+{
+    const struct account *account = session->account;
+    const struct adopt_but but = {.newest = account->newest, .since = account->since};
+    if (session->run->mode != SESSION_POLL || session->run->switches.catch_up ||
+        session->run->switches.only != NULL || (but.newest == 0 && but.since == 0) ||
+        journal_was_listed(session->journal))
+        return 0;
+    return adopt_listing(&session->poll, &session->listing, session->pop3, &but, err);
+}
+
 static int list(struct session *session, struct err *err)
 {
     struct listing *listing = &session->listing;
@@ -282,6 +295,8 @@ static int list(struct session *session, struct err *err)
     session->missing = listing->missing;
     if (match_listing(listing, session->pop3, session->log, err) < 0)
         return without_top(session, "listing", err);
+    if (begin_with_newest(session, err) < 0)
+        return without_top(session, "looking at dates", err);
     if ((listing->has_uidl || listing->has_list) && listing->missing == 0)
         journal_listed_all(session->journal, clock_wall() / SECONDS_A_DAY);
     return 0;
@@ -373,7 +388,9 @@ static int catch_up(struct session *session, struct err *err)
     struct err ignored; /* nothing was to be deleted */
     if (list(session, err) < 0)
         return -1;
-    if (adopt_listing(&session->poll, &session->listing, session->pop3, err) < 0)
+    const struct session_switches *wish = &session->run->switches;
+    const struct adopt_but but = {.newest = wish->newest, .since = wish->since};
+    if (adopt_listing(&session->poll, &session->listing, session->pop3, &but, err) < 0)
         return without_top(session, "looking at dates", err);
     (void)pop3_quit(session->pop3, false, false, &confirmed, &ignored);
     return journal_sync(session->journal, err);

@@ -153,6 +153,11 @@ bool journal_is_new(const struct journal *journal)
     return journal->replay.is_new;
 }
 
+bool journal_was_listed(const struct journal *journal)
+{
+    return journal->replay.calendar.days > 0 || table_count(journal->replay.table) > 0;
+}
+
 bool journal_was_renamed(const struct journal *journal, char id[MAILBOX_ID + 1])
 {
     bool renamed = journal->replay.former != NULL;

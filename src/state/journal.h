@@ -52,6 +52,9 @@ void journal_close(struct journal *journal); /* NULL is fine; what was not synce
 /* True if there was no journal before. */
 bool journal_is_new(const struct journal *journal);
 
+/* True if the mailbox was listed before, to its end, or messages of it are known. */
+bool journal_was_listed(const struct journal *journal);
+
 /* True if the head still names another mailbox, which this one was before (state/rename.h); id: of
  * that one. What a killed run left carries that id, and what is known of messages is believed only
  * once they were compared by more than their UIDLs; then journal_confirm_name says whose it is. */

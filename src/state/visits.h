@@ -27,6 +27,7 @@ void visits_free(struct visits *visits);
 /* It was there on that day; the place is the newest from now on. */
 void visits_add(struct visits *visits, struct str place, uint64_t day);
 
+/* True if the place is known. */
 bool visits_has(const struct visits *visits, struct str place);
 
 /* 0: it was never there. */

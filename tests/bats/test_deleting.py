@@ -244,7 +244,79 @@ def clock_goes_back(w):
     w.need_each(1, names)
 
 
+# ---- the newest ------------------------------------------------------------------------------------
+
+def keep_newest(w):
+    """The last two stay; of the others, what was fetched goes, also once it is not the last."""
+    names = w.fill(5)
+    w.fine(keep="no", keep_newest="2")
+    w.need(w.left() == names[3:], "the last two stay", w.left())
+    w.put("m900")
+    w.fine(keep="no", keep_newest="2")
+    w.need(w.left() == ["m005", "m900"], "and again", w.left())
+    run = w.fine("--dry-run", keep="no", keep_newest="2")
+    w.need("delete 0" in run.out, "a dry run knows that", run)
+    w.need_each(1, names + ["m900"])
+    w.fine("--flush", keep="no", keep_newest="2")
+    w.need(w.left() == [], "--flush deletes all", w.left())
+
+
+def newest(w):
+    """Of what the first poll finds, the last three are fetched; later, all that is new."""
+    names = w.fill(8)
+    w.fine(keep="no", newest="3")
+    w.need_each(1, names[5:], when="at first")
+    w.need(w.left() == names[:5], "the others stay, though keep = no", w.left())
+    w.put("m900")
+    w.put("m901")
+    w.fine(keep="no", newest="1")
+    w.need_each(1, names[5:] + ["m900", "m901"], when="later")
+    w.fine(keep="no")
+    w.need(w.left() == names[:5], "and stay", w.left())
+
+
+def newest_of_nothing(w):
+    """The first poll found an empty mailbox: all that comes later is new."""
+    w.fine(newest="1")
+    names = w.fill(3)
+    w.fine(newest="1")
+    w.need_each(1, names)
+
+
+def newest_and_kill(w):
+    """Killed anywhere in the first poll: what is not wanted never comes, what is comes once."""
+    point, killed = 0, True
+    while killed:
+        fresh = world.World()
+        names = fresh.fill(5)
+        point += 2
+        killed = fresh.killed_at(point, newest="2")
+        fresh.fine(newest="2")
+        fresh.need_each(1, names[3:], when="killed at %d" % point)
+        w.faults += fresh.faults
+        fresh.close()
+    w.need(point > 20, "there were points to kill at", point)
+
+
+def since(w):
+    """By the day of its Date, or by how long ago that was."""
+    for name, day in (("a", "1 Nov 2026"), ("b", "20 Nov 2026"), ("c", "27 Nov 2026")):
+        text = "Message-ID: <%s>\nDate: %s 10:00:00 +0000\n\nhello\n" % (name, day)
+        with open(os.path.join(w.box, name), "w") as f:
+            f.write(text)
+        w.names[text.encode()] = name
+    w.fine(since="2026-11-20")
+    w.need_each(1, ["b", "c"])
+    run = w.run(since="yesterday")
+    w.need(run.status == 78 and "takes a day" in run.err, "another word is refused", run)
+
+
 CASES = [
+    ("keep_newest: the last ones stay", keep_newest),
+    ("newest: of the first poll, the last ones come", newest),
+    ("newest, and at first there is nothing", newest_of_nothing),
+    ("newest, killed anywhere in the first poll", newest_and_kill),
+    ("since: of the first poll, what is not older comes", since),
     ("-k deletes nothing at all, not what is pending either", keep_option),
     ("-k and -F together delete nothing", keep_option_and_flush),
     ("deleted, and back with keep = yes: it stays, and is not delivered again", back_with_keep),
