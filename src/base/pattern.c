@@ -56,6 +56,41 @@ static bool refers_back(const char *text)
     return false;
 }
 
+/* The largest number between the braces, and 1 where there is none. */
+static unsigned long bound_of(const char *brace)
+{
+    unsigned long most = 1;
+    for (const char *at = brace + 1; *at == ',' || (*at >= '0' && *at <= '9'); at++) {
+        char *end = NULL;
+        unsigned long bound = *at != ',' ? strtoul(at, &end, 10) : 0;
+        most = bound > most ? bound : most;
+        at = end != NULL ? end - 1 : at;
+    }
+    return most;
+}
+
+static bool repeats_too_much(const char *text)
+{
+    unsigned long product = 1;
+    while ((text = strchr(text, '{')) != NULL && product <= PATTERN_REPEATS) {
+        unsigned long bound = bound_of(text++);
+        product *= bound <= PATTERN_REPEATS ? bound : PATTERN_REPEATS + 1;
+    }
+    return product > PATTERN_REPEATS;
+}
+
+/* What a library takes for ever to compile or to try: ERR_CONFIG. */
+static int check_cost(const char *expression, struct err *err)
+{
+    if (refers_back(expression))
+        return err_set(err, ERR_CONFIG, "has a back-reference, which is not supported");
+    if (repeats_too_much(expression))
+        return err_set(err, ERR_CONFIG,
+                       "repeats too much: the product of its {bounds} must not pass %d",
+                       PATTERN_REPEATS);
+    return 0;
+}
+
 static int compile_regex(struct pattern *pattern, struct err *err)
 {
     char why[200];
@@ -63,9 +98,9 @@ static int compile_regex(struct pattern *pattern, struct err *err)
     if (inner.len == 1)
         return err_set(err, ERR_CONFIG, "has nothing between the slashes; leave it out instead");
     char *expression = xmemdup0(inner.ptr, inner.len - 1);
-    if (refers_back(expression)) {
+    if (check_cost(expression, err) < 0) {
         free(expression);
-        return err_set(err, ERR_CONFIG, "has a back-reference, which is not supported");
+        return -1;
     }
     locale_t before = pattern->locale != (locale_t)0 ? uselocale(pattern->locale) : (locale_t)0;
     int result = regcomp(&pattern->regex, expression, REG_EXTENDED | REG_ICASE | REG_NOSUB);

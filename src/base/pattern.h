@@ -15,7 +15,8 @@
 #include "base/err.h"
 #include "base/str.h"
 
-#define PATTERN_MAX 1000      /* octets of a pattern */
+#define PATTERN_MAX 1000     /* octets of a pattern */
+#define PATTERN_REPEATS 1000 /* product of the {bounds} of an expression: regcomp(3) makes copies */
 #define PATTERN_TEXT_MAX 8192 /* octets of a text that are looked at */
 
 struct pattern; /* opaque */

@@ -112,6 +112,10 @@ static void test_refusals(void)
     refused("//", "nothing between the slashes");
     refused("/(/", "is not a regular expression");
     refused("/(a*)*\\1/", "back-reference");
+    refused("/((a{1,100}){3,}){4}/", "repeats too much");
+    refused("/a{99999999999999999999}/", "repeats too much");
+    yes("/^[0-9]{1,3}[.][0-9]{1,3}[.][0-9]{1,3}$/", "10.9.123");
+    yes("/x{1000}|y/", "y");
     refused("gr\xfc\xdf", "UTF-8");
     refused(text, "not be longer than 1000");
     text[PATTERN_MAX] = '\0';
