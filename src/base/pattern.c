@@ -155,10 +155,19 @@ const char *pattern_text(const struct pattern *pattern)
     return pattern->text;
 }
 
+/* The next character in lower case; most are ASCII. */
+static uint32_t take_lower(const struct pattern *pattern, struct str *text)
+{
+    unsigned char first = (unsigned char)text->ptr[0];
+    if (first >= 0x80)
+        return lower(pattern->locale, utf8_take(text));
+    *text = str_behind(*text, 1);
+    return lower(pattern->locale, first);
+}
+
 static bool fits_one(const struct pattern *pattern, size_t at, uint32_t c)
 {
-    return at < pattern->count &&
-           (pattern->glob[at] == ANY_ONE || pattern->glob[at] == lower(pattern->locale, c));
+    return at < pattern->count && (pattern->glob[at] == ANY_ONE || pattern->glob[at] == c);
 }
 
 /* Where it does not go on, the last * takes one character more: earlier ones need not, since what
@@ -168,14 +177,16 @@ static bool glob_fits(const struct pattern *pattern, struct str text)
     size_t at = 0, behind_star = 0;
     struct str retry = text;
     while (text.len > 0) {
-        struct str here = text;
         if (at < pattern->count && pattern->glob[at] == ANY_NUMBER) {
             behind_star = ++at;
-            retry = here;
-        } else if (fits_one(pattern, at, utf8_take(&text))) {
+            retry = text;
+        } else if (fits_one(pattern, at, take_lower(pattern, &text))) {
             at++;
         } else if (behind_star > 0) {
-            (void)utf8_take(&retry);
+            if (at == behind_star)
+                retry = text;
+            else
+                (void)take_lower(pattern, &retry);
             text = retry;
             at = behind_star;
         } else {

@@ -222,7 +222,8 @@ void rfc2047_decode(struct str value, struct buf *out)
         struct word word;
         const char *begin = value.ptr;
         if (!take_word(&value, &word)) {
-            value = str_of(begin + 1, value.len - 1);
+            const char *next = memchr(begin + 1, '=', value.len - 1);
+            value = str_behind(value, next != NULL ? (size_t)(next - begin) : value.len);
             continue;
         }
         add_plain(out, str_of(plain, (size_t)(begin - plain)));
