@@ -209,9 +209,8 @@ static int take_day(const struct take *take, const char *text)
     if (maildate_read_day(str_from(text), when) == 0)
         return 0;
     if (str_duration(str_from(text), &ago) != 0)
-        return refuse(take,
-                      "takes a day such as 2026-11-28, or a duration such as 30d, not \"%.60s\"",
-                      text);
+        return refuse(
+            take, "takes a day such as 2026-11-28, or a duration such as 30d, not \"%.60s\"", text);
     *when = clock_wall() - ago;
     return 0;
 }
