@@ -66,9 +66,9 @@ static int import_file(struct import *import, const char *path, bool secret_ok, 
     return result;
 }
 
-static int import_all(struct import *import, const struct options *options, struct err *err)
+int moving_read(struct import *import, const struct options *options, bool secret_ok,
+                struct err *err)
 {
-    bool secret_ok = is_private_output();
     for (size_t i = 0; i < options->account_count; i++)
         if (import_file(import, options->accounts[i], secret_ok, err) < 0)
             return -1;
@@ -93,17 +93,24 @@ static int check(const struct buf *out, struct err *err)
     return result;
 }
 
+const struct import_program *moving_program(const char *name, struct err *err)
+{
+    const struct import_program *program = import_find(name);
+    if (program == NULL)
+        err_set(err, ERR_USAGE, "--import takes %s, not \"%.60s\"", import_names(), name);
+    return program;
+}
+
 int moving_import(const struct options *options, struct err *err)
 {
-    const struct import_program *program = import_find(options->import);
+    const struct import_program *program = moving_program(options->import, err);
     if (program == NULL)
-        return err_set(err, ERR_USAGE, "--import takes %s, not \"%.60s\"", import_names(),
-                       options->import);
+        return -1;
     struct import import;
     struct buf out;
     import_begin(&import, program);
     start(&out);
-    int result = import_all(&import, options, err);
+    int result = moving_read(&import, options, is_private_output(), err);
     if (result == 0) {
         import_spell(&import, &out);
         result = file_write(STDOUT_FILENO, out.data, out.len, "standard output", err);
@@ -120,7 +127,6 @@ int moving_import(const struct options *options, struct err *err)
 struct taking {
     const struct account *account;
     struct adoption adoption;
-    struct report *report;
     char other[200]; /* the first other mailbox that the list names */
 };
 
@@ -142,18 +148,11 @@ static void take_seen(void *ctx, const struct seen *seen)
                  seen->user.ptr, (int)seen->server.len, seen->server.ptr);
 }
 
-static void log_to_report(void *ctx, enum log_level level, const char *line)
-{
-    const struct taking *taking = ctx;
-    report_line(taking->report, taking->account->title, level, line);
-}
-
 static int take_list(struct taking *taking, const struct seen_format *format, struct str text,
-                     const char *state_dir, struct err *err)
+                     const struct moving_to *to, struct err *err)
 {
-    struct log log = {.level = taking->report->level, .write = log_to_report, .ctx = taking};
     const struct account *account = taking->account;
-    if (adopt_begin(&taking->adoption, account, state_dir, &log, err) < 0)
+    if (adopt_begin(&taking->adoption, account, to->state_dir, to->log, err) < 0)
         return -1;
     seen_read(format, text, take_seen, taking);
     if (adopt_end(&taking->adoption, err) < 0)
@@ -165,18 +164,47 @@ static int take_list(struct taking *taking, const struct seen_format *format, st
                    taking->other);
 }
 
-static void take_one(struct taking *taking, const struct seen_format *format, struct str text,
-                     const char *state_dir)
+int moving_adopt(const struct moving_to *to, const char *program, const char *path, uint32_t *taken,
+                 struct err *err)
 {
+    struct taking taking = {.account = to->account};
+    struct buf text;
+    buf_init(&text, SEEN_MAX);
+    int result = slurp(path, &text, err);
+    if (result == 0)
+        result = take_list(&taking, seen_find(program), buf_str(&text), to, err);
+    buf_free(&text);
+    *taken = taking.adoption.taken + taking.adoption.known;
+    return result;
+}
+
+struct telling {
+    struct report *report;
+    const char *title;
+};
+
+static void log_to_report(void *ctx, enum log_level level, const char *line)
+{
+    const struct telling *telling = ctx;
+    report_line(telling->report, telling->title, level, line);
+}
+
+static void take_one(const struct account *account, const struct seen_format *format,
+                     struct str text, const char *state_dir, struct report *report)
+{
+    struct taking taking = {.account = account};
+    struct telling telling = {report, account->title};
+    struct log log = {.level = report->level, .write = log_to_report, .ctx = &telling};
+    const struct moving_to to = {account, state_dir, &log};
     struct err err = {0};
     char line[160];
-    if (take_list(taking, format, text, state_dir, &err) < 0) {
-        report_error(taking->report, taking->account->title, &err);
+    if (take_list(&taking, format, text, &to, &err) < 0) {
+        report_error(report, account->title, &err);
         return;
     }
-    snprintf(line, sizeof line, "%u taken over as fetched, %u known before", taking->adoption.taken,
-             taking->adoption.known);
-    report_answer(taking->report, taking->account->title, line);
+    snprintf(line, sizeof line, "%u taken over as fetched, %u known before", taking.adoption.taken,
+             taking.adoption.known);
+    report_answer(report, account->title, line);
 }
 
 void moving_import_seen(const struct options *options, const struct roster *roster,
@@ -193,10 +221,8 @@ void moving_import_seen(const struct options *options, const struct roster *rost
         err_set(&err, ERR_USAGE, "such a list does not say whose it is; name one account");
     else
         (void)slurp(options->file, &text, &err);
-    for (size_t i = 0; i < roster->count && err.kind == ERR_NONE; i++) {
-        struct taking taking = {.account = roster->accounts[i], .report = report};
-        take_one(&taking, format, buf_str(&text), roster->state_dir);
-    }
+    for (size_t i = 0; i < roster->count && err.kind == ERR_NONE; i++)
+        take_one(roster->accounts[i], format, buf_str(&text), roster->state_dir, report);
     if (err.kind != ERR_NONE)
         report_error(report, NULL, &err);
     buf_free(&text);
@@ -204,9 +230,9 @@ void moving_import_seen(const struct options *options, const struct roster *rost
 
 /* --- to another machine ----------------------------------------------------------------------- */
 
-static int export_state(const struct taking *taking, const char *state_dir, struct err *err)
+static int export_state(const struct account *account, const char *state_dir, struct report *report,
+                        struct err *err)
 {
-    const struct account *account = taking->account;
     struct log log = {.level = FP_LOG_ERROR};
     struct journal *journal;
     struct buf out;
@@ -229,17 +255,17 @@ static int export_state(const struct taking *taking, const char *state_dir, stru
                  "%u messages that are kept here are not in it; poll once more, "
                  "or move the state folder",
                  left);
-        report_line(taking->report, account->title, FP_LOG_WARNING, line);
+        report_line(report, account->title, FP_LOG_WARNING, line);
     }
     return result;
 }
 
 void moving_export_state(const struct roster *roster, struct report *report)
 {
-    const struct taking taking = {.account = roster->accounts[0], .report = report};
+    const struct account *account = roster->accounts[0];
     struct err err = {0};
-    if (export_state(&taking, roster->state_dir, &err) < 0)
-        report_error(report, taking.account->title, &err);
+    if (export_state(account, roster->state_dir, report, &err) < 0)
+        report_error(report, account->title, &err);
 }
 
 void moving_import_state(const struct roster *roster, struct report *report)

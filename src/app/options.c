@@ -136,11 +136,20 @@ static int take_mda(const struct given *given, struct err *err)
 
 static const struct option_row *row_of_mode(enum options_mode mode);
 
+/* --import with --setup is a --setup that knows what to begin with. */
+static bool is_moving_in(enum options_mode one, enum options_mode other)
+{
+    return (one == OPTIONS_IMPORT && other == OPTIONS_SETUP) ||
+           (one == OPTIONS_SETUP && other == OPTIONS_IMPORT);
+}
+
 static int take_mode(const struct given *given, struct err *err)
 {
     struct options *options = given->options;
     enum options_mode mode = given->row->mode;
-    if (options->mode != OPTIONS_POLL && options->mode != mode) {
+    if (is_moving_in(options->mode, mode)) {
+        mode = OPTIONS_SETUP;
+    } else if (options->mode != OPTIONS_POLL && options->mode != mode) {
         return err_set(err, ERR_USAGE, "only one of --%s and --%s at a time",
                        row_of_mode(options->mode)->name, given->row->name);
     }
@@ -414,7 +423,7 @@ static int check_mode(const struct options *options, struct err *err)
     bool state = options->mode == OPTIONS_EXPORT_STATE || options->mode == OPTIONS_IMPORT_STATE;
     if (state && options->account_count != 1)
         return err_set(err, ERR_USAGE, "--export-state and --import-state need one account");
-    if (options->mode == OPTIONS_SETUP && options->account_count > 1)
+    if (options->mode == OPTIONS_SETUP && options->import == NULL && options->account_count > 1)
         return err_set(err, ERR_USAGE, "--setup takes one address");
     if (check_url(options, err) < 0)
         return -1;

@@ -1,11 +1,8 @@
 #include "app/setup.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "app/config.h"
@@ -14,11 +11,12 @@
 #include "app/paths.h"
 #include "app/providers.h"
 #include "app/secrets.h"
+#include "app/setupfile.h"
 #include "app/setupfind.h"
+#include "app/setupimport.h"
 #include "app/setupstore.h"
 #include "app/setuptimer.h"
 #include "app/tty.h"
-#include "base/file.h"
 #include "base/xalloc.h"
 #include "session/session.h"
 
@@ -30,8 +28,7 @@ struct setup {
     struct discover_address address;
     struct sheets sheets; /* one: the account */
     struct secret password;
-    struct buf before; /* the configuration file as it is */
-    char *path;
+    struct setupfile file;
     char *state_dir;
     uint32_t waiting; /* messages on the server */
     bool old;         /* they are fetched */
@@ -44,69 +41,30 @@ static struct sheet *sheet_of(struct setup *setup)
 
 /* --- the configuration file ------------------------------------------------------------------- */
 
-/* The one there is, else ~/.fetchpoprc. */
-static int read_before(struct setup *setup, const struct options *options, struct err *err)
+static void spell(const struct setup *setup, struct buf *out)
 {
-    struct err none;
-    struct config config;
-    const struct rcparse_want all = {0};
-    buf_init(&setup->before, CONFIG_MAX);
-    setup->path = paths_config_file(options->config_file, &none);
-    if (setup->path == NULL)
-        setup->path = paths_expand("~/.fetchpoprc", err);
-    if (setup->path == NULL)
-        return -1;
-    int fd = file_open(setup->path, O_RDONLY, 0);
-    int result = fd < 0 && errno == ENOENT ? 0
-                 : fd < 0                  ? err_errno(err, ERR_CONFIG, errno, "%s", setup->path)
-                                           : file_read(fd, &setup->before, setup->path, err);
-    if (fd >= 0)
-        close(fd);
-    if (result < 0 || setup->before.len == 0)
-        return result;
-    result = config_read(&config, setup->path, &all, err);
-    if (result == 0)
-        config_free(&config);
-    return result;
-}
-
-/* Before and after it are read as one file; it is written only if that is a good one. */
-static int spell_whole(const struct setup *setup, struct buf *whole, struct err *err)
-{
-    struct config config;
-    buf_add(whole, setup->before.data, setup->before.len);
-    sheets_spell(&setup->sheets, 0, whole);
-    int result = config_parse(&config, setup->path, whole->data, whole->len, err);
-    if (result == 0)
-        config_free(&config);
-    return result;
+    buf_init(out, CONFIG_MAX);
+    sheets_spell(&setup->sheets, 0, out);
 }
 
 /* Before anything is written: would it be a good file? */
-static int check_whole(const struct setup *setup, struct err *err)
+static int check_file(const struct setup *setup, struct err *err)
 {
-    struct buf whole;
-    buf_init(&whole, 2 * CONFIG_MAX);
-    int result = spell_whole(setup, &whole, err);
-    buf_free(&whole);
+    struct buf added;
+    spell(setup, &added);
+    int result = setupfile_check(&setup->file, &added, err);
+    buf_free(&added);
     return result;
 }
 
-static int write_config(const struct setup *setup, struct err *err)
+static int write_file(struct setup *setup, struct err *err)
 {
-    struct buf whole;
-    buf_init(&whole, 2 * CONFIG_MAX);
-    char *real = setup->before.len > 0 ? realpath(setup->path, NULL) : NULL;
-    int result = spell_whole(setup, &whole, err);
+    struct buf added;
+    spell(setup, &added);
+    int result = setupfile_write(&setup->file, &added, err);
     if (result == 0)
-        result =
-            file_replace(real != NULL ? real : setup->path, whole.data, whole.len, 0600, true, err);
-    if (result == 0)
-        dialog_say(&setup->dialog, "\nWritten to %s.\n", setup->path);
-    if (whole.data != NULL)
-        secret_wipe_bytes(whole.data, whole.len);
-    buf_free(&whole);
-    free(real);
+        dialog_say(&setup->dialog, "\nWritten to %s.\n", setup->file.path);
+    buf_free(&added);
     return result;
 }
 
@@ -294,8 +252,6 @@ static int ask_address(struct setup *setup, const char *given, struct err *err)
 static int ask_all(struct setup *setup, const struct options *options, struct err *err)
 {
     const char *given = options->account_count > 0 ? options->accounts[0] : NULL;
-    dialog_say(&setup->dialog, "Enter takes what stands in [brackets]. Ctrl-C ends this at any "
-                               "time, with nothing written.\n\n");
     if (ask_address(setup, given, err) < 0)
         return -1;
     sheets_add(&setup->sheets, setup->address.whole, NULL);
@@ -309,9 +265,9 @@ static int ask_all(struct setup *setup, const struct options *options, struct er
 static int keep_all(struct setup *setup, struct err *err)
 {
     struct err none;
-    if (check_whole(setup, err) < 0 ||
+    if (check_file(setup, err) < 0 ||
         setupstore_keep(&setup->dialog, &setup->password, sheet_of(setup), err) < 0 ||
-        write_config(setup, err) < 0)
+        write_file(setup, err) < 0)
         return -1;
     if (!setup->old && run_session(setup, SESSION_POLL, true, err) < 0)
         return -1;
@@ -323,26 +279,41 @@ static int keep_all(struct setup *setup, struct err *err)
     return 0;
 }
 
+static int run_wizard(struct setup *setup, const struct options *options, struct err *err)
+{
+    setup->state_dir = paths_state(options->state_dir, setup->file.state_dir, err);
+    if (setup->state_dir == NULL || ask_all(setup, options, err) < 0)
+        return -1;
+    return keep_all(setup, err);
+}
+
+/* Whoever has another fetcher, and nothing of this one, may come with it. */
+static int run(struct setup *setup, const struct options *options, struct err *err)
+{
+    struct options theirs = *options;
+    bool offer =
+        options->import == NULL && options->account_count == 0 && setup->file.before.len == 0;
+    dialog_say(&setup->dialog, "Enter takes what stands in [brackets]. Ctrl-C ends this at any "
+                               "time, with nothing written.\n\n");
+    if (offer && setupimport_offer(&setup->dialog, &theirs.import, err) < 0)
+        return -1;
+    return theirs.import != NULL ? setupimport_run(&setup->dialog, &setup->file, &theirs, err)
+                                 : run_wizard(setup, options, err);
+}
+
 int setup_run(const struct options *options, struct err *err)
 {
     struct setup setup = {.dialog = {.fd = -1}};
     int result = dialog_open(&setup.dialog, err);
     if (result == 0)
-        result = read_before(&setup, options, err);
-    if (result == 0) {
-        setup.state_dir = paths_state(options->state_dir, NULL, err);
-        result = setup.state_dir != NULL ? ask_all(&setup, options, err) : -1;
-    }
+        result = setupfile_read(&setup.file, options->config_file, err);
     if (result == 0)
-        result = keep_all(&setup, err);
+        result = run(&setup, options, err);
     dialog_close(&setup.dialog);
     discover_free(&setup.address);
     sheets_free(&setup.sheets);
     secret_wipe(&setup.password);
-    if (setup.before.data != NULL)
-        secret_wipe_bytes(setup.before.data, setup.before.len);
-    buf_free(&setup.before);
-    free(setup.path);
+    setupfile_free(&setup.file);
     free(setup.state_dir);
     return result;
 }

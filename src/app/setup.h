@@ -7,8 +7,9 @@
 #include "app/options.h"
 #include "base/err.h"
 
-/* --setup [ADDRESS]. Nothing is written before the last question but one, and the configuration
- * file is replaced whole. ERR_USAGE, ERR_STOPPED, and whatever cannot be written. */
+/* --setup [ADDRESS], and --import with --setup (app/setupimport.h). Nothing is written before the
+ * last question but one, and the configuration file is replaced whole. ERR_USAGE, ERR_STOPPED, and
+ * whatever cannot be written. */
 int setup_run(const struct options *options, struct err *err);
 
 #endif

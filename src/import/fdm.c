@@ -372,5 +372,5 @@ static bool looks(struct str text)
     return found;
 }
 
-const struct import_program import_fdm = {"fdm", "~/.fdm.conf", "CACHE-FILE ACCOUNT", read_text,
-                                          looks};
+const struct import_program import_fdm = {"fdm", "~/.fdm.conf", "CACHE-FILE ACCOUNT",
+                                          NULL,  read_text,     looks};

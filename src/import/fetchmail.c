@@ -467,5 +467,5 @@ static bool looks(struct str text)
     return !ours && (begins || ((set || str_is_nocase(word, "defaults")) && polls));
 }
 
-const struct import_program import_fetchmail = {"fetchmail", "~/.fetchmailrc", "~/.fetchids",
-                                                read_text, looks};
+const struct import_program import_fetchmail = {"fetchmail",   "~/.fetchmailrc", "~/.fetchids",
+                                                "~/.fetchids", read_text,        looks};

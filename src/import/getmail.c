@@ -251,6 +251,9 @@ static bool looks(struct str text)
     return word.len > 0 && word.ptr[0] == '[' && str_contains_nocase(text, "[retriever]");
 }
 
-const struct import_program import_getmail = {"getmail", "~/.config/getmail/getmailrc",
+const struct import_program import_getmail = {"getmail",
+                                              "~/.config/getmail/getmailrc",
                                               "~/.config/getmail/oldmail-SERVER-PORT-USER",
-                                              read_text, looks};
+                                              "~/.config/getmail/oldmail-%s-%p-%u",
+                                              read_text,
+                                              looks};

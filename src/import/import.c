@@ -5,12 +5,16 @@
 #include "base/xalloc.h"
 
 static const struct import_program *const programs[] = {&import_fetchmail, &import_mpop,
-                                                        &import_getmail, &import_fdm};
-#define PROGRAMS (sizeof programs / sizeof programs[0])
+                                                        &import_getmail, &import_fdm, NULL};
+
+const struct import_program *const *import_programs(void)
+{
+    return programs;
+}
 
 const struct import_program *import_find(const char *name)
 {
-    for (size_t i = 0; i < PROGRAMS; i++)
+    for (size_t i = 0; programs[i] != NULL; i++)
         if (strcmp(programs[i]->name, name) == 0)
             return programs[i];
     return NULL;
@@ -18,7 +22,7 @@ const struct import_program *import_find(const char *name)
 
 const struct import_program *import_recognise(struct str text)
 {
-    for (size_t i = 0; i < PROGRAMS; i++)
+    for (size_t i = 0; programs[i] != NULL; i++)
         if (programs[i]->looks(text))
             return programs[i];
     return NULL;

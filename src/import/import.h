@@ -16,6 +16,8 @@ struct import_program {
     const char *name;
     const char *file; /* where it has its configuration; ~ is the home folder */
     const char *seen; /* where it has its list of what was fetched, as a person would be told */
+    const char *seen_file; /* the same as a path: %s is the server, %p the port, %u the user; NULL:
+                            * only its configuration knows */
     /* Reads the text, and adds to `to` a sheet for each account. `top` gets notes that belong to
      * none. */
     void (*read)(struct str text, const struct translate_place *place, struct sheets *to,
@@ -29,6 +31,9 @@ extern const struct import_program import_fetchmail, import_mpop, import_getmail
 /* The program of this name; the one whose file this text is, by its looks; NULL: none. */
 const struct import_program *import_find(const char *name);
 const struct import_program *import_recognise(struct str text);
+
+/* All of them, with NULL at the end; live for ever. */
+const struct import_program *const *import_programs(void);
 
 /* Names of all, as "fetchmail, mpop, getmail or fdm"; lives for ever. */
 const char *import_names(void);

@@ -214,5 +214,5 @@ static bool looks(struct str text)
     return opens && !brace && host;
 }
 
-const struct import_program import_mpop = {"mpop", "~/.mpoprc", "~/.mpop_uidls/USER_at_HOST",
-                                           read_text, looks};
+const struct import_program import_mpop = {
+    "mpop", "~/.mpoprc", "~/.mpop_uidls/USER_at_HOST", "~/.mpop_uidls/%u_at_%s", read_text, looks};

@@ -98,6 +98,17 @@ REST=('Deliver to' '' 'or for how long' '' 'Fetch those' '' 'Keep it in' '1')
     cmp "$RC" "$T/before" || fail "it was changed"
 }
 
+@test "a file without an account is added to" {
+    need_dovecot
+    printf '# nothing so far' | rc
+    talk 'POP3 server' "localhost:$DOVE_POP3S" 'User name' alice 'Password' 'se cret' \
+        "${REST[@]}" -- --setup alice@example.invalid
+    [ "$status" -eq 0 ] || fail "status $status"
+    [ "$(head -n 1 "$RC")" = '# nothing so far' ] || fail "$(cat "$RC")"
+    FP_ENV=("SSL_CERT_FILE=$DOVE_CA")
+    want 0 --check-config
+}
+
 @test "a file with a mistake is told before any question" {
     echo 'account {' | rc
     talk -- --setup a@example.invalid
@@ -185,6 +196,108 @@ stub() {
         -- --setup alice@example.invalid
     [ "$status" -eq 0 ] || fail "status $status"
     grep -q -F '*/5 * * * * fetchpop' "$T/crontab.input" || fail "it was not installed"
+}
+
+# --- moving in ------------------------------------------------------------------------------------
+
+# fetchmail_home UIDL: alice's mail has come by fetchmail, whose list has this message
+fetchmail_home() {
+    cat >"$H/.fetchmailrc" <<END
+set daemon 300
+poll localhost proto pop3 port $DOVE_POP3S uidl:
+    user alice pass "se cret" ssl sslcertfile $DOVE_CA keep folder Inbox mda "cat >>$H/theirs"
+END
+    printf 'alice@localhost %s\n' "$1" >"$H/.fetchids"
+    chmod 600 "$H/.fetchmailrc"
+}
+
+# uidls: what Dovecot calls alice's messages
+uidls() {
+    dovecot_account a alice "se cret" implicit 'mda = ":"' | rc
+    want 0 --dry-run >&2
+    rm "$RC"
+    grep -o 'UIDL [^ ,:)]*' <<<"$output" | cut -d ' ' -f 2
+}
+
+@test "--setup --import takes over another fetcher's accounts and what it has fetched" {
+    need_dovecot
+    FP_ENV=("SSL_CERT_FILE=$DOVE_CA")
+    local first
+    first=$(uidls | head -n 1)
+    [ -n "$first" ] || fail "no UIDL is known"
+    fetchmail_home "$first"
+    talk 'Add this to .*fetchpoprc\?' '' '(?s)come again, without.*that list\?' '' -- \
+        --import fetchmail --setup
+    [ "$status" -eq 0 ] || fail "status $status"
+    [[ $output == *"localhost: alice at localhost, to cat >>$H/theirs"* ]] || fail "not told what"
+    [[ $output == *"localhost: 1 taken over as fetched"* ]] || fail "not told how many"
+    [[ $output != *"se cret"* ]] || fail "the password is shown"
+    [ "$(stat -c %a "$RC")" = 600 ] || fail "others can read it"
+    grep -q '# Left out: folder Inbox' "$RC" || fail "what is left out is lost"
+    want 0
+    [ "$(grep -c '^Message-ID' "$H/theirs")" -eq 2 ] || fail "not the two that are new"
+}
+
+@test "--setup finds another fetcher's file, and begins with it if that is wanted" {
+    need_dovecot
+    fetchmail_home none
+    rm "$H/.fetchids"
+    talk 'configuration of fetchmail, ~/.fetchmailrc' '' 'Add this' '' -- --setup
+    [ "$status" -eq 0 ] || fail "status $status"
+    [[ $output == *"fetchpop --import-seen fetchmail ~/.fetchids"* ]] || fail "no word of the list"
+    grep -q 'account "localhost"' "$RC" || fail "it is not written"
+    rm "$RC"
+    talk 'Take over its accounts' n 'Your mail address:' '^C' -- --setup
+    [ ! -e "$RC" ] || fail "it is written all the same"
+    talk 'POP3 server' '^C' -- --setup alice@example.invalid
+    [[ $output != *fetchmail* ]] || fail "it is offered to one who gives an address"
+}
+
+# same WHEN: the private home is as it was
+same() {
+    find "$H" -type f -exec sha256sum {} + | sort | cmp -s - "$T/files" ||
+        fail "$1: $(find "$H" -type f)"
+}
+
+@test "moving in: no, Ctrl-C, or what does not go together, and nothing is written" {
+    need_dovecot
+    fetchmail_home some
+    printf 'poll localhost proto pop3:\n password p\n' >"$T/few"
+    find "$H" -type f -exec sha256sum {} + | sort >"$T/files"
+    talk 'Add this' n -- --setup --import fetchmail
+    [ "$status" -ne 0 ] || fail "a success"
+    [[ $output == *"nothing was written"* ]] || fail "not told so"
+    [[ $output != *"that list"* ]] || fail "it goes on asking"
+    same "after no"
+    talk 'Add this' '^C' -- --setup --import fetchmail
+    same "at the first question"
+    talk 'Add this' '' 'that list' '^C' -- --setup --import fetchmail
+    [[ $output == *"nothing was written"* ]] || fail "not told so"
+    same "at the second one"
+    talk -- --setup --import fetchmail "$T/few"
+    [ "$status" -eq 78 ] || fail "status $status"
+    [[ $output == *"not enough for an account: "*"user"* ]] || fail "not told what is missing"
+    same "not enough"
+    talk -- --setup --import none
+    [ "$status" -eq 64 ] || fail "status $status"
+    printf '# mine\naccount "localhost" { server = h  user = u  maildir = m }\n' | rc
+    cp "$RC" "$T/before"
+    talk -- --setup --import fetchmail
+    [ "$status" -eq 78 ] || fail "status $status"
+    [[ $output == *'a second account "localhost"'* ]] || fail "not told why"
+    cmp "$RC" "$T/before" || fail "it was changed"
+}
+
+@test "what was edited while the questions were asked is still there, and state_dir counts" {
+    need_dovecot
+    fetchmail_home none
+    printf 'state_dir = "%s"\n' "$T/elsewhere" | rc
+    talk 'Add this' '' 'that list' "!echo '# meanwhile' >>$RC" -- --setup --import fetchmail
+    [ "$status" -eq 0 ] || fail "status $status"
+    grep -q '^# meanwhile' "$RC" || fail "what was edited is gone"
+    grep -q 'account "localhost"' "$RC" || fail "it is not written"
+    [ -d "$T/elsewhere" ] || fail "the list is in another folder"
+    [ ! -e "$H/.local" ] || fail "a state folder that nobody wants"
 }
 
 @test "a large provider's habits are told; one without POP3 ends it" {

@@ -4,14 +4,15 @@
     talk.py STATUS [WHAT ANSWER]... -- COMMAND...
 
 Runs the command on a terminal of its own. Each WHAT (a regular expression) is waited for in what
-comes behind the one before, then ANSWER and Enter are typed; ^C is Ctrl-C. All that was shown goes
-to standard output, the exit status into the file STATUS. Ends with 1 if something does not come
-within 60 seconds.
+comes behind the one before, then ANSWER and Enter are typed; ^C is Ctrl-C, and !COMMAND is run by
+the shell before Enter is. All that was shown goes to standard output, the exit status into the file
+STATUS. Ends with 1 if something does not come within 60 seconds.
 """
 import os
 import pty
 import re
 import select
+import subprocess
 import sys
 import time
 
@@ -42,6 +43,9 @@ class Terminal:
         return re.search(what, self.shown[self.at:]) is not None
 
     def type(self, answer):
+        if answer.startswith("!"):
+            subprocess.run(answer[1:], shell=True, check=True)
+            answer = ""
         os.write(self.fd, b"\x03" if answer == "^C" else answer.encode() + b"\n")
 
 

@@ -1,0 +1,118 @@
+#include "app/setupfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "app/config.h"
+#include "app/paths.h"
+#include "base/file.h"
+#include "base/secret.h"
+#include "base/xalloc.h"
+
+#define CONFIG_MAX ((size_t)1024 * 1024)
+
+static void finish(struct buf *buf)
+{
+    if (buf->data != NULL)
+        secret_wipe_bytes(buf->data, buf->cap);
+    buf_free(buf);
+}
+
+static int slurp(struct setupfile *file, struct err *err)
+{
+    int fd = file_open(file->path, O_RDONLY, 0);
+    int result = fd < 0 && errno == ENOENT ? 0
+                 : fd < 0                  ? err_errno(err, ERR_CONFIG, errno, "%s", file->path)
+                                           : file_read(fd, &file->before, file->path, err);
+    if (fd >= 0)
+        close(fd);
+    return result;
+}
+
+/* What is there and what is added, read as one file. */
+static int parse_with(const struct setupfile *file, const struct buf *added, struct buf *whole,
+                      struct config *config, struct err *err)
+{
+    buf_init(whole, 2 * CONFIG_MAX);
+    buf_reserve(whole, file->before.len + added->len + 1); /* growing would leave copies behind */
+    buf_add(whole, file->before.data, file->before.len);
+    if (whole->len > 0 && whole->data[whole->len - 1] != '\n')
+        buf_add(whole, "\n", 1);
+    buf_add(whole, added->data, added->len);
+    return config_parse(config, file->path, whole->data, whole->len, err);
+}
+
+/* A file that has no account yet is no mistake here. */
+static int read_settings(struct setupfile *file, struct err *err)
+{
+    struct config config;
+    struct buf any, whole;
+    buf_init(&any, CONFIG_MAX);
+    buf_addf(&any, "account \"new, by --setup\" { server = new.invalid user = new mda = \":\" }\n");
+    int result = parse_with(file, &any, &whole, &config, err);
+    if (result == 0) {
+        if (config.top.state_dir != NULL)
+            file->state_dir = xstrdup(config.top.state_dir);
+        config_free(&config);
+    }
+    buf_free(&any);
+    finish(&whole);
+    return result;
+}
+
+int setupfile_read(struct setupfile *file, const char *named, struct err *err)
+{
+    struct err none;
+    buf_init(&file->before, CONFIG_MAX);
+    file->path = paths_config_file(named, &none);
+    if (file->path == NULL)
+        file->path = paths_expand("~/.fetchpoprc", err);
+    if (file->path == NULL || slurp(file, err) < 0)
+        return -1;
+    return file->before.len > 0 ? read_settings(file, err) : 0;
+}
+
+void setupfile_free(struct setupfile *file)
+{
+    finish(&file->before);
+    free(file->path);
+    free(file->state_dir);
+}
+
+static int spell_whole(const struct setupfile *file, const struct buf *added, struct buf *whole,
+                       struct err *err)
+{
+    struct config config;
+    int result = parse_with(file, added, whole, &config, err);
+    if (result == 0)
+        config_free(&config);
+    return result;
+}
+
+int setupfile_check(const struct setupfile *file, const struct buf *added, struct err *err)
+{
+    struct buf whole;
+    int result = spell_whole(file, added, &whole, err);
+    finish(&whole);
+    return result;
+}
+
+/* Somebody may have edited it while the questions were asked. */
+int setupfile_write(struct setupfile *file, const struct buf *added, struct err *err)
+{
+    struct buf whole;
+    finish(&file->before);
+    buf_init(&file->before, CONFIG_MAX);
+    if (slurp(file, err) < 0)
+        return -1;
+    char *real = file->before.len > 0 ? realpath(file->path, NULL) : NULL;
+    const char *path = real != NULL ? real : file->path;
+    int result = spell_whole(file, added, &whole, err);
+    if (result == 0)
+        result = file_replace(path, whole.data, whole.len, 0600, true, err);
+    finish(&whole);
+    free(real);
+    return result;
+}

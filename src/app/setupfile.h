@@ -1,0 +1,28 @@
+/*
+ * setupfile: the configuration file that --setup adds to. It is never rewritten: what was there is
+ * what the new one begins with, and that is written only if it is a good one as a whole.
+ */
+#ifndef FP_APP_SETUPFILE_H
+#define FP_APP_SETUPFILE_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+struct setupfile {
+    char *path;
+    struct buf before; /* as it is; empty: there is none yet */
+    char *state_dir;   /* where it wants the journals; NULL: it does not say */
+};
+
+/* The one that is named (NULL: the one there is, else ~/.fetchpoprc). ERR_CONFIG: it has a mistake.
+ * The caller frees in any case. */
+int setupfile_read(struct setupfile *file, const char *named, struct err *err);
+void setupfile_free(struct setupfile *file);
+
+/* Would it be a good one with this behind it? ERR_CONFIG. */
+int setupfile_check(const struct setupfile *file, const struct buf *added, struct err *err);
+
+/* Checks, and writes it with mode 0600, behind what it is by now. */
+int setupfile_write(struct setupfile *file, const struct buf *added, struct err *err);
+
+#endif

@@ -1,0 +1,210 @@
+#include "app/setupimport.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/config.h"
+#include "app/moving.h"
+#include "app/paths.h"
+#include "app/setuptimer.h"
+#include "base/secret.h"
+#include "base/xalloc.h"
+
+#define TEXT_MAX ((size_t)1024 * 1024)
+
+struct taking {
+    const struct dialog *dialog;
+    const struct import_program *program;
+    struct setupfile *file;
+    struct buf added;
+    struct config config; /* what is added, and nothing else */
+    char *state_dir;
+    bool seen; /* their lists are taken over */
+};
+
+static bool is_readable(const char *path)
+{
+    struct err err;
+    char *whole = paths_expand(path, &err);
+    bool readable = whole != NULL && access(whole, R_OK) == 0;
+    free(whole);
+    return readable;
+}
+
+int setupimport_offer(const struct dialog *dialog, const char **program, struct err *err)
+{
+    *program = NULL;
+    for (const struct import_program *const *p = import_programs(); *p != NULL; p++) {
+        bool yes = false;
+        if (!is_readable((*p)->file))
+            continue;
+        dialog_say(dialog, "There is a configuration of %s, %s.\n", (*p)->name, (*p)->file);
+        if (dialog_confirm(dialog, "Take over its accounts?", true, &yes, err) < 0)
+            return -1;
+        if (yes) {
+            *program = (*p)->name;
+            return 0;
+        }
+    }
+    return 0;
+}
+
+/* --- what is in it ---------------------------------------------------------------------------- */
+
+static int read_theirs(struct taking *taking, const struct options *options, struct err *err)
+{
+    struct import import;
+    struct err why;
+    import_begin(&import, taking->program);
+    int result = moving_read(&import, options, true, err);
+    if (result == 0)
+        import_spell(&import, &taking->added);
+    import_end(&import);
+    if (result < 0)
+        return -1;
+    if (config_parse(&taking->config, "line", taking->added.data, taking->added.len, &why) == 0)
+        return setupfile_check(taking->file, &taking->added, err);
+    taking->config.count = 0;
+    return err_set(err, ERR_CONFIG,
+                   "not enough for an account: %s; print it with --import %s, and complete it",
+                   why.text, taking->program->name);
+}
+
+static void say_accounts(const struct taking *taking)
+{
+    bool secrets = false;
+    dialog_say(taking->dialog, "\n%zu account(s) of %s:\n", taking->config.count,
+               taking->program->name);
+    for (size_t i = 0; i < taking->config.count; i++) {
+        const struct account *account = taking->config.accounts[i];
+        secrets = secrets || account->password.len > 0;
+        dialog_say(taking->dialog, "  %s: %s at %s, to %s%s\n", account->title, account->user,
+                   account->server, account->where,
+                   account->keep == ACCOUNT_NOKEEP ? "; nothing stays on the server" : "");
+    }
+    dialog_say(taking->dialog, "What cannot be translated stays as a comment, with the reason.\n");
+    if (secrets)
+        dialog_say(taking->dialog, "Passwords are copied; nobody else can read the file.\n");
+}
+
+/* --- what it has fetched ---------------------------------------------------------------------- */
+
+/* NULL: it is not known, or not there. */
+static char *seen_of(const struct taking *taking, const struct account *account)
+{
+    const char *form = taking->program->seen_file;
+    struct err err;
+    if (form == NULL)
+        return NULL;
+    char *port = xasprintf("%u", (unsigned)account->port);
+    char *server = translate_fill(form, "%s", account->server);
+    char *half = translate_fill(server, "%p", port);
+    char *whole = translate_fill(half, "%u", account->user);
+    char *path = is_readable(whole) ? paths_expand(whole, &err) : NULL;
+    free(port);
+    free(server);
+    free(half);
+    free(whole);
+    return path;
+}
+
+static int ask_seen(struct taking *taking, struct err *err)
+{
+    bool found = false;
+    for (size_t i = 0; i < taking->config.count && !found; i++) {
+        char *path = seen_of(taking, taking->config.accounts[i]);
+        found = path != NULL;
+        free(path);
+    }
+    dialog_say(taking->dialog, "\nMail that %s has fetched and left there would come again",
+               taking->program->name);
+    if (!found) {
+        dialog_say(taking->dialog,
+                   ";\nif there is any, take over the list before the first poll:\n"
+                   "  fetchpop --import-seen %s %s\n",
+                   taking->program->name, taking->program->seen);
+        return 0;
+    }
+    dialog_say(taking->dialog, ", without\nits list of what was fetched.\n");
+    return dialog_confirm(taking->dialog, "Take over that list?", true, &taking->seen, err);
+}
+
+static void say_line(void *ctx, enum log_level level, const char *line)
+{
+    const struct dialog *dialog = ctx;
+    (void)level;
+    dialog_say(dialog, "%s\n", line);
+}
+
+/* An account that the list does not know is no mistake: it may be new. */
+static int take_seen(const struct taking *taking, struct err *err)
+{
+    struct dialog dialog = *taking->dialog;
+    struct log log = {.level = FP_LOG_WARNING, .write = say_line, .ctx = &dialog};
+    for (size_t i = 0; i < taking->config.count && taking->seen; i++) {
+        const struct account *account = taking->config.accounts[i];
+        const struct moving_to to = {account, taking->state_dir, &log};
+        char *path = seen_of(taking, account);
+        uint32_t taken = 0;
+        int result = path == NULL ? 0 : moving_adopt(&to, taking->program->name, path, &taken, err);
+        free(path);
+        if (result < 0 && err->kind != ERR_CONFIG)
+            return -1;
+        dialog_say(taking->dialog, "  %s: %u taken over as fetched\n", account->title,
+                   (unsigned)taken);
+    }
+    return 0;
+}
+
+/* --- the story -------------------------------------------------------------------------------- */
+
+static int ask(struct taking *taking, struct err *err)
+{
+    bool yes = false;
+    char *question = xasprintf("Add this to %s?", taking->file->path);
+    say_accounts(taking);
+    int result = dialog_confirm(taking->dialog, question, true, &yes, err);
+    free(question);
+    if (result == 0 && !yes)
+        result = err_set(err, ERR_STOPPED, "--setup was ended; nothing was written");
+    return result < 0 ? -1 : ask_seen(taking, err);
+}
+
+/* The lists come first: with the accounts alone, a timer that polls would fetch all again. */
+static int keep(struct taking *taking, struct err *err)
+{
+    struct err none;
+    if (take_seen(taking, err) < 0 || setupfile_write(taking->file, &taking->added, err) < 0)
+        return -1;
+    dialog_say(taking->dialog,
+               "\nWritten to %s. Let %s fetch no more, so that only one of the two does.\n",
+               taking->file->path, taking->program->name);
+    (void)setuptimer_offer(taking->dialog, &none); /* Ctrl-C there is a no */
+    dialog_say(taking->dialog, "\nDone. This checks each step to your mail: fetchpop --doctor\n"
+                               "This fetches it: fetchpop\n");
+    return 0;
+}
+
+int setupimport_run(const struct dialog *dialog, struct setupfile *file,
+                    const struct options *options, struct err *err)
+{
+    struct taking taking = {
+        .dialog = dialog, .file = file, .program = moving_program(options->import, err)};
+    if (taking.program == NULL)
+        return -1;
+    buf_init(&taking.added, TEXT_MAX);
+    buf_reserve(&taking.added, TEXT_MAX); /* growing would leave copies of a password behind */
+    int result = read_theirs(&taking, options, err);
+    if (result == 0) {
+        taking.state_dir = paths_state(options->state_dir, file->state_dir, err);
+        result = taking.state_dir != NULL ? ask(&taking, err) : -1;
+        if (result == 0)
+            result = keep(&taking, err);
+        config_free(&taking.config);
+    }
+    secret_wipe_bytes(taking.added.data, taking.added.cap);
+    buf_free(&taking.added);
+    free(taking.state_dir);
+    return result;
+}
