@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "app/config.h"
@@ -152,6 +153,8 @@ static int try_login(struct setup *setup, struct err *err)
 
 /* --- where mail goes -------------------------------------------------------------------------- */
 
+#define PLACES 5
+
 struct place {
     char text[DIALOG_ANSWER_MAX];
     const char *key;
@@ -166,20 +169,41 @@ static bool is_there(const char *path)
     return there;
 }
 
+static void add_place(struct place *places, size_t *count, const char *key, const char *text)
+{
+    struct place *place = &places[(*count)++];
+    place->key = key;
+    snprintf(place->text, sizeof place->text, "%s", text);
+}
+
+/* Where programs of this machine leave this user's mail: an mbox or, seldom, a Maildir. */
+static void add_inbox(struct place *places, size_t *count)
+{
+    const char *mail = getenv("MAIL"), *user = getenv("LOGNAME");
+    char *path = mail != NULL && mail[0] == '/' ? xstrdup(mail)
+                 : user != NULL                 ? xasprintf("/var/mail/%s", user)
+                                                : xstrdup("");
+    struct stat info;
+    if (strlen(path) < DIALOG_ANSWER_MAX && access(path, W_OK) == 0 && stat(path, &info) == 0)
+        add_place(places, count, S_ISDIR(info.st_mode) ? "maildir" : "mbox", path);
+    free(path);
+}
+
 /* What is found here comes first. */
-static size_t find_places(const struct setup *setup, struct place places[5])
+static size_t find_places(const struct setup *setup, struct place places[PLACES])
 {
     size_t count = 0;
-    const char *user = getenv("LOGNAME");
+    char own[DIALOG_ANSWER_MAX];
     if (is_there("~/Maildir/new"))
-        places[count++] = (struct place){"~/Maildir", "maildir"};
+        add_place(places, &count, "maildir", "~/Maildir");
+    if (is_there("~/Mail/new"))
+        add_place(places, &count, "maildir", "~/Mail");
     if (is_there("~/.procmailrc") && setupstore_has("procmail"))
-        places[count++] = (struct place){"procmail", "mda"};
-    places[count].key = "maildir";
-    snprintf(places[count++].text, DIALOG_ANSWER_MAX, "~/Mail/%.60s", setup->address.whole);
-    snprintf(places[count].text, DIALOG_ANSWER_MAX, "/var/mail/%.60s", user != NULL ? user : "");
-    if (user != NULL && access(places[count].text, W_OK) == 0)
-        places[count++].key = "mbox";
+        add_place(places, &count, "mda", "procmail");
+    snprintf(own, sizeof own, "~/Mail/%.60s", setup->address.whole);
+    if (!is_there("~/Mail/new"))
+        add_place(places, &count, "maildir", own);
+    add_inbox(places, &count);
     return count;
 }
 
@@ -189,9 +213,9 @@ static int ask_place(struct setup *setup, struct err *err)
                                         "a command, such as procmail"};
     static const char *const keys[] = {"maildir", "mbox", "mda"};
     static const char *const defaults[] = {"~/Mail/inbox", "~/Mail/inbox.mbox", "procmail"};
-    struct place places[5] = {0};
-    const char *names[6];
-    char lines[5][DIALOG_ANSWER_MAX + 16], answer[DIALOG_ANSWER_MAX];
+    struct place places[PLACES] = {0};
+    const char *names[PLACES + 1];
+    char lines[PLACES][DIALOG_ANSWER_MAX + 16], answer[DIALOG_ANSWER_MAX];
     size_t count = find_places(setup, places), choice = 0, kind = 0;
     for (size_t i = 0; i < count; i++) {
         snprintf(lines[i], sizeof lines[i], "%.400s (%s)", places[i].text, places[i].key);
@@ -261,10 +285,19 @@ static int ask_all(struct setup *setup, const struct options *options, struct er
     return 0;
 }
 
+/* Without a password nothing runs by itself. Ctrl-C there is a no. */
+static void offer_timer(struct setup *setup)
+{
+    struct err none;
+    const char *command = sheet_value(sheet_of(setup), "password_command");
+    bool key_ring = command != NULL && str_has_prefix(str_from(command), "secret-tool ");
+    if (command != NULL || sheet_find(sheet_of(setup), "password_file") != NULL)
+        (void)setuptimer_offer(&setup->dialog, key_ring, &none);
+}
+
 /* From here on something is written: the password, then the file, then the journal. */
 static int keep_all(struct setup *setup, struct err *err)
 {
-    struct err none;
     if (check_file(setup, err) < 0 ||
         setupstore_keep(&setup->dialog, &setup->password, sheet_of(setup), err) < 0 ||
         write_file(setup, err) < 0)
@@ -273,7 +306,7 @@ static int keep_all(struct setup *setup, struct err *err)
         return -1;
     if (!setup->old)
         dialog_say(&setup->dialog, "What is on the server now counts as fetched.\n");
-    (void)setuptimer_offer(&setup->dialog, &none); /* Ctrl-C there is a no */
+    offer_timer(setup);
     dialog_say(&setup->dialog, "\nDone. This fetches your mail: fetchpop '%s'\n",
                setup->address.whole);
     return 0;

@@ -180,7 +180,7 @@ static int keep(struct taking *taking, struct err *err)
     dialog_say(taking->dialog,
                "\nWritten to %s. Let %s fetch no more, so that only one of the two does.\n",
                taking->file->path, taking->program->name);
-    (void)setuptimer_offer(taking->dialog, &none); /* Ctrl-C there is a no */
+    (void)setuptimer_offer(taking->dialog, false, &none); /* Ctrl-C there is a no */
     dialog_say(taking->dialog, "\nDone. This checks each step to your mail: fetchpop --doctor\n"
                                "This fetches it: fetchpop\n");
     return 0;

@@ -19,31 +19,53 @@ static bool works(const char *command)
 
 static const struct {
     const char *program, *look; /* look: it fails where this is of no use */
+    const char *already;        /* it succeeds where this is done already */
+    bool outside;               /* of the session, with its key ring */
     const char *shown, *install;
 } ways[] = {
-    {"systemctl", "systemctl --user cat fetchpop.timer", ENABLE, ENABLE},
-    {"crontab", "true", "this line of your crontab: " LINE,
+    {"systemctl", "systemctl --user cat fetchpop.timer",
+     "systemctl --user is-enabled fetchpop.timer || systemctl --user is-enabled fetchpop.service",
+     false, ENABLE, ENABLE},
+    {"crontab", "true", "crontab -l 2>/dev/null | grep -q '^[^#]*fetchpop'", true,
+     "this line of your crontab: " LINE,
      /* cron's PATH is short; and a crontab that cannot be read must not be replaced */
      "old=$(crontab -l 2>&1) || case $old in *'no crontab'*) old= ;; *) exit 1 ;; esac; "
      "{ [ -z \"$old\" ] || printf '%s\\n' \"$old\"; "
      "echo \"*/5 * * * * $(command -v fetchpop || echo fetchpop)\"; } | crontab -"},
 };
+#define WAYS (sizeof ways / sizeof ways[0])
 
-int setuptimer_offer(const struct dialog *dialog, struct err *err)
+static int offer(const struct dialog *dialog, size_t way, struct err *err)
 {
     bool yes = false;
-    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+    dialog_say(dialog, "\nMail can come by itself, every five minutes, with\n  %s\n",
+               ways[way].shown);
+    if (dialog_confirm(dialog, "Do that now?", false, &yes, err) < 0)
+        return -1;
+    if (yes && works(ways[way].install))
+        dialog_say(dialog, "It runs.\n");
+    else if (yes)
+        dialog_say(dialog, "That failed; try it by hand: %s\n", ways[way].install);
+    return 0;
+}
+
+int setuptimer_offer(const struct dialog *dialog, bool key_ring, struct err *err)
+{
+    size_t found = WAYS;
+    for (size_t i = 0; i < WAYS; i++) {
         if (!setupstore_has(ways[i].program) || !works(ways[i].look))
             continue;
-        dialog_say(dialog, "\nMail can come by itself, every five minutes, with\n  %s\n",
-                   ways[i].shown);
-        if (dialog_confirm(dialog, "Do that now?", false, &yes, err) < 0)
-            return -1;
-        if (yes && works(ways[i].install))
-            dialog_say(dialog, "It runs.\n");
-        else if (yes)
-            dialog_say(dialog, "That failed; try it by hand: %s\n", ways[i].install);
-        return 0;
+        if (works(ways[i].already)) {
+            dialog_say(dialog, "\nMail comes by itself already, by %s.\n", ways[i].program);
+            return 0;
+        }
+        if (found == WAYS)
+            found = i;
     }
+    if (found < WAYS && ways[found].outside && key_ring)
+        dialog_say(dialog, "\ncron has no key ring: for mail that comes by itself, keep the "
+                           "password in a file\nor with pass, or use a timer of systemd.\n");
+    else if (found < WAYS)
+        return offer(dialog, found, err);
     return 0;
 }

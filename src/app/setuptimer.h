@@ -4,11 +4,14 @@
 #ifndef FP_APP_SETUPTIMER_H
 #define FP_APP_SETUPTIMER_H
 
+#include <stdbool.h>
+
 #include "app/dialog.h"
 #include "base/err.h"
 
-/* Offers a timer of the user's systemd, or a line of crontab(5), where there is one. A failure to
- * install it is told and is no error. */
-int setuptimer_offer(const struct dialog *dialog, struct err *err);
+/* Offers a timer of the user's systemd, or a line of crontab(5), where there is one and fetchpop is
+ * in none yet. key_ring: the password is in that of the desktop, which cron cannot ask. A failure
+ * to install it is told and is no error. */
+int setuptimer_offer(const struct dialog *dialog, bool key_ring, struct err *err);
 
 #endif

@@ -27,6 +27,8 @@ teardown_file() {
     dovecot_stop
 }
 
+TALK_ENV=()
+
 # talk [WHAT ANSWER]... -- ARG...: the person; $output is what is on the screen
 talk() {
     local pairs=()
@@ -35,7 +37,7 @@ talk() {
         shift
     done
     shift
-    run env -i PATH="${TALK_PATH:-$PATH}" HOME="$H" LOGNAME=nobody-here LC_ALL=C TERM=dumb \
+    run env -i PATH="${TALK_PATH:-$PATH}" HOME="$H" LOGNAME=nobody-here LC_ALL=C TERM=dumb "${TALK_ENV[@]}" \
         RES_OPTIONS="timeout:1 attempts:1" \
         SSL_CERT_FILE="${CA:-$DOVE_CA}" "$LIB/talk.py" "$T/st" "${pairs[@]}" -- \
         timeout --foreground -k 5 90 "$FETCHPOP" "$@"
@@ -184,18 +186,186 @@ stub() {
 @test "a line of the crontab is shown, and installed only on yes" {
     need_dovecot
     stub crontab
-    printf '#!/bin/sh\nexit 1\n' >"$T/bin/systemctl"
-    chmod 755 "$T/bin/systemctl"
+    no_systemd
     talk 'POP3 server' "localhost:$DOVE_POP3S" 'User name' alice 'Password' 'se cret' \
         "${REST[@]}" 'every five minutes' '' -- --setup alice@example.invalid
     [ "$status" -eq 0 ] || fail "status $status"
-    [ ! -e "$T/crontab.input" ] || fail "it was installed"
+    [ ! -s "$T/crontab.input" ] || fail "it was installed"
     rm "$RC"
     talk 'POP3 server' "localhost:$DOVE_POP3S" 'User name' alice 'Password' 'se cret' \
         'Deliver to' '' 'or for how long' '' 'Fetch those' '' 'Keep it in' 1 'Do that now' y \
         -- --setup alice@example.invalid
     [ "$status" -eq 0 ] || fail "status $status"
     grep -q -F '*/5 * * * * fetchpop' "$T/crontab.input" || fail "it was not installed"
+}
+
+# --- what is offered ------------------------------------------------------------------------------
+
+# key_ring: a stand-in for secret-tool, which keeps one password a name
+key_ring() {
+    mkdir -p "$T/bin"
+    cat >"$T/bin/secret-tool" <<END
+#!/bin/sh
+echo "\$*" >>"$T/secret-tool.args"
+case \$1 in store) cat >"$T/ring-\$4" ;; lookup) cat "$T/ring-\$3" ;; *) exit 64 ;; esac
+END
+    chmod 755 "$T/bin/secret-tool"
+    TALK_PATH=$T/bin:$PATH
+    TALK_ENV=(DBUS_SESSION_BUS_ADDRESS=unix:path=/nonexistent)
+}
+
+@test "the key ring is offered where there is a session for it, and used at once" {
+    need_dovecot
+    key_ring
+    no_systemd
+    stub crontab
+    talk 'POP3 server' "localhost:$DOVE_POP3S" 'User name' alice 'Password' 'se cret' \
+        "${REST[@]:0:6}" '1  the key ring' '' -- --setup alice@example.invalid
+    [ "$status" -eq 0 ] || fail "status $status"
+    [[ $output == *"cron has no key ring"* ]] || fail "cron is offered, and would fail"
+    [ "$(cat "$T/secret-tool.args")" = "store --label=fetchpop mail alice@example.invalid" ]
+    printf 'se cret' | cmp - "$T/ring-alice@example.invalid" || fail "it got something else"
+    [ ! -e "$H/.config" ] || fail "it is in a file, too"
+    ! grep -q 'se cret' "$RC" || fail "it is in the configuration file, too"
+    FP_ENV=("SSL_CERT_FILE=$DOVE_CA" "PATH=$T/bin:$PATH")
+    want 0
+    [ "$(count "$H/Mail/alice@example.invalid")" -eq 3 ] || fail "mail is missing"
+    rm "$RC"
+    TALK_ENV=()
+    talk 'POP3 server' "localhost:$DOVE_POP3S" 'User name' alice 'Password' 'se cret' \
+        "${REST[@]:0:6}" '1  a file' '^C' -- --setup alice@example.invalid
+    [[ $output != *"key ring of"* ]] || fail "it is offered without a session"
+}
+
+@test "a place that does not take the password is told, and another one can be chosen" {
+    need_dovecot
+    key_ring
+    printf '#!/bin/sh\nexit 1\n' >"$T/bin/secret-tool"
+    talk 'POP3 server' "localhost:$DOVE_POP3S" 'User name' alice 'Password' 'se cret' \
+        "${REST[@]:0:6}" 'Keep it in' 1 '(?s)this failed: .*secret-tool.*another place.*Keep it in' \
+        2 -- --setup alice@example.invalid
+    [ "$status" -eq 0 ] || fail "status $status"
+    grep -q password_file "$RC" || fail "not the other place"
+    ! grep -q secret-tool "$RC" || fail "the one that failed is named"
+}
+
+@test "Ctrl-C while the password is being stored: nothing is written" {
+    need_dovecot
+    key_ring
+    printf '#!/bin/sh\n: >"%s"\nexec sleep 50\n' "$T/stores" >"$T/bin/secret-tool"
+    talk 'POP3 server' "localhost:$DOVE_POP3S" 'User name' alice 'Password' 'se cret' \
+        "${REST[@]:0:6}" 'Keep it in' 1 '' "!until [ -e $T/stores ]; do sleep 0.1; done" '' '^C' -- \
+        --setup alice@example.invalid
+    [ "$status" -ne 0 ] || fail "a success"
+    [ -z "$(find "$H" -type f)" ] || fail "$(find "$H" -type f)"
+}
+
+# place WHAT-IS-OFFERED: it is the first choice, and taken
+place() {
+    rm -f "$RC"
+    talk 'POP3 server' "localhost:$DOVE_POP3S" 'User name' alice 'Password' 'se cret' \
+        "(?s)Your mail reader.*1  $1.*Deliver to" '' "${REST[@]:2}" -- --setup alice@example.invalid
+    [ "$status" -eq 0 ] || fail "status $status"
+}
+
+@test "places that are there already are offered first: Maildirs, procmail" {
+    need_dovecot
+    mkdir -p "$H/Mail/new" "$T/bin"
+    place '~/Mail \(maildir\)'
+    grep -q -F 'maildir = "~/Mail"' "$RC" || fail "$(cat "$RC")"
+    printf '#!/bin/sh\nexit 0\n' >"$T/bin/procmail"
+    chmod 755 "$T/bin/procmail"
+    : >"$H/.procmailrc"
+    rmdir "$H/Mail/new"
+    TALK_PATH=$T/bin:$PATH
+    place 'procmail \(mda\)'
+    grep -q -F 'mda = procmail' "$RC" || fail "$(cat "$RC")"
+    mkdir -p "$H/Maildir/new"
+    place '~/Maildir \(maildir\)'
+    grep -q -F 'maildir = "~/Maildir"' "$RC" || fail "$(cat "$RC")"
+}
+
+@test "the mbox of this machine's own mail is offered, and anything else can be typed" {
+    need_dovecot
+    : >"$T/inbox"
+    TALK_ENV=("MAIL=$T/inbox")
+    talk 'POP3 server' "localhost:$DOVE_POP3S" 'User name' alice 'Password' 'se cret' \
+        '(?s)1  ~/Mail/alice@.*2  /.*/inbox \(mbox\).*Deliver to' 2 "${REST[@]:2}" -- \
+        --setup alice@example.invalid
+    [ "$status" -eq 0 ] || fail "status $status"
+    grep -q -F "mbox = \"$T/inbox\"" "$RC" || fail "$(cat "$RC")"
+    FP_ENV=("SSL_CERT_FILE=$DOVE_CA")
+    want 0
+    [ "$(grep -c '^From ' "$T/inbox")" -eq 3 ] || fail "mail is missing"
+    rm "$RC" "$T/inbox"
+    talk 'POP3 server' "localhost:$DOVE_POP3S" 'User name' alice 'Password' 'se cret' \
+        'Deliver to' 2 'Which is' 3 'Its path, or the command' 'cat >/dev/null' "${REST[@]:2}" -- \
+        --setup alice@example.invalid
+    [ "$status" -eq 0 ] || fail "status $status"
+    [[ $output != *"(mbox)"* ]] || fail "an mbox that is not there is offered"
+    grep -q -F 'mda = "cat >/dev/null"' "$RC" || fail "$(cat "$RC")"
+}
+
+# systemd STATE: a stand-in for a systemd that has the units, and the timer in this state
+systemd() {
+    mkdir -p "$T/bin"
+    cat >"$T/bin/systemctl" <<END
+#!/bin/sh
+echo "\$*" >>"$T/systemctl.args"
+case \$2 in is-enabled) [ "\$3" = fetchpop.timer ] && [ $1 = enabled ] ;; esac
+END
+    chmod 755 "$T/bin/systemctl"
+    TALK_PATH=$T/bin:$PATH
+}
+
+no_systemd() {
+    printf '#!/bin/sh\nexit 1\n' >"$T/bin/systemctl"
+    chmod 755 "$T/bin/systemctl"
+}
+
+@test "a timer of systemd is shown, and started only on yes" {
+    need_dovecot
+    systemd disabled
+    stub crontab
+    talk 'POP3 server' "localhost:$DOVE_POP3S" 'User name' alice 'Password' 'se cret' \
+        "${REST[@]}" '(?s)every five minutes.*enable --now fetchpop.timer.*Do that now' '^C' -- \
+        --setup alice@example.invalid
+    [ "$status" -eq 0 ] || fail "status $status"
+    [ -s "$RC" ] || fail "the configuration is gone"
+    ! grep -q enable\ --now "$T/systemctl.args" || fail "it was started"
+    rm "$RC"
+    talk 'POP3 server' "localhost:$DOVE_POP3S" 'User name' alice 'Password' 'se cret' \
+        "${REST[@]}" 'Do that now' y -- --setup alice@example.invalid
+    [ "$status" -eq 0 ] || fail "status $status"
+    [ "$(tail -n 1 "$T/systemctl.args")" = '--user enable --now fetchpop.timer' ] || fail "not started"
+    [ ! -s "$T/crontab.input" ] || fail "cron has it, too"
+    run systemd-analyze verify --man=no --user \
+        "$BATS_TEST_DIRNAME/../../contrib/systemd/fetchpop.timer"
+    [[ $output != *"fetchpop.timer:"* ]] || fail "what is started is no good timer"
+}
+
+@test "nothing is offered where mail comes by itself already, or cannot" {
+    need_dovecot
+    systemd enabled
+    talk 'POP3 server' "localhost:$DOVE_POP3S" 'User name' alice 'Password' 'se cret' \
+        "${REST[@]}" -- --setup alice@example.invalid
+    [ "$status" -eq 0 ] || fail "status $status"
+    [[ $output == *"by itself already, by systemctl"* ]] || fail "not told"
+    [[ $output != *"Do that now"* ]] || fail "it is offered again"
+    rm "$RC"
+    no_systemd
+    stub crontab
+    printf '#!/bin/sh\necho "7 * * * * fetchpop -s"\n' >"$T/bin/crontab"
+    talk 'POP3 server' "localhost:$DOVE_POP3S" 'User name' alice 'Password' 'se cret' \
+        "${REST[@]}" -- --setup alice@example.invalid
+    [[ $output == *"by itself already, by crontab"* ]] || fail "not told"
+    [[ $output != *"Do that now"* ]] || fail "a second line is offered"
+    rm "$RC"
+    systemd disabled
+    talk 'POP3 server' "localhost:$DOVE_POP3S" 'User name' alice 'Password' 'se cret' \
+        "${REST[@]:0:6}" 'Keep it in' 2 -- --setup alice@example.invalid
+    [ "$status" -eq 0 ] || fail "status $status"
+    [[ $output != *"five minutes"* ]] || fail "a timer that has no password"
 }
 
 # --- moving in ------------------------------------------------------------------------------------
