@@ -6,6 +6,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "app/cron.h"
+#include "app/program.h"
 #include "base/clock.h"
 #include "base/sandbox.h"
 #include "base/xalloc.h"
@@ -22,27 +24,11 @@ static void check_folder(const struct checkup *checkup, const char *what, const 
     checkup->step(checkup->ctx, what, err.kind, result < 0 ? err.text : text);
 }
 
-/* The first word of a command, looked for as the shell does, along this PATH. */
-static bool is_found(const char *command, const char *path)
-{
-    size_t len = strcspn(command, " \t");
-    bool found = false;
-    if (memchr(command, '/', len) != NULL || strpbrk(command, "=|;&'\"$(`") == command)
-        return true; /* a path, or more than a word: the shell knows */
-    for (struct str rest = str_from(path); rest.len > 0 && !found;) {
-        struct str folder = str_until(&rest, ':');
-        char *file = xasprintf("%.*s/%.*s", (int)folder.len, folder.ptr, (int)len, command);
-        found = access(file, X_OK) == 0;
-        free(file);
-    }
-    return found;
-}
-
 static void check_command(const struct checkup *checkup, const char *command)
 {
-    const char *path = getenv("PATH");
-    char text[WORDS_MAX];
-    bool found = is_found(command, path != NULL ? path : "/usr/bin:/bin");
+    char text[WORDS_MAX], *folder = program_folder(command, program_path());
+    bool found = folder != NULL;
+    free(folder);
     snprintf(text, sizeof text, found ? "%.400s" : "%.400s: no such command; check its path",
              command);
     checkup->step(checkup->ctx, "destination", found ? ERR_NONE : ERR_CONFIG, text);
@@ -87,47 +73,6 @@ static void check_clock(const struct checkup *checkup)
     checkup->step(checkup->ctx, "clock", good ? ERR_NONE : ERR_LOCAL, text);
 }
 
-static void add(char text[WORDS_MAX], const char *name, const char *why)
-{
-    size_t len = strlen(text);
-    snprintf(text + len, WORDS_MAX - len, "%s%s (%s)", len > 0 ? ", " : "", name, why);
-}
-
-/* Cron knows HOME, LOGNAME, SHELL and a short PATH: what works by hand may not work there. */
-static void check_cron(const struct account *account, const struct checkup *checkup)
-{
-    static const struct {
-        const char *name, *why;
-    } variables[] = {
-        {"FETCHPOPRC", "it names the configuration file: give -f"},
-        {"XDG_CONFIG_HOME", "the configuration file is looked for there: give -f"},
-        {"XDG_STATE_HOME", "the journals are there: set state_dir"},
-        {"CREDENTIALS_DIRECTORY", "passwords may be there"},
-        {"SSL_CERT_FILE", "it names the authorities: set tls_ca_file"},
-        {"SSL_CERT_DIR", "it names the authorities: set tls_ca_dir"},
-    };
-    static const char short_path[] = "/usr/bin:/bin";
-    const char *commands[] = {account->password_command, account->token_command,
-                              account->connect_command};
-    struct account_target target;
-    bool found = true;
-    char text[WORDS_MAX] = "";
-    for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++)
-        if (getenv(variables[i].name) != NULL)
-            add(text, variables[i].name, variables[i].why);
-    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-        found = found && (commands[i] == NULL || is_found(commands[i], short_path));
-    for (size_t at = 0; account_next_target(account, &at, &target);)
-        found = found && (target.kind != DELIVER_MDA || is_found(target.where, short_path));
-    if (!found)
-        add(text, "PATH", "a command is not in /usr/bin or /bin: write its path in full");
-    if (account->password_command != NULL &&
-        strncmp(account->password_command, "secret-tool", strlen("secret-tool")) == 0)
-        add(text, "DBUS_SESSION_BUS_ADDRESS", "secret-tool needs it: use password_file");
-    checkup->step(checkup->ctx, "cron", text[0] != '\0' ? ERR_CONFIG : ERR_NONE,
-                  text[0] != '\0' ? text : "it needs nothing that cron has not");
-}
-
 void doctor_run(struct session_run *run, const struct checkup *checkup)
 {
     run->mode = SESSION_CHECK;
@@ -136,5 +81,5 @@ void doctor_run(struct session_run *run, const struct checkup *checkup)
     check_folder(checkup, "state folder", run->state_dir);
     tell_sandbox(run->account, checkup);
     check_clock(checkup);
-    check_cron(run->account, checkup);
+    cron_check(run->account, run->state_dir, checkup);
 }

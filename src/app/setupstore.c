@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "app/paths.h"
+#include "app/program.h"
 #include "base/child.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -23,15 +24,9 @@ struct store {
 
 bool setupstore_has(const char *program)
 {
-    const char *path = getenv("PATH");
-    struct str rest = str_from(path != NULL ? path : "/usr/local/bin:/usr/bin:/bin");
-    bool found = false;
-    while (rest.len > 0 && !found) {
-        struct str folder = str_until(&rest, ':');
-        char *whole = xasprintf("%.*s/%s", (int)folder.len, folder.ptr, program);
-        found = access(whole, X_OK) == 0;
-        free(whole);
-    }
+    char *folder = program_folder(program, program_path());
+    bool found = folder != NULL;
+    free(folder);
     return found;
 }
 

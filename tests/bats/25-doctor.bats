@@ -29,7 +29,7 @@ tells() {
     tells "destination: ok: $MD: files can be made there, and made durable"
     tells "state folder: ok: $STATE"
     tells 'clock: ok: 20[0-9-]+ [0-9:]+ UTC'
-    tells 'cron: ok: '
+    tells 'cron: ok: nothing this account needs differs there; .*HOME is /.*LANG may not be set'
     [ "$(count)" -eq 0 ]
     [ -z "$(find "$H" -name '*checkup*')" ] || fail "something is left"
     [ -z "$stderr" ] || fail "something on standard error"
@@ -70,4 +70,45 @@ tells() {
     popd_rc -maildir "mbox = \"/proc/no/such\""
     want '73|74|77|78' --doctor
     tells 'destination: PROBLEM: /proc: no file can be made there'
+}
+
+# cron_says REGEX: what --doctor says of cron in a login shell with a folder of its own in PATH
+cron_says() {
+    FP_ENV=("PATH=$T/own:$PATH" "${EXTRA[@]}")
+    want '0|75|77|78' --doctor
+    tells "cron: $1"
+}
+
+@test "--doctor: what this shell finds and cron does not, by name" {
+    local EXTRA=()
+    popd_start
+    mkdir -p "$T/own"
+    printf '#!/bin/sh\necho secret\n' >"$T/own/my-pw"
+    printf '#!/bin/sh\ncat >/dev/null\n' >"$T/own/my-mda"
+    chmod 755 "$T/own/my-pw" "$T/own/my-mda"
+    popd_rc -password 'password_command = "my-pw -a"'
+    cron_says "PROBLEM: PATH \(my-pw is in $T/own, where cron does not look: write its path in full\)\$"
+    tells 'login: ok: alice'
+    popd_rc -password "password_command = \"$T/own/my-pw\""
+    cron_says 'ok: nothing this account needs differs there; PATH is /usr/bin:/bin, '
+    popd_rc -maildir 'mda = "my-mda|cat"'
+    cron_says "PROBLEM: PATH \(my-mda is in $T/own, "
+    popd_rc -maildir 'mda = "umask 077; cat >/dev/null"'
+    cron_says 'ok: '
+    tells 'destination: ok: umask'
+    popd_rc -maildir 'mda = "nowhere -x"'
+    cron_says 'ok: '
+    tells 'destination: PROBLEM: nowhere -x: no such command'
+}
+
+@test "--doctor: a variable counts only where the account needs it" {
+    local EXTRA=("XDG_STATE_HOME=$T/elsewhere" "SSL_CERT_FILE=$T/none.pem")
+    popd_start
+    certs "$T"
+    popd_rc "tls_ca_file = \"$T/ca.pem\""
+    cron_says 'PROBLEM: XDG_STATE_HOME \(the journals are there: set state_dir\)$'
+    { echo "state_dir = \"$T/state\"" && popd_account a "tls_ca_file = \"$T/ca.pem\""; } | rc
+    cron_says 'ok: '
+    { echo "state_dir = \"$T/state\"" && popd_account a; } | rc
+    cron_says 'PROBLEM: SSL_CERT_FILE \(it names the authorities: set tls_ca_file\)$'
 }

@@ -1,0 +1,14 @@
+/*
+ * program: which file a command is, as the shell finds it along a PATH.
+ */
+#ifndef FP_APP_PROGRAM_H
+#define FP_APP_PROGRAM_H
+
+/* Where the first word of the command is: a folder of the PATH; "" if it is none to look for: a
+ * path, a word of the shell, or more than a word. NULL: nowhere. The caller frees. */
+char *program_folder(const char *command, const char *path);
+
+/* The PATH of this process, or what a shell takes without one. */
+const char *program_path(void);
+
+#endif
