@@ -7,6 +7,11 @@ function __fetchpop_accounts
     test -r $file; and string match -rg '^\s*account(?:\s*["\']|\s+)([^"\'{]*[^"\'{\s])' <$file
 end
 
+# Messages that failed or are held; --status asks no server
+function __fetchpop_uidls
+    fetchpop -s --status 2>/dev/null </dev/null | string match -rg '^.*: [a-z]*: UIDL (\S*), first seen '
+end
+
 complete -c fetchpop -f -a '(__fetchpop_accounts)'
 complete -c fetchpop -s a -l all -d 'Also fetch what earlier runs fetched'
 complete -c fetchpop -s B -l fetchlimit -x -d 'Fetch at most this many messages'
@@ -27,14 +32,14 @@ complete -c fetchpop -s L -l logfile -r -F -d 'Append messages to this log file'
 complete -c fetchpop -s m -l mda -x -a '(__fish_complete_command)' -d 'Deliver to a command'
 complete -c fetchpop -l no-fork -d 'Poll in a single process'
 complete -c fetchpop -l print-pin -d 'Show the pin of the public key of a server'
-complete -c fetchpop -l retry -x -d 'Release a held message'
+complete -c fetchpop -l retry -x -a 'all (__fetchpop_uidls)' -d 'Release a held message'
 complete -c fetchpop -l rename -x -d 'Give the journal of another name to the account'
 complete -c fetchpop -l shard -x -d 'Poll only this part of all accounts, such as 0/8'
 complete -c fetchpop -l doctor -d 'Check each step to the mail'
 complete -c fetchpop -l list -d 'List what is on the server'
-complete -c fetchpop -l show -x -d 'Print a message on the server'
-complete -c fetchpop -l fetch -x -d 'Fetch this message alone'
-complete -c fetchpop -l delete -x -d 'Delete this message from the server'
+complete -c fetchpop -l show -x -a '(__fetchpop_uidls)' -d 'Print a message on the server'
+complete -c fetchpop -l fetch -x -a '(__fetchpop_uidls)' -d 'Fetch this message alone'
+complete -c fetchpop -l delete -x -a '(__fetchpop_uidls)' -d 'Delete this message from the server'
 complete -c fetchpop -l yes -d 'Answer the question of --delete'
 complete -c fetchpop -l summary -d 'A line for each account, also in a pipe'
 complete -c fetchpop -s s -l silent -d 'No progress, no summary'
