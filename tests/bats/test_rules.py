@@ -230,6 +230,44 @@ def gone_destination(w):
     w.need_each(1, ["l1", "l2"], box, when="once it is back")
 
 
+# ---- servers that are no good at TOP ---------------------------------------------------------------
+
+BAD_TOPS = {
+    "it hangs up": "on TOP: close",
+    "it refuses each": 'on TOP: err "no"',
+    "it has no end": 'on TOP 2: endless "X-Line: %d\\r\\n"',
+    "the whole message comes with it": "set top-whole yes",
+}
+
+
+def bad_top(script):
+    """The rules hold all the same, and nothing is lost."""
+    def case(w):
+        mail, spam = mixed(w)
+        rules = SPAM + 'rule { subject = "nothing" action = stub }\n'
+        w.run(rules=rules, keep="no", script=script)
+        w.run(rules=rules, keep="no", script=script)
+        w.need_each(1, mail, when="after two runs")
+        w.need(w.left() == spam, "what is to be left is left", w.left())
+    return case
+
+
+def top_of_another(w):
+    """TOP shows fewer lines than RETR."""
+    mail, spam = mixed(w)
+    w.run(rules=SPAM, keep="no", script='set retr-adds "X-Spam: no"')
+    w.need(len(list(w.contents())) == len(mail), "the others came", w.stored())
+    w.need(w.left() == spam, "what is left is left", w.left())
+
+
+def deletes_only_what_it_saw(w):
+    """A header that is another one at the second look: nothing is deleted."""
+    rules = 'allow_delete = yes\nrule { header = "X-Turn: 1" action = delete }\n'
+    put(w, "m1")
+    run = w.run(rules=rules, script='on x1 TOP: lines "X-Turn: 1" ""')
+    w.need("m1" in w.left(), "it is there", run, w.left())
+
+
 # ---- what goes, and what is shortened ------------------------------------------------------------
 
 def deletes(script=None, keep="yes"):
@@ -520,10 +558,13 @@ CASES = [
     ("killed anywhere with three destinations: each message once", sorts_and_kill),
     ("one destination fails: the others have their mail", one_fails),
     ("a rule's Maildir that is gone is not made anew", gone_destination),
+    *[("TOP: " + what, bad_top(script)) for what, script in BAD_TOPS.items()],
+    ("TOP shows less than RETR", top_of_another),
     ("what a rule deletes is gone, unfetched", deletes()),
     ("the same with keep = no", deletes(keep="no")),
     ("without TOP it is deleted once it was seen", deletes(NO_TOP)),
     ("-k deletes nothing", deletes_not),
+    ("a header that changes: nothing is deleted for it", deletes_only_what_it_saw),
     ("a stub comes once, and the whole by --fetch", stubs("yes")),
     ("the same with keep = no", stubs("no")),
     ("the whole comes when the rules have it fetched", stubs_and_rules),

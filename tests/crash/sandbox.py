@@ -59,6 +59,8 @@ class Scenario:
     read: str = "often"      # once: the server hides at QUIT what was RETRed
     how: str = "plain"       # all: -a, all were delivered before; nokeep: -K; few: -B 2;
     #                          away: mda: it puts off whatever it is given, until the next run
+    rules: str = "no"        # sort: one in three goes to another Maildir, one to an mbox;
+    #                          pass: all go through pipe_through
     fsync: str = "full"
     files: str = "many"      # few: descriptors for batches of two, two more on their way
     n: int = 12
@@ -68,7 +70,7 @@ class Scenario:
         "fork": ("yes", "no"),
         "tls": ("none", "implicit"), "reader": ("none", "cur", "folder"),
         "append": ("none", "wait", "steal"), "shared": ("no", "yes"), "drop": ("no", "yes"),
-        "fsync": ("full", "none"), "files": ("many", "few"),
+        "fsync": ("full", "none"), "files": ("many", "few"), "rules": ("no", "sort", "pass"),
         "read": ("often", "once"), "how": ("plain", "all", "nokeep", "few", "away"),
     }
 
@@ -155,6 +157,10 @@ class Sandbox:
         self.messages = [sample(i) for i in range(scenario.n)]
         self.by_content = {self.as_found(m.stored()): m.uidl for m in self.messages}
         assert len(self.by_content) == scenario.n
+        if scenario.rules == "sort": # each kind of destination has its own idea of the last line
+            self.by_content.update((m.stored(), m.uidl) for m in self.messages)
+            self.by_content.update((m.stored() + b"\n", m.uidl) for m in self.messages
+                                   if not m.stored().endswith(b"\n"))
         self.cert = self.make_cert() if scenario.tls == "implicit" else None
         self.servers = [minipop.Server(tls=self.cert, user=user)
                         for user in ("alice", "bob")[:self.accounts()]]
@@ -267,12 +273,21 @@ class Sandbox:
                      '    keep = "%s"' % self.scenario.keep]
             if self.scenario.fsync != "full":
                 text.append('    fsync = "%s"' % self.scenario.fsync)
+            text += self.rules()
             if self.cert:
                 text.append('    tls_ca_file = "%s"' % self.cert[0])
             text.append("}")
         with open(self.path("rc"), "w") as f:
             f.write("\n".join(text) + "\n")
         os.chmod(self.path("rc"), 0o600)
+
+    def rules(self):
+        if self.scenario.rules == "pass":
+            return ['    pipe_through = "cat"']
+        if self.scenario.rules == "sort":
+            return ['    rule { subject = "/[behk]$/" maildir = "%s" }' % self.other,
+                    '    rule { subject = "/[cfil]$/" mbox = "%s" }' % self.mbox]
+        return []
 
     def write_mda(self):
         os.makedirs(self.out)
@@ -430,13 +445,16 @@ class Sandbox:
         return delivered, odd
 
     def contents(self):
-        if self.scenario.dest == "mbox":
-            if os.path.exists(self.mbox):
-                with open(self.mbox, "rb") as f:
-                    yield from read_mbox(f.read())
+        sorted_ = self.scenario.rules == "sort"
+        if (self.scenario.dest == "mbox" or sorted_) and os.path.exists(self.mbox):
+            with open(self.mbox, "rb") as f:
+                yield from read_mbox(f.read())
+        if self.scenario.dest == "mbox" and not sorted_:
             return
-        folders = [self.out] if self.scenario.handed else \
-            [os.path.join(d, s) for d in (self.maildir, self.other) for s in ("new", "cur")]
+        folders = [self.out] if self.scenario.handed else []
+        if not self.scenario.handed or sorted_:
+            folders += [os.path.join(d, s) for d in (self.maildir, self.other)
+                        for s in ("new", "cur")]
         for folder in folders:
             for entry in os.scandir(folder) if os.path.isdir(folder) else ():
                 if entry.is_file() and not entry.name.startswith("."):
@@ -447,7 +465,7 @@ class Sandbox:
         """UIDLs of messages that are whole in a file of ours: as they came, or as an mbox has them."""
         found = set()
         for path in (os.path.join(self.state, "spool"), os.path.join(self.state, "held"),
-                     os.path.join(self.maildir, "tmp")):
+                     os.path.join(self.maildir, "tmp"), os.path.join(self.other, "tmp")):
             for entry in os.scandir(path) if os.path.isdir(path) else ():
                 with open(entry.path, "rb") as f:
                     data = f.read()
@@ -506,12 +524,13 @@ class Sandbox:
         left = len(self.on_server())
         if left not in self.may_stay():
             problems.append("%d messages are on the server, keep = %s" % (left, self.scenario.keep))
-        tmp = os.path.join(self.maildir, "tmp")
-        if os.path.isdir(tmp) and os.listdir(tmp):
+        for tmp in (os.path.join(folder, "tmp") for folder in (self.maildir, self.other)):
+            if not os.path.isdir(tmp) or not os.listdir(tmp):
+                continue
             problems.append("left in tmp/: %s" % " ".join(sorted(os.listdir(tmp))))
         if check_files and self.reference is not None:
             extra = {f for f in self.files() - self.reference
-                     if not f.startswith("mail/Maildir/tmp")}
+                     if not os.path.dirname(f).endswith("/tmp")}
             if extra:
                 problems.append("left behind: %s" % " ".join(sorted(extra)))
         return problems

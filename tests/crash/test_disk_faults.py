@@ -23,7 +23,11 @@ CHECK = ["dest=maildir,keep=no,n=3", "dest=mbox,keep=no,n=3", "dest=mda,keep=no,
 # A server that shows mail once: one kind of fault each, at every third point; --long has all.
 SAMPLED = [("dest=maildir,keep=no,read=once,n=2", "--fail", "EIO"),
            ("dest=mbox,keep=no,read=once,n=2", "--fail-from", "ENOSPC"),
-           ("dest=mda,keep=no,read=once,n=2", "--fail-from", "EDQUOT")]
+           ("dest=mda,keep=no,read=once,n=2", "--fail-from", "EDQUOT"),
+           ("dest=maildir,keep=no,rules=sort,n=3", "--fail", "ENOSPC"),
+           ("dest=maildir,keep=no,rules=sort,n=3", "--fail-from", "EIO"),
+           ("dest=mbox,keep=no,rules=pass,n=2", "--fail", "EIO"),
+           ("dest=mda,keep=no,rules=pass,n=2", "--fail-from", "ENOSPC")]
 ONCE = ["dest=maildir,keep=no,read=once,n=2", "dest=mbox,keep=no,read=once,n=2",
         "dest=mda,keep=no,read=once,n=2"]
 LONG = ["dest=maildir,keep=no,n=12", "dest=maildir,keep=yes,n=12",
@@ -32,7 +36,10 @@ LONG = ["dest=maildir,keep=no,n=12", "dest=maildir,keep=yes,n=12",
         "dest=mda,keep=yes,n=6", "dest=lmtp,keep=no,n=6", "dest=mbox,keep=no,shared=yes,n=6",
         "dest=maildir,keep=yes,read=once,n=6", "dest=maildir,keep=no,how=all,n=3",
         "dest=mbox,keep=yes,how=nokeep,n=3", "dest=maildir,keep=no,how=few,read=once,n=6",
-        "dest=maildir,keep=30d,n=3", "dest=mda,keep=no,read=once,how=away,n=3", *ONCE]
+        "dest=maildir,keep=30d,n=3", "dest=mda,keep=no,read=once,how=away,n=3",
+        "dest=maildir,keep=no,rules=sort,n=6", "dest=lmtp,keep=no,rules=sort,n=6",
+        "dest=maildir,keep=no,rules=pass,n=3", "dest=mbox,keep=no,rules=pass,n=3",
+        "dest=mda,keep=no,rules=pass,n=3", *ONCE]
 # 65: a command that fails because its own disk does has refused the message
 TROUBLE = {"maildir": (73, 74, 75), "mbox": (73, 74, 75), "mda": (65, 73, 74, 75),
            "lmtp": (73, 74, 75)}

@@ -26,14 +26,17 @@ SINGLE = [
     "dest=maildir,keep=yes,reader=folder", "dest=maildir,keep=no,tls=implicit",
     "dest=mbox,keep=no", "dest=mbox,keep=yes", "dest=mbox,keep=no,append=wait",
     "dest=mbox,keep=no,shared=yes", "dest=mda,keep=no", "dest=mda,keep=yes",
-    "dest=lmtp,keep=no",
+    "dest=lmtp,keep=no", "dest=maildir,keep=no,rules=sort,n=6",
+    "dest=mbox,keep=no,rules=pass,n=3",
 ]
 # At every fourth point; --long has all of them.
 SAMPLED = [
     "dest=maildir,keep=no,read=once,n=3", "dest=mbox,keep=yes,read=once,n=3",
     "dest=mda,keep=no,read=once,how=away,n=3", "dest=maildir,keep=no,how=all,n=2",
     "dest=mbox,keep=yes,how=nokeep,n=2", "dest=mbox,keep=no,read=once,how=few,n=4",
-    "dest=maildir,keep=30d,n=2",
+    "dest=maildir,keep=30d,n=2", "dest=lmtp,keep=no,rules=sort,n=6",
+    "dest=mda,keep=no,read=once,rules=sort,n=6", "dest=maildir,keep=no,read=once,rules=pass,n=2",
+    "dest=mda,keep=no,rules=pass,n=2",
 ]
 STOP = ["dest=maildir,keep=no,n=3", "dest=maildir,keep=no,n=3,fork=no", "dest=mbox,keep=no,n=3",
         "dest=mda,keep=no,n=2", "dest=lmtp,keep=no,n=2"]
@@ -64,6 +67,11 @@ def long_set():
         yield "dest=mda,keep=%s,read=%s,how=away" % (keep, read)
     for dest, read in itertools.product(("maildir", "mbox", "mda"), ("often", "once")):
         yield "dest=%s,keep=30d,read=%s" % (dest, read)
+    for dest, rules, read in itertools.product(("maildir", "mda", "lmtp"), ("sort", "pass"),
+                                               ("often", "once")):
+        yield "dest=%s,keep=no,rules=%s,read=%s" % (dest, rules, read)
+    for read, keep in itertools.product(("often", "once"), ("no", "yes")):
+        yield "dest=mbox,keep=%s,rules=pass,read=%s" % (keep, read)
 
 
 class Sweeper:
@@ -211,7 +219,8 @@ def count_row(tap, actors, scenario):
 def is_even(scenario):
     """Two accounts are polled side by side, and may or may not wait for each other."""
     return (scenario.reader, scenario.tls, scenario.shared, scenario.read, scenario.how,
-            scenario.keep == "30d") == ("none", "none", "no", "often", "plain", False)
+            scenario.rules, scenario.keep == "30d") == ("none", "none", "no", "often", "plain", "no",
+                                                        False)
 
 
 def single_sweep(tap, scenario, jobs, what="single", verb="killed", step=1):
