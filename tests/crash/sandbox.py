@@ -48,7 +48,7 @@ def base_folder():
 
 @dataclasses.dataclass(frozen=True)
 class Scenario:
-    dest: str = "maildir"    # maildir, mbox, mda, lmtp
+    dest: str = "maildir"    # maildir, mbox, mda, lmtp; pipe: -m - into a pipe
     keep: str = "no"         # no, yes; 30d: all were delivered 40 days ago, and are due
     fork: str = "yes"        # no: --no-fork
     tls: str = "none"        # none, implicit
@@ -66,7 +66,7 @@ class Scenario:
     n: int = 12
 
     CHOICES = {
-        "dest": ("maildir", "mbox", "mda", "lmtp"), "keep": ("no", "yes", "30d"),
+        "dest": ("maildir", "mbox", "mda", "lmtp", "pipe"), "keep": ("no", "yes", "30d"),
         "fork": ("yes", "no"),
         "tls": ("none", "implicit"), "reader": ("none", "cur", "folder"),
         "append": ("none", "wait", "steal"), "shared": ("no", "yes"), "drop": ("no", "yes"),
@@ -77,7 +77,7 @@ class Scenario:
     @property
     def handed(self):
         """To a program that answers for it: a crash may cost a double."""
-        return self.dest in ("mda", "lmtp")
+        return self.dest in ("mda", "lmtp", "pipe")
 
     @classmethod
     def parse(cls, text):
@@ -110,8 +110,9 @@ def letters(i):
     return "".join(chr(97 + i // 26 ** k % 26) for k in (2, 1, 0))
 
 
-def sample(i):
-    """Message i: every kind of content that is easily stored wrongly, small enough for a sweep."""
+def sample(i, lines=700):
+    """Message i: every kind of content that is easily stored wrongly, small enough for a sweep; the
+    longest has so many lines."""
     uidl = "uidl-" + letters(i)
     head = ("Return-Path: <sender-%s@example.org>\r\nFrom: Sender <sender@example.org>\r\n"
             "To: alice@example.com\r\nSubject: message %s\r\nMessage-ID: <%s@example.org>\r\n\r\n"
@@ -122,7 +123,7 @@ def sample(i):
         b"eight bit \xc3\xa9\xff, NUL \0, bare CR \r inside\r\n",
         b"From the start\r\n\r\nFrom nobody Thu Jan  1 00:00:00 1970\r\n>From quoted\r\n>>From\r\n",
         b"",
-        b"0123456789abcdef 0123456789abcdef 0123456789abcdef %s\r\n" % uidl.encode() * 700,
+        b"0123456789abcdef 0123456789abcdef 0123456789abcdef %s\r\n" % uidl.encode() * lines,
     )
     if i == 7:
         return minipop.Message(uidl, b"")
@@ -154,7 +155,8 @@ class Sandbox:
         self.maildir, self.mbox = self.path("mail/Maildir"), self.path("mail/inbox")
         self.other, self.out = self.path("mail/Other"), self.path("mail/out")
         self.away = os.path.join(self.root, "away")
-        self.messages = [sample(i) for i in range(scenario.n)]
+        lines = 2500 if scenario.dest == "pipe" else 700  # a pipe takes it in pieces of 64 KiB
+        self.messages = [sample(i, lines) for i in range(scenario.n)]
         self.by_content = {self.as_found(m.stored()): m.uidl for m in self.messages}
         assert len(self.by_content) == scenario.n
         if scenario.rules == "sort": # each kind of destination has its own idea of the last line
@@ -171,7 +173,7 @@ class Sandbox:
             server.drop_commits = scenario.drop == "yes"
             server.read_once = scenario.read == "once"
         self.foreign = []        # messages that others put into the mbox
-        self.moved = 0
+        self.moved = self.torn = 0
         self.reference = None    # what a run that nothing disturbed leaves behind
         self.quiet = set()       # and what it says
 
@@ -203,10 +205,10 @@ class Sandbox:
         self.empty(self.w)
         for folder in (self.home, self.mail, self.path("tmp")):
             os.makedirs(folder, exist_ok=True)
-        self.foreign, self.moved = [], 0
+        self.foreign, self.moved, self.torn = [], 0, 0
         if self.scenario.dest == "mda":
             self.write_mda()
-        if self.scenario.dest == "lmtp":
+        if self.scenario.dest in ("lmtp", "pipe"):
             os.makedirs(self.out)
         if self.scenario.dest == "mbox":
             self.append_foreign()
@@ -263,6 +265,7 @@ class Sandbox:
     def write_rc(self):
         where = {"maildir": 'maildir = "%s"' % self.maildir, "mbox": 'mbox = "%s"' % self.mbox,
                  "mda": 'mda = "%s"' % self.path("mda.sh"),
+                 "pipe": 'mda = ":"',
                  "lmtp": 'lmtp = "unix:%s"\n    lmtp_recipient = "a@b"' % self.lmtp}[self.scenario.dest]
         text = ['state_dir = "%s"' % self.state]
         for name, server in zip("tu", self.servers):
@@ -334,6 +337,8 @@ class Sandbox:
             line = ["/bin/sh", "-c", 'ulimit -n 68; exec "$0" "$@"'] + line
         if self.scenario.how == "nokeep":
             line.append("-K")
+        if self.scenario.dest == "pipe":
+            line += ["-m", "-"]
         return line + list(extra)
 
     def environment(self):
@@ -354,8 +359,16 @@ class Sandbox:
         if report:
             with open(report) as f:
                 facts = json.load(f)
+        if self.scenario.dest == "pipe" and p.stdout:
+            self.keep_stream(p.stdout, facts is not None and facts.get("killed", False))
         return Result(p.returncode, p.stderr.decode("utf-8", "replace"),
                       p.stdout.decode("utf-8", "replace"), facts, line)
+
+    def keep_stream(self, stream, killed):
+        """What the reader of the pipe has, a file for each run."""
+        name = "%03d%s" % (len(os.listdir(self.out)), "-killed" if killed else "")
+        with open(os.path.join(self.out, name), "wb") as f:
+            f.write(stream)
 
     def run(self):
         return self.execute(self.command())
@@ -424,7 +437,7 @@ class Sandbox:
 
     def as_found(self, content):
         """An mbox cannot say whether its last line had an end, and LMTP ends it."""
-        if self.scenario.dest in ("mbox", "lmtp") and content and not content.endswith(b"\n"):
+        if self.scenario.dest in ("mbox", "lmtp", "pipe") and content and not content.endswith(b"\n"):
             return content + b"\n"
         return content
 
@@ -451,6 +464,9 @@ class Sandbox:
                 yield from read_mbox(f.read())
         if self.scenario.dest == "mbox" and not sorted_:
             return
+        if self.scenario.dest == "pipe":
+            yield from self.streamed()
+            return
         folders = [self.out] if self.scenario.handed else []
         if not self.scenario.handed or sorted_:
             folders += [os.path.join(d, s) for d in (self.maildir, self.other)
@@ -460,6 +476,16 @@ class Sandbox:
                 if entry.is_file() and not entry.name.startswith("."):
                     with open(entry.path, "rb") as f:
                         yield entry.path, f.read()
+
+    def streamed(self):
+        """A run that is killed may leave the last message of its stream torn, and no other."""
+        for name in sorted(os.listdir(self.out)):
+            with open(os.path.join(self.out, name), "rb") as f:
+                parts = list(read_mbox(f.read()))
+            if name.endswith("-killed") and parts[-1][1] not in self.by_content:
+                self.torn = 1
+                parts.pop()
+            yield from ((name + ", " + where, content) for where, content in parts)
 
     def kept(self):
         """UIDLs of messages that are whole in a file of ours: as they came, or as an mbox has them."""

@@ -26,8 +26,8 @@ SINGLE = [
     "dest=maildir,keep=yes,reader=folder", "dest=maildir,keep=no,tls=implicit",
     "dest=mbox,keep=no", "dest=mbox,keep=yes", "dest=mbox,keep=no,append=wait",
     "dest=mbox,keep=no,shared=yes", "dest=mda,keep=no", "dest=mda,keep=yes",
-    "dest=lmtp,keep=no", "dest=maildir,keep=no,rules=sort,n=6",
-    "dest=mbox,keep=no,rules=pass,n=3",
+    "dest=lmtp,keep=no", "dest=pipe,keep=no,n=6",
+    "dest=maildir,keep=no,rules=sort,n=6", "dest=mbox,keep=no,rules=pass,n=3",
 ]
 # At every fourth point; --long has all of them.
 SAMPLED = [
@@ -39,10 +39,10 @@ SAMPLED = [
     "dest=mda,keep=no,rules=pass,n=2",
 ]
 STOP = ["dest=maildir,keep=no,n=3", "dest=maildir,keep=no,n=3,fork=no", "dest=mbox,keep=no,n=3",
-        "dest=mda,keep=no,n=2", "dest=lmtp,keep=no,n=2"]
+        "dest=mda,keep=no,n=2", "dest=lmtp,keep=no,n=2", "dest=pipe,keep=no,n=6"]
 DOUBLE = [
     "dest=maildir,keep=no,n=3", "dest=maildir,keep=yes,n=2,reader=folder", "dest=mbox,keep=no,n=3",
-    "dest=mda,keep=no,n=2", "dest=lmtp,keep=no,n=2",
+    "dest=mda,keep=no,n=2", "dest=lmtp,keep=no,n=2", "dest=pipe,keep=no,n=2",
 ]
 DOUBLE_LONG = ["dest=mda,keep=no,read=once,how=away,n=2", "dest=maildir,keep=no,read=once,n=2",
                "dest=mbox,keep=no,read=once,n=2", "dest=maildir,keep=no,how=all,n=2"]
@@ -56,7 +56,8 @@ def long_set():
         yield from ("dest=mbox%s,append=%s" % (tail, a) for a in ("none", "wait"))
         yield "dest=mda" + tail
         yield "dest=lmtp" + tail
-    for dest, keep in itertools.product(("maildir", "mbox", "mda", "lmtp"), ("no", "yes")):
+        yield "dest=pipe,n=6" + tail
+    for dest, keep in itertools.product(("maildir", "mbox", "mda", "lmtp", "pipe"), ("no", "yes")):
         yield "dest=%s,keep=%s,shared=yes" % (dest, keep)
         yield "dest=%s,keep=%s,drop=yes" % (dest, keep)
         for how, fork in itertools.product(("plain", "all", "nokeep", "few"), ("yes", "no")):
@@ -106,7 +107,7 @@ class Sweeper:
         if at is None:
             return None, [], 0
         self.box.between()
-        return at, self.box.settle(1), self.box.moved
+        return at, self.box.settle(1), self.box.moved + self.box.torn
 
     def stop(self, n):
         """TERM at point n: what is complete is kept, the exit status says that there is more."""
@@ -239,11 +240,14 @@ def single_sweep(tap, scenario, jobs, what="single", verb="killed", step=1):
                 trouble.append("point %d (%s): %s" % (n, at, problem))
             if problems:
                 trouble.append("  " + reproduce(scenario, n) + " --story " + what)
+    if what == "single" and scenario.dest == "pipe" and scenario.n > 5 and not moved:
+        trouble.append("no kill ever struck in the midst of a message")
     if what == "single" and scenario.reader != "none" and not moved:
         trouble.append("the reader never found anything to move")
+    counted = "torn" if scenario.dest == "pipe" else "moved"
     tap.ok(not trouble and hits, "%s: %s at each of %d points, %s%.0f s" %
-           (scenario, verb, hits, "%d moved, " % moved if moved else "", time.time() - started),
-           trouble)
+           (scenario, verb, hits, "%d %s, " % (moved, counted) if moved else "",
+            time.time() - started), trouble)
 
 
 def sampled_sweep(tap, scenario, jobs):
@@ -319,7 +323,7 @@ def main():
     a = p.parse_args()
 
     def chosen(texts):
-        wanted = (a.dest or os.environ.get("CRASH_DEST") or "maildir,mbox,mda,lmtp").split(",")
+        wanted = (a.dest or os.environ.get("CRASH_DEST") or "maildir,mbox,mda,lmtp,pipe").split(",")
         scenarios = [Scenario.parse(t) for t in a.scenario or texts]
         return [s for s in scenarios if s.dest in wanted]
 
