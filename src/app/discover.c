@@ -163,7 +163,7 @@ int discover_find(const struct discover_address *address, struct srv_list *list,
     }
     if (found != 0)
         return found < 0 ? -1 : 0;
-    return err_set(err, ERR_HOST, "%s: its DNS %s; ask your provider for the server's name",
+    return err_set(err, ERR_HOST, "%s: its DNS %s; fetchpop --setup tries more names",
                    address->domain,
                    refused ? "says that it has no POP3 server"
                            : "names no POP3 server (_pop3s._tcp, _pop3._tcp)");

@@ -193,8 +193,8 @@ static const struct option_row rows[] = {
      .mode = OPTIONS_LIST},
     {"doctor", 0, NULL, "check each step between an account and its mail", take_mode,
      .mode = OPTIONS_DOCTOR},
-    {"show", 0, "UIDL", "print the header of a message on the server; all of it with -a", take_mode,
-     AT(uidl), .mode = OPTIONS_SHOW},
+    {"show", 0, "UIDL", "print the header of a message; all of it with -a", take_mode, AT(uidl),
+     .mode = OPTIONS_SHOW},
     {"fetch", 0, "UIDL", "fetch this message alone", take_mode, AT(uidl), .mode = OPTIONS_FETCH},
     {"delete", 0, "UIDL", "delete this message from the server, after a question", take_mode,
      AT(uidl), .mode = OPTIONS_DELETE},
@@ -542,8 +542,8 @@ void options_print_help(FILE *to)
 {
     fputs("usage: fetchpop [options] [account ...]\n"
           "       fetchpop [options] pop3s://user@server --maildir DIR\n"
-          "Fetches mail from POP3 servers, each message exactly once. Without a name: from all\n"
-          "accounts of the configuration file that are enabled.\n\n",
+          "Fetches mail from POP3 servers, each message exactly once. Without a name: from\n"
+          "all accounts of the configuration file that are enabled.\n\n",
           to);
     for (size_t i = 0; i < COUNT(rows); i++) {
         if (rows[i].help == NULL)

@@ -136,3 +136,8 @@ END
     [ "$status" -eq 77 ] || [ "$status" -eq 75 ] || fail "status $status"
     [ "$(grep -c 'Password for' <<<"$output")" -le 3 ] || fail "more than three prompts"
 }
+
+@test "--help fits into 80 columns" {
+    want 0 --help
+    [ -z "$(awk 'length > 80' <<<"$output")" ] || fail "$(awk 'length > 80' <<<"$output")"
+}

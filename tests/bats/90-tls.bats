@@ -110,6 +110,9 @@ unwelcome() {
     certificate_lines "$(openssl x509 -in "$TLS/self.pem" -noout -enddate | sed 's/.* \(20..\) .*/\1/')"
     certificate_lines 'tls_ca_file|tls_pin'
     [[ $stderr == *127.0.0.1* ]] || fail "the server is not named"
+    want 0 --status --state-dir "$T/state"
+    [ "$(grep -c 'certificate not trusted.*; last success never$' <<<"$output")" -eq 1 ] || fail "--status"
+    [[ $output != *"pin of the server"* ]] || fail "--status tells all of it"
 }
 
 @test "a self-signed certificate that is trusted by tls_ca_file" {

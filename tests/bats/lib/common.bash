@@ -95,6 +95,7 @@ certificate_lines() {
     [ "$(printf '%s\n' "$all" | grep -c '^fetchpop: ')" -eq 1 ] || fail "not one error: $all"
     [[ $all =~ ^'fetchpop: a: '[^\;]+\;\ .+ ]] || fail "not who, what, what to do: $all"
     [[ $all =~ $1 ]] || fail "does not match '$1': $all"
+    [[ $all != *'\x0a'* ]] || fail "an end of line that is shown as a number: $all"
 }
 
 # on_tty ARG...: run on a terminal; $output is what a person sees, $status its exit status
