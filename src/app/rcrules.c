@@ -121,10 +121,42 @@ static int add_all(const struct section *section, struct account *account, struc
     return 0;
 }
 
+/* True if an account has no part in what the rules of defaults say, see complete_target. */
+static bool is_the_same_for_all(const struct section *defaults)
+{
+    for (size_t i = 0; i < defaults->rule_count; i++) {
+        const struct section *rule = &defaults->rules[i];
+        if ((setting_of(rule, "lmtp")->count > 0) !=
+            (setting_of(rule, "lmtp_recipient")->count > 0))
+            return false;
+    }
+    return true;
+}
+
+static bool deletes(const struct rules *rules)
+{
+    for (size_t i = 0; i < rules->count; i++)
+        if (rules->at[i].action == RULE_DELETE)
+            return true;
+    return false;
+}
+
 int rcrules_make(const struct section *own, const struct section *defaults, struct account *account,
                  struct err *err)
 {
     if (own->rule_count > 0 && add_all(own, account, err) < 0)
         return -1;
-    return defaults != NULL && defaults->rule_count > 0 ? add_all(defaults, account, err) : 0;
+    if (defaults == NULL || defaults->rule_count == 0)
+        return 0;
+    bool shares = own->rule_count == 0 && is_the_same_for_all(defaults);
+    if (shares && defaults->shared->count > 0 &&
+        (account->allow_delete || !deletes(defaults->shared))) {
+        account->rules = rules_share(defaults->shared);
+        return 0;
+    }
+    if (add_all(defaults, account, err) < 0)
+        return -1;
+    if (shares)
+        *defaults->shared = rules_share(&account->rules);
+    return 0;
 }

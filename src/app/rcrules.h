@@ -9,7 +9,8 @@
 #include "session/account.h"
 
 /* Puts the rules of an account's section, and behind them those of `defaults` (or NULL), into the
- * account, which is complete but for them. ERR_CONFIG, and some may be in it already. */
+ * account, which is complete but for them; accounts without rules of their own share the latter.
+ * ERR_CONFIG, and some may be in it already. */
 int rcrules_make(const struct section *own, const struct section *defaults, struct account *account,
                  struct err *err);
 

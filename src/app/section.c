@@ -5,6 +5,7 @@
 
 #include "base/secret.h"
 #include "base/xalloc.h"
+#include "session/rules.h"
 
 static struct setting *find(const struct section *section, const struct key *key)
 {
@@ -52,6 +53,8 @@ void section_add(struct section *section, const struct key *key, const char *tex
 struct section *section_add_rule(struct section *section, const char *file, unsigned line)
 {
     section->rules = xreallocarray(section->rules, section->rule_count + 1, sizeof *section->rules);
+    if (section->rule_count == 0)
+        section->shared = xcalloc(1, sizeof *section->shared);
     struct section *rule = &section->rules[section->rule_count++];
     *rule = (struct section){.file = file, .line = line};
     return rule;
@@ -75,9 +78,13 @@ void section_clear(struct section *section)
     }
     for (size_t i = 0; i < section->rule_count; i++)
         section_clear(&section->rules[i]);
+    if (section->shared != NULL)
+        rules_free(section->shared);
+    free(section->shared);
     free(section->rules);
     free(section->settings);
     free(section->title);
+    section->shared = NULL;
     section->rules = NULL;
     section->settings = NULL;
     section->title = NULL;

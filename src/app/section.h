@@ -6,7 +6,8 @@
 
 #include <stddef.h>
 
-struct key; /* app/keys.h */
+struct key;   /* app/keys.h */
+struct rules; /* session/rules.h */
 
 /* One key's value: a single text, or the items of a list. */
 struct setting {
@@ -26,6 +27,8 @@ struct section {
     struct setting *settings; /* in the order of the file */
     size_t rule_count;
     struct section *rules; /* that stand in it, in order */
+    struct rules
+        *shared; /* where it has rules: what accounts share of them so far (app/rcrules.h) */
 };
 
 /* What the section says of a key; a setting without items if it says nothing. */

@@ -224,7 +224,7 @@ void settings_check(struct section *own, const struct section *defaults,
     unsigned count = check_keys(own, scratch, tell, ctx);
     settings_free(scratch);
     for (size_t i = 0; i < own->rule_count; i++) {
-        struct rules rules = {xcalloc(1, sizeof *rules.at), 1};
+        struct rules rules = {.at = xcalloc(1, sizeof *rules.at), .count = 1};
         count += check_keys(&own->rules[i], rules.at, tell, ctx);
         rules_free(&rules);
     }

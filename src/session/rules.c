@@ -270,8 +270,22 @@ static void free_patterns(struct rule_patterns *patterns)
     free(patterns->headers);
 }
 
+struct rules rules_share(struct rules *rules)
+{
+    if (rules->owners == NULL) {
+        rules->owners = xmalloc(sizeof *rules->owners);
+        *rules->owners = 1;
+    }
+    ++*rules->owners;
+    return *rules;
+}
+
 void rules_free(struct rules *rules)
 {
+    if (rules->owners != NULL && --*rules->owners > 0) {
+        *rules = (struct rules){0};
+        return;
+    }
     for (size_t i = 0; i < rules->count; i++) {
         struct rule *rule = &rules->at[i];
         free_patterns(&rule->fits);
@@ -280,6 +294,7 @@ void rules_free(struct rules *rules)
         free(rule->recipient);
         free(rule->file);
     }
+    free(rules->owners);
     free(rules->at);
     *rules = (struct rules){0};
 }

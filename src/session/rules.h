@@ -53,6 +53,7 @@ struct rule {
 struct rules {
     struct rule *at;
     size_t count;
+    unsigned *owners; /* how many have the same ones; NULL: there is one */
 };
 
 /* What is known of one message. */
@@ -87,7 +88,10 @@ int rules_add_header(struct rule_patterns *patterns, const char *text, struct er
 #define RULES_DIGEST 16
 void rules_digest(const struct rules *rules, char out[RULES_DIGEST + 1]);
 
-/* Frees what it holds and leaves it empty. */
+/* The same rules for one more owner, who may not change them: accounts may be many. */
+struct rules rules_share(struct rules *rules);
+
+/* Leaves it empty, and the last owner frees what it holds. */
 void rules_free(struct rules *rules);
 
 #endif

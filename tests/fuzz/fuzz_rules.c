@@ -29,7 +29,7 @@ static void make_rules(struct rules *rules, struct rule rows[5])
     rows[3].unfit.subject = pattern("/^re:/");
     fuzz_check(rules_add_header(&rows[3].fits, "List-Id: *", &err) == 0);
     rows[4].smaller = 5000;
-    *rules = (struct rules){rows, 5};
+    *rules = (struct rules){.at = rows, .count = 5};
 }
 
 static struct fields *read_in(struct str in, size_t step)

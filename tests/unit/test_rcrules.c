@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "app/settings.h"
 #include "kit_config.h"
 #include "tap.h"
 
@@ -118,6 +119,43 @@ static void test_order(void)
     config_free(&config);
 }
 
+static void test_shared(void)
+{
+    struct config config;
+    struct account *first = one(&config, "defaults { " WHOLE " rule { from = a } }\n"
+                                         "account a { }\naccount b { user = v }\n"
+                                         "account c { user = w rule { from = c } }\n");
+    if (first == NULL)
+        return;
+    const struct account *second = config.accounts[1], *third = config.accounts[2];
+    ok(first->rules.count == 1 && first->rules.at == second->rules.at,
+       "accounts share the rules of defaults");
+    ok(third->rules.count == 2 && third->rules.at != first->rules.at,
+       "but not with rules of their own");
+    settings_free(config.accounts[0]);
+    config.accounts[0] = NULL;
+    is_str(pattern_text(second->rules.at[0].fits.from), "a", "which stay while one has them");
+    config_free(&config);
+}
+
+static void test_not_shared(void)
+{
+    struct config config;
+    struct account *first = one(&config, "defaults { server = s lmtp = \"l:24\"\n"
+                                         "rule { from = a lmtp = \"m:24\" } }\n"
+                                         "account a { user = u lmtp_recipient = me }\n"
+                                         "account b { user = v lmtp_recipient = you }\n");
+    if (first == NULL)
+        return;
+    is_str(first->rules.at[0].recipient, "me", "each account is its own recipient");
+    is_str(config.accounts[1]->rules.at[0].recipient, "you", "where a rule of defaults names none");
+    config_free(&config);
+    refused("delete in defaults, which one account may and the next may not",
+            "defaults { maildir = m server = s\nrule { action = delete } }\n"
+            "account a { user = u allow_delete = yes }\naccount b { user = v }\n",
+            2, "add allow_delete = yes to account \"b\"");
+}
+
 static void test_delete(void)
 {
     struct config config;
@@ -179,6 +217,8 @@ int main(void)
     test_targets();
     test_recipients();
     test_order();
+    test_shared();
+    test_not_shared();
     test_delete();
     test_refusals();
     return tap_done();
