@@ -173,10 +173,12 @@ size_t rules_find(const struct rules *rules, const struct rules_facts *facts, in
 
 /* --- all messages ----------------------------------------------------------------------------- */
 
-bool rules_may_skip(const struct rules *rules)
+bool rules_may_skip(const struct rules *rules, uint64_t size)
 {
     bool depends = false;
     for (size_t i = 0; i < rules->count; i++) {
+        if (fit_size(&rules->at[i], size) == FIT_NO)
+            continue;
         depends = depends || needs_header(&rules->at[i]);
         if (depends && rules->at[i].action != RULE_FETCH)
             return true;

@@ -74,8 +74,9 @@ size_t rules_find(const struct rules *rules, const struct rules_facts *facts, in
  * -1: neither can be read. */
 int rules_date(const struct fields *fields, int64_t *when);
 
-/* True if it depends on a header whether a message is fetched: then TOP is worth it. */
-bool rules_may_skip(const struct rules *rules);
+/* True if it depends on its header whether a message of this size is fetched: then TOP is worth it.
+ */
+bool rules_may_skip(const struct rules *rules, uint64_t size);
 
 /* True for a rule without conditions. */
 bool rules_takes_all(const struct rule *rule);

@@ -271,9 +271,14 @@ static int ask(struct sifting *sifting, struct pop3 *pop3, const struct queue *n
 
 static bool may_ask(const struct poll *poll, struct pop3 *pop3)
 {
-    bool wanted = rules_may_skip(rules_of(poll)) || command_of(poll) != NULL ||
-                  poll->run->mode == SESSION_DRY_RUN; /* which says what fits */
-    return wanted && headers_possible(pop3) && !habits_has(&poll->habits, HABIT_TOP);
+    return headers_possible(pop3) && !habits_has(&poll->habits, HABIT_TOP);
+}
+
+/* Where it is fetched in any case, the rules say where it goes once it is here. */
+static bool wants_header(const struct poll *poll, const struct message *message)
+{
+    return rules_may_skip(rules_of(poll), message->size) || command_of(poll) != NULL ||
+           poll->run->mode == SESSION_DRY_RUN; /* which says what fits */
 }
 
 /* Not what is fetched only to be compared with what was delivered. */
@@ -298,7 +303,7 @@ static void look_at_sizes(struct sifting *sifting, struct queue *numbers)
         struct verdict verdict = sift_judge(sifting->poll, listing, message, &facts, &until);
         if (verdict.judged)
             settle(sifting, message, verdict, until);
-        else
+        else if (wants_header(sifting->poll, message))
             queue_push(numbers, message->number);
     }
 }

@@ -174,6 +174,19 @@ def sorts(script=None):
     return case
 
 
+def top_for_large(w):
+    """Where a size rules out what would spare a message, its header decides nothing before."""
+    lists = w.path("lists")
+    rules = ('rule { larger = 2K subject = "big*" action = leave }\n' +
+             'rule { from = "*@lists.example.org" maildir = "%s" }\n' % lists)
+    a = [put(w, "l%d" % i, sender="Robot <news@lists.example.org>") for i in range(3)]
+    put(w, "big", subject="big one", size=4000)
+    run = w.fine(rules=rules, keep="no")
+    w.need(len(run.sent("TOP")) == 1, "one header is asked for", run.sent("TOP"))
+    w.need_each(1, a, lists, when="what is from a list")
+    w.need(w.left() == ["big"], "the large one is left", w.left())
+
+
 def sorts_and_kill(w):
     """Killed anywhere with mail for three destinations on its way: each message once, in its own."""
     point, killed = 0, True
@@ -560,6 +573,7 @@ CASES = [
     ("a rule's Maildir that is gone is not made anew", gone_destination),
     *[("TOP: " + what, bad_top(script)) for what, script in BAD_TOPS.items()],
     ("TOP shows less than RETR", top_of_another),
+    ("no header is asked for where a size decides", top_for_large),
     ("what a rule deletes is gone, unfetched", deletes()),
     ("the same with keep = no", deletes(keep="no")),
     ("without TOP it is deleted once it was seen", deletes(NO_TOP)),

@@ -247,16 +247,23 @@ static void test_doubt(void)
 
 static void test_skip(void)
 {
-    ok(!rules_may_skip(&rules), "no rules: no header is needed");
+    ok(!rules_may_skip(&rules, 2000), "no rules: no header is needed");
     add(RULE_STUB)->larger = 1000;
-    ok(!rules_may_skip(&rules), "nor for a size");
+    ok(!rules_may_skip(&rules, 2000), "nor for a size");
     add(RULE_FETCH)->fits.to = pattern("x");
-    ok(!rules_may_skip(&rules), "nor to choose between destinations");
+    ok(!rules_may_skip(&rules, 2000), "nor to choose between destinations");
     add(RULE_LEAVE);
-    ok(rules_may_skip(&rules), "but where what comes behind that is left");
+    ok(rules_may_skip(&rules, 2000), "but where what comes behind that is left");
+    rules_free(&rules);
+    struct rule *rule = add(RULE_STUB);
+    rule->larger = 1000;
+    rule->fits.subject = pattern("x");
+    add(RULE_FETCH)->fits.to = pattern("x");
+    ok(rules_may_skip(&rules, 1001), "where the size fits, too");
+    ok(!rules_may_skip(&rules, 1000), "but not where it does not");
     rules_free(&rules);
     add(RULE_DELETE)->newer = HOUR;
-    ok(rules_may_skip(&rules), "and for an age");
+    ok(rules_may_skip(&rules, 2000), "and for an age");
     rules_free(&rules);
 }
 
