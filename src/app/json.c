@@ -100,7 +100,7 @@ void json_message(struct buf *out, const struct account *account,
     add_field(out, "message_id", message->header, "Message-ID");
     add_field(out, "from", message->header, "From");
     add_field(out, "subject", message->header, "Subject");
-    buf_addf(out, ", \"kind\": \"%s\", ", deliver_kind_name(account->target));
+    buf_addf(out, ", \"kind\": \"%s\", ", deliver_kind_name(message->target.kind));
     json_text(out, "name", str_from(message->name));
     add_number(out, "time", (uint64_t)clock_wall());
     buf_addf(out, "}");

@@ -31,17 +31,17 @@ static void add_field(struct buf *out, const struct log *log, const struct heade
     buf_free(&text);
 }
 
-static void add_target(struct buf *out, const struct account *account, const char *name)
+static void add_target(struct buf *out, const struct session_message *message)
 {
-    bool path = account->target == DELIVER_MAILDIR || account->target == DELIVER_MBOX;
-    buf_addf(out, ", to %s%s%s", deliver_kind_name(account->target), path ? " " : "",
-             path ? account->where : "");
-    if (account->target == DELIVER_MAILDIR)
-        buf_addf(out, " as %s", name);
+    const struct account_target *target = &message->target;
+    bool path = target->kind == DELIVER_MAILDIR || target->kind == DELIVER_MBOX;
+    buf_addf(out, ", to %s%s%s", deliver_kind_name(target->kind), path ? " " : "",
+             path ? target->where : "");
+    if (target->kind == DELIVER_MAILDIR)
+        buf_addf(out, " as %s", message->name);
 }
 
-void logbook_delivered(const struct log *log, const struct account *account,
-                       const struct session_message *message)
+void logbook_delivered(const struct log *log, const struct session_message *message)
 {
     struct buf line;
     if (!log_wants(log, FP_LOG_NOTE))
@@ -49,7 +49,7 @@ void logbook_delivered(const struct log *log, const struct account *account,
     buf_init(&line, ERR_TEXT_MAX);
     buf_addf(&line, "delivered %" PRIu64 " octets", message->octets);
     /* What is ours comes first: a line that is too long loses the sender's end. */
-    add_target(&line, account, message->name);
+    add_target(&line, message);
     add_quoted(&line, log, "UIDL", message->uidl);
     add_field(&line, log, message->header, "id", "Message-ID");
     add_field(&line, log, message->header, "from", "From");

@@ -11,7 +11,6 @@
 /* Logs it as a note, secrets blanked: UIDL, octets, Message-ID, From and Subject (decoded, each cut
  * to LOGBOOK_FIELD octets), and where it went; of a Maildir's message also the name of its file. */
 #define LOGBOOK_FIELD 120
-void logbook_delivered(const struct log *log, const struct account *account,
-                       const struct session_message *message);
+void logbook_delivered(const struct log *log, const struct session_message *message);
 
 #endif

@@ -55,7 +55,7 @@ static void on_delivered(void *ctx, const struct session_message *message)
     struct work *work = ctx;
     hooks_new_add(&work->new, message);
     if (work->job->account->log_messages)
-        logbook_delivered(&work->log, work->job->account, message);
+        logbook_delivered(&work->log, message);
 }
 
 static int renew(void *ctx, struct err *err)

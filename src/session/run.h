@@ -56,8 +56,9 @@ struct session_switches {
 struct session_message {
     struct str uidl;
     uint64_t octets;
-    const struct header *header; /* NULL: not known */
-    const char *name;            /* of its file, as it was spooled; a Maildir has it */
+    const struct header *header;  /* NULL: not known */
+    const char *name;             /* of its file, as it was spooled; a Maildir has it */
+    struct account_target target; /* where it went */
 };
 
 struct session_run {

@@ -120,6 +120,19 @@ END_PY
     ! grep 'a: delivered ' "$T/log"
 }
 
+@test "log_messages and after_new tell where a rule has put a message" {
+    tell m1 'From: list@example.org\nSubject: one\n\nbody\n'
+    tell m2
+    popd_start
+    popd_rc 'log_messages = yes' "after_new = 'cat \"\$FETCHPOP_LIST\" >>$T/list'"
+    printf 'defaults { rule { from = "list@*" mbox = "%s" } }\n' "$T/lists" >>"$RC"
+    want 0 -L "$T/log"
+    grep -q "a: delivered .* octets, to mbox $T/lists, UIDL \"m1\"" "$T/log" || fail "$(cat "$T/log")"
+    grep -q "a: delivered .* octets, to maildir $MD as .*, UIDL \"m2\"" "$T/log" || fail "$(cat "$T/log")"
+    grep '"uidl": "m1"' "$T/list" | grep -q '"kind": "mbox"' || fail "$(cat "$T/list")"
+    grep '"uidl": "m2"' "$T/list" | grep -q '"kind": "maildir"' || fail "$(cat "$T/list")"
+}
+
 @test "log_messages: what a sender writes makes no second line, and cron hears nothing" {
     tell m1 'From: =?utf-8?q?a=0A=0Da=3A_delivered?= <x@example.org>\nSubject: =?utf-8?q?=1B[2J=22?=\n\nbody\n'
     popd_start

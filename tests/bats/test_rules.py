@@ -174,6 +174,19 @@ def sorts(script=None):
     return case
 
 
+def one_command_for_all(w):
+    """-m is for this run's mail, all of it; what the rules leave stays all the same."""
+    lists, out = w.path("lists"), w.path("out")
+    rules = SPAM + 'rule { from = "*@lists.example.org" maildir = "%s" }\n' % lists
+    put(w, "l1", sender="Robot <news@lists.example.org>")
+    put(w, "m1")
+    put(w, "m2", "[spam] buy")
+    w.fine("-m", "grep '^Subject' >>%s" % out, rules=rules)
+    with open(out) as f:
+        w.need(sorted(f.read().split()) == ["Subject:", "Subject:", "l1", "m1"], "both came there")
+    w.need(not os.path.exists(lists), "and none to the place of the rule")
+
+
 def top_for_large(w):
     """Where a size rules out what would spare a message, its header decides nothing before."""
     lists = w.path("lists")
@@ -573,6 +586,7 @@ CASES = [
     ("a rule's Maildir that is gone is not made anew", gone_destination),
     *[("TOP: " + what, bad_top(script)) for what, script in BAD_TOPS.items()],
     ("TOP shows less than RETR", top_of_another),
+    ("-m replaces the destinations of rules, not what they leave", one_command_for_all),
     ("no header is asked for where a size decides", top_for_large),
     ("what a rule deletes is gone, unfetched", deletes()),
     ("the same with keep = no", deletes(keep="no")),
