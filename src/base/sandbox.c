@@ -35,8 +35,7 @@ void sandbox_spell(char *out, size_t size)
     int version = landlock_version();
     if (version > 0)
         snprintf(landlock, sizeof landlock, "Landlock %d", version);
-    snprintf(out, size, "no_new_privs, %s, %s", landlock,
-             filter_is_there() ? "seccomp" : "built without libseccomp");
+    snprintf(out, size, "no_new_privs, %s, %s", landlock, filter_spell());
 }
 
 #elif defined(HAVE_PLEDGE) && defined(HAVE_UNVEIL)
