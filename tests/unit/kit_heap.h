@@ -20,8 +20,10 @@
 
 #if defined(__linux__) && defined(__GLIBC__) && !defined(KIT_WATCHED)
 static const bool heap_can_tell = true;
+extern char heap_floor[] __asm__("end"); /* where the program's variables end, says the linker */
 #else
 static const bool heap_can_tell = false;
+static char heap_floor[1];
 #endif
 
 /* A secret that is nowhere in the program's own text: written backwards there. */
@@ -34,23 +36,27 @@ static inline void heap_secret(const char *backwards, char *out)
 }
 
 /* How often the text's bytes from 16 to 32 are there. The first ones of freed memory are the
- * allocator's own, so they would hide a copy. */
+ * allocator's own, so they would hide a copy. The heap is where a new block comes from: not every
+ * system names it. */
 static inline int heap_count(const char *text)
 {
     int found = 0;
     char line[400];
+    char *block = heap_can_tell ? malloc(1) : NULL;
     FILE *maps = heap_can_tell ? fopen("/proc/self/maps", "r") : NULL;
     while (maps != NULL && fgets(line, sizeof line, maps) != NULL) {
-        char *end;
-        if (strstr(line, "[heap]") == NULL)
+        char *dash;
+        const char *from = (const char *)strtoul(line, &dash, 16);
+        const char *to = (const char *)strtoul(dash + 1, NULL, 16);
+        if (block < from || block >= to)
             continue;
-        const char *from = (const char *)strtoul(line, &end, 16);
-        const char *to = (const char *)strtoul(end + 1, NULL, 16);
-        for (const char *p = from; p + 16 <= to; p++)
-            found += memcmp(p, text + 16, 16) == 0;
+        const char *p = from < heap_floor && heap_floor < to ? heap_floor : from;
+        for (; (p = memchr(p, text[16], (size_t)(to - p))) != NULL; p++)
+            found += to - p >= 16 && memcmp(p, text + 16, 16) == 0;
     }
     if (maps != NULL)
         fclose(maps);
+    free(block);
     return found;
 }
 
