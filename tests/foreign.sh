@@ -1,6 +1,8 @@
 #!/bin/sh
-# Built and tried on 32 bits: a minimal Debian for i386, which this machine's kernel runs, and in it the
-# unit tests and one fetch. `make check-long` runs this. Needs root.
+# Built and tried elsewhere: on 32 bits, in a minimal Debian for i386, which this machine's kernel runs; and
+# with the bytes the other way round, built for s390x and run by qemu in a user namespace of its own, so
+# that no other process of this machine meets the emulator. FOREIGN names one of i386 and s390x, else both.
+# `make check-long` runs this. Needs root.
 set -u
 
 top=${top_srcdir:-$(dirname "$0")/..}
@@ -9,24 +11,105 @@ top=$(cd "$top" && pwd)
 . "$top/tests/roots.sh"
 
 [ "$(dpkg --print-architecture)" = amd64 ] || skip "only an amd64 runs i386"
-point "a Debian $release for i386" make_root "$work/root" i386 gcc make libc6-dev autoconf automake \
-    pkg-config libssl-dev libconfuse-dev libsasl2-dev libidn2-dev libidn-dev libseccomp-dev libsasl2-modules openssl \
-    python3 procps dovecot-pop3d
 
-build() {
-    enter "$work/root" sh -ec 'cd /fetchpop && ./autogen.sh >/dev/null && mkdir /build && cd /build &&
+# wanted SYSTEM: it is, and all went well there
+broken=
+wanted() {
+    case " ${FOREIGN:-i386 s390x} " in
+    *" $1 "*) [ "$broken" != "$1" ] ;;
+    *) return 1 ;;
+    esac
+}
+
+# on SYSTEM NAME COMMAND...: a test point, if it is wanted
+on() {
+    wanted "$1" || return 0
+    system=$1 before=$failed failed=0
+    shift
+    point "$@"
+    if [ $failed = 1 ]; then broken=$system; fi
+    failed=$((failed | before))
+}
+
+# --- 32 bits --------------------------------------------------------------------------------------
+
+libraries='libc6-dev libssl-dev libconfuse-dev libsasl2-dev libidn2-dev libidn-dev libseccomp-dev
+    libsasl2-modules'
+# shellcheck disable=SC2086
+make_i386() {
+    make_root "$work/i386" i386 gcc make autoconf automake pkg-config openssl python3 procps dovecot-pop3d $libraries
+}
+build_i386() {
+    enter "$work/i386" sh -ec 'cd /fetchpop && ./autogen.sh >/dev/null && mkdir /build && cd /build &&
         /fetchpop/configure --quiet --enable-werror && make -j2'
 }
 sizes() {
     # shellcheck disable=SC2016
-    enter "$work/root" sh -c 'cd /build && printf "%s\\n" "#include <sys/types.h>" "#include <time.h>" \
+    enter "$work/i386" sh -c 'cd /build && printf "%s\\n" "#include <sys/types.h>" "#include <time.h>" \
         "_Static_assert(sizeof(void *) == 4, \"32 bits\");" \
         "_Static_assert(sizeof(off_t) == 8 && sizeof(time_t) == 8, \"64 bits\");" >sizes.c &&
         gcc -include config.h -c sizes.c'
 }
-[ $failed = 1 ] || point "it builds without a warning" build
-[ $failed = 1 ] || point "files and times have 64 bits there" sizes
-[ $failed = 1 ] || point "the unit tests pass there" enter "$work/root" make -C /build check-unit
-[ $failed = 1 ] || point "contrib/demo works there" enter "$work/root" /fetchpop/contrib/demo
+on i386 "a Debian $release for i386" make_i386
+on i386 "it builds without a warning" build_i386
+on i386 "files and times have 64 bits there" sizes
+on i386 "the unit tests pass there" enter "$work/i386" make -C /build check-unit
+on i386 "contrib/demo works there" enter "$work/i386" /fetchpop/contrib/demo
+rm -rf --one-file-system "$work/i386"
+
+# --- big-endian: all but fetchpop and its unit tests is this machine's own ------------------------------
+
+# shellcheck disable=SC2046,SC2086
+make_s390x() {
+    make_base "$work/s390x" amd64 && copy_tree "$work/s390x/fetchpop" &&
+        echo root:0:65536 | tee "$work/s390x/etc/subuid" >"$work/s390x/etc/subgid" &&
+        enter "$work/s390x" sh -c 'dpkg --add-architecture s390x && apt-get -qq update' &&
+        add_packages "$work/s390x" gcc-s390x-linux-gnu make autoconf automake pkg-config openssl python3 procps \
+            qemu-user-static uidmap $(printf '%s:s390x ' $libraries)
+}
+build_s390x() {
+    enter "$work/s390x" sh -ec 'cd /fetchpop && ./autogen.sh >/dev/null && mkdir /build && cd /build &&
+        /fetchpop/configure --quiet --enable-werror --host=s390x-linux-gnu PKG_CONFIG=pkg-config \
+            PKG_CONFIG_LIBDIR=/usr/lib/s390x-linux-gnu/pkgconfig:/usr/share/pkgconfig && make -j2'
+}
+
+# emulated COMMAND...: there, with s390x programs run by qemu; Debian's line for binfmt_misc, but with the
+# emulator itself in it
+emulated() {
+    # shellcheck disable=SC2016
+    enter "$work/s390x" unshare --user --map-users=0,0,65536 --map-groups=0,0,65536 --mount sh -ec '
+        mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc
+        sed "s,:[^:]*:[A-Z]*$,:/usr/bin/qemu-s390x-static:F," /usr/lib/binfmt.d/qemu-s390x.conf \
+            >/proc/sys/fs/binfmt_misc/register
+        exec "$@"' sh "$@"
+}
+# Two of them take an hour in an emulator, and do nothing with the order of bytes that others do not.
+unit_tests() {
+    enter "$work/s390x" make -C /build -j2 check TESTS= &&
+        emulated make -C /build -j2 check TESTS='$(filter-out %/test_manners %/test_mbox, $(unit_tests))'
+}
+# Each message once, and in a second run none, by what the first wrote into the state folder.
+fetch() {
+    # shellcheck disable=SC2016
+    emulated sh -ec 'mkdir /tmp/box && cd /tmp
+        for i in 1 2 3; do printf "Subject: %s\r\n\r\nbody\r\n" $i >box/$i; done
+        python3 /fetchpop/tests/popd/popd box --port-file port >popd.log 2>&1 &
+        while ! [ -s port ]; do sleep 1; done
+        printf "%s\n" "account a {" "server = localhost" "port = $(cat port)" "tls = none" "auth = user" \
+            "user = alice" "password = secret" "keep = yes" "maildir = /tmp/mail" "}" >rc
+        chmod 600 rc
+        for times in 1 2; do
+            /build/fetchpop -f rc --state-dir /tmp/state
+            [ "$(cat mail/new/* | grep -c ^body)" = 3 ]
+        done'
+}
+on s390x "a Debian $release with a compiler for s390x" make_s390x
+on s390x "it builds without a warning" build_s390x
+if wanted s390x && ! emulated true >"$work/log" 2>&1; then
+    broken=s390x count=$((count + 1))
+    echo "ok $count - it is run # SKIP no binfmt_misc in a user namespace (from Linux 6.7 on): $(tail -n 1 "$work/log")"
+fi
+on s390x "the unit tests pass there" unit_tests
+on s390x "a fetch and a second one work there" fetch
 echo "1..$count"
 exit $failed

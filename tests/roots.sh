@@ -1,6 +1,6 @@
 # Minimal systems of Debian, made by debootstrap from the mirror that this machine uses and entered in
-# namespaces of their own, for tests/bare.sh and tests/foreign.sh. Sets release, mirror and work, which
-# is removed at the end; skips what cannot be tried here. Needs root.
+# namespaces of their own, for bare.sh, foreign.sh and packages.sh here. Sets release, mirror and work,
+# which is removed at the end; skips what cannot be tried here. Needs root.
 # shellcheck shell=sh
 
 skip() {
@@ -39,16 +39,27 @@ mirror() {
         'Created-By: Packages' | sed -n "s/^Debian $1 main //p" | head -n 1
 }
 
+# make_base FOLDER ARCHITECTURE: a bare Debian
+make_base() {
+    unshare --mount --propagation private \
+        debootstrap --variant=minbase --arch="$2" "$release" "$1" "$mirror" &&
+        cp -L /etc/resolv.conf /etc/hosts "$1/etc/" || return
+    apt-config dump | grep -E '^Acquire::[a-z]+::Proxy' >"$1/etc/apt/apt.conf.d/90proxy"
+    echo force-unsafe-io >"$1/etc/dpkg/dpkg.cfg.d/90unsafe" # it will not outlive the test
+}
+
+# add_packages ROOT PACKAGE...
+add_packages() {
+    root=$1
+    shift
+    enter "$root" apt-get -qq -o Dpkg::Use-Pty=0 install -y --no-install-recommends "$@"
+}
+
 # make_root FOLDER ARCHITECTURE PACKAGE...: a bare Debian with these packages, and the tree in /fetchpop
 make_root() {
     root=$1 architecture=$2
     shift 2
-    unshare --mount --propagation private \
-        debootstrap --variant=minbase --arch="$architecture" "$release" "$root" "$mirror" &&
-        cp -L /etc/resolv.conf /etc/hosts "$root/etc/" || return
-    apt-config dump | grep -E '^Acquire::[a-z]+::Proxy' >"$root/etc/apt/apt.conf.d/90proxy"
-    enter "$root" apt-get -qq -o Dpkg::Use-Pty=0 install -y --no-install-recommends "$@" &&
-        copy_tree "$root/fetchpop"
+    make_base "$root" "$architecture" && add_packages "$root" "$@" && copy_tree "$root/fetchpop"
 }
 
 count=0
