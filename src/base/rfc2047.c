@@ -37,6 +37,22 @@ static bool is_utf8(struct str text)
 #pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
 #endif
 
+/* Whole characters as iconv(3) gave them: glibc's lets the forms of five and six octets pass that
+ * UTF-8 once had. False: out is full. */
+static bool add_converted(struct buf *out, struct str piece)
+{
+    if (is_utf8(piece))
+        return buf_add(out, piece.ptr, piece.len) == 0;
+    while (piece.len > 0) {
+        const char *from = piece.ptr;
+        bool good = utf8_take(&piece) != UTF8_NONE;
+        if (buf_add(out, good ? from : REPLACEMENT,
+                    good ? (size_t)(piece.ptr - from) : strlen(REPLACEMENT)) < 0)
+            return false;
+    }
+    return true;
+}
+
 /* False: out is full. */
 static bool convert_all(iconv_t converter, struct str text, struct buf *out)
 {
@@ -49,7 +65,7 @@ static bool convert_all(iconv_t converter, struct str text, struct buf *out)
         end = left == 0; /* then what the converter still holds comes out */
         size_t result = iconv(converter, end ? NULL : &in, end ? NULL : &left, &to, &room);
         int why = result == (size_t)-1 ? errno : 0;
-        if (buf_add(out, piece, (size_t)(to - piece)) < 0)
+        if (!add_converted(out, str_of(piece, (size_t)(to - piece))))
             return false;
         if (why == 0 || why == E2BIG || end)
             continue;

@@ -50,6 +50,10 @@ static void test_field(void)
           "a\xef\xbf\xbd"
           "b",
           "an octet that is none of the charset's");
+    reads("=?utf-8?Q?a=F8=B0=B0=B0=B0b?=",
+          "a\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"
+          "b",
+          "a form of five octets, which UTF-8 has no more");
     reads("=?utf-8?Q?a=E2=82?=", "a\xef\xbf\xbd\xef\xbf\xbd", "a character that is cut");
 }
 
