@@ -23,6 +23,7 @@ class Load:
     where: tuple
     expected: list = field(default_factory=list)  # digests for each user, sorted
     fetch: bool = True
+    tops: bool = False  # headers alone
     at_once: int = 16
     user_name: str = ""  # instead of NAME0
     keep: bool = True
@@ -211,7 +212,7 @@ class Floor(Client):
 
     def what(self):
         if not self.load.fetch:
-            return "list"
+            return "top" if self.load.tops else "list"
         return "fetch" if self.load.keep else "delete"
 
     def check(self, sample):

@@ -1,12 +1,12 @@
 /*
  * floor: the wire floor of the bench, a POP3 client that does nothing a client could leave out.
  *
- *   floor -p PORT -u USER -w PASSWORD -c CAFILE [-h ADDRESS] [-n N] [-j N] fetch|list|delete
+ *   floor -p PORT -u USER -w PASSWORD -c CAFILE [-h ADDRESS] [-n N] [-j N] fetch|list|top|delete
  *
  * TLS from the first byte with the server's certificate verified, AUTH PLAIN with its initial
  * response. Then, for `list`: UIDL and LIST in one write. For `fetch`: the same, and RETR of
- * everything through a window of 1,000 that is filled up whenever a quarter of it has been answered.
- * For both QUIT, whose answer nobody waits for. For `delete`: STAT, and through the same window RETR
+ * everything through a window of 1,000 that is filled up whenever a quarter of it has been answered;
+ * for `top` TOP n 0 in the place of RETR. For all three QUIT, whose answer nobody waits for. For `delete`: STAT, and through the same window RETR
  * and DELE of everything in turn, QUIT in the write of the last; the server's end is waited for.
  * Reads are 64 KB. Of the bytes only the ends of answers are looked for; everything is thrown away.
  *
@@ -39,7 +39,7 @@
 struct floor {
     const char *address, *user, *password, *ca_file;
     int port, sessions, at_once;
-    enum { LIST, FETCH, DELETE } what;
+    enum { LIST, FETCH, TOP, DELETE } what;
 };
 
 struct line {
@@ -210,29 +210,30 @@ static unsigned count_messages(struct line *line)
     return (unsigned)strtoul(line->bytes + 3, NULL, 10);
 }
 
-static void ask(struct line *line, bool remove_it, unsigned from, unsigned to, unsigned count)
+static void ask(struct line *line, int what, unsigned from, unsigned to, unsigned count)
 {
     static char commands[WINDOW * COMMANDS + sizeof "QUIT\r\n"];
     size_t len = 0;
 
     for (unsigned i = from + 1; i <= to; i++) {
-        len += (size_t)snprintf(commands + len, sizeof commands - len, "RETR %u\r\n", i);
-        if (remove_it)
+        len += (size_t)snprintf(commands + len, sizeof commands - len,
+                                what == TOP ? "TOP %u 0\r\n" : "RETR %u\r\n", i);
+        if (what == DELETE)
             len += (size_t)snprintf(commands + len, sizeof commands - len, "DELE %u\r\n", i);
     }
-    if (remove_it && to == count)
+    if (what == DELETE && to == count)
         len += (size_t)snprintf(commands + len, sizeof commands - len, "QUIT\r\n");
     put(line, commands, len);
 }
 
-static void fetch(struct line *line, unsigned count, bool remove_it)
+static void fetch(struct line *line, unsigned count, int what)
 {
     unsigned sent = 0, done = 0;
 
     while (done < count) {
         if (sent < count && sent - done <= WINDOW - WINDOW / 4) {
             unsigned to = count - done < WINDOW ? count : done + WINDOW;
-            ask(line, remove_it, sent, to, count);
+            ask(line, what, sent, to, count);
             sent = to;
         }
         done += take(line);
@@ -259,7 +260,7 @@ static void run_session(const struct floor *f, const char *user)
     log_in(f, &line, user);
     count = f->what == DELETE ? count_messages(&line) : list(&line);
     if (f->what != LIST)
-        fetch(&line, count, f->what == DELETE);
+        fetch(&line, count, (int)f->what);
     if (f->what == DELETE && count > 0) {
         await_end(&line);
     } else {
@@ -342,6 +343,7 @@ int main(int argc, char **argv)
         return 64;
     f.what = strcmp(argv[optind], "fetch") == 0    ? FETCH
              : strcmp(argv[optind], "delete") == 0 ? DELETE
+             : strcmp(argv[optind], "top") == 0    ? TOP
                                                    : LIST;
     if (f.sessions > 0)
         return run_many(&f);

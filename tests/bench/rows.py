@@ -393,6 +393,34 @@ def seen(bench):
                          peak(make_seen(bench, 10 * count)[0])[2] / KB, 60)
 
 
+class Sorter(Fetchpop):
+    """Ten rules, each of which needs the header of each message; the last has all of them left."""
+    more = "".join(f"    rule {{ {rule} action = leave }}\n" for rule in (
+        'subject = "[spam]*"', 'from = "*@lists.example.org"', 'to = "*+shop@*"',
+        "subject = '/^(re|aw): .*lottery/'", 'header = "List-Id: *announce*"',
+        'header = "X-Spam-Flag: yes"', 'from = "/@(one|two|three)\\.example$/"',
+        'not_header = "Message-ID: *"', 'subject = "*unsubscribe*"', 'header = "Message-ID: *"'))
+
+
+def rules(bench):
+    """Nothing is fetched: what rules cost beside asking for each header."""
+    count = bench.scaled(100_000)
+    made = bench.lab.mailbox("crowd", count, KB)
+    load = Load("crowdrules", 1, bench.lab.ports["dovecot"], made, fetch=False, tops=True,
+                box="crowd")
+    crowd = [bench.client(kind, load) for kind in (Floor, Sorter)]
+
+    def check(client, sample):
+        if client.name == "floor":
+            client.check(sample)
+        elif sample.status != 0 or os.listdir(f"{client.maildir(0)}/new"):
+            raise WrongResult(f"fetchpop did not leave all: {sample.output.strip()[-500:]}")
+
+    samples = alternate(crowd, bench.rounds, lambda client: client.fresh(), check)
+    took = show(bench, f"{count:,} x 1 KB, ten rules, all by TOP", samples)
+    bench.report.at_most("fetchpop : floor", took["fetchpop"] / took["floor"], 1.3)
+
+
 def seen_dovecot(bench, count):
     made = bench.lab.mailbox("crowd", count, KB)
     load = Load("crowd", 1, bench.lab.ports["dovecot"], made, fetch=False)
@@ -585,4 +613,4 @@ def accounts(bench):
 ROWS = {"small": small, "medium": medium, "large": large, "far": far, "many": many,
         "small-no": small_no, "medium-no": medium_no, "large-no": large_no, "far-no": far_no,
         "long-no": long_no, "many-no": many_no, "idle": idle, "trips": trips, "flushes": flushes,
-        "seen": seen, "memory": memory, "start": start, "calls": calls, "growth": growth}
+        "seen": seen, "rules": rules, "memory": memory, "start": start, "calls": calls, "growth": growth}
