@@ -36,6 +36,8 @@ char *health_spell_mail(const struct condition *condition, const char *state_dir
                       condition->kept, condition->held);
     if (condition->failed > 0)
         at += snprintf(out + at, cap - (size_t)at, ", %" PRIu32 " failed", condition->failed);
+    if (condition->left > 0)
+        at += snprintf(out + at, cap - (size_t)at, ", %" PRIu32 " left by rules", condition->left);
     if (condition->spooled > 0)
         snprintf(out + at, cap - (size_t)at, "; %" PRIu32 " here in %s, not delivered yet",
                  condition->spooled, state_dir);
@@ -68,8 +70,9 @@ void health_json(const struct condition *condition, const char *title, const cha
     buf_addf(out, ", \"refused\": %s", condition->refused ? "true" : "false");
     buf_addf(out,
              ", \"kept\": %" PRIu32 ", \"held\": %" PRIu32 ", \"failed\": %" PRIu32
-             ", \"spooled\": %" PRIu32 ", ",
-             condition->kept, condition->held, condition->failed, condition->spooled);
+             ", \"left\": %" PRIu32 ", \"spooled\": %" PRIu32 ", ",
+             condition->kept, condition->held, condition->failed, condition->left,
+             condition->spooled);
     json_text(out, "state_dir", str_from(state_dir));
     buf_addf(out, "}");
 }

@@ -14,6 +14,7 @@ static void count(struct condition *condition, const struct journal *journal)
             continue;
         condition->kept += state == JOURNAL_DONE;
         condition->held += state == JOURNAL_HELD;
+        condition->left += state == JOURNAL_LEFT;
         condition->failed += state == JOURNAL_FAILED || state == JOURNAL_DOUBTED;
     }
 }

@@ -23,6 +23,7 @@ struct condition {
     int64_t next_try; /* not before; 0: at any time */
     uint32_t kept;    /* messages on the server that were fetched */
     uint32_t held, failed;
+    uint32_t left;    /* on the server, by a rule */
     uint32_t spooled; /* messages that are here and not delivered */
 };
 

@@ -69,7 +69,7 @@ tells() {
 import json, sys, time
 a, b = [json.loads(line) for line in sys.stdin]
 assert set(a) == set(b) == {"account", "last_poll", "outcome", "error", "failures",
-    "failing_since", "last_success", "next_try", "refused", "kept", "held", "failed", "spooled",
+    "failing_since", "last_success", "next_try", "refused", "kept", "held", "failed", "left", "spooled",
     "state_dir"}, a
 assert a["account"] == "a" and a["outcome"] == "ok" and a["error"] is None, a
 assert a["kept"] == 2 and a["failures"] == 0 and a["failing_since"] is None, a

@@ -44,6 +44,11 @@ def leaves(keep, script=None):
         w.need(not again.sent("RETR") and not again.sent("TOP"), "it is not looked at again",
                again.sent("RETR") + again.sent("TOP"))
         w.need_each(1, mail, when="after the second run")
+        w.need("2 left by rules" in w.status(), "--status says how many", w.status())
+        listed = w.run("--list", rules=SPAM, script=script).out
+        w.need(listed.count(" left ") == 2, "--list says which", listed)
+        if script is None:
+            w.need(listed.count(" (rc:") == 2, "and by which rule", listed)
         w.need_clean()
     return case
 
