@@ -135,13 +135,13 @@ static const struct translate_row rows[] = {
     {"rewrite", NULL, NULL, "messages are stored as they come"},
     {"forcecr", NULL, NULL, "lines end in LF"},
     {"mimedecode", NULL, NULL, "messages are stored as they come"},
-    {"dropstatus", NULL, NULL, "messages are stored as they come"},
+    {"dropstatus", NULL, NULL, NULL},
     {"dropdelivered", NULL, NULL, "messages are stored as they come"},
-    {"envelope", NULL, NULL, "mail is not shared out among users; give it to an mda that does"},
-    {"qvirtual", NULL, NULL, "mail is not shared out among users; give it to an mda that does"},
-    {"aka", NULL, NULL, "mail is not shared out among users; give it to an mda that does"},
-    {"localdomains", NULL, NULL, "mail is not shared out among users; give it to an mda"},
-    {"checkalias", NULL, NULL, "mail is not shared out among users; give it to an mda"},
+    {"envelope", NULL, NULL, "see RULES in fetchpoprc(5), which share out mail"},
+    {"qvirtual", NULL, NULL, "see RULES in fetchpoprc(5), which share out mail"},
+    {"aka", NULL, NULL, "see RULES in fetchpoprc(5), which share out mail"},
+    {"localdomains", NULL, NULL, "see RULES in fetchpoprc(5), which share out mail"},
+    {"checkalias", NULL, NULL, "see RULES in fetchpoprc(5), which share out mail"},
     {"smtphost", NULL, NULL, "mail goes to a maildir, an mbox or a command, not to SMTP"},
     {"smtpaddress", NULL, NULL, "mail goes to a maildir, an mbox or a command, not to SMTP"},
     {"smtpname", NULL, NULL, "mail goes to a maildir, an mbox or a command, not to SMTP"},
@@ -150,10 +150,10 @@ static const struct translate_row rows[] = {
     {"antispam", NULL, NULL, "mail goes to a maildir, an mbox or a command, not to SMTP"},
     {"fetchdomains", NULL, NULL, "it is for ETRN and ODMR"},
     {"bsmtp", NULL, NULL, "mail goes to a maildir, an mbox or a command, not to a BSMTP file"},
-    {"lmtp", NULL, NULL, "mda can be a command that speaks LMTP"},
+    {"lmtp", NULL, NULL, "see lmtp"},
     {"folder", NULL, NULL, "POP3 has no folders"},
-    {"preconnect", NULL, NULL, "run it before fetchpop; for a tunnel see connect_command"},
-    {"postconnect", NULL, NULL, "run it after fetchpop"},
+    {"preconnect", NULL, NULL, "see before; for a tunnel see connect_command"},
+    {"postconnect", NULL, NULL, "see after"},
     {"interface", NULL, NULL, "see source_address"},
     {"monitor", NULL, NULL, "fetchpop does not look at the traffic of an interface"},
     {"principal", NULL, NULL, "the ticket says who you are"},
@@ -427,6 +427,8 @@ static void translate(const struct reader *reader, const struct sheet *from,
     translate_auth(from, to);
     translate_delivery(from, to);
     sheet_set(to, "keep", sheet_is_on(from, "keep") ? "yes" : "no", 0);
+    if (sheet_is_on(from, "dropstatus"))
+        sheet_set(to, "drop_status", "yes", 0);
     unsigned long cycles = strtoul(value_or(from, "interval", "0"), NULL, 10);
     if (cycles > 0 && reader->daemon > 0)
         sheet_setf(to, "interval", "%lus", cycles * reader->daemon);

@@ -35,7 +35,7 @@ static const struct translate_row rows[] = {
     {"options.read_all", NULL, NULL, NULL},
     {"options.to_oldmail_on_each_mail", NULL, NULL, NULL},
     {"options.delivered_to", NULL, NULL, "messages are stored as they come"},
-    {"options.received", NULL, NULL, "messages are stored as they come"},
+    {"options.received", NULL, NULL, NULL},
     {"destination.unixfrom", NULL, NULL, "a command gets the message as it came"},
     {"destination.ignore_stderr", NULL, NULL, "what a command writes there is not a failure"},
     {"destination.allow_root_commands", NULL, NULL, "run fetchpop as the user"},
@@ -43,7 +43,8 @@ static const struct translate_row rows[] = {
     {"destination.group", NULL, NULL, "run fetchpop as that user"},
     {"destination.filemode", NULL, NULL, "files of a Maildir have mode 0600"},
     {"destination.locktype", NULL, NULL, "an mbox is locked by a dotlock and by fcntl"},
-    {"retriever.envelope_recipient", NULL, NULL, "mail is not shared out among users"},
+    {"retriever.envelope_recipient", NULL, NULL,
+     "see RULES in fetchpoprc(5), which share out mail"},
     {"retriever.ssl_fingerprints", NULL, NULL,
      "they are those of certificates; fetchpop --print-pin shows what to write into tls_pin"},
     {"retriever.ssl_version", NULL, NULL, "see tls_min_version"},
@@ -53,7 +54,7 @@ static const struct translate_row rows[] = {
     {"options.message_log_syslog", NULL, NULL, "fetchpop --syslog"},
     {"options.message_log_verbose", NULL, NULL, "fetchpop -v"},
     {"options.logfile", NULL, NULL, "fetchpop -L FILE keeps a log"},
-    {"filter.type", NULL, NULL, "let an mda such as maildrop filter what was fetched"},
+    {"filter.type", NULL, NULL, "see pipe_through"},
     {"filter.path", NULL, NULL, NULL},
     {"filter.arguments", NULL, NULL, NULL},
 };
@@ -193,6 +194,8 @@ static void translate_options(const struct sheet *from, struct sheet *to)
         sheet_setf(to, "keep", "%sd", days);
     else
         sheet_set(to, "keep", sheet_is_on(from, "options.delete") ? "no" : "yes", 0);
+    if (sheet_is_on(from, "options.received"))
+        sheet_set(to, "trace_header", "yes", 0);
     if (size != NULL && strtoul(size, NULL, 10) > 0)
         sheet_set(to, "max_size", size, 0);
     if (most != NULL && strtoul(most, NULL, 10) > 0)

@@ -32,9 +32,9 @@ static const struct translate_row rows[] = {
     {"proxy_host", NULL, NULL, NULL},
     {"proxy_port", NULL, NULL, NULL},
     {"only_new", NULL, NULL, "what was fetched once is fetched again only with --all"},
-    {"killsize", NULL, NULL, "fetchpop deletes no message that it did not fetch; see max_size"},
-    {"filter", NULL, NULL, "let an mda such as maildrop filter what was fetched"},
-    {"received_header", NULL, NULL, "messages are stored as they come"},
+    {"killsize", NULL, NULL, "see allow_delete, and rules with larger and action = delete"},
+    {"filter", NULL, NULL, NULL},
+    {"received_header", NULL, NULL, NULL},
     {"socket", NULL, NULL, "see connect_command"},
     {"ntlmdomain", NULL, NULL, "write the domain into user, as DOMAIN\\user"},
     {"tls_priorities", NULL, NULL, "see tls_min_version"},
@@ -143,6 +143,21 @@ static void translate_delivery(const struct sheet *from, struct sheet *to)
     free(what);
 }
 
+/* The same contract. What it deletes needs our permission too. */
+static void translate_filter(const struct sheet *from, struct sheet *to)
+{
+    const char *filter = sheet_value(from, "filter");
+    if (filter == NULL || filter[0] == '\0')
+        return;
+    char *sender = translate_fill(filter, "%F", "\"$FETCHPOP_SENDER\"");
+    char *command = translate_fill(sender, "%S", "\"$FETCHPOP_SIZE\"");
+    sheet_set(to, "filter_command", command, 0);
+    sheet_note(to,
+               "filter_command may delete mail, as with mpop, once allow_delete = yes is here.");
+    free(command);
+    free(sender);
+}
+
 /* A password counts before a command; with neither, mpop asks the key ring. */
 static void translate_login(const struct sheet *from, const struct translate_place *place,
                             struct sheet *to)
@@ -171,6 +186,8 @@ static void translate_rest(const struct sheet *from, struct sheet *to)
     if (proxy != NULL && proxy[0] != '\0')
         sheet_setf(to, "proxy", "socks5://%s:%s", proxy, port != NULL ? port : "1080");
     sheet_set(to, "keep", sheet_is_on(from, "keep") ? "yes" : "no", 0);
+    if (sheet_is_on(from, "received_header"))
+        sheet_set(to, "trace_header", "yes", 0);
 }
 
 static void read_text(struct str text, const struct translate_place *place, struct sheets *to,
@@ -190,6 +207,7 @@ static void read_text(struct str text, const struct translate_place *place, stru
         translate_tls(from, sheet);
         translate_login(from, place, sheet);
         translate_delivery(from, sheet);
+        translate_filter(from, sheet);
         translate_rest(from, sheet);
     }
     sheets_free(&raw);

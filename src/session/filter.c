@@ -8,6 +8,7 @@
 #include "base/child.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/header.h"
 #include "base/xalloc.h"
 
 #define DELETE 2
@@ -41,7 +42,10 @@ static int run(const struct poll *poll, const struct filter_message *message, in
                struct child_result *result, struct err *err)
 {
     const struct account *account = poll->run->account;
+    struct header *header = header_new();
+    header_feed(header, message->header.ptr, message->header.len);
     char *env[] = {xasprintf("FETCHPOP_ACCOUNT=%s", account->title),
+                   xasprintf("FETCHPOP_SENDER=%s", header_sender(header)),
                    xasprintf("FETCHPOP_UIDL=%.*s", (int)message->uidl.len, message->uidl.ptr),
                    xasprintf("FETCHPOP_SIZE=%llu", (unsigned long long)message->size), NULL};
     const struct child_job job = {.command = account->filter_command,
@@ -51,6 +55,7 @@ static int run(const struct poll *poll, const struct filter_message *message, in
                                   .stoppable = true,
                                   .log = poll->run->log};
     int ended = child_run(&job, result, err);
+    header_free(header);
     for (size_t i = 0; env[i] != NULL; i++)
         free(env[i]);
     return ended;

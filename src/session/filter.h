@@ -3,7 +3,7 @@
  *
  * The contract is mpop's: the header, with the empty line behind it, on standard input, and the
  * status says what is to be done: 0 fetch, 1 leave it on the server, 2 delete it there unfetched.
- * In the environment are FETCHPOP_ACCOUNT, FETCHPOP_UIDL and FETCHPOP_SIZE.
+ * In the environment are FETCHPOP_ACCOUNT, FETCHPOP_UIDL, FETCHPOP_SIZE and FETCHPOP_SENDER.
  */
 #ifndef FP_SESSION_FILTER_H
 #define FP_SESSION_FILTER_H

@@ -118,12 +118,14 @@ delivery mda "/usr/bin/procmail -f '%F' -d $USER"
 skipsize 10m
 auth scram-sha-256
 received_header off
+filter choose --size %S --from %F
 
 account plain
 host plain.example
 tls off
 user carol
 delivery mbox /var/mail/carol
+received_header on
 END
     chmod 600 "$H/.mpoprc"
 }
@@ -139,7 +141,9 @@ END
         'auth = "scram-sha-256"'
     says 'account "plain" {' 'tls = none' 'mbox = "/var/mail/carol"'
     [ "$(grep -c -F 'gpg -d' <<<"$output")" -eq 1 ] || fail "home has a command it has not"
-    [[ $output == *'# Left out: received_header off: '* ]] || fail "received_header"
+    says 'filter_command = "choose --size \"$FETCHPOP_SIZE\" --from \"$FETCHPOP_SENDER\""' \
+        'trace_header = yes'
+    [ "$(grep -c trace_header <<<"$output")" -eq 1 ] || fail "received_header off is none"
     [[ $output == *'secret-tool lookup host plain.example service pop3 user carol'* ]] ||
         fail "the key ring that mpop asks by itself is not named"
 }
