@@ -78,7 +78,7 @@ END
     fetchmailrc
     want 0 --import fetchmail
     [[ $output == *'# Left out: fetchall'*'--all'* ]] || fail "fetchall"
-    [[ $output == *'# Left out: preconnect ssh-add: run it before fetchpop'* ]] || fail "preconnect"
+    [[ $output == *'# Left out: preconnect ssh-add: see before'* ]] || fail "preconnect"
     [[ $output == *'# Left out: no sslcertck: '*'--print-pin'* ]] || fail "sslcertck"
     [[ $output == *'# Left out: account "imap.example.com": its protocol is IMAP'* ]] || fail "IMAP"
 }
