@@ -39,7 +39,8 @@ static const char *const refused[] = {
     /* being connected to */
     "listen", "accept", "accept4"};
 
-/* Of no filter at all a kernel that has them says EFAULT, others EINVAL, as qemu's user mode does. */
+/* Of no filter at all a kernel that has filters says EFAULT; others say EINVAL, as qemu's user mode
+ * does. */
 static bool is_there(void)
 {
     return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL, 0, 0) < 0 && errno == EFAULT;
