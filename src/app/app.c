@@ -307,9 +307,21 @@ static bool names_one(struct app *app)
     return false;
 }
 
+static bool trusts_at_sight(struct app *app)
+{
+    struct err err;
+    for (size_t i = 0; app->options.accept_pin && i < app->roster.count; i++)
+        if (app->roster.accounts[i]->trust != TLS_TRUST_TOFU) {
+            err_set(&err, ERR_USAGE, "--accept-pin goes with tls_trust = tofu; leave it out");
+            report_error(&app->report, app->roster.accounts[i]->title, &err);
+            return false;
+        }
+    return true;
+}
+
 static void act(struct app *app)
 {
-    if (!names_one(app))
+    if (!names_one(app) || !trusts_at_sight(app))
         return;
     if (app->roster.count == 0) {
         report_line(&app->report, NULL, FP_LOG_NOTE,
@@ -353,7 +365,7 @@ static int run(struct app *app)
     struct err err = {0};
     report_begin(&app->report, session_mode(app->options.mode), app->options.silent,
                  app->options.verbose, 0);
-    app->report.attended = app->report.attended || app->options.force;
+    app->report.attended = app->report.attended || app->options.force || app->options.accept_pin;
     if (app->options.json)
         report_json(&app->report);
     if (app->options.summary)

@@ -486,7 +486,7 @@ static const struct key keys[] = {
     {"connect_command", &command, AT(connect_command), .group = KEY_CONNECTION},
     {"tls", &tls, AT(tls), .words = "implicit|stls|none",
      .spelled = "implicit (TLS from the start, port 995)|stls (port 110)|none"},
-    {"tls_trust", &choice, AT(trust), .words = "ca|pin|both"},
+    {"tls_trust", &choice, AT(trust), .words = "ca|pin|both|tofu"},
     {"tls_ca_file", &path, AT(tls_ca_file)},
     {"tls_ca_dir", &path, AT(tls_ca_dir)},
     {"tls_cert_file", &path, AT(tls_cert_file)},

@@ -25,6 +25,8 @@ static const struct {
     {"starttls", "tls", "tls = stls"},
     {"tls_trust_file", "tls_ca_file", NULL},
     {"tls_fingerprint", "tls_pin", NULL},
+    {"tofu", "tls_trust", "tls_trust = tofu"},
+    {"trust_on_first_use", "tls_trust", "tls_trust = tofu"},
     {"limit", "max_size", NULL},
     {"fetchlimit", "max_messages", NULL},
     {"delete", "keep", "keep = no"},

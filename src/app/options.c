@@ -205,6 +205,8 @@ static const struct option_row rows[] = {
      AT(rename), .mode = OPTIONS_RENAME},
     {"print-pin", 0, NULL, "show the pin of an account's server", take_mode,
      .mode = OPTIONS_PRINT_PIN},
+    {"accept-pin", 0, NULL, "poll, and trust the key that the server has now (tofu)", take_flag,
+     AT(accept_pin)},
     {"discover", 0, "ADDRESS", "ask the DNS for the server of an address", take_mode, AT(discover),
      .mode = OPTIONS_DISCOVER},
     {"check-config", 0, NULL, "say what is wrong with the configuration file", take_mode,
@@ -408,6 +410,11 @@ static int check_mode(const struct options *options, struct err *err)
         return err_set(err, ERR_USAGE,
                        "--print-pin needs the title of an account of the configuration file");
     }
+    if (options->accept_pin && (options->mode != OPTIONS_POLL || options->daemon > 0 ||
+                                options->account_count == 0 || options_has_url(options)))
+        return err_set(err, ERR_USAGE,
+                       "--accept-pin is for a poll of accounts that are named; name them, or leave "
+                       "out what makes it no poll");
     if (options->mode == OPTIONS_RENAME && options->account_count != 1)
         return err_set(err, ERR_USAGE, "--rename needs the old user@server and one account");
     if (options->mode == OPTIONS_DISCOVER && options->account_count > 0)
@@ -534,7 +541,8 @@ struct session_switches options_switches(const struct options *options)
                                      .catch_up = options->mode == OPTIONS_CATCH_UP,
                                      .newest = options->newest,
                                      .since = options->since,
-                                     .force = options->force,
+                                     .force = options->force || options->accept_pin,
+                                     .accept_pin = options->accept_pin,
                                      .only = options->mode == OPTIONS_FETCH ? options->uidl : NULL};
 }
 

@@ -57,6 +57,7 @@ struct options {
     unsigned newest;       /* 0: not given */
     int64_t since;         /* wall clock, seconds; 0: not given */
     unsigned jobs;         /* 0: not given */
+    bool accept_pin;       /* note the key that the server has now */
     int64_t timeout;       /* seconds; 0: not given */
     int64_t daemon;        /* seconds between two polls; 0: poll once */
     struct shard shard;

@@ -42,14 +42,14 @@ static const struct section *section_of(const struct section *own, const struct 
     return setting_of(own, name)->count > 0 || defaults == NULL ? own : defaults;
 }
 
-/* With a pin alone the list is never read, and who sets both believes that it is. */
+/* With the key alone the list is never read, and who sets both believes that it is. */
 static int check_revocation(const struct section *own, const struct section *defaults,
                             const struct account *account, struct err *err)
 {
     const struct section *from = section_of(own, defaults, "tls_crl_file");
     const struct setting *crl = setting_of(from, "tls_crl_file");
-    if (account->trust != TLS_TRUST_PIN || crl->count == 0 ||
-        from != section_of(own, defaults, "tls_trust"))
+    bool key_alone = account->trust == TLS_TRUST_PIN || account->trust == TLS_TRUST_TOFU;
+    if (!key_alone || crl->count == 0 || from != section_of(own, defaults, "tls_trust"))
         return 0;
     return err_set(err, ERR_CONFIG,
                    "%s:%u: tls_crl_file counts only with tls_trust = ca or both; take one of them "
@@ -62,15 +62,16 @@ static int check_tls(const struct section *own, const struct section *defaults,
                      const struct account *account, struct err *err)
 {
     bool pinned = account->tls_pins != NULL;
+    bool checked = account->trust == TLS_TRUST_PIN || account->trust == TLS_TRUST_BOTH;
     const struct section *from = section_of(own, defaults, "tls_pin");
     const struct setting *pin = setting_of(from, "tls_pin");
     bool differs = from == defaults && setting_of(own, "tls_trust")->count > 0;
-    if (pinned && account->trust == TLS_TRUST_CA && !differs) {
+    if (pinned && !checked && !differs) {
         return err_set(err, ERR_CONFIG,
                        "%s:%u: tls_pin counts only with tls_trust = pin or both; change tls_trust",
                        pin->file, pin->line);
     }
-    if (!pinned && account->trust != TLS_TRUST_CA) {
+    if (!pinned && checked) {
         return err_set(err, ERR_CONFIG,
                        "%s:%u: account \"%s\" trusts a pin and has none; add tls_pin (--print-pin "
                        "shows it without tls_trust)",

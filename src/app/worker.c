@@ -88,12 +88,12 @@ static int fetch_secrets(void *ctx, struct err *err)
 
 /* --- tasks ------------------------------------------------------------------------------------ */
 
-static int show_pin(struct work *work, struct err *err)
+static int show_pin(struct work *work, const struct session_run *run, struct err *err)
 {
     struct account *account = work->job->account;
     struct event event = {.kind = EVENT_ANSWER};
     if (secrets_fetch_key(account, &work->log, err) < 0 || confine(work, err) < 0 ||
-        connect_show_pin(account, &work->log, event.text, sizeof event.text, err) < 0)
+        connect_show_pin(run, event.text, sizeof event.text, err) < 0)
         return -1;
     emit(work, &event);
     return 0;
@@ -240,7 +240,7 @@ void worker_run(const struct worker_job *job)
     int64_t begun = clock_ms();
     signal(SIGXFSZ, SIG_IGN);
     hooks_new_begin(&work.new);
-    int result = job->task == WORKER_PIN      ? show_pin(&work, &err)
+    int result = job->task == WORKER_PIN      ? show_pin(&work, &run, &err)
                  : job->task == WORKER_DOCTOR ? examine(&work, &run, &err)
                  : job->task == WORKER_LOOK   ? look_around(&work, &run, &err)
                                               : poll_account(&run, &err);

@@ -1,6 +1,7 @@
 #include "base/maildate.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <time.h>
 
 #define YEAR_MAX 9999
@@ -110,4 +111,14 @@ int maildate_read_day(struct str text, int64_t *when)
         return -1;
     *when = result;
     return 0;
+}
+
+char *maildate_spell_day(int64_t when, char out[MAILDATE_DAY])
+{
+    time_t then = (time_t)when;
+    struct tm tm;
+    if (when == 0 || localtime_r(&then, &tm) == NULL ||
+        strftime(out, MAILDATE_DAY, "%Y-%m-%d", &tm) == 0)
+        snprintf(out, MAILDATE_DAY, "another day");
+    return out;
 }

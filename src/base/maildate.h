@@ -16,4 +16,9 @@ int maildate_read(struct str text, int64_t *when);
 /* "2026-11-28": its first second here. -1: it is no such day. */
 int maildate_read_day(struct str text, int64_t *when);
 
+#define MAILDATE_DAY 16
+
+/* "2026-11-28", the day here; "another day" for 0, which is no time. Returns out. */
+char *maildate_spell_day(int64_t when, char out[MAILDATE_DAY]);
+
 #endif

@@ -21,9 +21,12 @@
 #include "base/digest.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/maildate.h"
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "net/pin.h"
+
+#define REASON_WORDS 160 /* of a reason that is not a constant */
 
 struct trust {
     const struct tls_options *options;
@@ -78,6 +81,20 @@ static const struct reason {
     {X509_V_ERR_INVALID_PURPOSE, "purpose", "it is not meant for servers",
      "tell the server's administrator"},
 };
+
+/* The one that is in the account's note, and how another gets there. */
+static void explain_noted(const struct tls_options *options, struct reason *reason,
+                          char words[2][REASON_WORDS])
+{
+    char day[MAILDATE_DAY];
+    snprintf(words[0], REASON_WORDS, "its key is not the one noted on %s, which is %s",
+             maildate_spell_day(options->noted_when, day), options->noted);
+    snprintf(words[1], REASON_WORDS,
+             "if the server is known to have a new key, fetchpop --accept-pin \"%.80s\" notes it",
+             options->account);
+    reason->what = words[0];
+    reason->todo = words[1];
+}
 
 static const char *quote(const struct trust *trust, BIO *text, char out[LOG_QUOTE_MAX + 4])
 {
@@ -162,12 +179,14 @@ int trust_pin(const struct trust *trust, char out[TLS_PIN_TEXT])
 static void explain(struct trust *trust, int code, X509 *cert)
 {
     char subject[LOG_QUOTE_MAX + 4], issuer[LOG_QUOTE_MAX + 4], names[LOG_QUOTE_MAX + 4] = "";
-    char from[32], until[32], pin[TLS_PIN_TEXT] = "?";
+    char from[32], until[32], pin[TLS_PIN_TEXT] = "?", words[2][REASON_WORDS];
     struct reason reason = {code, "certificate", X509_verify_cert_error_string(code),
                             "tell the server's administrator"};
     for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
         if (reasons[i].code == code)
             reason = reasons[i];
+    if (trust->options->trust == TLS_TRUST_TOFU && code == X509_V_ERR_APPLICATION_VERIFICATION)
+        explain_noted(trust->options, &reason, words);
     if (code == X509_V_ERR_HOSTNAME_MISMATCH || code == X509_V_ERR_IP_ADDRESS_MISMATCH)
         names_words(trust, cert, names);
     trust_pin(trust, pin);
@@ -198,6 +217,17 @@ char *trust_describe(const struct trust *trust, char *out, size_t cap)
 }
 
 /* --- the check itself ------------------------------------------------------------------------ */
+
+static bool asks_authorities(const struct trust *trust)
+{
+    return trust->options->trust == TLS_TRUST_CA || trust->options->trust == TLS_TRUST_BOTH;
+}
+
+static bool asks_pins(const struct trust *trust)
+{
+    return trust->options->trust == TLS_TRUST_TOFU ? trust->options->noted != NULL
+                                                   : trust->options->trust != TLS_TRUST_CA;
+}
 
 static bool is_pinned(const struct trust *trust, X509 *cert)
 {
@@ -232,7 +262,7 @@ static int refuse(struct trust *trust, X509_STORE_CTX *store, int code)
     return 0;
 }
 
-/* Takes the place of OpenSSL's own check, which is called from here unless the pin is all that
+/* Takes the place of OpenSSL's own check, which is called from here unless the key is all that
  * counts. */
 static int check_certificate(X509_STORE_CTX *store, void *arg)
 {
@@ -241,12 +271,12 @@ static int check_certificate(X509_STORE_CTX *store, void *arg)
     if (trust->peer == NULL)
         return 0;
     X509_up_ref(trust->peer);
-    if (trust->options->trust != TLS_TRUST_PIN) {
+    if (asks_authorities(trust)) {
         X509_STORE_CTX_set_verify_cb(store, forgive);
         if (X509_verify_cert(store) != 1)
             return refuse(trust, store, X509_STORE_CTX_get_error(store));
     }
-    if (trust->options->trust != TLS_TRUST_CA && !is_pinned(trust, trust->peer))
+    if (asks_pins(trust) && !is_pinned(trust, trust->peer))
         return refuse(trust, store, X509_V_ERR_APPLICATION_VERIFICATION);
     X509_STORE_CTX_set_error(store, X509_V_OK);
     trust->given = true;
@@ -273,7 +303,7 @@ static int load_authorities(struct trust *trust, struct err *err)
 {
     const char *file = trust->options->ca_file, *dir = trust->options->ca_dir;
     struct stat st;
-    if (trust->options->trust == TLS_TRUST_PIN)
+    if (!asks_authorities(trust))
         return 0;
     if (file == NULL && dir == NULL && SSL_CTX_set_default_verify_paths(trust->context) != 1)
         return err_set(err, ERR_SYSTEM,
@@ -312,11 +342,13 @@ static int load_crl(struct trust *trust, struct err *err)
 
 static int read_pins(struct trust *trust, struct err *err)
 {
-    const char *const *pins = trust->options->pins;
+    const char *const noted[] = {trust->options->noted, NULL};
+    const char *const *pins =
+        trust->options->trust == TLS_TRUST_TOFU ? noted : trust->options->pins;
     size_t count = 0;
     while (pins != NULL && pins[count] != NULL)
         count++;
-    if (count == 0 && trust->options->trust != TLS_TRUST_CA)
+    if (count == 0 && asks_pins(trust))
         return err_set(err, ERR_CONFIG, "tls_trust asks for a pin, and tls_pin has none; add it");
     trust->pins = xcalloc(count, sizeof *trust->pins);
     for (; trust->pin_count < count; trust->pin_count++)

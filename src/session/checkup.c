@@ -18,6 +18,7 @@
 #include "session/line.h"
 #include "session/listing.h"
 #include "session/manners.h"
+#include "session/tofu.h"
 
 #define WORDS_MAX 900
 
@@ -67,8 +68,8 @@ static bool check_tls(struct conn *conn, const struct checkup *checkup)
     return tell(checkup, "TLS", 0, text, NULL);
 }
 
-static int greet(struct pop3 *pop3, const struct account *account, int64_t deadline,
-                 struct err *err)
+static int greet(struct pop3 *pop3, const struct account *account, const struct tls_options *tls,
+                 int64_t deadline, struct err *err)
 {
     if (account->tls != ACCOUNT_TLS_IMPLICIT && line_wants_tls(account, pop3_conn(pop3)))
         return err_set(err, ERR_PROTOCOL,
@@ -77,8 +78,19 @@ static int greet(struct pop3 *pop3, const struct account *account, int64_t deadl
                        account->server, account->port);
     if (pop3_greeting(pop3, err) < 0 || pop3_capa(pop3, err) < 0)
         return -1;
-    struct tls_options tls = line_tls_options(account, pop3_log(pop3));
-    return account->tls == ACCOUNT_TLS_STLS ? pop3_stls(pop3, &tls, deadline, err) : 0;
+    return account->tls == ACCOUNT_TLS_STLS ? pop3_stls(pop3, tls, deadline, err) : 0;
+}
+
+/* With tls_trust = tofu. */
+static void check_key(struct conn *conn, const struct note *note, const struct checkup *checkup)
+{
+    struct err err;
+    char noted[WORDS_MAX], text[WORDS_MAX + TLS_PIN_TEXT], pin[TLS_PIN_TEXT] = "?";
+    (void)tls_peer_pin(conn_tls(conn), pin);
+    snprintf(text, sizeof text, "%s: %s", tofu_spell(note, noted, sizeof noted), pin);
+    if (note->damaged)
+        err_set(&err, ERR_TRUST, "%s", noted);
+    tell(checkup, "key", note->damaged ? -1 : 0, text, &err);
 }
 
 static void spell_capa(struct pop3 *pop3, char text[WORDS_MAX])
@@ -103,22 +115,28 @@ static bool check_connection(const struct session_run *run, const struct checkup
     if (!tell(checkup, "connection", result, text, &err))
         return false;
     struct pop3 *pop3 = pop3_new(conn, run->log);
+    struct note *note =
+        note_load(run->state_dir, account->server, account->user, NOTE_READ, clock_wall());
     struct tls_options tls = line_tls_options(account, run->log);
+    tofu_ask(&tls, run, note);
     if (account->tls == ACCOUNT_TLS_IMPLICIT)
         result = conn_start_tls(conn, &tls, &err);
     bool good = result == 0 || tell(checkup, "TLS", result, "", &err);
     if (good) {
-        result = greet(pop3, account, deadline, &err);
+        result = greet(pop3, account, &tls, deadline, &err);
         if (conn_is_secure(conn))
             check_tls(conn, checkup);
         else if (account->tls == ACCOUNT_TLS_NONE)
             tell(checkup, "TLS", 0, "none, as the account says: others can read along", NULL);
+        if (conn_is_secure(conn) && account->trust == TLS_TRUST_TOFU)
+            check_key(conn, note, checkup);
         spell_capa(pop3, text);
         good = tell(checkup, "greeting", result, text, &err);
     }
     if (good)
         (void)pop3_quit(pop3, false, false, &confirmed, &ignored);
     pop3_free(pop3);
+    note_free(note);
     return good;
 }
 

@@ -14,6 +14,7 @@
 #include "session/line.h"
 #include "session/manners.h"
 #include "session/recall.h"
+#include "session/tofu.h"
 
 #define GRACE_MS ((int64_t)60 * 1000)
 #define WARN_WEEK ((int64_t)7 * 24 * 3600)
@@ -131,6 +132,7 @@ static int greet(struct login *login, struct pop3 *pop3, const struct note *note
     struct conn *conn = pop3_conn(pop3);
     struct tls_options options = line_tls_options(account, pop3_log(pop3)), *tls = &options;
     bool implicit = account->tls == ACCOUNT_TLS_IMPLICIT;
+    tofu_ask(tls, login->run, login->note);
     if (implicit && conn_start_tls(conn, tls, err) < 0)
         return -1;
     line_tell_tls(conn, pop3_log(pop3));
@@ -154,7 +156,7 @@ static int greet(struct login *login, struct pop3 *pop3, const struct note *note
     /* STLS asks again once TLS is up: what ends before is its own end. */
     bool capa = asked && (!stls || conn_is_secure(conn));
     login->capa_broke = result < 0 && capa && breaks_connection(err);
-    return result;
+    return result < 0 ? -1 : tofu_keep(login->run, login->note, conn, err);
 }
 
 /* A session that may log in; it replaces an earlier one, if any. */
@@ -219,7 +221,8 @@ static int log_in(struct login *login, struct err *err)
         .secret = &account->password,
         .is_token = account->token_command != NULL,
         .client_certificate = account->tls_cert_file != NULL,
-        .pinned = account->trust != TLS_TRUST_CA,
+        .pinned = account->trust == TLS_TRUST_PIN || account->trust == TLS_TRUST_BOTH ||
+                  tofu_is_known(account, login->note),
         .token_refused = &login->token_refused,
         .used = &login->used,
     };
@@ -341,14 +344,16 @@ void connect_close(struct pop3 *pop3)
 
 /* ---- the pin ---- */
 
-static int spell_pin(struct conn *conn, const struct account *account, char *text, size_t cap,
-                     struct err *err)
+static int spell_pin(struct conn *conn, const struct account *account, const struct note *note,
+                     char *text, size_t cap, struct err *err)
 {
     struct tls *tls = conn_tls(conn);
-    char pin[TLS_PIN_TEXT];
+    char pin[TLS_PIN_TEXT], noted[ERR_TEXT_MAX];
     if (tls == NULL || tls_peer_pin(tls, pin) < 0)
         return -1;
-    if (tls_is_trusted(tls))
+    if (tls_is_trusted(tls) && account->trust == TLS_TRUST_TOFU)
+        snprintf(text, cap, "%s (%s)", pin, tofu_spell(note, noted, sizeof noted));
+    else if (tls_is_trusted(tls))
         snprintf(text, cap, "%s (verified: it is the key of %s)", pin,
                  account->tls_server_name != NULL ? account->tls_server_name : account->server);
     else
@@ -359,35 +364,39 @@ static int spell_pin(struct conn *conn, const struct account *account, char *tex
 
 /* Connects until the server's certificate is known; with implicit TLS its greeting is not waited
  * for. */
-static int reach_tls(struct pop3 *pop3, const struct account *account, int64_t deadline,
-                     struct log *log, struct err *err)
+static int reach_tls(struct pop3 *pop3, const struct account *account,
+                     const struct tls_options *tls, int64_t deadline, struct err *err)
 {
-    struct tls_options tls = line_tls_options(account, log);
     if (account->tls == ACCOUNT_TLS_IMPLICIT)
-        return conn_start_tls(pop3_conn(pop3), &tls, err);
+        return conn_start_tls(pop3_conn(pop3), tls, err);
     if (pop3_greeting(pop3, err) < 0 || pop3_capa(pop3, err) < 0)
         return -1;
-    return pop3_stls(pop3, &tls, deadline, err);
+    return pop3_stls(pop3, tls, deadline, err);
 }
 
-int connect_show_pin(const struct account *account, struct log *log, char *text, size_t cap,
-                     struct err *err)
+int connect_show_pin(const struct session_run *run, char *text, size_t cap, struct err *err)
 {
+    const struct account *account = run->account;
     int64_t deadline = clock_in(account->timeout * 1000);
     struct conn *conn = NULL;
     if (account->tls == ACCOUNT_TLS_NONE)
         return err_set(
             err, ERR_CONFIG,
             "tls is none, so the server shows no certificate to pin; change tls to see one");
-    if (line_open(&conn, account, deadline, log, err) < 0)
+    if (line_open(&conn, account, deadline, run->log, err) < 0)
         return -1;
-    struct pop3 *pop3 = pop3_new(conn, log);
-    if (reach_tls(pop3, account, deadline, log, err) < 0) {
+    struct note *note =
+        note_load(run->state_dir, account->server, account->user, NOTE_READ, clock_wall());
+    struct tls_options tls = line_tls_options(account, run->log);
+    struct pop3 *pop3 = pop3_new(conn, run->log);
+    tofu_ask(&tls, run, note);
+    if (reach_tls(pop3, account, &tls, deadline, err) < 0) {
         explain_command(conn, false, err);
         explain_port(account, err);
     }
-    int result = spell_pin(conn, account, text, cap, err);
+    int result = spell_pin(conn, account, note, text, cap, err);
     pop3_free(pop3);
+    note_free(note);
     return result;
 }
 
@@ -397,8 +406,9 @@ int connect_reach(const struct account *account, struct log *log, struct err *er
     struct conn *conn = NULL;
     if (line_open(&conn, account, deadline, log, err) < 0)
         return -1;
+    struct tls_options tls = line_tls_options(account, log);
     struct pop3 *pop3 = pop3_new(conn, log);
-    int result = reach_tls(pop3, account, deadline, log, err);
+    int result = reach_tls(pop3, account, &tls, deadline, err);
     if (result < 0)
         explain_port(account, err);
     else if (account->tls == ACCOUNT_TLS_IMPLICIT)

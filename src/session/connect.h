@@ -27,9 +27,9 @@ int connect_open(struct pop3 **out, const struct session_run *run, struct note *
 void connect_close(struct pop3 *pop3);
 
 /* Connects as far as TLS, without logging in, and writes the pin of the server's key into text,
- * trusted or not, and whether the certificate was trusted. ERR_CONFIG: tls = none. */
-int connect_show_pin(const struct account *account, struct log *log, char *text, size_t cap,
-                     struct err *err);
+ * trusted or not, and whether the certificate was trusted; with tls_trust = tofu, what is noted.
+ * ERR_CONFIG: tls = none. */
+int connect_show_pin(const struct session_run *run, char *text, size_t cap, struct err *err);
 
 /* Connects, has the certificate checked, reads the greeting, and hangs up: 0 if there is a POP3
  * server whose certificate fits. */

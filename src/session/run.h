@@ -49,6 +49,7 @@ struct session_switches {
     uint32_t newest;   /* ... but for so many at the end, */
     int64_t since;     /* and those of this time or later (wall clock, seconds; 0: none) */
     const char *only;  /* --fetch: this UIDL alone, whatever is known of it; NULL: all */
+    bool accept_pin;   /* --accept-pin: note the key that the server has now (tls_trust = tofu) */
     bool force;        /* --force: interval, pauses and refused secrets do not count */
 };
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -95,6 +96,8 @@ static void write_note(struct note *note, struct buf *out)
     for (size_t i = 0; i < PLAINS; i++)
         if (*plain_of(note, i) != 0)
             buf_addf(out, "%s %llu\n", plains[i].name, (unsigned long long)*plain_of(note, i));
+    if (note->pin[0] != '\0')
+        buf_addf(out, "pin %llu %s\n", (unsigned long long)note->pin_when, note->pin);
     if (note->habits != 0)
         buf_addf(out, "answers %llu %u\n", (unsigned long long)note->habits_when, note->habits);
     if (note->capa != NULL) {
@@ -107,14 +110,11 @@ static void write_note(struct note *note, struct buf *out)
     buf_addf(out, SUM_WORD "%.*s\n", WORDS_SUM, sum);
 }
 
-int note_save(struct note *note)
+static int save(struct note *note, struct err *err)
 {
     struct buf out;
     struct note empty = {.mailbox = note->mailbox};
-    struct err ignored;
     int result = 0;
-    if (note->mode == NOTE_READ || note->foreign)
-        return 0;
     buf_init(&out, FILE_MAX);
     write_note(&empty, &out);
     size_t nothing = out.len;
@@ -124,7 +124,7 @@ int note_save(struct note *note)
                     ? out.len == nothing /* any line makes it longer */
                     : str_equal(buf_str(&out), str_of(note->loaded, note->loaded_len));
     if (!same)
-        result = file_replace(note->path, out.data, out.len, 0600, false, &ignored);
+        result = file_replace(note->path, out.data, out.len, 0600, note->pin[0] != '\0', err);
     if (!same && result == 0) {
         free(note->loaded);
         note->loaded = xmemdup0(out.data, out.len);
@@ -132,6 +132,29 @@ int note_save(struct note *note)
     }
     buf_free(&out);
     return result;
+}
+
+int note_save(struct note *note)
+{
+    struct err ignored;
+    return note->mode == NOTE_READ || note->foreign ? 0 : save(note, &ignored);
+}
+
+int note_keep_pin(struct note *note, const char *pin, int64_t now, struct err *err)
+{
+    char was[NOTE_PIN];
+    int64_t when = note->pin_when;
+    if (note->mode == NOTE_READ || note->foreign)
+        return err_set(err, ERR_CREATE, "%s is not ours to write; move it away", note->path);
+    memcpy(was, note->pin, sizeof was);
+    snprintf(note->pin, sizeof note->pin, "%s", pin);
+    note->pin_when = now;
+    note->pin_new = save(note, err) == 0;
+    if (note->pin_new)
+        return 0;
+    memcpy(note->pin, was, sizeof was);
+    note->pin_when = when;
+    return -1;
 }
 
 /* ---- in ---- */
@@ -247,6 +270,19 @@ static int read_capa(struct note *note, struct str line)
     return 0;
 }
 
+static int read_pin(struct note *note, struct str line)
+{
+    unsigned char digest[DIGEST_SIZE];
+    if (read_time(&line, &note->pin_when) < 0)
+        return -1;
+    struct str pin = str_word(&line);
+    if (pin.len != NOTE_PIN - 1 || digest_unbase64(pin, digest, sizeof digest) != DIGEST_SIZE)
+        return -1;
+    memcpy(note->pin, pin.ptr, pin.len);
+    note->pin[pin.len] = '\0';
+    return 0;
+}
+
 /* Lines that a later version wrote are ignored. */
 static int read_line(struct note *note, struct str line)
 {
@@ -262,6 +298,7 @@ static int read_line(struct note *note, struct str line)
         {"refused-secret", read_refused},
         {"worked", read_worked},
         {"answers", read_answers},
+        {"pin", read_pin},
     };
     struct str name = str_word(&line);
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
@@ -284,6 +321,7 @@ static bool is_whole(struct str text)
                         str_of(text.ptr, text.len - SUM_LINE));
 }
 
+/* 1: it is that of another mailbox. */
 static int read_text(struct note *note, struct str text)
 {
     if (!is_whole(text))
@@ -294,7 +332,7 @@ static int read_text(struct note *note, struct str text)
         return -1;
     size_t skip = sizeof HEAD_WORDS - 1;
     if (!str_is(str_behind(head, skip), note->mailbox))
-        return -1;
+        return 1;
     while (text.len > 0)
         if (read_line(note, str_until(&text, '\n')) < 0)
             return -1;
@@ -337,11 +375,15 @@ static void read_file(struct note *note)
     if (fd < 0)
         return;
     buf_init(&text, FILE_MAX);
-    if (file_read(fd, &text, note->path, &ignored) == 0 && read_text(note, buf_str(&text)) == 0) {
+    int result = file_read(fd, &text, note->path, &ignored);
+    if (result == 0)
+        result = read_text(note, buf_str(&text));
+    if (result == 0) {
         note->loaded = xmemdup0(text.data, text.len);
         note->loaded_len = text.len;
     } else {
         forget(note);
+        note->damaged = result < 0;
     }
     buf_free(&text);
     close(fd);
@@ -364,6 +406,7 @@ static void drop_untrue(struct note *note, int64_t now)
     if (note->refused.next > now + LATER_FAR)
         note->refused.next = 0;
     drop_future(&note->worked_when, now);
+    drop_future(&note->pin_when, now);
     for (size_t i = 0; i < PLAINS; i++)
         if (plains[i].date)
             drop_future(plain_of(note, i), now);

@@ -1,12 +1,13 @@
 /*
  * note: what is worth remembering of a mailbox from one run to the next, and costs nothing if it is
  * lost: when the next poll may come, which secret was refused, what was reported, what the server
- * can do.
+ * can do. And one thing whose loss costs trust: the pin of the server's key (tls_trust = tofu).
  *
  * One small text file beside the journal, with a version in its first line and a checksum in its
  * last. One that is missing, unreadable, torn, damaged or of another mailbox counts as empty, which
- * is not an error. It is replaced whole (temporary file, rename, mode 0600, no fsync), and only if
- * something in it has changed. Whoever writes it holds the lock of the journal.
+ * is not an error. It is replaced whole (temporary file, rename, mode 0600; flushed to disk if it
+ * has a pin), and only if something in it has changed. Whoever writes it holds the lock of the
+ * journal.
  */
 #ifndef FP_STATE_NOTE_H
 #define FP_STATE_NOTE_H
@@ -16,11 +17,13 @@
 #include <stdint.h>
 
 #include "base/digest.h"
+#include "base/err.h"
 #include "base/str.h"
 
 #define NOTE_CAPA_MAX 4096 /* octets of remembered capabilities */
 #define NOTE_TEXT_MAX 600  /* octets of a refusal's words, NUL included */
 #define NOTE_SALT 16
+#define NOTE_PIN 45                         /* a SHA-256 in base64, with its NUL */
 #define NOTE_BACK_OFF_MAX (3600 + 3600 / 5) /* seconds: an hour and its jitter */
 #define NOTE_DELAY_MAX ((int64_t)24 * 3600) /* seconds that a server can ask for */
 
@@ -69,6 +72,11 @@ struct note {
     int64_t no_capa;             /* when the server was last found to be unable to answer CAPA */
     int64_t one_by_one;          /* when it was last found to lose pipelined commands */
     int64_t utf8;                /* 1: it has messages that want UTF8 (RFC 6856) */
+    char pin[NOTE_PIN]; /* of the server's key, NUL-terminated; empty: none (note_keep_pin) */
+    int64_t pin_when;   /* when it was noted */
+    bool pin_new;       /* in this run; not written */
+    bool damaged;       /* there was a file that could not be read, and may have had a pin */
+    bool foreign;       /* there is something in its place that is not ours: it stays as it is */
 
     /* private: see note_capa */
     char *capa;
@@ -79,7 +87,6 @@ struct note {
     char *mailbox; /* its id */
     char *loaded;  /* the file's text; NULL: there was none that says anything */
     size_t loaded_len;
-    bool foreign; /* there is something in its place that is not ours: it stays as it is */
 };
 
 /* Reads the note of a mailbox; never fails. A time in the future of `now` (wall clock, seconds) is
@@ -90,6 +97,12 @@ struct note *note_load(const char *state_dir, const char *server, const char *us
 /* Writes it if it says something else than the file did. 0: written, or nothing to do; -1: it could
  * not be written, which is not worth reporting. */
 int note_save(struct note *note);
+
+/* Notes the pin of the server's key (base64) and the moment (wall clock, seconds), durably: 0, and
+ * the file has it, whatever happens to the machine. -1: it cannot be written (err says why), or the
+ * note is only read, or not ours (ERR_CREATE); the note is as it was. */
+int note_keep_pin(struct note *note, const char *pin, int64_t now, struct err *err);
+
 /* The file says the same, and a poll has ended now (wall clock, seconds): its time is all that
  * changes. */
 void note_touch(struct note *note, int64_t now);

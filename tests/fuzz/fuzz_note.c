@@ -74,6 +74,7 @@ static void check_same(const struct note *a, const struct note *b)
     fuzz_check(!a->refused.secret.known || a->refused.tries == b->refused.tries);
     fuzz_check(a->worked.known == b->worked.known && a->expires == b->expires);
     fuzz_check(strcmp(a->trouble, b->trouble) == 0 && a->utf8 == b->utf8);
+    fuzz_check(strcmp(a->pin, b->pin) == 0 && a->pin_when == b->pin_when);
     fuzz_check(same_capa(a, b));
 }
 

@@ -268,7 +268,8 @@ static void test_values(void)
     refused_setting("enabled = true", "no or yes");
     refused_setting("fsync = yes", "none or full");
     refused_setting("pipelining = yes", "auto, on or off");
-    refused_setting("tls_trust = yes", "ca, pin or both");
+    refused_setting("tls_trust = yes", "ca, pin, both or tofu");
+    refused_setting("tofu = yes", "tls_trust = tofu");
     refused_setting("tls_min_version = 1.1", "1.2 or 1.3");
     refused_setting("tls_pin = abc", "44 characters of base64 or 64 hexadecimal digits as fetchpop "
                                      "--print-pin shows it, not \"abc\"");
@@ -373,6 +374,13 @@ static void test_whole_accounts(void)
             "account a { " WHOLE "\n tls_trust = pin\n tls_pin = "
             "\"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\"\n tls_crl_file = \"~/c\" }",
             4, "tls_crl_file counts only with tls_trust = ca or both");
+    refused("a pin beside the key that is seen first",
+            "account a { " WHOLE "\n tls_trust = tofu\n tls_pin = "
+            "\"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\" }",
+            3, "tls_pin counts only with tls_trust = pin or both; change tls_trust");
+    refused("a list beside the key that is seen first",
+            "account a { " WHOLE "\n tls_trust = tofu\n tls_crl_file = \"~/c\" }", 3,
+            "tls_crl_file counts only with tls_trust = ca or both");
     refused("no pin", "account a { " WHOLE "\n tls_trust = pin }", 1, "no");
     refused("a key without certificate", "account a { " WHOLE "\n tls_key_file = /k }", 1,
             "without tls_cert_file");

@@ -54,6 +54,10 @@ static void test_days(void)
        "a day begins at midnight here: %lld", (long long)when);
     for (size_t i = 0; i < sizeof NONE / sizeof NONE[0]; i++)
         ok(maildate_read_day(str_from(NONE[i]), &when) < 0, "no day: %s", NONE[i]);
+    char day[MAILDATE_DAY];
+    is_str(maildate_spell_day(1795820400, day), "2026-11-28", "its first second is that day");
+    is_str(maildate_spell_day(1795820399, day), "2026-11-27", "the second before is another one");
+    is_str(maildate_spell_day(0, day), "another day", "no time is no day");
 }
 
 int main(void)

@@ -17,6 +17,8 @@
 #include "tap.h"
 
 #define NOW 1800000000
+#define PIN_A "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+#define PIN_B "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 
 static char dir[] = "/tmp/test-note-XXXXXX";
 static char *path, *fresh;
@@ -254,6 +256,10 @@ static void test_lines(void)
         "refused-secret 5 zz 00 1 1 1 wrong x\n",
         "capa 5\n",
         "capa 5 %zz\n",
+        "pin 5\n",
+        "pin 5 short\n",
+        "pin 5 " PIN_A "A\n",
+        "pin x " PIN_A "\n",
     };
     put_lines("fetchpop-note 1", "failures 5 2\nnews from 2040\n");
     struct note *note = load();
@@ -382,6 +388,55 @@ static void test_modes(void)
     free(capa);
 }
 
+static void holds_pin(const char *pin, int64_t when, const char *what)
+{
+    struct note *note = load();
+    ok(strcmp(note->pin, pin) == 0 && note->pin_when == when && !note->pin_new, "%s", what);
+    ok(!note->damaged, "it is whole");
+    note_free(note);
+}
+
+static void test_pin(void)
+{
+    struct err err;
+    unlink(path);
+    struct note *note = load();
+    ok(!note->damaged, "no file is no damage");
+    is_int(note_keep_pin(note, PIN_A, NOW - 5, &err), 0, "a pin is noted");
+    ok(note->pin_new, "and new in this run");
+    holds_pin(PIN_A, NOW - 5, "it is in the file before anything else is saved");
+    ok(mkdir(fresh, 0700) == 0, "the note cannot be replaced");
+    is_int(note_keep_pin(note, PIN_B, NOW, &err), -1, "another pin is not noted");
+    ok(strcmp(note->pin, PIN_A) == 0 && note->pin_when == NOW - 5, "the old one stays");
+    rmdir(fresh);
+    fill(note);
+    is_int(note_save(note), 0, "the note is saved with other things");
+    note_free(note);
+    holds_pin(PIN_A, NOW - 5, "the pin stays");
+    note = note_load(dir, "pop.example.com", "alice", NOTE_READ, NOW);
+    is_int(note_keep_pin(note, PIN_B, NOW, &err), -1, "who reads notes no pin");
+    is_int(err.kind, ERR_CREATE, "which is an error");
+    note_free(note);
+    holds_pin(PIN_A, NOW - 5, "the file has the old one");
+    note = note_load(dir, "pop.example.com", "alice", NOTE_READ, NOW - 6);
+    ok(strcmp(note->pin, PIN_A) == 0 && note->pin_when == 0, "noted nobody knows when, but noted");
+    note_free(note);
+    put("fetchpop-note 1 torn", 20);
+    note = load();
+    ok(note->damaged && note->pin[0] == '\0', "a torn note is damaged");
+    is_int(note_keep_pin(note, PIN_B, NOW, &err), 0, "another pin takes its place");
+    note_free(note);
+    holds_pin(PIN_B, NOW, "it is there");
+    char *bob = mailbox_stem("pop.example.com", "bob"), *other = xasprintf("%s/%s.note", dir, bob);
+    ok(rename(path, other) == 0, "another mailbox gets the note");
+    note = note_load(dir, "pop.example.com", "bob", NOTE_WRITE, NOW);
+    ok(!note->damaged && note->pin[0] == '\0', "which says nothing about it");
+    note_free(note);
+    unlink(other);
+    free(other);
+    free(bob);
+}
+
 int main(void)
 {
     if (mkdtemp(dir) == NULL)
@@ -396,6 +451,7 @@ int main(void)
     test_times();
     test_place();
     test_modes();
+    test_pin();
     unlink(path);
     rmdir(dir);
     free(fresh);

@@ -162,6 +162,10 @@ static void test_modes(void)
     refused("-c --dry-run", "only one of");
     refused("--status --retry x", "only one of");
     refused("--print-pin --check a", "only one of");
+    refused("--accept-pin", "--accept-pin is for a poll of accounts that are named");
+    refused("--accept-pin --check a", "--accept-pin is for a poll");
+    refused("--accept-pin -d 60 a", "--accept-pin is for a poll");
+    refused("--accept-pin pop3s://u@h --maildir m", "--accept-pin is for a poll");
     refused("--discover a@b --status", "only one of");
     refused("--import fdm -c", "only one of");
     refused("--print-pin", "needs the title of an account of the configuration file");
@@ -245,7 +249,10 @@ static void test_apply(void)
        "-k deletes nothing, and the policy stays");
     drop(&line);
     o = taken(&line, "--force");
-    ok(options_switches(&o).force, "--force");
+    ok(options_switches(&o).force && !options_switches(&o).accept_pin, "--force");
+    drop(&line);
+    o = taken(&line, "--accept-pin a");
+    ok(options_switches(&o).force && options_switches(&o).accept_pin, "--accept-pin polls at once");
     drop(&line);
     free(account.where);
 }

@@ -675,7 +675,13 @@ static void test_pin(const char *what, const struct id *id, const char *host, en
     struct conn *conn = start(&server, 5000);
 
     options.trust = trust;
-    options.pins = pins;
+    if (trust == TLS_TRUST_TOFU) {
+        options.noted = pin;
+        options.noted_when = 86400 * 365 + 43200; /* noon, wherever the clock is */
+        options.account = "my mail";
+    } else {
+        options.pins = pins;
+    }
     is_int(conn_start_tls(conn, &options, &err), want == ERR_NONE ? 0 : -1, what);
     ok(err.kind == want && strstr(err.text, words), "%s: %s", what, err.text);
     finish(conn);
@@ -712,6 +718,16 @@ static void test_pins(void)
              "not trusted (name)");
     test_pin("no pin at all", &own, "pop.test", TLS_TRUST_PIN, "QUJD", ERR_CONFIG, "tls_pin");
     test_pin("63 digits", &own, "pop.test", TLS_TRUST_PIN, hex + 1, ERR_CONFIG, "tls_pin");
+    test_pin("first sight", &own, "pop.test", TLS_TRUST_TOFU, NULL, ERR_NONE, "");
+    test_pin("seen before", &own, "pop.test", TLS_TRUST_TOFU, own_pin, ERR_NONE, "");
+    test_pin("another key, although its authority is good", &good, "pop.test", TLS_TRUST_TOFU,
+             own_pin, ERR_TRUST, "the one noted on 1971-01-01, which is ");
+    test_pin("both are said: the old one", &good, "pop.test", TLS_TRUST_TOFU, own_pin, ERR_TRUST,
+             own_pin);
+    test_pin("both are said: the new one", &good, "pop.test", TLS_TRUST_TOFU, own_pin, ERR_TRUST,
+             good_pin);
+    test_pin("and what to do", &good, "pop.test", TLS_TRUST_TOFU, own_pin, ERR_TRUST,
+             "fetchpop --accept-pin \"my mail\"");
     drop(own);
     drop(good);
 }
