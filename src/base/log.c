@@ -131,8 +131,8 @@ static size_t spell_one(struct str text, bool utf8, char out[8], size_t *len)
     size_t used = character == UTF8_NONE ? 1 : text.len - rest.len;
     if (character == UTF8_NONE)
         *len = (size_t)snprintf(out, 8, "\\x%02x", (unsigned char)text.ptr[0]);
-    else if (character == 0) /* a text ends there */
-        *len = (size_t)snprintf(out, 8, "\\x00");
+    else if (character == 0 || character == '\n') /* a text ends there, or a line (app/report.c) */
+        *len = (size_t)snprintf(out, 8, "\\x%02x", (unsigned)character);
     else
         memcpy(out, text.ptr, *len = used);
     return used;

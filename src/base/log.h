@@ -41,9 +41,9 @@ void log_unhide(struct log *log, const struct secret *secret);
 
 /* The one way in which bytes of a server reach a person. Every occurrence of a hidden secret
  * becomes "***"; in a text that is not UTF-8 each octet beyond ASCII becomes \xb5 or the like; what
- * is longer than LOG_QUOTE_MAX is cut and marked "...". Controls stay, for --json: whoever prints
- * the text has utf8_show make them visible. log may be NULL. out holds LOG_QUOTE_MAX + 4. Returns
- * out.
+ * is longer than LOG_QUOTE_MAX is cut and marked "...". NUL and LF become \x00 and \x0a; other
+ * controls stay, for --json: whoever prints the text has utf8_show make them visible. log may be
+ * NULL. out holds LOG_QUOTE_MAX + 4. Returns out.
  *
  * Secrets are found raw and inside base64, wherever in the encoded bytes they begin (as in AUTH
  * PLAIN). One shorter than LOG_SECRET_MIN is not blanked: "a" would blank every a, and so tell more

@@ -51,6 +51,7 @@ static void test_bytes(void)
 {
     quoted(NULL, str_from(""), "", "nothing");
     quoted(NULL, str_from(" plain ~ text "), " plain ~ text ", "plain text stays");
+    quoted(NULL, str_from("a\nb"), "a\\x0ab", "a line end, which would begin a line of the log");
     quoted(NULL, str_of("a\0b\r\x1b[2J\xc3\xa4", 10), "a\\x00b\r\x1b[2J\xc3\xa4",
            "so do controls and UTF-8, but for a NUL");
     quoted(NULL, str_from("\xb5\xc7\xc2\xbc x"), "\\xb5\\xc7\\xc2\\xbc x",
