@@ -1,5 +1,5 @@
 # Minimal systems of Debian, made by debootstrap from the mirror that this machine uses and entered in
-# namespaces of their own, for bare.sh, foreign.sh and packages.sh here. Sets release, mirror and work,
+# namespaces of their own, for bare.sh, foreign.sh, nfs.sh and packages.sh. Sets release, mirror and work,
 # which is removed at the end; skips what cannot be tried here. Needs root.
 # shellcheck shell=sh
 
