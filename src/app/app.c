@@ -367,7 +367,7 @@ static int run(struct app *app)
                  app->options.verbose, 0);
     app->report.attended = app->report.attended || app->options.force || app->options.accept_pin;
     if (app->options.json)
-        report_json(&app->report);
+        report_json(&app->report, app->options.json_messages);
     if (app->options.summary)
         report_summarise(&app->report);
     if (open_outlet(app, &err) < 0 ||

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "app/json.h"
 #include "base/child.h"
 #include "base/clock.h"
 #include "base/xalloc.h"
@@ -58,16 +57,12 @@ void hooks_new_begin(struct hooks_new *new)
         new->list = tmpfile(); /* without a name: nothing is left behind by a kill */
 }
 
-void hooks_new_add(struct hooks_new *new, const struct session_message *message)
+void hooks_new_add(struct hooks_new *new, struct str record)
 {
-    struct buf line;
     if (new->list == NULL)
         return;
-    buf_init(&line, JSON_MESSAGE_MAX);
-    json_message(&line, new->account, message);
-    buf_addf(&line, "\n");
-    (void)fwrite(line.data, 1, line.len, new->list); /* ferror tells, at the end */
-    buf_free(&line);
+    (void)fwrite(record.ptr, 1, record.len, new->list); /* ferror tells, at the end */
+    (void)putc('\n', new->list);
 }
 
 void hooks_new_end(struct hooks_new *new, uint32_t delivered, const struct log *log)

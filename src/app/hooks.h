@@ -29,7 +29,8 @@ struct hooks_new {
 
 /* Makes the list, where the temporary folder can still be written to. */
 void hooks_new_begin(struct hooks_new *new);
-void hooks_new_add(struct hooks_new *new, const struct session_message *message);
+/* Adds a message's record (app/json.h), which gets its line end. */
+void hooks_new_add(struct hooks_new *new, struct str record);
 
 /* Runs after_new if the account has one and anything was delivered; frees what `new` holds. */
 void hooks_new_end(struct hooks_new *new, uint32_t delivered, const struct log *log);

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/header.h"
+#include "base/maildate.h"
 #include "base/rfc2047.h"
 #include "base/str.h"
 #include "base/utf8.h"
@@ -89,18 +90,31 @@ static void add_field(struct buf *out, const char *key, const struct header *hea
     buf_free(&text);
 }
 
-void json_message(struct buf *out, const struct account *account,
-                  const struct session_message *message)
+static void add_date(struct buf *out, const struct header *header)
 {
+    int64_t date;
+    if (header != NULL && maildate_read(header_value(header, "Date"), &date) == 0 && date >= 0)
+        add_number(out, "date", (uint64_t)date);
+    else
+        buf_addf(out, ", \"date\": null");
+}
+
+void json_message(struct buf *out, const char *title, const struct session_message *message)
+{
+    struct str where = str_from(message->target.where != NULL ? message->target.where : "");
+    where.len = where.len < JSON_WHERE_MAX ? where.len : JSON_WHERE_MAX;
     buf_addf(out, "{");
-    json_text(out, "account", str_from(account->title));
+    json_text(out, "account", str_from(title));
     buf_addf(out, ", ");
     json_text(out, "uidl", message->uidl);
     add_number(out, "octets", message->octets);
     add_field(out, "message_id", message->header, "Message-ID");
     add_field(out, "from", message->header, "From");
     add_field(out, "subject", message->header, "Subject");
+    add_date(out, message->header);
     buf_addf(out, ", \"kind\": \"%s\", ", deliver_kind_name(message->target.kind));
+    json_text(out, "destination", where);
+    buf_addf(out, ", ");
     json_text(out, "name", str_from(message->name));
     add_number(out, "time", (uint64_t)clock_wall());
     buf_addf(out, "}");

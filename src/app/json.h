@@ -11,19 +11,20 @@
 /* Longer than any result: title and text with each octet escaped as six. */
 #define JSON_MAX 8192
 
-/* Octets of one field of a header, decoded; and longer than any message's line. */
+/* Octets of one field of a header, decoded, and of a destination; and longer than any message's
+ * record with its line end. */
 #define JSON_FIELD_MAX 2048
-#define JSON_MESSAGE_MAX 65536
+#define JSON_WHERE_MAX 4096
+#define JSON_MESSAGE_MAX 131072
 
 /* Adds one object, without a line end. ASCII alone: control characters and what is not UTF-8 are
  * escaped too, the latter as U+FFFD. An empty text is null. The buffer's maximum is JSON_MAX. */
 void json_result(struct buf *out, const char *title, enum session_mode mode,
                  const struct session_figures *figures, enum err_kind kind, const char *text);
 
-/* Adds one message that was delivered to the account's destination, as above, with what its sender
- * wrote decoded (RFC 2047). The buffer's maximum is JSON_MESSAGE_MAX. */
-void json_message(struct buf *out, const struct account *account,
-                  const struct session_message *message);
+/* Adds one message that was delivered, as above, with what its sender wrote decoded (RFC 2047): the
+ * record that after_new and --json=messages have. The buffer's maximum is JSON_MESSAGE_MAX. */
+void json_message(struct buf *out, const char *title, const struct session_message *message);
 
 /* Adds "key": "text", ASCII alone; an empty text is null. */
 void json_text(struct buf *out, const char *key, struct str text);

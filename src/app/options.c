@@ -30,7 +30,7 @@ struct given {
 struct option_row {
     const char *name;
     char letter;       /* 0: none */
-    const char *value; /* what --help calls its value; NULL: it takes none */
+    const char *value; /* what --help calls its value; NULL: it takes none; "[=...]": it may */
     const char *help;  /* NULL: accepted, and not shown */
     int (*take)(const struct given *given, struct err *err);
     size_t offset;          /* of the field in struct options */
@@ -99,6 +99,16 @@ static int take_limit(const struct given *given, struct err *err)
         return err_set(err, ERR_USAGE, "--limit takes a size such as 500K or 10M, not \"%.60s\"",
                        given->value);
     }
+    return 0;
+}
+
+static int take_json(const struct given *given, struct err *err)
+{
+    if (given->value != NULL && strcmp(given->value, "messages") != 0)
+        return err_set(err, ERR_USAGE, "--json takes nothing, or =messages, not \"%.60s\"",
+                       given->value);
+    given->options->json = true;
+    given->options->json_messages = given->options->json_messages || given->value != NULL;
     return 0;
 }
 
@@ -186,7 +196,8 @@ static const struct option_row rows[] = {
     {"shard", 0, "I/N", "poll only this part of all accounts", .take = take_shard},
     {"config", 'f', "FILE", "read this configuration file (-: stdin)", take_text, AT(config_file)},
     {"state-dir", 0, "DIR", "keep the journals here", take_text, AT(state_dir)},
-    {"json", 0, NULL, "print each account's result as a line of JSON", take_flag, AT(json)},
+    {"json", 0, "[=messages]", "print each account's result as JSON; each message's, too",
+     .take = take_json},
     {"status", 0, NULL, "list what failed, is held, or is paused", take_mode,
      .mode = OPTIONS_STATUS},
     {"list", 0, NULL, "list what is on the server: date, size, sender, subject", take_mode,
@@ -304,7 +315,10 @@ static size_t row_named(const char *name)
 static void fill_longs(struct option longs[LONGS])
 {
     for (size_t i = 0; i < COUNT(rows); i++) {
-        int argument = rows[i].value != NULL ? required_argument : no_argument;
+        const char *value = rows[i].value;
+        int argument = value == NULL     ? no_argument
+                       : value[0] == '[' ? optional_argument
+                                         : required_argument;
         longs[i] = (struct option){rows[i].name, argument, NULL, code_of(i)};
     }
     for (size_t i = 0; i < COUNT(aliases); i++) {
@@ -449,6 +463,9 @@ static int check_together(const struct options *options, struct err *err)
         options->mode != OPTIONS_DRY_RUN && options->mode != OPTIONS_STATUS &&
         options->mode != OPTIONS_FETCH)
         return err_set(err, ERR_USAGE, "--json goes with --check, --dry-run, --status or a poll");
+    if (options->json_messages && options->mode != OPTIONS_POLL && options->mode != OPTIONS_FETCH)
+        return err_set(err, ERR_USAGE,
+                       "--json=messages goes with a poll; else leave out =messages");
     if (options->json && options->log_file != NULL && outlet_is_standard(options->log_file))
         return err_set(err, ERR_USAGE, "--json and a log both want standard output; log to a file");
     return check_mode(options, err);
@@ -560,7 +577,7 @@ void options_print_help(FILE *to)
         const char *value = rows[i].value;
         char letter[] = {'-', rows[i].letter, ',', '\0'};
         snprintf(left, sizeof left, "%3s --%s%s%s", rows[i].letter != 0 ? letter : "", rows[i].name,
-                 value != NULL ? " " : "", value != NULL ? value : "");
+                 value != NULL && value[0] != '[' ? " " : "", value != NULL ? value : "");
         fprintf(to, "  %-22s %s\n", left, rows[i].help);
     }
     fputs("\nThe manual is fetchpop(1); the configuration file is described in fetchpoprc(5).\n",

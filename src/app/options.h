@@ -51,6 +51,7 @@ struct options {
     const char *file;                              /* of --import-seen */
     const char *maildir, *mbox, *password_command; /* with a URL */
     bool all, keep, no_keep, flush, yes, silent, verbose, summary, json, no_fork, force, syslog;
+    bool json_messages; /* and a line for each message */
     bool has_max_size;
     uint64_t max_size;
     unsigned max_messages; /* 0: not given */

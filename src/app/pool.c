@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "app/hooks.h"
+#include "app/json.h"
 #include "app/secrets.h"
 #include "app/settings.h"
 #include "base/clock.h"
@@ -43,6 +44,7 @@ struct slot {
     struct session_figures figures;
     struct event event; /* the one that is coming in */
     size_t have;
+    struct buf record; /* of a message, as far as it has come */
 };
 
 struct pool {
@@ -123,6 +125,13 @@ static void take_event(struct pool *pool, struct slot *slot, struct event *event
     case EVENT_ANSWER:
         report_answer(pool->report, title, event->text);
         break;
+    case EVENT_RECORD:
+        (void)buf_add(&slot->record, event->text, strlen(event->text));
+        if (event->number == 0)
+            break;
+        report_json_line(pool->report, &slot->record);
+        buf_clear(&slot->record);
+        break;
     case EVENT_PROGRESS:
         slot->figures = event->figures;
         slot->has_plan = true;
@@ -156,6 +165,7 @@ static struct worker_job worker_job(const struct pool *pool, struct turn *turn)
         .paced = pool->turns->every > 0,
         .hurried = turn->hurried || pool->job->hurried,
         .measured = pool->report->metrics != NULL,
+        .records = pool->report->json_messages,
         .level = pool->report->level,
     };
 }
@@ -266,6 +276,7 @@ static int start(struct pool *pool, struct slot *slot, struct turn *turn)
     }
     setpgid(pid, pid);
     *slot = (struct slot){.pid = pid, .fd = fds[0], .turn = turn};
+    buf_init(&slot->record, JSON_MESSAGE_MAX);
     slot->limit = pool_limit_ms(turn->account);
     slot->deadline = clock_in(slot->limit);
     pool->running++;
@@ -353,6 +364,7 @@ static void end_slot(struct pool *pool, struct slot *slot, int status)
         report_death(pool, slot, status);
     if (slot->fd >= 0)
         close(slot->fd);
+    buf_free(&slot->record);
     turns_end(pool->turns, slot->turn, clock_ms());
     slot->pid = 0;
     pool->running--;
@@ -462,11 +474,13 @@ static void poll_in_place(struct pool *pool, struct turn *turn)
 {
     struct slot *slot = free_slot(pool);
     *slot = (struct slot){.pid = getpid(), .fd = -1, .turn = turn};
+    buf_init(&slot->record, JSON_MESSAGE_MAX);
     struct in_place place = {pool, slot};
     struct worker_job work = worker_job(pool, turn);
     work.emit = hear_event;
     work.ctx = &place;
     worker_run(&work);
+    buf_free(&slot->record);
     slot->pid = 0;
     turns_end(pool->turns, turn, clock_ms());
 }

@@ -225,9 +225,10 @@ void report_begin(struct report *report, enum session_mode mode, bool silent, bo
     };
 }
 
-void report_json(struct report *report)
+void report_json(struct report *report, bool messages)
 {
     report->json = true;
+    report->json_messages = messages;
     report->live = report->summaries = false;
 }
 

@@ -24,6 +24,7 @@ struct report {
     enum log_level level;
     enum session_mode mode;
     bool json;                    /* results alone on standard output, for programs */
+    bool json_messages;           /* and records of messages */
     bool attended;                /* somebody is watching: a terminal, or it was asked for */
     bool watched;                 /* there is a terminal */
     bool summaries;               /* one line for each account */
@@ -47,9 +48,9 @@ struct report {
 void report_begin(struct report *report, enum session_mode mode, bool silent, bool verbose,
                   size_t total);
 
-/* Nothing but the accounts' results on standard output, a line of JSON each; before
- * report_divert. */
-void report_json(struct report *report);
+/* Nothing but the accounts' results on standard output, a line of JSON each, and, with `messages`,
+ * before it one for each message that was delivered; before report_divert. */
+void report_json(struct report *report, bool messages);
 
 /* A line for each account, whoever reads it. */
 void report_summarise(struct report *report);

@@ -7,6 +7,7 @@
 #include "app/confine.h"
 #include "app/doctor.h"
 #include "app/hooks.h"
+#include "app/json.h"
 #include "app/logbook.h"
 #include "app/rows.h"
 #include "app/secrets.h"
@@ -50,10 +51,29 @@ static void on_progress(void *ctx, const struct session_figures *figures)
     emit(ctx, &event);
 }
 
+static void emit_record(const struct work *work, struct str record)
+{
+    struct event event = {.kind = EVENT_RECORD};
+    while (record.len > 0) {
+        size_t len = record.len < sizeof event.text ? record.len : sizeof event.text - 1;
+        memcpy(event.text, record.ptr, len);
+        event.text[len] = '\0';
+        record = str_behind(record, len);
+        event.number = record.len == 0;
+        emit(work, &event);
+    }
+}
+
 static void on_delivered(void *ctx, const struct session_message *message)
 {
     struct work *work = ctx;
-    hooks_new_add(&work->new, message);
+    struct buf record;
+    buf_init(&record, JSON_MESSAGE_MAX);
+    json_message(&record, work->job->account->title, message);
+    hooks_new_add(&work->new, buf_str(&record));
+    if (work->job->records)
+        emit_record(work, buf_str(&record));
+    buf_free(&record);
     if (work->job->account->log_messages)
         logbook_delivered(&work->log, message);
 }
@@ -219,7 +239,7 @@ void worker_run(const struct worker_job *job)
     struct work work = {.job = job, .new = {.account = job->account}};
     work.log = (struct log){.level = job->level, .write = on_line, .ctx = &work};
     account_hide(job->account, &work.log);
-    bool told_each = job->account->after_new != NULL || job->account->log_messages;
+    bool told_each = job->account->after_new != NULL || job->account->log_messages || job->records;
     struct session_run run = {
         .account = job->account,
         .state_dir = job->state_dir,

@@ -17,7 +17,9 @@ enum event_kind {
     EVENT_LINE,     /* text, for a person; number is its enum log_level */
     EVENT_ANSWER,   /* text, for standard output */
     EVENT_PROGRESS, /* figures so far */
-    EVENT_RESULT    /* figures at the end; number is the enum err_kind, text its words */
+    EVENT_RECORD, /* text, the next piece of a message's record (app/json.h); number: 1 if it is the
+                     * last one */
+    EVENT_RESULT  /* figures at the end; number is the enum err_kind, text its words */
 };
 
 /* Of one size, so that a pipe needs no framing; both ends are the same program. */
@@ -51,6 +53,7 @@ struct worker_job {
     bool hurried;  /* pauses after failures do not count in this poll */
     bool alone;    /* a process of its own, which may enter the account's sandbox for good */
     bool measured; /* its condition is wanted, too */
+    bool records;  /* of each message that is delivered, a record is wanted */
     enum log_level level;
     void (*emit)(void *ctx, const struct event *event);
     void *ctx;

@@ -15,6 +15,25 @@ from crowd import Crowd  # noqa: E402
 MEMBERS = ["account", "mode", "status", "kind", "error", "listed", "new", "octets", "seen",
            "deleted", "failed", "held", "too_large", "skipped", "next_try"]
 
+RECORD = ["account", "uidl", "octets", "message_id", "from", "subject", "date", "kind",
+          "destination", "name", "time"]
+
+
+def parse_records(w, out):
+    """([record of a message], {account: result}); a message's record comes before its account's."""
+    records, results, done = [], [], set()
+    for line in out.splitlines(keepends=True):
+        row = json.loads(line)
+        if "uidl" not in row:
+            results.append(line)
+            done.add(row["account"])
+            continue
+        w.need(list(row) == RECORD, "the members", line)
+        w.need(line[:-1].isascii() and line[:-1].isprintable(), "not plain ASCII", line)
+        w.need(row["account"] not in done, "behind its account's result", out)
+        records.append(row)
+    return records, parse(w, "".join(results))
+
 
 def parse(w, out):
     """{account: object}; each line is one, with all its members, and ASCII."""
@@ -130,6 +149,71 @@ def other_options(w):
     w.need(run.status == 78 and run.out == "", "a configuration file that is wrong", run)
 
 
+def put_raw(w, name, header):
+    with open(os.path.join(w.box, name), "wb") as f:
+        f.write(header + b"\n\nbody\n")
+
+
+def messages(w):
+    """What --json=messages has is what after_new has, and nobody's words leave their place."""
+    put_raw(w, "m1", b"Date: Sat, 28 Nov 2026 10:41:20 +0100\nMessage-ID: <m1@x>\n"
+            b'From: =?utf-8?q?a=0A{"account":_"b"}=22?= <x@example.org>\n'
+            b'Subject: \x01\x1b[31m "q" \\ \xff\xc3\x28 \xe2\x82\xac')
+    put_raw(w, "m2", b"Date: tomorrow\nSubject: " + b"\xff" * 3000)
+    put_raw(w, "m3", b"From: news@lists.example.org\nX-Nothing: else")
+    listed, lists = w.path("listed"), w.path("lists")
+    for option in ((), ("--no-fork",)):
+        now = int(time.time())
+        run = w.run("--json=messages", "--all", *option, after_new="cat >%s" % listed,
+                    rules='rule { from = "*@lists.example.org" mbox = "%s" }\n' % lists)
+        records, results = parse_records(w, run.out)
+        w.need(run.status == 0 and run.err == "", "it is fine", run)
+        need_members(w, results["w"], new=3, status=0)
+        with open(listed) as f:
+            w.need([json.loads(line) for line in f] == records, "as after_new has it", records)
+        one, two, three = sorted(records, key=lambda row: row["uidl"])
+        need_members(w, one, account="w", uidl="m1", message_id="<m1@x>", date=1795858880,
+                     kind="maildir", destination=w.maildir,
+                     subject='\x01\x1b[31m "q" \\ ' + b"\xff\xc3( \xe2\x82\xac".decode("cp1252"))
+        w.need(one["from"].startswith('a\n{"account": "b"}"'), "the sender", one)
+        file = os.path.join(w.maildir, "new", one["name"])
+        w.need(os.path.getsize(file) == one["octets"], "its file and size", one)
+        w.need(now <= one["time"] <= time.time(), "when it was delivered", one)
+        need_members(w, two, message_id=None, date=None, subject="\xff" * 1024)
+        need_members(w, three, subject=None, kind="mbox", destination=lists)
+    run = w.run("--json=messages")
+    records, results = parse_records(w, run.out)
+    w.need(records == [] and results["w"]["new"] == 0, "nothing new, no record", run)
+
+
+def messages_at_once(w):
+    """Records of many pieces stay whole beside each other."""
+    for i in range(3):
+        put_raw(w, "m%d" % i, b"Subject: " + b"\xff" * 2000)
+    crowd = Crowd(w, "jobs = 16\nmax_per_server = 16\n")
+    for i in range(40):
+        crowd.add("a%d" % i)
+    with crowd.server() as server:
+        status, out, _ = crowd.run(server, "--json=messages", "-v")
+    records, results = parse_records(w, out)
+    seen = sorted((row["account"], row["uidl"]) for row in records)
+    wanted = sorted(("a%d" % i, "m%d" % j) for i in range(40) for j in range(3))
+    w.need(status == 0 and len(results) == 40 and seen == wanted, "each once", status, len(seen))
+
+
+def messages_and_others(w):
+    w.fill(1)
+    for options in (("--json=message",), ("--json=",), ("--json=messages", "-c"),
+                    ("--json=messages", "--dry-run"), ("--json=messages", "--status")):
+        run = w.run(*options)
+        w.need(run.status == 64 and run.out == "" and "--json" in run.err, options, run)
+    records, _ = parse_records(w, w.run("--json").out)
+    w.need(records == [], "--json alone has no records", records)
+    run = w.run("--json", "--json=messages", "--fetch=m001")
+    records, results = parse_records(w, run.out)
+    w.need(len(records) == 1 and results["w"]["new"] == 1, "one that is asked for", run)
+
+
 def any_bytes(w):
     """What a server says, and what a title may hold."""
     words = '\\xff\\xc3\\x28 \\"quoted\\" \\\\ \\t\\x1b[31m \\xe2\\x82\\xac'
@@ -192,6 +276,9 @@ CASES = [
     ("accounts that are left out", too_early),
     ("other options beside it", other_options),
     ("whatever the server says and titles hold", any_bytes),
+    ("a record for each message", messages),
+    ("records of many accounts at once", messages_at_once),
+    ("records, and other options", messages_and_others),
     ("many accounts at once", many_at_once),
     ("accounts that were not polled any more", interrupted),
 ]

@@ -59,9 +59,40 @@ static void test_longest(void)
            "the longest title and text fit whole");
 }
 
+/* Fields of the header are cut by json.c, and need no header here. */
+static void test_message(void)
+{
+    char title[65], uidl[70], where[3 * JSON_WHERE_MAX];
+    struct buf out;
+    memset(title, 0x81, sizeof title - 1);
+    memset(uidl, '"', sizeof uidl);
+    memset(where, 0x01, sizeof where - 1);
+    title[sizeof title - 1] = where[sizeof where - 1] = '\0';
+    const struct session_message message = {.uidl = str_of(uidl, sizeof uidl),
+                                            .octets = UINT64_MAX,
+                                            .name = "1.a",
+                                            .target = {DELIVER_MDA, where}};
+    buf_init(&out, JSON_MESSAGE_MAX);
+    json_message(&out, title, &message);
+    size_t fields = 3 * 6 * (size_t)JSON_FIELD_MAX;
+    ok(out.len > 6 * (size_t)JSON_WHERE_MAX && out.len + fields < JSON_MESSAGE_MAX,
+       "the longest record has room, with its header too: %zu", out.len);
+    ok(out.data[out.len - 1] == '}', "it is whole");
+    buf_free(&out);
+    const struct session_message bare = {.uidl = str_from("u"), .name = "", .target = {0}};
+    buf_init(&out, JSON_MESSAGE_MAX);
+    json_message(&out, "a", &bare);
+    buf_addf(&out, "%c", 0);
+    ok(strstr(out.data, "\"date\": null, \"kind\": \"maildir\", \"destination\": null, "
+                        "\"name\": null, \"time\": ") != NULL,
+       "what is not known is null: %s", out.data);
+    buf_free(&out);
+}
+
 int main(void)
 {
     test_texts();
     test_longest();
+    test_message();
     return tap_done();
 }
