@@ -182,14 +182,16 @@ void report_progress(struct report *report, const struct session_figures *runnin
     sum(&all, running);
     report->begun = report->begun == 0 ? now : report->begun;
     report->started = report->started == 0 && all.planned > 0 ? now : report->started;
+    /* in the midst of a batch, what is delivered is still among what is coming */
+    uint64_t fetched = (uint64_t)all.fetched + all.coming, octets = all.octets + all.octets_coming;
     struct status_facts facts = {
         .total = report->total,
         .done = report->done < report->total ? report->done : report->total,
         .known = known,
         .planned = all.planned,
-        .fetched = all.fetched + all.coming,
+        .fetched = fetched < all.planned ? (uint32_t)fetched : all.planned,
         .octets_planned = all.octets_planned,
-        .octets = all.octets + all.octets_coming,
+        .octets = octets < all.octets_planned ? octets : all.octets_planned,
         .run_ms = now - report->begun,
         .fetch_ms = report->started == 0 ? 0 : now - report->started,
     };

@@ -39,7 +39,7 @@ wrong_port() {
 
 @test "a server that is slow to greet is waited for" {
     tell m1
-    popd_start 'on greeting: sleep 6'
+    popd_start 'on greeting: sleep 6000'
     popd_rc
     want 0
     [ "$(count)" -eq 1 ]
