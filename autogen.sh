@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # Make configure, and sources.am: the list of files that Makefile.am includes. The list is the tree
 # itself, so a new source or test file needs no more than another run of this script.
 set -eu

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # What contrib/demo and contrib/check share; read with `.`, needs $top, the top of the tree.
 
 say() { printf '%s\n' "$*"; }
@@ -15,7 +16,7 @@ usage() {
     -*) die "there is no option $1; try --help" ;;
     *) return 0 ;;
     esac
-    sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
+    sed -n '2,/^[^#]/{ /^# SPDX-/d; s/^# \{0,1\}//p; }' "$0"
     if [ -n "$usage_rows" ]; then printf '\nRows: %s\n' "$usage_rows"; fi
     exit 0
 }

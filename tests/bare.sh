@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # The two commands of README on a bare Debian: a minimal system with git and nothing else, with the tree
 # in it. `make check-bare` and `make check-long` run this; the second command takes as long as
 # contrib/check does. BARE_ROWS names rows of it, where not all are wanted. Needs root.

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # Built and tried elsewhere: on 32 bits, in a minimal Debian for i386, which this machine's kernel runs; and
 # with the bytes the other way round, built for s390x and run by qemu in a user namespace of its own, so
 # that no other process of this machine meets the emulator. FOREIGN names one of i386 and s390x, else both.

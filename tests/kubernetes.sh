@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # contrib/fleet/kubernetes.yaml against the schemas of the Kubernetes API, as the npm packages
 # kubernetes-models and js-yaml have them. `make check-long` runs this; it installs both from the
 # npm registry into a folder that is removed at the end, and is skipped where that cannot be done.

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # State and mail on NFS 4.2, client and server of a real kernel: Debian's user-mode-linux, which is a program,
 # so that this machine's kernel need not have NFS. There the server, two mounts of it that share nothing, and
 # fetchpop: fetched once, locked between the mounts, killed, and with a server that starts again

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # The packages of contrib/packaging, each built in a minimal Debian and used in another one: debian/ is
 # looked at by lintian, installed, tried by its own test and purged; so is the RPM that Debian's rpmbuild
 # makes; the Containerfile is built by buildah from such a Debian, so no registry is asked, and run with

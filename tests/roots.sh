@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # Minimal systems of Debian, made by debootstrap from the mirror that this machine uses and entered in
 # namespaces of their own, for bare.sh, foreign.sh, nfs.sh and packages.sh. Sets release, mirror and work,
 # which is removed at the end; skips what cannot be tried here. Needs root.

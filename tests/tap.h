@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * TAP for unit tests in C: call ok() and its sisters, end with `return tap_done();`.
  * The plan is printed at the end; the exit status is 0 only if every point was ok. A test that

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # fetchpop on Slurm: a job array, one task for each shard.
 #
 #   sbatch --array=0-7 slurm.sh

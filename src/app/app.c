@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/app.h"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * app: the program, from argv to the exit status.
  */

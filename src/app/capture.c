@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/capture.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/config.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/confine.h"
 
 #include <stdio.h>

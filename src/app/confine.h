@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * confine: puts a worker into the sandbox (base/sandbox) that fits its account: what it may still
  * read and write, and where it may still connect to, follow from the account's keys.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/cron.h"
 
 #include <pwd.h>

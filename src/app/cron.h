@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * cron: what of an account works for whoever starts it by hand, and would not under cron(8), which
  * knows HOME, LOGNAME, SHELL and a short PATH.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/daemon.h"
 
 #include <inttypes.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * daemon: the same accounts again and again, in the foreground, until INT or TERM.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/dialog.h"
 
 #include <errno.h>

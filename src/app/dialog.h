@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * dialog: questions on the terminal, each with an answer that Enter gives.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/discover.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * discover: which POP3 server the DNS names for an address (RFC 6186, RFC 8314), as an account for
  * the configuration file.

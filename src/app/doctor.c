@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/doctor.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * doctor: everything between an account and its mail, one line each (--doctor).
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/endpoint.h"
 
 #include <arpa/inet.h>

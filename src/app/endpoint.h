@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * endpoint: host names and proxies as a person writes them. Pure.
  *

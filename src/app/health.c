@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/health.h"
 
 #include <inttypes.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * health: the words of --status. Pure.
  */

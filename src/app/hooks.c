@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/hooks.h"
 
 #include <stdlib.h>

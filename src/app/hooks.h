@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * hooks: commands of the configuration file around a run, and behind a poll that brought mail.
  *

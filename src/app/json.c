@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/json.h"
 
 #include <inttypes.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * json: one account's result, or one message, as a line of JSON, for programs.
  */

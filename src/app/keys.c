@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/keys.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/logbook.h"
 
 #include <inttypes.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * logbook: one line for a person, or for grep, about each message that was delivered.
  */

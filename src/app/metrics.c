@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/metrics.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * metrics: how the accounts are doing, as a file in the text format of Prometheus, for the textfile
  * collector of its node exporter or anything else that reads it.

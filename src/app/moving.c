@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/moving.h"
 
 #include <errno.h>

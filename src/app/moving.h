@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * moving: moving in from another fetcher, and from another machine.
  */

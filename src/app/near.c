@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/near.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * near: which key a word that is not a key was probably meant to be.
  */

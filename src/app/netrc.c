@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/netrc.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * netrc: the password that ~/.netrc has for a host and a user.
  */

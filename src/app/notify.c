@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/notify.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * notify: what a service manager with systemd's protocol is told (sd_notify(3)), in datagrams of
  * NAME=value lines to the socket that $NOTIFY_SOCKET names.

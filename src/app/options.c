@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/options.h"
 
 #include <getopt.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/outlet.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * outlet: where lines go instead of standard output and error: a log file, syslog, or both.
  *

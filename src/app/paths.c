@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/paths.h"
 
 #include <errno.h>

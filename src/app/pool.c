@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/pool.h"
 
 #include <errno.h>

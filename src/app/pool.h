@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * pool: many accounts, each in a forked worker of its own, so that one that crashes, hangs or leaks
  * affects no other.

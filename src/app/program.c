@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/program.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * program: which file a command is, as the shell finds it along a PATH.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* One row each. What stands in `before` is shown by --setup as it is. Providers move their buttons:
  * their own help pages are right where these rows are not. */
 #include "app/providers.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * providers: what is to be known of large providers before a login can work.
  */

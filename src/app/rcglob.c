@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/rcglob.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/rcparse.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * rcparse: one parse of a configuration file by libconfuse, into sections.
  *

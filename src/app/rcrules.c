@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/rcrules.h"
 
 #include <stdarg.h>

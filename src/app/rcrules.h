@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * rcrules: from the rules in a configuration file to those of an account.
  */

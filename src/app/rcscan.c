@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/rcscan.h"
 
 #include <stdarg.h>

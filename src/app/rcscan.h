@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * rcscan: a pure pass over the text of a configuration file, before libconfuse reads it.
  *

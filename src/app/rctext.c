@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/rctext.h"
 
 #include <errno.h>

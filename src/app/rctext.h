@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * rctext: the text of one configuration file, or of many small ones, one behind the other.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/renames.h"
 
 #include <stdio.h>

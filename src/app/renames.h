@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * renames: accounts whose server or user has another name than when their journal was begun.
  */

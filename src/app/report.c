@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/report.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/roster.h"
 
 #include <stdlib.h>

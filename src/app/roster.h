@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * roster: the accounts that are to be polled, from the configuration file and the command line.
  */

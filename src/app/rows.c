@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/rows.h"
 
 #include <iconv.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * rows: messages of a mailbox as lines for a person (--list).
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/secrets.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * secrets: where the password of an account comes from.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/section.h"
 
 #include <stdlib.h>

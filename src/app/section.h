@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * section: what one section of a configuration file says, as text and with the line of each key.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/settings.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/setup.h"
 
 #include <stdio.h>

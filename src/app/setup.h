@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * setup: the wizard on a terminal, from an address to a configuration file that works.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/setupfile.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * setupfile: the configuration file that --setup adds to. It is never rewritten: what was there is
  * what the new one begins with, and that is written only if it is a good one as a whole.

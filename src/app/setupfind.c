@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/setupfind.h"
 
 #include <stdio.h>

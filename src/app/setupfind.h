@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * setupfind: which server --setup takes for an address: that of a large provider, what the DNS
  * names, or one with a usual name; none is believed unless its certificate fits.

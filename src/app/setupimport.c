@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/setupimport.h"
 
 #include <stdlib.h>

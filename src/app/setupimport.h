@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * setupimport: --setup for somebody who has another fetcher: its configuration becomes ours, and
  * what it has fetched is not fetched again.

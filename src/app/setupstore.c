@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/setupstore.h"
 
 #include <fcntl.h>

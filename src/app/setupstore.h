@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * setupstore: where --setup keeps a password: only what works on this machine.
  */

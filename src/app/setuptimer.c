@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/setuptimer.h"
 
 #include "app/setupstore.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * setuptimer: what lets fetchpop run by itself; shown, and installed only on yes.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/shard.h"
 
 #include <stdint.h>

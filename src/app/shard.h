@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * shard: which part of all accounts is this run's, where several runs share them.
  *

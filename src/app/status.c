@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/status.h"
 
 #include <inttypes.h>

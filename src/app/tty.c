@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/tty.h"
 
 #include <errno.h>

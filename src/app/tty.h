@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * tty: asking a person for a password.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/turns.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * turns: which account is to be polled when. It deals in times only and knows nothing of processes.
  *

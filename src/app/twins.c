@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/twins.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * twins: accounts with the same title or the same mailbox, found without comparing each with each.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/url.h"
 
 #include <stdio.h>

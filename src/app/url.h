@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * url: an account without a configuration file, from a URL on the command line (RFC 2384):
  * pop3s://alice@pop.example.com, and pop3:// or pop:// for STLS.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "app/worker.h"
 
 #include <signal.h>

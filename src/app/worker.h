@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * worker: one account, polled, or asked for its server's pin; and what it tells its parent.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "base/address.h"
 
 /* The length of the comment, quoted string or domain literal at the front of text: it ends at

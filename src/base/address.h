@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * address: the addresses of a header field, one by one (RFC 5322, section 3.4, and section 4.4).
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "base/broker.h"
 
 #include <errno.h>

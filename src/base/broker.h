@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * broker: a process that starts commands for a process in a sandbox, which may not do so itself.
  *

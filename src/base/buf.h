@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * buf: bytes that grow, up to a maximum that is fixed from the start.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "base/child.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * child: one command, /bin/sh -c, in a process group of its own, with a deadline.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * clock: deadlines count on the monotonic clock, dates on the wall clock.
  */

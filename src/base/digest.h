@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * digest: SHA-256 and MD5 (through OpenSSL), the CRC-32 that guards each line of a journal, a hash
  * for tables that are filled by a server, and base64.

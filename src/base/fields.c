@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "base/fields.h"
 
 #include <assert.h>

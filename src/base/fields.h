@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * fields: every field of a message's header, kept as it streams past (RFC 5322, section 2.2), for
  * whoever has to look at fields that base/header does not know.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "base/file.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "base/filter.h"
 
 #ifdef HAVE_LIBSECCOMP

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * filter: the part of a sandbox that refuses system calls (seccomp(2)), by libseccomp.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "base/header.h"
 
 #include <stdlib.h>

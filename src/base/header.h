@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * header: the head of a message (RFC 5322, section 2.2), read as it streams past.
  *

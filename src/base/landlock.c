@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "base/landlock.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * landlock: the part of a sandbox that Linux calls Landlock (landlock(7)): files and TCP ports.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * log: how the code below src/app tells a person something without printing it.
  *

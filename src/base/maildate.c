@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "base/maildate.h"
 
 #include <stdbool.h>

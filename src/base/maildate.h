@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * maildate: the Date of a message (RFC 5322, section 3.3, and what section 4.3 still allows), and
  * the dates that a person writes. Pure, but for the clock's zone.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "base/pattern.h"
 
 #include <locale.h>

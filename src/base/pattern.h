@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * pattern: what a person writes to say which texts are meant, compiled once and tried on many.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "base/random.h"
 
 #include <unistd.h>

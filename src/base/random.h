@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * random: unpredictable bytes, from the kernel.
  */

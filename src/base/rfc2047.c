@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "base/rfc2047.h"
 
 #include <errno.h>

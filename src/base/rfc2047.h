@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * rfc2047: the words of a header field as a person reads them (RFC 2047, and RFC 2231 for the
  * language in an encoded word).

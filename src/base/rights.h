@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * rights: what a process keeps when it enters a sandbox.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "base/sandbox.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * sandbox: takes away from this process, for good, what it does not need any more: files but those
  * named, programs, TCP ports but those named, and system calls that only an attacker has a use for.

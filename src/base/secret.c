@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "base/secret.h"
 
 #include <stdlib.h>

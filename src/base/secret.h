@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * secret: a password or token. Bytes with a length (NUL is legal), wiped when freed, never printed.
  */

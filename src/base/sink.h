@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * sink: where the body of a message goes. pop3 writes into one without knowing that files exist;
  * delivery gives one out without knowing that a network exists.

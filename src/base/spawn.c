@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "base/spawn.h"
 
 #include <errno.h>

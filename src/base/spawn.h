@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * spawn: starts a command: fork, /bin/sh -c, a process group of its own.
  *

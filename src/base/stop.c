@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "base/stop.h"
 
 #include <errno.h>

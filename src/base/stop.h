@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * stop: INT and TERM, which ask us to stop, for everybody who waits; for a daemon HUP and USR1,
  * too.

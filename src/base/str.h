@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * str: a view of bytes that another owns, and checked readers of them.
  *

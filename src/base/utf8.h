@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * utf8: characters of UTF-8, taken one by one (RFC 3629).
  */

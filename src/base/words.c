@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "base/words.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * words: what the records of our files are made of: a word that holds any bytes, bytes in hex, and
  * the checksum of a line. Blanks separate words, LF ends a line; neither is ever inside one.

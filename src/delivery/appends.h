@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * appends: the file in the state folder that remembers where in one mbox which bytes of ours were
  * meant to be: what was about to be written there, before it was.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * deliver: the verbs of delivery, the same for a Maildir, an mbox and a command.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "delivery/handover.h"
 
 #include <stdarg.h>

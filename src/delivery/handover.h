@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * handover: what those kinds have in common that hand a message on to a program, which answers for
  * it by a status: a command, an LMTP server.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "delivery/keep.h"
 
 #include <dirent.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * keep: messages that were received whole and are not delivered yet, each in a file of ours.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * kind: what each kind of destination offers to deliver.c, which is the only one to call it.
  */

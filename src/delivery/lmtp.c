@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * LMTP (RFC 2033): a mail server of this machine or this network takes each message, or says for
  * good, or for now, that it does not.

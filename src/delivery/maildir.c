@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * maildir(5): the spool file is tmp/NAME itself, publishing is a rename to new/NAME.
  *

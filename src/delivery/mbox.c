@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * mbox(5), mboxrd: messages are spooled in the state folder, in the form in which the mbox will
  * hold them, and a whole batch is appended under the locks of the mbox with one fsync.

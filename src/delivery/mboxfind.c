@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "delivery/mboxfind.h"
 
 #include <errno.h>

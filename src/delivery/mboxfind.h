@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * mboxfind: is this message in the mbox, and where?
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "delivery/mboxform.h"
 
 #include <errno.h>

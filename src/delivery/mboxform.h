@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * mboxform: a message in the form in which an mbox holds it (mboxrd).
  *

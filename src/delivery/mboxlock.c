@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "delivery/mboxlock.h"
 
 #include <errno.h>

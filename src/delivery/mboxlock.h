@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * mboxlock: the locks of an mbox that every mail program honours, both at once.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "delivery/mboxrepair.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * mboxrepair: completes, or cuts off, an append to an mbox that a run of ours began and did not
  * end.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * A command: gets each message, complete in a spool file of the state folder, as its standard
  * input.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Standard output (-m -): each message in the form of an mbox (mboxrd), one after the other.
  *

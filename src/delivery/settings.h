@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * settings: what all of delivery shares: the kinds of destination, where mail is to go and how, and
  * what recovery finds of a message.

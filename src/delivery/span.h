@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * span: a stretch of an open file, read, compared, digested and copied by position, so that nobody
  * moves a file offset that others rely on.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * spool: one message on its way from the wire to its destination, as a file of our own.
  *

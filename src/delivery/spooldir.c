@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "delivery/spooldir.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * spooldir: the folder of the state folder in which an mbox and a command have their spool files
  * (a Maildir has its own tmp/). Names say whose they are, so all accounts share it.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "delivery/unread.h"
 
 #include <sys/stat.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * unread: did anybody read this file?
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* fdm 2: ~/.fdm.conf, as fdm.conf(5) has it. Of its rules only those are taken over that send all
  * mail of an account to one place. */
 #include <stdio.h>

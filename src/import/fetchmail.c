@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* fetchmail 6.4: ~/.fetchmailrc, as fetchmail(1) has it under THE RUN CONTROL FILE. */
 #include <stdio.h>
 #include <stdlib.h>

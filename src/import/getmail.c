@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* getmail 6: a getmailrc, an INI file of Python's, one account each (getmail's manual, RC FILE). */
 #include <stdlib.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * import: the configuration files of other fetchers, as fetchpop's. One file here for each of them,
  * and a row in import.c. Pure.

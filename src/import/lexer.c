@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "import/lexer.h"
 
 #include "base/secret.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * lexer: words and quoted texts, as fetchmail and fdm write them. Pure.
  */

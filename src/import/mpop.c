@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* mpop 1.4: ~/.mpoprc, as mpop(1) has it under COMMANDS. */
 #include <stdlib.h>
 #include <string.h>

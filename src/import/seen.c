@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "import/seen.h"
 
 #define UIDL_MAX 255

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * seen: the lists in which other fetchers keep the UIDLs of what they have fetched. Pure.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "import/sheet.h"
 
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * sheet: what one account of a configuration file says, as words: read from another program's file
  * under that program's names, and translated into fetchpop's. Pure.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "import/translate.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * translate: from another program's words to fetchpop's, row by row, and what the four readers have
  * in common. Pure.

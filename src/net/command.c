@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "net/command.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * command: a program whose standard input and output are the connection (ssh, stunnel, nc).
  *

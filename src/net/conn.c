@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "net/conn.h"
 
 #include <assert.h>

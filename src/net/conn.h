@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * conn: bytes to and from one server, buffered, with a deadline on every wait.
  *

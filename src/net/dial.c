@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "net/dial.h"
 
 #include <arpa/inet.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * dial: from a host name to a connected, non-blocking, close-on-exec socket with TCP_NODELAY and
  * SO_KEEPALIVE, or from a path to one of this machine.

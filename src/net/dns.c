@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "net/dns.h"
 
 #include <sys/types.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * dns: asks for SRV records. The only file that knows libresolv's resolver.
  */

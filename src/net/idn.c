@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "net/idn.h"
 
 #include <stdbool.h>

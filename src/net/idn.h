@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * idn: internationalised host names. From what a person writes to what DNS, SNI and certificates
  * have (A-labels, RFC 5890; UTS #46 without the transitional rules).

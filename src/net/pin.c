@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "net/pin.h"
 
 #include "base/str.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * pin: the SHA-256 of a server's public key, as a person writes it.
  */

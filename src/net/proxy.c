@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "net/proxy.h"
 
 #include <errno.h>

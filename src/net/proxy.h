@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * proxy: through a SOCKS5 proxy to the server, on a socket that dial_tcp made.
  */

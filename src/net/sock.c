@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "net/sock.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * sock: recv(2) and send(2) on a non-blocking socket, EINTR tried again, without SIGPIPE.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * socks: what is said to a SOCKS5 proxy, and what it answers (RFC 1928, RFC 1929). Pure.
  *

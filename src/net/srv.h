@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * srv: the SRV records in an answer of the DNS (RFC 2782). Pure.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * tls: one struct tls is one TLS client session (OpenSSL) over a non-blocking socket. It never
  * waits itself, it says what it waits for.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * tls_options: what a caller asks of TLS, and how the server's certificate is to be checked.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * trust: whether to trust the certificate that a server shows.
  *

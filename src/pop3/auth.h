@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * auth: chooses how to log in, and logs in (RFC 1939 USER, PASS, APOP; RFC 5034 AUTH).
  *

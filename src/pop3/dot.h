@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * dot: the body of a multi-line answer (RFC 1939 section 3), as it streams past.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * method: which ways of logging in are worth a try, best first. Pure.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "pop3/oauth.h"
 
 #include <stdio.h>

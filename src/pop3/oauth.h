@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * oauth: the messages of OAUTHBEARER (RFC 7628) and XOAUTH2, and what a refusal says. Pure.
  */

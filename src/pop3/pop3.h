@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * pop3: one POP3 session over a conn (RFC 1939, 2449, 2595, 5034, 8314).
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * prep: names and passwords as SASL wants them (RFC 4013), through GNU libidn where configure found
  * it.

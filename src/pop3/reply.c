@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "pop3/reply.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "pop3/sasl.h"
 
 #include <sasl/sasl.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * sasl: SASL through libsasl2 (RFC 4422). One struct sasl per attempt: one mechanism, one exchange.
  */

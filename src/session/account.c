@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "session/account.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * account: what one account of the configuration file says, in plain C. app makes and frees it
  * (app/settings.h), session reads it.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "session/adopt.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * adopt: messages that another program has fetched, or that are not wanted, become known: `done`,
  * to stay on the server. Nothing is fetched for that, and keep = no deletes none of them.

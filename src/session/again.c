@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "session/again.h"
 
 #include "state/later.h"

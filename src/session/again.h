@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * again: when a message that is held is tried again.
  */

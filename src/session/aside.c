@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "session/aside.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * aside: a log whose lines are held back until it is known whether they are to be reported.
  *

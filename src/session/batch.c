@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "session/batch.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * batch: complete messages that become durable, visible and journalled together.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "session/checkup.h"
 
 #include <errno.h>

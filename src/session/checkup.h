@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * checkup: each step on the way to an account's mail, one after the other, for a person (--doctor).
  * Nothing is fetched, delivered or remembered.

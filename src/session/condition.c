@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "session/condition.h"
 
 #include <stdio.h>

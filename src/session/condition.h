@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * condition: how an account is doing, by its note and its journal (--status). Nothing is changed,
  * and no server asked.

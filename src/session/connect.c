@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "session/connect.h"
 
 #include <inttypes.h>

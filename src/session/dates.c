@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "session/dates.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * dates: what is decided by the clock, which may be wrong: how old a message is, and since when it
  * is old enough to be deleted (keep = 30d).

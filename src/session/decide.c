@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "session/decide.h"
 
 #include <stdio.h>

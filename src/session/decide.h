@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * decide: what is to become of each message that is listed, by the plan (session/plan.h) and by
  * what the journal knows of it.

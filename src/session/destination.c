@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "session/destination.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * destination: what becomes of a message that its destination does not take, and whose fault that
  * is.

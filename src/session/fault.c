@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "session/fault.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "session/fetch.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * fetch: the mail itself, as one connection can have it. RETR of the whole plan, the questions that
  * prove what came, DELE and QUIT flow in one stream that does not drain (session/stream.h);

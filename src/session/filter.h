@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * filter: asks the account's filter_command about a message, by its header.
  *

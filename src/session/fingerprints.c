@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "session/fingerprints.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * fingerprints: what tells messages apart beside their UIDLs: digests of their headers
  * (session/headers.h).

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "session/habits.h"
 
 #define SECONDS_A_DAY 86400

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * habits: how far a server's answers about its messages can be trusted.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "session/headers.h"
 
 #include "session/pipe.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * headers: the headers of many messages, by `TOP n 0` through the pipe.
  *

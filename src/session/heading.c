@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "session/heading.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * heading: what the account wants changed in the header of a message on its way; by default
  * nothing, since what is delivered is what the server sent.

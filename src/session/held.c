@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "session/held.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * held: --status and --retry, which list the messages that could not be delivered, and release
  * them. Neither touches the network.

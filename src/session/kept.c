@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "session/kept.h"
 
 #include <stdio.h>

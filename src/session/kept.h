@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * kept: messages that were received whole and not delivered. They are our responsibility: a server
  * may show a message only once. Each run delivers them before it connects.

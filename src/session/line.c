@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "session/line.h"
 
 #include <netdb.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * line: a connection to the account's server, by TCP, through a proxy or by a command.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "session/listing.h"
 
 #include <stdio.h>

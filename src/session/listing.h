@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * listing: what is on the server, and what of it we know.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "session/look.h"
 
 #include "base/clock.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * look: into a mailbox, for a person: what is there, one message of it, or one less. Nothing is
  * delivered, and nothing is remembered but that a message is gone.

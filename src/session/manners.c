@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "session/manners.h"
 
 #include <inttypes.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * manners: when to stay away from a server, and how often trouble is reported.
  *

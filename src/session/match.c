@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "session/match.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * match: which message of a listing is which entry of the journal.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "session/pipe.h"
 
 static int top_up(const struct pipeline *pipe, struct err *err)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * pipe: many commands through one window, answers handled as they come.
  *

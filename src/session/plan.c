@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "session/plan.h"
 
 #include "state/calendar.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * plan: what is to be done with each message of a listing. What is known, the rules and the time
  * in; one action each out.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "session/poll.h"
 
 void poll_tell_delivered(const struct poll *poll, uint32_t entry, const struct parcel *parcel)

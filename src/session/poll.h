@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * poll: what one poll remembers across its connections, and the ways in which a connection can end.
  */

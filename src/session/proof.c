@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "session/proof.h"
 
 #include "base/random.h"

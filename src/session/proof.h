@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * proof: are the server and we still talking about the same message?
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "session/queue.h"
 
 #include <limits.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "session/recall.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * recall: the server's capabilities, from one run to the next, so that a login needs no CAPA before
  * it: one round trip less for each poll.

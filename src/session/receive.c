@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "session/receive.h"
 
 #include <stdio.h>

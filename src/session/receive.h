@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * receive: what becomes of a message that comes in.
  *

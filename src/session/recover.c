@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "session/recover.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * recover: how every run starts. What an earlier one left open is settled before anything else, by
  * the journal and the destination alone, without a connection.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * routes: the destinations of one poll: the account's own, and those that its rules name.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "session/rules.h"
 
 #include <inttypes.h>

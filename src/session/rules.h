@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * rules: which messages are fetched, and where they go: what the rules of an account say, in order;
  * the first that fits decides.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * run: what one poll is asked for, and what came of it. app fills it in and reads it; every part of
  * session may.

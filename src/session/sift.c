@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "session/sift.h"
 
 #include <fcntl.h>

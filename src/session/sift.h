@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * sift: what the account's rules (session/rules.h) and its filter_command (session/filter.h) make
  * of messages before they are downloaded.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "session/stream.h"
 
 #include <assert.h>

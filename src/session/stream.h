@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * stream: what is on its way to and from the server, and whose turn it is. Pure.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "session/stub.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * stub: messages of which a rule has the beginning delivered, by `TOP n 20`, and no more.
  *

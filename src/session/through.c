@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "session/through.h"
 
 #include <errno.h>

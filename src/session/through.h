@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * through: what the account's pipe_through makes of a message before it goes anywhere.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "session/tofu.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * tofu: the key of a server that is trusted at first sight, and alone from then on (tls_trust =
  * tofu). Its pin is in the account's note.

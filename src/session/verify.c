@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "session/verify.h"
 
 #include <stdlib.h>

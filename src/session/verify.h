@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * verify: which messages that an earlier run delivered may be deleted now.
  *

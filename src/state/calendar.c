@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "state/calendar.h"
 
 static enum calendar_look look_back(struct calendar *calendar, uint64_t today)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * calendar: the days on which the mailbox was listed, and whether today's date can be one of them.
  * Pure. All days are counted from 1970-01-01, UTC.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "state/carry.h"
 
 #include <stdlib.h>

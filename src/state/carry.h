@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * carry: what a journal knows of its messages, as a text that another state folder takes in, on
  * another machine or under another name: a head and one record for each message (state/record.h).

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "state/folder.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * folder: the state folder's own id, so that what lies in a Maildir that several machines, or
  * several state folders, deliver to can be told apart.

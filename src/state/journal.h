@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * journal: what we know of one mailbox (server and user), in one append-only text file.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "state/later.h"
 
 #define HOUR ((int64_t)3600)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * later: how long to wait before something that failed is tried again. The wait doubles with each
  * failure, from `first` up to `last`.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "state/lines.h"
 
 #include <errno.h>

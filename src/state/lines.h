@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * lines: the text of a journal, wherever it is: in the file as it was opened (mapped), in the file
  * since then (read when it is wanted, a window at a time; what was written last is still in

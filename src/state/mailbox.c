@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "state/mailbox.h"
 
 #include <ctype.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * mailbox: what a mailbox (server and user) is called in the state folder.
  */

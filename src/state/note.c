@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "state/note.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * note: what is worth remembering of a mailbox from one run to the next, and costs nothing if it is
  * lost: when the next poll may come, which secret was refused, what was reported, what the server

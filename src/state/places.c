@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "state/places.h"
 
 #include "base/buf.h"

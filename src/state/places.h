@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * places: where messages go, each with a number, so that the `take` of each need not say it again.
  *

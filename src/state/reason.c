@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "state/reason.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * reason: why a message did not come through. On the disk it is a short word, which programs
  * compare, and beside it what the server or the command said, which is only shown.

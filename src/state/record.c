@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "state/record.h"
 
 #include <string.h>

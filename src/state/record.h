@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * record: one line of a journal, to and from text. Pure.
  *

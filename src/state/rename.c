@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "state/rename.h"
 
 #include <dirent.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * rename: finds the journal of a mailbox whose server or user has been renamed.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "state/replay.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * replay: the whole of a journal's file, in and out: what its lines say, put together; and the
  * file written anew when it has grown too long, beside itself and renamed.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "state/table.h"
 
 #include <stdlib.h>

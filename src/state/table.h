@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * table: the entries of a journal, one for each message; where the line of each is, and the index
  * from UIDLs to entries.

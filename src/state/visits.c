@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include "state/visits.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * visits: the places that a mailbox was delivered to, and when each was there for the last time.
  */

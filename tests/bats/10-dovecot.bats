@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
 # The truth: a real Dovecot, over TLS and STLS, with the odd corpus.
 
 load lib/common

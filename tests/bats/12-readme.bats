@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
 # README as somebody new reads it: each block is pasted into a shell as it stands, in a clean home. Of
 # the text only the provider's name is another, which becomes that of a Dovecot here.
 

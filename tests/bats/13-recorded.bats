@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
 # The sessions in doc/*.txt are what a terminal shows today. tests/record.sh makes them anew.
 
 load lib/common

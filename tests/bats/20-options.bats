@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
 # Options, exit status and output, against the scripted server.
 
 load lib/common

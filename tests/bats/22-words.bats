@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
 # The first hour: mistakes are answered at once, with what to write, also where nobody watches.
 
 load lib/common

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
 # A look into the mailbox: --list, --show, --fetch, --delete.
 
 load lib/common

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
 # --status: how each account is doing, for people and for programs.
 
 load lib/common

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
 # --doctor: each step between an account and its mail, one line each, with what to do.
 
 load lib/common

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
 # The bash completion: account titles, however they are written, and quoted where bash wants it.
 
 load lib/common

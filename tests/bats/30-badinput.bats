@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
 # Bad input: one clear line (who, what, what to do), the right status, nothing half written.
 
 load lib/common

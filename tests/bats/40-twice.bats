@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
 # Two runs at once, and being told to stop.
 
 load lib/common

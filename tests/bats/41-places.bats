@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
 # Destinations that are gone, mailboxes under another name, and when a message may be deleted.
 
 load lib/common

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
 # Moving in: the configuration files of fetchmail, mpop, getmail and fdm.
 
 load lib/common

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
 # Moving in: what fetchmail, mpop, getmail and fdm have fetched is not fetched again, and what they
 # have not is not missed. Each of them writes its list itself, in a session with Dovecot.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
 # An account without a configuration file: by its URL; and mail to standard output.
 
 load lib/common

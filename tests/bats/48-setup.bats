@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
 # --setup: a person at a terminal, Dovecot, and a DNS server of the tests' own.
 
 load lib/common

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
 # Looking at the configuration file: --check-config and --print-config.
 
 load lib/common

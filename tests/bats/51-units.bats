@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # The units of contrib/systemd and the line for cron: what systemd itself says about them, and that
 # they name options and exit statuses which there are.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
 # contrib/fleet. With FP_LONG and a Slurm of the test's own (slurmctld, slurmd and munged in a private
 # folder, on free ports of loopback; Debian: munge, slurm-client, slurmctld, slurmd): eight tasks over
 # 2,000 accounts, two of them killed in the middle and put back by Slurm, then five tasks. Every message

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
 # What real and hostile POP3 servers do. Each row of VIOLATIONS that is tested end to end is here.
 
 load lib/common

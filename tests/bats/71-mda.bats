@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
 # Delivery to a command: the contract, and the real procmail, maildrop and dovecot-lda.
 
 load lib/common

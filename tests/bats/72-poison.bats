@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
 # k bad messages among n never stop the others; after max_tries they are held.
 
 load lib/common

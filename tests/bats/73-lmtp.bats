@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
 # Delivery by LMTP: the real Dovecot over TCP and over a socket, and answers that it gives too seldom.
 
 load lib/common

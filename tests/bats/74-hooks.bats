@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
 # Commands around a run, and behind a poll that brought something.
 
 load lib/common

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
 # contrib/imap-append, the command that puts mail into an IMAP mailbox, with a real Dovecot.
 
 load lib/common

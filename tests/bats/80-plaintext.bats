@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
 # No plaintext password without TLS unless the configuration file names that mechanism.
 
 load lib/common

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
 # Manners: who stays away when, and what cron hears of it.
 
 load lib/common

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
 # tls_trust = tofu: the first key is noted before any password is sent, and then it alone counts.
 
 load lib/common

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
 # Whom TLS trusts: certificates of every kind, pins, revocation, versions, client certificates.
 # Who is refused gets neither name nor password.
 

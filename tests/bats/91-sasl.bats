@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
 # Login: every mechanism that Dovecot has, the choice among many, and servers that cheat.
 
 load lib/common

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
 # OAuth: Dovecot with tokens of our own, and popd for what the big providers answer.
 
 load lib/common

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
 # Kerberos: Dovecot with GSSAPI, and a KDC that lives for this file only.
 
 load lib/common

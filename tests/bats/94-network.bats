@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
 # Connecting: proxy, a command for a connection, IPv4 and IPv6, names, and --discover.
 
 load lib/common

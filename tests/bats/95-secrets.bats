@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
 # Secrets: where they come from, and all the places where they are never to be seen.
 
 load lib/common

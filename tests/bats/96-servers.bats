@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
 # Other real servers: Cyrus, Courier and GNU mailutils, with the odd corpus. Dovecot is in
 # 10-dovecot.bats.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
 # STLS: stripped, refused, tampered with. It never goes on in the clear, and the password is in no
 # byte that the server got outside of TLS.
 

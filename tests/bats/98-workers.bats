@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
 # 100 accounts on one Dovecot, 500 with FP_LONG. What crashes and hangs among many is in
 # test_workers.py.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
 # This machine's users and their system: root that fetches for somebody else, commands and their
 # umask, a system without processes, descriptors or syslog.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """The close sweep: the connection is cut at every byte (with FP_LONG; else at every seventh), in both
 directions, of a session with three messages; then a clean run. No message may be lost, none delivered
 twice, none torn, and a run that says 0 has missed nothing.

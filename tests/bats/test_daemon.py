@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """fetchpop -d: polls again and again, HUP, USR1 and TERM, what a service manager hears, the log file
 and syslog. Nothing here hangs on time but the deadlines of what has to happen."""
 import os

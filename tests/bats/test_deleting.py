@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """What is deleted on the server, when, and what never is: keep, -k, -F, dates, dry runs."""
 import os
 import re

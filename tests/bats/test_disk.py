@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Disks that are full, over quota or read-only: said before a connection where that can be known,
 never the message's fault, never held, and the next run on a healthy disk needs no help.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """--json: a line of JSON for each account, and nothing else on standard output."""
 import json
 import os

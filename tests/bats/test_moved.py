@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """The destination changes between a kill and the next run: in the configuration, or on the disk.
 
 Killed before each of its calls that change something (every third without FP_LONG), then run with

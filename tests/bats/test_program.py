@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """The program as built: what hardens it is really in it, and it reads fetchpoprc.sample itself."""
 import os
 import re

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """What a person sees: the status line and the summaries on terminals of all widths, played into a
 small model of a screen; and that nothing of it is seen elsewhere."""
 import fcntl

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Capabilities remembered from the last run: no CAPA before the login, and never a second try with a
 secret that was refused for itself."""
 import os

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Round trips and flushes, counted: how often a poll waits for the server, what is on its way while
 the disk is waited for, and how often it is.
 

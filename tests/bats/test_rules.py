@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Rules: what is fetched, what stays, and where it goes; each message once wherever that is, and
 nothing asked for twice."""
 import os

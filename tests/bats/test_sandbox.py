@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """The sandbox of a worker: a build with a back door (lib/backdoor.c), in which the worker does what
 its server says, and which gets nowhere with it."""
 import atexit

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """--shard: a part of all accounts, from many files or a command, and how much a hundred thousand of
 them cost."""
 import hashlib

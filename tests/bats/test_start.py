@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """What a poll does not do before it has to: a server that is not there costs no OpenSSL, no SASL
 and no flush, a poll with nothing new flushes nothing."""
 import os

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Nothing twice, nothing missed, nothing held, when a server's listings or answers are not right
 for a while: the scripted server tells a lie in one run and not in the next.
 """

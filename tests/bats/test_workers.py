@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Many accounts at once: each has a worker, and a worker that crashes, hangs or is refused is
 nobody else's trouble."""
 import collections

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """How fast is it? Measures fetchpop beside Debian's mpop and beside the wire floor, a client that
 throws everything away, and prints medians, ratios, and the aims. See doc/performance.md."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The clients: what each needs in its folder, how it is started, whether everything arrived; and
 how a run is measured."""
 

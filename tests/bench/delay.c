@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * delay: a long line for the bench, for kernels without netem.
  *

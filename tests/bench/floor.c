@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * floor: the wire floor of the bench, a POP3 client that does nothing a client could leave out.
  *

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """What the bench measures against: a private Dovecot, the lister, a slow line, all in one folder
 and all ended by process id."""
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * lister: the bench's POP3 server for mailboxes that a real one would be slow to list.
  *

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The table, as text while it grows, and in the end as JSON and as a plot."""
 
 import json

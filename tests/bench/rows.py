@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The workloads: what is measured, and the aim of each."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """A few processes that each own a sandbox and are given tasks until there are none left."""
 
 import multiprocessing

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """A small POP3 server for the crash tests: plain TCP or implicit TLS, one mailbox.
 
 DELE is honoured at QUIT only. The mailbox is a list in memory (so that putting it back is instant)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """One account (or two), its server, its state and its mail in a folder that can be put back.
 
 A Scenario says what is tried; a Sandbox holds one instance of it and knows how to run fetchpop in

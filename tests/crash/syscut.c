@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * syscut: run a command with its whole process tree and count, in one order, every system call
  * that changes state on files and sockets; on request stop before the N-th and kill the tree, make

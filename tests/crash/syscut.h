@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* syscut's inside: what the calls are (calls), what a stopped process looks like (tracee), and the
  * run itself (syscut.c, where the program is explained). */
 #ifndef FP_CRASH_SYSCUT_H

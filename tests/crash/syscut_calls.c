@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* syscut: which system calls change state, and the filter that makes just those stop. */
 #include "syscut.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* syscut: a stopped thread's registers, memory and descriptors. */
 #include "syscut.h"
 

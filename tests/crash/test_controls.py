@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Zeros mean something only if the tests can find what they look for: three builds with one step of
 the order left out or moved must each turn a test red, and for the right reason.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Lets every call on a file or folder fail once with ENOSPC, EIO, EDQUOT, EROFS, and from there on.
 
 Also short writes and EINTR. Behind each fault: nothing lost, twice or torn, the server keeps what

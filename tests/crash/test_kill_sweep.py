@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Kills fetchpop's whole process tree before every state-changing system call, and runs it again.
 
 Without options: the set that `make check` runs. --long: everything, with the double sweep (a second

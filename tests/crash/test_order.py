@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Reads, for each message by itself, in which order its file, its folder, its journal records and
 its own DELE reach the disk and the server.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Cuts the power: mail and state lie on loop-mounted file systems, whose images are copied at a
 moment of our choice, without any sync of ours, and mounted later in place of the original.
 

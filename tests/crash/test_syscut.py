@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """syscut itself: its count against strace's, and that each of its modes does what it says."""
 
 import json

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The folder of a fuzz target that needs files.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The framing of messages, against a reference that is slow and plain: it has the whole answer at
  * once, and looks for the end by its five bytes. The first bytes of an input say how to cut it up.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The head of a message as it streams past: in whatever pieces it comes, fingerprint and addresses
  * are the same, and an address is clean.

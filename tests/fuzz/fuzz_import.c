@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Files of other fetchers: their configuration, and their lists of UIDLs. What is made of a
  * configuration is read as one of ours, without a NUL or a line that would be none of ours.

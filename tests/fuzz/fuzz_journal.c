@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The journal's file. Each line of the input gets its checksum here, since no fuzzer guesses one; a
  * line that begins with '!' is put in as it is. Whatever is in the file: it opens or is refused

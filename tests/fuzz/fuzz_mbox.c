@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * An mbox that somebody may have written into, and what we remember of our appends to it. The input
  * is a list of appends and the mbox; or (first byte odd) the text of the file of appends, each line

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The note of a mailbox. Head and sum are made here, since no fuzzer guesses a checksum; an input
  * that begins with '!' is the whole file. Whatever is there: it is read or says nothing, no time is

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * What a server says in lines: status lines, listings, capabilities, the stamp of a greeting.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Encoded words: the result is UTF-8, no longer than asked for, and plain ASCII is left alone.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Rules over a header: in whatever pieces it comes, the same rule fits, and what a rule decides
  * without the header it decides with it; and patterns, on texts.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Challenges of a server: decoded, and given to libsasl2 and to our own mechanisms. The first byte
  * chooses the mechanism; each further line is a challenge, in base64 or (if it is none) raw.

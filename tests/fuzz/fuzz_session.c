@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Whole polls over a connection in memory: this file stands in for net/conn, net/dial and
  * base/clock, so there is no socket and hardly any waiting. The input is what the server says:

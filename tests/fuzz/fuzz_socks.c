@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * What a SOCKS5 proxy answers. Byte 0: with or without a user; byte 1: how many bytes come at once.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * SRV records in an answer of the DNS.
  */

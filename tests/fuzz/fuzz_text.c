@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Small readers: base64, escapes, numbers, durations, sizes; and the one way in which bytes of a
  * server reach a person.

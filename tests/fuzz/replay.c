@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * replay: a fuzz target without a fuzzer. Runs it over the files and folders that are named, or
  * over its own folder in the corpus: $top_srcdir/tests/fuzz/corpus/NAME. Speaks TAP.

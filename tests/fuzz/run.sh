@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # Build the fuzz targets with clang's libFuzzer, ASan and UBSan, and run each for FUZZ_SECONDS
 # (default 600), one after the other. What counts in doc/security.md is "user CPU".
 #

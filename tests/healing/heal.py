@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """A world (tests/bats/lib/world.py) in which time passes between runs, on one server whose habits last.
 
     w.always = "set read-once yes"      what the server is like in every run

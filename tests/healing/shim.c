@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 // A preload that makes the program's machine a worse one. Linux, glibc or musl; built by heal.py.
 //
 // SHIM          a file with two numbers of 64 bits: seconds that the wall clock is ahead, and seconds

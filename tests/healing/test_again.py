@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """No state heals only by hand: held messages, refused secrets, pauses and notes come to an end by
 themselves, and whoever sits before it or names the account is not kept away.
 """

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Whose fault is it: the session's, this machine's, or a message's; and what becomes of the others."""
 import os
 import re

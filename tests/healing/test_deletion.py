@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """When is it gone? A message is deleted on the server only for its own last delivery, and never for one
 wrong look at the clock.
 """

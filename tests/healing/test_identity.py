@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Which message is this? UIDL first; a fingerprint may tell two messages apart, and makes one of two
 only where there can be no doubt. In doubt it is fetched again, and that is said.
 """

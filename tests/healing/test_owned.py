@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """What was fetched whole is ours: it is delivered in the end though the server shows it only once,
 and nothing is fetched twice for it; one poll takes everything that is there.
 """

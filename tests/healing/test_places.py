@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Two runs, two machines, one Maildir: what is in tmp/, what a crash leaves, and places that are gone."""
 import os
 import re

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Root, users, commands, daemons: the machine around it, and that exit 0 is earned."""
 import errno
 import os

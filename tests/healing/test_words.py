@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Words of servers: POP that is switched off, challenges that are none, other scripts than ours, and
 habits of the protocol's edges.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """What the suites in this folder share: a case is one lie, told by the scripted server in a private
 world; this module runs it and says what is wrong afterwards.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """A fetcher as simple as can be, honest by itself, that breaks one promise: the one in $BREAK.
 test_checks.py puts it in the place of the program, to see each check of hostile.py fail."""
 import base64

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Each check of hostile.py is seen to fail: a fetcher that breaks one promise (liar.py) stands in
 for the program, and the fault must be found; without a broken promise, none."""
 import os

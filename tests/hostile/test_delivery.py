@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """The other side: mail readers that meddle, file systems, clocks, two runs at once, a state folder
 that is newer, torn, junk or somebody else's."""
 import os

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Where a message ends: terminators cut up and forged, line ends of every kind, bytes that nobody
 asked for, ends that never come."""
 import sys

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Logging in at servers that lie: false stamps, every response code, challenges that never end or
 make no sense, success too early, secrets and terminal escapes sent back."""
 import base64

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Counts, listings and sizes that cannot be, and answers without end."""
 import sys
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """The lies of the other suites, told by a server that shows each message once: what was RETRed in a
 session that ended with QUIT is hidden for good, as Gmail does. Every sixth of them, all with FP_LONG.
 """

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Servers that stall, drip, never finish a handshake, never answer QUIT, never read; every run ends
 within its limits, and what was complete is kept."""
 import os

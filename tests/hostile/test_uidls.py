@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """UIDLs that are empty, odd, doubled, changed, swapped, used again, gone and back, or not there:
 each message arrives exactly once, and nothing that was not delivered is deleted."""
 import os

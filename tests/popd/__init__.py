@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """popd: a scripted POP3 server for lies only. README in this folder says how to use it.
 
     import popd

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """One connection: its record, its state, its thread, and the order of things."""
 import os
 import select

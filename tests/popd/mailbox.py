@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The mailbox of popd: a folder of files, one file one message, sorted by name.
 
 NAME.wire holds exactly what follows the status line of RETR, terminator included; any other name

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The ordinary answers: POP3 as a decent server speaks it."""
 import base64
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The script language of popd: settings and rules, parsed into plain objects.
 
     set NAME VALUE...

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The server: settings, rules, users, the listening socket, and what tests ask it."""
 import os
 import errno

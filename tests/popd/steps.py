@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The steps of a script, as methods of a connection. tests/popd/README describes each."""
 from .base import b, upper
 from .mailbox import END

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """popd itself: that it is a decent server when left alone, and that each lie is told as asked."""
 import base64
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """What providers say, word for word, for tests that want it in a table: (name, text behind -ERR)."""
 
 # POP is switched off in the mailbox's settings: at PASS or AUTH, or at the first command after it

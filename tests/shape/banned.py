@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Functions that are not used here, and bytes that do not belong into a source file."""
 
 import re

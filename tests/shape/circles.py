@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The files of the tree, each .c with its .h, stand in an order: no circle of includes."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Tests that VIOLATIONS and doc/security.md name do exist: the file, and words of a test's name."""
 
 import glob

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """What a person can write is written down: options, keys, kinds of error, exported functions."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Every C file is as clang-format leaves it, with the tree's .clang-format."""
 
 import re

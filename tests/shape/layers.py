@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Includes point down the layer picture or into the same folder; each vendor has its fence."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """What the shape tests share: reading the tree, blanking comments, printing TAP."""
 
 import os

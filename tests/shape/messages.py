@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Every message of the program in one table, and what each must have: messages.py --table prints it.
 
 An error says who, what, and behind a semicolon what to do, if it can end a poll or a run. What to do is

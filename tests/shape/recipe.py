@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """HACKING's recipe for a new key, followed in a copy of the tree: a row in keys.c, a field in
 account.h and one reader are all that it takes, and without documentation it is not done."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """A shape test that cannot fail shows nothing: break each rule once, in a copy of the tree, and
 see its test go red, with another output than for the unbroken copy. That one is not judged here;
 the tests themselves do that."""
@@ -43,6 +44,7 @@ BREAKS = [
     ("sizes", "no more mutable", "src/base/x.c", "const char *x = y;\n"),
     ("sizes", "no more mutable", "src/base/x.c", "static struct {\n    int x;\n} y[] = {0};\n"),
     ("sizes", "no more mutable", "src/base/x.c", "int f(void)\n{\n    static int x = 1;\n}\n"),
+    ("spdx", "every file that can", "src/base/x.c", "int x;\n"),
     ("circles", "includes go round", "src/base/err.h", '#include "app/options.h"\n'),
     ("format", "every C file", "src/base/x.c", "int x = 1 ;\n"),
     ("format", "every C file", "src/base/x.h", "int *x;  // y\n"),

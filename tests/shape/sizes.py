@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Sizes that are kept: lines of files and functions, parameters, variables that outlive a call."""
 
 import json

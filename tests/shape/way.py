@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The way of a `take` to the disk goes through each file of src/state at most twice. Measured: these
 files are compiled so that they tell of each call, and calls from one file into another count."""
 

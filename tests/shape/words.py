@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Words that were given up, and must not come back: what is said instead."""
 
 import re

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """A soak: polls with random kills, random lies of the server, random trouble of the destination, random
 options and leaps of time. What is asked for in the end, after some polls in which all is well and time
 goes on, and without a hand:

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * kit_config: configuration files from memory, for unit tests.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * What the unit tests of delivery share: a private folder, settings, files in and out, and messages
  * through the verbs.

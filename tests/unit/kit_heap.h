@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * kit_heap: how often a text is left on the heap, freed memory included. Only where memory is as the
  * system gives it: elsewhere heap_can_tell is false.

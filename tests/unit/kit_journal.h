@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * What tests of the journal share: one in a folder of its own, opened, asked, and its file read and
  * written behind its back. Include it once, after the rest.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Accounts from many files, from a command, and of one shard. */
 #include <errno.h>
 #include <fcntl.h>

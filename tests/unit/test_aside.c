@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * aside: what is held back, when it is reported, and what is not.
  */

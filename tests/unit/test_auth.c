@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * auth: which method is taken (a table), the messages of APOP and OAuth, libsasl2 behind its fence,
  * and whole exchanges with a scripted peer that notes every byte it got.

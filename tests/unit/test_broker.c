@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * broker: commands go through it as they would without it, and it takes no orders but the ones it was
  * made for.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * calendar: dates that come one after the other, and what is believed of them.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * child: how commands end, and what does not keep us waiting.
  */

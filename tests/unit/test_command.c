@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* A program as the connection: bytes through it, its complaints, its end in every way. */
 #include "net/command.h"
 

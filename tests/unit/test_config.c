@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The configuration file: every rule with its line, and every trap that libconfuse has laid. */
 #include "app/config.h"
 

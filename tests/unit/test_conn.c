@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* conn over socket pairs: every peer is a child process that plays one scene. */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* dial on loopback. The resolver is the test's own: getaddrinfo is replaced, no question leaves. */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * dot: against a slow and obvious reference, at every split point, with every small buffer.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Host names, addresses and proxies as they stand in a configuration file. */
 #include "app/endpoint.h"
 

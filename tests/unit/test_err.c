@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * err: texts, kinds, and the table behind exit statuses.
  */

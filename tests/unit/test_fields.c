@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * fields: every field of a header, in whatever pieces it comes; and the addresses in one.
  */

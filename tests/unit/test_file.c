@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * file: in a folder of its own under $TMPDIR.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * habits: what one message shows is none, what two show is one, for a month.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * header: one fingerprint however the bytes arrive, and addresses out of odd fields.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * journal: what was said is there again after the next open, whatever the file went through.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * A result as a line of JSON. That the lines are JSON is asked of a parser in test_json.py.
  */

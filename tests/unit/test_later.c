@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * later: distances that grow up to a bound.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * log: levels, and what a person gets to see of a server's bytes.
  */

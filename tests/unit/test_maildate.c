@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Dates of messages, and of the command line. */
 #include "base/maildate.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Maildir: what becomes of a message whose rename went unanswered, of one that is nowhere after a
  * crash, of files in tmp/ that are ours and that are not; and what makes a batch durable on which

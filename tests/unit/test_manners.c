@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * manners: when the next poll may come, which secret is not tried again, and what is told where
  * nobody looks on. Each poll here is a note that is read, a way to end, and a note that is written.

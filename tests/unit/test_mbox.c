@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * mbox: whole batches, recovery after a kill at each call that changes something, torn ends of
  * every length, readers and other programs in between, full disks; and Python's mailbox module

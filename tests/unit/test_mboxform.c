@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* mboxrd: the quoting at every split point against a plain reference, and the From_ line. */
 #include "delivery/mboxform.h"
 

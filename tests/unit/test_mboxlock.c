@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The locks of an mbox: fcntl and dotlock, whose dotlock is dead, and how long we wait. */
 #include "delivery/mboxlock.h"
 

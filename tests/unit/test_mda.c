@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* A command: what it is given, what its end means, and what can be known before it runs. */
 #include <errno.h>
 #include <signal.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The table of login methods: what each needs, and which package has its plugin. */
 #include "pop3/method.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* ~/.netrc: which entry is meant, and what is no netrc. */
 #include "app/netrc.h"
 

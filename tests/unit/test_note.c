@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * note: what was saved is there again; whatever else lies in its place says nothing and hurts
  * nobody.

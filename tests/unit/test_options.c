@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The command line: every option, letters and names of old, and what does not go together. */
 #include "app/options.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The pool, with a session of the test's own in the place of the real one: what it does is in the
  * account's user name.

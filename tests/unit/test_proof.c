@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * proof: which answers prove what came before them, and which end the connection.
  */

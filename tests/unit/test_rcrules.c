@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * rcrules: the rules of a configuration file, and what is refused in them.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What a configuration file leaves in memory: nothing, read to its end or refused. */
 #include "app/rctext.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * record: every line comes back as it was written, no damaged one is believed, and those of version
  * 1 are understood.

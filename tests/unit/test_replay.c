@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * replay: whatever the journal's file went through, what its lines say is known; it is written anew
  * when that is due, and one of version 1 is read right.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * rfc2047: encoded words, as the RFC gives them and as mailers write them.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * rules: which rule fits a message, by size, header and age.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Where secrets come from, what becomes of them, and that nothing is left of them. */
 #include "app/secrets.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Which mailboxes are a shard's: each is exactly one's, and one shard more takes its part and moves
  * nothing else. */
 #include "app/shard.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* SOCKS5: every message, every split of every answer, and a whole talk over a socket pair. */
 #include "net/socks.h"
 

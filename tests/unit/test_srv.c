@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* SRV records out of DNS messages: what counts, in which order; every cut and every flipped bit of a
  * message is survived. And the account that is made of them. */
 #include "net/srv.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The signals that are asked about: none is lost, wherever it falls. */
 #include "base/stop.h"
 

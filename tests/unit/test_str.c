@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * str: views and the checked readers over them.
  */

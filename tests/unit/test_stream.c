@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * stream: how many turns a poll takes, what is on its way at once, and whose turn it is.
  */

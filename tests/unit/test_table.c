@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * table: each entry is found under its UIDL and under no other, whatever comes and goes, and says
  * all there is to say of it from wherever its line is.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * tls and trust under conn, against a TLS server in a child process. Keys and certificates are made
  * when the test begins, in a temporary folder.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Moments are the test's own; only turns_add looks at the clock. */
 #include "app/turns.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * words: any bytes are one word and come back; nothing else is taken for a word, hex or checksum.
  */

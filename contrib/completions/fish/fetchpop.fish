@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # fish completion for fetchpop
 
 function __fetchpop_accounts

@@ -1,1 +1,2 @@
+" SPDX-License-Identifier: ISC
 autocmd BufNewFile,BufRead .fetchpoprc,fetchpoprc,fetchpoprc.sample setfiletype fetchpoprc

@@ -1,3 +1,4 @@
+" SPDX-License-Identifier: ISC
 " Vim syntax for fetchpop's configuration file, fetchpoprc(5).
 if exists("b:current_syntax")
   finish

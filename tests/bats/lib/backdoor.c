@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * A worker that obeys its server, for test_sandbox.py: linked into a build of its own in front of
  * reply_parse, where every status line comes by. "+OK DOOR what argument" makes it try what it says and

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """The blocks of README, each in a file of its own.
 
     blocks.py README FOLDER

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """brood.py FILE CMD...: run a command to its end, then tell which processes it has left behind.
 
 Whatever loses its parent below us becomes our child (Linux), so nobody gets away. FILE gets one line

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # Authorities and certificates of every kind, made with the openssl command, and popd with TLS that
 # can be told more about it (certs_popd.py).
 # shellcheck shell=bash

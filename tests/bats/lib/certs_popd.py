@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """popd with more of TLS. Same options as popd; the environment says the rest:
 
 CERTS_NOTES     a file that gets one line a handshake: "sni NAME", "version V", "client SUBJECT"

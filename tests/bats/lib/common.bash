@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # Common ground of the end-to-end tests: a private home for each test, its configuration, the program,
 # the scripted server, and waiting with a deadline. FETCHPOP names the program under test.
 # shellcheck shell=bash

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Odd messages by theme, and ordinary ones up to a number, as files of a Maildir's new/.
 
     corpus.py FOLDER COUNT [--small]    --small leaves out what is over 100 kB

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # Debian's Courier, unpacked. Load after lib/common and lib/debs.
 # shellcheck shell=bash
 

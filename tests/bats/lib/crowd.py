@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Many accounts of one world (world.py) in one configuration file."""
 import os
 import subprocess

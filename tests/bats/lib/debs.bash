@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # Servers from Debian's packages that must not be installed here, because they would put another one
 # out: unpacked, with all that they need and that is not installed, into a folder, which lies over
 # /usr and /etc in a mount namespace of its own (debs_root). The packages are kept in $FP_DEBS, else in

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # A network namespace of the test's own, with a DNS server of its own, no way out, and the program
 # and popd inside. Needs root. Load after lib/common.
 # shellcheck shell=bash

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """A DNS server on 127.0.0.1 port 53, for a network namespace of the test's own.
 
     dns_server.py ZONE READY

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # A real Dovecot of our own: own folder, own certificate, free high ports, ended by pid.
 # Call dovecot_start in setup_file and dovecot_stop in teardown_file.
 # shellcheck shell=bash

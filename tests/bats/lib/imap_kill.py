@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Runs contrib/imap-append and kills it at a moment of its dialogue.
 
 usage: imap_kill.py SCRIPT POINT ARGUMENT ...

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # A throw-away Kerberos realm: its own database, KDC, keytab and tickets, on a free port of
 # loopback, ended by pid. The system's Kerberos is not touched.
 # shellcheck shell=bash

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """kdc_age.py IN OUT: a copy of a credential cache (file format 4) whose tickets ran out an hour ago.
 
 Each credential holds four times, one behind the other: authtime, starttime, endtime, renew_till.

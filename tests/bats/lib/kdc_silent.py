@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """A KDC that listens and never answers, UDP and TCP; its port goes into the file named."""
 import os
 import socket

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """An LMTP server that does as it is told: for answers that a real one gives too seldom.
 
 usage: lmtpd.py FOLDER WHERE [VERB=ANSWER ...]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # Other fetchers, as Debian packages them, in this test's private home.
 # shellcheck shell=bash
 

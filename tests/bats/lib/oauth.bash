@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # Dovecot with more mechanisms than lib/dovecot.bash asks for, popd with OAuth and SCRAM, and tokens
 # of our own. Load after lib/dovecot and lib/certs.
 # shellcheck shell=bash

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """A JSON web token for tests: oauth_jwt.py KEY SECONDS [NAME=VALUE...]"""
 import base64
 import hashlib

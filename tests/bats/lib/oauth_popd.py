@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """popd with more of SASL, and with TLS as certs_popd.py has it. Same options as popd; `set auth`
 says what is offered. The environment says the rest:
 

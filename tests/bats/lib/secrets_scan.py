@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Where secrets may not be. Prints one line for each that is found; needs root, or one's own process.
 
     secrets_scan.py memory PID TEXT...    in memory that the process can write (heap, stack, data)

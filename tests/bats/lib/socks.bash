@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # A SOCKS5 proxy and relays of the test's own. Load after lib/common.
 # shellcheck shell=bash
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """A SOCKS5 proxy (RFC 1928, 1929) for one test, and two smaller ways to a server.
 
     socks_server.py proxy  FOLDER [OPTION...]    writes FOLDER/port and FOLDER/log

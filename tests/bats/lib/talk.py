@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """A person at a terminal, who answers questions.
 
     talk.py STATUS [WHAT ANSWER]... -- COMMAND...

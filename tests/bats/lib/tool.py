@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Small helpers of the bats tests.
 
     tool.py maildir FOLDER        digests of what is in new/ and cur/, sorted: "SHA256 SIZE"

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """A strict little POP3 client: what really comes over the wire, without anybody's leniency.
 
     wire.py [options] digests     one line a message, "SHA256 SIZE", CRLF made LF, sorted

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """A private world for end-to-end tests in Python: a mailbox, its scripted server, a home, the
 configuration, what was delivered. One case is one function of a World; it calls need() for each thing that
 has to hold. main() runs the cases of a program and speaks TAP.
