@@ -22,8 +22,7 @@ char *health_spell_poll(const struct condition *condition, int64_t now, char *ou
     if (condition->failures > 0)
         snprintf(row, sizeof row, " (%" PRIu32 " in a row since %s)", condition->failures,
                  manners_spell_time(condition->failing_since, now, since));
-    snprintf(out, cap, "last poll %s failed%s: %.*s; last success %s", when, row,
-             (int)strcspn(condition->trouble, "\n"), condition->trouble,
+    snprintf(out, cap, "last poll %s failed%s: %s; last success %s", when, row, condition->trouble,
              condition->last_success != 0
                  ? manners_spell_time(condition->last_success, now, success)
                  : "never");

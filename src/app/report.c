@@ -53,19 +53,6 @@ static void put_line(struct report *report, int fd, const char *line, size_t siz
         report->unwritten = true;
 }
 
-/* What is told of a certificate has several lines; in what a server says their ends are escaped
- * before it gets here. */
-static size_t show_lines(const char *text, char *out, size_t cap)
-{
-    struct str rest = str_from(text);
-    size_t size = 0;
-    do {
-        size += utf8_show(str_until(&rest, '\n'), out + size, cap - size - 1);
-        out[size++] = '\n';
-    } while (rest.len > 0 && size < cap - 1);
-    return size;
-}
-
 __attribute__((format(printf, 3, 4))) static void say(struct report *report, int fd,
                                                       const char *fmt, ...)
 {
@@ -75,7 +62,9 @@ __attribute__((format(printf, 3, 4))) static void say(struct report *report, int
     if (vsnprintf(text, sizeof text, fmt, args) < 0)
         text[0] = '\0';
     va_end(args);
-    put_line(report, fd, line, show_lines(text, line, sizeof line));
+    size_t size = utf8_show(str_from(text), line, sizeof line - 1);
+    line[size++] = '\n';
+    put_line(report, fd, line, size);
 }
 
 /* --- words ------------------------------------------------------------------------------------ */
@@ -264,11 +253,8 @@ static void to_outlet(struct report *report, const char *title, enum log_level l
     char line[LINE_OCTETS], shown[LINE_OCTETS];
     snprintf(line, sizeof line, "%s%s%s", title != NULL ? title : "", title != NULL ? ": " : "",
              text);
-    struct str rest = str_from(line);
-    do {
-        utf8_show(str_until(&rest, '\n'), shown, sizeof shown);
-        outlet_line(report->outlet, level, shown);
-    } while (rest.len > 0);
+    utf8_show(str_from(line), shown, sizeof shown);
+    outlet_line(report->outlet, level, shown);
 }
 
 void report_line(struct report *report, const char *title, enum log_level level, const char *text)

@@ -176,11 +176,12 @@ int trust_pin(const struct trust *trust, char out[TLS_PIN_TEXT])
     return 0;
 }
 
-/* Three lines: what and what to do; subject and issuer; dates and pin. */
+/* One line: what and what to do, and what one needs to judge it. */
 static void explain(struct trust *trust, int code, X509 *cert)
 {
     char subject[LOG_QUOTE_MAX + 4], issuer[LOG_QUOTE_MAX + 4], names[LOG_QUOTE_MAX + 4] = "";
     char from[32], until[32], pin[TLS_PIN_TEXT] = "?", words[2][REASON_WORDS];
+    char details[ERR_TEXT_MAX];
     struct reason reason = {code, "certificate", X509_verify_cert_error_string(code),
                             "tell the server's administrator"};
     for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
@@ -191,16 +192,16 @@ static void explain(struct trust *trust, int code, X509 *cert)
     if (code == X509_V_ERR_HOSTNAME_MISMATCH || code == X509_V_ERR_IP_ADDRESS_MISMATCH)
         names_words(trust, cert, names);
     trust_pin(trust, pin);
-    err_set(&trust->why, ERR_TRUST,
-            "%s: certificate not trusted (%s): %s%s%.100s; %s\n"
-            "  %s: %.150s; issuer: %.150s\n"
-            "  valid from %s to %s UTC; pin of the server's key: %s",
+    snprintf(details, sizeof details,
+             "%s: %.150s; issuer: %.150s; valid from %s to %s UTC; pin of the server's key: %s",
+             cert == trust->peer ? "subject" : "certificate in the chain, subject",
+             name_words(trust, X509_get_subject_name(cert), subject),
+             name_words(trust, X509_get_issuer_name(cert), issuer),
+             date_words(X509_get0_notBefore(cert), from),
+             date_words(X509_get0_notAfter(cert), until), pin);
+    err_set(&trust->why, ERR_TRUST, "%s: certificate not trusted (%s): %s%s%.100s; %s (%s)",
             trust->host, reason.check, reason.what, *names ? ": " : "", names, reason.todo,
-            cert == trust->peer ? "subject" : "certificate in the chain, subject",
-            name_words(trust, X509_get_subject_name(cert), subject),
-            name_words(trust, X509_get_issuer_name(cert), issuer),
-            date_words(X509_get0_notBefore(cert), from),
-            date_words(X509_get0_notAfter(cert), until), pin);
+            details);
 }
 
 char *trust_describe(const struct trust *trust, char *out, size_t cap)

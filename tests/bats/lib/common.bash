@@ -88,11 +88,11 @@ account_line() {
     [ $# -eq 0 ] || one_line "$1"
 }
 
-# certificate_lines [REGEX]: the same, with up to two more lines of details, indented
+# certificate_lines [REGEX]: the same, with the details behind it
 certificate_lines() {
     local all
     all=$(errors)
-    [ "$(printf '%s\n' "$all" | wc -l)" -le 3 ] || fail "more than three lines: $all"
+    [ "$(printf '%s\n' "$all" | wc -l)" -eq 1 ] || fail "not one line: $all"
     [ "$(printf '%s\n' "$all" | grep -c '^fetchpop: ')" -eq 1 ] || fail "not one error: $all"
     [[ $all =~ ^'fetchpop: a: '[^\;]+\;\ .+ ]] || fail "not who, what, what to do: $all"
     [[ $all =~ $1 ]] || fail "does not match '$1': $all"
