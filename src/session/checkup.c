@@ -21,6 +21,7 @@
 #include "session/manners.h"
 #include "session/tofu.h"
 
+#define CAPA_SHOWN 8192 /* octets of capabilities that are looked at */
 #define WORDS_MAX 900
 
 /* True if it went well; then text is what was found. */
@@ -98,8 +99,16 @@ static void spell_capa(struct pop3 *pop3, char text[WORDS_MAX])
 {
     char shown[LOG_QUOTE_MAX + 4];
     struct str capa = pop3_capa_text(pop3);
-    snprintf(text, WORDS_MAX, "it greets%s%s", capa.len > 0 ? ", and offers " : ", without CAPA",
-             capa.len > 0 ? log_quote(pop3_log(pop3), capa, shown) : "");
+    struct buf words;
+    buf_init(&words, CAPA_SHOWN);
+    while (capa.len > 0) {
+        struct str line = str_trim(str_until(&capa, '\n'));
+        if (line.len > 0)
+            (void)buf_addf(&words, "%s%.*s", words.len > 0 ? ", " : "", (int)line.len, line.ptr);
+    }
+    snprintf(text, WORDS_MAX, "it greets%s%s", words.len > 0 ? ", and offers " : ", without CAPA",
+             words.len > 0 ? log_quote(pop3_log(pop3), buf_str(&words), shown) : "");
+    buf_free(&words);
 }
 
 /* Up to the greeting no secret is needed. */
