@@ -107,7 +107,8 @@ look_at_rpm() {
         fetchpop.spec /root/rpmbuild/RPMS/*/*.rpm'
 }
 install_rpm() {
-    user rpm && add_packages "$work/rpm" rpm libconfuse2 libidn2-0 libidn12 libsasl2-modules libseccomp2 &&
+    user rpm && add_packages "$work/rpm" rpm libconfuse2 libidn2-0 libidn12 libsasl2-2 libsasl2-modules \
+        libseccomp2 libssl3 &&
         list rpm before && cp "$builder"/root/rpmbuild/RPMS/*/fetchpop-[0-9]*.rpm "$work/rpm/tmp/" &&
         enter "$work/rpm" sh -c 'rpm --force-debian --nodeps -i /tmp/fetchpop-*.rpm &&
             rpm -V --nodeps fetchpop' && doctor rpm
