@@ -197,7 +197,7 @@ static const struct option_row rows[] = {
     {"shard", 0, "I/N", "poll only this part of all accounts", .take = take_shard},
     {"config", 'f', "FILE", "read this configuration file (-: stdin)", take_text, AT(config_file)},
     {"state-dir", 0, "DIR", "keep the journals here", take_text, AT(state_dir)},
-    {"json", 0, "[=messages]", "print each account's result as JSON; each message's, too",
+    {"json", 0, "[=messages]", "print results as JSON; =messages: of each message, too",
      .take = take_json},
     {"status", 0, NULL, "list what failed, is held, or is paused", take_mode,
      .mode = OPTIONS_STATUS},
