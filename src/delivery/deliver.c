@@ -385,9 +385,13 @@ static bool is_given_up(const struct deliver_settings *settings, struct str rece
 {
     if (err->kind == ERR_LOCKED || err->kind == ERR_STOPPED)
         return false;
-    while (settings != NULL && !is_receipt_of(settings, receipt))
-        settings = settings->next;
-    return settings == NULL;
+    const struct deliver_settings *at = settings;
+    do {
+        if (is_receipt_of(at, receipt))
+            return false;
+        at = at->next;
+    } while (at != NULL);
+    return true;
 }
 
 /* It cannot be seen whether they were delivered: they are delivered from their copies, or

@@ -47,7 +47,7 @@ static struct str line_of(const struct record *record)
 
 static struct record again(const struct record *record)
 {
-    struct record got;
+    struct record got = {0};
     struct str line = line_of(record);
     ok(record_read(line, &got) == 0, "it is read: %s", line.ptr);
     ok(got.verb == record->verb && !got.old, "and has the verb that was written");
@@ -193,7 +193,7 @@ static void test_no_fingerprint(void)
 /* The record's texts are good until the next call. */
 static struct record read_old(const char *text)
 {
-    struct record got;
+    struct record got = {0};
     static char line[300];
     size_t len = strlen(text);
     words_sum(str_of(text, len), line);
