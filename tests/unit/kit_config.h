@@ -6,6 +6,7 @@
 #define FP_TESTS_KIT_CONFIG_H
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "app/config.h"
@@ -55,7 +56,7 @@ static inline struct account *one(struct config *config, const char *text)
     if (parse(config, text, &err) < 0) {
         ok(false, "taken: %s", text);
         printf("# %s\n", err.text);
-        return NULL;
+        exit(1);
     }
     return config->accounts[0];
 }

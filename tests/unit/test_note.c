@@ -259,8 +259,8 @@ static void test_lines(void)
         "capa 5 %zz\n",
         "pin 5\n",
         "pin 5 short\n",
-        "pin 5 " PIN_A "A\n",
-        "pin x " PIN_A "\n",
+        ("pin 5 " PIN_A "A\n"),
+        ("pin x " PIN_A "\n"),
     };
     put_lines("fetchpop-note 1", "failures 5 2\nnews from 2040\n");
     struct note *note = load();

@@ -994,8 +994,10 @@ static void test_ca_dir(void)
 static void test_weak_config(void)
 {
     FILE *file = fopen(path("weak.cnf"), "w");
-    if (!ok(file != NULL, "a configuration of OpenSSL is made"))
+    if (file == NULL) {
+        ok(false, "a configuration of OpenSSL is made");
         return;
+    }
     fputs("openssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n[c]\n"
           "MinProtocol = TLSv1\nCipherString = ALL:aNULL:eNULL@SECLEVEL=0\n"
           "Options = UnsafeLegacyRenegotiation\nVerifyMode = Request\n",
