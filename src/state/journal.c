@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -44,13 +45,18 @@ static void show_progress(const struct journal *journal)
         return; /* then this run looks like one that makes no progress */
 }
 
+/* Another client of a network file system may not see yet what is written, but that the file is
+ * new. */
 static bool is_getting_on(const struct journal *journal)
 {
     char text[24];
     uint64_t when;
+    struct stat status;
     int64_t now = clock_wall();
     ssize_t len = pread(journal->lock, text, sizeof text, 0);
     struct str line = str_trim(str_of(text, len > 0 ? (size_t)len : 0));
+    if (len == 0 && fstat(journal->lock, &status) == 0)
+        return now - (int64_t)status.st_mtime < JOURNAL_PATIENCE;
     return str_number(line, INT64_MAX, &when) == 0 && (int64_t)when <= now &&
            now - (int64_t)when < JOURNAL_PATIENCE;
 }
