@@ -167,12 +167,9 @@ static int resume(struct again *again, uint32_t id, const char *name, const char
     if (deliver_resume(through != NULL ? through->deliver : route->deliver, name, &parcel, err) < 0)
         return -1;
     parcel->uidl = journal_uidl(poll->journal, id, again->uidls[again->batch.count]);
-    if (through != NULL) {
-        parcel->stays = true;
-        if (through_run(poll, &parcel, route->deliver, &end, err) < 0) {
-            deliver_drop(parcel->to, parcel);
-            return -1;
-        }
+    if (through != NULL && through_run(poll, &parcel, route->deliver, &end, err) < 0) {
+        deliver_drop(parcel->to, parcel);
+        return -1;
     }
     item.dropped = end == THROUGH_DROP;
     heading_set_time(parcel, arrived);

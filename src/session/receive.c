@@ -108,7 +108,8 @@ void receive_trouble(struct receiver *in, const struct err *err)
 }
 
 /* A rule spares this one, and the server did not show it before: it is left, or may be deleted,
- * though it is not delivered. */
+ * though it is not delivered. Of one that was told as a failure, filter_command did not say: only
+ * the server has it for the next run. */
 static void spare(struct receiver *in, const struct batch_item *item)
 {
     struct journal *journal = in->poll->journal;
@@ -116,6 +117,8 @@ static void spare(struct receiver *in, const struct batch_item *item)
         queue_push(&in->dele, item->number);
     else if (!journal_entry(journal, item->entry).tried)
         journal_leave(journal, item->entry, item->until);
+    else
+        in->poll->owned = false;
     journal_mark_tried(journal, item->entry);
 }
 

@@ -380,7 +380,9 @@ static int prepare_connected(struct session *session, struct err *err)
     decide_refuse_long_ones(&session->poll, &session->listing);
     if (journal_sync(session->journal, err) < 0)
         return -1;
-    return stub_run(&session->poll, session->pop3, &session->listing, err);
+    if (stub_run(&session->poll, session->pop3, &session->listing, err) < 0)
+        return without_top(session, "the beginning of a message", err);
+    return 0;
 }
 
 static int catch_up(struct session *session, struct err *err)

@@ -292,9 +292,10 @@ static bool is_open(const struct poll *poll, const struct listing *listing,
 }
 
 /* What its size decides; the numbers of the others, whose headers are wanted. */
-static void look_at_sizes(struct sifting *sifting, struct queue *numbers)
+static void look_at_sizes(struct sifting *sifting, struct pop3 *pop3, struct queue *numbers)
 {
     struct listing *listing = sifting->listing;
+    bool has_top = may_ask(sifting->poll, pop3);
     for (uint32_t i = 0; i < listing->count; i++) {
         struct message *message = &listing->messages[i];
         const struct sift_facts facts = {.size = message->size};
@@ -302,6 +303,8 @@ static void look_at_sizes(struct sifting *sifting, struct queue *numbers)
         if (!is_open(sifting->poll, listing, message))
             continue;
         struct verdict verdict = sift_judge(sifting->poll, listing, message, &facts, &until);
+        if (verdict.action == RULE_STUB && !has_top)
+            verdict.action = RULE_FETCH;
         if (verdict.judged)
             settle(sifting, message, verdict, until);
         else if (wants_header(sifting->poll, message))
@@ -309,7 +312,8 @@ static void look_at_sizes(struct sifting *sifting, struct queue *numbers)
     }
 }
 
-/* A DELE wants a second look: the first may have been at another message's answer. */
+/* A DELE wants a second look: the first may have been at another message's answer. Without TOP
+ * there was none: the listing itself says how long a message is. */
 static int look_again(struct sifting *sifting, struct pop3 *pop3, struct err *err)
 {
     struct queue numbers = {NULL, 0, 0};
@@ -318,7 +322,12 @@ static int look_again(struct sifting *sifting, struct pop3 *pop3, struct err *er
         if (sift_verdict(sifting->poll, listing, &listing->messages[i]).action == RULE_DELETE)
             queue_push(&numbers, listing->messages[i].number);
     sifting->again = true;
-    int result = headers_possible(pop3) ? ask(sifting, pop3, &numbers, err) : 0;
+    int result = 0;
+    if (may_ask(sifting->poll, pop3))
+        result = ask(sifting, pop3, &numbers, err);
+    else
+        for (uint32_t i = 0; i < numbers.count; i++)
+            queue_push(sifting->dele, numbers.at[i]);
     free(numbers.at);
     for (uint32_t i = 0; i < sifting->dele->count; i++)
         (void)listing_enter(listing, listing_find(listing, sifting->dele->at[i]));
@@ -342,7 +351,7 @@ int sift_listing(struct poll *poll, struct pop3 *pop3, struct listing *listing, 
 {
     struct sifting sifting = {.poll = poll, .listing = listing};
     struct queue numbers = {NULL, 0, 0};
-    look_at_sizes(&sifting, &numbers);
+    look_at_sizes(&sifting, pop3, &numbers);
     int result = may_ask(poll, pop3) ? ask(&sifting, pop3, &numbers, err) : 0;
     free(numbers.at);
     *spared = sifting.spared;

@@ -355,6 +355,40 @@ def stubs_and_rules(w):
     w.need(len(list(w.contents())) == 2, "and nothing more", w.stored())
 
 
+def stubs_without_top(script):
+    """Where TOP is of no use the whole comes, and the rest of the mail with it."""
+    def case(w):
+        names = [put(w, "m1"), put(w, "big", size=9000)]
+        for _ in range(2):
+            w.run(rules="rule { larger = 2K action = stub }\n", keep="no", script=script)
+        w.need_each(1, names)
+        w.need(w.left() == [], "and goes as all others do", w.left())
+    return case
+
+
+def deletes_large(script):
+    """A size is in the listing: it takes no TOP to delete by it."""
+    def case(w):
+        put(w, "m1")
+        put(w, "big", size=9000)
+        rules = "allow_delete = yes\nrule { larger = 2K action = delete }\n"
+        for _ in range(2):
+            w.run(rules=rules, script=script)
+        w.need_each(1, ["m1"])
+        w.need(w.left() == ["m1"], "the large one is deleted", w.left())
+    return case
+
+
+def filter_fails_read_once(w):
+    """No TOP, mail is shown once, and the command does not say: nothing is lost for that."""
+    mail = [put(w, "m%d" % i) for i in range(2)]
+    put(w, "bad", "bad")
+    script = "set top no\nset read-once yes"
+    w.run(filter_command='grep -q "^Subject: bad" && exit 9; exit 0', script=script)
+    w.run(filter_command="true", script=script)
+    w.need_each(1, [*mail, "bad"])
+
+
 def stubs_and_kill(w):
     """Killed anywhere: one stub, never none, and the whole is never deleted for it."""
     rules = "rule { larger = 2K action = stub }\n"
@@ -603,6 +637,11 @@ CASES = [
     ("the same with keep = no", stubs("no")),
     ("the whole comes when the rules have it fetched", stubs_and_rules),
     ("killed anywhere: one stub", stubs_and_kill),
+    ("a stub by size, and no TOP: the whole", stubs_without_top(NO_TOP)),
+    ("a stub by size, and TOP hangs up: the whole", stubs_without_top("on TOP: close")),
+    ("deleted by size, without TOP", deletes_large(NO_TOP)),
+    ("deleted by size, and TOP hangs up", deletes_large("on TOP: close")),
+    ("a filter_command that fails, no TOP, mail is shown once", filter_fails_read_once),
     ("--dry-run says which rule fits", dry_run),
     ("filter_command: 0 fetches, 1 leaves, 2 deletes", filters()),
     ("the same on a server without TOP", filters(NO_TOP)),
