@@ -212,8 +212,7 @@ static void dele_answered(struct fetch *fetch, const struct pop3_answer *answer)
         return;
     }
     fetch->poll->later++;
-    log_line(log, FP_LOG_WARNING,
-             "message %u was delivered, but the server will not delete it: \"%s\"", answer->number,
+    log_line(log, FP_LOG_WARNING, "the server will not delete message %u: \"%s\"", answer->number,
              log_quote(log, answer->reply.text, shown));
 }
 
