@@ -106,13 +106,6 @@ int digest_md5(struct str first, struct str second, unsigned char out[DIGEST_MD5
     return done ? 0 : -1;
 }
 
-void digest_slow(struct str secret, struct str salt, uint32_t iterations,
-                 unsigned char out[DIGEST_SIZE])
-{
-    need(PKCS5_PBKDF2_HMAC(secret.ptr, (int)secret.len, (const unsigned char *)salt.ptr,
-                           (int)salt.len, (int)iterations, EVP_sha256(), DIGEST_SIZE, out));
-}
-
 /* crc_after[n][byte]: what the byte makes of the CRC n bytes later (polynomial 0xedb88320). */
 static uint32_t crc_after[8][256];
 

@@ -31,10 +31,6 @@ void digest_bytes(struct str bytes, unsigned char out[DIGEST_SIZE]);
 #define DIGEST_MD5_SIZE 16
 int digest_md5(struct str first, struct str second, unsigned char out[DIGEST_MD5_SIZE]);
 
-/* A slow digest, for what may be guessed: PBKDF2-HMAC-SHA256 (RFC 8018). */
-void digest_slow(struct str secret, struct str salt, uint32_t iterations,
-                 unsigned char out[DIGEST_SIZE]);
-
 /* CRC-32 (IEEE 802.3, reflected), as in gzip. Start with crc = 0. */
 uint32_t digest_crc32(uint32_t crc, const void *bytes, size_t len);
 

@@ -13,13 +13,10 @@
 #define MINUTE 60
 #define HOUR 3600
 #define WEEK (7 * MANNERS_DAY)
-#define DOUBTS 3         /* refusals of a secret that has worked, before it is called wrong */
-#define SECRET_SLACK 30  /* seconds that it may be tried early */
-#define BINDING_MAX 1024 /* octets of salt, and what else a refusal is bound to */
+#define DOUBTS 3        /* refusals of a secret that has worked, before it is called wrong */
+#define SECRET_SLACK 30 /* seconds that it may be tried early */
+#define USE_MAX 1024    /* octets of what else a secret is bound to */
 #define SECONDS_A_DAY 86400
-#ifndef ITERATIONS        /* make fuzz has no time for them */
-#define ITERATIONS 250000 /* of PBKDF2: some 50 ms */
-#endif
 #define SLACK_MAX 30 /* seconds that a poll may come before its interval is over */
 #define OFFLINE 1    /* instead of a hash of words */
 
@@ -153,37 +150,45 @@ void manners_status(const struct account *account, const char *state_dir, int64_
 
 /* ---- the secret ---- */
 
-/* A digest of the secret, salted with what it was used for as well: another port, tls or auth makes
- * another one. Server and user are those of the note. */
-static void make_digest(const struct account *account, const struct note_secret *secret,
-                        unsigned char digest[DIGEST_SIZE])
+/* The check of the account's secret with this salt, and with what it is used for: another port, tls
+ * or auth makes another one. Server and user are those of the note. */
+static void make_check(const struct account *account, const unsigned char salt[NOTE_SALT],
+                       unsigned char check[NOTE_CHECK])
 {
-    struct buf salt;
-    buf_init(&salt, BINDING_MAX);
-    buf_add(&salt, secret->salt, NOTE_SALT);
-    buf_addf(&salt, "%u %d", account->port, (int)account->tls);
+    unsigned char whole[DIGEST_SIZE];
+    struct buf use;
+    buf_init(&use, USE_MAX);
+    buf_addf(&use, "%u %d", account->port, (int)account->tls);
     for (char **name = account->auth; name != NULL && *name != NULL; name++)
-        buf_addf(&salt, " %s", *name);
-    digest_slow(secret_str(&account->password), buf_str(&salt), secret->iterations, digest);
-    buf_free(&salt);
+        buf_addf(&use, " %s", *name);
+    buf_add(&use, "", 1);
+    struct digest *digest = digest_new();
+    digest_add(digest, salt, NOTE_SALT);
+    digest_add(digest, use.data, use.len);
+    digest_add(digest, account->password.data, account->password.len);
+    digest_end(digest, whole);
+    memcpy(check, whole, NOTE_CHECK);
+    buf_free(&use);
 }
 
 static bool is_secret(const struct account *account, const struct note_secret *secret)
 {
-    unsigned char digest[DIGEST_SIZE];
+    unsigned char check[NOTE_CHECK];
     if (!secret->known || account->password.data == NULL)
         return false;
-    make_digest(account, secret, digest);
-    return memcmp(digest, secret->digest, sizeof digest) == 0;
+    make_check(account, secret->salt, check);
+    return memcmp(check, secret->check, sizeof check) == 0;
 }
 
+/* One that is recognised keeps its salt: each new one would tell some more of it. */
 static void keep_secret(const struct account *account, struct note_secret *secret)
 {
+    if (is_secret(account, secret))
+        return;
     secret->known =
         account->password.data != NULL && random_bytes(secret->salt, sizeof secret->salt) == 0;
-    secret->iterations = ITERATIONS;
     if (secret->known)
-        make_digest(account, secret, secret->digest);
+        make_check(account, secret->salt, secret->check);
 }
 
 /* A try before its time, by --force, does not count. */
@@ -196,7 +201,10 @@ static void remember_refusal(struct manners *manners, const struct err *err)
         note->refused.doubted = is_secret(account, &note->worked);
         note->refused.tries = 0;
         note->refused.when = manners->now;
-        keep_secret(account, &note->refused.secret);
+        if (note->refused.doubted)
+            note->refused.secret = note->worked;
+        else
+            keep_secret(account, &note->refused.secret);
     }
     snprintf(note->refused.text, sizeof note->refused.text, "%.*s",
              (int)sizeof note->refused.text - 1, err->text);
@@ -226,16 +234,13 @@ int manners_get_secret(struct manners *manners, struct err *err)
 
 /* ---- how it ended ---- */
 
-/* What is known to work is looked at once a day: the digest is slow. */
+/* The date is written once a day, not with each poll. */
 static void remember_success(struct manners *manners)
 {
     struct note *note = manners->note;
-    bool due = !note->worked.known || note->refused.secret.known ||
-               manners->now - note->worked_when >= MANNERS_DAY;
-    if (due) {
-        keep_secret(manners->run->account, &note->worked);
+    keep_secret(manners->run->account, &note->worked);
+    if (manners->now - note->worked_when >= MANNERS_DAY)
         note->worked_when = manners->now;
-    }
     note->refused.secret.known = false;
 }
 

@@ -31,7 +31,7 @@ struct journal {
     char *head;
     char id[MAILBOX_ID + 1];
     uint64_t synced; /* lines that there were then */
-    uint32_t listed; /* calls of journal_list */
+    uint32_t looked; /* how often a UIDL was looked at, in the text */
 };
 
 /* ---- opening and closing ---- */
@@ -227,8 +227,16 @@ struct str journal_uidl(const struct journal *journal, uint32_t id, char room[JO
     return table_uidl(journal->replay.table, id, room);
 }
 
-uint32_t journal_find(const struct journal *journal, struct str uidl, uint32_t guess)
+/* A listing looks at all of them, and the text is long. */
+static void look(struct journal *journal)
 {
+    if (++journal->looked % LINES_STRETCH == 0)
+        lines_release(journal->lines);
+}
+
+uint32_t journal_find(struct journal *journal, struct str uidl, uint32_t guess)
+{
+    look(journal);
     return table_find(journal->replay.table, uidl, guess);
 }
 
@@ -276,8 +284,7 @@ void journal_list(struct journal *journal, uint32_t id)
     struct journal_entry *entry = table_entry(journal->replay.table, id);
     if (entry->listed < 2)
         entry->listed++;
-    if (++journal->listed % LINES_STRETCH == 0) /* their UIDLs were looked at, in the text */
-        lines_release(journal->lines);
+    look(journal);
 }
 
 void journal_unlist(struct journal *journal, uint32_t id)

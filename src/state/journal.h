@@ -80,7 +80,7 @@ struct str journal_uidl(const struct journal *journal, uint32_t id, char room[JO
 /* Entries of one UIDL: the first, and the one after another; JOURNAL_NONE: there is none. guess:
  * the number of an entry that may well be the only one, since servers list in the same order again
  * (any number will do). */
-uint32_t journal_find(const struct journal *journal, struct str uidl, uint32_t guess);
+uint32_t journal_find(struct journal *journal, struct str uidl, uint32_t guess);
 uint32_t journal_next(const struct journal *journal, uint32_t id);
 
 /* True if this UIDL of the entry can be read where it stands in the file: ref is then valid for

@@ -29,6 +29,7 @@ static const struct plain {
 } plains[] = {
     {"polled", offsetof(struct note, polled), true},
     {"succeeded", offsetof(struct note, succeeded), true},
+    {"logged-in", offsetof(struct note, worked_when), true},
     {"expires", offsetof(struct note, expires), false},
     {"held-told", offsetof(struct note, held_told), true},
     {"end-told", offsetof(struct note, end_told), true},
@@ -49,10 +50,10 @@ static int64_t *plain_of(struct note *note, size_t i)
 
 static void write_secret(const struct note_secret *secret, const char *name, struct buf *out)
 {
-    char salt[2 * NOTE_SALT + 1], digest[DIGEST_HEX];
+    char salt[2 * NOTE_SALT + 1], check[2 * NOTE_CHECK + 1];
     words_hex(secret->salt, NOTE_SALT, salt);
-    words_hex(secret->digest, DIGEST_SIZE, digest);
-    buf_addf(out, "%s %lu %s %s ", name, (unsigned long)secret->iterations, salt, digest);
+    words_hex(secret->check, NOTE_CHECK, check);
+    buf_addf(out, "%s %s %s ", name, salt, check);
 }
 
 static void write_text(const char text[NOTE_TEXT_MAX], struct buf *out)
@@ -64,15 +65,15 @@ static void write_text(const char text[NOTE_TEXT_MAX], struct buf *out)
 static void write_secrets(const struct note *note, struct buf *out)
 {
     if (note->refused.secret.known) {
-        write_secret(&note->refused.secret, "refused-secret", out);
+        write_secret(&note->refused.secret, "refused", out);
         buf_addf(out, "%llu %lu %llu %s ", (unsigned long long)note->refused.when,
                  (unsigned long)note->refused.tries, (unsigned long long)note->refused.next,
                  note->refused.doubted ? "doubted" : "wrong");
         write_text(note->refused.text, out);
     }
     if (note->worked.known) {
-        write_secret(&note->worked, "worked", out);
-        buf_addf(out, "%llu\n", (unsigned long long)note->worked_when);
+        write_secret(&note->worked, "accepted", out);
+        buf_add(out, "\n", 1);
     }
 }
 
@@ -225,13 +226,9 @@ static int read_text_into(struct str *line, char out[NOTE_TEXT_MAX])
 
 static int read_secret(struct str *line, struct note_secret *secret)
 {
-    uint64_t iterations;
-    if (read_number(line, INT32_MAX, &iterations) < 0 || iterations == 0 ||
-        words_read_hex(str_word(line), secret->salt, NOTE_SALT) < 0 ||
-        words_read_hex(str_word(line), secret->digest, DIGEST_SIZE) < 0)
+    if (words_read_hex(str_word(line), secret->salt, NOTE_SALT) < 0)
         return -1;
-    secret->iterations = (uint32_t)iterations;
-    return 0;
+    return words_read_hex(str_word(line), secret->check, NOTE_CHECK);
 }
 
 static int read_refused(struct note *note, struct str line)
@@ -252,7 +249,7 @@ static int read_worked(struct note *note, struct str line)
     if (read_secret(&line, &note->worked) < 0)
         return -1;
     note->worked.known = true;
-    return read_time(&line, &note->worked_when);
+    return 0;
 }
 
 static int read_trouble(struct note *note, struct str line)
@@ -296,8 +293,8 @@ static int read_line(struct note *note, struct str line)
         {"told", read_told},
         {"capa", read_capa},
         {"trouble", read_trouble},
-        {"refused-secret", read_refused},
-        {"worked", read_worked},
+        {"refused", read_refused},
+        {"accepted", read_worked},
         {"answers", read_answers},
         {"pin", read_pin},
     };
@@ -406,7 +403,6 @@ static void drop_untrue(struct note *note, int64_t now)
     drop_future(&note->refused.when, now); /* it was refused, whenever that was */
     if (note->refused.next > now + LATER_FAR)
         note->refused.next = 0;
-    drop_future(&note->worked_when, now);
     drop_future(&note->pin_when, now);
     for (size_t i = 0; i < PLAINS; i++)
         if (plains[i].date)

@@ -24,6 +24,7 @@
 #define NOTE_CAPA_MAX 4096 /* octets of remembered capabilities */
 #define NOTE_TEXT_MAX 600  /* octets of a refusal's words, NUL included */
 #define NOTE_SALT 16
+#define NOTE_CHECK 2                        /* octets */
 #define NOTE_PIN 45                         /* a SHA-256 in base64, with its NUL */
 #define NOTE_BACK_OFF_MAX (3600 + 3600 / 5) /* seconds: an hour and its jitter */
 #define NOTE_DELAY_MAX ((int64_t)24 * 3600) /* seconds that a server can ask for */
@@ -35,11 +36,11 @@ enum note_mode {
     NOTE_WRITE /* the caller holds the lock; what a killed run left of a rewrite is removed */
 };
 
-/* Recognizes a secret without revealing it. */
+/* Recognizes a secret without revealing it: the first octets of a salted digest, which one in 65,536
+ * other secrets has as well. So nobody can tell by it that a guess is right. */
 struct note_secret {
     bool known;
-    uint32_t iterations; /* of PBKDF2 */
-    unsigned char salt[NOTE_SALT], digest[DIGEST_SIZE];
+    unsigned char salt[NOTE_SALT], check[NOTE_CHECK];
 };
 
 /* All times are seconds since 1970, 0: none, or one that cannot be true. */
@@ -62,8 +63,8 @@ struct note {
         int64_t when, next;
         char text[NOTE_TEXT_MAX]; /* the words in which it was told, NUL-terminated */
     } refused;
-    struct note_secret worked; /* the last one that did */
-    int64_t worked_when;
+    struct note_secret worked;   /* the last one that did, if there was one to send */
+    int64_t worked_when;         /* when the server last let us in, to the day */
     char trouble[NOTE_TEXT_MAX]; /* the words of the last failure, NUL-terminated */
     int64_t expires;             /* 1 + the days of the last EXPIRE warning; 0: none */
     int64_t touched;             /* when the last poll ended: the time of the file */

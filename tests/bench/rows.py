@@ -399,7 +399,7 @@ class Sorter(Fetchpop):
     more = "".join(f"    rule {{ {rule} action = leave }}\n" for rule in (
         'subject = "[spam]*"', 'from = "*@lists.example.org"', 'to = "*+shop@*"',
         "subject = '/^(re|aw): .*lottery/'", 'header = "List-Id: *announce*"',
-        'header = "X-Spam-Flag: yes"', 'from = "/@(one|two|three)\\.example$/"',
+        'header = "X-Spam-Flag: yes"', "from = '/@(one|two|three)\\.example$/'",
         'not_header = "Message-ID: *"', 'subject = "*unsubscribe*"', 'header = "Message-ID: *"'))
 
 

@@ -27,7 +27,7 @@ command -v "$cc" >/dev/null || { echo "run.sh: $cc is missing" >&2; exit 1; }
 [ $# -gt 0 ] || set -- $(cd "$top/tests/fuzz" && ls fuzz_*.c | sed 's/^fuzz_//; s/\.c$//')
 
 flags="-g -O1 -std=gnu11 -fno-omit-frame-pointer -fsanitize=address,undefined
-    -fno-sanitize-recover=undefined -DITERATIONS=1 -I$objects -I$top/src -I$top/tests -include config.h"
+    -fno-sanitize-recover=undefined -I$objects -I$top/src -I$top/tests -include config.h"
 flags="$flags $(sed -n 's/^[A-Z0-9]*_CFLAGS = \(-[ID][^$]*\)$/\1/p' "$objects/Makefile")"
 libs=$(sed -n 's/^[A-Z0-9]*_LIBS = \(-.*\)/\1/p' "$objects/Makefile")
 

@@ -390,6 +390,45 @@ static void test_worked_before(void)
     is_str(heard, "", "and where it works, nothing is said");
 }
 
+static struct note *load(int64_t now)
+{
+    return note_load(dir, account.server, account.user, NOTE_READ, now);
+}
+
+/* Each new salt would tell some more of the same secret. */
+static void test_keeps_the_salt(void)
+{
+    begin("salt", "right");
+    poll_at(START, ERR_NONE, "");
+    struct note *first = load(START + 1);
+    ok(first->worked.known, "what worked is noted");
+    poll_at(START + 2 * 86400, ERR_NONE, "");
+    poll_at(START + 3 * 86400, ERR_PASSWORD_REFUSED, "no");
+    struct note *later = load(START + 4 * 86400);
+    is_mem(later->worked.salt, NOTE_SALT, first->worked.salt, NOTE_SALT,
+           "the same secret keeps its salt, whatever day it is");
+    is_mem(later->refused.secret.salt, NOTE_SALT, first->worked.salt, NOTE_SALT,
+           "also once it is refused");
+    is_int(later->worked_when, START + 2 * 86400, "the day on which it last worked is noted");
+    note_free(later);
+    secret_set(&account.password, str_from("another"));
+    poll_at(START + 5 * 86400, ERR_NONE, "");
+    later = load(START + 6 * 86400);
+    ok(memcmp(later->worked.salt, first->worked.salt, NOTE_SALT) != 0,
+       "another secret gets another salt");
+    note_free(later);
+    note_free(first);
+}
+
+static void test_without_password(void)
+{
+    begin("ticket", "unused");
+    secret_wipe(&account.password);
+    poll_at(START, ERR_NONE, "");
+    poll_at(START + 300, ERR_CLOSED, "gone");
+    ok(figures.quiet, "an account that logs in without a password counts as one that has worked");
+}
+
 static void test_offline(void)
 {
     int told = 0;
@@ -655,6 +694,8 @@ int main(void)
     test_refused_secret();
     test_secret_again();
     test_worked_before();
+    test_keeps_the_salt();
+    test_without_password();
     test_offline();
     test_hurried();
     test_held_and_expiry();

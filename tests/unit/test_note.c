@@ -40,13 +40,12 @@ static void fill(struct note *note)
     note->told_when = NOW - 1;
     note->polled = NOW - 1200;
     note->refused.secret.known = true;
-    note->refused.secret.iterations = 12345;
     note->refused.when = NOW - 5;
     note->refused.tries = 2;
     note->refused.doubted = true;
     note->refused.next = NOW + 3600;
     note->worked = note->refused.secret;
-    note->worked.iterations = 77;
+    memset(note->worked.check, 0x77, sizeof note->worked.check);
     note->worked_when = NOW - 6;
     snprintf(note->trouble, sizeof note->trouble, "port 1 refuses");
     note->expires = 8;
@@ -56,7 +55,7 @@ static void fill(struct note *note)
     note->one_by_one = NOW - 11;
     note->utf8 = true;
     memset(note->refused.secret.salt, 0xa5, sizeof note->refused.secret.salt);
-    memset(note->refused.secret.digest, 0x1f, sizeof note->refused.secret.digest);
+    memset(note->refused.secret.check, 0x1f, sizeof note->refused.secret.check);
     snprintf(note->refused.text, sizeof note->refused.text, "login refused: \"no\"; 100%% sure");
     note_set_capa(note, str_of("TOP\nUIDL\0\n", 10), NOW - 7);
 }
@@ -124,16 +123,16 @@ static void test_there_and_back(void)
     is_int(note->told_when, want.told_when, "and when");
     is_int(note->polled, want.polled, "the last poll");
     ok(note->refused.secret.known, "a refused secret");
-    is_int(note->refused.secret.iterations, 12345, "its iterations");
     is_int(note->refused.when, want.refused.when, "since when it is refused");
     is_mem(note->refused.secret.salt, NOTE_SALT, want.refused.secret.salt, NOTE_SALT, "its salt");
-    is_mem(note->refused.secret.digest, DIGEST_SIZE, want.refused.secret.digest, DIGEST_SIZE,
-           "its digest");
+    is_mem(note->refused.secret.check, NOTE_CHECK, want.refused.secret.check, NOTE_CHECK,
+           "its check");
     is_str(note->refused.text, want.refused.text, "its words");
     is_int(note->refused.tries, 2, "how often it was refused");
     ok(note->refused.doubted, "that it had worked before");
     is_int(note->refused.next, NOW + 3600, "when it may be tried again");
-    ok(note->worked.known && note->worked.iterations == 77, "a secret that works");
+    ok(note->worked.known, "a secret that works");
+    is_mem(note->worked.check, NOTE_CHECK, want.worked.check, NOTE_CHECK, "and its check");
     is_int(note->worked_when, NOW - 6, "when it last did");
     is_str(note->trouble, "port 1 refuses", "the words of the last failure");
     is_int(note->expires, 8, "when the server deletes");
