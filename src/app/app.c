@@ -123,12 +123,6 @@ static void answer_line(void *ctx, const char *text)
     report_answer(answers->report, answers->title, text);
 }
 
-static void pass_on(void *ctx, enum log_level level, const char *line)
-{
-    const struct answers *answers = ctx;
-    report_line(answers->report, answers->title, level, line);
-}
-
 static void show_condition(struct app *app, const struct account *account,
                            const struct condition *condition)
 {
@@ -208,8 +202,8 @@ static void retry(struct app *app)
     struct err err = {0};
     for (size_t i = 0; i < roster->count; i++) {
         const char *title = roster->accounts[i]->title;
-        struct answers answers = {&app->report, title, 0};
-        struct log log = {.level = app->report.level, .write = pass_on, .ctx = &answers};
+        struct report_about about = {&app->report, title};
+        struct log log = report_log(&about);
         unsigned released = 0;
         if (held_release(roster->accounts[i], roster->state_dir, uidl, &log, &released, &err) < 0)
             report_error(&app->report, title, &err);
@@ -271,8 +265,8 @@ static void poll_accounts(struct app *app)
  * daemon frees the roster. */
 static void poll_between(struct app *app)
 {
-    struct answers answers = {&app->report, NULL, 0};
-    struct log log = {.level = app->report.level, .write = pass_on, .ctx = &answers};
+    struct report_about about = {&app->report, NULL};
+    struct log log = report_log(&about);
     struct err err;
     bool polls = session_mode(app->options.mode) == SESSION_POLL;
     char *after = polls ? app->roster.after : NULL;

@@ -43,6 +43,17 @@ void dialog_say(const struct dialog *dialog, const char *fmt, ...)
     file_write(dialog->fd, text, strlen(text), "the terminal", NULL);
 }
 
+static void write_line(void *ctx, enum log_level level, const char *line)
+{
+    (void)level;
+    dialog_say(ctx, "%s\n", line);
+}
+
+struct log dialog_log(struct dialog *dialog)
+{
+    return (struct log){.level = FP_LOG_WARNING, .write = write_line, .ctx = dialog};
+}
+
 /* The terminal gives whole lines; what is too long is cut. */
 static int read_line(const struct dialog *dialog, char answer[DIALOG_ANSWER_MAX], struct err *err)
 {

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "base/log.h"
 
 #define DIALOG_ANSWER_MAX 512
 
@@ -23,6 +24,9 @@ void dialog_close(struct dialog *dialog);
 /* A line for the person. */
 void dialog_say(const struct dialog *dialog, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* A log whose warnings and errors the person sees; the dialog is borrowed. */
+struct log dialog_log(struct dialog *dialog);
 
 /* Asks; an empty answer is `otherwise` (NULL: it is asked again). The answer is printable.
  * ERR_STOPPED after INT, TERM, or the end of input. */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,92 +128,71 @@ static void add_label(struct buf *out, const char *title)
             buf_addf(out, *at == '"' || *at == '\\' ? "\\%c" : "%c", *at);
 }
 
-static void add_last_success(struct buf *out, const struct row *row)
+/* Each writes the value of one field of a row. */
+
+static void add_u32(struct buf *out, const void *field)
 {
-    buf_addf(out, "%" PRId64, row->measured.last_success);
+    buf_addf(out, "%" PRIu32, *(const uint32_t *)field);
 }
 
-static void add_when(struct buf *out, const struct row *row)
+static void add_u64(struct buf *out, const void *field)
 {
-    buf_addf(out, "%" PRId64, row->when);
+    buf_addf(out, "%" PRIu64, *(const uint64_t *)field);
 }
 
-static void add_status(struct buf *out, const struct row *row)
+static void add_i64(struct buf *out, const void *field)
 {
-    buf_addf(out, "%d", err_status(row->kind));
+    buf_addf(out, "%" PRId64, *(const int64_t *)field);
 }
 
-static void add_one(struct buf *out, const struct row *row)
+static void add_days(struct buf *out, const void *field)
 {
-    (void)row;
+    buf_addf(out, "%" PRId32, *(const int32_t *)field);
+}
+
+static void add_seconds(struct buf *out, const void *field)
+{
+    int64_t ms = *(const int64_t *)field;
+    buf_addf(out, "%" PRId64 ".%03d", ms / 1000, (int)(ms % 1000));
+}
+
+static void add_status(struct buf *out, const void *field)
+{
+    buf_addf(out, "%d", err_status(*(const enum err_kind *)field));
+}
+
+static void add_one(struct buf *out, const void *field)
+{
+    (void)field;
     buf_addf(out, "1");
 }
 
-static void add_seconds(struct buf *out, const struct row *row)
-{
-    buf_addf(out, "%" PRId64 ".%03d", row->measured.milliseconds / 1000,
-             (int)(row->measured.milliseconds % 1000));
-}
-
-static void add_messages(struct buf *out, const struct row *row)
-{
-    buf_addf(out, "%" PRIu32, row->figures.fetched);
-}
-
-static void add_octets(struct buf *out, const struct row *row)
-{
-    buf_addf(out, "%" PRIu64, row->figures.octets);
-}
-
-static void add_failed(struct buf *out, const struct row *row)
-{
-    buf_addf(out, "%" PRIu32, row->figures.failed);
-}
-
-static void add_held(struct buf *out, const struct row *row)
-{
-    buf_addf(out, "%" PRIu32, row->measured.held);
-}
-
-static void add_spooled(struct buf *out, const struct row *row)
-{
-    buf_addf(out, "%" PRIu32, row->measured.spooled);
-}
-
-static void add_kept(struct buf *out, const struct row *row)
-{
-    buf_addf(out, "%" PRIu32, row->measured.kept);
-}
-
-static void add_refused(struct buf *out, const struct row *row)
-{
-    buf_addf(out, "%" PRId64, row->measured.refused);
-}
-
-static void add_days(struct buf *out, const struct row *row)
-{
-    buf_addf(out, "%" PRId32, row->figures.certificate_days);
-}
+#define AT(field) offsetof(struct row, field)
 
 static const struct {
     const char *name, *help;
-    void (*add)(struct buf *out, const struct row *row);
+    void (*add)(struct buf *out, const void *field);
+    size_t offset;
 } gauges[] = {
-    {"last_poll_timestamp_seconds", "When the last poll ended.", add_when},
+    {"last_poll_timestamp_seconds", "When the last poll ended.", add_i64, AT(when)},
     {"last_success_timestamp_seconds", "When the last poll that went well ended; 0: never.",
-     add_last_success},
-    {"last_poll_status", "Exit status of the last poll; 0: it went well.", add_status},
-    {"last_poll_outcome", "Always 1; the label says how the last poll ended.", add_one},
-    {"last_poll_seconds", "How long the last poll took.", add_seconds},
-    {"last_poll_messages", "Messages that the last poll delivered.", add_messages},
-    {"last_poll_octets", "Octets that the last poll delivered.", add_octets},
-    {"last_poll_failed_messages", "Messages that failed in the last poll.", add_failed},
-    {"held_messages", "Messages that were given up and stay on the server.", add_held},
-    {"spooled_messages", "Messages that are here and not delivered yet.", add_spooled},
-    {"kept_messages", "Fetched messages that are still on the server.", add_kept},
-    {"secret_refused_timestamp_seconds", "Since when the secret is refused; 0: it is not.",
-     add_refused},
-    {"certificate_days", "Days until the server's certificate expires.", add_days},
+     add_i64, AT(measured.last_success)},
+    {"last_poll_status", "Exit status of the last poll; 0: it went well.", add_status, AT(kind)},
+    {"last_poll_outcome", "Always 1; the label says how the last poll ended.", add_one, AT(kind)},
+    {"last_poll_seconds", "How long the last poll took.", add_seconds, AT(measured.milliseconds)},
+    {"last_poll_messages", "Messages that the last poll delivered.", add_u32, AT(figures.fetched)},
+    {"last_poll_octets", "Octets that the last poll delivered.", add_u64, AT(figures.octets)},
+    {"last_poll_failed_messages", "Messages that failed in the last poll.", add_u32,
+     AT(figures.failed)},
+    {"held_messages", "Messages that were given up and stay on the server.", add_u32,
+     AT(measured.held)},
+    {"spooled_messages", "Messages that are here and not delivered yet.", add_u32,
+     AT(measured.spooled)},
+    {"kept_messages", "Fetched messages that are still on the server.", add_u32, AT(measured.kept)},
+    {"secret_refused_timestamp_seconds", "Since when the secret is refused; 0: it is not.", add_i64,
+     AT(measured.refused)},
+    {"certificate_days", "Days until the server's certificate expires.", add_days,
+     AT(figures.certificate_days)},
 };
 
 static void add_sample(struct buf *out, size_t which, const struct row *row)
@@ -226,7 +206,7 @@ static void add_sample(struct buf *out, size_t which, const struct row *row)
         buf_addf(out, ",kind=\"%s\"",
                  row->figures.skipped && row->kind == ERR_NONE ? "skipped" : err_word(row->kind));
     buf_addf(out, "} ");
-    gauges[which].add(out, row);
+    gauges[which].add(out, (const char *)row + gauges[which].offset);
     buf_addf(out, "\n");
 }
 

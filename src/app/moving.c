@@ -23,18 +23,6 @@
 #define FILE_MAX ((size_t)1024 * 1024)
 #define SEEN_MAX ((size_t)1024 * 1024 * 1024)
 
-static void start(struct buf *buf)
-{
-    buf_init(buf, FILE_MAX);
-    buf_reserve(buf, FILE_MAX); /* growing would leave copies of a password behind */
-}
-
-static void finish(struct buf *buf)
-{
-    secret_wipe_bytes(buf->data, buf->cap);
-    buf_free(buf);
-}
-
 /* A password may be copied there: into a file that nobody else can read. */
 static bool is_private_output(void)
 {
@@ -58,12 +46,12 @@ static int slurp(const char *path, struct buf *buf, struct err *err)
 static int import_file(struct import *import, const char *path, bool secret_ok, struct err *err)
 {
     struct buf text;
-    start(&text);
+    secret_buf_init(&text, FILE_MAX);
     struct translate_place place = {strcmp(path, "-") == 0 ? "standard input" : path, secret_ok};
     int result = slurp(path, &text, err);
     if (result == 0)
         result = import_add(import, buf_str(&text), &place, err);
-    finish(&text);
+    secret_buf_free(&text);
     return result;
 }
 
@@ -110,7 +98,7 @@ int moving_import(const struct options *options, struct err *err)
     struct import import;
     struct buf out;
     import_begin(&import, program);
-    start(&out);
+    secret_buf_init(&out, FILE_MAX);
     int result = moving_read(&import, options, is_private_output(), err);
     if (result == 0) {
         import_spell(&import, &out);
@@ -119,7 +107,7 @@ int moving_import(const struct options *options, struct err *err)
     if (result == 0)
         result = check(&out, err);
     import_end(&import);
-    finish(&out);
+    secret_buf_free(&out);
     return result;
 }
 
@@ -179,23 +167,12 @@ int moving_adopt(const struct moving_to *to, const char *program, const char *pa
     return result;
 }
 
-struct telling {
-    struct report *report;
-    const char *title;
-};
-
-static void log_to_report(void *ctx, enum log_level level, const char *line)
-{
-    const struct telling *telling = ctx;
-    report_line(telling->report, telling->title, level, line);
-}
-
 static void take_one(const struct account *account, const struct seen_format *format,
                      struct str text, const char *state_dir, struct report *report)
 {
     struct taking taking = {.account = account};
-    struct telling telling = {report, account->title};
-    struct log log = {.level = report->level, .write = log_to_report, .ctx = &telling};
+    struct report_about about = {report, account->title};
+    struct log log = report_log(&about);
     const struct moving_to to = {account, state_dir, &log};
     struct err err = {0};
     char line[160];

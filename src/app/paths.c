@@ -2,7 +2,6 @@
 #include "app/paths.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -24,6 +23,15 @@ char *paths_expand(const char *path, struct err *err)
     err_set(err, ERR_CONFIG,
             "the home folder is not known (HOME is not set); write the path in full");
     return NULL;
+}
+
+bool paths_allow(const char *path, int mode)
+{
+    struct err err;
+    char *whole = paths_expand(path, &err);
+    bool allowed = whole != NULL && access(whole, mode) == 0;
+    free(whole);
+    return allowed;
 }
 
 /* XDG says that a relative path in its variables is to be ignored. */

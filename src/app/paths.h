@@ -5,11 +5,16 @@
 #ifndef FP_APP_PATHS_H
 #define FP_APP_PATHS_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 
 /* A path as a person writes it: `~` is the home folder, and a relative one is relative to it.
  * Malloced; NULL with ERR_CONFIG if the home folder is not known, or for `~user`. */
 char *paths_expand(const char *path, struct err *err);
+
+/* As access(2) says for such a path; false if it cannot be expanded. */
+bool paths_allow(const char *path, int mode);
 
 /* The configuration file: `given` (of -f), else $FETCHPOPRC, else ~/.fetchpoprc, else
  * fetchpop/fetchpoprc under $XDG_CONFIG_HOME or ~/.config. Malloced ("-": standard input); NULL

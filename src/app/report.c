@@ -270,6 +270,17 @@ void report_line(struct report *report, const char *title, enum log_level level,
         title != NULL ? ": " : "", text);
 }
 
+static void write_about(void *ctx, enum log_level level, const char *line)
+{
+    const struct report_about *about = ctx;
+    report_line(about->report, about->title, level, line);
+}
+
+struct log report_log(struct report_about *about)
+{
+    return (struct log){.level = about->report->level, .write = write_about, .ctx = about};
+}
+
 void report_refusal(struct report *report, const struct err *err)
 {
     report_error(report, NULL, err);

@@ -69,6 +69,13 @@ void report_refusal(struct report *report, const struct err *err);
 /* One line about an account (title NULL: about the run). */
 void report_line(struct report *report, const char *title, enum log_level level, const char *text);
 
+/* A log whose lines are about that account (title NULL: about the run). Both are borrowed. */
+struct report_about {
+    struct report *report;
+    const char *title;
+};
+struct log report_log(struct report_about *about);
+
 /* A line that the user asked for, always to standard output; with report_json it is only a note. */
 void report_answer(struct report *report, const char *title, const char *text);
 

@@ -87,17 +87,6 @@ static void drop_others(struct config *config, const struct roster *roster, bool
     config->count = 0;
 }
 
-struct titled {
-    struct report *report;
-    const char *title;
-};
-
-static void log_to_report(void *ctx, enum log_level level, const char *line)
-{
-    const struct titled *to = ctx;
-    report_line(to->report, to->title, level, line);
-}
-
 /* --- the whole -------------------------------------------------------------------------------- */
 
 static int fill(struct roster *roster, struct config *config, const struct options *options,
@@ -127,7 +116,7 @@ static int fill(struct roster *roster, struct config *config, const struct optio
 static int read_url(struct roster *roster, const struct options *options, struct err *err)
 {
     struct config config;
-    struct options nameless = *options; /* its one argument is no title */
+    struct options nameless = *options; /* its one argument is not a title */
     nameless.account_count = 0;
     const struct url_account account = {.url = options->accounts[0],
                                         .maildir = options->maildir,
@@ -146,8 +135,8 @@ int roster_read(struct roster *roster, const struct options *options, struct rep
                 struct err *err)
 {
     struct config config = {0};
-    struct titled to = {report, "accounts_command"};
-    struct log log = {.level = report->level, .write = log_to_report, .ctx = &to};
+    struct report_about about = {report, "accounts_command"};
+    struct log log = report_log(&about);
     struct rcparse_want want = {options->shard, &log};
     *roster = (struct roster){0};
     if (options_has_url(options))
@@ -188,8 +177,8 @@ void roster_find_secrets(struct roster *roster, const struct turns *before, stru
     size_t kept = 0;
     for (size_t i = 0; i < roster->count; i++) {
         struct account *account = roster->accounts[i];
-        struct titled to = {report, account->title};
-        struct log log = {.level = report->level, .write = log_to_report, .ctx = &to};
+        struct report_about about = {report, account->title};
+        struct log log = report_log(&about);
         struct err err = {0};
         if (stop_asked())
             err_set(&err, ERR_STOPPED, "interrupted");

@@ -24,20 +24,6 @@
 
 /* --- files ------------------------------------------------------------------------------------ */
 
-/* A buffer for secrets has all its memory from the start: growing would leave copies behind. */
-static void start(struct buf *buf, size_t max)
-{
-    buf_init(buf, max);
-    buf_reserve(buf, max);
-}
-
-static void finish(struct buf *buf)
-{
-    if (buf->data != NULL)
-        secret_wipe_bytes(buf->data, buf->cap);
-    buf_free(buf);
-}
-
 /* The whole file. 1; 0 if it is not there; -1. *shared: others can read it. */
 static int slurp(const char *path, struct buf *buf, bool *shared, struct err *err)
 {
@@ -87,11 +73,11 @@ static int from_file(struct account *account, const char *path, const struct log
 {
     struct buf buf;
     bool shared = false;
-    start(&buf, SECRET_MAX);
+    secret_buf_init(&buf, SECRET_MAX);
     int result = slurp(path, &buf, &shared, err);
     if (result == 1 && take_line(&account->password, &buf, path, err) < 0)
         result = -1;
-    finish(&buf);
+    secret_buf_free(&buf);
     if (result == 1 && shared) {
         log_line(log, FP_LOG_WARNING, "%s: others can read this password; chmod 600 %s", path,
                  path);
@@ -105,11 +91,11 @@ static int from_file(struct account *account, const char *path, const struct log
 static int run_source(const struct capture *source, struct secret *secret, const struct log *log,
                       struct err *err)
 {
-    start(source->output, SECRET_MAX);
+    secret_buf_init(source->output, SECRET_MAX);
     int result = capture_run(source, log, err);
     if (result == 0)
         result = take_line(secret, source->output, source->key, err);
-    finish(source->output);
+    secret_buf_free(source->output);
     return result;
 }
 
@@ -203,13 +189,13 @@ static int from_netrc(struct account *account, const struct log *log, struct err
         return 0;
     struct buf buf;
     bool shared = false;
-    start(&buf, NETRC_MAX);
+    secret_buf_init(&buf, NETRC_MAX);
     int result = slurp(path, &buf, &shared, err);
     if (result == 1) {
         result = netrc_find(buf_str(&buf), path, account->server, account->user, &account->password,
                             err);
     }
-    finish(&buf);
+    secret_buf_free(&buf);
     if (result == 1 && shared) {
         log_line(log, FP_LOG_WARNING, "%s: others can read its passwords; chmod 600 %s", path,
                  path);

@@ -72,13 +72,6 @@ static int write_file(struct setup *setup, struct err *err)
 
 /* --- logging in ------------------------------------------------------------------------------- */
 
-static void say_line(void *ctx, enum log_level level, const char *line)
-{
-    const struct setup *setup = ctx;
-    if (level <= FP_LOG_WARNING)
-        dialog_say(&setup->dialog, "%s\n", line);
-}
-
 /* The account as far as it is known, with its password. */
 static int make_account(struct setup *setup, struct config *config, struct err *err)
 {
@@ -103,7 +96,7 @@ static int run_session(struct setup *setup, enum session_mode mode, bool catch_u
     struct config config;
     if (make_account(setup, &config, err) < 0)
         return -1;
-    struct log log = {.level = FP_LOG_WARNING, .write = say_line, .ctx = setup};
+    struct log log = dialog_log(&setup->dialog);
     account_hide(config.accounts[0], &log);
     struct session_run run = {.account = config.accounts[0],
                               .state_dir = setup->state_dir,
@@ -161,15 +154,6 @@ struct place {
     const char *key;
 };
 
-static bool is_there(const char *path)
-{
-    struct err err;
-    char *whole = paths_expand(path, &err);
-    bool there = whole != NULL && access(whole, F_OK) == 0;
-    free(whole);
-    return there;
-}
-
 static void add_place(struct place *places, size_t *count, const char *key, const char *text)
 {
     struct place *place = &places[(*count)++];
@@ -195,14 +179,14 @@ static size_t find_places(const struct setup *setup, struct place places[PLACES]
 {
     size_t count = 0;
     char own[DIALOG_ANSWER_MAX];
-    if (is_there("~/Maildir/new"))
+    if (paths_allow("~/Maildir/new", F_OK))
         add_place(places, &count, "maildir", "~/Maildir");
-    if (is_there("~/Mail/new"))
+    if (paths_allow("~/Mail/new", F_OK))
         add_place(places, &count, "maildir", "~/Mail");
-    if (is_there("~/.procmailrc") && setupstore_has("procmail"))
+    if (paths_allow("~/.procmailrc", F_OK) && setupstore_has("procmail"))
         add_place(places, &count, "mda", "procmail");
     snprintf(own, sizeof own, "~/Mail/%.60s", setup->address.whole);
-    if (!is_there("~/Mail/new"))
+    if (!paths_allow("~/Mail/new", F_OK))
         add_place(places, &count, "maildir", own);
     add_inbox(places, &count);
     return count;

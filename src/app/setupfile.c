@@ -14,13 +14,6 @@
 
 #define CONFIG_MAX ((size_t)1024 * 1024)
 
-static void finish(struct buf *buf)
-{
-    if (buf->data != NULL)
-        secret_wipe_bytes(buf->data, buf->cap);
-    buf_free(buf);
-}
-
 static int slurp(struct setupfile *file, struct err *err)
 {
     int fd = file_open(file->path, O_RDONLY, 0);
@@ -36,8 +29,7 @@ static int slurp(struct setupfile *file, struct err *err)
 static int parse_with(const struct setupfile *file, const struct buf *added, struct buf *whole,
                       struct config *config, struct err *err)
 {
-    buf_init(whole, 2 * CONFIG_MAX);
-    buf_reserve(whole, file->before.len + added->len + 1); /* growing would leave copies behind */
+    secret_buf_init(whole, file->before.len + added->len + 1);
     buf_add(whole, file->before.data, file->before.len);
     if (whole->len > 0 && whole->data[whole->len - 1] != '\n')
         buf_add(whole, "\n", 1);
@@ -45,7 +37,7 @@ static int parse_with(const struct setupfile *file, const struct buf *added, str
     return config_parse(config, file->path, whole->data, whole->len, err);
 }
 
-/* A file that has no account yet is no mistake here. */
+/* A file without an account is not a mistake here. */
 static int read_settings(struct setupfile *file, struct err *err)
 {
     struct config config;
@@ -59,14 +51,14 @@ static int read_settings(struct setupfile *file, struct err *err)
         config_free(&config);
     }
     buf_free(&any);
-    finish(&whole);
+    secret_buf_free(&whole);
     return result;
 }
 
 int setupfile_read(struct setupfile *file, const char *named, struct err *err)
 {
     struct err none;
-    buf_init(&file->before, CONFIG_MAX);
+    secret_buf_init(&file->before, CONFIG_MAX);
     file->path = paths_config_file(named, &none);
     if (file->path == NULL)
         file->path = paths_expand("~/.fetchpoprc", err);
@@ -77,7 +69,7 @@ int setupfile_read(struct setupfile *file, const char *named, struct err *err)
 
 void setupfile_free(struct setupfile *file)
 {
-    finish(&file->before);
+    secret_buf_free(&file->before);
     free(file->path);
     free(file->state_dir);
 }
@@ -96,7 +88,7 @@ int setupfile_check(const struct setupfile *file, const struct buf *added, struc
 {
     struct buf whole;
     int result = spell_whole(file, added, &whole, err);
-    finish(&whole);
+    secret_buf_free(&whole);
     return result;
 }
 
@@ -104,8 +96,8 @@ int setupfile_check(const struct setupfile *file, const struct buf *added, struc
 int setupfile_write(struct setupfile *file, const struct buf *added, struct err *err)
 {
     struct buf whole;
-    finish(&file->before);
-    buf_init(&file->before, CONFIG_MAX);
+    secret_buf_free(&file->before);
+    secret_buf_init(&file->before, CONFIG_MAX);
     if (slurp(file, err) < 0)
         return -1;
     char *real = file->before.len > 0 ? realpath(file->path, NULL) : NULL;
@@ -113,7 +105,7 @@ int setupfile_write(struct setupfile *file, const struct buf *added, struct err 
     int result = spell_whole(file, added, &whole, err);
     if (result == 0)
         result = file_replace(path, whole.data, whole.len, 0600, true, err);
-    finish(&whole);
+    secret_buf_free(&whole);
     free(real);
     return result;
 }

@@ -24,21 +24,12 @@ struct taking {
     bool seen; /* their lists are taken over */
 };
 
-static bool is_readable(const char *path)
-{
-    struct err err;
-    char *whole = paths_expand(path, &err);
-    bool readable = whole != NULL && access(whole, R_OK) == 0;
-    free(whole);
-    return readable;
-}
-
 int setupimport_offer(const struct dialog *dialog, const char **program, struct err *err)
 {
     *program = NULL;
     for (const struct import_program *const *p = import_programs(); *p != NULL; p++) {
         bool yes = false;
-        if (!is_readable((*p)->file))
+        if (!paths_allow((*p)->file, R_OK))
             continue;
         dialog_say(dialog, "There is a configuration of %s, %s.\n", (*p)->name, (*p)->file);
         if (dialog_confirm(dialog, "Take over its accounts?", true, &yes, err) < 0)
@@ -102,7 +93,7 @@ static char *seen_of(const struct taking *taking, const struct account *account)
     char *server = translate_fill(form, "%s", account->server);
     char *half = translate_fill(server, "%p", port);
     char *whole = translate_fill(half, "%u", account->user);
-    char *path = is_readable(whole) ? paths_expand(whole, &err) : NULL;
+    char *path = paths_allow(whole, R_OK) ? paths_expand(whole, &err) : NULL;
     free(port);
     free(server);
     free(half);
@@ -131,18 +122,11 @@ static int ask_seen(struct taking *taking, struct err *err)
     return dialog_confirm(taking->dialog, "Take over that list?", true, &taking->seen, err);
 }
 
-static void say_line(void *ctx, enum log_level level, const char *line)
-{
-    const struct dialog *dialog = ctx;
-    (void)level;
-    dialog_say(dialog, "%s\n", line);
-}
-
-/* An account that the list does not know is no mistake: it may be new. */
+/* An account that the list does not know is not a mistake: it may be new. */
 static int take_seen(const struct taking *taking, struct err *err)
 {
     struct dialog dialog = *taking->dialog;
-    struct log log = {.level = FP_LOG_WARNING, .write = say_line, .ctx = &dialog};
+    struct log log = dialog_log(&dialog);
     for (size_t i = 0; i < taking->config.count && taking->seen; i++) {
         const struct account *account = taking->config.accounts[i];
         const struct moving_to to = {account, taking->state_dir, &log};
@@ -194,8 +178,7 @@ int setupimport_run(const struct dialog *dialog, struct setupfile *file,
         .dialog = dialog, .file = file, .program = moving_program(options->import, err)};
     if (taking.program == NULL)
         return -1;
-    buf_init(&taking.added, TEXT_MAX);
-    buf_reserve(&taking.added, TEXT_MAX); /* growing would leave copies of a password behind */
+    secret_buf_init(&taking.added, TEXT_MAX);
     int result = read_theirs(&taking, options, err);
     if (result == 0) {
         taking.state_dir = paths_state(options->state_dir, file->state_dir, err);
@@ -204,8 +187,7 @@ int setupimport_run(const struct dialog *dialog, struct setupfile *file,
             result = keep(&taking, err);
         config_free(&taking.config);
     }
-    secret_wipe_bytes(taking.added.data, taking.added.cap);
-    buf_free(&taking.added);
+    secret_buf_free(&taking.added);
     free(taking.state_dir);
     return result;
 }

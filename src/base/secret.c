@@ -37,6 +37,18 @@ void secret_wipe(struct secret *secret)
     secret->len = 0;
 }
 
+void secret_buf_init(struct buf *buf, size_t max)
+{
+    buf_init(buf, max);
+    buf_reserve(buf, max);
+}
+
+void secret_buf_free(struct buf *buf)
+{
+    secret_wipe_bytes(buf->data, buf->cap);
+    buf_free(buf);
+}
+
 struct str secret_str(const struct secret *secret)
 {
     return str_of(secret->data, secret->len);

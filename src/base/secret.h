@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 
+#include "base/buf.h"
 #include "base/str.h"
 
 #define SECRET_MAX 65536
@@ -23,5 +24,10 @@ struct str secret_str(const struct secret *secret);
 
 /* Wipes bytes in a way the compiler keeps. */
 void secret_wipe_bytes(void *bytes, size_t len);
+
+/* A buffer for text that may hold secrets. It has all its memory from the start, since growing
+ * would leave copies behind; secret_buf_free wipes it, and is fine for any buffer. */
+void secret_buf_init(struct buf *buf, size_t max);
+void secret_buf_free(struct buf *buf);
 
 #endif

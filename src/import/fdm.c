@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/secret.h"
 #include "base/xalloc.h"
 #include "import/import.h"
 #include "import/lexer.h"
@@ -86,7 +87,7 @@ static void take_value(struct reader *reader, struct sheet *sheet, const char *n
     lexer_next(&reader->lexer);
     char *value = expand(reader, reader->lexer.text);
     sheet_set(sheet, name, value, line);
-    memset(value, 0, strlen(value));
+    secret_wipe_bytes(value, strlen(value));
     free(value);
 }
 

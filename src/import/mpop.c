@@ -3,10 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/secret.h"
 #include "base/xalloc.h"
 #include "import/import.h"
-
-#define PART_MAX 4096
 
 static const struct translate_row rows[] = {
     {"host", "server", NULL, NULL},
@@ -95,7 +94,7 @@ static void read_lines(struct str text, struct sheets *raw)
             struct str value = value_of(rest);
             char *name = xmemdup0(word.ptr, word.len), *copy = xmemdup0(value.ptr, value.len);
             sheet_set(sheet, name, copy, line);
-            memset(copy, 0, value.len);
+            secret_wipe_bytes(copy, value.len);
             free(name);
             free(copy);
         }

@@ -4,14 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/secret.h"
+
 #define SEPARATOR "\1"
 
-/* Allocated at once, so that growing leaves no copy of the token behind. */
 static void make_room(struct buf *message, struct str user, const char *server, struct str token)
 {
     size_t most = 3 * user.len + str_from(server).len + token.len + 100;
-    buf_init(message, most);
-    (void)buf_reserve(message, most);
+    secret_buf_init(message, most);
 }
 
 static void add(struct buf *message, struct str bytes)

@@ -57,8 +57,7 @@ static void oauth_dispose(void *context, const sasl_utils_t *utils)
     (void)utils;
     struct buf *message = context;
     if (message != NULL) {
-        secret_wipe_bytes(message->data, message->len);
-        buf_free(message);
+        secret_buf_free(message);
         free(message);
     }
 }
