@@ -11,9 +11,9 @@
 #include "app/capture.h"
 #include "app/endpoint.h"
 #include "app/keys.h"
-#include "app/near.h"
 #include "app/rcglob.h"
 #include "app/rcscan.h"
+#include "app/rcwords.h"
 #include "base/file.h"
 #include "base/str.h"
 #include "base/xalloc.h"
@@ -85,110 +85,21 @@ static enum key_scope scope_of(const cfg_t *cfg)
                                             : KEY_ACCOUNT;
 }
 
-/* What is between the first quote and the last one of libconfuse's words. */
-static bool quoted(const char *words, char *out, size_t cap)
-{
-    const char *from = strchr(words, '\'');
-    const char *to = strrchr(words, '\'');
-    if (from == NULL || to == from || (size_t)(to - from) > cap)
-        return false;
-    size_t len = (size_t)(to - from) - 1;
-    memcpy(out, from + 1, len);
-    out[len] = '\0';
-    return true;
-}
-
-/* Where a word that is not known in this scope belongs; NULL: nowhere. */
-static const char *place_of(const char *word, enum key_scope scope)
-{
-    bool is_rule = strcmp(word, "rule") == 0;
-    if (scope == KEY_RULE && is_rule)
-        return "outside of this rule: close it with } first";
-    if (scope == KEY_RULE && keys_find(word, KEY_ACCOUNT) != NULL)
-        return "to the account, outside of its rules";
-    if (is_rule || keys_find(word, KEY_ACCOUNT) != NULL)
-        return "inside an account or defaults";
-    if (keys_find(word, KEY_TOP) != NULL)
-        return "at the top level, outside of accounts";
-    return keys_find(word, KEY_RULE) != NULL ? "inside a rule: rule { ... }" : NULL;
-}
-
-static void refuse_unknown(struct parse *parse, unsigned line, enum key_scope scope,
-                           const char *word)
-{
-    const char *near = near_key(word, scope);
-    const char *other = scope == KEY_TOP ? near_key(word, KEY_ACCOUNT) : NULL;
-    const char *place = place_of(word, scope);
-    if (strchr(word, '|') != NULL) {
-        refuse(parse, line, "no such key: \"%s\"", word);
-    } else if (place != NULL) {
-        refuse(parse, line, "%s belongs %s", word, place);
-    } else if (near == NULL && other != NULL) {
-        refuse(parse, line, "no such key: \"%s\"; did you mean %s, inside an account?", word,
-               other);
-    } else if (near != NULL) {
-        refuse(parse, line, "no such key: \"%s\"; did you mean %s?", word, near);
-    } else {
-        refuse(parse, line, "no such key: \"%s\"; fetchpoprc(5) lists them", word);
-    }
-}
-
-/* Behind `password =` and its like a word that makes no sense may be a part of the secret. */
-static bool is_behind_secret(struct str line)
-{
-    size_t count;
-    const struct key *keys = keys_all(&count);
-    for (size_t i = 0; i < count; i++)
-        if (keys[i].secret && rctext_sets(line, keys[i].name))
-            return true;
-    return false;
-}
-
-/* libconfuse's messages, replaced by ours where a person would not know what to do. It has no codes
- * for them; test_config pins each text that is looked for here. */
+/* See rcwords_explain. */
 static void on_error(cfg_t *cfg, const char *fmt, va_list args)
 {
     struct parse *parse = find_parse(cfg);
     if (parse == NULL || parse->depth == 0)
         return;
-    char words[400];
-    char word[120];
+    char said[400], text[600];
     /* The format is libconfuse's own. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    vsnprintf(words, sizeof words, fmt, args);
+    vsnprintf(said, sizeof said, fmt, args);
 #pragma GCC diagnostic pop
     unsigned line = (unsigned)cfg->line;
-    bool named = quoted(words, word, sizeof word);
-    struct str text = str_from(words);
     struct str shown = rctext_line(&parse->files[parse->depth - 1], line);
-    if (is_behind_secret(shown)) {
-        refuse(parse, line,
-               "a word makes no sense here (it is not shown: this line holds a secret); quote the "
-               "secret, and give each key a line of its own");
-    } else if (named && str_has_prefix(text, "no such option") && rctext_in_value(shown, word)) {
-        refuse(parse, line,
-               "no such key: \"%s\"; if it belongs to the text before it, put quotes "
-               "around the whole",
-               word);
-    } else if (named && str_has_prefix(text, "no such option")) {
-        refuse_unknown(parse, line, scope_of(cfg), word);
-    } else if (str_has_prefix(text, "no sub-section")) {
-        refuse(parse, line, "a name with | in it is not a key");
-    } else if (named && str_has_prefix(text, "missing title")) {
-        refuse(parse, line, "an account needs a title: account \"work\" { ... }");
-    } else if (named && str_has_prefix(text, "missing opening brace")) {
-        refuse(parse, line, "a { is missing after %s", word);
-    } else if (named && str_has_prefix(text, "missing parenthesis")) {
-        refuse(parse, line, "%s takes parentheses: %s(\"path\")", word, word);
-    } else if (named && str_has_prefix(text, "missing equal sign")) {
-        refuse(parse, line, "a = is missing after %s", word);
-    } else if (named && str_has_prefix(text, "unexpected token")) {
-        refuse(parse, line, "\"%s\" is not expected here; quote the value, and close lists with }",
-               word);
-    } else {
-        refuse(parse, line, "%s", words);
-    }
+    refuse(parse, line, "%s", rcwords_explain(said, shown, scope_of(cfg), text, sizeof text));
 }
 
 /* --- what libconfuse calls -------------------------------------------------------------------- */
