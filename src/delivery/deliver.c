@@ -22,7 +22,8 @@ const char *deliver_kind_name(enum deliver_kind kind)
     return kinds[kind]->name;
 }
 
-enum deliver_kind deliver_kind_of(struct str name)
+/* DELIVER_KINDS: there is none of that name. */
+static enum deliver_kind kind_of(struct str name)
 {
     int kind = 0;
     while (kind < DELIVER_KINDS && !str_is(name, kinds[kind]->name))
@@ -160,9 +161,10 @@ int deliver_begin(struct deliver *deliver, struct parcel **parcel, struct err *e
     return result;
 }
 
-int deliver_finish(struct deliver *deliver, struct parcel *parcel, struct err *err)
+int deliver_finish(struct parcel *parcel, struct err *err)
 {
-    return deliver->kind->finish == NULL ? 0 : deliver->kind->finish(deliver, parcel, err);
+    const struct kind *kind = parcel->to->kind;
+    return kind->finish == NULL ? 0 : kind->finish(parcel->to, parcel, err);
 }
 
 /* What it was before goes with it, unless it is kept in its place. */
@@ -177,8 +179,9 @@ static void drop_raw(struct parcel *parcel)
     parcel->raw = NULL;
 }
 
-void deliver_drop(struct deliver *deliver, struct parcel *parcel)
+void deliver_drop(struct parcel *parcel)
 {
+    const struct deliver *deliver = parcel->to;
     drop_raw(parcel);
     enter(deliver);
     if (parcel->stays)
@@ -195,9 +198,9 @@ static int copy_in(struct deliver *deliver, const char *path, struct parcel **pa
     if (source.fd < 0)
         return err_errno(err, ERR_IO, errno, "cannot open %s", path);
     int result = deliver_begin(deliver, parcel, err);
-    if (result == 0 && (keep_read(&source, spool_sink(*parcel), err) < 0 ||
-                        deliver_finish(deliver, *parcel, err) < 0)) {
-        deliver_drop(deliver, *parcel);
+    if (result == 0 &&
+        (keep_read(&source, spool_sink(*parcel), err) < 0 || deliver_finish(*parcel, err) < 0)) {
+        deliver_drop(*parcel);
         result = -1;
     }
     close(source.fd);
@@ -289,9 +292,8 @@ void deliver_release(struct deliver *deliver, struct parcel **batch, size_t n)
     leave(deliver);
 }
 
-void deliver_abandon(struct deliver *deliver, struct parcel **batch, size_t n)
+void deliver_abandon(struct parcel **batch, size_t n)
 {
-    (void)deliver;
     for (size_t i = 0; i < n; i++) {
         drop_raw(batch[i]);
         spool_free(batch[i]);
@@ -373,7 +375,7 @@ static bool is_receipt_of(const struct deliver_settings *settings, struct str re
     buf_init(&where, WORDS_ESCAPED_MAX(strlen(settings->where)) + 1);
     words_add(&where, str_from(settings->where));
     struct str words = receipt;
-    bool same = deliver_kind_of(str_word(&words)) == settings->kind &&
+    bool same = kind_of(str_word(&words)) == settings->kind &&
                 str_equal(last_word(receipt), buf_str(&where));
     buf_free(&where);
     return same;
@@ -422,7 +424,7 @@ int deliver_check(const struct deliver_settings *settings, struct deliver_claim 
         for (to = from + 1; to < n && same_place(claims[from].receipt, claims[to].receipt); to++)
             ;
         struct str words = claims[from].receipt;
-        enum deliver_kind kind = deliver_kind_of(str_word(&words));
+        enum deliver_kind kind = kind_of(str_word(&words));
         if (kind == DELIVER_KINDS)
             return err_set(err, ERR_IO,
                            "the journal names a destination that this version does not know; use "
@@ -441,7 +443,7 @@ int deliver_check(const struct deliver_settings *settings, struct deliver_claim 
 
 int deliver_sweep(const struct deliver_settings *settings, struct str place, struct err *err)
 {
-    enum deliver_kind kind = deliver_kind_of(str_word(&place));
+    enum deliver_kind kind = kind_of(str_word(&place));
     struct identity owner;
     if (kind == DELIVER_KINDS)
         return 0;

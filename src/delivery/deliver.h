@@ -34,9 +34,6 @@
  * "lmtp". */
 const char *deliver_kind_name(enum deliver_kind kind);
 
-/* The kind of that name; DELIVER_KINDS: there is none. */
-enum deliver_kind deliver_kind_of(struct str name);
-
 struct deliver;
 
 /* Can this destination be used? What can be known before a connection is made (a Maildir path that
@@ -79,12 +76,12 @@ uint64_t deliver_room(const struct deliver *deliver);
  * goes. The verbs below take parcels that were begun or resumed for this deliver. */
 int deliver_begin(struct deliver *deliver, struct parcel **parcel, struct err *err);
 /* Its terminator was seen; what the kind adds at the end is written. */
-int deliver_finish(struct deliver *deliver, struct parcel *parcel, struct err *err);
+int deliver_finish(struct parcel *parcel, struct err *err);
 /* A message that is kept in a file of this name, complete: as begin .. finish would have it. */
 int deliver_resume(struct deliver *deliver, const char *name, struct parcel **parcel,
                    struct err *err);
 /* It will not be delivered: its file is removed, unless it is one that is kept. */
-void deliver_drop(struct deliver *deliver, struct parcel *parcel);
+void deliver_drop(struct parcel *parcel);
 
 /* Makes the batch durable while nobody sees it. */
 int deliver_secure(struct deliver *deliver, struct parcel *const *batch, size_t n, struct err *err);
@@ -108,7 +105,7 @@ int deliver_keep(const struct deliver *deliver, struct parcel *parcel, struct de
 void deliver_release(struct deliver *deliver, struct parcel **batch, size_t n);
 
 /* Frees parcels whose take stays open: their files are left to check in the next run. */
-void deliver_abandon(struct deliver *deliver, struct parcel **batch, size_t n);
+void deliver_abandon(struct parcel **batch, size_t n);
 
 /* Looks for each, publishes what waits complete in tmp/, and makes what is found durable in this
  * very process. Works by the receipts alone, since the configuration file may have changed. An

@@ -14,6 +14,12 @@
 #include "delivery/kind.h"
 #include "delivery/spooldir.h"
 
+/* These verbs, as the fields of a struct kind. */
+#define HANDOVER_VERBS                                                                             \
+    .unit = 1, .is_command = true, .room = handover_room, .place = handover_place,                 \
+    .begin = handover_begin, .resume = handover_resume, .secure = handover_secure,                 \
+    .receipt = handover_receipt, .check = handover_check, .sweep = spooldir_sweep
+
 /* Verbs of a struct kind. A receipt is "KIND OCTETS NAME FOLDER". */
 uint64_t handover_room(const struct deliver *deliver);
 void handover_place(const struct deliver_settings *settings, struct buf *out);

@@ -359,18 +359,9 @@ static void close_kind(struct deliver *deliver)
 
 const struct kind lmtp_kind = {
     .name = "lmtp",
-    .unit = 1,
-    .is_command = true,
     .probe = probe,
     .open = open_kind,
     .close = close_kind,
-    .room = handover_room,
-    .place = handover_place,
-    .begin = handover_begin,
-    .resume = handover_resume,
-    .secure = handover_secure,
-    .receipt = handover_receipt,
     .publish = publish,
-    .check = handover_check,
-    .sweep = spooldir_sweep,
+    HANDOVER_VERBS,
 };

@@ -270,18 +270,9 @@ static int publish(struct deliver *deliver, struct parcel *const *batch, size_t 
 
 const struct kind mda_kind = {
     .name = "mda",
-    .unit = 1,
-    .is_command = true,
     .probe = probe,
     .open = open_kind,
     .close = close_kind,
-    .room = handover_room,
-    .place = handover_place,
-    .begin = handover_begin,
-    .resume = handover_resume,
-    .secure = handover_secure,
-    .receipt = handover_receipt,
     .publish = publish,
-    .check = handover_check,
-    .sweep = spooldir_sweep,
+    HANDOVER_VERBS,
 };

@@ -43,7 +43,8 @@ void spool_names_init(struct spool_names *names, const char *mailbox, const char
     host_part(names->host, sizeof names->host);
 }
 
-void spool_name(struct spool_names *names, char out[SPOOL_NAME_MAX])
+/* A new name: seconds.M<µs>P<pid>Q<count>F<mailbox>S<folder>.<host>. */
+static void make_name(struct spool_names *names, char out[SPOOL_NAME_MAX])
 {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
@@ -71,7 +72,7 @@ static bool take_hex(const char **at, size_t n, struct str *out)
     return out->len == n;
 }
 
-/* True if spool_name made it; flags of maildir(5) may follow behind ':'. 'B' was the mark of a
+/* True if make_name made it; flags of maildir(5) may follow behind ':'. 'B' was the mark of a
  * session's marker, in earlier versions. */
 static bool read_owner(const char *name, struct owner *owner)
 {
@@ -121,7 +122,7 @@ int spool_begin(struct parcel **out, int folder, const char *folder_path, struct
 {
     struct parcel *parcel = xcalloc(1, sizeof *parcel);
     char name[SPOOL_NAME_MAX];
-    spool_name(names, name);
+    make_name(names, name);
     parcel->path = xasprintf("%s/%s", folder_path, name);
     parcel->name = parcel->path + strlen(parcel->path) - strlen(name);
     parcel->folder = folder;
@@ -179,7 +180,7 @@ int spool_adopt(struct parcel **out, int folder, const char *folder_path, const 
 /* By the magic numbers of statfs(2). Others have it from the kernel's default, which reaches no
  * further than their own memory: FUSE, eCryptfs, CIFS. ext2 and ext3 share ext4's number, and
  * honour it too. */
-bool spool_trusts_syncfs(int folder)
+static bool trusts_syncfs(int folder)
 {
     static const unsigned long known[] = {
         0xef53,     /* ext4 */
@@ -201,7 +202,7 @@ bool spool_trusts_syncfs(int folder)
 
 bool spool_secures_all(size_t n, int folder)
 {
-    return n > SPOOL_FSYNC_EACH && spool_trusts_syncfs(folder);
+    return n > SPOOL_FSYNC_EACH && trusts_syncfs(folder);
 }
 
 /* Since Linux 5.8 syncfs(2) reports what write-back failed since `folder` was opened, which is
@@ -247,12 +248,6 @@ static void start_writing(struct parcel *parcel)
     parcel->started = parcel->written;
 }
 #else
-bool spool_trusts_syncfs(int folder)
-{
-    (void)folder;
-    return false;
-}
-
 bool spool_secures_all(size_t n, int folder)
 {
     (void)n, (void)folder;

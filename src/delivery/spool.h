@@ -69,10 +69,8 @@ struct spool_names {
 /* Looks up host and process once. */
 void spool_names_init(struct spool_names *names, const char *mailbox, const char *folder);
 
-/* Makes a new name: seconds.M<µs>P<pid>Q<count>F<mailbox>S<folder>.<host>. */
-void spool_name(struct spool_names *names, char out[SPOOL_NAME_MAX]);
-
-/* Creates the file `name` in folder (0600, exclusive) and a parcel for it. ERR_CREATE, ERR_IO,
+/* Creates a file in folder (0600, exclusive) under a new name,
+ * seconds.M<µs>P<pid>Q<count>F<mailbox> S<folder>.<host>, and a parcel for it. ERR_CREATE, ERR_IO,
  * ERR_LOCAL (disk full). */
 int spool_begin(struct parcel **out, int folder, const char *folder_path, struct spool_names *names,
                 struct err *err);
@@ -103,7 +101,7 @@ int spool_secure(struct parcel *const *parcels, size_t n, int folder, struct err
  * system of the folder, names included. */
 bool spool_secures_all(size_t n, int folder);
 
-/* A file name (flags of maildir(5) behind ':' allowed) that spool_name made for this mailbox. */
+/* A file name (flags of maildir(5) behind ':' allowed) that a run of this mailbox has made. */
 bool spool_is_own(const char *name, const char *mailbox);
 
 /* Names of files that are still needed, sorted. */
@@ -112,10 +110,7 @@ struct spool_list {
     size_t count;
 };
 
-/* True if syncfs(2) is known to make what was written durable there. */
-bool spool_trusts_syncfs(int folder);
-
-/* Removes from a folder what runs of this mailbox left there: names that spool_name made for it and
+/* Removes from a folder what runs of this mailbox left there: names that were made for it and
  * for this state folder, and what others left (another state folder, another program) that nobody
  * has touched for SPOOL_AGE seconds, as maildir(5) has it. state NULL: the folder belongs to the
  * state folder, and so all names of this mailbox are its own, and no others are. What is in the

@@ -95,7 +95,7 @@ static void forget(struct batch *batch)
 void batch_drop(struct batch *batch)
 {
     for (size_t i = 0; i < batch->count; i++)
-        deliver_drop(batch->parcels[i]->to, batch->parcels[i]);
+        deliver_drop(batch->parcels[i]);
     forget(batch);
 }
 
@@ -203,7 +203,7 @@ static void release(struct batch *batch, bool settled)
         if (settled)
             deliver_release(to, batch->parcels + from, n);
         else
-            deliver_abandon(to, batch->parcels + from, n);
+            deliver_abandon(batch->parcels + from, n);
     }
     forget(batch);
 }

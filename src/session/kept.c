@@ -168,7 +168,7 @@ static int resume(struct again *again, uint32_t id, const char *name, const char
         return -1;
     parcel->uidl = journal_uidl(poll->journal, id, again->uidls[again->batch.count]);
     if (through != NULL && through_run(poll, &parcel, route->deliver, &end, err) < 0) {
-        deliver_drop(parcel->to, parcel);
+        deliver_drop(parcel);
         return -1;
     }
     item.dropped = end == THROUGH_DROP;

@@ -132,7 +132,7 @@ static void take_out_spared(struct receiver *in)
         }
         struct parcel *parcel = batch_take_out(&in->batch, i);
         spare(in, &item);
-        deliver_drop(parcel->to, parcel);
+        deliver_drop(parcel);
     }
 }
 
@@ -291,7 +291,7 @@ static int close_message(struct receiver *in, struct err *err)
         return -1;
     if (in->fields != NULL && choose(in, err) < 0)
         return -1;
-    int result = deliver_finish(in->parcel->to, in->parcel, err);
+    int result = deliver_finish(in->parcel, err);
     heading_set_time(in->parcel, in->arrived);
     return result;
 }
@@ -299,7 +299,7 @@ static int close_message(struct receiver *in, struct err *err)
 void receive_drop(struct receiver *in)
 {
     if (in->parcel != NULL)
-        deliver_drop(in->parcel->to, in->parcel);
+        deliver_drop(in->parcel);
     in->parcel = NULL;
     fields_free(in->fields);
     in->fields = NULL;
@@ -310,7 +310,7 @@ void receive_drop_all(struct receiver *in)
 {
     receive_drop(in);
     if (in->pending.message != NULL && in->pending.parcel != NULL)
-        deliver_drop(in->pending.parcel->to, in->pending.parcel);
+        deliver_drop(in->pending.parcel);
     in->pending.message = NULL;
     in->poll->owned = in->poll->owned && in->batch.count == 0;
     batch_drop(&in->batch);
@@ -507,7 +507,7 @@ static void forget_copy(struct receiver *in, struct message *message, struct par
     if (plan_decide(&rules, &known, &spent) == PLAN_DELETE &&
         !decide_is_newest(in->poll, in->listing, message))
         queue_push(&in->dele, message->number);
-    deliver_drop(parcel->to, parcel);
+    deliver_drop(parcel);
 }
 
 /* False: not in this run, for trouble on our side; the server has it still. */
@@ -522,7 +522,7 @@ static bool pass_through(struct receiver *in, struct parcel **parcel, struct bat
     if (through_run(in->poll, parcel, to, &end, &err) < 0) {
         receive_trouble(in, &err);
         in->poll->owned = false;
-        deliver_drop((*parcel)->to, *parcel);
+        deliver_drop(*parcel);
         return false;
     }
     heading_set_time(*parcel, in->pending.arrived);
@@ -543,7 +543,7 @@ static void accept_parcel(struct receiver *in, struct message *message, struct p
             queue_push(in->again, message->number);
         else
             in->poll->owned = false; /* what came of it is not the whole */
-        deliver_drop(parcel->to, parcel);
+        deliver_drop(parcel);
         return;
     }
     struct batch_item item = {.number = message->number,

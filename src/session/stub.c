@@ -81,7 +81,7 @@ static int take(void *ctx, const char *bytes, size_t len, struct err *err)
 static void drop(struct stubbing *stubbing)
 {
     if (stubbing->parcel != NULL)
-        deliver_drop(stubbing->parcel->to, stubbing->parcel);
+        deliver_drop(stubbing->parcel);
     stubbing->parcel = NULL;
 }
 
@@ -93,7 +93,7 @@ static int commit(struct stubbing *stubbing, struct err *err)
 static int add(struct stubbing *stubbing, struct message *message, struct err *err)
 {
     struct parcel *parcel = stubbing->parcel;
-    if (begin(stubbing, err) < 0 || deliver_finish(stubbing->parcel->to, stubbing->parcel, err) < 0)
+    if (begin(stubbing, err) < 0 || deliver_finish(stubbing->parcel, err) < 0)
         return -1;
     parcel = stubbing->parcel;
     stubbing->parcel = NULL;

@@ -45,8 +45,8 @@ static int take_over(struct parcel **parcel, struct deliver *to, int output, str
     struct parcel *made, *raw = *parcel;
     if (deliver_begin(to, &made, err) < 0)
         return -1;
-    if (keep_read(&source, spool_sink(made), err) < 0 || deliver_finish(to, made, err) < 0) {
-        deliver_drop(to, made);
+    if (keep_read(&source, spool_sink(made), err) < 0 || deliver_finish(made, err) < 0) {
+        deliver_drop(made);
         return -1;
     }
     made->raw = raw;

@@ -155,9 +155,9 @@ __attribute__((unused)) static int kit_spool(struct kit *kit, const char *bytes,
     for (size_t at = 0; at < len && result == 0; at += piece)
         result = sink.write(sink.ctx, bytes + at, len - at < piece ? len - at : piece, err);
     if (result == 0)
-        result = deliver_finish(kit->deliver, parcel, err);
+        result = deliver_finish(parcel, err);
     if (result < 0)
-        deliver_drop(kit->deliver, parcel);
+        deliver_drop(parcel);
     else
         kit->batch[kit->n++] = parcel;
     return result;

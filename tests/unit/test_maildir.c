@@ -167,7 +167,7 @@ static void test_nowhere(void)
     begin(2);
     char *receipts = kit_receipts(&kit);
     unlinkat(kit.batch[0]->folder, kit.batch[0]->name, 0);
-    deliver_abandon(kit.deliver, kit.batch, kit.n);
+    deliver_abandon(kit.batch, kit.n);
     is_found(receipts, "LP", "what is nowhere is lost, what is in tmp/ is published");
     is_int((int)kit_count(tmp), 0, "nothing is left in tmp/");
     free(receipts);
@@ -219,7 +219,7 @@ static void test_sweep(void)
         ok(is_there(tmp, rows[i].name) == !rows[i].goes, "%s: %s", rows[i].what,
            rows[i].goes ? "it goes" : "it stays");
     buf_free(&place);
-    deliver_abandon(kit.deliver, kit.batch, kit.n);
+    deliver_abandon(kit.batch, kit.n);
     end();
 }
 

@@ -386,7 +386,7 @@ static int run_once(long at)
         kit_write(done, "", 0, "w");
         deliver_release(kit.deliver, kit.batch, kit.n);
     } else {
-        deliver_abandon(kit.deliver, kit.batch, kit.n);
+        deliver_abandon(kit.batch, kit.n);
     }
     bool came = harm_count >= at;
     harm_at = 0;
@@ -608,7 +608,7 @@ static struct torn make_torn(const char *before)
 
 static void end_torn(struct torn *torn)
 {
-    deliver_abandon(torn->kit.deliver, torn->kit.batch, torn->kit.n);
+    deliver_abandon(torn->kit.batch, torn->kit.n);
     kit_free(&torn->kit);
     free(torn->receipts);
     free(torn->bytes);
@@ -900,7 +900,7 @@ static void probes(void)
     struct sink sink = spool_sink(parcel);
     ok(sink.write(sink.ctx, "x", 1, &err) == 0, "half of its body is written");
     struct parcel *open[1] = {parcel};
-    deliver_abandon(kit.deliver, open, 1);
+    deliver_abandon(open, 1);
     char *spool = kit_path("state/spool");
     is_int((long long)kit_count(spool), 1, "the spool file of a message that is abandoned is left");
     ok(deliver_sweep(&kit.settings, buf_str(&place), &err) == 0 && kit_count(spool) == 0,

@@ -217,7 +217,7 @@ static void checks(void)
     struct buf place;
     buf_init(&place, 4096);
     deliver_place(&kit.settings, &place);
-    deliver_abandon(kit.deliver, kit.batch, 1);
+    deliver_abandon(kit.batch, 1);
     char *spool = kit_path("state/spool");
     is_int((long long)kit_count(spool), 1,
            "the spool file of a message that was not delivered is left");
