@@ -18,6 +18,7 @@
 #include "import/import.h"
 #include "import/seen.h"
 #include "session/adopt.h"
+#include "session/statedir.h"
 #include "state/carry.h"
 
 #define FILE_MAX ((size_t)1024 * 1024)
@@ -215,12 +216,7 @@ static int export_state(const struct account *account, const char *state_dir, st
     struct journal *journal;
     struct buf out;
     uint32_t left;
-    struct journal_settings settings = {.state_dir = state_dir,
-                                        .server = account->server,
-                                        .user = account->user,
-                                        .mode = JOURNAL_READ,
-                                        .log = &log};
-    if (journal_open(&journal, &settings, err) < 0)
+    if (statedir_journal(&journal, account, state_dir, JOURNAL_READ, &log, err) < 0)
         return -1;
     buf_init(&out, SEEN_MAX);
     carry_export(journal, account->server, account->user, &out, &left);

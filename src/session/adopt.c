@@ -5,12 +5,12 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/maildate.h"
 #include "session/fingerprints.h"
 #include "session/headers.h"
 #include "session/queue.h"
 #include "session/run.h"
+#include "session/statedir.h"
 #include "state/journal.h"
 
 /* --- from a list ------------------------------------------------------------------------------ */
@@ -18,17 +18,8 @@
 int adopt_begin(struct adoption *adoption, const struct account *account, const char *state_dir,
                 struct log *log, struct err *err)
 {
-    struct journal_settings settings = {.state_dir = state_dir,
-                                        .server = account->server,
-                                        .user = account->user,
-                                        .account = account->journal_name,
-                                        .mode = JOURNAL_WRITE,
-                                        .durable = account->durable,
-                                        .log = log};
     *adoption = (struct adoption){.now = clock_wall()};
-    if (file_make_folder(state_dir, account->durable, err) < 0)
-        return -1;
-    return journal_open(&adoption->journal, &settings, err);
+    return statedir_journal(&adoption->journal, account, state_dir, JOURNAL_WRITE, log, err);
 }
 
 void adopt_uidl(struct adoption *adoption, struct str uidl, int64_t when)

@@ -18,6 +18,7 @@
 #include "session/connect.h"
 #include "session/line.h"
 #include "session/listing.h"
+#include "session/statedir.h"
 #include "session/manners.h"
 #include "session/tofu.h"
 
@@ -170,17 +171,13 @@ static void check_listing(struct session_run *run, struct pop3 *pop3, struct jou
 
 static void check_login(struct session_run *run, const struct checkup *checkup)
 {
-    struct journal_settings settings = {.state_dir = run->state_dir,
-                                        .server = run->account->server,
-                                        .user = run->account->user,
-                                        .mode = JOURNAL_READ,
-                                        .log = run->log};
     struct manners_end end = {.now = clock_wall()};
     struct manners manners;
     struct journal *journal;
     struct pop3 *pop3 = NULL;
     struct err err = {0};
-    if (journal_open(&journal, &settings, &err) < 0) {
+    if (statedir_journal(&journal, run->account, run->state_dir, JOURNAL_READ, run->log, &err) <
+        0) {
         tell(checkup, "journal", -1, "", &err);
         return;
     }

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "state/journal.h"
+#include "session/statedir.h"
 
 static void count(struct condition *condition, const struct journal *journal)
 {
@@ -40,13 +40,8 @@ int condition_read(struct condition *condition, const struct account *account,
 {
     struct journal *journal;
     struct log log = {.level = FP_LOG_ERROR};
-    struct journal_settings settings = {.state_dir = state_dir,
-                                        .server = account->server,
-                                        .user = account->user,
-                                        .mode = JOURNAL_READ,
-                                        .log = &log};
     *condition = (struct condition){0};
-    if (journal_open(&journal, &settings, err) < 0)
+    if (statedir_journal(&journal, account, state_dir, JOURNAL_READ, &log, err) < 0)
         return -1;
     count(condition, journal);
     journal_close(journal);

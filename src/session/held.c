@@ -7,10 +7,10 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/words.h"
 #include "delivery/keep.h"
 #include "session/manners.h"
+#include "session/statedir.h"
 #include "state/journal.h"
 
 static const char *word_of(enum journal_state state)
@@ -73,11 +73,7 @@ int held_list(const struct account *account, const char *state_dir,
     char text[ERR_TEXT_MAX];
     struct log log = {.level = FP_LOG_ERROR}; /* writes nothing, knows what to blank */
     account_hide(account, &log);
-    struct journal_settings settings = {.state_dir = state_dir,
-                                        .server = account->server,
-                                        .user = account->user,
-                                        .mode = JOURNAL_READ};
-    if (journal_open(&journal, &settings, err) < 0)
+    if (statedir_journal(&journal, account, state_dir, JOURNAL_READ, NULL, err) < 0)
         return -1;
     for (uint32_t id = 0; id < journal_count(journal); id++) {
         unsigned state = journal_entry(journal, id).state;
@@ -98,15 +94,8 @@ int held_release(const struct account *account, const char *state_dir, const cha
 {
     struct journal *journal;
     char room[JOURNAL_UIDL_ROOM];
-    struct journal_settings settings = {.state_dir = state_dir,
-                                        .server = account->server,
-                                        .user = account->user,
-                                        .mode = JOURNAL_WRITE,
-                                        .durable = account->durable,
-                                        .log = log};
     *released = 0;
-    if (file_make_folder(state_dir, account->durable, err) < 0 ||
-        journal_open(&journal, &settings, err) < 0)
+    if (statedir_journal(&journal, account, state_dir, JOURNAL_WRITE, log, err) < 0)
         return -1;
     for (uint32_t id = 0; id < journal_count(journal); id++) {
         enum journal_state state = journal_entry(journal, id).state;

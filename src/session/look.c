@@ -2,7 +2,6 @@
 #include "session/look.h"
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/rfc2047.h"
 #include "session/connect.h"
 #include "session/headers.h"
@@ -10,6 +9,7 @@
 #include "session/manners.h"
 #include "session/pipe.h"
 #include "session/rules.h"
+#include "session/statedir.h"
 
 #define HEADER_MAX ((size_t)64 * 1024) /* of one message; what is behind it is not looked at */
 #define TEXT_MAX 1000                  /* octets of a field, decoded */
@@ -286,17 +286,8 @@ static int look_around(struct looker *looker, struct err *err)
 static int open_journal(struct looker *looker, struct err *err)
 {
     const struct session_run *run = looker->run;
-    bool write = looker->look->what == LOOK_DELETE;
-    struct journal_settings settings = {.state_dir = run->state_dir,
-                                        .server = run->account->server,
-                                        .user = run->account->user,
-                                        .account = run->account->journal_name,
-                                        .mode = write ? JOURNAL_WRITE : JOURNAL_READ,
-                                        .durable = run->account->durable,
-                                        .log = run->log};
-    if (write && file_make_folder(run->state_dir, run->account->durable, err) < 0)
-        return err_prefix(err, "state folder");
-    return journal_open(&looker->journal, &settings, err);
+    enum journal_mode mode = looker->look->what == LOOK_DELETE ? JOURNAL_WRITE : JOURNAL_READ;
+    return statedir_journal(&looker->journal, run->account, run->state_dir, mode, run->log, err);
 }
 
 int look_run(struct session_run *run, const struct look *look, struct err *err)

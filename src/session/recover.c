@@ -132,12 +132,25 @@ static void sweep(const struct journal *journal, const struct deliver_settings *
     kept_free_list(&kept);
 }
 
-int recover(struct journal *journal, const struct deliver_settings *settings, struct err *err)
+static int recover_as(struct journal *journal, const struct deliver_settings *settings,
+                      struct err *err)
 {
     if (settle_open(journal, settings, err) < 0)
         return -1;
     sweep(journal, settings);
     return 0;
+}
+
+int recover(struct journal *journal, const struct deliver_settings *settings, struct err *err)
+{
+    struct deliver_settings former = *settings;
+    char id[MAILBOX_ID + 1];
+    if (journal_was_renamed(journal, id)) {
+        former.mailbox = id;
+        if (recover_as(journal, &former, err) < 0)
+            return -1;
+    }
+    return recover_as(journal, settings, err);
 }
 
 static bool is_known(const struct journal *journal, struct str place)

@@ -12,7 +12,8 @@
 
 /* For each open take: found at its destination and made durable by this process, it is done; else
  * it is dropped, and its message will be fetched again. Then leftover files are removed from the
- * places of the settings and of the last run. */
+ * places of the settings and of the last run. What a run under the mailbox's former name left
+ * carries the id of that one, and is looked for first. */
 int recover(struct journal *journal, const struct deliver_settings *settings, struct err *err);
 
 /* Records where this run will spool, if that is new, and that the destinations are there today.

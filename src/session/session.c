@@ -5,10 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/stop.h"
 #include "base/xalloc.h"
 #include "net/conn.h"
@@ -28,11 +26,10 @@
 #include "session/recall.h"
 #include "session/recover.h"
 #include "session/sift.h"
+#include "session/statedir.h"
 #include "session/stub.h"
 #include "session/verify.h"
-#include "state/folder.h"
 #include "state/mailbox.h"
-#include "state/rename.h"
 
 #define RECONNECTS_MAX 5 /* after framing faults, each of a message not suspected before */
 #define SECONDS_A_DAY 86400
@@ -98,90 +95,6 @@ static void fill_settings(struct session *session)
 
 /* ---- before the network ---- */
 
-/* Cron and systemd do not see the shell's XDG_STATE_HOME: then two journals fill one Maildir. */
-static void tell_new_journal(const struct session *session)
-{
-    const char *folder = session->run->state_dir;
-    if (deliver_has_mail(&session->settings))
-        log_line(session->log, FP_LOG_WARNING,
-                 "starting a new journal in %s, but %s has this mailbox's mail, which comes again; "
-                 "see state_dir",
-                 folder, session->settings.where);
-    else
-        log_line(session->log, FP_LOG_NOTE,
-                 "starting a new journal in %s: everything on the server counts as new", folder);
-}
-
-/* The journal that the mailbox had under its former name is its own. */
-static int adopt_journal(struct session *session, const char *stem, struct err *err)
-{
-    const struct account *account = session->account;
-    if (account->former == NULL)
-        return 0;
-    if (rename_journal(session->run->state_dir, account->former, stem, account->durable, err) < 0)
-        return -1;
-    log_line(session->log, FP_LOG_WARNING,
-             "the account was %.*s before: its journal goes on as %s@%s, each header in it is "
-             "compared once",
-             (int)(strlen(account->former) - MAILBOX_ID - 1), account->former, account->user,
-             account->server);
-    return 0;
-}
-
-/* The state folder and its id, and a journal of the mailbox's former name. */
-static int find_state(struct session *session, struct err *err)
-{
-    const struct account *account = session->account;
-    const char *folder = session->run->state_dir;
-    bool there = access(folder, F_OK) == 0; /* then the journal flushes its name */
-    if (file_make_folder(folder, account->durable && !there, err) < 0)
-        return err_prefix(err, "state folder");
-    char *stem = mailbox_stem(account->server, account->user);
-    bool first = !rename_is_there(folder, stem);
-    enum folder_flush flush = !account->durable ? FOLDER_NO_FLUSH
-                              : first           ? FOLDER_FLUSH
-                                                : FOLDER_FLUSH_MADE;
-    int result = folder_id(folder, flush, session->state, err);
-    if (result == 0 && first)
-        result = adopt_journal(session, stem, err);
-    free(stem);
-    return result;
-}
-
-static int open_journal(struct session *session, struct err *err)
-{
-    const struct account *account = session->account;
-    bool write = session->run->mode == SESSION_POLL;
-    struct journal_settings settings = {.state_dir = session->run->state_dir,
-                                        .server = account->server,
-                                        .user = account->user,
-                                        .account = account->journal_name,
-                                        .mode = write ? JOURNAL_WRITE : JOURNAL_READ,
-                                        .durable = account->durable,
-                                        .log = session->log};
-    if (write && find_state(session, err) < 0)
-        return -1;
-    if (journal_open(&session->journal, &settings, err) < 0)
-        return -1;
-    session->poll.journal = session->journal;
-    if (write && journal_is_new(session->journal))
-        tell_new_journal(session);
-    return 0;
-}
-
-/* What a run under the mailbox's former name left carries the id of that one. */
-static int recover_all(struct session *session, struct err *err)
-{
-    struct deliver_settings former = *session->poll.settings;
-    char id[MAILBOX_ID + 1];
-    if (journal_was_renamed(session->journal, id)) {
-        former.mailbox = id;
-        if (recover(session->journal, &former, err) < 0)
-            return -1;
-    }
-    return recover(session->journal, session->poll.settings, err);
-}
-
 /* What can go wrong here goes wrong before a connection is made. What is kept here needs none. */
 static int prepare(struct session *session, struct err *err)
 {
@@ -189,8 +102,11 @@ static int prepare(struct session *session, struct err *err)
     aside_begin(&session->poll.aside, session->log, !session->run->attended);
     routes_init(&session->poll.routes, session->account, &session->settings);
     session->poll.settings = &session->poll.routes.at->settings;
-    if (routes_probe(&session->poll.routes, err) < 0 || open_journal(session, err) < 0)
+    if (routes_probe(&session->poll.routes, err) < 0 ||
+        statedir_open(&session->journal, session->run, session->poll.settings, session->state,
+                      err) < 0)
         return -1;
+    session->poll.journal = session->journal;
     if (recover_find_places(session->journal, session->poll.settings, err) < 0)
         return -1;
     if (dates_begin(session->journal, &session->poll.rules, session->run, err) < 0)
@@ -200,7 +116,7 @@ static int prepare(struct session *session, struct err *err)
     habits_load(&session->poll.habits, session->manners.note, session->poll.rules.now);
     if (session->run->mode != SESSION_POLL)
         return 0;
-    if (recover_all(session, err) < 0)
+    if (recover(session->journal, session->poll.settings, err) < 0)
         return err_prefix(err, "recovering from the last run");
     if (routes_open(&session->poll.routes, err) < 0)
         return -1;

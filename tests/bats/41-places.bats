@@ -70,6 +70,18 @@ said() {
     [ "$(sent_count 'TOP')" -eq 3 ] || fail "compared once more"
 }
 
+@test "--retry leaves the name in the journal by which a renamed mailbox is found" {
+    tell_many 2
+    popd_start
+    popd_rc
+    want 0
+    want 65 --retry all
+    popd_rc 'server = "localhost"'
+    want 0
+    said 'was alice@127.0.0.1 before'
+    [ "$(count)" -eq 2 ] || fail "$(count) messages"
+}
+
 @test "another mailbox under the same title is not taken for the old one" {
     tell_many 2
     popd_start

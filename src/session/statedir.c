@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: ISC */
+#include "session/statedir.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "delivery/deliver.h"
+#include "state/mailbox.h"
+#include "state/rename.h"
+
+static int make_folder(const char *folder, bool durable, struct err *err)
+{
+    bool there = access(folder, F_OK) == 0; /* then the journal flushes its name */
+    if (file_make_folder(folder, durable && !there, err) < 0)
+        return err_prefix(err, "state folder");
+    return 0;
+}
+
+/* In a folder that is there. */
+static int open_journal(struct journal **out, const struct account *account, const char *state_dir,
+                        enum journal_mode mode, struct log *log, struct err *err)
+{
+    struct journal_settings settings = {.state_dir = state_dir,
+                                        .server = account->server,
+                                        .user = account->user,
+                                        .account = account->journal_name,
+                                        .mode = mode,
+                                        .durable = account->durable,
+                                        .log = log};
+    return journal_open(out, &settings, err);
+}
+
+int statedir_journal(struct journal **out, const struct account *account, const char *state_dir,
+                     enum journal_mode mode, struct log *log, struct err *err)
+{
+    if (mode == JOURNAL_WRITE && make_folder(state_dir, account->durable, err) < 0)
+        return -1;
+    return open_journal(out, account, state_dir, mode, log, err);
+}
+
+/* Cron and systemd do not see the shell's XDG_STATE_HOME: then two journals fill one Maildir. */
+static void tell_new_journal(const struct session_run *run, const struct deliver_settings *settings)
+{
+    if (deliver_has_mail(settings))
+        log_line(run->log, FP_LOG_WARNING,
+                 "starting a new journal in %s, but %s has this mailbox's mail, which comes again; "
+                 "see state_dir",
+                 run->state_dir, settings->where);
+    else
+        log_line(run->log, FP_LOG_NOTE,
+                 "starting a new journal in %s: everything on the server counts as new",
+                 run->state_dir);
+}
+
+/* The journal that the mailbox had under its former name is its own. */
+static int adopt_former(const struct session_run *run, const char *stem, struct err *err)
+{
+    const struct account *account = run->account;
+    if (account->former == NULL)
+        return 0;
+    if (rename_journal(run->state_dir, account->former, stem, account->durable, err) < 0)
+        return -1;
+    log_line(run->log, FP_LOG_WARNING,
+             "the account was %.*s before: its journal goes on as %s@%s, each header in it is "
+             "compared once",
+             (int)(strlen(account->former) - MAILBOX_ID - 1), account->former, account->user,
+             account->server);
+    return 0;
+}
+
+/* The folder's id, and a journal of the mailbox's former name. */
+static int find_former(const struct session_run *run, char id[FOLDER_ID + 1], struct err *err)
+{
+    const struct account *account = run->account;
+    char *stem = mailbox_stem(account->server, account->user);
+    bool first = !rename_is_there(run->state_dir, stem);
+    enum folder_flush flush = !account->durable ? FOLDER_NO_FLUSH
+                              : first           ? FOLDER_FLUSH
+                                                : FOLDER_FLUSH_MADE;
+    int result = folder_id(run->state_dir, flush, id, err);
+    if (result == 0 && first)
+        result = adopt_former(run, stem, err);
+    free(stem);
+    return result;
+}
+
+int statedir_open(struct journal **out, const struct session_run *run,
+                  const struct deliver_settings *settings, char id[FOLDER_ID + 1], struct err *err)
+{
+    bool write = run->mode == SESSION_POLL;
+    enum journal_mode mode = write ? JOURNAL_WRITE : JOURNAL_READ;
+    if (write && (make_folder(run->state_dir, run->account->durable, err) < 0 ||
+                  find_former(run, id, err) < 0))
+        return -1;
+    if (open_journal(out, run->account, run->state_dir, mode, run->log, err) < 0)
+        return -1;
+    if (write && journal_is_new(*out))
+        tell_new_journal(run, settings);
+    return 0;
+}
