@@ -16,11 +16,11 @@
 #include "base/file.h"
 #include "base/xalloc.h"
 #include "session/connect.h"
-#include "session/line.h"
 #include "session/listing.h"
-#include "session/statedir.h"
 #include "session/manners.h"
+#include "session/statedir.h"
 #include "session/tofu.h"
+#include "session/transport.h"
 
 #define CAPA_SHOWN 8192 /* octets of capabilities that are looked at */
 #define WORDS_MAX 900
@@ -74,7 +74,7 @@ static bool check_tls(struct conn *conn, const struct checkup *checkup)
 static int greet(struct pop3 *pop3, const struct account *account, const struct tls_options *tls,
                  int64_t deadline, struct err *err)
 {
-    if (account->tls != ACCOUNT_TLS_IMPLICIT && line_wants_tls(account, pop3_conn(pop3)))
+    if (account->tls != ACCOUNT_TLS_IMPLICIT && transport_wants_tls(account, pop3_conn(pop3)))
         return err_set(err, ERR_PROTOCOL,
                        "%s: no greeting on port %u, which wants TLS from the start; write tls = "
                        "\"implicit\"",
@@ -121,14 +121,14 @@ static bool check_connection(const struct session_run *run, const struct checkup
     bool confirmed;
     struct conn *conn;
     struct err err = {0}, ignored;
-    int result = line_open(&conn, account, deadline, run->log, &err);
+    int result = transport_open(&conn, account, deadline, run->log, &err);
     snprintf(text, sizeof text, "port %u answers", account->port);
     if (!tell(checkup, "connection", result, text, &err))
         return false;
     struct pop3 *pop3 = pop3_new(conn, run->log);
     struct note *note =
         note_load(run->state_dir, account->server, account->user, NOTE_READ, clock_wall());
-    struct tls_options tls = line_tls_options(account, run->log);
+    struct tls_options tls = transport_tls_options(account, run->log);
     tofu_ask(&tls, run, note);
     if (account->tls == ACCOUNT_TLS_IMPLICIT)
         result = conn_start_tls(conn, &tls, &err);

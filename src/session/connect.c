@@ -12,10 +12,10 @@
 #include "base/utf8.h"
 #include "net/command.h"
 #include "pop3/auth.h"
-#include "session/line.h"
 #include "session/manners.h"
 #include "session/recall.h"
 #include "session/tofu.h"
+#include "session/transport.h"
 
 #define GRACE_MS ((int64_t)60 * 1000)
 #define WARN_WEEK ((int64_t)7 * 24 * 3600)
@@ -131,15 +131,15 @@ static int greet(struct login *login, struct pop3 *pop3, const struct note *note
 {
     const struct account *account = login->run->account;
     struct conn *conn = pop3_conn(pop3);
-    struct tls_options options = line_tls_options(account, pop3_log(pop3)), *tls = &options;
+    struct tls_options options = transport_tls_options(account, pop3_log(pop3)), *tls = &options;
     bool implicit = account->tls == ACCOUNT_TLS_IMPLICIT;
     tofu_ask(tls, login->run, login->note);
     if (implicit && conn_start_tls(conn, tls, err) < 0)
         return -1;
-    line_tell_tls(conn, pop3_log(pop3));
+    transport_tell_tls(conn, pop3_log(pop3));
     if (account->tls != ACCOUNT_TLS_STLS)
         conn_set_deadline(conn, login->hard);
-    if (!implicit && line_wants_tls(account, conn))
+    if (!implicit && transport_wants_tls(account, conn))
         return err_set(err, ERR_PROTOCOL,
                        "%s: no greeting on port %u, which wants TLS from the start; write tls = "
                        "\"implicit\"",
@@ -153,7 +153,7 @@ static int greet(struct login *login, struct pop3 *pop3, const struct note *note
     if (stls)
         result = pop3_stls(pop3, tls, login->hard, err);
     if (stls && result == 0)
-        line_tell_tls(conn, pop3_log(pop3));
+        transport_tell_tls(conn, pop3_log(pop3));
     /* STLS asks again once TLS is up: what ends before is its own end. */
     bool capa = asked && (!stls || conn_is_secure(conn));
     login->capa_broke = result < 0 && capa && breaks_connection(err);
@@ -169,7 +169,7 @@ static int meet(struct login *login, const struct note *note, struct err *err)
     pop3_free(login->pop3);
     login->pop3 = NULL;
     login->capa_broke = login->asked_utf8 = false;
-    if (line_open(&conn, account, clock_in(account->timeout * 1000), log, err) < 0)
+    if (transport_open(&conn, account, clock_in(account->timeout * 1000), log, err) < 0)
         return -1;
     struct pop3 *pop3 = pop3_new(conn, log);
     if (greet(login, pop3, note, err) < 0) {
@@ -384,11 +384,11 @@ int connect_show_pin(const struct session_run *run, char *text, size_t cap, stru
         return err_set(
             err, ERR_CONFIG,
             "tls is none, so the server shows no certificate to pin; change tls to see one");
-    if (line_open(&conn, account, deadline, run->log, err) < 0)
+    if (transport_open(&conn, account, deadline, run->log, err) < 0)
         return -1;
     struct note *note =
         note_load(run->state_dir, account->server, account->user, NOTE_READ, clock_wall());
-    struct tls_options tls = line_tls_options(account, run->log);
+    struct tls_options tls = transport_tls_options(account, run->log);
     struct pop3 *pop3 = pop3_new(conn, run->log);
     tofu_ask(&tls, run, note);
     if (reach_tls(pop3, account, &tls, deadline, err) < 0) {
@@ -405,9 +405,9 @@ int connect_reach(const struct account *account, struct log *log, struct err *er
 {
     int64_t deadline = clock_in(account->timeout * 1000);
     struct conn *conn = NULL;
-    if (line_open(&conn, account, deadline, log, err) < 0)
+    if (transport_open(&conn, account, deadline, log, err) < 0)
         return -1;
-    struct tls_options tls = line_tls_options(account, log);
+    struct tls_options tls = transport_tls_options(account, log);
     struct pop3 *pop3 = pop3_new(conn, log);
     int result = reach_tls(pop3, account, &tls, deadline, err);
     if (result < 0)

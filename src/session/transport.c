@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "session/line.h"
+#include "session/transport.h"
 
 #include <netdb.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 
 #define SILENCE_MS 5000 /* without a greeting, before it is asked why */
 
-/* ---- the way there ---- */
+/* ---- connecting ---- */
 
 /* With a proxy, ip and source_address are about the connection to the proxy. */
 static int dial(const struct account *account, int64_t deadline, int *fd, struct err *err)
@@ -81,8 +81,8 @@ static void tell_peer(const struct account *account, int fd, int64_t begun, cons
                  (double)(clock_ms() - begun) / 1000);
 }
 
-int line_open(struct conn **conn, const struct account *account, int64_t deadline,
-              const struct log *log, struct err *err)
+int transport_open(struct conn **conn, const struct account *account, int64_t deadline,
+                   const struct log *log, struct err *err)
 {
     int fd;
     int64_t begun = clock_ms();
@@ -101,7 +101,7 @@ int line_open(struct conn **conn, const struct account *account, int64_t deadlin
 
 /* ---- TLS ---- */
 
-struct tls_options line_tls_options(const struct account *account, const struct log *log)
+struct tls_options transport_tls_options(const struct account *account, const struct log *log)
 {
     return (struct tls_options){
         .host = account->tls_server_name != NULL ? account->tls_server_name : account->server,
@@ -118,7 +118,7 @@ struct tls_options line_tls_options(const struct account *account, const struct 
     };
 }
 
-void line_tell_tls(struct conn *conn, const struct log *log)
+void transport_tell_tls(struct conn *conn, const struct log *log)
 {
     char peer[TLS_PEER_TEXT];
     struct tls *tls = conn_tls(conn);
@@ -135,8 +135,8 @@ static bool has_tls(const struct account *account, int64_t ms)
     struct err ignored;
     struct log silent = {.level = FP_LOG_ERROR};
     char pin[TLS_PIN_TEXT];
-    struct tls_options options = line_tls_options(account, &silent);
-    if (line_open(&conn, account, clock_in(ms), &silent, &ignored) < 0)
+    struct tls_options options = transport_tls_options(account, &silent);
+    if (transport_open(&conn, account, clock_in(ms), &silent, &ignored) < 0)
         return false;
     (void)conn_start_tls(conn, &options, &ignored);
     bool found = conn_tls(conn) != NULL && tls_peer_pin(conn_tls(conn), pin) == 0;
@@ -144,7 +144,7 @@ static bool has_tls(const struct account *account, int64_t ms)
     return found;
 }
 
-bool line_wants_tls(const struct account *account, struct conn *conn)
+bool transport_wants_tls(const struct account *account, struct conn *conn)
 {
     int64_t half = account->timeout * 1000 / 2, ms = half < SILENCE_MS ? half : SILENCE_MS;
     return account->connect_command == NULL && conn_await(conn, ms) == 0 && has_tls(account, ms);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * line: a connection to the account's server, by TCP, through a proxy or by a command.
+ * transport: a connection to the account's server, by TCP, through a proxy or by a command.
  */
-#ifndef FP_SESSION_LINE_H
-#define FP_SESSION_LINE_H
+#ifndef FP_SESSION_TRANSPORT_H
+#define FP_SESSION_TRANSPORT_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,17 +15,17 @@
 
 /* Connects as the account says, without TLS. -v is told the address and how long it took. deadline
  * is a clock_ms() moment; *conn is the caller's to free; log is borrowed for its life. */
-int line_open(struct conn **conn, const struct account *account, int64_t deadline,
-              const struct log *log, struct err *err);
+int transport_open(struct conn **conn, const struct account *account, int64_t deadline,
+                   const struct log *log, struct err *err);
 
 /* Whom to trust, as the account says; views of its texts. */
-struct tls_options line_tls_options(const struct account *account, const struct log *log);
+struct tls_options transport_tls_options(const struct account *account, const struct log *log);
 
 /* Tells -v of version, cipher and certificate; nothing if there is no TLS yet. */
-void line_tell_tls(struct conn *conn, const struct log *log);
+void transport_tell_tls(struct conn *conn, const struct log *log);
 
 /* Nothing was sent yet. If the server says nothing for some seconds (half of timeout, 5 at most),
  * is that because its port has TLS from the start? Another connection finds out. */
-bool line_wants_tls(const struct account *account, struct conn *conn);
+bool transport_wants_tls(const struct account *account, struct conn *conn);
 
 #endif
