@@ -9,17 +9,14 @@
 #include "session/decide.h"
 #include "session/destination.h"
 #include "session/fault.h"
-#include "session/fingerprints.h"
 #include "session/heading.h"
+#include "session/identify.h"
 #include "session/kept.h"
-#include "session/manners.h"
-#include "session/match.h"
 #include "session/through.h"
 
 #define BODY_MAX ((uint64_t)1024 * 1024 * 1024) /* of a message whose size is not known */
 #define BODY_SPARE ((uint64_t)4 * 1024 * 1024)  /* more than LIST says, or eightfold, is no end */
 #define BODY_TIMES 8
-#define NOTED_EVERY 500                    /* failures, so that they cost no memory */
 #define ROOM_SPARE ((uint64_t)1024 * 1024) /* left free on the file system, for names and journal */
 #define PROGRESS_MS 100
 
@@ -90,6 +87,7 @@ void receive_init(struct receiver *in, struct poll *poll, struct pop3 *pop3,
     in->batch.is_shut = is_shut;
     in->batch.settled = on_settled;
     in->batch.ctx = in;
+    refusals_init(&in->refusals, poll, listing);
     buf_init(&in->head, FIELDS_MAX);
 }
 
@@ -329,9 +327,9 @@ static void refuse(struct receiver *in, struct message *message, enum reason rea
 {
     in->pending.message = message;
     in->pending.parcel = NULL;
-    in->pending.later = false;
-    in->pending.reason = reason;
-    snprintf(in->pending.words, sizeof in->pending.words, "%s", words);
+    in->pending.refusal.later = false;
+    in->pending.refusal.reason = reason;
+    snprintf(in->pending.refusal.words, sizeof in->pending.refusal.words, "%s", words);
 }
 
 static int take_answer(struct receiver *in, const struct pop3_answer *answer, int taken,
@@ -345,8 +343,8 @@ static int take_answer(struct receiver *in, const struct pop3_answer *answer, in
     if (taken == 0 && answer->reply.kind != REPLY_OK) {
         *doubtful = true;
         refuse(in, message, REASON_REFUSED, "");
-        in->pending.later = is_passing(&answer->reply);
-        log_quote(in->poll->run->log, answer->reply.text, in->pending.words);
+        in->pending.refusal.later = is_passing(&answer->reply);
+        log_quote(in->poll->run->log, answer->reply.text, in->pending.refusal.words);
         return 0;
     }
     if (taken == 0 && in->poll->local.kind != ERR_NONE) { /* an empty one, while winding down */
@@ -390,82 +388,6 @@ int receive_answer(struct receiver *in, const struct pop3_answer *answer, int ta
 
 /* ---- what it is ---- */
 
-enum known { KNOWN_NEW, KNOWN_DELIVERED, KNOWN_ASK_AGAIN };
-
-static bool is_delivered(const struct receiver *in, uint32_t id)
-{
-    unsigned state = id == JOURNAL_NONE ? JOURNAL_FREE : journal_entry(in->poll->journal, id).state;
-    return state == JOURNAL_DONE || state == JOURNAL_GONE;
-}
-
-/* It is the message that its UIDL says. What does not fit is a habit of the server's. */
-static enum known confirm(struct receiver *in, struct message *message,
-                          const struct fingerprint *fingerprint)
-{
-    struct listing *listing = in->listing;
-    const struct fingerprint *shown = listing_fingerprint(listing, message);
-    uint64_t size = journal_size(listing->journal, message->entry);
-    if (size != message->size && size != 0 && message->size != 0)
-        habits_count_size(listing->habits);
-    if (shown != NULL && !fingerprints_equal(shown, fingerprint))
-        habits_count_header(listing->habits);
-    listing_set_fingerprint(listing, message, fingerprint);
-    match_learn(listing, message);
-    return KNOWN_DELIVERED;
-}
-
-/* It was delivered under this UIDL, and comes with another header (or body). If it showed that one
- * twice in this session, it is another message; if it shows a new one each time, the UIDL is all
- * there is. */
-static enum known deny(struct receiver *in, struct message *message,
-                       const struct fingerprint *fingerprint)
-{
-    struct listing *listing = in->listing;
-    const struct fingerprint *shown = listing_fingerprint(listing, message);
-    bool steady = shown != NULL && fingerprints_compare(shown, fingerprint) <= FINGERPRINTS_ALIKE;
-    bool gone = journal_entry(listing->journal, message->entry).state == JOURNAL_GONE;
-    if (!steady && !message->twice && !gone) {
-        message->twice = true;
-        listing_set_fingerprint(listing, message, fingerprint);
-        return KNOWN_ASK_AGAIN;
-    }
-    if (!steady && !gone) {
-        listing->habits->known |= HABIT_HEADERS;
-        return confirm(in, message, fingerprint);
-    }
-    log_line(in->poll->run->log, FP_LOG_NOTE,
-             "message %u has the UIDL of one that was delivered, and is another", message->number);
-    match_undo(listing, message);
-    listing_set_fingerprint(listing, message, fingerprint);
-    return KNOWN_NEW;
-}
-
-static enum known compare(struct receiver *in, struct message *message,
-                          const struct fingerprint *fingerprint)
-{
-    struct record record = journal_record(in->poll->journal, message->entry);
-    bool done = journal_entry(in->poll->journal, message->entry).state == JOURNAL_DONE;
-    bool told = record_fingerprint(&record).known; /* else its UIDL is all there is */
-    bool headers = habits_has(in->listing->habits, HABIT_HEADERS);
-    if (match_compare(in->listing, message, fingerprint) == FINGERPRINTS_SAME ||
-        (done && (!told || headers)))
-        return confirm(in, message, fingerprint);
-    return deny(in, message, fingerprint);
-}
-
-/* A message that had to be fetched to be known may turn out to be one that we have. */
-static enum known identify(struct receiver *in, struct message *message, struct header *header)
-{
-    struct fingerprint fingerprint = fingerprints_of(header, true);
-    if (message->compare)
-        return compare(in, message, &fingerprint);
-    if ((message->entry == JOURNAL_NONE || !match_was_received(in->listing, message->entry)) &&
-        is_delivered(in, match_fetched(in->listing, message, &fingerprint)))
-        return KNOWN_DELIVERED;
-    listing_set_fingerprint(in->listing, message, &fingerprint);
-    return KNOWN_NEW;
-}
-
 /* Empty, or not half of what LIST says (octets has LF line ends): something went wrong on the
  * server, or its LIST is not worth much. The next message may be half a one all the same, so that
  * is no habit to get used to. */
@@ -478,7 +400,7 @@ static bool is_short(const struct message *message, const struct parcel *parcel)
 static bool is_put_aside(struct receiver *in, struct message *message, const struct parcel *parcel)
 {
     char octets[24];
-    if (!is_short(message, parcel) || is_delivered(in, message->entry))
+    if (!is_short(message, parcel) || identify_is_delivered(in->poll->journal, message->entry))
         return false;
     int len = snprintf(octets, sizeof octets, "%llu", (unsigned long long)parcel->octets);
     const struct journal_failure failure = {.reason = REASON_SHORT,
@@ -532,14 +454,15 @@ static bool pass_through(struct receiver *in, struct parcel **parcel, struct bat
 
 static void accept_parcel(struct receiver *in, struct message *message, struct parcel *parcel)
 {
-    enum known known = identify(in, message, parcel->header);
+    enum identify_as known =
+        identify_fetched(in->listing, message, parcel->header, in->poll->run->log);
     in->came = true;
-    if (known == KNOWN_DELIVERED) {
+    if (known == IDENTIFY_DELIVERED) {
         forget_copy(in, message, parcel);
         return;
     }
-    if (known == KNOWN_ASK_AGAIN || is_put_aside(in, message, parcel)) {
-        if (known == KNOWN_ASK_AGAIN)
+    if (known == IDENTIFY_ASK_AGAIN || is_put_aside(in, message, parcel)) {
+        if (known == IDENTIFY_ASK_AGAIN)
             queue_push(in->again, message->number);
         else
             in->poll->owned = false; /* what came of it is not the whole */
@@ -566,103 +489,26 @@ static void accept_parcel(struct receiver *in, struct message *message, struct p
 #endif
 }
 
-/* ---- refusals ---- */
-
-/* Many failures with nothing delivered between them are recorded, too. */
-static void note_failure(struct receiver *in)
-{
-    struct err err;
-    if (++in->unnoted < NOTED_EVERY)
-        return;
-    in->unnoted = 0;
-    if (journal_sync(in->poll->journal, &err) < 0)
-        receive_trouble(in, &err);
-}
+/* ---- in step ---- */
 
 void receive_end_row(struct receiver *in)
 {
-    for (unsigned i = 0; i < in->row.count; i++) {
-        const struct refused *refused = &in->row.refused[i];
-        const struct journal_failure failure = {.reason = REASON_REFUSED,
-                                                .words = str_from(refused->words)};
-        if (refused->later)
-            fault_put_off(in->poll, in->listing, refused->message, &failure);
-        else
-            fault_refuse(in->poll, in->listing, refused->message, &failure);
-        note_failure(in);
-    }
-    in->row.count = 0;
-    in->row.fresh = false;
-}
-
-/* The session is at fault. The messages of the row are asked for last by the next run, so that it
- * makes progress if they are at fault after all. */
-static void end_session(struct receiver *in)
-{
-    for (unsigned i = 0; i < in->row.count; i++)
-        fault_postpone(in->poll, in->listing, in->row.refused[i].message,
-                       &(struct journal_failure){.reason = REASON_REFUSED,
-                                                 .words = str_from(in->row.refused[i].words)});
-    in->poll->habits.known |= HABIT_REFUSES;
-    err_set(&in->poll->over, ERR_AGAIN,
-            "the server refuses message after message: \"%s\"; the next run goes on",
-            in->row.refused[0].words);
-    in->poll->over_before = true;
-    in->poll->over_hash = in->row.hash;
-    in->row.count = 0;
-}
-
-/* True if it was not refused before. If all were, the row says nothing about a session in which
- * others came. */
-static bool is_fresh(const struct receiver *in, const struct message *message)
-{
-    return message->entry == JOURNAL_NONE ||
-           journal_entry(in->poll->journal, message->entry).state != JOURNAL_FAILED;
-}
-
-static void add_to_row(struct receiver *in, struct message *message)
-{
-    uint64_t hash = manners_hash(in->pending.words);
-    if (in->row.count > 0 && in->row.hash != hash)
-        receive_end_row(in);
-    struct refused *refused = &in->row.refused[in->row.count++];
-    refused->message = message;
-    refused->later = in->pending.later;
-    memcpy(refused->words, in->pending.words, sizeof refused->words);
-    in->row.hash = hash;
-    in->row.fresh = in->row.fresh || is_fresh(in, message);
-    bool again = in->poll->over_before && hash == in->poll->over_hash;
-    if (in->row.count < RECEIVE_ALIKE && !again)
-        return;
-    if (again || in->row.fresh || !in->came)
-        end_session(in);
-    else
-        receive_end_row(in);
-}
-
-static void settle_refusal(struct receiver *in, struct message *message)
-{
-    if (in->pending.reason == REASON_REFUSED) {
-        if (in->poll->over.kind == ERR_NONE) /* else it says what was said before */
-            add_to_row(in, message);
-        return;
-    }
-    const struct journal_failure failure = {.reason = in->pending.reason,
-                                            .words = str_from(in->pending.words)};
-    fault_refuse(in->poll, in->listing, message, &failure);
-    note_failure(in);
+    struct err err;
+    if (refusals_end_row(&in->refusals, &err) < 0)
+        receive_trouble(in, &err);
 }
 
 void receive_confirm(struct receiver *in)
 {
     struct message *message = in->pending.message;
+    struct err err;
     in->pending.message = NULL;
     if (message == NULL)
         return;
-    if (in->pending.parcel == NULL) {
-        settle_refusal(in, message);
-        return;
+    if (in->pending.parcel != NULL) {
+        receive_end_row(in);
+        accept_parcel(in, message, in->pending.parcel);
+    } else if (refusals_add(&in->refusals, message, &in->pending.refusal, in->came, &err) < 0) {
+        receive_trouble(in, &err);
     }
-    receive_end_row(in);
-    accept_parcel(in, message, in->pending.parcel);
 }

@@ -20,52 +20,38 @@
 #include "session/listing.h"
 #include "session/poll.h"
 #include "session/queue.h"
+#include "session/refusals.h"
 #include "session/sift.h"
-
-/* This many refusals in a row in the same words are the session's fault, not the messages'. */
-#define RECEIVE_ALIKE 3
 
 struct receiver {
     struct poll *poll; /* borrowed, as the next two */
     struct pop3 *pop3;
     struct listing *listing;
-    struct queue dele;           /* may have their DELE; `at` is the owner's to free */
-    struct batch batch;          /* complete, and not committed yet */
-    struct parcel *parcel;       /* being written */
-    struct verdict verdict;      /* what the rules say of it ... */
-    int64_t until;               /* ... and until when (rules_find) */
-    int64_t arrived;             /* heading_arrived */
-    struct fields *fields;       /* while that depends on its header, what came of that ... */
-    struct buf head;             /* ... and all that came, which is not written yet */
-    bool like_status;            /* it begins as a status line does */
-    enum reason fault;           /* why it was given up, if that is its own fault */
-    char fault_words[24];        /* and the limit that it is over */
-    struct queue coming;         /* RETR went out; `at` is the owner's to free */
-    uint64_t body_max;           /* a longer message is taken for one without an end */
-    uint64_t budget;             /* octets there is room for */
-    int64_t told;                /* clock_ms() of the last progress */
-    bool came;                   /* a whole message has come in */
-    struct queue *again;         /* to be asked for once more; borrowed */
-    unsigned unnoted;            /* failures since the journal was written */
+    struct queue dele;      /* may have their DELE; `at` is the owner's to free */
+    struct batch batch;     /* complete, and not committed yet */
+    struct parcel *parcel;  /* being written */
+    struct verdict verdict; /* what the rules say of it ... */
+    int64_t until;          /* ... and until when (rules_find) */
+    int64_t arrived;        /* heading_arrived */
+    struct fields *fields;  /* while that depends on its header, what came of that ... */
+    struct buf head;        /* ... and all that came, which is not written yet */
+    bool like_status;       /* it begins as a status line does */
+    enum reason fault;      /* why it was given up, if that is its own fault */
+    char fault_words[24];   /* and the limit that it is over */
+    struct queue coming;    /* RETR went out; `at` is the owner's to free */
+    uint64_t body_max;      /* a longer message is taken for one without an end */
+    uint64_t budget;        /* octets there is room for */
+    int64_t told;           /* clock_ms() of the last progress */
+    bool came;              /* a whole message has come in */
+    struct queue *again;    /* to be asked for once more; borrowed */
+    struct refusals refusals;
     struct {                     /* the last answer to a RETR, until it is confirmed */
         struct message *message; /* NULL: there is none */
         struct parcel *parcel;   /* complete; NULL for a refusal */
         struct verdict verdict;  /* of the parcel, until when, and when it arrived */
         int64_t until, arrived;
-        bool later;         /* of a refusal: it may work later */
-        enum reason reason; /* of a refusal, with the server's words */
-        char words[LOG_QUOTE_MAX + 4];
+        struct refusal refusal; /* if it is one */
     } pending;
-    struct { /* refusals in a row, in the same words */
-        unsigned count;
-        uint64_t hash; /* of the words, without the numbers in them */
-        bool fresh;    /* one of them was not refused before */
-        struct refused {
-            struct message *message;
-            bool later;
-            char words[LOG_QUOTE_MAX + 4];
-        } refused[RECEIVE_ALIKE];
-    } row;
 };
 
 /* For one connection. `room`: how many messages may be open at once. */

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: ISC */
+#include "session/refusals.h"
+
+#include "session/fault.h"
+#include "session/manners.h"
+
+#define UNWRITTEN_MAX 500 /* failures, so that they cost no memory */
+
+void refusals_init(struct refusals *refusals, struct poll *poll, struct listing *listing)
+{
+    *refusals = (struct refusals){.poll = poll, .listing = listing};
+}
+
+static struct journal_failure failure_of(const struct refusal *refusal)
+{
+    return (struct journal_failure){.reason = refusal->reason, .words = str_from(refusal->words)};
+}
+
+/* Many failures with nothing delivered between them are written, too. */
+static int blame_message(struct refusals *refusals, struct message *message,
+                         const struct refusal *refusal, struct err *err)
+{
+    const struct journal_failure failure = failure_of(refusal);
+    if (refusal->later)
+        fault_put_off(refusals->poll, refusals->listing, message, &failure);
+    else
+        fault_refuse(refusals->poll, refusals->listing, message, &failure);
+    if (++refusals->unwritten < UNWRITTEN_MAX)
+        return 0;
+    refusals->unwritten = 0;
+    return journal_sync(refusals->poll->journal, err);
+}
+
+int refusals_end_row(struct refusals *refusals, struct err *err)
+{
+    int result = 0;
+    for (unsigned i = 0; i < refusals->count; i++)
+        if (blame_message(refusals, refusals->row[i].message, &refusals->row[i].refusal, err) < 0)
+            result = -1;
+    refusals->count = 0;
+    refusals->fresh = false;
+    return result;
+}
+
+/* The messages of the row are asked for last by the next run, so that it makes progress if they are
+ * at fault after all. */
+static void blame_session(struct refusals *refusals)
+{
+    struct poll *poll = refusals->poll;
+    for (unsigned i = 0; i < refusals->count; i++) {
+        const struct journal_failure failure = failure_of(&refusals->row[i].refusal);
+        fault_postpone(poll, refusals->listing, refusals->row[i].message, &failure);
+    }
+    poll->habits.known |= HABIT_REFUSES;
+    err_set(&poll->over, ERR_AGAIN,
+            "the server refuses message after message: \"%s\"; the next run goes on",
+            refusals->row[0].refusal.words);
+    poll->over_before = true;
+    poll->over_hash = refusals->hash;
+    refusals->count = 0;
+}
+
+/* True if it was not refused before. If all were, the row says nothing about a session in which
+ * others came. */
+static bool is_fresh(const struct poll *poll, const struct message *message)
+{
+    return message->entry == JOURNAL_NONE ||
+           journal_entry(poll->journal, message->entry).state != JOURNAL_FAILED;
+}
+
+int refusals_add(struct refusals *refusals, struct message *message, const struct refusal *refusal,
+                 bool came, struct err *err)
+{
+    struct poll *poll = refusals->poll;
+    if (refusal->reason != REASON_REFUSED)
+        return blame_message(refusals, message, refusal, err);
+    if (poll->over.kind != ERR_NONE) /* it says what was said before */
+        return 0;
+    uint64_t hash = manners_hash(refusal->words);
+    int result =
+        refusals->count > 0 && refusals->hash != hash ? refusals_end_row(refusals, err) : 0;
+    refusals->row[refusals->count].message = message;
+    refusals->row[refusals->count++].refusal = *refusal;
+    refusals->hash = hash;
+    refusals->fresh = refusals->fresh || is_fresh(poll, message);
+    bool again = poll->over_before && hash == poll->over_hash;
+    if (refusals->count < REFUSALS_ALIKE && !again)
+        return result;
+    if (!again && !refusals->fresh && came)
+        return refusals_end_row(refusals, err) < 0 ? -1 : result;
+    blame_session(refusals);
+    return result;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * refusals: messages that a server refuses, or that are given up, on one connection; and whose
+ * fault that is.
+ *
+ * REFUSALS_ALIKE refusals in a row, in the same words, are the session's fault, not the messages':
+ * a cap on downloads, or a store that is away. Then poll->over is set, and nothing counts for a
+ * message. With fewer, each message is at fault itself (session/fault.h).
+ */
+#ifndef FP_SESSION_REFUSALS_H
+#define FP_SESSION_REFUSALS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "session/listing.h"
+#include "session/poll.h"
+#include "state/reason.h"
+
+#define REFUSALS_ALIKE 3
+
+struct refusal {
+    enum reason reason; /* REASON_REFUSED: by the server, in these words */
+    bool later;         /* it may work later */
+    char words[LOG_QUOTE_MAX + 4];
+};
+
+struct refusals {
+    struct poll *poll; /* borrowed, as the listing */
+    struct listing *listing;
+    unsigned unwritten; /* failures since the journal was written */
+    unsigned count;     /* of the row */
+    uint64_t hash;      /* of their words, without the numbers in them */
+    bool fresh;         /* one of them was not refused before */
+    struct {
+        struct message *message;
+        struct refusal refusal;
+    } row[REFUSALS_ALIKE];
+};
+
+/* Empty; borrows both for the life of the connection. */
+void refusals_init(struct refusals *refusals, struct poll *poll, struct listing *listing);
+
+/* A message was refused or given up. came: a whole message has come on this connection. -1: ERR_IO,
+ * the journal cannot be written. */
+int refusals_add(struct refusals *refusals, struct message *message, const struct refusal *refusal,
+                 bool came, struct err *err);
+
+/* The row ends: another message came, or no more will. -1: as above. */
+int refusals_end_row(struct refusals *refusals, struct err *err);
+
+#endif
