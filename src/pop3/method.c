@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "pop3/method.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -78,16 +77,6 @@ enum method_proof method_proof(struct str name)
 {
     const struct row *row = row_of(name);
     return row != NULL ? row->proof : METHOD_PASSWORD;
-}
-
-const char *method_names(char out[METHOD_NAMES])
-{
-    size_t at = 0;
-    for (size_t i = 0; i < ROWS && at < METHOD_NAMES; i++) {
-        at += (size_t)snprintf(out + at, METHOD_NAMES - at, "%s%s%s", i > 0 ? ", " : "",
-                               rows[i].name, rows[i].plus ? "[-plus]" : "");
-    }
-    return out;
 }
 
 const char *method_package(const char *name)

@@ -61,10 +61,6 @@ enum method_proof {
 bool method_is_known(struct str name);
 enum method_proof method_proof(struct str name);
 
-/* All of them, for a person, with commas between. Returns out. */
-#define METHOD_NAMES 400
-const char *method_names(char out[METHOD_NAMES]);
-
 /* The name as the protocol has it, in upper case; empty if it is longer than any. */
 void method_name(struct str text, char out[METHOD_NAME]);
 

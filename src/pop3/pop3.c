@@ -439,7 +439,7 @@ static int take_lines(struct pop3 *pop3, const struct pop3_taker *taker, bool lf
 
 static void forget_capa(struct pop3 *pop3)
 {
-    pop3->capa = (struct reply_capa){.expire_days = -1, .login_delay = -1};
+    reply_capa_init(&pop3->capa);
     pop3->capa_cut = false;
     buf_clear(&pop3->capa_text);
 }

@@ -52,7 +52,8 @@ static bool is_worth_a_try(const struct poll *poll, const struct message *messag
     return max == 0 || (then != 0 && max > then);
 }
 
-bool decide_broke_the_line(const struct poll *poll, uint32_t entry)
+/* Has it failed by breaking connections, or putting them out of step? */
+static bool breaks_connections(const struct poll *poll, uint32_t entry)
 {
     enum reason reason = journal_record(poll->journal, entry).reason;
     return reason == REASON_BROKEN_LINE || reason == REASON_OUT_OF_STEP || reason == REASON_NO_END;
@@ -63,7 +64,7 @@ static enum journal_state state_of(const struct poll *poll, const struct message
                                    enum journal_state state)
 {
     if (state == JOURNAL_HELD && is_worth_a_try(poll, message))
-        return decide_broke_the_line(poll, message->entry) ? JOURNAL_DOUBTED : JOURNAL_FAILED;
+        return breaks_connections(poll, message->entry) ? JOURNAL_DOUBTED : JOURNAL_FAILED;
     if (state == JOURNAL_FREE)
         return state;
     struct journal_entry entry = journal_entry(poll->journal, message->entry);
@@ -251,8 +252,7 @@ void decide_tell(struct poll *poll, const struct listing *listing)
 
 static bool is_due_alone(const struct poll *poll, uint32_t id)
 {
-    return journal_entry(poll->journal, id).state == JOURNAL_HELD &&
-           decide_broke_the_line(poll, id) &&
+    return journal_entry(poll->journal, id).state == JOURNAL_HELD && breaks_connections(poll, id) &&
            again_is_due(journal_record(poll->journal, id).next_try, poll->rules.now);
 }
 

@@ -27,9 +27,6 @@ uint32_t decide_count_busy(const struct listing *listing);
 bool decide_is_newest(const struct poll *poll, const struct listing *listing,
                       const struct message *message);
 
-/* True if a message failed before by breaking connections, or putting them out of step. */
-bool decide_broke_the_line(const struct poll *poll, uint32_t entry);
-
 /* A delivered message that the user asks for again (--all), and one that the rules left before, is
  * owed from here on: if this run dies first, the next one delivers it, and nothing deletes it
  * before. Gathered in the journal. */

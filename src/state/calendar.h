@@ -25,12 +25,11 @@ struct calendar {
 
 enum calendar_look {
     CALENDAR_RIGHT,
-    CALENDAR_AHEAD,        /* right as far as we can tell, but long after the last listing */
-    CALENDAR_TAKEN_BACK,   /* right: last_day was wrong, and is set to today */
-    CALENDAR_UNSET,        /* from here on doubted: a date before 2026 */
-    CALENDAR_BEHIND,       /* before last_day, for the first time on that day */
-    CALENDAR_STILL_BEHIND, /* and once more */
-    CALENDAR_LOOKS
+    CALENDAR_AHEAD,       /* right as far as we can tell, but long after the last listing */
+    CALENDAR_TAKEN_BACK,  /* right: last_day was wrong, and is set to today */
+    CALENDAR_UNSET,       /* from here on doubted: a date before 2026 */
+    CALENDAR_BEHIND,      /* before last_day, for the first time on that day */
+    CALENDAR_STILL_BEHIND /* and once more */
 };
 
 /* Compares today's date with what the calendar knows, and brings the calendar up to date. */

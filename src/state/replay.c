@@ -35,7 +35,8 @@ void replay_free(struct replay *replay)
 
 /* ---- in ---- */
 
-void replay_see_date(struct replay *replay, uint64_t first_seen)
+/* Counts a first_seen for oldest and latest. */
+static void see_date(struct replay *replay, uint64_t first_seen)
 {
     if (replay->latest == 0 || first_seen < replay->oldest)
         replay->oldest = first_seen;
@@ -136,7 +137,7 @@ static int apply(struct replay *replay, const struct record *record, const char 
         if (record->verb == RECORD_TAKE && !record->old &&
             places_get(&replay->places, record->place) == NULL)
             return -1;
-        replay_see_date(replay, record->first_seen);
+        see_date(replay, record->first_seen);
         table_refer(replay->table, record->id, record, (uint64_t)(record->uidl.ptr - text));
         apply_state(replay->table, record);
         break;

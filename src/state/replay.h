@@ -52,9 +52,6 @@ struct replay {
 int replay_load(struct replay *replay, struct err *err);
 void replay_free(struct replay *replay);
 
-/* Counts a first_seen for oldest and latest. */
-void replay_see_date(struct replay *replay, uint64_t first_seen);
-
 /* Gathers one line: of a `take`, whose words are the whole receipt, with its place cut off, which
  * has a line before it if it is new. Returns the offset of its UIDL in the journal; 0: it has none,
  * or nothing can be gathered any more. */

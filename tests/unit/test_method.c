@@ -62,21 +62,6 @@ static void test_plus(size_t i)
     }
 }
 
-static void test_names(void)
-{
-    char text[METHOD_NAMES];
-    size_t count = 1;
-    struct str all = str_from(method_names(text));
-    for (size_t i = 0; i < ROWS; i++) {
-        char want[40];
-        snprintf(want, sizeof want, "%s%s", rows[i].name, rows[i].plus ? "[-plus]" : "");
-        ok(str_contains_nocase(all, want), "a person is told of %s", want);
-    }
-    for (size_t i = 0; i < all.len; i++)
-        count += all.ptr[i] == ',';
-    is_int((long long)count, (long long)ROWS, "and of no method that this test does not know");
-}
-
 int main(void)
 {
     for (size_t i = 0; i < ROWS; i++) {
@@ -87,6 +72,5 @@ int main(void)
            !method_is_known(str_from("anonymous")) && !method_is_known(str_from("scram")),
        "other words are not known");
     is_int(method_proof(str_from("x-new")), METHOD_PASSWORD, "and are taken to need a password");
-    test_names();
     return tap_done();
 }
