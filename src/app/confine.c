@@ -13,7 +13,7 @@
 #include "base/xalloc.h"
 #include "pop3/method.h"
 
-/* At most so many beside those of destinations. */
+/* At most this many beside those of destinations. */
 #define FIXED_PORTS 3
 #define FIXED_COMMANDS 3
 

@@ -8,7 +8,7 @@
 #include "session/checkup.h"
 #include "session/run.h"
 
-/* Server, destination, state folder, clock, and what cron's environment has not. */
+/* Server, destination, state folder, clock, and what cron's environment lacks. */
 void doctor_run(struct session_run *run, const struct checkup *checkup);
 
 #endif

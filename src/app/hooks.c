@@ -10,7 +10,7 @@
 
 #define STATUS_LATER 75
 
-/* Its exit status, or -1 if that is no use; whatever is not 0 was logged. */
+/* Its exit status, or -1 if there is none; whatever is not 0 was logged. */
 static int run(const char *key, const char *command, int input, const char *const *env,
                const struct log *log)
 {

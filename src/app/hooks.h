@@ -22,7 +22,7 @@ int hooks_before(const char *command, const struct log *log, struct err *err);
 /* Behind the last one; it gets the exit status of the run. command NULL: nothing. */
 void hooks_after(const char *command, int status, const struct log *log);
 
-/* The messages of one poll, for after_new. Zeroed at birth. */
+/* The messages of one poll, for after_new. Starts zeroed. */
 struct hooks_new {
     const struct account *account;
     FILE *list; /* NULL: there is no after_new, or it cannot be written */

@@ -14,7 +14,7 @@ const char *program_path(void)
     return path != NULL ? path : "/usr/local/bin:/usr/bin:/bin";
 }
 
-/* POSIX's special and other words that are no files. */
+/* POSIX's special and other words that are not files. */
 static bool is_of_shell(struct str word)
 {
     static const char *const words[] = {":",  ".",       "!",    "{",     "[",      "case",

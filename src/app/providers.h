@@ -11,7 +11,7 @@ struct provider {
     const char *before;  /* what has to be done there first, in one or two sentences */
 };
 
-/* The one whose address has this domain (in small letters), or NULL. Lives for ever. */
+/* The one whose address has this domain (in small letters), or NULL. Static. */
 const struct provider *providers_find(const char *domain);
 
 #endif

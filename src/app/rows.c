@@ -21,7 +21,7 @@
 
 /* ---- words ---- */
 
-/* Adds text, cut to so many columns, and filled up to them with blanks. 0: all of it. */
+/* Adds text, cut to this many columns, and filled up to them with blanks. 0: all of it. */
 static size_t add_fitted(struct buf *out, struct str text, size_t columns, bool fill)
 {
     size_t used = 0;

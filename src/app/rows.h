@@ -15,7 +15,7 @@
  * it; 0: no limit. What would change how the line looks becomes a blank. */
 void rows_spell(const struct look_row *row, size_t columns, struct buf *out);
 
-/* Prints to standard output as wide as its terminal is, in the locale's charset; what that has not
+/* Prints to standard output as wide as its terminal is, in the locale's charset; what that lacks
  * becomes a question mark. */
 void rows_print(const struct look_row *row);
 

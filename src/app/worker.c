@@ -120,8 +120,8 @@ static int show_pin(struct work *work, const struct session_run *run, struct err
     return 0;
 }
 
-/* The server is left alone, and that is no reason to leave alone what is kept here. err: why the
- * server is, if that is one; then what went wrong here. */
+/* The server is left alone; what is kept here is delivered all the same. err: why the server is, if
+ * that is an error; then what went wrong here. */
 static int deliver_meanwhile(struct session_run *run, bool refused, struct err *err)
 {
     struct err here;
@@ -265,8 +265,8 @@ void worker_run(const struct worker_job *job)
                  : job->task == WORKER_DOCTOR ? examine(&work, &run, &err)
                  : job->task == WORKER_LOOK   ? look_around(&work, &run, &err)
                                               : poll_account(&run, &err);
-    if (result < 0 && err.kind == ERR_NONE) /* a bug, and no success */
-        err_set(&err, ERR_WORKER, "the poll failed and nobody knows why; please report it");
+    if (result < 0 && err.kind == ERR_NONE) /* a bug: not a success */
+        err_set(&err, ERR_WORKER, "the poll failed for no known reason; please report it");
     account_wipe(job->account);
     hooks_new_end(&work.new, run.figures.fetched, &work.log);
     confine_end();

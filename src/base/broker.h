@@ -18,7 +18,7 @@
  * before. */
 int broker_begin(const char *const *commands, struct err *err);
 
-/* Lets it end, and waits for that. Without one: nothing. */
+/* Ends it and waits for it; does nothing if there is none. */
 void broker_end(void);
 
 #endif

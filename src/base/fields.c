@@ -9,7 +9,7 @@
 #include "base/xalloc.h"
 
 #define LINE_MAX_OCTETS 998 /* RFC 5322, section 2.1.1 */
-#define GROWTH 8 /* an octet of any charset is at most so many of UTF-8, a replacement included */
+#define GROWTH 8 /* an octet of any charset is at most this many of UTF-8, a replacement included */
 
 enum where { AT_LINE_START, IN_NAME, IN_VALUE, IN_NOTHING, AT_END };
 
@@ -59,7 +59,7 @@ static size_t keep(struct fields *fields, const char *bytes, size_t len)
     return len;
 }
 
-/* Forgets the name that is being read: the line is no field. */
+/* Forgets the name that is being read: the line is not a field. */
 static void give_up(struct fields *fields)
 {
     fields->text.len = fields->name_at;

@@ -4,7 +4,7 @@
  * whoever has to look at fields that base/header does not know.
  *
  * Lines end in LF or CRLF; it stops by itself at the first empty line (one of nothing but CRs
- * counts as empty). Lines that are no field are passed over. At most FIELDS_COUNT fields and
+ * counts as empty). Lines that are not fields are passed over. At most FIELDS_COUNT fields and
  * FIELDS_MAX octets of them are kept; what is beyond is passed over, and fields_is_cut says so.
  */
 #ifndef FP_BASE_FIELDS_H

@@ -20,7 +20,7 @@
 /* Writes all bytes; short writes go on, EINTR is tried again. `path` is for the error text. */
 int file_write(int fd, const void *bytes, size_t len, const char *path, struct err *err);
 
-/* Appends the whole of a file to buf (cap: the buffer's maximum, beyond it ERR_IO). */
+/* Appends a whole file to buf. ERR_IO, also for one longer than the buffer's maximum. */
 int file_read(int fd, struct buf *buf, const char *path, struct err *err);
 
 /* open(2) with O_CLOEXEC, EINTR tried again; -1 and errno as open. */

@@ -11,15 +11,15 @@
 #include "base/str.h"
 
 /* "Sat, 28 Nov 2026 10:41:20 +0100 (CET)" as seconds since 1970; the zone is optional, and an
- * unknown name of one counts as UTC. -1: it is no date. */
+ * unknown name of one counts as UTC. -1: it is not a date. */
 int maildate_read(struct str text, int64_t *when);
 
-/* "2026-11-28": its first second here. -1: it is no such day. */
+/* "2026-11-28": its first second here. -1: it is not such a day. */
 int maildate_read_day(struct str text, int64_t *when);
 
 #define MAILDATE_DAY 16
 
-/* "2026-11-28", the day here; "another day" for 0, which is no time. Returns out. */
+/* "2026-11-28", the local day; "another day" for 0 (not known). Returns out. */
 char *maildate_spell_day(int64_t when, char out[MAILDATE_DAY]);
 
 #endif

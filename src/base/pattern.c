@@ -80,7 +80,7 @@ static bool repeats_too_much(const char *text)
     return product > PATTERN_REPEATS;
 }
 
-/* What a library takes for ever to compile or to try: ERR_CONFIG. */
+/* What a library would never finish compiling or matching: ERR_CONFIG. */
 static int check_cost(const char *expression, struct err *err)
 {
     if (refers_back(expression))

@@ -13,7 +13,7 @@
 #include "base/str.h"
 
 /* Appends value, a field's body (folded or not), to out as UTF-8, as much of it as fits. Raw octets
- * that are no UTF-8 are taken for Windows-1252; an octet that its charset has not becomes U+FFFD.
+ * that are not UTF-8 are taken for Windows-1252; one that its charset lacks becomes U+FFFD.
  * The result may hold any character, controls too: what is shown goes through utf8_show. */
 void rfc2047_decode(struct str value, struct buf *out);
 

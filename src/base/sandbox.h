@@ -16,7 +16,7 @@
 #include "base/err.h"
 #include "base/rights.h"
 
-/* Has this system anything of it? */
+/* True if this system offers any of it. */
 bool sandbox_is_there(void);
 
 /* Enters it. Where the system has a part, that part is in force after this; -1 (ERR_SYSTEM): the

@@ -78,7 +78,7 @@ static const unsigned char values[256] = {
 };
 
 /* The byte that two digits stand for, none of which lies between `not_from` and `not_from` + 5 (the
- * case of letters that is not ours); -1 if they are no such digits. */
+ * case of letters that is not ours); -1 if they are not such digits. */
 static int byte_of(const char *digits, char not_from)
 {
     int byte = 0;

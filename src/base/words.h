@@ -27,7 +27,7 @@ int words_unescape(struct str word, char *out, size_t cap, size_t *length);
 /* The same as a malloced text with a NUL; NULL if it is not such a word, or hides a NUL. */
 char *words_text(struct str word);
 
-/* Not empty, and escaped it is what it was. */
+/* True if it is not empty, and words_escape leaves it as it is. */
 bool words_is_plain(struct str a);
 
 /* Bytes in lower-case hex and a NUL: out holds 2 n + 1. */

@@ -46,7 +46,7 @@ int keep_free(const struct deliver_settings *settings, const char *name, struct 
 /* It was delivered: removes it. */
 void keep_remove(const struct deliver_settings *settings, const char *name);
 
-/* Octets of all files in both folders, whosever they are. */
+/* Octets of all files in both folders, those of other mailboxes included. */
 uint64_t keep_octets(const char *state_dir);
 
 /* Removes the mailbox's own files from both folders but those that settings->keeps. */

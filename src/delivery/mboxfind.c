@@ -35,7 +35,7 @@ static void begin_side(struct side *side, struct span span)
     side->leave_out = false;
 }
 
-/* At least `want` bytes ready, if there are so many. */
+/* At least `want` bytes ready, if there are that many. */
 static size_t fill(struct side *side, size_t want)
 {
     if (side->len - side->at >= want || side->failed)

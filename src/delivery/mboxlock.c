@@ -245,7 +245,7 @@ static enum attempt open_mbox(struct mboxlock *lock, bool make, struct err *err)
     if (there && mboxlock_check_type(lock->path, &status, err) < 0)
         return FAILED;
     int flags = O_RDWR | O_NONBLOCK | O_NOCTTY | (make ? O_CREAT : 0);
-    /* What was no link at the first look is none now. */
+    /* What was not a link at first must not have become one. */
     if (lstat(lock->path, &status) == 0 ? !S_ISLNK(status.st_mode) : errno == ENOENT)
         flags |= O_NOFOLLOW;
     lock->fd = file_open(lock->path, flags, 0600);

@@ -33,10 +33,10 @@ extern const struct import_program import_fetchmail, import_mpop, import_getmail
 const struct import_program *import_find(const char *name);
 const struct import_program *import_recognise(struct str text);
 
-/* All of them, with NULL at the end; live for ever. */
+/* All of them, with NULL at the end; static. */
 const struct import_program *const *import_programs(void);
 
-/* Names of all, as "fetchmail, mpop, getmail or fdm"; lives for ever. */
+/* Names of all, as "fetchmail, mpop, getmail or fdm"; static. */
 const char *import_names(void);
 
 /* One import, of one file or of several. */

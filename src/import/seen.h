@@ -29,7 +29,7 @@ const struct seen_format *seen_find(const char *name);
 /* True if such a list says whose each UIDL is. */
 bool seen_names_mailbox(const struct seen_format *format);
 
-/* Names of all formats, for a person; lives for ever. */
+/* Names of all formats, for a person; static. */
 const char *seen_names(void);
 
 /* Calls `take` for each UIDL; views into the text. Lines that are none are passed over. */

@@ -359,9 +359,9 @@ static int take_body(struct pop3 *pop3, const struct pop3_taker *taker, bool lf_
             if (filled < 0)
                 return -1;
             if (filled == 0)
-                return err_set(
-                    err, ERR_CLOSED,
-                    "the server closed the connection in mid-message; the next run goes on");
+                return err_set(err, ERR_CLOSED,
+                               "the server closed the connection in the middle of a message; the "
+                               "next run goes on");
             continue;
         }
         size_t written = 0;

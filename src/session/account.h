@@ -58,8 +58,8 @@ struct account {
 
     enum account_keep keep;
     int64_t keep_seconds; /* with ACCOUNT_KEEP_FOR */
-    unsigned keep_newest; /* so many at the end stay, whatever keep says; 0: none */
-    unsigned newest;      /* of what the first run finds, so many at the end are fetched, ... */
+    unsigned keep_newest; /* this many at the end stay, whatever keep says; 0: none */
+    unsigned newest;      /* of what the first run finds, this many at the end are fetched, ... */
     int64_t since;        /* ... and those of this time or later; both 0: all */
 
     enum deliver_kind target;

@@ -17,7 +17,7 @@
 struct adoption {
     struct journal *journal;
     int64_t now;
-    uint32_t taken, known; /* so many are new in the journal; were in it already */
+    uint32_t taken, known; /* how many are new in the journal; were in it already */
 };
 
 /* Opens the journal, made if missing, under its lock. */
@@ -35,7 +35,7 @@ int adopt_end(struct adoption *adoption, struct err *err);
  * fingerprints_run. */
 int adopt_learn(struct listing *listing, struct pop3 *pop3, struct err *err);
 
-/* What is not adopted: so many messages at the end, and those of this time or later (wall clock,
+/* What is not adopted: this many messages at the end, and those of this time or later (wall clock,
  * seconds; 0: none). */
 struct adopt_but {
     uint32_t newest;

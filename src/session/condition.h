@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * condition: how an account is doing, by its note and its journal (--status). Nothing is changed,
- * and no server asked.
+ * and no server is asked.
  */
 #ifndef FP_SESSION_CONDITION_H
 #define FP_SESSION_CONDITION_H

@@ -7,7 +7,7 @@
 
 #define NAME_SHOWN (LOG_QUOTE_MAX + 40)
 #define WHY_SHOWN (ERR_TEXT_MAX + 64)
-#define BROKEN_ALIKE 2 /* so many in a poll in which nothing came: the next is the server's fault */
+#define BROKEN_ALIKE 2 /* in a poll in which nothing came: the next is the server's fault */
 #define LEFT_HINT "it stays on the server"
 
 /* Its failures are recorded if the journal can find it again, and if it was not delivered by an

@@ -65,7 +65,7 @@ static bool may_begin(struct fetch *fetch)
     }
     if (one_at_a_time(fetch) && (pop3_outstanding(fetch->pop3) > 0 || fetch->in.batch.count > 0))
         return false;
-    /* A command may take long, and the server must not be kept waiting in mid-answer. */
+    /* A command may take long, and the server must not be kept waiting in an answer. */
     return !fetch->in.batch.commands || open < BATCH_COMMANDS;
 }
 

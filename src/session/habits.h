@@ -4,8 +4,8 @@
  *
  * Some servers list another size each time, write other headers into each answer, or show other
  * headers in TOP than in RETR. That is found out by messages that prove to be the same all the same
- * (HABITS_ENOUGH of them, so that one message that was touched is no habit), and kept in the note
- * for HABITS_DAYS, so that it is checked again some day.
+ * (HABITS_ENOUGH of them, so that one message that was touched is not taken for a habit), and kept
+ * in the note for HABITS_DAYS, so that it is checked again some day.
  */
 #ifndef FP_SESSION_HABITS_H
 #define FP_SESSION_HABITS_H

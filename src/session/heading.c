@@ -110,5 +110,5 @@ void heading_set_time(const struct parcel *parcel, int64_t arrived)
 {
     const struct timespec times[] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = (time_t)arrived}};
     if (arrived > 0)
-        (void)futimens(parcel->fd, times); /* that it cannot be is no reason not to deliver */
+        (void)futimens(parcel->fd, times); /* a failure does not keep it from being delivered */
 }

@@ -47,8 +47,8 @@ struct listing {
     struct habits *habits;
     struct message *messages; /* in the order of their numbers */
     uint32_t count, cap;
-    uint32_t sorted;  /* so many, from the front, are in order */
-    struct buf uidls; /* those that the journal has not: length, octets */
+    uint32_t sorted;  /* this many, from the front, are in order */
+    struct buf uidls; /* those that the journal lacks: length, octets */
     struct fingerprint *fingerprints;
     uint32_t fingerprint_count, fingerprint_cap;
     bool has_uidl;                 /* UIDL worked */

@@ -473,7 +473,7 @@ static void remember_trouble(struct note *note, const char *text, bool was_well)
 void manners_end(struct manners *manners, const struct manners_end *end, struct err *err)
 {
     struct note *note = manners->note;
-    if (note == NULL) /* it did not come to a beginning */
+    if (note == NULL) /* manners_begin was not reached */
         return;
     bool poll = manners->run->mode == SESSION_POLL;
     bool here = end->here || (err_whose(err->kind) == ERR_SIDE_HERE && !manners->no_secret);

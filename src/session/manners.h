@@ -56,7 +56,7 @@ struct manners_end {
 
 enum manners_leave {
     MANNERS_POLL,
-    MANNERS_SKIP,  /* its interval is not over, which is no error; said to the log */
+    MANNERS_SKIP,  /* its interval is not over: not an error, and logged */
     MANNERS_REFUSE /* a pause after failures, or one that the server wants: ERR_AGAIN */
 };
 
@@ -81,7 +81,7 @@ void manners_end(struct manners *manners, const struct manners_end *end, struct 
 void manners_status(const struct account *account, const char *state_dir, int64_t now,
                     void (*line)(void *ctx, const char *text), void *ctx);
 
-/* The server deletes mail by itself after so many days (RFC 2449 section 6.6; -1: it does not say
+/* The server deletes mail by itself after this many days (RFC 2449 section 6.6; -1: it does not say
  * so): told once if the account wants to keep it longer. */
 void manners_learn_expiry(struct manners *manners, int64_t days);
 

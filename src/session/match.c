@@ -221,7 +221,7 @@ static void index_fingerprints(struct listing *listing)
 }
 
 /* May this entry be this message? An entry of another UIDL only if UIDLs tell nothing here, or this
- * one tells something wrong; what was deleted under another UIDL is no reason to pass over a
+ * one tells something wrong; what was deleted under another UIDL does not make it pass over a
  * message. */
 static bool may_be(const struct listing *listing, uint32_t id, const struct message *message,
                    const struct fingerprint *fingerprint)

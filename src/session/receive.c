@@ -15,7 +15,7 @@
 #include "session/through.h"
 
 #define BODY_MAX ((uint64_t)1024 * 1024 * 1024) /* of a message whose size is not known */
-#define BODY_SPARE ((uint64_t)4 * 1024 * 1024)  /* more than LIST says, or eightfold, is no end */
+#define BODY_SPARE ((uint64_t)4 * 1024 * 1024)  /* more than LIST says, or eightfold: without end */
 #define BODY_TIMES 8
 #define ROOM_SPARE ((uint64_t)1024 * 1024) /* left free on the file system, for names and journal */
 #define PROGRESS_MS 100
@@ -389,8 +389,8 @@ int receive_answer(struct receiver *in, const struct pop3_answer *answer, int ta
 /* ---- what it is ---- */
 
 /* Empty, or not half of what LIST says (octets has LF line ends): something went wrong on the
- * server, or its LIST is not worth much. The next message may be half a one all the same, so that
- * is no habit to get used to. */
+ * server, or its LIST is not worth much. The next message may be cut in half all the same, so it
+ * is not noted as a habit. */
 static bool is_short(const struct message *message, const struct parcel *parcel)
 {
     return parcel->octets == 0 ? message->size > 2 : message->size / 2 > parcel->octets;

@@ -58,11 +58,11 @@ struct receiver {
 void receive_init(struct receiver *in, struct poll *poll, struct pop3 *pop3,
                   struct listing *listing, size_t room);
 
-/* May the message be asked for now, while so many octets of others are on their way? If not, then
+/* May the message be asked for now, with this many octets of others on their way? If not, then
  * after a commit, or (poll->local) not in this run. */
 bool receive_may_ask(struct receiver *in, const struct message *message, uint64_t on_the_way);
 
-/* The message is about to be asked for, while so many octets of others are on their way. False if
+/* The message is about to be asked for, with this many octets of others on their way. False if
  * there is no room for it: it is put off. */
 bool receive_expect(struct receiver *in, struct message *message, uint64_t on_the_way);
 

@@ -47,7 +47,7 @@ struct session_switches {
     bool never_delete; /* --keep: delete nothing */
     bool flush;        /* --flush: delete what earlier runs have delivered and kept */
     bool catch_up;     /* --catch-up: nothing is fetched, what is listed is known from now on ... */
-    uint32_t newest;   /* ... but for so many at the end, */
+    uint32_t newest;   /* ... but for this many at the end, */
     int64_t since;     /* and those of this time or later (wall clock, seconds; 0: none) */
     const char *only;  /* --fetch: this UIDL alone, whatever is known of it; NULL: all */
     bool accept_pin;   /* --accept-pin: note the key that the server has now (tls_trust = tofu) */

@@ -35,7 +35,7 @@
 #define SECONDS_A_DAY 86400
 #define ONE_BY_ONE_SECONDS ((int64_t)30 * SECONDS_A_DAY)
 #define SLICE_LEAST 2   /* messages: a single one is not a slice ... */
-#define SLICE_MOST 1000 /* ... nor are so many: the slices that are known have some hundreds */
+#define SLICE_MOST 1000 /* ... nor are this many: the slices that are known have some hundreds */
 #define NOOP_MS ((int64_t)60 * 1000)
 
 /* Everything of one poll. */
@@ -540,9 +540,9 @@ static int conclude(struct session *session, int result, struct err *err)
         add_error(session, &sum, ERR_PROTOCOL, "the server's listing has lines that make no sense");
     if (poll->refused + poll->later > 0) /* told with the messages */
         add_error(session, &sum, poll->refused > 0 ? ERR_MESSAGE : ERR_AGAIN, NULL);
-    if (result < 0 && sum.kind == ERR_NONE) /* a bug, and no success */
+    if (result < 0 && sum.kind == ERR_NONE) /* a bug: not a success */
         add_error(session, &sum, ERR_WORKER,
-                  "the poll failed and nobody knows why; please report it");
+                  "the poll failed for no known reason; please report it");
     session->run->figures.told = session->run->figures.told && sum.kind != ERR_NONE;
     *err = sum;
     return sum.kind == ERR_NONE ? 0 : -1;

@@ -27,7 +27,7 @@ struct sifting {
     uint32_t spared;
 };
 
-#define FILTER_ROW 3 /* so many times without an answer, and it is the command */
+#define FILTER_ROW 3 /* times without an answer: then the command is at fault */
 
 static const struct rules *rules_of(const struct poll *poll)
 {
@@ -46,7 +46,7 @@ bool sift_is_wanted(const struct poll *poll)
 
 /* ---- what was judged before ---- */
 
-/* Of rules and command, so many digits each; "" if there are none. */
+/* Of rules and command, this many digits each; "" if there are none. */
 _Static_assert(JOURNAL_RULES == 2 * RULES_DIGEST, "both go into the journal");
 
 static void digest_of(const struct poll *poll, char out[JOURNAL_RULES + 1])

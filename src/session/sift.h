@@ -42,7 +42,7 @@ bool sift_is_settled(const struct poll *poll, uint32_t entry);
 bool sift_open(struct poll *poll, const struct listing *listing);
 
 /* Judges all that would be fetched, as was decided before (session/decide.h), and was not judged
- * yet. *spared: so many are not to be fetched after all; then others may have their turn, and it
+ * yet. *spared: how many are not to be fetched after all; then others may have their turn, and it
  * has to be decided once more. -1: as headers_run. */
 int sift_listing(struct poll *poll, struct pop3 *pop3, struct listing *listing, uint32_t *spared,
                  struct err *err);

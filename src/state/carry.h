@@ -15,13 +15,13 @@
 #include "base/err.h"
 #include "state/journal.h"
 
-/* Appends the text. *left: so many messages were left out. */
+/* Appends the text. *left: how many messages were left out. */
 void carry_export(const struct journal *journal, const char *server, const char *user,
                   struct buf *out, uint32_t *left);
 
 /* Makes it the journal of this mailbox, which has none yet; under its lock, whole. If the head
  * names another mailbox, messages are compared by their headers once (journal_was_renamed).
- * *count: of how many messages it tells. ERR_CONFIG: the text is damaged, or none of ours;
+ * *count: how many messages are in it. ERR_CONFIG: the text is damaged, or not one of ours;
  * ERR_CREATE: there is a journal already. */
 struct carry_to {
     const char *state_dir, *server, *user;

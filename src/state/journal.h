@@ -6,7 +6,8 @@
  * the one that is replaced. Each record is a line with its own CRC-32 in front; a damaged line
  * loses only itself; a torn end is cut off before the first append. Records are gathered in memory
  * and written by journal_sync, in one write and one fdatasync. When the file has half as many lines
- * again as it needs, it is written anew beside itself and renamed; a failed rewrite is no error.
+ * again as it needs, it is written anew beside itself and renamed; a failed rewrite is not an
+ * error.
  *
  * An entry is one message. It is forgotten only after its absence from REPLAY_FORGET complete
  * listings on as many different days, since servers hide messages and bring them back.
@@ -78,8 +79,8 @@ char *journal_receipt(const struct journal *journal, uint32_t id);
 struct str journal_uidl(const struct journal *journal, uint32_t id, char room[JOURNAL_UIDL_ROOM]);
 
 /* Entries of one UIDL: the first, and the one after another; JOURNAL_NONE: there is none. guess:
- * the number of an entry that may well be the only one, since servers list in the same order again
- * (any number will do). */
+ * an entry that is looked at first, since servers list in the same order each time; any number is
+ * right, a good one is fast. */
 uint32_t journal_find(struct journal *journal, struct str uidl, uint32_t guess);
 uint32_t journal_next(const struct journal *journal, uint32_t id);
 

@@ -16,7 +16,7 @@
 #define GATHERED_MAX ((size_t)256 * 1024 * 1024)
 #define WINDOW ((size_t)2 * LINES_MAX)
 #define RECENT_MAX ((size_t)512 * 1024)
-#define BEFORE 128 /* a line is never longer before what lines_line is asked for: its UIDL */
+#define BEFORE 128 /* octets of a line before its UIDL (by which lines_line is asked), at most */
 
 struct lines {
     enum lines_mode mode;

@@ -15,7 +15,7 @@ static const struct {
     [REASON_REFUSED] = {"refused", "the server refuses it: \"", "\""},
     [REASON_BROKEN_LINE] = {"broken-line", "", ""},
     [REASON_OUT_OF_STEP] = {"out-of-step", "", ""},
-    [REASON_NO_ROOM] = {"no-room", "there is no room for it on the disk", NULL},
+    [REASON_NO_ROOM] = {"no-room", "the disk has too little room for it", NULL},
     [REASON_DESTINATION] = {"destination", "", ""},
     [REASON_SHORT] = {"short", "it came much shorter than LIST says (", " octets)"},
     [REASON_WAITING] = {"waiting", "waiting for its turn", NULL},

@@ -62,7 +62,7 @@ static int compare(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* NULL if the file is no journal. */
+/* NULL if the file is not a journal. */
 static char *stem_of(const char *name)
 {
     size_t len = strlen(name), ending = strlen(ENDING);

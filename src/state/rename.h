@@ -34,7 +34,7 @@ int rename_journal(const char *state_dir, const char *from, const char *to, bool
                    struct err *err);
 
 /* Writes these bytes as the journal of that stem, whole. ERR_CREATE: it has one already;
- * ERR_LOCKED: a run is at it. */
+ * ERR_LOCKED: a run is using it. */
 int rename_write(const char *state_dir, const char *stem, struct str bytes, bool durable,
                  struct err *err);
 

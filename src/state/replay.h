@@ -19,7 +19,7 @@
 #include "state/table.h"
 #include "state/visits.h"
 
-#define REPLAY_FORGET 30 /* absent for so many listings, on as many days: forgotten */
+#define REPLAY_FORGET 30 /* absent for this many listings, on as many days: forgotten */
 
 /* What a journal says, and of which one that is. */
 struct replay {

@@ -37,7 +37,7 @@ struct table *table_new(struct lines *lines);
 /* Frees it, but not the lines. */
 void table_free(struct table *table);
 
-/* Entries are numbered 0 .. count - 1. Room for so many more: memory that grows in one go has no
+/* Entries are numbered 0 .. count - 1. Room for this many more: memory that grows in one go has no
  * holes, and the index is made for them. */
 uint32_t table_count(const struct table *table);
 void table_expect(struct table *table, uint32_t more);

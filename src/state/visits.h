@@ -13,7 +13,7 @@
 
 #define VISITS_MAX 64 /* places that are remembered; the oldest goes */
 
-/* Zeroed at birth. */
+/* Starts zeroed. */
 struct visits {
     struct visit {
         char *place;
