@@ -226,7 +226,7 @@ static void test_shards(void)
         early += count_shard("early", i, 4, &err);
     }
     is_int((long long)late, 40, "each account is one shard's; defaults come last");
-    is_int((long long)early, 40, "and first");
+    is_int((long long)early, 40, "and so it is where they come first");
     write_file("shards", 0600, "account a { " WHOLE "}\naccount b { port = no " WHOLE "}\n");
     struct shard first = {0, 2};
     unsigned ours = shard_has(&first, "s", "u") ? 0 : 1;

@@ -35,7 +35,7 @@ static void test_held_back(void)
     snprintf(wanted, sizeof wanted, "%done|%dtwo|", FP_LOG_ERROR, FP_LOG_NOTE);
     is_str(heard, wanted, "and reported in their order, with their levels");
     aside_tell(&aside);
-    is_str(heard, wanted, "once");
+    is_str(heard, wanted, "each line is told once");
     log_line(&aside.log, FP_LOG_ERROR, "three");
     aside_end(&aside, false);
     is_str(heard, wanted, "what is not to be reported is forgotten");

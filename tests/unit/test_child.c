@@ -384,7 +384,7 @@ static void test_orphan(void)
     int ends[2];
     char text[20] = "";
     if (pipe(ends) < 0) {
-        ok(false, "pipe");
+        ok(false, "a pipe can be made");
         return;
     }
     pid_t worker = fork();

@@ -23,25 +23,26 @@ static void test_builtin(void)
 {
     struct config config;
     struct account *a = one(&config, "account \"a b\" { " WHOLE "}");
-    is_int((long long)config.count, 1, "one account");
-    is_int(config.top.jobs, 16, "jobs");
-    is_int(config.top.max_per_server, 4, "max_per_server");
-    is_str(config.top.state_dir, NULL, "state_dir");
-    is_str(a->title, "a b", "title");
-    is_int(a->port, 995, "port");
-    ok(a->tls == ACCOUNT_TLS_IMPLICIT && a->trust == TLS_TRUST_CA, "tls");
+    is_int((long long)config.count, 1, "the file has one account");
+    is_int(config.top.jobs, 16, "jobs is read");
+    is_int(config.top.max_per_server, 4, "max_per_server is read");
+    is_str(config.top.state_dir, NULL, "state_dir is read");
+    is_str(a->title, "a b", "title is read");
+    is_int(a->port, 995, "port is read");
+    ok(a->tls == ACCOUNT_TLS_IMPLICIT && a->trust == TLS_TRUST_CA, "tls is read");
     ok(a->keep == ACCOUNT_KEEP && a->enabled && a->durable, "keep, enabled, fsync");
-    ok(a->target == DELIVER_MAILDIR, "target");
-    is_str(a->where, "/m", "where");
-    is_int(a->timeout, 60, "timeout");
-    is_int(a->session_timeout, 1800, "session_timeout");
-    is_int(a->mda_timeout, 300, "mda_timeout");
-    is_int(a->max_tries, 5, "max_tries");
-    ok(a->spool_max == (uint64_t)1 << 30, "spool_max");
-    ok(a->max_size == 0 && a->max_messages == 0 && a->interval == 0, "no limits");
-    ok(a->pipelining == ACCOUNT_PIPELINING_AUTO, "pipelining");
-    is_str(a->auth[0], "auto", "auth");
-    ok(a->auth[1] == NULL && a->tls_pins == NULL && a->password.len == 0, "nothing else");
+    ok(a->target == DELIVER_MAILDIR, "target is read");
+    is_str(a->where, "/m", "where is read");
+    is_int(a->timeout, 60, "timeout is read");
+    is_int(a->session_timeout, 1800, "session_timeout is read");
+    is_int(a->mda_timeout, 300, "mda_timeout is read");
+    is_int(a->max_tries, 5, "max_tries is read");
+    ok(a->spool_max == (uint64_t)1 << 30, "spool_max is read");
+    ok(a->max_size == 0 && a->max_messages == 0 && a->interval == 0,
+       "there are no limits unless they are set");
+    ok(a->pipelining == ACCOUNT_PIPELINING_AUTO, "pipelining is read");
+    is_str(a->auth[0], "auto", "auth is read");
+    ok(a->auth[1] == NULL && a->tls_pins == NULL && a->password.len == 0, "nothing else is set");
     ok(a->ip == ACCOUNT_IP_ANY && a->source_address == NULL && a->proxy_host == NULL &&
            a->connect_command == NULL,
        "the straight way");
@@ -69,39 +70,40 @@ static void test_all_keys(void)
         "none\n"
         "enabled = no ip = 4 source_address = \"192.0.2.7\" tls_key_password_command = \"pass\"\n"
         "proxy = \"socks5://me:s%40c@[::1]:1080\" }");
-    is_int(config.top.jobs, 3, "jobs");
-    ok(a->ip == ACCOUNT_IP_4, "ip");
-    is_str(a->source_address, "192.0.2.7", "source_address");
-    is_str(a->tls_key_password_command, "pass", "tls_key_password_command");
+    is_int(config.top.jobs, 3, "jobs is read");
+    ok(a->ip == ACCOUNT_IP_4, "ip is read");
+    is_str(a->source_address, "192.0.2.7", "source_address is read");
+    is_str(a->tls_key_password_command, "pass", "tls_key_password_command is read");
     is_str(a->proxy_host, "::1", "proxy: its host");
-    is_int(a->proxy_port, 1080, "its port");
-    is_str(a->proxy_user, "me", "its user");
-    ok(str_is(secret_str(&a->proxy_password), "s@c"), "its password");
-    is_int(config.top.max_per_server, 2, "max_per_server");
-    is_str(config.top.state_dir, "/home/alice/state", "state_dir");
+    is_int(a->proxy_port, 1080, "the proxy's port is read");
+    is_str(a->proxy_user, "me", "the proxy's user is read");
+    ok(str_is(secret_str(&a->proxy_password), "s@c"), "the proxy's password is read");
+    is_int(config.top.max_per_server, 2, "max_per_server is read");
+    is_str(config.top.state_dir, "/home/alice/state", "state_dir is read");
     is_str(a->server, "::1", "server: the address without brackets");
     is_int(a->port, 10, "port: 010 is ten");
-    ok(a->tls == ACCOUNT_TLS_STLS && a->trust == TLS_TRUST_BOTH, "tls, tls_trust");
-    is_str(a->tls_ca_file, "/home/alice/ca", "tls_ca_file");
-    is_str(a->tls_ca_dir, "/d", "tls_ca_dir");
+    ok(a->tls == ACCOUNT_TLS_STLS && a->trust == TLS_TRUST_BOTH, "tls and tls_trust are read");
+    is_str(a->tls_ca_file, "/home/alice/ca", "tls_ca_file is read");
+    is_str(a->tls_ca_dir, "/d", "tls_ca_dir is read");
     is_str(a->tls_cert_file, "/home/alice/c", "a relative path is relative to the home folder");
-    is_str(a->tls_key_file, "/k", "tls_key_file");
-    is_str(a->tls_crl_file, "/r", "tls_crl_file");
-    is_str(a->tls_min_version, "1.3", "tls_min_version");
-    is_str(a->tls_server_name, "n", "tls_server_name");
-    ok(a->tls_pins[0] != NULL && a->tls_pins[1] != NULL && a->tls_pins[2] == NULL, "two pins");
-    is_str(a->password_file, "/home/alice/p", "password_file");
-    is_str(a->auth[1], "SCRAM-SHA-256", "auth");
-    ok(a->auth[2] == NULL, "auth ends");
-    ok(a->keep == ACCOUNT_KEEP_FOR && a->keep_seconds == 30 * 86400, "keep");
-    ok(a->target == DELIVER_MBOX && strcmp(a->where, "/home/alice/inbox") == 0, "mbox");
+    is_str(a->tls_key_file, "/k", "tls_key_file is read");
+    is_str(a->tls_crl_file, "/r", "tls_crl_file is read");
+    is_str(a->tls_min_version, "1.3", "tls_min_version is read");
+    is_str(a->tls_server_name, "n", "tls_server_name is read");
+    ok(a->tls_pins[0] != NULL && a->tls_pins[1] != NULL && a->tls_pins[2] == NULL,
+       "two pins are read");
+    is_str(a->password_file, "/home/alice/p", "password_file is read");
+    is_str(a->auth[1], "SCRAM-SHA-256", "auth is read");
+    ok(a->auth[2] == NULL, "the list of auth ends there");
+    ok(a->keep == ACCOUNT_KEEP_FOR && a->keep_seconds == 30 * 86400, "keep is read");
+    ok(a->target == DELIVER_MBOX && strcmp(a->where, "/home/alice/inbox") == 0, "mbox is read");
     ok(a->mda_timeout == 90 && a->timeout == 300 && a->session_timeout == 7200 &&
            a->interval == 600,
-       "times");
+       "times is read");
     ok(a->max_size == 20u << 20 && a->max_messages == 7 && a->max_bytes == 1u << 30 &&
            a->max_tries == 1 && a->log_messages,
-       "limits");
-    ok(a->pipelining == ACCOUNT_PIPELINING_OFF && !a->durable && !a->enabled, "flags");
+       "limits is read");
+    ok(a->pipelining == ACCOUNT_PIPELINING_OFF && !a->durable && !a->enabled, "flags are read");
     config_free(&config);
 }
 
@@ -207,7 +209,7 @@ static void test_grammar(void)
     refused("an empty list", "account a {\n auth = { # x\n }\n}", 3, "empty list");
     struct config config;
     struct err err;
-    is_int(parse(&config, "# nothing\n", &err), -1, "no account");
+    is_int(parse(&config, "# nothing\n", &err), -1, "a file without an account is refused");
     is_str(err.text, "rc: has no account; fetchpoprc(5) begins with an example", "its words");
     is_int(parse(&config, "", &err), -1, "an empty file");
 }
@@ -242,7 +244,7 @@ static void test_scan(void)
     refused("a byte order mark", "\xef\xbb\xbf# x\n", 1, "byte order mark");
     struct config config;
     struct err err;
-    is_int(parse_bytes(&config, "# a\nb\0c", 7, &err), -1, "a NUL");
+    is_int(parse_bytes(&config, "# a\nb\0c", 7, &err), -1, "a NUL in the file is refused");
     ok(strncmp(err.text, "rc:2: a NUL", 11) == 0, "in line 2");
 }
 
@@ -604,15 +606,15 @@ static void test_paths(void)
     struct err err;
     setenv("HOME", "/h", 1);
     char *path = paths_expand("~", &err);
-    is_str(path, "/h", "~");
+    is_str(path, "/h", "~ alone is the home folder");
     free(path);
     path = paths_expand("Mail/x", &err);
     is_str(path, "/h/Mail/x", "relative to the home folder");
     free(path);
     path = paths_expand("/x", &err);
-    is_str(path, "/x", "absolute");
+    is_str(path, "/x", "an absolute path stays as it is");
     free(path);
-    is_str(paths_expand("~bob", &err), NULL, "~bob");
+    is_str(paths_expand("~bob", &err), NULL, "another user's home folder is refused");
 }
 
 int main(void)

@@ -61,8 +61,8 @@ static void test_addresses(void)
 {
     static const char *const bad[] = {"", "pop", "1.2.3", "1.2.3.4.5", "::g", "192.0.2.7 ", "\n"};
     struct err err;
-    is_int(endpoint_address("192.0.2.7", &err), 0, "IPv4");
-    is_int(endpoint_address("2001:db8::7", &err), 0, "IPv6");
+    is_int(endpoint_address("192.0.2.7", &err), 0, "an IPv4 address is taken");
+    is_int(endpoint_address("2001:db8::7", &err), 0, "an IPv6 address is taken");
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         ok(endpoint_address(bad[i], &err) < 0 && err.kind == ERR_CONFIG, "no address: %s",
            err.text);
@@ -117,9 +117,9 @@ static void test_proxies(void)
         int rc = endpoint_proxy(proxies[i].text, &got, &err);
         if (proxies[i].host != NULL) {
             ok(rc == 0 && got.port == proxies[i].port, "taken: %s", proxies[i].text);
-            is_str(got.host, proxies[i].host, "its host");
-            is_str(got.user, proxies[i].user, "its user");
-            ok(str_is(secret_str(&got.password), proxies[i].password), "its password");
+            is_str(got.host, proxies[i].host, "its host is read");
+            is_str(got.user, proxies[i].user, "its user is read");
+            ok(str_is(secret_str(&got.password), proxies[i].password), "its password is read");
         } else {
             ok(rc == -1 && err.kind == ERR_CONFIG && strstr(err.text, proxies[i].user) != NULL,
                "refused: %s: %s", proxies[i].text, err.text);

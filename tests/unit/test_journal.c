@@ -265,7 +265,8 @@ static void test_forgetting(void)
     }
     struct journal *journal = open_journal();
     is_int(state(journal, "stays"), JOURNAL_DONE, "what is listed stays known");
-    ok(find(journal, "late") == JOURNAL_NONE || state(journal, "late") == JOURNAL_DONE, "late");
+    ok(find(journal, "late") == JOURNAL_NONE || state(journal, "late") == JOURNAL_DONE,
+       "the late one is done or not there");
     journal_close(journal);
 }
 
@@ -415,11 +416,11 @@ static void test_reach(void)
     journal_take(journal, a, JOURNAL_KEEP, str_from("maildir 1 n m /p"));
     fail(journal, b, "no luck");
     is_known(journal, a, b, "taken, gathered");
-    ok(journal_sync(journal, &err) == 0, "synced");
+    ok(journal_sync(journal, &err) == 0, "the first part is written");
     is_known(journal, a, b, "taken, written");
     journal_done(journal, a);
     is_known(journal, a, b, "done, gathered");
-    ok(journal_sync(journal, &err) == 0, "synced");
+    ok(journal_sync(journal, &err) == 0, "the second part is written");
     is_known(journal, a, b, "written");
     journal_reread(journal);
     is_known(journal, a, b, "mapped");
@@ -494,7 +495,7 @@ static void test_read_only(void)
                    .state_dir = "/nonexistent/x", .server = "s", .user = "u", .mode = JOURNAL_READ},
                &err),
            0, "reading what is not there is fine");
-    is_int(journal_count(journal), 0, "and empty");
+    is_int(journal_count(journal), 0, "it counts as empty");
     journal_close(journal);
 }
 

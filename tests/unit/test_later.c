@@ -16,11 +16,11 @@ static void test_distances(void)
     ok(later_seconds(&later_held, 0) == 0, "what did not fail is not left alone");
     ok(later_seconds(&later_held, 1) == HOUR, "a held message: an hour at first");
     ok(later_seconds(&later_held, 2) == 2 * HOUR, "then twice as long");
-    ok(later_seconds(&later_held, 8) == 128 * HOUR, "and again");
+    ok(later_seconds(&later_held, 8) == 128 * HOUR, "the wait doubles once more");
     ok(later_seconds(&later_held, 9) == 7 * DAY, "a week at most");
     ok(later_seconds(&later_held, UINT32_MAX) == 7 * DAY, "however often it failed");
     ok(later_seconds(&later_secret, 1) == HOUR, "a refused secret: an hour");
-    ok(later_seconds(&later_secret, 5) == 16 * HOUR, "doubling");
+    ok(later_seconds(&later_secret, 5) == 16 * HOUR, "the wait doubles each time");
     ok(later_seconds(&later_secret, 6) == DAY, "a day at most");
     ok(later_seconds(&later_pause, 1) == 60, "a server: a minute");
     ok(later_seconds(&later_pause, 7) == HOUR, "an hour at most");

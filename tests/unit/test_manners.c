@@ -450,7 +450,8 @@ static void test_hurried(void)
     is_int(run(&(struct poll){.at = START + 1, .hurried = true}), ALLOWED,
            "a pause keeps no person away");
     run(&(struct poll){.at = START + 2, .kind = ERR_DELAY, .text = "soon", .login_delay = 100});
-    is_int(run(&(struct poll){.at = START + 3, .hurried = true}), TOO_EARLY, "LOGIN-DELAY does");
+    is_int(run(&(struct poll){.at = START + 3, .hurried = true}), TOO_EARLY,
+           "LOGIN-DELAY keeps even a hurried poll away");
     ok(strstr(last.text, "again at ") != NULL && strstr(last.text, "--force now") != NULL,
        "and says until when: %s", last.text);
     ok(!figures.quiet, "which is told");

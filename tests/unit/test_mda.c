@@ -39,7 +39,7 @@ static void ends(const char *command, enum parcel_outcome want, const char *want
     kit_settings(&kit, DELIVER_MDA, command, KIT_A);
     ok(run_with(&kit, message, sizeof message - 1, "u", why) == (int)want, "outcome of %s",
        command);
-    is_str(why, want_why, "  and why");
+    is_str(why, want_why, "it says why");
     kit_free(&kit);
 }
 
@@ -80,7 +80,7 @@ static void limits(void)
     int64_t start = clock_ms();
     is_int(run_with(&kit, message, sizeof message - 1, "u", why), PARCEL_LATER,
            "a command that hangs is told as to be tried later");
-    is_str(why, "sleep did not end within 1 seconds", "  and why");
+    is_str(why, "sleep did not end within 1 seconds", "it says why");
     ok(clock_ms() - start < 5000, "  is ended in time");
     ok(idles > 0, "  idle is called meanwhile");
     kit_free(&kit);

@@ -66,7 +66,7 @@ static void test_file(void)
     char folder[] = "/tmp/test_metrics.XXXXXX";
     char path[100];
     struct err err;
-    ok(mkdtemp(folder) != NULL, "a folder");
+    ok(mkdtemp(folder) != NULL, "a folder can be made");
     snprintf(path, sizeof path, "%s/none/file", folder);
     struct metrics *metrics = metrics_new(path, both, 2);
     ok(metrics_write(metrics, true, &err) < 0 && strstr(err.text, "metrics: ") == err.text,
@@ -77,7 +77,7 @@ static void test_file(void)
     metrics_free(metrics);
     snprintf(path, sizeof path, "%s/file", folder);
     metrics = metrics_new(path, both, 2);
-    ok(metrics_write(metrics, true, &err) == 0 && unlink(path) == 0, "written");
+    ok(metrics_write(metrics, true, &err) == 0 && unlink(path) == 0, "the file is written");
     ok(metrics_write(metrics, true, &err) == 0 && access(path, F_OK) < 0, "not without news");
     metrics_result(metrics, "two", &(struct session_figures){0}, NULL, ERR_NONE, 1);
     ok(metrics_write(metrics, true, &err) == 0 && unlink(path) == 0, "written again with news");

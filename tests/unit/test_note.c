@@ -72,7 +72,7 @@ static void save_full(void)
 {
     struct note *note = load();
     fill(note);
-    is_int(note_save(note), 0, "saved");
+    is_int(note_save(note), 0, "the note is saved");
     note_free(note);
 }
 
@@ -114,25 +114,27 @@ static void test_there_and_back(void)
     struct note want = {0};
     fill(&want);
     int64_t when;
-    is_int(note->not_before, want.not_before, "not before");
-    is_int(note->why, NOTE_WHY_BACK_OFF, "and why");
-    is_int(note->failures, 3, "failures");
-    is_int(note->failing_since, want.failing_since, "since when");
+    is_int(note->not_before, want.not_before, "the moment of the next poll comes back");
+    is_int(note->why, NOTE_WHY_BACK_OFF, "the reason for it comes back");
+    is_int(note->failures, 3, "the number of failures comes back");
+    is_int(note->failing_since, want.failing_since, "the first failure's time comes back");
     is_int(note->told_status, 75, "what was told");
     ok(note->told_hash == UINT64_MAX, "in which words");
-    is_int(note->told_when, want.told_when, "and when");
+    is_int(note->told_when, want.told_when, "when it was told comes back");
     is_int(note->polled, want.polled, "the last poll");
     ok(note->refused.secret.known, "a refused secret");
     is_int(note->refused.when, want.refused.when, "since when it is refused");
-    is_mem(note->refused.secret.salt, NOTE_SALT, want.refused.secret.salt, NOTE_SALT, "its salt");
+    is_mem(note->refused.secret.salt, NOTE_SALT, want.refused.secret.salt, NOTE_SALT,
+           "the salt of its check comes back");
     is_mem(note->refused.secret.check, NOTE_CHECK, want.refused.secret.check, NOTE_CHECK,
-           "its check");
-    is_str(note->refused.text, want.refused.text, "its words");
+           "its check comes back");
+    is_str(note->refused.text, want.refused.text, "the words of the refusal come back");
     is_int(note->refused.tries, 2, "how often it was refused");
     ok(note->refused.doubted, "that it had worked before");
     is_int(note->refused.next, NOW + 3600, "when it may be tried again");
     ok(note->worked.known, "a secret that works");
-    is_mem(note->worked.check, NOTE_CHECK, want.worked.check, NOTE_CHECK, "and its check");
+    is_mem(note->worked.check, NOTE_CHECK, want.worked.check, NOTE_CHECK,
+           "the check of the secret that works comes back");
     is_int(note->worked_when, NOW - 6, "when it last did");
     is_str(note->trouble, "port 1 refuses", "the words of the last failure");
     is_int(note->expires, 8, "when the server deletes");
@@ -149,9 +151,9 @@ static void test_there_and_back(void)
     ok(inode() == before, "and not written");
     note->failures++;
     is_int(note_save(note), 0, "saved with a change");
-    ok(inode() != before, "and written");
+    ok(inode() != before, "a change is written");
     before = inode();
-    is_int(note_save(note), 0, "once more");
+    is_int(note_save(note), 0, "it is saved once more");
     ok(inode() == before, "and not written again");
     note_free(note);
     note_set_capa(&want, str_of(NULL, 0), 0);
@@ -286,13 +288,13 @@ static void test_times(void)
         note_load(dir, "pop.example.com", "alice", NOTE_READ, NOW - (int64_t)20 * 365 * 86400);
     is_int(note->not_before, 0, "20 years before: nothing to wait for");
     is_int(note->failing_since, 0, "since nobody knows when");
-    is_int(note->failures, 3, "three failures");
+    is_int(note->failures, 3, "the number of failures is kept");
     is_int(note->told_status, 0, "not told yet");
     is_int(note->polled, 0, "not polled yet");
     ok(note->refused.secret.known && note->refused.when == 0,
        "a secret that was refused some time");
     int64_t when;
-    is_int((long long)note_capa(note, &when).len, 0, "no capabilities");
+    is_int((long long)note_capa(note, &when).len, 0, "no capabilities are remembered");
     note_free(note);
     unlink(path);
     const struct {
@@ -322,7 +324,7 @@ static void test_place(void)
     unlink(path);
     ok(symlink(target, path) == 0, "a link in its place");
     struct note *note = load();
-    ok(is_empty(note), "says nothing");
+    ok(is_empty(note), "it says nothing");
     fill(note);
     is_int(note_save(note), 0, "is not written");
     note_free(note);
@@ -338,14 +340,14 @@ static void test_place(void)
     ok(mkdir(path, 0700) == 0, "a folder in its place");
     note = load();
     fill(note);
-    is_int(note_save(note), 0, "stays");
+    is_int(note_save(note), 0, "what is in its place stays");
     note_free(note);
     ok(rmdir(path) == 0, "as it is");
     if (geteuid() == 0) {
         save_full();
         ok(chown(path, 12345, 12345) == 0, "somebody else's file");
         note = load();
-        ok(is_empty(note), "says nothing");
+        ok(is_empty(note), "it says nothing");
         fill(note);
         note_save(note);
         note_free(note);
@@ -361,7 +363,7 @@ static void test_modes(void)
     struct note *note = note_load(dir, "pop.example.com", "alice", NOTE_READ, NOW);
     fill(note);
     is_int(note_save(note), 0, "read only: not written");
-    ok(access(path, F_OK) != 0, "no file");
+    ok(access(path, F_OK) != 0, "no file is made");
     note_free(note);
     int fd = file_open(fresh, O_WRONLY | O_CREAT, 0600);
     close(fd);

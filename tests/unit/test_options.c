@@ -75,21 +75,21 @@ static void test_letters(void)
     drop(&line);
 
     o = taken(&line, "-akFvNU -l 20K -B 7 -m cat_-n -t 2m -j 3 -f rc one two");
-    ok(o.all && o.keep && o.flush && o.verbose && !o.no_keep && !o.silent, "flags");
-    ok(o.has_max_size && o.max_size == 20480, "-l");
-    is_int(o.max_messages, 7, "-B");
-    is_str(o.mda, "cat -n", "-m");
-    is_int(o.timeout, 120, "-t");
-    is_int(o.jobs, 3, "-j");
-    is_str(o.config_file, "rc", "-f");
-    is_int((long long)o.account_count, 2, "two accounts");
+    ok(o.all && o.keep && o.flush && o.verbose && !o.no_keep && !o.silent, "flags are read");
+    ok(o.has_max_size && o.max_size == 20480, "-l is read");
+    is_int(o.max_messages, 7, "-B is read");
+    is_str(o.mda, "cat -n", "-m is read");
+    is_int(o.timeout, 120, "-t is read");
+    is_int(o.jobs, 3, "-j is read");
+    is_str(o.config_file, "rc", "-f is read");
+    is_int((long long)o.account_count, 2, "two accounts are named");
     is_str(o.accounts[1], "two", "the second one");
     drop(&line);
 
     o = taken(&line, "-d 5m -L log --syslog -s");
-    is_int(o.daemon, 300, "-d");
-    is_str(o.log_file, "log", "-L");
-    ok(o.syslog, "--syslog");
+    is_int(o.daemon, 300, "-d is read");
+    is_str(o.log_file, "log", "-L is read");
+    ok(o.syslog, "--syslog is read");
     drop(&line);
     o = taken(&line, "--daemon 86400 --logfile=log");
     is_int(o.daemon, 86400, "--daemon takes seconds, too");
@@ -112,11 +112,11 @@ static void test_names(void)
     struct options o =
         taken(&line, "--all --nokeep --flush --silent --limit=0 --fetchlimit=1 --mda=x --timeout 5 "
                      "--jobs 16 --config - --state-dir d --no-fork");
-    ok(o.all && o.no_keep && o.flush && o.silent && o.no_fork, "flags");
+    ok(o.all && o.no_keep && o.flush && o.silent && o.no_fork, "flags are read");
     ok(o.has_max_size && o.max_size == 0, "--limit 0 takes a limit away");
-    ok(o.max_messages == 1 && o.timeout == 5 && o.jobs == 16, "numbers");
-    is_str(o.config_file, "-", "--config");
-    is_str(o.state_dir, "d", "--state-dir");
+    ok(o.max_messages == 1 && o.timeout == 5 && o.jobs == 16, "numbers are read");
+    is_str(o.config_file, "-", "--config is read");
+    is_str(o.state_dir, "d", "--state-dir is read");
     drop(&line);
 
     o = taken(&line, "--fetchall --fetchmailrc rc --nodetach --uidl --quiet");
@@ -242,7 +242,7 @@ static void test_apply(void)
     ok(account.keep == ACCOUNT_NOKEEP && s.flush && s.fetch_seen && !s.never_delete && !s.force,
        "-K -F -a");
     ok(account.max_size == 0 && account.max_messages == 9 && account.timeout == 7, "-l -B -t");
-    ok(account.target == DELIVER_MDA && strcmp(account.where, "cat") == 0, "-m");
+    ok(account.target == DELIVER_MDA && strcmp(account.where, "cat") == 0, "-m is read");
     drop(&line);
     o = taken(&line, "-k");
     options_apply(&o, &account);
@@ -250,7 +250,7 @@ static void test_apply(void)
        "-k deletes nothing, and the policy stays");
     drop(&line);
     o = taken(&line, "--force");
-    ok(options_switches(&o).force && !options_switches(&o).accept_pin, "--force");
+    ok(options_switches(&o).force && !options_switches(&o).accept_pin, "--force is read");
     drop(&line);
     o = taken(&line, "--accept-pin a");
     ok(options_switches(&o).force && options_switches(&o).accept_pin, "--accept-pin polls at once");

@@ -214,7 +214,7 @@ static void test_good_and_bad(bool no_fork)
            "the error of one account is told with its name");
     const char *out = text_of("out");
     ok(strstr(out, "a: 2 new (2.0 kB)\n") != NULL && strstr(out, "c: 2 new (2.0 kB)\n") != NULL,
-       "two summaries");
+       "each account has its summary");
     is_int((int)turns_left, 0, "no turn is left");
     no_child_left("good and bad");
 }

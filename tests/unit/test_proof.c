@@ -146,7 +146,7 @@ static void test_whole_list(void)
     ok(write(scene.server, list, strlen(list)) > 0, "a list goes on behind the status line");
     is_int(hear(&scene, POP3_UIDL_ONE, 2, "list follows"), 1, "its line for the message proves it");
     ask(&scene, 3);
-    ok(write(scene.server, other, strlen(other)) > 0, "another list");
+    ok(write(scene.server, other, strlen(other)) > 0, "the server sends another list");
     is_int(hear(&scene, POP3_UIDL_ONE, 2, "list follows"), -1, "one without such a line does not");
     tear_down(&scene);
 }

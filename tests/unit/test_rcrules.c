@@ -31,23 +31,23 @@ static void test_keys(void)
         "");
     if (rules == NULL)
         return;
-    is_int((long long)rules->count, 1, "one rule");
+    is_int((long long)rules->count, 1, "there is one rule");
     const struct rule *rule = &rules->at[0];
-    is_str(pattern_text(rule->fits.from), "f", "from");
-    is_str(pattern_text(rule->fits.to), "t", "to");
-    is_str(pattern_text(rule->fits.subject), "s", "subject");
-    is_int((long long)rule->fits.header_count, 2, "two headers");
+    is_str(pattern_text(rule->fits.from), "f", "from is read");
+    is_str(pattern_text(rule->fits.to), "t", "to is read");
+    is_str(pattern_text(rule->fits.subject), "s", "subject is read");
+    is_int((long long)rule->fits.header_count, 2, "both headers are read");
     is_str(rule->fits.headers[1].name, "B", "the name of the second");
     is_str(pattern_text(rule->fits.headers[1].pattern), "/b\\.c/", "and its pattern");
-    is_str(pattern_text(rule->unfit.from), "nf", "not_from");
-    is_str(pattern_text(rule->unfit.to), "nt", "not_to");
-    is_str(pattern_text(rule->unfit.subject), "ns", "not_subject");
-    is_int((long long)rule->unfit.header_count, 1, "not_header");
-    is_int(rule->older, 2 * 86400, "older");
-    is_int(rule->newer, 3 * 86400, "newer");
-    is_int((long long)rule->larger, 1024, "larger");
-    is_int((long long)rule->smaller, 1024 * 1024, "smaller");
-    ok(rule->action == RULE_LEAVE && !rule->has_target, "action");
+    is_str(pattern_text(rule->unfit.from), "nf", "not_from is read");
+    is_str(pattern_text(rule->unfit.to), "nt", "not_to is read");
+    is_str(pattern_text(rule->unfit.subject), "ns", "not_subject is read");
+    is_int((long long)rule->unfit.header_count, 1, "not_header is read");
+    is_int(rule->older, 2 * 86400, "older is read");
+    is_int(rule->newer, 3 * 86400, "newer is read");
+    is_int((long long)rule->larger, 1024, "larger is read");
+    is_int((long long)rule->smaller, 1024 * 1024, "smaller is read");
+    ok(rule->action == RULE_LEAVE && !rule->has_target, "action is read");
     config_free(&config);
 }
 
@@ -69,7 +69,8 @@ static void test_targets(void)
                 {DELIVER_MDA, "cat >c"},
                 {DELIVER_LMTP, "unix:/l"}};
     for (size_t i = 0; rules != NULL && i < 4; i++) {
-        ok(rules->at[i].has_target && rules->at[i].target == want[i].kind, "a destination");
+        ok(rules->at[i].has_target && rules->at[i].target == want[i].kind,
+           "each has its destination");
         is_str(rules->at[i].where, want[i].where, "and its place");
     }
     if (rules == NULL)
@@ -93,7 +94,7 @@ static void test_recipients(void)
     ok(rule[0].has_target && rule[0].target == DELIVER_LMTP, "a recipient alone is a destination");
     is_str(rule[0].where, "l:24", "at the account's server");
     is_str(rule[0].recipient, "a", "with its own recipient");
-    is_str(rule[1].where, "other:24", "another server");
+    is_str(rule[1].where, "other:24", "the second goes to another server");
     is_str(rule[1].recipient, "me", "has the account's recipient");
     config_free(&config);
 }
@@ -113,7 +114,7 @@ static void test_order(void)
     is_int((long long)rules->count, 4, "the account's rules, and those of defaults");
     for (size_t i = 0; i < 4; i++) {
         const struct pattern *from = rules->at[i].fits.from;
-        is_str(from != NULL ? pattern_text(from) : NULL, want[i].from, "in order");
+        is_str(from != NULL ? pattern_text(from) : NULL, want[i].from, "they stand in order");
         is_int(rules->at[i].line, want[i].line, "with the line in which it begins");
     }
     is_str(rules->at[0].file, "rc", "and the file");

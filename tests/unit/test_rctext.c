@@ -68,7 +68,7 @@ int main(void)
     const char *folder = getenv("TMPDIR");
     snprintf(path, sizeof path, "%s/fetchpop-rctext-XXXXXX", folder != NULL ? folder : "/tmp");
     int fd = mkstemp(path);
-    ok(fd >= 0, "a file");
+    ok(fd >= 0, "a file can be made");
     close(fd);
     if (heap_can_tell) {
         keep_on_heap();

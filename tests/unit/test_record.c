@@ -91,7 +91,7 @@ static void test_take(void)
     ok(got.place == 4 && str_equal(got.words, want.words),
        "a take has the number of its place, and the rest of its receipt");
     is_int(policy_again(JOURNAL_KEEP), JOURNAL_KEEP, "and its policy");
-    is_int(policy_again(JOURNAL_DELETE), JOURNAL_DELETE, "another policy");
+    is_int(policy_again(JOURNAL_DELETE), JOURNAL_DELETE, "another policy is kept too");
     is_int(policy_again(JOURNAL_STUB), JOURNAL_STUB, "and the third");
 }
 

@@ -189,7 +189,7 @@ static void test_names_of_a_copy(void)
     write_file(whole.data, whole.len);
     struct journal *journal = open_journal();
     journal_gone(journal, find(journal, "a"));
-    ok(journal_sync(journal, &(struct err){.kind = ERR_NONE}) == 0, "synced");
+    ok(journal_sync(journal, &(struct err){.kind = ERR_NONE}) == 0, "the journal is written");
     is_int(count_lines("names"), 1, "what may be lost needs no name");
     journal_done(journal, add(journal, "b", 6));
     sync_and_close(journal);
@@ -206,7 +206,7 @@ static void test_not_read_back(void)
     struct journal *journal = open_journal();
     uint32_t id = add(journal, "a", 5);
     journal_done(journal, id);
-    ok(journal_sync(journal, &(struct err){.kind = ERR_NONE}) == 0, "synced");
+    ok(journal_sync(journal, &(struct err){.kind = ERR_NONE}) == 0, "the journal is written");
     struct buf bytes = read_journal();
     memset(bytes.data, 'x', bytes.len);
     int fd = open(path, O_WRONLY);
@@ -426,7 +426,7 @@ static void test_old_lines(void)
     write_file(text.data, text.len);
     struct journal *journal = open_journal();
     is_int(warnings, 0, "an old line is no damage");
-    is_int(state(journal, "long"), JOURNAL_HELD, "it counts");
+    is_int(state(journal, "long"), JOURNAL_HELD, "a long failure counts all the same");
     journal_close(journal);
     struct buf bytes = read_journal();
     ok(!str_equal(buf_str(&text), buf_str(&bytes)), "and is written anew");

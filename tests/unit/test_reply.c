@@ -409,21 +409,21 @@ static void test_capa(void)
            capa.user && capa.stls && capa.utf8 && capa.sasl,
        "all flags, in any case");
     is_str(capa.mechanisms, "PLAIN LOGIN SCRAM-SHA-256 XOAUTH2", "mechanisms, each once");
-    is_int(capa.expire_days, 30, "EXPIRE 30");
-    is_int(capa.login_delay, 900, "LOGIN-DELAY 900");
-    is_str(capa.implementation, "Some Server?[2J 1.0", "IMPLEMENTATION, cleaned");
+    is_int(capa.expire_days, 30, "EXPIRE 30 is read");
+    is_int(capa.login_delay, 900, "LOGIN-DELAY 900 is read");
+    is_str(capa.implementation, "Some Server?[2J 1.0", "IMPLEMENTATION is read, and cleaned");
     ok(reply_capa_has(&capa, "LOGIN") && !reply_capa_has(&capa, "SCRAM-SHA") &&
            !reply_capa_has(&capa, "AUTH2") && !reply_capa_has(&capa, ""),
        "which are there");
 
     reply_capa_line(&capa, str_from("EXPIRE NEVER"));
-    is_int(capa.expire_days, -1, "EXPIRE NEVER");
+    is_int(capa.expire_days, -1, "EXPIRE NEVER counts as not said");
     reply_capa_line(&capa, str_from("EXPIRE 0"));
-    is_int(capa.expire_days, 0, "EXPIRE 0");
+    is_int(capa.expire_days, 0, "EXPIRE 0 is read");
     reply_capa_line(&capa, str_from("LOGIN-DELAY 99999999999999999999"));
     is_int(capa.login_delay, -1, "LOGIN-DELAY beyond reason");
     reply_capa_line(&capa, str_from("EXPIRE -3"));
-    is_int(capa.expire_days, -1, "EXPIRE -3");
+    is_int(capa.expire_days, -1, "EXPIRE -3 counts as not said");
 
     reply_capa_init(&capa);
     reply_capa_line(&capa, str_from("XTOP"));

@@ -59,7 +59,7 @@ static void test_order(void)
     add(RULE_LEAVE)->fits.subject = pattern("*b");
     is_int((long long)find("Subject: a b\n", 1, NOW), 0, "the first that fits decides");
     is_int((long long)find("Subject: b\n", 1, NOW), 1, "then the second");
-    is_int((long long)find("Subject: c\n", 1, NOW), (long long)RULES_NONE, "or none");
+    is_int((long long)find("Subject: c\n", 1, NOW), (long long)RULES_NONE, "none fits");
     add(RULE_STUB);
     is_int((long long)find("Subject: c\n", 1, NOW), 2, "a rule without conditions always fits");
     is_int((long long)until, 0, "and nothing of that changes with time");
@@ -99,7 +99,8 @@ static void test_header(void)
 {
     struct err err;
     struct rule *rule = add(RULE_LEAVE);
-    is_int(rules_add_header(&rule->fits, "List-Id : *<dev.example.org>", &err), 0, "one header");
+    is_int(rules_add_header(&rule->fits, "List-Id : *<dev.example.org>", &err), 0,
+           "one header is added");
     fits(true, "List-Id: Developers\n <DEV.example.org>\n", "header fits a field of that name");
     fits(false, "Subject: <dev.example.org>\n", "and no other field");
     is_int(rules_add_header(&rule->fits, "X-Flag:/^y/", &err), 0, "and another header");
@@ -164,7 +165,7 @@ static void test_size(void)
     is_int((long long)find(NULL, 0, NOW), (long long)RULES_NONE, "a size that is not known");
     rule->larger = 0;
     rule->smaller = 1000;
-    is_int((long long)find(NULL, 999, NOW), 0, "smaller");
+    is_int((long long)find(NULL, 999, NOW), 0, "a smaller one fits");
     is_int((long long)find(NULL, 1000, NOW), (long long)RULES_NONE, "and not this size itself");
     is_int((long long)find(NULL, 0, NOW), (long long)RULES_NONE, "a size that is not known");
     rule->fits.subject = pattern("x");
@@ -239,7 +240,7 @@ static void test_doubt(void)
     is_int(until, NOW, "and the moment at which it may is told");
     rules.at[0].newer = 2 * HOUR;
     rules.at[0].older = 0;
-    is_int((long long)find(RECEIVED_1H, 1, 0), 1, "newer neither");
+    is_int((long long)find(RECEIVED_1H, 1, 0), 1, "newer does not fit without a clock");
     rules.at[0].fits.subject = pattern("x");
     find(RECEIVED_1H, 1, NOW - 1);
     is_int(until, 0, "age alone changes nothing where something else does not fit");

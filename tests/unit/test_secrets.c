@@ -52,35 +52,36 @@ static void test_commands(void)
     struct account *account = make();
     struct err err;
     account->password_command = xstrdup("printf 'se cret\\r\\nmore\\n'");
-    is_int(secrets_fetch(account, &log_all, &err), 0, "password_command");
+    is_int(secrets_fetch(account, &log_all, &err), 0, "password_command is read");
     is_secret(&account->password, "se cret", "its first line, not closed");
     settings_free(account);
 
     account = make();
     account->token_command = xstrdup("echo token-${FETCHPOP_TOKEN_REFUSED-first}");
-    is_int(secrets_fetch(account, &log_all, &err), 0, "token_command");
+    is_int(secrets_fetch(account, &log_all, &err), 0, "token_command is read");
     is_secret(&account->password, "token-first", "is not told of a refusal");
-    is_int(secrets_renew(account, &log_all, &err), 0, "once more");
+    is_int(secrets_renew(account, &log_all, &err), 0, "it is run once more for another token");
     is_secret(&account->password, "token-1", "it is");
     ok(getenv("FETCHPOP_TOKEN_REFUSED") == NULL, "and our own environment is as it was");
     settings_free(account);
 
     account = make();
-    is_int(secrets_fetch_key(account, &log_all, &err), 0, "no tls_key_password_command");
-    ok(account->tls_key_password.data == NULL, "no passphrase");
+    is_int(secrets_fetch_key(account, &log_all, &err), 0,
+           "without tls_key_password_command nothing fails");
+    ok(account->tls_key_password.data == NULL, "and there is no passphrase");
     account->tls_key_password_command = xstrdup("echo pass phrase");
-    is_int(secrets_fetch_key(account, &log_all, &err), 0, "tls_key_password_command");
+    is_int(secrets_fetch_key(account, &log_all, &err), 0, "tls_key_password_command is read");
     is_secret(&account->tls_key_password, "pass phrase", "its passphrase");
     ok(account->password.data == NULL, "which is not the password");
     account_wipe(account);
-    ok(account->tls_key_password.data == NULL, "wiped");
+    ok(account->tls_key_password.data == NULL, "account_wipe wipes it");
     free(account->tls_key_password_command);
     account->tls_key_password_command = xstrdup("echo no key; echo sorry >&2; exit 3");
     is_int(secrets_fetch_key(account, &log_all, &err), -1, "one that fails");
     is_str(err.text,
            "tls_key_password_command failed with status 3; run it by hand (command: sorry)",
            "is named");
-    is_int(err.kind, ERR_LOGIN, "77");
+    is_int(err.kind, ERR_LOGIN, "as trouble of the login");
     settings_free(account);
 }
 
@@ -96,7 +97,7 @@ static void test_long_token(void)
     account = make();
     account->token_command = xstrdup("head -c 70000 /dev/zero | tr '\\0' x");
     is_int(secrets_fetch(account, &log_all, &err), -1, "one of 70 kB");
-    is_int(err.kind, ERR_CONFIG, "is none");
+    is_int(err.kind, ERR_CONFIG, "which is too long, and the configuration is at fault");
     settings_free(account);
 }
 
@@ -113,7 +114,7 @@ static void test_none(void)
     free(account->auth[0]);
     account->auth[0] = xstrdup("plain");
     is_int(secrets_find(account, &log_all, &err), -1, "none, and auth = plain");
-    is_int(err.kind, ERR_CONFIG, "78");
+    is_int(err.kind, ERR_CONFIG, "it is an error of the configuration");
     ok(strstr(err.text, "no password, and no terminal to ask on") != NULL, "%s", err.text);
     free(account->auth[0]);
     static const char *const without[] = {"GSSAPI", "gs2-krb5", "gs2-krb5-plus", "gss-spnego",
@@ -142,11 +143,11 @@ static void test_wiped(void)
     char *command = xasprintf("echo '%s' | " REVERSE "; echo '%s' | " REVERSE " >&2",
                               "0981-yreve-nekorb-5-sdeewaes-4-edoc-3-llew-os-tpek", "rorre");
     account->password_command = command;
-    is_int(secrets_fetch(account, &log_all, &err), 0, "a secret");
+    is_int(secrets_fetch(account, &log_all, &err), 0, "a secret is fetched");
     is_secret(&account->password, word, "is there");
-    is_int(heap_count(word), 1, "once");
+    is_int(heap_count(word), 1, "it is in memory once");
     account_wipe(account);
-    is_int(heap_count(word), 0, "and gone");
+    is_int(heap_count(word), 0, "it is gone once it is wiped");
     ok(strstr(heard, word) == NULL, "and was not told");
     settings_free(account);
 }
@@ -168,7 +169,7 @@ static void test_stop(void)
     struct err err;
     account->token_command = xstrdup("sleep 20");
     raise(SIGTERM);
-    is_int(secrets_fetch(account, &log_all, &err), -1, "TERM");
+    is_int(secrets_fetch(account, &log_all, &err), -1, "TERM ends it");
     is_int(err.kind, ERR_STOPPED, "ends a command");
     settings_free(account);
 }

@@ -348,7 +348,7 @@ static void test_taken(void)
         is_str(account->server, "pop.example.net", "the server reads back");
         ok(account->port == 1995 && account->tls == ACCOUNT_TLS_STLS, "port and tls read back");
         ok(strncmp(account->where, "/h/Mail/", 8) == 0 && strcmp(account->where + 8, whom[i]) == 0,
-           "maildir");
+           "its Maildir is named after the address");
         config_free(&config);
     }
 }

@@ -23,17 +23,20 @@ static void test_parts(void)
 {
     struct status_facts facts = {FACTS, .known = 2, .octets = 20000, .octets_planned = 80000};
     is_str(spell(facts, 79), "1/3 accounts, 10/40 messages, 20 kB of 80 kB, 2.0 kB/s, 0:30 left",
-           "all");
+           "a wide line has all parts");
     is_str(spell(facts, 65), "1/3 accounts, 10/40 messages, 20 kB of 80 kB, 2.0 kB/s, 0:30 left",
            "just wide enough");
-    is_str(spell(facts, 64), "1/3 accounts, 10/40 messages, 20 kB of 80 kB, 2.0 kB/s", "one less");
-    is_str(spell(facts, 46), "1/3 accounts, 10/40 messages, 20 kB of 80 kB", "46 columns");
+    is_str(spell(facts, 64), "1/3 accounts, 10/40 messages, 20 kB of 80 kB, 2.0 kB/s",
+           "one column less leaves the last part out");
+    is_str(spell(facts, 46), "1/3 accounts, 10/40 messages, 20 kB of 80 kB",
+           "46 columns have room for two parts");
     is_str(spell(facts, 19), "1/3 accounts", "20 columns: what does not fit ends it");
     is_str(spell(facts, 5), "1/3 a", "next to nothing");
-    is_str(spell(facts, 0), "", "nothing");
+    is_str(spell(facts, 0), "", "no columns have nothing");
     is_str(spell((struct status_facts){.total = 5}, 79), "0/5 accounts", "nothing to fetch yet");
-    is_str(spell((struct status_facts){0}, 79), "0/0 accounts", "no account");
-    is_str(spell((struct status_facts){.total = 2, .done = 2}, 79), "2/2 accounts", "all failed");
+    is_str(spell((struct status_facts){0}, 79), "0/0 accounts", "without an account it says so");
+    is_str(spell((struct status_facts){.total = 2, .done = 2}, 79), "2/2 accounts",
+           "accounts that all failed are done");
 }
 
 static const char *left(struct status_facts facts)

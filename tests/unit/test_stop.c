@@ -56,7 +56,7 @@ static void test_wait(void)
 {
     int ends[2];
     if (pipe(ends) < 0) {
-        ok(false, "a pipe");
+        ok(false, "a pipe can be made");
         return;
     }
     struct pollfd wait = {.fd = ends[0], .events = POLLIN};

@@ -157,7 +157,7 @@ static void test_change(void)
     change(one, "other", 9);
     is_int(find("other"), one, "an entry is found under the UIDL that it learns");
     is_int(find("same"), two, "the one that had the same keeps it");
-    is_int(table_next(table, two), JOURNAL_NONE, "alone");
+    is_int(table_next(table, two), JOURNAL_NONE, "it is the only one of its UIDL");
     ok(is_all(one, "other", 9), "what it learns is known");
     change(one, "same", 9);
     ok(find("other") == JOURNAL_NONE && table_next(table, find("same")) != JOURNAL_NONE,

@@ -77,7 +77,7 @@ static void test_hex(void)
     char hex[7];
     words_hex(bytes, 3, hex);
     is_str(hex, "00af19", "bytes are written in lower-case hex");
-    is_int(words_read_hex(str_from(hex), back, 3), 0, "and read");
+    is_int(words_read_hex(str_from(hex), back, 3), 0, "hex is read back");
     is_mem(back, 3, bytes, 3, "as they were");
     is_int(words_read_hex(str_from("00af1"), back, 3), -1, "five digits are not three bytes");
     is_int(words_read_hex(str_from("00AF19"), back, 3), -1, "capitals are not ours");
