@@ -238,6 +238,8 @@ int manners_get_secret(struct manners *manners, struct err *err)
 static void remember_success(struct manners *manners)
 {
     struct note *note = manners->note;
+    if (is_secret(manners->run->account, &note->refused.secret))
+        note->worked = note->refused.secret;
     keep_secret(manners->run->account, &note->worked);
     if (manners->now - note->worked_when >= MANNERS_DAY)
         note->worked_when = manners->now;

@@ -36,8 +36,8 @@ enum note_mode {
     NOTE_WRITE /* the caller holds the lock; what a killed run left of a rewrite is removed */
 };
 
-/* Recognizes a secret without revealing it: the first octets of a salted digest, which one in 65,536
- * other secrets has as well. So nobody can tell by it that a guess is right. */
+/* Recognizes a secret without revealing it: the first octets of a salted digest, which one in
+ * 65,536 other secrets has as well. So nobody can tell by it that a guess is right. */
 struct note_secret {
     bool known;
     unsigned char salt[NOTE_SALT], check[NOTE_CHECK];

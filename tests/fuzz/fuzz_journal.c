@@ -86,7 +86,7 @@ static uint64_t sum_of_words(struct str words)
 }
 
 /* The entry is found under its UIDL, whatever is guessed, and only there. */
-static void check_index(const struct journal *journal, uint32_t id, struct str uidl)
+static void check_index(struct journal *journal, uint32_t id, struct str uidl)
 {
     struct uidl_ref ref;
     bool met = false;
@@ -107,7 +107,7 @@ static uint64_t sum_of_receipt(const struct journal *journal, uint32_t id)
 }
 
 /* A number over all that counts in a journal; what will be forgotten does not. */
-static uint64_t sum(const struct journal *journal)
+static uint64_t sum(struct journal *journal)
 {
     uint64_t all = 0;
     for (uint32_t id = 0; id < journal_count(journal); id++) {
