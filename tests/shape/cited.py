@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""Tests that VIOLATIONS and doc/security.md name do exist: the file, and words of a test's name."""
+"""What the papers name does exist: of VIOLATIONS and doc/security.md each test (the file, and words of a
+test's name), of the others each file and function of the tree."""
 
 import glob
 import os
@@ -10,6 +11,9 @@ import sys
 import libtree
 
 HOSTILE = ("framing", "numbers", "uidls", "login", "time", "delivery", "checks")
+PAPERS = ("HACKING", "doc/newcomer.md", "doc/decisions.md", "doc/security.md")
+FILE = re.compile(r"(?<![\w./~-])((?:[\w-]+/)*[\w.-]+\.(?:c|h|py|sh|bats)|(?:src|tests|contrib|doc)/[\w./-]*\w)")
+FUNCTION = re.compile(r"(?<![\w./$-])[a-z][a-z0-9]*(?:_[a-z0-9]+)+(?![\w./])")
 TOP = libtree.TOP
 seen = {}
 
@@ -82,8 +86,34 @@ def security():
             yield name, words
 
 
+def is_file(name):
+    """From the top of the tree, src or tests, with or without its ending; or the name alone."""
+    return any(glob.glob(os.path.join(TOP, pattern)) for pattern in
+               (name, name + ".*", "src/" + name, "tests/" + name,
+                *(["src/*/" + name] if "/" not in name else [])))
+
+
+def functions():
+    """Every word of the sources and of the tests' names."""
+    sources = libtree.files("src", ".c", ".h")
+    names = [os.path.basename(path).split(".")[0] for path in libtree.files("tests", "")]
+    return {"module_verb"}.union(names, *(re.findall(r"\w+", libtree.read(path)) for path in sources))
+
+
+def check_papers(tap):
+    known = functions()
+    for paper in PAPERS:
+        text = re.sub(r"<[^>\s]+>", "", libtree.read(paper))  # headers of the system
+        files = set(FILE.findall(text))
+        tap.rule(f"every file that {paper} names is there",
+                 sorted(name for name in files if not is_file(name)), len(files))
+        words = set(FUNCTION.findall(text))
+        tap.rule(f"every function that {paper} names is there", sorted(words - known), len(words))
+
+
 def main():
     tap = libtree.Tap()
+    check_papers(tap)
     for page, references in (("VIOLATIONS", violations()), ("doc/security.md", security())):
         found = [(what, words, fault(what, words)) for what, words in references]
         tap.rule(f"every test that {page} names is there", [f for _, _, f in found if f],

@@ -9,6 +9,7 @@ import subprocess
 import libtree
 
 FILE_LINES = 700
+HACKING_LINES = 150
 FUNCTION_LINES = 70
 MEDIAN_LINES = 12
 P90_LINES = 30
@@ -91,6 +92,12 @@ def check_files(tap, sources):
              len(sources))
 
 
+def check_hacking(tap):
+    lines = libtree.read("HACKING").count("\n")
+    tap.rule(f"HACKING has at most {HACKING_LINES} lines",
+             [f"{lines} lines"] if lines > HACKING_LINES else [])
+
+
 def check_functions(tap, functions):
     lengths = sorted(map(lines_of, functions)) or [0]
     median, p90 = lengths[len(lengths) // 2], lengths[len(lengths) * 9 // 10]
@@ -122,6 +129,7 @@ def main():
     tap = libtree.Tap()
     sources = libtree.files("src", ".c", ".h")
     check_files(tap, sources)
+    check_hacking(tap)
     if universal_ctags():
         functions, variables = tags(sources)
         check_functions(tap, functions)
