@@ -94,7 +94,8 @@ static void show_progress(struct pool *pool)
     report_progress(pool->report, &all, known);
 }
 
-/* Of a second of the wall clock that is to come, on our clock; nobody asks for more than a day. */
+/* A second of the wall clock that is to come, as a moment of our clock; nobody asks for more than a
+ * day. */
 static int64_t moment_of(int64_t wall)
 {
     int64_t left = wall - clock_wall();

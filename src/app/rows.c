@@ -130,7 +130,7 @@ static size_t width(void)
 #pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
 #endif
 
-/* False: this charset has it not, or iconv(3) does not know the charset. */
+/* False: this charset lacks it, or iconv(3) does not know the charset. */
 static bool convert(iconv_t converter, struct str character, struct buf *out)
 {
     char room[16], *to = room, in[8], *from = in;

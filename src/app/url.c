@@ -32,7 +32,7 @@ bool url_is(const char *text)
     return scheme_of(text) < SCHEMES;
 }
 
-/* Malloced; NULL: a % that is none, or a NUL. */
+/* Malloced; NULL: a % that escapes nothing, or a NUL. */
 static char *unescape(struct str text)
 {
     char *out = xmalloc(text.len + 1);

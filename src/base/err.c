@@ -170,7 +170,7 @@ int err_status(enum err_kind kind)
     return traits[kind].status;
 }
 
-/* A status that is none of ours came from a worker that ended in its own way: as bad as 70. */
+/* A status that is not one of ours came from a worker that ended in its own way: as bad as 70. */
 static size_t rank(int status)
 {
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++)

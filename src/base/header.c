@@ -65,7 +65,7 @@ struct header {
     enum field capture; /* the field being read is this one, and the first of its name */
     struct value values[FIELDS];
     enum identity identifies;      /* the field being read */
-    size_t identified[IDENTITIES]; /* so much that can be seen is in each of them */
+    size_t identified[IDENTITIES]; /* visible octets in each of them */
     char *sender;                  /* HEADER_ADDRESS_MAX + 1 bytes each */
     char *recipient;
 };

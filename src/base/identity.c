@@ -57,7 +57,8 @@ static void claim(struct walk *walk, const struct stat *status)
     walk->gid = status->st_gid;
 }
 
-/* A link that root has set in a folder of root's leads on, at the front of what is left. */
+/* A link that root has made in a folder of root's is followed: its target comes first in what is
+ * left. */
 static void follow(struct walk *walk, const char *name)
 {
     char target[PATH_MAX];

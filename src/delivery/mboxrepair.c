@@ -150,7 +150,7 @@ static int look_at_tail(struct repair *repair, size_t i, bool *ours, struct err 
     return result;
 }
 
-/* Whether all from the begin of entry i to the end of the file is ours or NUL. */
+/* Whether all from the beginning of entry i to the end of the file is ours or NUL. */
 static int is_our_tail(struct repair *repair, size_t i, bool *ours, struct err *err)
 {
     const struct append *last = &repair->entries[repair->n - 1];

@@ -6,7 +6,7 @@
 struct seen_format {
     const char *name;
     bool names_mailbox;
-    /* Reads one line into *seen, which keeps what earlier lines said. False: it is no UIDL. */
+    /* Reads one line into *seen, which keeps what earlier lines said. False: it is not a UIDL. */
     bool (*line)(struct str line, struct seen *seen);
 };
 

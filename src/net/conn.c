@@ -271,7 +271,7 @@ static void make_room(struct conn *conn)
 {
     size_t rest = conn->in_end - conn->in_start;
     if (conn->in_start < rest && has_room(conn))
-        return; /* would move more than was consumed since */
+        return; /* it would move more than was consumed */
     memmove(conn->in, conn->in + conn->in_start, rest);
     conn->in_start = 0;
     conn->in_end = rest;
