@@ -375,6 +375,28 @@ static int look(const struct deliver_settings *settings, const struct mboxlock *
     return result;
 }
 
+/* There is no mbox. What was about to be written there was written down before; where nothing was,
+ * the mbox was yet to be made. */
+static int look_without(const struct deliver_settings *settings, const char *path,
+                        const struct mboxfind *finds, struct deliver_claim *claims, size_t n,
+                        struct err *err)
+{
+    struct appends appends;
+    char *real = mboxlock_real_name(path);
+    for (size_t i = 0; i < n; i++)
+        claims[i].found = DELIVER_LOST;
+    if (real == NULL)
+        return 0;
+    int result = appends_open(&appends, settings, real, false, err);
+    bool sure = appends.sure || appends.fd < 0;
+    for (size_t i = 0; i < n && result == 0 && sure; i++)
+        if (appends_find(&appends, settings->mailbox, finds[i].name) == NULL)
+            claims[i].found = DELIVER_AGAIN;
+    appends_close(&appends);
+    free(real);
+    return result;
+}
+
 static int check(const struct deliver_settings *settings, struct deliver_claim *claims, size_t n,
                  struct err *err)
 {
@@ -386,17 +408,17 @@ static int check(const struct deliver_settings *settings, struct deliver_claim *
         result = read_receipt(&claims[i], &finds[i], &path, err);
     if (result == 0)
         result = mboxlock_take(&lock, settings, path, false, NULL, err);
-    if (result == 0) {
+    if (result == 1) {
+        result = look_without(settings, path, finds, claims, n, err);
+    } else if (result == 0) {
         result = look(settings, &lock, finds, n, err);
         mboxlock_drop(&lock);
+        for (size_t i = 0; i < n; i++)
+            claims[i].found = result == 0 && finds[i].found ? DELIVER_PUBLISHED : DELIVER_AGAIN;
     }
-    for (size_t i = 0; i < n; i++)
-        claims[i].found = result == 1                     ? DELIVER_LOST
-                          : result == 0 && finds[i].found ? DELIVER_PUBLISHED
-                                                          : DELIVER_AGAIN;
     free(path);
     free(finds);
-    return result < 0 ? -1 : 0; /* 1: there is no mbox */
+    return result;
 }
 
 /* It was not appended, or nobody can tell. */

@@ -320,6 +320,31 @@ void mboxlock_drop(struct mboxlock *lock)
     identity_leave(&lock->owner);
 }
 
+static char *real_name(const char *path)
+{
+    struct stat status;
+    char *name = NULL;
+    if (lstat(path, &status) == 0 || errno != ENOENT) /* a link into nothing, or another thing */
+        return NULL;
+    char *parent = file_parent(path), *folder = realpath(parent, NULL);
+    if (folder != NULL)
+        name = xasprintf("%s%s", strcmp(folder, "/") == 0 ? "" : folder, strrchr(path, '/'));
+    free(folder);
+    free(parent);
+    return name;
+}
+
+char *mboxlock_real_name(const char *path)
+{
+    struct identity owner;
+    identity_of(path, &owner);
+    if (identity_enter(&owner, path, NULL) < 0)
+        return NULL;
+    char *name = real_name(path);
+    identity_leave(&owner);
+    return name;
+}
+
 /* Is there a dotlock, or the beginning of one of this mailbox? */
 static bool has_left(const struct deliver_settings *settings, const char *path)
 {

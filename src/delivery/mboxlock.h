@@ -49,6 +49,9 @@ int mboxlock_take(struct mboxlock *lock, const struct deliver_settings *settings
 /* Releases both locks, and frees the names. */
 void mboxlock_drop(struct mboxlock *lock);
 
+/* What `real` would be if there were an mbox: malloced, or NULL if that cannot be told. */
+char *mboxlock_real_name(const char *path);
+
 /* Removes what a killed run of this mailbox left beside the mbox: without waiting, and nothing that
  * is anybody else's or still held. */
 void mboxlock_tidy(const struct deliver_settings *settings, const char *path);

@@ -5,7 +5,7 @@
     w.run(script="on RETR 2: close")    and in this one besides
     w.later(hours=1)                    the next runs see a clock that is so much further on
     w.offline()                         with it nobody listens: `with w.offline(): w.run()`
-    w.run(tty=True)                     somebody sits at a terminal
+    w.run(tty=True)                     somebody sits at a terminal; typed="y\\n": and answers a question
 
 The clock, and other ways to make the machine a worse one, are those of shim.c, a preload that is
 built when the tests begin; where there is no compiler they are skipped.
@@ -197,14 +197,15 @@ class World(world.World):
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=words, stderr=words,
                                 env=self.environment(env))
 
-    def run(self, *args, script=None, before=(), limit=60, env=None, tty=False, state=None, **account):
+    def run(self, *args, script=None, before=(), limit=60, env=None, tty=False, typed="", state=None,
+            **account):
         if self._up:
             self.server.play([self.always, *([script] if isinstance(script, str) else script or [])])
         seen = len(self.record())
         command = self.command(*args, before=before, state=state, **account)
         begin = time.monotonic()
-        status, out, err = (on_terminal if tty else in_silence)(
-            command, self.environment(env), limit)
+        status, out, err = on_terminal(command, self.environment(env), limit, typed) if tty \
+            else in_silence(command, self.environment(env), limit)
         if status is None:
             self.need(False, "the program did not end in %d s" % limit)
         if self._up:
@@ -282,8 +283,9 @@ def in_silence(command, env, limit):
     return child.returncode, out, err
 
 
-def on_terminal(command, env, limit):
-    """Everything is one terminal; what was shown is given as standard error."""
+def on_terminal(command, env, limit, typed=""):
+    """Everything is one terminal; what was shown is given as standard error. A question, which ends in
+    "? " or "] ", is answered with what is typed."""
     pid, fd = pty.fork()
     if pid == 0:
         os.execvpe(command[0], command, dict(env, TERM="dumb"))
@@ -298,6 +300,9 @@ def on_terminal(command, env, limit):
         if not data:
             break
         shown.append(data)
+        if typed and data.endswith((b"? ", b"] ")):
+            os.write(fd, typed.encode())
+            typed = ""
     timer.cancel()
     os.close(fd)
     _, status = os.waitpid(pid, 0)

@@ -232,6 +232,8 @@ def moved_on(kind, how):
                 heal.world.remount(disk, "ro")
             elif how == "moved" and os.path.exists(place):
                 os.rename(place, place + ".moved")
+            elif how == "split":        # new/ is another file system by now: EXDEV
+                heal.world.mount(os.path.join(place, "new"), "size=1m,mode=0755")
             elif how == "unmounted":
                 heal.world.unmount(disk)
             run = w.run("--force", keep="no", **{kind: other})
@@ -245,9 +247,46 @@ def moved_on(kind, how):
             w.need(all(found[n] <= 1 for n in names), "none twice in the new place", found)
             w.need(w.left() == [], "deleted on the server", w.left())
         finally:
-            if os.path.ismount(disk):
-                heal.world.unmount(disk)
+            for mounted in (os.path.join(place, "new"), disk):
+                if os.path.ismount(mounted):
+                    heal.world.unmount(mounted)
     return case
+
+
+def split_from_the_start(w):
+    """new/ on another file system, and nothing else configured: kept here, and there once it is mended."""
+    names = w.fill(3)
+    for sub in ("new", "cur", "tmp"):
+        os.makedirs(os.path.join(w.maildir, sub))
+    new = os.path.join(w.maildir, "new")
+    w.always = "set read-once yes"
+    heal.world.mount(new, "size=1m,mode=0755")
+    try:
+        for _ in range(2):
+            run = w.run("--force", keep="no")
+            w.need(run.status in (73, 74, 75) and run.err, "it says what is wrong", run)
+    finally:
+        heal.world.unmount(new)
+    w.run("--force", keep="no")
+    w.need_each(1, names, when="once it is mended")
+    w.need(w.run("--force", keep="no").status == 0, "and all is well")
+
+
+def first_mbox_killed(w):
+    """Killed about the moment when the mbox is made: nobody has removed anything, so nothing is said."""
+    keys = {"keep": "no", "mbox": w.mbox}
+    w.fill(2)
+    points = w.list_points(**keys)
+    made = next(i for i, line in enumerate(points, 1) if w.mbox in line)
+    for point in range(max(1, made - 12), made + 13):
+        heal.world.shutil.rmtree(w.state, True)
+        if os.path.exists(w.mbox):
+            os.unlink(w.mbox)
+        names = w.fill(2)
+        w.killed_at(point, **keys)
+        run = w.run("--force", **keys)
+        w.need(run.status == 0 and run.err == "", "killed at %d (%s)" % (point, points[point - 1]), run)
+        w.need_each(1, names, w.mbox)
 
 
 def not_mounted(kind):
@@ -306,6 +345,20 @@ def renamed(change):
         w.run(**change)
         w.need_each(1, names + ["m004"])
     return case
+
+
+def renamed_and_asked(w):
+    """On a terminal the answer decides, and it is asked for once."""
+    for answer, times in (("y\n", 1), ("n\n", 2)):
+        heal.world.shutil.rmtree(w.state, True)
+        heal.world.shutil.rmtree(w.maildir, True)
+        names = w.fill(3)
+        w.fine()
+        run = w.run(tty=True, typed=answer, server="localhost")
+        w.need(run.status == 0 and "same mailbox? [y/n]" in run.err, "it is asked", run)
+        run = w.run(tty=True, server="localhost")
+        w.need(run.status == 0 and "[y/n]" not in run.err, "once", run)
+        w.need_each(times, names, when="answered with %s" % answer.strip())
 
 
 def renamed_by_hand(w):
@@ -400,12 +453,16 @@ CASES = [
                           ("overlayfs", "794c7630"))],
     *[("killed, and the %s is %s: another place gets all" % (kind, how), moved_on(kind, how))
       for kind in ("maildir", "mbox") for how in ("read-only", "moved", "unmounted")],
+    ("killed, and new/ is on another file system: another place gets all", moved_on("maildir", "split")),
+    ("new/ is on another file system: kept, and delivered once it is mended", split_from_the_start),
+    ("killed when the first mbox is made: nothing is said of it", first_mbox_killed),
     ("a Maildir that is gone: 73, not made anew", not_mounted("maildir")),
     ("an mbox that is gone: 73, not made anew", not_mounted("mbox")),
     ("a Maildir that never was is made", first_time("maildir")),
     ("an mbox that never was is made", first_time("mbox")),
     ("the server has another name now: nothing again", renamed({"server": "localhost"})),
     ("the user's case changes: nothing again", renamed({"user": "Alice"})),
+    ("on a terminal it is asked whether it is the same mailbox, once", renamed_and_asked),
     ("--rename OLD NEW", renamed_by_hand),
     ("killed, then renamed, Maildir: each once, tmp/ empty", renamed_killed("maildir")),
     ("killed, then renamed, mbox: each once, spool/ empty", renamed_killed("mbox")),

@@ -771,6 +771,47 @@ static void mbox_gone(void)
     end_torn(&torn);
 }
 
+/* Of so many messages that are kept, how many is there a warning of? */
+static size_t count_doubtful(const struct kit *kit, const char *receipts, size_t *kept)
+{
+    struct deliver_claim claims[SMALL];
+    struct err err = {0};
+    size_t n = 0, doubtful = 0;
+    for (struct str rest = str_from(receipts); rest.len > 0 && n < SMALL; n++)
+        claims[n] = (struct deliver_claim){.receipt = str_until(&rest, '\n')};
+    int result = deliver_check(&kit->settings, claims, n, &err);
+    *kept = 0;
+    for (size_t i = 0; i < n && result == 0; i++) {
+        *kept += claims[i].found == DELIVER_KEPT;
+        doubtful += claims[i].doubtful;
+    }
+    return doubtful;
+}
+
+/* One that was about to be made was not removed by anybody. */
+static void mbox_not_made(void)
+{
+    struct kit kit;
+    struct err err = {0};
+    size_t kept;
+    fresh();
+    kit_settings(&kit, DELIVER_MBOX, mbox, KIT_A);
+    for (int i = 0; i < SMALL; i++)
+        kit_spool(&kit, small[i], strlen(small[i]), 100, &err);
+    deliver_secure(kit.deliver, kit.batch, SMALL, &err);
+    char *receipts = kit_receipts(&kit);
+    is_int((long long)count_doubtful(&kit, receipts, &kept), 0,
+           "killed before there was an mbox: no warning");
+    is_int((long long)kept, SMALL, "and all of them are kept");
+    ok(deliver_publish(kit.deliver, kit.batch, SMALL, &err) == 0, "they are published");
+    unlink(mbox);
+    is_int((long long)count_doubtful(&kit, receipts, &kept), SMALL,
+           "written and gone: a warning of each");
+    deliver_abandon(kit.deliver, kit.batch, SMALL);
+    kit_free(&kit);
+    free(receipts);
+}
+
 /* Equal messages need as many places. */
 static void twins(void)
 {
@@ -925,6 +966,7 @@ int main(void)
     torn_everywhere("From x\nno end", "mail before without an end");
     readers();
     mbox_gone();
+    mbox_not_made();
     twins();
     settled();
     probes();
