@@ -46,7 +46,7 @@ static void show_progress(const struct journal *journal)
 }
 
 /* Another client of a network file system may not see yet what is written, but that the file is
- * new. */
+ * new; and its clock may be ahead of ours. */
 static bool is_getting_on(const struct journal *journal)
 {
     char text[24];
@@ -57,7 +57,7 @@ static bool is_getting_on(const struct journal *journal)
     struct str line = str_trim(str_of(text, len > 0 ? (size_t)len : 0));
     if (len == 0 && fstat(journal->lock, &status) == 0)
         return now - (int64_t)status.st_mtime < JOURNAL_PATIENCE;
-    return str_number(line, INT64_MAX, &when) == 0 && (int64_t)when <= now &&
+    return str_number(line, INT64_MAX, &when) == 0 && (int64_t)when < now + JOURNAL_PATIENCE &&
            now - (int64_t)when < JOURNAL_PATIENCE;
 }
 

@@ -4,6 +4,8 @@
  */
 #include "state/journal.h"
 
+#include <time.h>
+
 #include "kit_journal.h"
 
 static void fill(void)
@@ -182,19 +184,55 @@ static void test_take_over_held(void)
     sync_and_close(journal);
 }
 
-static void test_lock(void)
+/* What another process is told that wants the journal as well: a kind of error. */
+static int ask_for_it(void)
 {
-    struct journal *journal = open_journal();
+    int status = 0;
     pid_t pid = fork();
     if (pid == 0) {
         struct journal *second = NULL;
-        struct err err;
-        int result = journal_open(&second, &settings, &err);
-        _exit(result < 0 && err.kind == ERR_BUSY ? 0 : 1);
+        struct err err = {.kind = ERR_NONE};
+        (void)journal_open(&second, &settings, &err);
+        _exit((int)err.kind);
     }
-    int status = 1;
     waitpid(pid, &status, 0);
-    is_int(status, 0, "a second process is told that the first has it");
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* The holder's last progress, so many seconds from now. */
+static void note_progress(long long seconds)
+{
+    char *lock = xstrdup(path), text[24];
+    memcpy(strrchr(lock, '.'), ".lock", 6);
+    int fd = open(lock, O_WRONLY);
+    int len = snprintf(text, sizeof text, "%020lld\n", (long long)time(NULL) + seconds);
+    if (pwrite(fd, text, (size_t)len, 0) != len)
+        abort();
+    close(fd); /* and no lock of ours is left: another process has it */
+    free(lock);
+}
+
+static void test_lock(void)
+{
+    static const struct {
+        int seconds;
+        enum err_kind want;
+        const char *name;
+    } rows[] = {{-3500, ERR_BUSY, "an hour ago, not quite: it gets on"},
+                {-3700, ERR_LOCKED, "more than an hour ago: it hangs"},
+                {+90, ERR_BUSY, "its clock is ahead by a minute: it gets on"},
+                {+7200, ERR_LOCKED, "by two hours: nothing is known"}};
+    struct journal *journal = open_journal();
+    is_int(ask_for_it(), ERR_BUSY, "a second process is told that the first has it");
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            note_progress(rows[i].seconds);
+            _exit(0);
+        }
+        waitpid(pid, NULL, 0);
+        is_int(ask_for_it(), rows[i].want, rows[i].name);
+    }
     journal_close(journal);
     journal = open_journal();
     ok(journal != NULL, "and it is free again");
