@@ -3,19 +3,33 @@
 
 #define SECONDS_A_DAY 86400
 
+static bool is_within(int64_t when, int days, int64_t now)
+{
+    return when <= now && now - when < (int64_t)days * SECONDS_A_DAY;
+}
+
 void habits_load(struct habits *habits, const struct note *note, int64_t now)
 {
     *habits = (struct habits){.known = 0};
-    if (note != NULL && note->habits_when <= now &&
-        now - note->habits_when < (int64_t)HABITS_DAYS * SECONDS_A_DAY)
-        habits->known = note->habits;
+    if (note == NULL)
+        return;
+    if (is_within(note->habits_when, HABITS_DAYS, now))
+        habits->known = note->habits & ~(unsigned)HABIT_TOP;
+    if (is_within(note->no_top, HABITS_TOP_DAYS, now))
+        habits->known |= HABIT_TOP;
+    habits->noted = habits->known;
 }
 
 void habits_keep(const struct habits *habits, struct note *note, int64_t now)
 {
-    if (note == NULL || (habits->known & ~note->habits) == 0)
+    unsigned fresh = habits->known & ~habits->noted;
+    if (note == NULL || fresh == 0)
         return;
-    note->habits = habits->known;
+    if ((fresh & HABIT_TOP) != 0)
+        note->no_top = now;
+    if (fresh == HABIT_TOP)
+        return;
+    note->habits = habits->known & ~(unsigned)HABIT_TOP;
     note->habits_when = now;
 }
 

@@ -70,8 +70,10 @@ struct note {
     int64_t touched;             /* when the last poll ended: the time of the file */
     int64_t succeeded;           /* when the last one ended that went well, if later ones did not */
     int64_t held_told;           /* when it was said last that messages are held */
+    int64_t undeleted_told;      /* when it was said last that the server refuses to delete */
     int64_t end_told;            /* when it was said last that the certificate expires soon */
     int64_t no_capa;             /* when the server was last found to be unable to answer CAPA */
+    int64_t no_top;              /* when a connection last ended over TOP */
     int64_t one_by_one;          /* when it was last found to lose pipelined commands */
     int64_t utf8;                /* 1: it has messages that want UTF8 (RFC 6856) */
     char pin[NOTE_PIN]; /* of the server's key, NUL-terminated; empty: none (note_keep_pin) */

@@ -302,6 +302,19 @@ def top_one_endless(w):
     w.need(sent < 256 * MB, "within a bound", "%d MB" % (sent // MB))
 
 
+def top_breaks_once(w):
+    """One connection ends over TOP: for a day it is not asked for, and then it is again."""
+    wanted = fill_bodies(w)
+    w.fine()
+    for day, script, asked in ((0, "on TOP: close", True), (0, "", False), (2, "", True)):
+        w.later(days=day)
+        w.put_raw("n%d%d" % (day, asked), mail("m", "body %d%d" % (day, asked), "n%d%d" % (day, asked)))
+        wanted["body %d%d" % (day, asked)] = 1
+        run = w.run("-F", "--force", script=script)
+        w.need(run.status == 0 and bool(run.sent("TOP")) == asked, "TOP is asked for: %s" % asked, run)
+        need_bodies(w, wanted, "after that")
+
+
 def liars():
     cases = []
     for name in LIARS:
@@ -344,6 +357,7 @@ CASES = [
     ("TOP sends 24 MB with -F: new mail comes", top_is_whole("flush")),
     ("TOP sends 24 MB after a refused QUIT: new mail comes", top_is_whole("refused QUIT")),
     ("TOP that has no end: new mail comes", top_one_endless),
+    ("a connection that ends over TOP: it is left out for a day", top_breaks_once),
 ]
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * habits: what one message shows is none, what two show is one, for a month.
+ * habits: what one message shows is none, what two show is one, for a month. What TOP does counts
+ * for a day.
  */
 #include "session/habits.h"
 
@@ -40,13 +41,39 @@ static void test_keeping(void)
     is_int(note.habits_when, NOW, "counted from the day that it was found out");
     habits_load(&habits, &note, NOW + HABITS_DAYS * DAY);
     ok(!habits_has(&habits, HABIT_SIZES), "then it is looked at again");
-    habits_load(&habits, &note, NOW - DAY);
+    habits.known = HABIT_SIZES;
+    habits_keep(&habits, &note, NOW + 31 * DAY);
+    habits_load(&habits, &note, NOW + 60 * DAY);
+    ok(habits_has(&habits, HABIT_SIZES), "and kept for another month, if it is found again");
+    habits_load(&habits, &note, NOW);
     ok(!habits_has(&habits, HABIT_SIZES), "a note from the future is not believed");
+}
+
+static void test_top(void)
+{
+    struct note note = {.habits = 0};
+    struct habits habits;
+    habits_load(&habits, &note, NOW);
+    habits.known = HABIT_HEADERS | HABIT_TOP;
+    habits_keep(&habits, &note, NOW);
+    habits_load(&habits, &note, NOW + DAY - 1);
+    is_int(habits.known, HABIT_HEADERS | HABIT_TOP, "that a connection ended over TOP is kept");
+    habits_load(&habits, &note, NOW + DAY);
+    is_int(habits.known, HABIT_HEADERS, "for a day, and not as long as other habits");
+    habits.known |= HABIT_TOP;
+    habits_keep(&habits, &note, NOW + DAY);
+    is_int(note.habits_when, NOW, "if it happens again, the others become no younger");
+    habits_load(&habits, &note, NOW + 2 * DAY - 1);
+    is_int(habits.known, HABIT_HEADERS | HABIT_TOP, "and it is kept for another day");
+    note = (struct note){.habits = HABIT_TOP, .habits_when = NOW};
+    habits_load(&habits, &note, NOW);
+    is_int(habits.known, 0, "what an older version has noted for a month is not believed");
 }
 
 int main(void)
 {
     test_counting();
     test_keeping();
+    test_top();
     return tap_done();
 }
