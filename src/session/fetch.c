@@ -26,6 +26,7 @@ struct fetch {
     size_t room;     /* messages that may be open at once */
     bool time_is_up; /* no new message is begun */
     bool quit_sent;
+    bool undeleted; /* a DELE was refused */
     struct stream stream;
     struct proof proof;
     struct receiver in;
@@ -205,15 +206,19 @@ static int next(void *ctx, enum pop3_verb *verb, uint32_t *number, struct err *e
 
 static void dele_answered(struct fetch *fetch, const struct pop3_answer *answer)
 {
-    char shown[LOG_QUOTE_MAX + 4];
-    const struct log *log = fetch->poll->run->log;
+    struct poll *poll = fetch->poll;
     if (answer->reply.kind == REPLY_OK) {
         queue_push(&fetch->out->deleted, answer->number);
         return;
     }
-    fetch->poll->later++;
-    log_line(log, FP_LOG_WARNING, "the server will not delete message %u: \"%s\"", answer->number,
-             log_quote(log, answer->reply.text, shown));
+    if (!fetch->undeleted) { /* an earlier connection asked for the same ones */
+        fetch->undeleted = true;
+        poll->undeleted.count = 0;
+        poll->undeleted.number = answer->number;
+        log_quote(poll->run->log, answer->reply.text, poll->undeleted.words);
+    }
+    poll->later++;
+    poll->undeleted.count++;
 }
 
 static void quit_answered(struct fetch *fetch, const struct pop3_answer *answer)

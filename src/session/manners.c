@@ -15,7 +15,7 @@
 #define WEEK (7 * MANNERS_DAY)
 #define DOUBTS 3        /* refusals of a secret that has worked, before it is called wrong */
 #define SECRET_SLACK 30 /* seconds that it may be tried early */
-#define USE_MAX 1024    /* octets of what else a secret is bound to */
+#define WAY_MAX 1024    /* octets of what else a secret is bound to */
 #define SECONDS_A_DAY 86400
 #define SLACK_MAX 30 /* seconds that a poll may come before its interval is over */
 #define OFFLINE 1    /* instead of a hash of words */
@@ -150,25 +150,31 @@ void manners_status(const struct account *account, const char *state_dir, int64_
 
 /* ---- the secret ---- */
 
-/* The check of the account's secret with this salt, and with what it is used for: another port, tls
- * or auth makes another one. Server and user are those of the note. */
+/* How the account reaches its server, and logs in there; server and user are those of the note. */
+static void add_way(const struct account *account, struct buf *out)
+{
+    buf_addf(out, "%u %d", account->port, (int)account->tls);
+    for (char **name = account->auth; name != NULL && *name != NULL; name++)
+        buf_addf(out, " %s", *name);
+}
+
+/* The check of the account's secret with this salt, and with the way: another port, tls or auth
+ * makes another one. */
 static void make_check(const struct account *account, const unsigned char salt[NOTE_SALT],
                        unsigned char check[NOTE_CHECK])
 {
     unsigned char whole[DIGEST_SIZE];
-    struct buf use;
-    buf_init(&use, USE_MAX);
-    buf_addf(&use, "%u %d", account->port, (int)account->tls);
-    for (char **name = account->auth; name != NULL && *name != NULL; name++)
-        buf_addf(&use, " %s", *name);
-    buf_add(&use, "", 1);
+    struct buf way;
+    buf_init(&way, WAY_MAX);
+    add_way(account, &way);
+    buf_add(&way, "", 1);
     struct digest *digest = digest_new();
     digest_add(digest, salt, NOTE_SALT);
-    digest_add(digest, use.data, use.len);
+    digest_add(digest, way.data, way.len);
     digest_add(digest, account->password.data, account->password.len);
     digest_end(digest, whole);
     memcpy(check, whole, NOTE_CHECK);
-    buf_free(&use);
+    buf_free(&way);
 }
 
 static bool is_secret(const struct account *account, const struct note_secret *secret)
@@ -299,31 +305,44 @@ static void count_failure(struct manners *manners, const struct manners_end *end
     note->not_before = wait > 0 ? end->now + wait : 0;
 }
 
-/* An outage is told when it begins to matter: at once of an account that has never worked, else
- * with the third poll. Then after an hour, and then once a day. */
-static bool is_outage_news(const struct note *note, int64_t now)
+/* An outage is told when it begins to matter: of an account that never worked at once, and again
+ * if it is reached in another way by now; else with the third poll. Then after an hour, and then
+ * once a day. */
+static bool is_outage_news(const struct note *note, uint64_t way, int64_t now)
 {
     bool told = note->told_status == err_status(ERR_AGAIN) && note->told_when != 0 &&
-                note->told_when >= note->failing_since;
+                note->told_when >= note->failing_since &&
+                (note->worked_when != 0 || note->told_hash == way);
     bool matters = note->worked_when == 0 || note->failures >= MANNERS_PATIENCE;
     int64_t gap = note->told_when - note->failing_since < HOUR ? HOUR : MANNERS_DAY - MANNERS_SLACK;
     return told ? now - note->told_when >= gap : matters;
 }
 
-/* Is it told to an unattended run? */
+static uint64_t hash_of_way(const struct account *account)
+{
+    struct buf way;
+    buf_init(&way, WAY_MAX);
+    add_way(account, &way);
+    uint64_t hash = str_hash(buf_str(&way));
+    buf_free(&way);
+    return hash;
+}
+
+/* Is it told to an unattended run? What is told again though the words are the same: what comes of
+ * another way to the server. */
 static bool is_news(const struct manners *manners, const struct err *err)
 {
     struct note *note = manners->note;
     int status = err_status(err->kind);
     bool passes = err_whose(err->kind) == ERR_SIDE_PASSES && !manners->no_secret;
     bool offline = err->kind == ERR_NETWORK;
-    uint64_t hash = offline ? OFFLINE
-                    : status == err_status(ERR_PASSWORD_REFUSED) && note->refused.secret.known
-                        ? manners_hash(note->refused.text)
-                        : manners_hash(err->text);
+    bool refused = status == err_status(ERR_PASSWORD_REFUSED) && note->refused.secret.known;
+    uint64_t way = hash_of_way(manners->run->account);
+    uint64_t words = manners_hash(refused ? note->refused.text : err->text);
+    uint64_t hash = offline ? OFFLINE : passes ? way : words ^ way;
     bool same = note->told_status == status && note->told_hash == hash;
     bool news = offline  ? !same
-                : passes ? is_outage_news(note, manners->now)
+                : passes ? is_outage_news(note, way, manners->now)
                          : !same || manners->now - note->told_when >= MANNERS_DAY - MANNERS_SLACK;
     if (news) {
         note->told_status = status;
@@ -435,6 +454,30 @@ static void tell_held(struct manners *manners)
                      "%" PRIu32 " message%s held; fetchpop --status names %s", held,
                      held == 1 ? " is" : "s are", held == 1 ? "it" : "them");
     }
+}
+
+void manners_tell_undeleted(struct manners *manners, uint32_t count, uint32_t number,
+                            const char *words)
+{
+    struct note *note = manners->note;
+    const struct session_run *run = manners->run;
+    if (note == NULL)
+        return;
+    if (count == 0) {
+        note->undeleted_told = run->figures.deleted > 0 ? 0 : note->undeleted_told;
+        return;
+    }
+    bool due = manners->now - note->undeleted_told >= MANNERS_DAY - MANNERS_SLACK;
+    if (due)
+        note->undeleted_told = manners->now;
+    if (!due && !run->attended)
+        return;
+    if (count == 1)
+        log_line(run->log, FP_LOG_WARNING, "the server will not delete message %" PRIu32 ": \"%s\"",
+                 number, words);
+    else
+        log_line(run->log, FP_LOG_WARNING,
+                 "the server will not delete %" PRIu32 " messages: \"%s\"", count, words);
 }
 
 void manners_learn_expiry(struct manners *manners, int64_t days)

@@ -16,7 +16,8 @@
  *   taken to be right until it has been refused three times, an hour apart.
  * - `interval` of the account. A person is not kept away by it.
  *
- * Unattended (cron): what may pass by itself is told from the third run in a row on, and when it is
+ * Unattended (cron): what may pass by itself is told from the third run in a row on (at once of an
+ * account that has never worked, and again once port, tls or auth has changed), and when it is
  * over; no network once in each outage; what stays is told at once, then once a day as long as it
  * is the same, and so is a secret that cannot be had. Held messages are told once a week. Where no
  * note can be written, all is told each time.
@@ -80,6 +81,11 @@ void manners_end(struct manners *manners, const struct manners_end *end, struct 
 /* --status: what keeps the account from being polled, one line each through `line`. */
 void manners_status(const struct account *account, const char *state_dir, int64_t now,
                     void (*line)(void *ctx, const char *text), void *ctx);
+
+/* The server refuses to delete so many messages, in these words of it (quoted); the first of them
+ * is message `number`. Told once a day where nobody watches. count 0: it does not. */
+void manners_tell_undeleted(struct manners *manners, uint32_t count, uint32_t number,
+                            const char *words);
 
 /* The server deletes mail by itself after this many days (RFC 2449 section 6.6; -1: it does not say
  * so): told once if the account wants to keep it longer. */

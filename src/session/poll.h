@@ -35,12 +35,17 @@ struct poll {
     const struct deliver_settings *settings; /* of the account's own destination */
     struct aside aside;                      /* what destinations have to say */
     uint64_t kept_octets;                    /* in files of messages that are not delivered */
-    bool owned;         /* no message was received in this session that only the server has */
-    int64_t deadline;   /* clock_ms(): no new message is begun after it */
-    bool cut_short;     /* it passed, or INT or TERM came, with messages left */
-    uint32_t later;     /* messages that may work later: not counted as tries */
-    uint32_t refused;   /* messages that failed: counted */
-    uint32_t broken;    /* of these, messages that broke a connection of their own */
+    bool owned;       /* no message was received in this session that only the server has */
+    int64_t deadline; /* clock_ms(): no new message is begun after it */
+    bool cut_short;   /* it passed, or INT or TERM came, with messages left */
+    uint32_t later;   /* messages that may work later: not counted as tries */
+    uint32_t refused; /* messages that failed: counted */
+    uint32_t broken;  /* of these, messages that broke a connection of their own */
+    struct {          /* messages whose DELE the server refuses: how many, ... */
+        uint32_t count;
+        uint32_t number; /* ... the first of them, and its words */
+        char words[LOG_QUOTE_MAX + 4];
+    } undeleted;
     bool careful;       /* the two sides went out of step before: one message at a time */
     bool wants_utf8;    /* a message was refused for want of UTF8 (RFC 6856), and stays for ... */
     bool utf8;          /* ... another connection, on which UTF8 is asked for */

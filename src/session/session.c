@@ -584,6 +584,8 @@ static int run_session(struct session_run *run, bool offline, struct err *err)
         run->figures.held += kept_tidy(&session->poll);
     if (result < 0)
         session->end.server = *err;
+    manners_tell_undeleted(&session->manners, session->poll.undeleted.count,
+                           session->poll.undeleted.number, session->poll.undeleted.words);
     result = conclude(session, result, err);
     session->end.now = clock_wall();
     session->end.destination = destination_trouble(&session->poll)->kind != ERR_NONE;

@@ -336,6 +336,16 @@ def one_outage(unreachable):
     return case
 
 
+def never_worked(w):
+    """An account that never worked, in a pipe: a change of tls, and what comes of it is told."""
+    w.fill(1)
+    with w.offline():
+        runs = [w.run() for _ in range(2)] + [w.run(tls="stls") for _ in range(2)]
+    w.need([bool(r.err) for r in runs] == [True, False, True, False], "told each time that tls changes",
+           [r.err for r in runs])
+    w.need({r.status for r in runs} == {75}, "75", [r.status for r in runs])
+
+
 CASES = [
     ("held for the server's refusals, then handed out: it comes by itself, keep = no",
      held_comes_by_itself("no")),
@@ -367,6 +377,7 @@ CASES = [
     ("a pause after failures keeps nobody away at a terminal", terminal_not_kept_away),
     ("nor one who names the account", named_not_kept_away),
     ("nor does the interval", interval_on_terminal),
+    ("an account that never worked: told at once, and again when tls has changed", never_worked),
     ("LOGIN-DELAY is told with the time and --force", told_when("delay")),
     ("a refused secret is told with the time and --force", told_when("secret")),
     ("no network for two hours: told once, fetched by the first run after it", one_outage({})),

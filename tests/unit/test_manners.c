@@ -204,6 +204,32 @@ static void test_never_worked(void)
     ok(figures.quiet, "nor the third");
     poll_at(START + 3900, ERR_CLOSED, "gone");
     ok(!figures.quiet, "it is told again after an hour");
+    account.tls = ACCOUNT_TLS_STLS;
+    poll_at(START + 4200, ERR_CLOSED, "gone");
+    ok(!figures.quiet, "with another tls it is told at once");
+    poll_at(START + 4500, ERR_CLOSED, "gone");
+    ok(figures.quiet, "and once");
+    account.tls = ACCOUNT_TLS_IMPLICIT;
+    begin_known("known way");
+    fail_at(START, 3);
+    account.tls = ACCOUNT_TLS_STLS;
+    poll_at(figures.next_try, ERR_CLOSED, "gone");
+    ok(figures.quiet, "one that has worked is not told of again for that");
+    account.tls = ACCOUNT_TLS_IMPLICIT;
+}
+
+/* What stays is told once a day; another way to the server is another trouble in the same words. */
+static void test_other_way(void)
+{
+    begin("way", "secret");
+    poll_at(START, ERR_TRUST, "not trusted");
+    ok(!figures.quiet, "what stays is told at once");
+    poll_at(START + 300, ERR_TRUST, "not trusted");
+    ok(figures.quiet, "and not again");
+    account.port = 995;
+    poll_at(START + 600, ERR_TRUST, "not trusted");
+    ok(!figures.quiet, "but on another port it is");
+    account.port = 0;
 }
 
 static void test_too_early(void)
@@ -655,10 +681,10 @@ static void test_clock(void)
 static void remove_notes(void)
 {
     static const char *const users[] = {
-        "row",     "early",    "pause",   "end",     "here",   "broken",   "delay",
-        "secret",  "none",     "kept",    "stays",   "unsaid", "interval", "nothing",
-        "clock",   "attended", "no note", "secrets", "again",  "worked",   "offline",
-        "hurried", "held",     "outage",  "never",   "salt",   "ticket"};
+        "row",     "early",     "pause", "end",    "here",     "broken",  "delay", "secret",
+        "none",    "kept",      "stays", "unsaid", "interval", "nothing", "clock", "attended",
+        "no note", "secrets",   "again", "worked", "offline",  "hurried", "held",  "outage",
+        "never",   "known way", "way",   "salt",   "ticket"};
     for (size_t i = 0; i < sizeof users / sizeof users[0]; i++) {
         char *stem = mailbox_stem("pop.example.com", users[i]);
         char *path = xasprintf("%s/%s.note", dir, stem);
@@ -678,6 +704,7 @@ int main(void)
     test_row_begins();
     test_outage();
     test_never_worked();
+    test_other_way();
     test_too_early();
     test_next_pause();
     test_row_ends();
