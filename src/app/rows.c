@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/ioctl.h>
+#include <termios.h> /* where illumos has TIOCGWINSZ */
 #include <unistd.h>
 
 #include "base/file.h"

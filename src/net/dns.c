@@ -13,6 +13,11 @@
 
 #include "base/xalloc.h"
 
+/* RFC 1035, 3.2 and 2.3.4 (over TCP); RFC 2782. The headers call them otherwise on each system. */
+#define CLASS_IN 1
+#define TYPE_SRV 33
+#define ANSWER_MAX 65535
+
 /* The length of the answer, or -1 and *code as h_errno. Where the resolver keeps no state of its
  * own (musl), there is no res_nquery. */
 static int ask(const char *name, unsigned char *answer, int cap, int *code)
@@ -24,11 +29,11 @@ static int ask(const char *name, unsigned char *answer, int cap, int *code)
         *code = NO_RECOVERY;
         return -1;
     }
-    int len = res_nquery(&state, name, ns_c_in, ns_t_srv, answer, cap);
+    int len = res_nquery(&state, name, CLASS_IN, TYPE_SRV, answer, cap);
     *code = state.res_h_errno;
     res_nclose(&state);
 #else
-    int len = res_query(name, ns_c_in, ns_t_srv, answer, cap);
+    int len = res_query(name, CLASS_IN, TYPE_SRV, answer, cap);
     *code = h_errno;
 #endif
     return len;
@@ -36,12 +41,12 @@ static int ask(const char *name, unsigned char *answer, int cap, int *code)
 
 int dns_srv(const char *name, struct srv_list *list, struct err *err)
 {
-    unsigned char *answer = xmalloc(NS_MAXMSG);
+    unsigned char *answer = xmalloc(ANSWER_MAX);
     int code, rc = 0;
-    int len = ask(name, answer, NS_MAXMSG, &code);
+    int len = ask(name, answer, ANSWER_MAX, &code);
     *list = (struct srv_list){.count = 0};
-    if (len > NS_MAXMSG) /* a longer answer is cut, but len is its whole length */
-        len = NS_MAXMSG;
+    if (len > ANSWER_MAX) /* a longer answer is cut, but len is its whole length */
+        len = ANSWER_MAX;
     if (len >= 0 && srv_parse(answer, (size_t)len, list) < 0)
         rc = err_set(err, ERR_AGAIN, "%s: the name server's answer is broken; try again later",
                      name);

@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-#ifndef MSG_NOSIGNAL
-#define MSG_NOSIGNAL 0 /* macOS: PIPE is ignored as a whole, see stop_install */
+/* macOS: PIPE is ignored as a whole, see stop_install. */
+#if !defined MSG_NOSIGNAL || defined FP_PORTABLE
+#undef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0
 #endif
 
 ssize_t sock_recv(int fd, void *bytes, size_t len)

@@ -187,6 +187,50 @@ static void test_short_record(void)
     is_int(srv_parse(m.bytes, m.len, &list), -1, "an answer with a name without end is refused");
 }
 
+/* A name whose end is the question's, as servers write it; and labels that only look like a name. */
+static void test_names(void)
+{
+    struct message m;
+    struct srv_list list;
+    char text[2000];
+    begin(&m, 3);
+    for (unsigned i = 0; i < 3; i++) {
+        static const unsigned char labels[][5] = {"\3pop", "\3p.p", "\3p\0p"};
+        size_t from = begin_record(&m, 33, 1);
+        put16(&m, i);
+        put16(&m, 0);
+        put16(&m, 995);
+        for (unsigned at = 0; at < 4; at++)
+            put8(&m, labels[i][at]);
+        put16(&m, 0xc000 | (QUESTION_AT + 12)); /* "example.com" */
+        end_record(&m, from);
+    }
+    is_int(srv_parse(m.bytes, m.len, &list), 0, "an answer with compressed names is read");
+    is_str(spell(&list, text), "pop.example.com:995/0/0",
+           "a name goes on where it points to; dots and NULs in a label make no name");
+
+    begin(&m, 1);
+    add(&m, 1, 1, 995, "pop.example.com");
+    m.bytes[11] = 1; /* and one behind the answers */
+    add(&m, 1, 1, 995, "more.example.com");
+    is_int(srv_parse(m.bytes, m.len, &list), 0, "an answer with an additional record is read");
+    is_str(spell(&list, text), "pop.example.com:995/1/1", "what is additional does not count");
+    put8(&m, 0);
+    is_int(srv_parse(m.bytes, m.len, &list), -1, "an answer with more behind it is refused");
+
+    char longest[300];
+    for (unsigned more = 0; more < 2; more++) {
+        memset(longest, 'a', sizeof longest);
+        longest[63] = longest[127] = longest[191] = '.';
+        longest[253 + more] = '\0'; /* 255 octets with its lengths and the root; or one more */
+        begin(&m, 1);
+        add(&m, 1, 1, 995, longest);
+        int want = more == 0 ? 0 : -1;
+        is_int(srv_parse(m.bytes, m.len, &list), want,
+               more == 0 ? "the longest name there may be" : "a longer one is refused");
+    }
+}
+
 /* In memory of its exact size, so that a sanitizer sees the first byte too many. */
 static int parse_exactly(const unsigned char *bytes, size_t len, struct srv_list *list)
 {
@@ -376,6 +420,7 @@ int main(void)
     test_order();
     test_odd();
     test_short_record();
+    test_names();
     test_damage();
     test_stanza();
     test_taken();
