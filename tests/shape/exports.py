@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 """What a header offers, somebody takes: each function another file (or a unit test, or a macro of the
-header), each constant, macro and field anybody at all."""
+header), each constant, macro and field anybody at all; and each key of the configuration file is read."""
 
 import re
 
@@ -12,8 +12,22 @@ NAMES = (re.compile(r"^[ \t]*#[ \t]*define (\w+)", re.M),
          re.compile(r"^[ \t]+[\w \t]+[ *](\w+)(?:\[[^\]]*\])*;", re.M))
 
 
+KEYS_C = "src/app/keys.c"
+KEY = re.compile(r'\{"(\w+)", &\w+, AT(?:_TOP|_RULE)?\((?:\w+\.)*(\w+)\)')
+
+
 def words(text):
     return re.findall(r"\w+", text)
+
+
+def check_keys(tap, sources):
+    """A key's field is read somewhere, or its text is looked for by its name."""
+    rows = KEY.findall(sources[KEYS_C])
+    others = "\n".join(text for path, text in sources.items()
+                       if path.endswith(".c") and path.startswith("src/") and path != KEYS_C)
+    tap.rule("every key of the configuration file is read",
+             [name for name, field in rows if f'keys_find("{name}"' not in others
+              and not re.search(r"(?:->|\.)" + field + r"\b", others)], len(rows))
 
 
 def main():
@@ -41,6 +55,7 @@ def main():
                 unused.append(f"{path}: {name}")
     tap.rule("every exported function is used by another file", lonely, functions)
     tap.rule("every constant, macro and field of a header is used", unused, names)
+    check_keys(tap, sources)
     tap.done()
 
 

@@ -48,6 +48,7 @@ BREAKS = [
     ("exports", "every exported function", "src/base/err.h", "int err_lonely(int kind);\n"),
     ("exports", "every constant", "src/base/err.h", "enum { ERR_SPARE = 1 };\n#define ERR_SPARE_2 2\n"),
     ("exports", "every constant", "src/base/err.h", "struct spare {\n    int nobody_reads[3];\n};\n"),
+    ("exports", "every key", "src/app/keys.c", (r"AT\(drop_status\)", "AT(spare)")),
     ("spdx", "every file that can", "src/base/x.c", "int x;\n"),
     ("circles", "includes go round", "src/base/err.h", '#include "app/options.h"\n'),
     ("format", "every C file", "src/base/x.c", "int x = 1 ;\n"),
