@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "base/address.h"
 
-/* The length of the comment, quoted string or domain literal at the front of text: it ends at
- * `close`, a backslash takes the next byte with it, and comments nest. 0 if nothing ends it. */
+/* The length of the comment or quoted string at the front of text: it ends at `close`, a backslash
+ * takes the next byte with it, and comments nest. 0 if nothing ends it. */
 static size_t span(struct str text, char open, char close)
 {
     size_t depth = 0;
@@ -15,6 +15,18 @@ static size_t span(struct str text, char open, char close)
         } else if (text.ptr[i] == open) {
             depth++;
         }
+    }
+    return 0;
+}
+
+/* The same of a domain literal, in which no other begins (RFC 5322, section 3.4.1): brackets that
+ * nothing ends are each looked at once, however many there are. */
+static size_t literal(struct str text)
+{
+    for (size_t i = 1; i < text.len && text.ptr[i] != '['; i++) {
+        if (text.ptr[i] == ']')
+            return i + 1;
+        i += text.ptr[i] == '\\';
     }
     return 0;
 }
@@ -44,8 +56,10 @@ static size_t take_span(struct str text)
     size_t used = 1;
     if (c == '(')
         used = span(text, '(', ')');
-    else if (c == '"' || c == '[')
-        used = span(text, c, c == '[' ? ']' : c);
+    else if (c == '"')
+        used = span(text, '"', '"');
+    else if (c == '[')
+        used = literal(text);
     if (used == 0 && c == '(')
         return text.len;
     return used == 0 && c == '[' ? 1 : used; /* a lone bracket in a display name */
