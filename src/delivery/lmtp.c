@@ -3,9 +3,11 @@
  * LMTP (RFC 2033): a mail server of this machine or this network takes each message, or says for
  * good, or for now, that it does not.
  *
- * One connection serves a batch and those behind it; it is made anew if the server has ended it in
- * between. An answer that is lost behind the final dot says only that the server may have the
- * message: it is handed on again, so that one may arrive twice, and none is lost.
+ * One connection serves a batch and those behind it, whoever the recipient is; it is made anew if
+ * the server has ended it in between. There is one for a mailbox at a time, since many idle ones
+ * would keep a server from taking others. An answer that is lost behind the final dot says only
+ * that the server may have the message: it is handed on again, so that one may arrive twice, and
+ * none is lost.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -250,32 +252,55 @@ static void judge(const struct deliver_settings *settings, struct parcel *parcel
                     "%.100s says: \"%s\"", settings->where, answer->text);
 }
 
-/* One step of the dialogue: 1 if it was answered as wanted, 0 if the message is judged. */
+/* 1 if that is the answer that was wanted, 0 if the message is judged. */
+static int judge_step(const struct deliver_settings *settings, struct parcel *parcel,
+                      const struct answer *answer, unsigned want)
+{
+    if (answer->code / 100 == want)
+        return 1;
+    judge(settings, parcel, answer);
+    return 0;
+}
+
+/* One step of the dialogue: as judge_step; -1: the connection is of no use any more. */
 static int step(const struct deliver_settings *settings, struct lmtp *lmtp, struct parcel *parcel,
                 const char *command, unsigned want, struct err *err)
 {
     struct answer answer;
     if (ask(settings, lmtp, command, &answer, err) < 0)
         return -1;
-    if (answer.code / 100 == want)
-        return 1;
-    judge(settings, parcel, &answer);
-    return 0;
+    return judge_step(settings, parcel, &answer, want);
+}
+
+/* What stands in Return-Path or From is what a sender wrote: if the server finds that it is no
+ * address (RFC 5321, 4.2.3), the message goes without one. As step. */
+static int say_sender(const struct deliver_settings *settings, struct lmtp *lmtp,
+                      struct parcel *parcel, struct err *err)
+{
+    struct answer answer;
+    const char *sender = sender_of(parcel), *body = lmtp->eight_bit ? " BODY=8BITMIME" : "";
+    char *from = xasprintf("MAIL FROM:<%s>%s", sender, body);
+    int asked = ask(settings, lmtp, from, &answer, err);
+    free(from);
+    bool no_address = asked == 0 && sender[0] != '\0' && (answer.code == 501 || answer.code == 553);
+    if (no_address) {
+        from = xasprintf("MAIL FROM:<>%s", body);
+        asked = ask(settings, lmtp, from, &answer, err);
+        free(from);
+    }
+    return asked < 0 ? -1 : judge_step(settings, parcel, &answer, 2);
 }
 
 /* Up to DATA, whose answer leaves nothing behind if something fails. As step. */
 static int begin(const struct deliver_settings *settings, struct lmtp *lmtp, struct parcel *parcel,
                  struct err *err)
 {
-    char *from =
-        xasprintf("MAIL FROM:<%s>%s", sender_of(parcel), lmtp->eight_bit ? " BODY=8BITMIME" : "");
     char *to = xasprintf("RCPT TO:<%s>", settings->recipient);
-    int result = step(settings, lmtp, parcel, from, 2, err);
+    int result = say_sender(settings, lmtp, parcel, err);
     if (result > 0)
         result = step(settings, lmtp, parcel, to, 2, err);
     if (result > 0)
         result = step(settings, lmtp, parcel, "DATA", 3, err);
-    free(from);
     free(to);
     return result;
 }
@@ -323,9 +348,35 @@ static void hand_over(const struct deliver_settings *settings, struct lmtp *lmtp
 
 /* ---- verbs ---- */
 
+static void part(struct lmtp *lmtp)
+{
+    if (lmtp->conn != NULL && conn_put(lmtp->conn, "QUIT\r\n", 6, NULL) == 0)
+        conn_push(lmtp->conn, NULL);
+    hang_up(lmtp);
+}
+
+/* Takes over the connection of the one that spoke last, if it is to the same server. */
+static void speak(struct deliver *deliver)
+{
+    struct deliver **speaker = deliver->settings->speaker;
+    struct lmtp *lmtp = deliver->state;
+    if (speaker == NULL || *speaker == deliver)
+        return;
+    struct lmtp *last = *speaker != NULL ? (*speaker)->state : NULL;
+    if (last != NULL && strcmp((*speaker)->settings->where, deliver->settings->where) == 0) {
+        lmtp->conn = last->conn;
+        lmtp->eight_bit = last->eight_bit;
+        last->conn = NULL;
+    } else if (last != NULL) {
+        part(last);
+    }
+    *speaker = deliver;
+}
+
 static int publish(struct deliver *deliver, struct parcel *const *batch, size_t n, struct err *err)
 {
     (void)err;
+    speak(deliver);
     for (size_t i = 0; i < n; i++)
         hand_over(deliver->settings, deliver->state, batch[i]);
     return 0;
@@ -350,9 +401,10 @@ static void close_kind(struct deliver *deliver)
     struct lmtp *lmtp = deliver->state;
     if (lmtp == NULL)
         return;
-    if (lmtp->conn != NULL && conn_put(lmtp->conn, "QUIT\r\n", 6, NULL) == 0)
-        conn_push(lmtp->conn, NULL);
-    hang_up(lmtp);
+    struct deliver **speaker = deliver->settings->speaker;
+    if (speaker != NULL && *speaker == deliver)
+        *speaker = NULL;
+    part(lmtp);
     spooldir_close(&lmtp->spool);
     free(lmtp);
 }

@@ -44,6 +44,7 @@ struct deliver_settings {
     void *idle_ctx;
     bool passed; /* messages have been through pipe_through: a file that is kept says so (keep.h) */
     const struct deliver_settings *next; /* where else mail of this mailbox goes; NULL: nowhere */
+    struct deliver **speaker; /* of all those, which one has a connection (LMTP); starts NULL */
 };
 
 /* A message that is kept in a file (keep.h). */

@@ -50,6 +50,7 @@ void routes_init(struct routes *routes, const struct account *account,
                               .of_rule = xcalloc(rules->count, sizeof *routes->of_rule),
                               .rule_count = rules->count};
     add(routes, own);
+    routes->at->settings.speaker = &routes->speaker;
     for (size_t i = 0; i < rules->count; i++) {
         const struct rule *rule = &rules->at[i];
         struct deliver_settings settings = *own;
@@ -58,6 +59,7 @@ void routes_init(struct routes *routes, const struct account *account,
         settings.kind = rule->target;
         settings.where = rule->where;
         settings.recipient = rule->recipient;
+        settings.speaker = &routes->speaker;
         routes->of_rule[i] = add(routes, &settings);
     }
     add_through(routes, account);

@@ -40,7 +40,8 @@ struct routes {
     size_t count;
     size_t *of_rule; /* for each rule, the index of its route */
     size_t rule_count;
-    struct route *through; /* where messages wait for pipe_through; NULL: there is none */
+    struct route *through;   /* where messages wait for pipe_through; NULL: there is none */
+    struct deliver *speaker; /* see delivery/settings.h: this struct stays where it is */
 };
 
 /* `own`: the settings of the account's own destination; what it borrows outlives the routes. Rules

@@ -43,7 +43,15 @@ lmtpd_start() {
 
 lmtpd_again() {
     stop_pid "$LMTPD_PID"
-    lmtpd_start
+    lmtpd_start "$@"
+}
+
+# lmtpd_other: another one, on $T/sock2, whose messages are in $T/other/in
+lmtpd_other() {
+    mkdir -p "$T/other"
+    "$LIB/lmtpd.py" "$T/other" "$T/sock2" "$@" 3>&- 4>&- &
+    PIDS+=("$!")
+    wait_until 10 test -S "$T/sock2"
 }
 
 # handed: digests of what the scripted server has stored
@@ -198,6 +206,93 @@ dovecot_takes() {
     tr -d '\r' <"$T/lmtpd/envelopes" >"$T/got"
     printf 'MAIL FROM:<%s> BODY=8BITMIME\nRCPT TO:<to@example.org>\n' bounce@example.org '' '' |
         diff - "$T/got"
+}
+
+@test "a sender that is no address to the server: the message goes without one" {
+    tell m1 'From: a@b@c\nSubject: m1\n\nx\n'
+    tell m2 'From: a@example.org\nSubject: m2\n\nx\n'
+    popd_start
+    lmtpd_start 'mail=1:501 5.5.4 that is no address'
+    lmtp_rc "unix:$T/sock"
+    want 0
+    [ "$(handed_count)" -eq 2 ]
+    tell m3 'From: b@example.org\nSubject: m3\n\nx\n'
+    lmtpd_again 'mail=1:550 5.7.1 not from here'
+    want 65
+    [[ $stderr == *"550 5.7.1 not from here"* ]] || fail "another refusal is one: $stderr"
+    tr -d '\r' <"$T/lmtpd/envelopes" | sed -n 's/^MAIL FROM:\(<.*>\).*/\1/p' >"$T/got"
+    printf '<%s>\n' a@b@c '' a@example.org b@example.org | diff - "$T/got"
+}
+
+@test "Dovecot takes mail from whoever stands in From" {
+    need_dovecot
+    need_part lmtp
+    local from n=0
+    for from in 'a@b@c' '<a@b' 'a..b@c' '.a@b' '"a b"@c' 'a@[1.2.3.4' 'a@-' '@b' 'a@b.' 'a,b@c' '<>' \
+        'x@\0303\0244.example' '"\\"@"@c' 'a@b c'; do
+        n=$((n + 1))
+        tell "f$n" "From: $from\nSubject: f$n\n\nx\n"
+    done
+    dovecot_user from pw
+    popd_start
+    RECIPIENT=from lmtp_rc "unix:$DOVE/lmtp"
+    want 0
+    [ "$(count "$DOVE/mail/from/Maildir")" -eq "$n" ]
+}
+
+@test "rules with other recipients, as in the manual" {
+    tell m1 'X-Original-To: alice@example.org\nTo: all@example.org\nSubject: m1\n\nx\n'
+    tell m2 'X-Original-To: <BOB@example.org>\nTo: alice@example.org\nSubject: m2\n\nx\n'
+    tell m3 'X-Original-To: bob@example.org\nSubject: m3\n\nx\n'
+    tell m4 'To: alice@example.org\nSubject: m4\n\nx\n'
+    popd_start
+    lmtpd_start
+    sed -n '/^account "family"/,/^}/p' "$BATS_TEST_DIRNAME/../../doc/fetchpoprc.5" >"$T/family"
+    mapfile -t rules < <(sed -n 's/^ *\(rule {.*}\)$/\1/p' "$T/family")
+    [ "${#rules[@]}" -eq 2 ] || fail "not the rules of the manual: $(cat "$T/family")"
+    RECIPIENT=postmaster lmtp_rc "unix:$T/sock" "${rules[@]}"
+    want 0
+    silent
+    for n in 1 2 3 4; do sed -n 's/^Subject: //p' "$T/lmtpd/in/m0000$((n - 1))"; done >"$T/subjects"
+    tr -d '\r' <"$T/lmtpd/envelopes" | sed -n 's/^RCPT TO:<\(.*\)>$/\1/p' | paste "$T/subjects" - |
+        sort >"$T/got"
+    printf 'm%s\t%s\n' 1 alice 2 postmaster 3 bob 4 postmaster | diff - "$T/got"
+    [ "$(box_count)" -eq 0 ]
+}
+
+@test "one connection at a time, though rules name several recipients and servers" {
+    local n
+    for n in 1 2 3 4 5 6; do
+        tell "m$n" "Subject: s$((n % 3))\n\nbody of m$n\n"
+    done
+    popd_start
+    lmtpd_start # which serves one connection after the other, as does the next
+    lmtpd_other
+    lmtp_rc "unix:$T/sock" 'rule { subject = "s1" lmtp_recipient = "one" }' \
+        "rule { subject = \"s2\" lmtp = \"unix:$T/sock2\" lmtp_recipient = \"two\" }"
+    want 0
+    silent
+    [ "$(handed_count)" -eq 4 ]
+    [ "$(find "$T/other/in" -type f | wc -l)" -eq 2 ]
+    [ "$(grep -c '^RCPT TO:<one>' "$T/lmtpd/envelopes")" -eq 2 ]
+    [ "$(grep -c '^RCPT TO:<two>' "$T/other/envelopes")" -eq 2 ]
+    [ "$(box_count)" -eq 0 ]
+}
+
+@test "pipe_through before LMTP, and what waits has passed once" {
+    tell_many 3
+    popd_start
+    lmtpd_start 'dot=2:451 not now'
+    lmtp_rc "unix:$T/sock" "pipe_through = 'echo X-Was: here; cat'"
+    want 75
+    rm "$T/lmtpd/in/m00001" # it has stored what it refused
+    want 0
+    [ "$(handed_count)" -eq 3 ]
+    for f in "$T"/lmtpd/in/*; do
+        [ "$(grep -c X-Was "$f")" -eq 1 ] || fail "not once: $(cat "$f")"
+    done
+    [ "$(sent_count '^RETR')" -eq 3 ]
+    [ "$(box_count)" -eq 0 ]
 }
 
 @test "what is not LMTP is told, and nothing is lost" {
