@@ -310,10 +310,11 @@ int pop3_put(struct pop3 *pop3, enum pop3_verb verb, uint32_t number, struct err
     assert(pop3_has_room(pop3));
     if (pop3->count == 0 && pop3_check_silence(pop3, err) < 0)
         return -1;
-    int len = number == 0         ? snprintf(line, sizeof line, "%s", verbs[verb].name)
-              : verb == POP3_TOP  ? snprintf(line, sizeof line, "TOP %u 0", number)
-              : verb == POP3_STUB ? snprintf(line, sizeof line, "TOP %u " POP3_STUB_LINES, number)
-                                  : snprintf(line, sizeof line, "%s %u", verbs[verb].name, number);
+    int len = number == 0        ? snprintf(line, sizeof line, "%s", verbs[verb].name)
+              : verb == POP3_TOP ? snprintf(line, sizeof line, "TOP %u 0", number)
+              : verb == POP3_STUB
+                  ? snprintf(line, sizeof line, "TOP %u %d", number, POP3_STUB_LINES)
+                  : snprintf(line, sizeof line, "%s %u", verbs[verb].name, number);
     assert(len + 2 <= COMMAND_MAX);
     pop3->queue[(pop3->head + pop3->count++) % POP3_WINDOW] =
         (struct queued){.verb = verb, .number = number};

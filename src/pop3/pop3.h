@@ -28,7 +28,7 @@
  * we never have to wait for the server to read them before we go on reading ourselves. */
 #define POP3_WINDOW 2048
 
-#define POP3_STUB_LINES "20" /* of a body */
+#define POP3_STUB_LINES 20 /* of a body */
 
 enum pop3_verb {
     POP3_UIDL,

@@ -71,12 +71,20 @@ static enum journal_state state_of(const struct poll *poll, const struct message
     return sift_is_by_rule(&entry) && !sift_is_settled(poll, message->entry) ? JOURNAL_FREE : state;
 }
 
+/* It was delivered as a stub, then the whole was asked for, and that run did not get it. */
+static bool is_whole_owed(const struct poll *poll, const struct message *message)
+{
+    return message->entry != JOURNAL_NONE &&
+           journal_entry(poll->journal, message->entry).state == JOURNAL_FAILED &&
+           journal_record(poll->journal, message->entry).reason == REASON_RULES_SAY;
+}
+
 /* What a rule spares (session/sift.h) counts for no limit. */
 static bool is_spared(const struct poll *poll, const struct listing *listing,
                       struct message *message)
 {
     enum rule_action action = (enum rule_action)sift_verdict(poll, listing, message).action;
-    if (action == RULE_FETCH)
+    if (action == RULE_FETCH || (action == RULE_STUB && is_whole_owed(poll, message)))
         return false;
     bool tried =
         message->entry != JOURNAL_NONE && journal_entry(poll->journal, message->entry).tried;
@@ -136,10 +144,11 @@ static int turn_of(const struct poll *poll, const struct message *message)
     return state == JOURNAL_DOUBTED ? 2 : state == JOURNAL_FAILED ? 1 : 0;
 }
 
-static void decide_each(struct poll *poll, struct listing *listing, bool count)
+static void decide_each(struct poll *poll, struct listing *listing, bool count, uint32_t ahead)
 {
     const struct session_figures *figures = &poll->run->figures; /* of earlier connections, too */
-    struct plan_spent spent = {.messages = figures->fetched, .octets = figures->octets};
+    struct plan_spent spent = {
+        .messages = figures->fetched, .octets = figures->octets, .ahead = ahead};
     bool more = true; /* messages of a later turn */
     for (int turn = 0; turn < 3 && more; turn++) {
         more = false;
@@ -152,15 +161,17 @@ static void decide_each(struct poll *poll, struct listing *listing, bool count)
     }
 }
 
-/* What is spared makes room for others below max_messages and max_bytes. */
+/* What is spared makes room for others below max_messages and max_bytes. So many of those are
+ * looked at with the rest as were spared before, so that the rounds are few. */
 static int sift(struct poll *poll, struct pop3 *pop3, struct listing *listing, struct queue *dele,
                 struct err *err)
 {
-    uint32_t spared;
+    uint32_t spared, ahead = 0;
     do {
-        decide_each(poll, listing, false);
+        decide_each(poll, listing, false, ahead);
         if (sift_listing(poll, pop3, listing, &spared, err) < 0)
             return -1;
+        ahead += spared;
     } while (spared > 0);
     return sift_conclude(poll, pop3, listing, dele, err);
 }
@@ -170,8 +181,14 @@ int decide_all(struct poll *poll, struct pop3 *pop3, struct listing *listing, bo
 {
     if (sift_open(poll, listing) && sift(poll, pop3, listing, dele, err) < 0)
         return -1;
-    decide_each(poll, listing, count);
+    decide_each(poll, listing, count, 0);
     return 0;
+}
+
+void decide_again(struct poll *poll, struct listing *listing)
+{
+    decide_each(poll, listing, false, 0);
+    decide_refuse_long_ones(poll, listing);
 }
 
 uint32_t decide_count_busy(const struct listing *listing)

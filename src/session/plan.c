@@ -3,20 +3,28 @@
 
 #include "state/calendar.h"
 
+/* What is longer than max_bytes alone must come at some time: it is the next run's first. */
+static bool has_room(const struct account *account, const struct plan_message *message,
+                     struct plan_spent *spent)
+{
+    uint64_t most = account->max_bytes;
+    if (account->max_messages != 0 && spent->messages >= account->max_messages)
+        return false;
+    spent->full = spent->full || (most != 0 && spent->messages > 0 &&
+                                  (spent->octets >= most || message->size > most - spent->octets));
+    return !spent->full;
+}
+
 static enum plan_action fetch(const struct plan_rules *rules, const struct plan_message *message,
                               enum plan_action how, struct plan_spent *spent)
 {
-    const struct account *account = rules->account;
-    uint64_t most = account->max_bytes;
-    if (account->max_size != 0 && message->size > account->max_size)
+    if (rules->account->max_size != 0 && message->size > rules->account->max_size)
         return PLAN_REFUSE;
-    if (account->max_messages != 0 && spent->messages >= account->max_messages)
-        return PLAN_LEAVE;
-    /* What is longer than the limit alone must come at some time: it is the next run's first. */
-    spent->full = spent->full || (most != 0 && spent->messages > 0 &&
-                                  (spent->octets >= most || message->size > most - spent->octets));
-    if (spent->full)
-        return PLAN_LEAVE;
+    if (!has_room(rules->account, message, spent)) {
+        bool ahead = spent->ahead > 0;
+        spent->ahead -= ahead;
+        return ahead ? how : PLAN_LEAVE;
+    }
     spent->messages++;
     spent->octets +=
         message->size < UINT64_MAX - spent->octets ? message->size : UINT64_MAX - spent->octets;

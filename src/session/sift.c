@@ -55,8 +55,11 @@ static void digest_of(const struct poll *poll, char out[JOURNAL_RULES + 1])
     char digits[RULES_DIGEST + 1] = "";
     rules_digest(rules_of(poll), out);
     if (command_of(poll) != NULL) {
-        digest_bytes(str_from(command_of(poll)), sum);
+        bool deletes = poll->run->account->allow_delete; /* which its 2 may do */
+        char *decides = xasprintf("%s%s", deletes ? "delete " : "", command_of(poll));
+        digest_bytes(str_from(decides), sum);
         words_hex(sum, RULES_DIGEST / 2, digits);
+        free(decides);
     }
     memcpy(out + strlen(out), digits, strlen(digits) + 1);
 }
@@ -167,7 +170,8 @@ struct verdict sift_judge(struct poll *poll, struct listing *listing, struct mes
                           const struct sift_facts *facts, int64_t *until)
 {
     struct verdict verdict = by_rules(poll, facts->size, facts->fields, until);
-    if (!verdict.judged || verdict.action != RULE_FETCH || command_of(poll) == NULL)
+    bool named = poll->rules.switches.only != NULL; /* by its UIDL: no command is asked */
+    if (!verdict.judged || verdict.action != RULE_FETCH || command_of(poll) == NULL || named)
         return verdict;
     if (facts->fields == NULL) {
         verdict.judged = false;
@@ -332,6 +336,12 @@ static int look_again(struct sifting *sifting, struct pop3 *pop3, struct err *er
     for (uint32_t i = 0; i < sifting->dele->count; i++)
         (void)listing_enter(listing, listing_find(listing, sifting->dele->at[i]));
     return result;
+}
+
+void sift_fetch_whole(struct poll *poll, const struct listing *listing,
+                      const struct message *message)
+{
+    poll->sift.verdicts[message - listing->messages].action = RULE_FETCH;
 }
 
 bool sift_open(struct poll *poll, const struct listing *listing)

@@ -59,6 +59,10 @@ void sift_end(struct poll *poll);
 struct verdict sift_verdict(const struct poll *poll, const struct listing *listing,
                             const struct message *message);
 
+/* Of one that was to be a stub, which the server does not give. */
+void sift_fetch_whole(struct poll *poll, const struct listing *listing,
+                      const struct message *message);
+
 /* Judges a message by all that is there of it. fields and header say the same; without them,
  * `judged` tells whether its size is enough. *until: as rules_find. A filter_command that does not
  * say has the message left for another run, which is reported. */

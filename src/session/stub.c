@@ -6,14 +6,15 @@
 
 #include "base/clock.h"
 #include "base/stop.h"
-#include "base/words.h"
 #include "base/xalloc.h"
 #include "session/batch.h"
+#include "session/decide.h"
 #include "session/destination.h"
 #include "session/fault.h"
 #include "session/headers.h"
 #include "session/pipe.h"
 #include "session/queue.h"
+#include "session/sift.h"
 
 struct stubbing {
     struct poll *poll;
@@ -22,48 +23,78 @@ struct stubbing {
     struct queue wanted;
     struct parcel *parcel; /* being written */
     uint64_t octets;
-    bool owned; /* of the batch: nothing of it is lost, since the server keeps it */
+    bool within_line, in_body; /* of what comes */
+    unsigned lines;            /* of the body, so far */
+    bool refused;              /* some of them */
+    unsigned row;              /* the destination did not take the last ones */
+    bool owned;                /* of the batch: nothing of it is lost, since the server keeps it */
     struct batch batch;
 };
 
 static void on_settled(void *ctx, const struct batch_item *item, const struct parcel *parcel)
 {
-    const struct stubbing *stubbing = ctx;
+    struct stubbing *stubbing = ctx;
     struct poll *poll = stubbing->poll;
     char name[LOG_QUOTE_MAX + 40];
     journal_mark_tried(poll->journal, item->entry);
     if (parcel->outcome == PARCEL_DELIVERED) {
         poll->run->figures.fetched++;
         poll->run->figures.octets += parcel->octets;
+        stubbing->row = 0;
         destination_took(poll, parcel);
         poll_tell_delivered(poll, item->entry, parcel);
         return;
     }
     poll->later++;
+    if (parcel->why == NULL) /* nobody was asked to take it */
+        return;
+    stubbing->row++;
     log_line(poll->run->log, FP_LOG_ERROR, "%s: %s; the next run tries again",
              listing_name(stubbing->listing, listing_find(stubbing->listing, item->number),
                           poll->run->log, name, sizeof name),
-             parcel->why != NULL ? parcel->why : "its beginning was not delivered");
+             parcel->why);
 }
 
 /* ---- what comes ---- */
 
-/* On top of the header, where the UIDL may be any octets. */
+/* As --fetch wants it; what nobody can type is no loss. */
+static void spell_uidl(struct str uidl, char out[RECORD_UIDL_MAX + 1])
+{
+    size_t len = 0;
+    for (; len < uidl.len && len < RECORD_UIDL_MAX; len++)
+        out[len] = uidl.ptr[len] > ' ' && uidl.ptr[len] <= '~' ? uidl.ptr[len] : '?';
+    out[len] = '\0';
+}
+
 static int begin(struct stubbing *stubbing, struct err *err)
 {
     const struct message *message =
         listing_find(stubbing->listing, stubbing->wanted.at[stubbing->wanted.next - 1]);
-    char uidl[WORDS_ESCAPED_MAX(RECORD_UIDL_MAX)], line[sizeof uidl + 80];
+    char uidl[RECORD_UIDL_MAX + 1], line[sizeof uidl + 80];
     if (stubbing->parcel != NULL)
         return 0;
-    struct str escaped =
-        str_of(uidl, words_escape(listing_uidl(stubbing->listing, message), uidl, sizeof uidl));
+    spell_uidl(listing_uidl(stubbing->listing, message), uidl);
     if (deliver_begin(stubbing->poll->routes.at->deliver, &stubbing->parcel, err) < 0)
         return -1;
-    int len = snprintf(line, sizeof line, "X-Fetchpop-Stub: %llu octets, %.*s\n",
-                       (unsigned long long)message->size, (int)escaped.len, escaped.ptr);
+    int len = snprintf(line, sizeof line, "X-Fetchpop-Stub: %llu octets, %s\n",
+                       (unsigned long long)message->size, uidl);
     struct sink sink = spool_sink(stubbing->parcel);
     return sink.write(sink.ctx, line, (size_t)len, err);
+}
+
+/* Some servers give all lines, however many they were asked for. */
+static size_t cut(struct stubbing *stubbing, const char *bytes, size_t len)
+{
+    size_t at = 0;
+    while (at < len && stubbing->lines < POP3_STUB_LINES) {
+        const char *end = memchr(bytes + at, '\n', len - at);
+        bool empty = !stubbing->within_line && end == bytes + at;
+        stubbing->lines += stubbing->in_body && end != NULL;
+        stubbing->in_body = stubbing->in_body || empty;
+        stubbing->within_line = end == NULL;
+        at = end != NULL ? (size_t)(end - bytes) + 1 : len;
+    }
+    return at;
 }
 
 static int take(void *ctx, const char *bytes, size_t len, struct err *err)
@@ -75,7 +106,7 @@ static int take(void *ctx, const char *bytes, size_t len, struct err *err)
     if (begin(stubbing, err) < 0)
         return -1;
     struct sink sink = spool_sink(stubbing->parcel);
-    return sink.write(sink.ctx, bytes, len, err);
+    return sink.write(sink.ctx, bytes, cut(stubbing, bytes, len), err);
 }
 
 static void drop(struct stubbing *stubbing)
@@ -104,25 +135,36 @@ static int add(struct stubbing *stubbing, struct message *message, struct err *e
     return batch_is_full(&stubbing->batch) ? commit(stubbing, err) : 0;
 }
 
+/* The server has no beginning of this message, or one without end: then it is fetched whole. */
+static void refuse(struct stubbing *stubbing, struct message *message, struct str words)
+{
+    struct poll *poll = stubbing->poll;
+    char name[LOG_QUOTE_MAX + 40], quoted[LOG_QUOTE_MAX + 4];
+    const struct journal_failure failure = {
+        .reason = REASON_REFUSED, .words = str_from(log_quote(poll->run->log, words, quoted))};
+    if (fault_is_passing(words)) {
+        fault_put_off(poll, stubbing->listing, message, &failure);
+        return;
+    }
+    log_line(poll->run->log, FP_LOG_NOTE, "%s: its beginning cannot be had: \"%s\"; all of it is",
+             listing_name(stubbing->listing, message, poll->run->log, name, sizeof name), quoted);
+    sift_fetch_whole(poll, stubbing->listing, message);
+    stubbing->refused = true;
+}
+
 static int answer(void *ctx, const struct pop3_answer *answer, int taken, struct err *err)
 {
     struct stubbing *stubbing = ctx;
     struct poll *poll = stubbing->poll;
     struct message *message = listing_find(stubbing->listing, answer->number);
-    char words[LOG_QUOTE_MAX + 4];
-    stubbing->octets = 0;
-    if (taken == 0 && answer->reply.kind != REPLY_OK) {
-        const struct journal_failure failure = {
-            .reason = REASON_REFUSED,
-            .words = str_from(log_quote(poll->run->log, answer->reply.text, words))};
-        fault_refuse(poll, stubbing->listing, message, &failure);
-        return 0;
-    }
-    if (taken == 0 && add(stubbing, message, err) == 0)
-        return 0;
-    drop(stubbing);
-    if (poll->local.kind == ERR_NONE)
+    bool came = taken == 0 && answer->reply.kind == REPLY_OK;
+    if (!came && (taken == 0 || err->kind == ERR_MESSAGE))
+        refuse(stubbing, message, taken == 0 ? answer->reply.text : str_from(err->text));
+    else if ((!came || add(stubbing, message, err) < 0) && poll->local.kind == ERR_NONE)
         poll->local = *err;
+    drop(stubbing);
+    stubbing->octets = stubbing->lines = 0;
+    stubbing->within_line = stubbing->in_body = false;
     return 0;
 }
 
@@ -133,7 +175,8 @@ static int next(void *ctx, enum pop3_verb *verb, uint32_t *number, struct err *e
     struct poll *poll = stubbing->poll;
     (void)err;
     if (!queue_has_next(&stubbing->wanted) || pop3_outstanding(stubbing->pop3) > 0 ||
-        poll->local.kind != ERR_NONE || stop_asked() || clock_left(poll->deadline) == 0)
+        stubbing->row >= DESTINATION_ROW || poll->local.kind != ERR_NONE || stop_asked() ||
+        clock_left(poll->deadline) == 0)
         return 0;
     *verb = POP3_STUB;
     *number = stubbing->wanted.at[stubbing->wanted.next++];
@@ -142,7 +185,8 @@ static int next(void *ctx, enum pop3_verb *verb, uint32_t *number, struct err *e
 
 static bool is_shut(void *ctx, const struct parcel *parcel)
 {
-    return destination_is_shut(((struct stubbing *)ctx)->poll, parcel);
+    const struct stubbing *stubbing = ctx;
+    return stubbing->row >= DESTINATION_ROW || destination_is_shut(stubbing->poll, parcel);
 }
 
 int stub_run(struct poll *poll, struct pop3 *pop3, struct listing *listing, struct err *err)
@@ -165,6 +209,8 @@ int stub_run(struct poll *poll, struct pop3 *pop3, struct listing *listing, stru
     drop(stubbing);
     if (commit(stubbing, &why) < 0 && poll->local.kind == ERR_NONE)
         poll->local = why;
+    if (stubbing->refused && result == 0)
+        decide_again(poll, listing);
     free(stubbing->wanted.at);
     free(stubbing);
     return result;

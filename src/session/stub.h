@@ -14,8 +14,8 @@
 #include "session/listing.h"
 #include "session/poll.h"
 
-/* Delivers those with PLAN_STUB, one after the other. A refusal is one message's. -1: as
- * headers_run; trouble on our side is in poll->local. */
+/* Delivers those with PLAN_STUB, one after the other. Those that the server does not give are to be
+ * fetched whole from then on. -1: as headers_run; trouble on our side is in poll->local. */
 int stub_run(struct poll *poll, struct pop3 *pop3, struct listing *listing, struct err *err);
 
 #endif

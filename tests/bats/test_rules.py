@@ -100,6 +100,25 @@ def limits(w):
     w.need_each(1, mail, when="in the next run")
 
 
+def limits_in_few_rounds(w):
+    """However low max_messages is, what is spared is looked at in few rounds, not one by one."""
+    for i in range(60):
+        put(w, "a%02d" % i, "[spam] %d" % i)
+    mail = [put(w, "b%d" % i) for i in range(2)]
+    run = w.fine(rules=SPAM, max_messages="1")
+    w.need_each(1, mail[:1], when="with max_messages = 1")
+    tops = run.sent("TOP")
+    w.need(len(tops) == 62 and run.pipelined >= 50, "pipelined, each once", run.pipelined, len(tops))
+    for i in range(60):
+        put(w, "c%02d" % i, "[spam] %d" % i)
+    big = put(w, "d1", size=2000)
+    run = w.fine(rules=SPAM, max_bytes="1K")
+    w.need_each(1, mail, when="with max_bytes")
+    w.need(run.pipelined >= 50, "by max_bytes, too", run.pipelined)
+    w.fine(rules=SPAM, max_bytes="1K")
+    w.need_each(1, [*mail, big], when="what is longer than max_bytes is the next run's first")
+
+
 def ages(w):
     """A rule by age is looked at again when age makes a difference, and not before."""
     new = put(w, "new", date="Sat, 28 Nov 2026 10:00:00 +0000")
@@ -345,6 +364,108 @@ def stubs(keep):
     return case
 
 
+def stub_is_a_beginning(script):
+    """Header, and twenty lines of text, whatever the server gives; and its UIDL as --fetch wants it."""
+    def case(w):
+        name = "50%of"
+        head = "Subject: long\nX-Folded: a\n b\n\n"
+        lines = ["line %d%s\n" % (i, "x" * 3000) for i in range(40)]
+        data = (head + "".join(lines)).encode()
+        with open(os.path.join(w.box, name), "wb") as f:
+            f.write(data)
+        w.names[data] = name
+        w.fine(rules="rule { larger = 2K action = stub }\n", script=script)
+        stub = next(w.contents()).decode()
+        top, rest = stub.split("\n", 1)
+        w.need(top == "X-Fetchpop-Stub: %d octets, %s" % (len(data) + data.count(b"\n"), name),
+               "size and UIDL", top)
+        w.need(rest == head + "".join(lines[:20]), "the beginning, and no more", len(rest))
+        w.fine("--fetch", top.split()[-1], rules="rule { larger = 2K action = stub }\n",
+               script=script)
+        w.need(w.stored()[name] == 1, "the whole by what the field says", list(w.stored()))
+    return case
+
+
+def stub_by_age_and_size(w):
+    """The rule of the manual: what is large and has lain there for two days."""
+    rules = "rule { larger = 2K older = 2d action = stub }\n"
+    put(w, "old", size=9000, date="Mon, 2 Nov 2026 10:00:00 +0000")
+    new = put(w, "new", size=9000, date="Sat, 28 Nov 2026 09:00:00 +0000")
+    small = put(w, "small", date="Mon, 2 Nov 2026 10:00:00 +0000")
+    env = {"LD_PRELOAD": clock_library(w), "FP_NOW": str(at(28))}
+    run = w.fine(rules=rules, env=env, sandbox="off")
+    stored = w.stored()
+    w.need(stored[new] == 1 and stored[small] == 1 and stored["old"] == 0 and
+           sum(stored.values()) == 3, "the old and large one is a stub", stored)
+    w.need(len(run.sent("TOP")) == 3, "no TOP of the small one", run.sent("TOP"))
+
+
+def stub_not_given(script):
+    """The server does not give a beginning: the whole comes, at once, and as all others do."""
+    def case(w):
+        rules = "rule { larger = 2K action = stub }\n"
+        names = [put(w, "m1"), put(w, "big", size=9000)]
+        run = w.run(rules=rules, keep="no", script=script)
+        w.need(run.status == 0 and run.err == "", "that is no failure", run)
+        w.need_each(1, names)
+        w.need(w.left() == [], "and goes as all others do", w.left())
+        huge = put(w, "huge", size=50000)
+        run = w.run(rules=rules, keep="no", script=script, max_size="20K")
+        w.need("over the limit" in run.err and w.left() == [huge], "but for max_size", run)
+        w.need_each(1, names, when="nothing else came")
+        w.need_clean()
+    return case
+
+
+def stub_not_taken(w):
+    """A destination that takes none is not asked for each."""
+    rules = "rule { larger = 2K action = stub }\n"
+    for i in range(8):
+        put(w, "big%d" % i, size=9000)
+    asked = w.path("asked")
+    run = w.run(rules=rules, mda="echo x >>%s; exit 75" % asked)
+    with open(asked) as f:
+        w.need(run.status == 75 and len(f.readlines()) <= 3, "asked a few times", run)
+    w.need(run.err.count("\n") <= 3, "and told as often", run)
+    w.fine(rules=rules)
+    w.need(sum(b"X-Fetchpop-Stub" in c for c in w.contents()) == 8, "later they come", w.stored())
+
+
+def stub_later(w):
+    """The server says that it is busy: another run asks again."""
+    rules = "rule { larger = 2K action = stub }\n"
+    put(w, "big", size=9000)
+    run = w.run(rules=rules, script='on TOP: err "busy, try again later"')
+    w.need(run.status == 75 and not w.stored(), "put off", run)
+    w.fine(rules=rules)
+    w.need(sum(b"X-Fetchpop-Stub" in c for c in w.contents()) == 1, "then it comes", w.stored())
+
+
+def whole_of_stub_and_kill(w):
+    """Killed anywhere while the whole of a stub is fetched by name: no second stub, one whole."""
+    rules = "rule { larger = 2K action = stub }\n"
+    point, killed, owed = 0, True, 0
+    while killed:
+        fresh = world.World()
+        put(fresh, "big", size=9000)
+        fresh.fine(rules=rules)
+        point += 2
+        run = fresh.run("--fetch", "big", before=(world.syscut(), "--kill", str(point)),
+                        env=world.traced(), rules=rules)
+        killed = run.status == 99
+        fresh.fine(rules=rules)
+        stubs = sum(b"X-Fetchpop-Stub" in c for c in fresh.contents())
+        whole = fresh.stored()["big"]
+        owed += whole and killed
+        fresh.need(stubs == 1 and whole <= 1, "one stub, killed at %d" % point, stubs, whole)
+        if whole == 0:
+            fresh.fine("--fetch", "big", rules=rules)
+        fresh.need(fresh.stored()["big"] == 1, "one whole, killed at %d" % point, fresh.stored())
+        w.faults += fresh.faults
+        fresh.close()
+    w.need(point > 10 and owed, "there were points to kill at", point, owed)
+
+
 def stubs_and_rules(w):
     """When the rules have it fetched, the whole comes."""
     put(w, "big", size=9000)
@@ -389,25 +510,31 @@ def filter_fails_read_once(w):
     w.need_each(1, [*mail, "bad"])
 
 
-def stubs_and_kill(w):
+def stubs_and_kill(kind):
     """Killed anywhere: one stub, never none, and the whole is never deleted for it."""
-    rules = "rule { larger = 2K action = stub }\n"
-    point, killed = 0, True
-    while killed:
-        fresh = world.World()
-        put(fresh, "m1")
-        put(fresh, "big", size=9000)
-        point += 3
-        killed = fresh.killed_at(point, rules=rules, keep="no")
-        fresh.fine(rules=rules, keep="no")
-        stub = [c for c in fresh.contents() if b"X-Fetchpop-Stub" in c]
-        fresh.need(len(stub) == 1 and fresh.stored()["m1"] == 1, "one stub, killed at %d" % point,
-                   fresh.stored())
-        fresh.need(fresh.left() == ["big"], "the whole is there, killed at %d" % point,
-                   fresh.left())
-        w.faults += fresh.faults
-        fresh.close()
-    w.need(point > 20, "there were points to kill at", point)
+    def case(w):
+        rules = "rule { larger = 2K action = stub }\n"
+        point, killed = 0, True
+        while killed:
+            fresh = world.World()
+            where = {"mbox": fresh.mbox}.get(kind, fresh.maildir)
+            keys = {"rules": rules, "keep": "no", kind: where}
+            if kind == "mbox":      # else a kill before it is made is worth a warning
+                open(where, "w").close()
+            put(fresh, "m1")
+            put(fresh, "big", size=9000)
+            point += 3
+            killed = fresh.killed_at(point, **keys)
+            fresh.fine(**keys)
+            stub = [c for c in fresh.contents(where) if b"X-Fetchpop-Stub" in c]
+            fresh.need(len(stub) == 1 and fresh.stored(where)["m1"] == 1,
+                       "one stub, killed at %d" % point, fresh.stored(where))
+            fresh.need(fresh.left() == ["big"], "the whole is there, killed at %d" % point,
+                       fresh.left())
+            w.faults += fresh.faults
+            fresh.close()
+        w.need(point > 20, "there were points to kill at", point)
+    return case
 
 
 def dry_run(w):
@@ -416,8 +543,14 @@ def dry_run(w):
     put(w, "big", size=9000)
     rules = SPAM + "rule { larger = 2K action = stub }\n"
     run = w.run("--dry-run", rules=rules)
-    said = [line for line in run.out.splitlines() if "rc:" in line]
-    w.need(run.status == 0 and len(said) == 3, "each that a rule fits is told with the rule", run)
+    with open(w.path("rc")) as f:
+        spam = [i for i, line in enumerate(f, 1) if "[spam]*" in line][0]
+    said = {name: [line for line in run.out.splitlines() if "UIDL %s" % name in line or
+                   '"%s"' % name in line] for name in ("m1", "m2", "m4", "big")}
+    w.need(run.status == 0 and run.out.count("/rc:") == 3, "each that a rule fits is told", run)
+    for name, line in (("m2", spam), ("m4", spam), ("big", spam + 1)):
+        w.need(len(said[name]) == 1 and said[name][0].endswith("/rc:%d)" % line),
+               "%s with its rule" % name, said[name], line)
     w.need(not os.path.exists(w.maildir) and not run.sent("RETR"), "and nothing is done", run)
 
 
@@ -428,8 +561,10 @@ def filters(script=None):
         command = w.path("filter")
         with open(command, "w") as f:
             f.write("#!/bin/sh\necho \"$FETCHPOP_UIDL $FETCHPOP_SIZE\" >>%s\n"
-                    "subject=$(sed -n 's/^Subject: //p')\n"
-                    "case $subject in leave*) exit 1 ;; delete*) exit 2 ;; esac\n" % w.path("asked"))
+                    "cat >%s\ngrep -q -e hello -e xxx %s && exit 0\n"
+                    "subject=$(sed -n 's/^Subject: //p' %s)\n"
+                    "case $subject in leave*) exit 1 ;; delete*) exit 2 ;; esac\n" % (
+                        w.path("asked"), *(w.path("header"),) * 3))
         os.chmod(command, 0o755)
         keys = dict(filter_command=command, rules="allow_delete = yes\n", script=script)
         mail = [put(w, "m%d" % i) for i in range(3)]
@@ -451,10 +586,25 @@ def filters(script=None):
 
 
 def filter_without_permission(w):
-    """Without allow_delete, 2 leaves the message."""
+    """Without allow_delete, 2 leaves the message; once it is given, it is asked again."""
     put(w, "d1")
     w.fine(filter_command="exit 2", keep="no")
     w.need(w.left() == ["d1"] and not w.stored(), "it is left", w.left())
+    w.fine(filter_command="exit 2", keep="no", allow_delete="yes")
+    w.need(w.left() == [] and not w.stored(), "and goes, with permission", w.left())
+
+
+def fetched_by_name(w):
+    """--fetch asks no filter_command, and brings a message to where its rule sends it."""
+    lists = w.path("lists")
+    keys = {"rules": 'rule { subject = "l*" maildir = "%s" }\nrule { action = leave }\n' % lists,
+            "filter_command": "touch %s; exit 9" % w.path("asked")}
+    names = [put(w, "l1"), put(w, "m1")]
+    w.fine("--fetch", "l1", **keys)
+    w.need_each(1, names[:1], lists)
+    w.fine("--fetch", "m1", **keys)
+    w.need_each(1, names[1:])
+    w.need(not os.path.exists(w.path("asked")), "the command is not asked")
 
 
 def filter_fails(w):
@@ -618,6 +768,7 @@ CASES = [
     ("when the rules change, it is judged anew", rules_change),
     ("killed anywhere after the rules have changed", rules_change_and_kill),
     ("what is spared counts for no limit", limits),
+    ("what is spared is looked at in few rounds, pipelined", limits_in_few_rounds),
     ("a rule by age is looked at again in time", ages),
     ("mail is sorted into a Maildir, an mbox and the account's own", sorts()),
     ("the same without PIPELINING", sorts("set capa no")),
@@ -635,10 +786,20 @@ CASES = [
     ("a header that changes: nothing is deleted for it", deletes_only_what_it_saw),
     ("a stub comes once, and the whole by --fetch", stubs("yes")),
     ("the same with keep = no", stubs("no")),
+    ("a stub is twenty lines, and says how to fetch the whole", stub_is_a_beginning(None)),
+    ("the same of a server that gives all lines", stub_is_a_beginning("set top-whole yes")),
+    ("a stub by size and age", stub_by_age_and_size),
+    ("TOP of a stub is refused: the whole", stub_not_given('on TOP: err "no such thing"')),
+    ("TOP of a stub is busy: later", stub_later),
+    ("a destination that takes no stubs", stub_not_taken),
+    ("killed anywhere while the whole of a stub is fetched", whole_of_stub_and_kill),
     ("the whole comes when the rules have it fetched", stubs_and_rules),
-    ("killed anywhere: one stub", stubs_and_kill),
+    ("killed anywhere: one stub", stubs_and_kill("maildir")),
+    ("the same with an mbox", stubs_and_kill("mbox")),
     ("a stub by size, and no TOP: the whole", stubs_without_top(NO_TOP)),
     ("a stub by size, and TOP hangs up: the whole", stubs_without_top("on TOP: close")),
+    ("a stub by size, and TOP has no end: the whole",
+     stubs_without_top('on TOP: endless "X-Line: %d\\r\\n"')),
     ("deleted by size, without TOP", deletes_large(NO_TOP)),
     ("deleted by size, and TOP hangs up", deletes_large("on TOP: close")),
     ("a filter_command that fails, no TOP, mail is shown once", filter_fails_read_once),
@@ -646,6 +807,7 @@ CASES = [
     ("filter_command: 0 fetches, 1 leaves, 2 deletes", filters()),
     ("the same on a server without TOP", filters(NO_TOP)),
     ("without allow_delete, 2 leaves", filter_without_permission),
+    ("--fetch asks no command, and follows the rules' destinations", fetched_by_name),
     ("a filter_command that fails costs nothing", filter_fails),
     ("trace_header, drop_status, arrival_date", headings),
     ("pipe_through into a Maildir", through("maildir", "no")),

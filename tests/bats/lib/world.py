@@ -46,6 +46,7 @@ class Run:
         self.connections = len(server.conns) if server else 0
         self.commands = server.commands() if server else []
         self.faults = server.faults if server else []
+        self.pipelined = sum(c.pipelined for c in server.conns) if server else 0
 
     def sent(self, verb):
         return [c for c in self.commands if c.split(" ")[0] == verb]
