@@ -86,6 +86,18 @@ END_PY
     ! grep -q -E "before|after" "$T/hooks" || fail "run for something that does not poll"
 }
 
+@test "after that fails is told, and the run is what it was" {
+    tell m1
+    popd_start
+    hooks_rc "after = 'exit 3'"
+    want 0
+    [[ $stderr == *"after: the command exited with 3"* ]] || fail "$stderr"
+    [ "$(count)" -eq 1 ]
+    hooks_rc "after = 'kill -9 \$\$'"
+    want 0
+    [[ $stderr == *"after: the command was ended by a signal"* ]] || fail "$stderr"
+}
+
 @test "before that says 75: nothing is polled, and cron hears nothing" {
     popd_start
     hooks_rc "before = 'exit 75'"$'\n'"after = 'touch $T/after'"

@@ -62,6 +62,38 @@ setup() {
     grep '^fetchpop_last_poll_outcome{account="a",kind="' "$T/m/fetchpop.prom"
 }
 
+@test "metrics: what is held, and since when the password is refused" {
+    tell_many 2
+    popd_start 'on RETR 1: err "no such thing"'
+    metrics_rc 'max_tries = 1'
+    want 65
+    value held_messages 1
+    value last_poll_messages 1
+    value last_poll_failed_messages 1
+    popd_stop
+    popd_start 'on PASS: err "[AUTH] no"'
+    metrics_rc
+    want 77
+    value last_poll_status 77
+    grep -F 'fetchpop_last_poll_outcome{account="a",kind="password-refused"} 1' "$T/m/fetchpop.prom" ||
+        fail "$(cat "$T/m/fetchpop.prom")"
+    grep -q -E '^fetchpop_secret_refused_timestamp_seconds\{account="a"\} [1-9][0-9]{9}$' \
+        "$T/m/fetchpop.prom" || fail "$(cat "$T/m/fetchpop.prom")"
+    value held_messages 1
+}
+
+@test "metrics: the file is replaced as a whole" {
+    popd_start
+    metrics_rc
+    want 0
+    ln "$T/m/fetchpop.prom" "$T/first"
+    cp "$T/first" "$T/copy"
+    tell m1
+    want 0
+    cmp "$T/first" "$T/copy" || fail "it was written over"
+    value last_poll_messages 1
+}
+
 @test "metrics: a file that cannot be written is a warning; a named account leaves the file alone" {
     tell_many 1
     popd_start

@@ -357,3 +357,22 @@ END
         [[ $stderr != *a-stale-token* ]] || fail "the token is shown"
     done
 }
+
+@test "contrib/imap-append with a token: XOAUTH2, and 77 for a bad one" {
+    real
+    need_part imap
+    local append=$BATS_TEST_DIRNAME/../../contrib/imap-append
+    local arguments=(--server "localhost:$DOVE_IMAP" --tls starttls --ca-file "$DOVE_CA" --user alice
+        --mailbox Old --token-command "cat $T/token")
+    mkdir -p "$DOVE/mail/alice/Maildir/.Old"
+    chown -R "$DOVE_UID:$DOVE_GID" "$DOVE/mail/alice/Maildir/.Old"
+    printf 'Message-ID: <1@example.org>\nSubject: x\n\nbody\n' >"$T/m"
+    jwt "$KEY" 600 >"$T/token"
+    run --separate-stderr "$append" "${arguments[@]}" <"$T/m"
+    [ "$status" -eq 0 ] || fail "$status $stderr"
+    cmp "$T/m" "$(find "$DOVE/mail/alice/Maildir/.Old/new" "$DOVE/mail/alice/Maildir/.Old/cur" -type f)"
+    jwt "another key" 600 >"$T/token"
+    run --separate-stderr "$append" "${arguments[@]}" <"$T/m"
+    [ "$status" -eq 77 ] || fail "$status $stderr"
+    [ "$(grep -c . <<<"$stderr")" -eq 1 ] || fail "$stderr"
+}

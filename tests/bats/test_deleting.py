@@ -262,6 +262,26 @@ def keep_newest(w):
     w.need(w.left() == [], "--flush deletes all", w.left())
 
 
+def keep_newest_and_age(w):
+    """With keep = 30d both have to allow it: what is old and not one of the last two goes."""
+    names = w.fill(4)
+    keys = {"keep": "30d", "keep_newest": "2"}
+    w.fine(**keys)
+    for days in (31, 1, 1):
+        w.need(w.left() == names, "nothing goes at once", w.left())
+        w.pass_days(days)
+        w.fine(**keys)
+        if days == 1:
+            names = names[-2:]
+    w.need(w.left() == names, "the last two stay, however old", w.left())
+    w.put("m900")
+    w.fine(**keys)
+    w.pass_days(1)
+    w.fine(**keys)
+    w.need(w.left() == ["m004", "m900"], "and go once they are not the last", w.left())
+    w.need(sum(w.stored().values()) == 5, "each came once", w.stored())
+
+
 def newest(w):
     """Of what the first poll finds, the last three are fetched; later, all that is new."""
     names = w.fill(8)
@@ -314,6 +334,7 @@ def since(w):
 
 CASES = [
     ("keep_newest: the last ones stay", keep_newest),
+    ("keep_newest and keep = 30d: both have to allow a deletion", keep_newest_and_age),
     ("newest: of the first poll, the last ones come", newest),
     ("newest, and at first there is nothing", newest_of_nothing),
     ("newest, killed anywhere in the first poll", newest_and_kill),

@@ -28,7 +28,8 @@ SAMPLED = [("dest=maildir,keep=no,read=once,n=2", "--fail", "EIO"),
            ("dest=maildir,keep=no,rules=sort,n=3", "--fail", "ENOSPC"),
            ("dest=maildir,keep=no,rules=sort,n=3", "--fail-from", "EIO"),
            ("dest=mbox,keep=no,rules=pass,n=2", "--fail", "EIO"),
-           ("dest=mda,keep=no,rules=pass,n=2", "--fail-from", "ENOSPC")]
+           ("dest=mda,keep=no,rules=pass,n=2", "--fail-from", "ENOSPC"),
+           ("dest=lmtp,keep=no,rules=pass,n=2", "--fail", "ENOSPC")]
 ONCE = ["dest=maildir,keep=no,read=once,n=2", "dest=mbox,keep=no,read=once,n=2",
         "dest=mda,keep=no,read=once,n=2"]
 LONG = ["dest=maildir,keep=no,n=12", "dest=maildir,keep=yes,n=12",

@@ -37,7 +37,7 @@ SAMPLED = [
     "dest=mbox,keep=yes,how=nokeep,n=2", "dest=mbox,keep=no,read=once,how=few,n=4",
     "dest=maildir,keep=30d,n=2", "dest=lmtp,keep=no,rules=sort,n=6",
     "dest=mda,keep=no,read=once,rules=sort,n=6", "dest=maildir,keep=no,read=once,rules=pass,n=2",
-    "dest=mda,keep=no,rules=pass,n=2",
+    "dest=mda,keep=no,rules=pass,n=2", "dest=lmtp,keep=no,rules=pass,n=3",
 ]
 STOP = ["dest=maildir,keep=no,n=3", "dest=maildir,keep=no,n=3,fork=no", "dest=mbox,keep=no,n=3",
         "dest=mda,keep=no,n=2", "dest=lmtp,keep=no,n=2", "dest=pipe,keep=no,n=6"]
