@@ -16,6 +16,7 @@
 #   squeue -n fetchpop                                what runs and waits
 #   sacct -n -X --name=fetchpop -o JobID,State,ExitCode,Elapsed
 #   fetchpop --status --shard 3/8                     what is held, failing or paused in one shard
+#   fetchpop-3.prom, where `metrics` names fetchpop.prom: each account, for Prometheus (README)
 #
 #SBATCH --job-name=fetchpop
 #SBATCH --requeue

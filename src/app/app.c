@@ -24,6 +24,7 @@
 #include "app/roster.h"
 #include "app/secrets.h"
 #include "app/setup.h"
+#include "app/shard.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/spawn.h"
@@ -231,13 +232,16 @@ static void rename_account(struct app *app)
                       "its header");
 }
 
-/* A run of some accounts would take the others out of the file. */
+/* A run of some accounts would take the others out of the file; so each shard has its own. */
 static void begin_metrics(struct app *app)
 {
     const struct roster *roster = &app->roster;
-    if (roster->metrics != NULL && app->options.account_count == 0 &&
-        session_mode(app->options.mode) == SESSION_POLL)
-        app->report.metrics = metrics_new(roster->metrics, roster->accounts, roster->count);
+    if (roster->metrics == NULL || app->options.account_count > 0 ||
+        session_mode(app->options.mode) != SESSION_POLL)
+        return;
+    char *path = shard_path(&app->options.shard, roster->metrics);
+    app->report.metrics = metrics_new(path, roster->accounts, roster->count);
+    free(path);
 }
 
 static void end_metrics(struct app *app)

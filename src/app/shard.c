@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "base/xalloc.h"
 #include "state/mailbox.h"
 
 #define GOLDEN 0x9e3779b97f4a7c15U /* 2^64 by the golden ratio: neighbours come to lie far apart */
@@ -95,4 +96,14 @@ bool shard_has(const struct shard *shard, const char *server, const char *user)
             return false;
     }
     return true;
+}
+
+char *shard_path(const struct shard *shard, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *dot = strrchr(slash != NULL ? slash : path, '.');
+    size_t stem = dot != NULL ? (size_t)(dot - path) : strlen(path);
+    if (shard->count == 0)
+        return xstrdup(path);
+    return xasprintf("%.*s-%u%s", (int)stem, path, shard->index, path + stem);
 }

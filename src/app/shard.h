@@ -27,4 +27,8 @@ int shard_read(struct shard *shard, const char *text, struct err *err);
 /* Is this mailbox ours? The server as in struct account. */
 bool shard_has(const struct shard *shard, const char *server, const char *user);
 
+/* A file of this shard's own: its number goes in before the name's ending, so that fetchpop.prom
+ * becomes fetchpop-3.prom; without shards the path as it is. Malloced. */
+char *shard_path(const struct shard *shard, const char *path);
+
 #endif

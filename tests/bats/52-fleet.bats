@@ -215,6 +215,35 @@ has_some() { [ "$(delivered)" -ge "$1" ]; }
     [[ $output == *"service type"* ]] || fail "a wrong unit is taken: this test tests nothing"
 }
 
+# poll_all COMMAND...: one of these shards has the account, and polls
+poll_all() {
+    local command before
+    before=$(sent_count '^QUIT')
+    for command; do
+        run env HOME="$H" PATH="$T/bin:$PATH" sh -c "${command//\/etc\/fetchpop\//$T/etc/}"
+        [ "$status" -eq 0 ] || fail "$command: $output"
+    done
+    [ "$(sent_count '^QUIT')" -gt "$before" ] || fail "$1: no shard has polled"
+}
+
+@test "what the unit and the CronJob start is understood, and each message comes once" {
+    local command i unit=() pod=()
+    tell_many 2
+    popd_start
+    popd_rc
+    mkdir "$T/etc" "$T/bin"
+    cp "$H/.fetchpoprc" "$T/etc/fetchpoprc"
+    ln -s "$FETCHPOP" "$T/bin/fetchpop"
+    command=$(sed -n 's/^ExecStart=//p' "$FLEET/fetchpop-shard@.service")
+    eval "export $(sed -n 's/^Environment=//p' "$FLEET/fetchpop-shard@.service")"
+    for ((i = 0; i < FETCHPOP_SHARDS; i++)); do unit+=("${command/\%i/$i}"); done
+    poll_all "${unit[@]}"
+    command=$(sed -n 's/^ *- \(fetchpop .*\)/\1/p' "$FLEET/kubernetes.yaml")
+    for ((i = 0; i < 8; i++)); do pod+=("export JOB_COMPLETION_INDEX=$i; $command"); done
+    poll_all "${pod[@]}"
+    [ "$(count)" -eq 2 ]
+}
+
 @test "kubernetes.yaml: its number of shards is one, and its parts fit together" {
     python3 -c 'import yaml' 2>/dev/null || skip "python3-yaml is not installed"
     python3 - "$FLEET/kubernetes.yaml" <<'END'

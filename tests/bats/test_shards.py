@@ -4,6 +4,7 @@
 them cost."""
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -103,6 +104,7 @@ def polled(w):
     crowd = Crowd(w)
     everybody = [crowd.add("u%02d" % i) for i in range(24)]
     with crowd.server() as server:
+        crowd.top = 'metrics = "%s"' % w.path("fetchpop.prom")
         path = crowd.write(server.port)
         for index in range(3):
             status, out, _, _ = run(w, path, "--shard", "auto",
@@ -113,6 +115,11 @@ def polled(w):
             own = [t for t in everybody if os.path.isdir(crowd.maildir(t))]
             wanted = [t for t in everybody if owner("127.0.0.1", t, 3) <= index]
             w.need(own == wanted, "the accounts so far", own, wanted)
+        for index in range(3):
+            with open(w.path("fetchpop-%d.prom" % index)) as f:
+                own = re.findall(r'fetchpop_last_poll_messages\{account="(.*)"\} 2', f.read())
+            wanted = [t for t in everybody if owner("127.0.0.1", t, 3) == index]
+            w.need(sorted(own) == wanted, "metrics of shard %d" % index, own, wanted)
         crowd.need_mail(everybody, 2)
         w.put("m003")
         for index in range(4):

@@ -116,6 +116,21 @@ static void test_environment(void)
     refused("auto/4", "needs $JOB_COMPLETION_INDEX");
 }
 
+static void is_path(struct shard shard, const char *path, const char *want)
+{
+    char *got = shard_path(&shard, path);
+    is_str(got, want, "a file of the shard's own");
+    free(got);
+}
+
+static void test_path(void)
+{
+    is_path((struct shard){0, 0}, "/m/a.prom", "/m/a.prom");
+    is_path((struct shard){0, 8}, "/m/a.prom", "/m/a-0.prom");
+    is_path((struct shard){12, 16}, "/m.d/a", "/m.d/a-12");
+    is_path((struct shard){3, 8}, "a.b.prom", "a.b-3.prom");
+}
+
 int main(void)
 {
     test_growth(1);
@@ -124,5 +139,6 @@ int main(void)
     test_names();
     test_read();
     test_environment();
+    test_path();
     return tap_done();
 }
