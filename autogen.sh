@@ -26,8 +26,8 @@ files() {
         find "$@" -type f ! -name '*.[oa]' ! -name '*.log' ! -name '*.trs' ! -name '*.pyc' \
             ! -name '.dirstamp' ! -path '*/.deps/*'
     fi | LC_ALL=C sort -u | while IFS= read -r file; do
-        # Without git a program is known by the .c file beside it.
-        if [ -f "$file" ] && ! [ -f "$file.c" ]; then printf '%s\n' "$file"; fi
+        # Without git, what was made is known by what it was made from, beside it.
+        if [ -f "$file" ] && ! [ -f "$file.c" ] && ! [ -f "$file.in" ]; then printf '%s\n' "$file"; fi
     done
 }
 

@@ -22,7 +22,7 @@ usage() {
 }
 
 # sources: the project's files, one a line, without what was built; in a tree without git by their
-# names (a program stands beside the .c file that it was made from).
+# names (what was made stands beside the .c or .in file that it was made from).
 sources() {
     if [ -e .git ] && git rev-parse >/dev/null 2>&1; then
         git ls-files -co --exclude-standard
@@ -34,7 +34,7 @@ sources() {
     find ./src ./tests ./contrib ./doc ./.ci -type f ! -name '*.[oa]' ! -name '*.log' \
         ! -name '*.trs' ! -name '*.pyc' ! -name .dirstamp ! -path '*/.deps/*' |
         while IFS= read -r file; do
-            if ! [ -e "$file.c" ]; then printf '%s\n' "$file"; fi
+            if ! [ -e "$file.c" ] && ! [ -e "$file.in" ]; then printf '%s\n' "$file"; fi
         done
 }
 

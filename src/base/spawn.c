@@ -12,8 +12,10 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#ifdef FP_LINUX
+#if defined FP_LINUX
 #include <sys/prctl.h>
+#elif defined __FreeBSD__
+#include <sys/procctl.h>
 #endif
 
 #include "base/file.h"
@@ -167,13 +169,13 @@ static _Noreturn void exec_command(const struct launch *launch)
 /* A process that is killed cannot end its children any more; so the kernel is asked to. */
 bool spawn_die_with(pid_t parent)
 {
-#ifdef FP_LINUX
+#if defined FP_LINUX
     prctl(PR_SET_PDEATHSIG, SIGTERM);
-    return getppid() == parent;
-#else
-    (void)parent;
-    return true;
+#elif defined __FreeBSD__
+    int number = SIGTERM;
+    procctl(P_PID, 0, PROC_PDEATHSIG_CTL, &number);
 #endif
+    return getppid() == parent;
 }
 
 /* Signals are blocked meanwhile, so that our handlers note none in the child, where it is lost. */

@@ -50,7 +50,8 @@ void spawn_delegate(const struct spawn_agent *other);
 /* In a forked process: closes every descriptor from `first` on. */
 void spawn_close_from(int first);
 
-/* In a forked process: TERM comes when `parent` dies (Linux only). False if it is dead already. */
+/* In a forked process: TERM comes when `parent` dies (Linux, FreeBSD). False if it is dead
+ * already. */
 bool spawn_die_with(pid_t parent);
 
 /* What a command writes to its standard error is logged line by line as warnings, quoted:

@@ -84,7 +84,8 @@ static int look_at_program(const char *path)
     return access(path, X_OK) < 0 ? errno : 0;
 }
 
-/* Through PATH as the shell goes; 0, EACCES or ENOENT. */
+/* Through PATH as the shell goes; 0, EACCES or ENOENT. What is in a folder that may not be searched
+ * is not there. */
 static int find_program(struct str name)
 {
     const char *path = getenv("PATH");
@@ -95,10 +96,11 @@ static int find_program(struct str name)
         char *program = xasprintf("%.*s%s%.*s", (int)folder.len, folder.ptr,
                                   folder.len > 0 ? "/" : "./", (int)name.len, name.ptr);
         int number = look_at_program(program);
+        bool exists = access(program, F_OK) == 0;
         free(program);
         if (number == 0)
             return 0;
-        if (number == EACCES)
+        if (number == EACCES && exists)
             result = EACCES;
     } while (rest.len > 0);
     return result;

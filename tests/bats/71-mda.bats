@@ -136,6 +136,20 @@ stored() {
     ! grep -q socket "$T/fds" || fail "the connection is open in the command"
 }
 
+@test "its limit on descriptors is that of whoever started fetchpop, not the raised one" {
+    local sandbox
+    for sandbox in auto off; do
+        rm -rf "$STATE"
+        tell_many 2
+        popd_start
+        mda_rc "ulimit -S -n >>$T/limits; cat >/dev/null" "sandbox = $sandbox"
+        ulimit -S -n 200
+        want 0
+        popd_stop
+    done
+    [ "$(sort "$T/limits" | uniq -c | tr -s ' ')" = " 4 200" ] || fail "$(cat "$T/limits")"
+}
+
 @test "the message is complete before the command starts" {
     tell_many 2
     popd_start 'on RETR 2: send "+OK\r\nA: half\r\n"; hang'

@@ -133,6 +133,12 @@ def programs(w):
     w.need(not os.path.exists(marker), "the shell did not run", seen)
 
 
+def privileges(w):
+    """What it would execute, if it could, would get no rights from set-user-ID."""
+    need(w, "no_new_privs")
+    check(w, "privileges", "new")
+
+
 def programs_with_mda(w):
     """Its own command an account may start, for as long as it lives, and no other."""
     need(w, "seccomp")
@@ -173,6 +179,7 @@ CASES = [
     ("no agent's socket is connected to", agents),
     ("a word of the server's starts no shell", programs),
     ("nor where the account has an mda, which is started outside the sandbox", programs_with_mda),
+    ("no program gives it new privileges", privileges),
     ("no process is traced", traces),
     ("no other process is signalled", signals),
 ]

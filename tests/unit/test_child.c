@@ -8,10 +8,12 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/spawn.h"
 #include "base/stop.h"
 #include "tap.h"
 
@@ -222,6 +224,30 @@ static void test_low_fds(void)
     is_int(status, 0, "runs with 0, 1 and 2 closed");
 }
 
+/* In a process of its own, since it raises its limit. */
+static void test_files(void)
+{
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct rlimit limit;
+        struct buf out;
+        buf_init(&out, 100);
+        getrlimit(RLIMIT_NOFILE, &limit);
+        limit.rlim_cur = 200;
+        setrlimit(RLIMIT_NOFILE, &limit);
+        bool good = spawn_raise_files(250) == 250 && spawn_raise_files(300) == 300 &&
+                    getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur == 300;
+        struct child_job job = job_of("ulimit -S -n", &out);
+        good = good && child_run(&job, &result, &err) == 0 && str_is(buf_str(&out), "200\n");
+        buf_free(&out);
+        _exit(good ? 0 : 1);
+    }
+    int status = -1;
+    waitpid(pid, &status, 0);
+    is_int(status, 0, "a command has the limit on descriptors that we had before we raised it");
+}
+
 static bool within(int64_t start, int64_t least, int64_t most)
 {
     int64_t took = clock_ms() - start;
@@ -430,6 +456,7 @@ int main(void)
     test_complaints();
     test_fds_and_signals();
     test_low_fds();
+    test_files();
     test_deadline();
     test_group();
     test_background();

@@ -18,7 +18,7 @@
 #include "tap.h"
 
 /* Writing to a closed peer must not need PIPE ignored, where the system can say so for one call. */
-#ifdef MSG_NOSIGNAL
+#if defined MSG_NOSIGNAL && !defined FP_PORTABLE
 #define PIPE_HANDLING SIG_DFL
 #else
 #define PIPE_HANDLING SIG_IGN

@@ -202,6 +202,22 @@ static void probes(void)
     free(state);
 }
 
+/* Root may search it; anybody else may not. */
+static void closed_folder(void)
+{
+    kit_fresh();
+    char *before = xstrdup(getenv("PATH"));
+    char *closed = kit_path("closed");
+    char *path = xasprintf("%s:%s", closed, before);
+    if (mkdir(closed, 0) == 0 && setenv("PATH", path, 1) == 0)
+        known("no-such-command-here", ERR_CONFIG, "mda: no-such-command-here: no such command;");
+    setenv("PATH", before, 1);
+    chmod(closed, 0700);
+    free(path);
+    free(closed);
+    free(before);
+}
+
 static void checks(void)
 {
     struct kit kit;
@@ -238,6 +254,7 @@ int main(void)
     outcomes();
     input();
     probes();
+    closed_folder();
     checks();
     limits();
     stopped();
