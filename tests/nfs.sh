@@ -151,9 +151,11 @@ run_tests() {
 
 point "a Debian $release with a kernel that has NFS" make_system
 if [ $failed = 0 ]; then point "it runs" run_tests; fi
-[ $failed = 1 ] || while read -r name; do
-    point "$name" [ "${name#NOT: }" = "$name" ]
-done <"$root/result"
-[ $failed = 1 ] || point "all of it ran" grep -qx 'all of it' "$root/result"
-echo "1..$count"
-exit $failed
+if [ $failed = 0 ]; then
+    grep -vx 'all of it' "$root/result" >"$work/points"
+    while read -r name; do
+        point "$name" [ "${name#NOT: }" = "$name" ]
+    done <"$work/points"
+    point "all of it ran" grep -qx 'all of it' "$root/result"
+fi
+finish

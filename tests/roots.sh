@@ -65,6 +65,7 @@ make_root() {
 
 count=0
 failed=0
+skipped=0
 
 # point NAME COMMAND...: a test point, and the end of what the command says
 point() {
@@ -74,10 +75,24 @@ point() {
     if "$@" >"$work/log" 2>&1; then
         echo "ok $count - $name"
     else
-        failed=1
+        failed=$((failed + 1))
         echo "not ok $count - $name"
     fi
     tail -n 60 "$work/log" | sed 's/^/# /'
+}
+
+# skip_point NAME WHY: one that cannot be tried on this machine
+skip_point() {
+    count=$((count + 1)) skipped=$((skipped + 1))
+    echo "ok $count - $1 # SKIP $2"
+}
+
+# finish: the plan, and the sum in words
+finish() {
+    echo "1..$count"
+    echo "# $((count - failed - skipped)) passed, $failed failed, $skipped skipped"
+    [ $failed = 0 ]
+    exit
 }
 
 [ "$(id -u)" = 0 ] || skip "needs root, for namespaces and devices"
