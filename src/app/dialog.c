@@ -93,6 +93,7 @@ int dialog_ask(const struct dialog *dialog, const char *question, const char *ot
             snprintf(answer, DIALOG_ANSWER_MAX, "%s", otherwise);
         if (answer[0] != '\0' && !str_has_control(str_from(answer)))
             return 0;
+        dialog_say(dialog, "Type an answer and Enter; Ctrl-C ends --setup.\n");
     }
 }
 
@@ -106,6 +107,7 @@ int dialog_confirm(const struct dialog *dialog, const char *question, bool other
         *yes = answer[0] == 'y' || answer[0] == 'Y';
         if (*yes || answer[0] == 'n' || answer[0] == 'N')
             return 0;
+        dialog_say(dialog, "Answer yes or no.\n");
     }
 }
 
@@ -117,10 +119,13 @@ int dialog_choose(const struct dialog *dialog, const char *question, const char 
     for (size_t i = 0; i < count; i++)
         dialog_say(dialog, "  %zu  %s\n", i + 1, choices[i]);
     snprintf(first, sizeof first, "%zu", *choice + 1);
-    do {
+    for (;;) {
         if (dialog_ask(dialog, question, first, answer, err) < 0)
             return -1;
-    } while (str_number(str_from(answer), count, &number) < 0 || number == 0);
+        if (str_number(str_from(answer), count, &number) == 0 && number > 0)
+            break;
+        dialog_say(dialog, "Answer with a number from 1 to %zu.\n", count);
+    }
     *choice = (size_t)number - 1;
     return 0;
 }

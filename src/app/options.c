@@ -447,6 +447,9 @@ static int check_mode(const struct options *options, struct err *err)
         return err_set(err, ERR_USAGE, "--export-state and --import-state need one account");
     if (options->mode == OPTIONS_SETUP && options->import == NULL && options->account_count > 1)
         return err_set(err, ERR_USAGE, "--setup takes one address");
+    if (options->mode == OPTIONS_SETUP && options->config_file != NULL &&
+        strcmp(options->config_file, "-") == 0)
+        return err_set(err, ERR_USAGE, "--setup writes a file; name it with -f");
     if (check_url(options, err) < 0)
         return -1;
     return options->daemon > 0 ? check_daemon(options, err) : 0;

@@ -3,42 +3,88 @@
  * their own help pages are right where these rows are not. */
 #include "app/providers.h"
 
-#include <stddef.h>
-
 #include "base/str.h"
+
+#define APP_PASSWORD "Your own password is refused: make an app password "
 
 static const struct provider providers[] = {
     {"gmail.com googlemail.com", "pop.gmail.com",
-     "In Gmail under Settings, Forwarding and POP/IMAP, switch POP on. Your own password is "
-     "refused:\n"
-     "make an app password at https://myaccount.google.com/apppasswords and give that here."},
+     "In Gmail under Settings, Forwarding and POP/IMAP, switch POP on.\n" APP_PASSWORD
+     "at\nhttps://myaccount.google.com/apppasswords and give that here.",
+     false},
     {"outlook.com hotmail.com live.com msn.com", "outlook.office365.com",
-     "In Outlook under Settings, Mail, Forwarding and IMAP, let devices use POP. Passwords are\n"
-     "refused: OAuth is needed, see token_command in fetchpoprc(5)."},
-    {"yahoo.com yahoo.de yahoo.fr yahoo.co.uk ymail.com", "pop.mail.yahoo.com",
-     "Your own password is refused: make an app password in your account's security settings."},
-    {"aol.com", "pop.aol.com",
-     "Your own password is refused: make an app password in your account's security settings."},
+     "In Outlook under Settings, Mail, Forwarding and IMAP, let devices use POP.\n"
+     "It wants a token (OAuth) in place of a password, which a command prints: OAUTH in\n"
+     "fetchpoprc(5) says how to get one.",
+     true},
+    {"yahoo.com yahoo.ca yahoo.co.in yahoo.co.uk yahoo.com.br yahoo.de yahoo.es yahoo.fr "
+     "yahoo.in yahoo.it ymail.com rocketmail.com",
+     "pop.mail.yahoo.com", APP_PASSWORD "under\nAccount, Security, and give that here.", false},
+    {"aol.com aim.com", "pop.aol.com", APP_PASSWORD "under\nAccount, Security, and give that here.",
+     false},
+    {"verizon.net", "pop.verizon.net", APP_PASSWORD "under\nAccount, Security, and give that here.",
+     false},
+    {"att.net sbcglobal.net bellsouth.net", "inbound.att.net",
+     "Your own password is refused: make a secure mail key under Profile, Sign-in info,\n"
+     "and give that here.",
+     false},
     {"gmx.de gmx.net gmx.at gmx.ch", "pop.gmx.net",
-     "In GMX under E-Mail, Settings, POP3/IMAP, allow access by POP3 first."},
+     "In GMX under E-Mail, Settings, POP3/IMAP, allow access by POP3 first.", false},
     {"gmx.com gmx.us mail.com", "pop.gmx.com",
-     "Under Settings, POP3 and IMAP, allow access by POP3 first."},
+     "Under Settings, POP3 and IMAP, allow access by POP3 first.", false},
     {"web.de", "pop3.web.de",
-     "In WEB.DE under E-Mail, Settings, POP3/IMAP, allow access by POP3 first."},
+     "In WEB.DE under E-Mail, Settings, POP3/IMAP, allow access by POP3 first.", false},
     {"t-online.de magenta.de", "securepop.t-online.de",
-     "Make a password for e-mail programs in the customer centre and give that here."},
+     "Make a password for e-mail programs in the customer centre and give that here.", false},
+    {"freenet.de", "mx.freenet.de", NULL, false},
     {"fastmail.com fastmail.fm", "pop.fastmail.com",
-     "Make an app password under Settings, Privacy and Security, and give that here."},
-    {"zoho.com", "pop.zoho.com", "Under Settings, Mail Accounts, POP, allow access first."},
-    {"orange.fr wanadoo.fr", "pop.orange.fr", NULL},
-    {"free.fr", "pop.free.fr", NULL},
-    {"posteo.de posteo.net", "posteo.de", NULL},
-    {"mailbox.org", "pop3.mailbox.org", NULL},
+     "Make an app password under Settings, Privacy and Security, and give that here.", false},
+    {"zoho.com", "pop.zoho.com", "Under Settings, Mail Accounts, POP, allow access first.", false},
+    {"zoho.eu", "pop.zoho.eu", "Under Settings, Mail Accounts, POP, allow access first.", false},
+    {"yandex.ru yandex.com ya.ru", "pop.yandex.com",
+     "Under Settings, Email clients, allow POP3. Make an app password for mail in your\n"
+     "Yandex ID, and give that here.",
+     false},
+    {"mail.ru inbox.ru list.ru bk.ru", "pop.mail.ru",
+     "Make a password for external applications under Security, and give that here.", false},
+    {"qq.com foxmail.com", "pop.qq.com",
+     "Under Settings, Account, switch POP3 on; give the authorisation code here that it\n"
+     "shows, not your password.",
+     false},
+    {"163.com", "pop.163.com",
+     "Under Settings, POP3/SMTP/IMAP, switch POP3 on; give the authorisation code here that\n"
+     "it shows, not your password.",
+     false},
+    {"126.com", "pop.126.com",
+     "Under Settings, POP3/SMTP/IMAP, switch POP3 on; give the authorisation code here that\n"
+     "it shows, not your password.",
+     false},
+    {"naver.com", "pop.naver.com", "In Mail under Settings, POP3/IMAP, switch POP3 on first.",
+     false},
+    {"orange.fr wanadoo.fr", "pop.orange.fr", NULL, false},
+    {"free.fr", "pop.free.fr", NULL, false},
+    {"laposte.net", "pop.laposte.net", NULL, false},
+    {"sfr.fr", "pop.sfr.fr", NULL, false},
+    {"libero.it", "popmail.libero.it", NULL, false},
+    {"seznam.cz", "pop3.seznam.cz", NULL, false},
+    {"bluewin.ch", "pop3s.bluewin.ch", NULL, false},
+    {"btinternet.com", "mail.btinternet.com", NULL, false},
+    {"posteo.de posteo.net", "posteo.de", NULL, false},
+    {"mailbox.org", "pop3.mailbox.org", NULL, false},
     {"icloud.com me.com mac.com", NULL,
-     "iCloud has IMAP, and no POP3: fetchpop cannot fetch from it."},
+     "iCloud has IMAP, and no POP3: fetchpop cannot fetch from it.", false},
     {"proton.me protonmail.com pm.me", NULL,
-     "Proton has no POP3, also not in its Bridge: fetchpop cannot fetch from it."},
+     "Proton has no POP3, also not in its Bridge: fetchpop cannot fetch from it.", false},
+    {"tuta.com tutanota.com tuta.io tutamail.com", NULL,
+     "Tuta has neither POP3 nor IMAP: fetchpop cannot fetch from it.", false},
+    {"hey.com", NULL, "HEY has neither POP3 nor IMAP: fetchpop cannot fetch from it.", false},
 };
+
+const struct provider *providers_all(size_t *count)
+{
+    *count = sizeof providers / sizeof providers[0];
+    return providers;
+}
 
 const struct provider *providers_find(const char *domain)
 {

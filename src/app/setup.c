@@ -20,10 +20,12 @@
 #include "app/setuptimer.h"
 #include "app/tty.h"
 #include "base/xalloc.h"
+#include "import/translate.h"
 #include "session/session.h"
 
 #define CONFIG_MAX ((size_t)1024 * 1024)
 #define LOGINS 3
+#define TITLE_MAX 64 /* see fetchpoprc(5) */
 
 struct setup {
     struct dialog dialog;
@@ -72,42 +74,49 @@ static int write_file(struct setup *setup, struct err *err)
 
 /* --- logging in ------------------------------------------------------------------------------- */
 
-/* The account as far as it is known, with its password. */
-static int make_account(struct setup *setup, struct config *config, struct err *err)
-{
-    struct buf text;
-    buf_init(&text, CONFIG_MAX);
-    struct sheets sheets = {0};
-    struct sheet *sheet = sheets_add(&sheets, sheet_of(setup)->title, sheet_of(setup));
-    if (sheet_find(sheet, "maildir") == NULL && sheet_find(sheet, "mbox") == NULL &&
-        sheet_find(sheet, "mda") == NULL)
-        sheet_set(sheet, "mda", ":", 0);
-    sheets_spell(&sheets, 0, &text);
-    int result = config_parse(config, "the account", text.data, text.len, err);
-    if (result == 0)
-        result = secret_set(&config->accounts[0]->password, secret_str(&setup->password));
-    sheets_free(&sheets);
-    buf_free(&text);
-    return result;
-}
-
 static int run_session(struct setup *setup, enum session_mode mode, bool catch_up, struct err *err)
 {
     struct config config;
-    if (make_account(setup, &config, err) < 0)
+    struct account *account;
+    if (setupfile_try(&setup->file, sheet_of(setup), &config, &account, err) < 0)
         return -1;
     struct log log = dialog_log(&setup->dialog);
-    account_hide(config.accounts[0], &log);
-    struct session_run run = {.account = config.accounts[0],
+    account_hide(account, &log);
+    struct session_run run = {.account = account,
                               .state_dir = setup->state_dir,
                               .mode = mode,
                               .switches = {.catch_up = catch_up, .force = true},
                               .attended = true,
                               .log = &log};
-    int result = session_poll(&run, err);
+    if (setup->password.len > 0)
+        (void)secret_set(&account->password, secret_str(&setup->password)); /* short: typed */
+    int result = secrets_fetch(account, &log, err);
+    account_hide(account, &log);
+    if (result == 0)
+        result = session_poll(&run, err);
     setup->waiting = run.figures.listed;
     config_free(&config);
     return result;
+}
+
+/* The command that prints a token is run by the login that is tried. */
+static int ask_token(struct setup *setup, struct err *err)
+{
+    char answer[DIALOG_ANSWER_MAX], usual[DIALOG_ANSWER_MAX];
+    struct sheet *sheet = sheet_of(setup);
+    const char *before = sheet_value(sheet, "token_command");
+    snprintf(usual, sizeof usual, "oama access %.300s", sheet_value(sheet, "user"));
+    if (dialog_ask(&setup->dialog, "Command that prints a token:", before != NULL ? before : usual,
+                   answer, err) < 0)
+        return -1;
+    sheet_set(sheet, "token_command", answer, 0);
+    return 0;
+}
+
+static bool wants_token(const struct setup *setup)
+{
+    const struct provider *provider = providers_find(setup->address.domain);
+    return provider != NULL && provider->oauth;
 }
 
 static int ask_login(struct setup *setup, struct err *err)
@@ -119,6 +128,8 @@ static int ask_login(struct setup *setup, struct err *err)
                    before != NULL ? before : setup->address.whole, answer, err) < 0)
         return -1;
     sheet_set(sheet, "user", answer, 0);
+    if (wants_token(setup))
+        return ask_token(setup, err);
     secret_wipe(&setup->password);
     int asked = tty_ask("Password (it is not shown): ", &setup->password, err);
     return asked == 1   ? 0
@@ -192,16 +203,50 @@ static size_t find_places(const struct setup *setup, struct place places[PLACES]
     return count;
 }
 
-static int ask_place(struct setup *setup, struct err *err)
+/* What the configuration file would not take is told here, and asked for again. */
+static bool take_place(struct setup *setup, const char *key, const char *text)
+{
+    struct sheets sheets = {0};
+    struct config config;
+    struct account *account;
+    struct err why;
+    struct sheet *sheet = sheets_add(&sheets, sheet_of(setup)->title, sheet_of(setup));
+    sheet_set(sheet, key, text, 0);
+    bool good = setupfile_try(&setup->file, sheet, &config, &account, &why) == 0;
+    sheets_free(&sheets);
+    if (good) {
+        config_free(&config);
+        sheet_set(sheet_of(setup), key, text, 0);
+    } else {
+        dialog_say(&setup->dialog, "%s\n", why.text);
+    }
+    return good;
+}
+
+static int ask_other_place(struct setup *setup, struct err *err)
 {
     static const char *const kinds[] = {"a Maildir (one file a message)", "an mbox (one file)",
                                         "a command, such as procmail"};
     static const char *const keys[] = {"maildir", "mbox", "mda"};
     static const char *const defaults[] = {"~/Mail/inbox", "~/Mail/inbox.mbox", "procmail"};
+    char answer[DIALOG_ANSWER_MAX];
+    size_t kind = 0;
+    if (dialog_choose(&setup->dialog, "Which is", kinds, 3, &kind, err) < 0)
+        return -1;
+    do {
+        if (dialog_ask(&setup->dialog, "Its path, or the command:", defaults[kind], answer, err) <
+            0)
+            return -1;
+    } while (!take_place(setup, keys[kind], answer));
+    return 0;
+}
+
+static int ask_place(struct setup *setup, struct err *err)
+{
     struct place places[PLACES] = {0};
     const char *names[PLACES + 1];
-    char lines[PLACES][DIALOG_ANSWER_MAX + 16], answer[DIALOG_ANSWER_MAX];
-    size_t count = find_places(setup, places), choice = 0, kind = 0;
+    char lines[PLACES][DIALOG_ANSWER_MAX + 16];
+    size_t count = find_places(setup, places), choice = 0;
     for (size_t i = 0; i < count; i++) {
         snprintf(lines[i], sizeof lines[i], "%.400s (%s)", places[i].text, places[i].key);
         names[i] = lines[i];
@@ -210,31 +255,33 @@ static int ask_place(struct setup *setup, struct err *err)
     dialog_say(&setup->dialog, "\nWhere is the mail to go? Your mail reader looks there.\n");
     if (dialog_choose(&setup->dialog, "Deliver to", names, count + 1, &choice, err) < 0)
         return -1;
-    if (choice < count) {
-        sheet_set(sheet_of(setup), places[choice].key, places[choice].text, 0);
+    if (choice < count && take_place(setup, places[choice].key, places[choice].text))
         return 0;
-    }
-    if (dialog_choose(&setup->dialog, "Which is", kinds, 3, &kind, err) < 0 ||
-        dialog_ask(&setup->dialog, "Its path, or the command:", defaults[kind], answer, err) < 0)
-        return -1;
-    sheet_set(sheet_of(setup), keys[kind], answer, 0);
-    return 0;
+    return ask_other_place(setup, err);
+}
+
+/* As the key keep takes it, which wants a unit of time. */
+static bool is_keep(const char *answer)
+{
+    int64_t seconds;
+    return strcmp(answer, "yes") == 0 || strcmp(answer, "no") == 0 ||
+           (strpbrk(answer, "smhd") != NULL && str_duration(str_from(answer), &seconds) == 0 &&
+            seconds > 0);
 }
 
 static int ask_keep(struct setup *setup, struct err *err)
 {
     char answer[DIALOG_ANSWER_MAX];
-    struct str text;
-    int64_t seconds;
     dialog_say(&setup->dialog,
                "\nDoes mail stay on the server? With yes, other devices can fetch it as well.\n");
-    do {
+    for (;;) {
         if (dialog_ask(&setup->dialog, "yes, no, or for how long, such as 30d:", "yes", answer,
                        err) < 0)
             return -1;
-        text = str_from(answer);
-    } while (!str_is(text, "yes") && !str_is(text, "no") &&
-             (strpbrk(answer, "smhd") == NULL || str_duration(text, &seconds) < 0));
+        if (is_keep(answer))
+            break;
+        dialog_say(&setup->dialog, "Answer yes, no, or a time with its unit: 12h, 30d.\n");
+    }
     sheet_set(sheet_of(setup), "keep", answer, 0);
     setup->old = true;
     if (setup->waiting == 0)
@@ -248,14 +295,30 @@ static int ask_keep(struct setup *setup, struct err *err)
 static int ask_address(struct setup *setup, const char *given, struct err *err)
 {
     char answer[DIALOG_ANSWER_MAX];
+    const char *usual = getenv("EMAIL"); /* as mail programs and reportbug have it */
     struct err why;
     if (given != NULL)
         return discover_read(&setup->address, given, err);
-    do {
-        if (dialog_ask(&setup->dialog, "Your mail address:", NULL, answer, err) < 0)
+    if (usual != NULL && discover_read(&setup->address, usual, &why) == 0)
+        discover_free(&setup->address);
+    else
+        usual = NULL;
+    dialog_say(&setup->dialog, "By your address the server of your mail can be found.\n");
+    for (;;) {
+        if (dialog_ask(&setup->dialog, "Your mail address:", usual, answer, err) < 0)
             return -1;
-    } while (discover_read(&setup->address, answer, &why) < 0);
-    return 0;
+        if (discover_read(&setup->address, answer, &why) == 0)
+            return 0;
+        dialog_say(&setup->dialog, "%s\n", why.text);
+    }
+}
+
+/* What an account may be called. */
+static void add_sheet(struct setup *setup)
+{
+    char title[TITLE_MAX + 1];
+    snprintf(title, sizeof title, "%s", setup->address.whole);
+    sheets_add(&setup->sheets, title, NULL);
 }
 
 static int ask_all(struct setup *setup, const struct options *options, struct err *err)
@@ -263,38 +326,66 @@ static int ask_all(struct setup *setup, const struct options *options, struct er
     const char *given = options->account_count > 0 ? options->accounts[0] : NULL;
     if (ask_address(setup, given, err) < 0)
         return -1;
-    sheets_add(&setup->sheets, setup->address.whole, NULL);
-    if (setupfind_server(&setup->dialog, &setup->address, sheet_of(setup), err) < 0 ||
+    add_sheet(setup);
+    if (setupfile_has(&setup->file, sheet_of(setup)->title))
+        return err_set(err, ERR_CONFIG, "%s has an account \"%s\" already; change it there",
+                       setup->file.path, sheet_of(setup)->title);
+    if (setupfind_server(&setup->dialog, &setup->file, &setup->address, sheet_of(setup), err) < 0 ||
         try_login(setup, err) < 0 || ask_place(setup, err) < 0 || ask_keep(setup, err) < 0)
         return -1;
     return 0;
 }
 
-/* Without a password nothing runs by itself. Ctrl-C there is a no. */
+/* Without a password nothing runs by itself, nor without the files. Ctrl-C there is a no. */
 static void offer_timer(struct setup *setup)
 {
     struct err none;
-    const char *command = sheet_value(sheet_of(setup), "password_command");
+    const struct sheet *sheet = sheet_of(setup);
+    const char *command = sheet_value(sheet, "password_command");
     bool key_ring = command != NULL && str_has_prefix(str_from(command), "secret-tool ");
-    if (command != NULL || sheet_find(sheet_of(setup), "password_file") != NULL)
+    if (setup->file.usual && (command != NULL || sheet_find(sheet, "password_file") != NULL ||
+                              sheet_find(sheet, "token_command") != NULL))
         (void)setuptimer_offer(&setup->dialog, key_ring, &none);
 }
 
-/* From here on something is written: the password, then the file, then the journal. */
+static void say_done(const struct setup *setup)
+{
+    struct buf title;
+    buf_init(&title, CONFIG_MAX);
+    translate_quote(setup->sheets.at[0].title, &title);
+    dialog_say(&setup->dialog, "\nDone. This fetches your mail: %s %.*s\n", setup->file.command,
+               (int)title.len, title.data);
+    buf_free(&title);
+}
+
+/* Before the account is in the file: a timer that polls would fetch all of it. */
+static int catch_up(struct setup *setup, struct err *err)
+{
+    if (setup->old)
+        return 0;
+    if (run_session(setup, SESSION_POLL, true, err) < 0) {
+        dialog_say(&setup->dialog, "What is there could not be marked as fetched, so no account "
+                                   "was written.\n");
+        return -1;
+    }
+    dialog_say(&setup->dialog, "What is on the server now counts as fetched.\n");
+    return 0;
+}
+
+/* From here on something is written: the password, then the journal, then the file. */
 static int keep_all(struct setup *setup, struct err *err)
 {
-    if (check_file(setup, err) < 0 ||
-        setupstore_keep(&setup->dialog, &setup->password, sheet_of(setup), err) < 0 ||
-        write_file(setup, err) < 0)
-        return -1;
-    if (!setup->old && run_session(setup, SESSION_POLL, true, err) < 0)
-        return -1;
-    if (!setup->old)
-        dialog_say(&setup->dialog, "What is on the server now counts as fetched.\n");
-    offer_timer(setup);
-    dialog_say(&setup->dialog, "\nDone. This fetches your mail: fetchpop '%s'\n",
-               setup->address.whole);
-    return 0;
+    char *made = NULL;
+    int result = check_file(setup, err);
+    if (result == 0 && !wants_token(setup))
+        result = setupstore_keep(&setup->dialog, &setup->password, sheet_of(setup), &made, err);
+    if (result == 0 && (catch_up(setup, err) < 0 || write_file(setup, err) < 0)) {
+        result = -1;
+        if (made != NULL)
+            unlink(made);
+    }
+    free(made);
+    return result;
 }
 
 static int run_wizard(struct setup *setup, const struct options *options, struct err *err)
@@ -302,7 +393,11 @@ static int run_wizard(struct setup *setup, const struct options *options, struct
     setup->state_dir = paths_state(options->state_dir, setup->file.state_dir, err);
     if (setup->state_dir == NULL || ask_all(setup, options, err) < 0)
         return -1;
-    return keep_all(setup, err);
+    if (keep_all(setup, err) < 0)
+        return -1;
+    offer_timer(setup);
+    say_done(setup);
+    return 0;
 }
 
 /* Whoever has another fetcher, and nothing of this one, may come with it. */
@@ -324,7 +419,7 @@ int setup_run(const struct options *options, struct err *err)
     struct setup setup = {.dialog = {.fd = -1}};
     int result = dialog_open(&setup.dialog, err);
     if (result == 0)
-        result = setupfile_read(&setup.file, options->config_file, err);
+        result = setupfile_read(&setup.file, options, err);
     if (result == 0)
         result = run(&setup, options, err);
     dialog_close(&setup.dialog);

@@ -4,13 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
-#include "app/config.h"
 #include "app/paths.h"
 #include "base/file.h"
 #include "base/secret.h"
 #include "base/xalloc.h"
+#include "import/translate.h"
 
 #define CONFIG_MAX ((size_t)1024 * 1024)
 
@@ -55,11 +56,32 @@ static int read_settings(struct setupfile *file, struct err *err)
     return result;
 }
 
-int setupfile_read(struct setupfile *file, const char *named, struct err *err)
+static char *spell_command(const struct options *options)
+{
+    const char *const words[][2] = {{"-f", options->config_file},
+                                    {"--state-dir", options->state_dir}};
+    struct buf out;
+    buf_init(&out, CONFIG_MAX);
+    buf_addf(&out, "fetchpop");
+    for (size_t i = 0; i < 2; i++) {
+        if (words[i][1] == NULL)
+            continue;
+        buf_addf(&out, " %s ", words[i][0]);
+        translate_quote(words[i][1], &out);
+    }
+    char *text = xmemdup0(out.data, out.len);
+    buf_free(&out);
+    return text;
+}
+
+int setupfile_read(struct setupfile *file, const struct options *options, struct err *err)
 {
     struct err none;
     secret_buf_init(&file->before, CONFIG_MAX);
-    file->path = paths_config_file(named, &none);
+    file->command = spell_command(options);
+    file->usual =
+        options->config_file == NULL && options->state_dir == NULL && getenv("FETCHPOPRC") == NULL;
+    file->path = paths_config_file(options->config_file, &none);
     if (file->path == NULL)
         file->path = paths_expand("~/.fetchpoprc", err);
     if (file->path == NULL || slurp(file, err) < 0)
@@ -72,6 +94,7 @@ void setupfile_free(struct setupfile *file)
     secret_buf_free(&file->before);
     free(file->path);
     free(file->state_dir);
+    free(file->command);
 }
 
 static int spell_whole(const struct setupfile *file, const struct buf *added, struct buf *whole,
@@ -89,6 +112,52 @@ int setupfile_check(const struct setupfile *file, const struct buf *added, struc
     struct buf whole;
     int result = spell_whole(file, added, &whole, err);
     secret_buf_free(&whole);
+    return result;
+}
+
+static struct account *titled(const struct config *config, const char *title)
+{
+    for (size_t i = 0; i < config->count; i++)
+        if (strcmp(config->accounts[i]->title, title) == 0)
+            return config->accounts[i];
+    return NULL;
+}
+
+bool setupfile_has(const struct setupfile *file, const char *title)
+{
+    struct config config;
+    struct err none;
+    if (file->before.len == 0 ||
+        config_parse(&config, file->path, file->before.data, file->before.len, &none) < 0)
+        return false; /* it has no account at all */
+    bool found = titled(&config, title) != NULL;
+    config_free(&config);
+    return found;
+}
+
+static void make_up(struct sheet *sheet)
+{
+    if (sheet_find(sheet, "user") == NULL)
+        sheet_set(sheet, "user", "nobody", 0);
+    if (sheet_find(sheet, "maildir") == NULL && sheet_find(sheet, "mbox") == NULL &&
+        sheet_find(sheet, "mda") == NULL)
+        sheet_set(sheet, "mda", ":", 0);
+}
+
+int setupfile_try(const struct setupfile *file, const struct sheet *sheet, struct config *config,
+                  struct account **account, struct err *err)
+{
+    struct sheets sheets = {0};
+    struct buf text, whole;
+    make_up(sheets_add(&sheets, sheet->title, sheet));
+    buf_init(&text, CONFIG_MAX);
+    sheets_spell(&sheets, 0, &text);
+    int result = parse_with(file, &text, &whole, config, err);
+    if (result == 0)
+        *account = titled(config, sheet->title);
+    finish(&whole);
+    buf_free(&text);
+    sheets_free(&sheets);
     return result;
 }
 

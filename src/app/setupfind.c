@@ -8,17 +8,19 @@
 #include "app/config.h"
 #include "app/providers.h"
 #include "base/stop.h"
+#include "base/str.h"
 #include "base/xalloc.h"
 #include "session/connect.h"
 
-#define TEXT_MAX 4096
-#define TRY_SECONDS "5s"
+#define TRY_SECONDS 5
 
 /* What is being looked at. */
 struct finding {
     const struct dialog *dialog;
+    const struct setupfile *file;
     const struct discover_address *address;
     struct sheet *sheet;
+    char pin[TLS_PIN_TEXT]; /* of the server that was tried last; "": it showed no key */
 };
 
 static void set_server(struct sheet *sheet, const char *server, unsigned port, const char *tls)
@@ -29,37 +31,28 @@ static void set_server(struct sheet *sheet, const char *server, unsigned port, c
 }
 
 /* Connects, checks the certificate, reads the greeting, and hangs up. */
-static int reach(const struct sheet *sheet, struct err *err)
+static int reach(struct finding *finding, struct err *err)
 {
-    struct sheets sheets = {0};
     struct config config;
-    struct buf text;
+    struct account *account;
     struct log log = {.level = FP_LOG_ERROR};
-    buf_init(&text, TEXT_MAX);
-    struct sheet *probe = sheets_add(&sheets, "probe", sheet);
-    sheet_set(probe, "user", "nobody", 0);
-    sheet_set(probe, "timeout", TRY_SECONDS, 0);
-    sheet_set(probe, "mda", ":", 0);
-    sheets_spell(&sheets, 0, &text);
-    int result = config_parse(&config, "the server", text.data, text.len, err);
-    if (result == 0) {
-        result = connect_reach(config.accounts[0], &log, err);
-        config_free(&config);
-    }
-    sheets_free(&sheets);
-    buf_free(&text);
+    finding->pin[0] = '\0';
+    if (setupfile_try(finding->file, finding->sheet, &config, &account, err) < 0)
+        return -1;
+    account->timeout = TRY_SECONDS;
+    int result = connect_reach(account, &log, finding->pin, err);
+    config_free(&config);
     return result;
 }
 
 /* True if it is one. A name that nobody has is passed over in silence. */
-static bool try_server(const struct finding *finding, const char *server, unsigned port,
-                       const char *tls)
+static bool try_server(struct finding *finding, const char *server, unsigned port, const char *tls)
 {
     struct err err = {0};
     if (stop_asked())
         return false;
     set_server(finding->sheet, server, port, tls);
-    if (reach(finding->sheet, &err) == 0) {
+    if (reach(finding, &err) == 0) {
         dialog_say(finding->dialog, "  %s, port %u: found, and its certificate fits\n", server,
                    port);
         return true;
@@ -69,7 +62,7 @@ static bool try_server(const struct finding *finding, const char *server, unsign
     return false;
 }
 
-static bool try_dns(const struct finding *finding)
+static bool try_dns(struct finding *finding)
 {
     struct srv_list list;
     struct err err;
@@ -89,7 +82,7 @@ static bool try_dns(const struct finding *finding)
     return false;
 }
 
-static bool try_names(const struct finding *finding)
+static bool try_names(struct finding *finding)
 {
     static const char *const names[] = {"pop.", "pop3.", "mail.", ""};
     bool found = false;
@@ -102,48 +95,119 @@ static bool try_names(const struct finding *finding)
     return found;
 }
 
-/* "host", "host:port"; port 110 is STLS. */
-static void take_typed(struct sheet *sheet, char *answer)
+/* --- a server that was typed ------------------------------------------------------------------ */
+
+struct way {
+    unsigned port;
+    const char *tls;
+};
+
+/* Takes the port off the end of "host:port" or "[address]:port"; 0: there is none. */
+static unsigned cut_port(char *host)
 {
-    uint64_t port = 995;
-    char *colon = strrchr(answer, ':');
-    if (colon != NULL && str_number(str_from(colon + 1), 65535, &port) == 0)
-        *colon = '\0';
-    set_server(sheet, answer, (unsigned)port, port == 110 ? "stls" : "implicit");
+    uint64_t port = 0;
+    char *bracket = host[0] == '[' ? strchr(host, ']') : NULL;
+    char *colon = strchr(bracket != NULL ? bracket : host, ':');
+    bool only = colon != NULL && strchr(colon + 1, ':') == NULL; /* else it is an IPv6 address */
+    if (!only || str_number(str_from(colon + 1), 65535, &port) < 0)
+        return 0;
+    *colon = '\0';
+    return (unsigned)port;
+}
+
+/* "host", "host:port", or a URL, of which user and path are left out. Where nothing else is said,
+ * the usual ports are tried, and at any other port both ways of TLS. */
+static size_t read_typed(char *answer, char **host, struct way ways[2])
+{
+    static const struct {
+        const char *name, *tls;
+    } schemes[] = {{"", NULL}, {"pop3s://", "implicit"}, {"pop3://", "stls"}, {"pop://", "stls"}};
+    size_t scheme = sizeof schemes / sizeof schemes[0] - 1;
+    while (!str_has_prefix_nocase(str_from(answer), schemes[scheme].name))
+        scheme--;
+    *host = answer + strlen(schemes[scheme].name);
+    if (scheme > 0)
+        (*host)[strcspn(*host, "/")] = '\0';
+    if (strrchr(*host, '@') != NULL)
+        *host = strrchr(*host, '@') + 1;
+    unsigned port = cut_port(*host);
+    const char *tls = port == 995 ? "implicit" : port == 110 ? "stls" : schemes[scheme].tls;
+    bool stls = tls != NULL && strcmp(tls, "stls") == 0;
+    ways[0] = (struct way){port != 0 ? port : stls ? 110 : 995, stls ? "stls" : "implicit"};
+    ways[1] = (struct way){port != 0 ? port : 110, "stls"};
+    return tls != NULL ? 1 : 2;
+}
+
+/* err: what was wrong the first time. */
+static int try_typed(struct finding *finding, char *answer, struct err *err)
+{
+    struct way ways[2];
+    char *host;
+    size_t count = read_typed(answer, &host, ways);
+    for (size_t i = 0; i < count; i++) {
+        struct err why;
+        set_server(finding->sheet, host, ways[i].port, ways[i].tls);
+        if (reach(finding, i == 0 ? err : &why) == 0) {
+            dialog_say(finding->dialog, "  %s, port %u: found, and its certificate fits\n", host,
+                       ways[i].port);
+            return 0;
+        }
+        if (err->kind == ERR_TRUST || err->kind == ERR_CONFIG)
+            break;
+    }
+    return -1;
+}
+
+/* As with a server of one's own; the person knows whether it can be another one. */
+static int offer_pin(struct finding *finding, bool *taken, struct err *err)
+{
+    dialog_say(finding->dialog,
+               "\nWith a server of your own, or one that you can ask about this pin, its key can "
+               "be\ntrusted all the same: then this key counts, and no certificate. Otherwise "
+               "somebody\nmay be answering in the server's place.\n");
+    if (dialog_confirm(finding->dialog, "Trust this key?", false, taken, err) < 0)
+        return -1;
+    if (*taken)
+        sheet_set(finding->sheet, "tls_pin", finding->pin, 0);
+    return 0;
 }
 
 /* What was found is a proposal; what is typed is tried until it is reached. */
-static int settle(const struct finding *finding, bool found, struct err *err)
+static int settle(struct finding *finding, bool found, struct err *err)
 {
     char answer[DIALOG_ANSWER_MAX], proposal[DIALOG_ANSWER_MAX] = "";
     struct sheet *sheet = finding->sheet;
-    struct err why;
+    struct err why = {0};
+    bool taken = false;
     if (found)
         snprintf(proposal, sizeof proposal, "%s:%s", sheet_value(sheet, "server"),
                  sheet_value(sheet, "port"));
-    for (;;) {
+    dialog_say(finding->dialog, found ? "Your mail and your password go through this server.\n"
+                                      : "The help pages of your provider name it, under POP3.\n");
+    while (!taken) {
         if (dialog_ask(finding->dialog, "POP3 server, or server:port:", found ? proposal : NULL,
                        answer, err) < 0)
             return -1;
-        if (found && strcmp(answer, proposal) == 0)
-            return 0;
-        take_typed(sheet, answer);
-        if (reach(sheet, &why) == 0)
+        if ((found && strcmp(answer, proposal) == 0) || try_typed(finding, answer, &why) == 0)
             return 0;
         found = false;
         dialog_say(finding->dialog, "%s\n", why.text);
+        if (why.kind == ERR_TRUST && finding->pin[0] != '\0' && offer_pin(finding, &taken, err) < 0)
+            return -1;
     }
+    return 0;
 }
 
-int setupfind_server(const struct dialog *dialog, const struct discover_address *address,
-                     struct sheet *sheet, struct err *err)
+int setupfind_server(const struct dialog *dialog, const struct setupfile *file,
+                     const struct discover_address *address, struct sheet *sheet, struct err *err)
 {
-    const struct finding finding = {dialog, address, sheet};
+    struct finding finding = {dialog, file, address, sheet, ""};
     const struct provider *provider = providers_find(address->domain);
     if (provider != NULL && provider->before != NULL)
         dialog_say(dialog, "%s\n", provider->before);
     if (provider != NULL && provider->server == NULL)
-        return err_set(err, ERR_HOST, "%s has no POP3 server; use a program for IMAP",
+        return err_set(err, ERR_HOST,
+                       "%s has no POP3 server; have its mail forwarded to one that has",
                        address->domain);
     dialog_say(dialog, "Looking for the server of %s ...\n", address->domain);
     bool found = provider != NULL ? try_server(&finding, provider->server, 995, "implicit")

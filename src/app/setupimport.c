@@ -165,9 +165,11 @@ static int keep(struct taking *taking, struct err *err)
     dialog_say(taking->dialog,
                "\nWritten to %s. Let %s fetch no more, so that only one of the two does.\n",
                taking->file->path, taking->program->name);
-    (void)setuptimer_offer(taking->dialog, false, &none); /* Ctrl-C there is a no */
-    dialog_say(taking->dialog, "\nDone. This checks each step to your mail: fetchpop --doctor\n"
-                               "This fetches it: fetchpop\n");
+    if (taking->file->usual)
+        (void)setuptimer_offer(taking->dialog, false, &none); /* Ctrl-C there is a no */
+    dialog_say(taking->dialog,
+               "\nDone. This checks each step to your mail: %s --doctor\nThis fetches it: %s\n",
+               taking->file->command, taking->file->command);
     return 0;
 }
 

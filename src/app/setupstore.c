@@ -20,7 +20,7 @@
 struct store {
     const char *name;
     bool (*works)(void);
-    int (*keep)(const struct secret *password, struct sheet *sheet, struct err *err);
+    int (*keep)(const struct secret *password, struct sheet *sheet, char **made, struct err *err);
 };
 
 bool setupstore_has(const char *program)
@@ -81,8 +81,10 @@ static bool has_keyring(void)
 }
 
 /* secret-tool takes all of its input, without the line end. */
-static int keep_in_keyring(const struct secret *password, struct sheet *sheet, struct err *err)
+static int keep_in_keyring(const struct secret *password, struct sheet *sheet, char **made,
+                           struct err *err)
 {
+    (void)made;
     return keep_by("head -n 1 | tr -d '\\n' | secret-tool store --label=fetchpop mail ",
                    "secret-tool lookup mail ", password, sheet, err);
 }
@@ -96,8 +98,10 @@ static bool has_pass(void)
     return there;
 }
 
-static int keep_in_pass(const struct secret *password, struct sheet *sheet, struct err *err)
+static int keep_in_pass(const struct secret *password, struct sheet *sheet, char **made,
+                        struct err *err)
 {
+    (void)made;
     return keep_by("pass insert -m -f mail/", "pass show mail/", password, sheet, err);
 }
 
@@ -106,18 +110,22 @@ static bool always(void)
     return true;
 }
 
-static int keep_in_file(const struct secret *password, struct sheet *sheet, struct err *err)
+static int keep_in_file(const struct secret *password, struct sheet *sheet, char **made,
+                        struct err *err)
 {
     char *path = paths_expand("~/.config/fetchpop", err);
     if (path == NULL)
         return -1;
     char *file = xasprintf("%s/%s.password", path, sheet->title);
     char *text = xasprintf("%.*s\n", (int)password->len, password->data);
+    bool fresh = access(file, F_OK) < 0;
     int result = file_make_folder(path, true, err);
     if (result == 0)
         result = file_replace(file, text, strlen(text), 0600, true, err);
     if (result == 0)
         sheet_set(sheet, "password_file", file, 0);
+    if (result == 0 && fresh)
+        *made = xstrdup(file);
     secret_wipe_bytes(text, strlen(text));
     free(text);
     free(file);
@@ -125,10 +133,12 @@ static int keep_in_file(const struct secret *password, struct sheet *sheet, stru
     return result;
 }
 
-static int keep_nowhere(const struct secret *password, struct sheet *sheet, struct err *err)
+static int keep_nowhere(const struct secret *password, struct sheet *sheet, char **made,
+                        struct err *err)
 {
     (void)password;
     (void)sheet;
+    (void)made;
     (void)err;
     return 0;
 }
@@ -142,7 +152,7 @@ static const struct store stores[] = {
 #define STORES (sizeof stores / sizeof stores[0])
 
 int setupstore_keep(const struct dialog *dialog, const struct secret *password, struct sheet *sheet,
-                    struct err *err)
+                    char **made, struct err *err)
 {
     const char *names[STORES];
     const struct store *usable[STORES];
@@ -158,7 +168,7 @@ int setupstore_keep(const struct dialog *dialog, const struct secret *password, 
         struct err why;
         if (dialog_choose(dialog, "Keep it in", names, count, &choice, err) < 0)
             return -1;
-        if (usable[choice]->keep(password, sheet, &why) == 0)
+        if (usable[choice]->keep(password, sheet, made, &why) == 0)
             return 0;
         dialog_say(dialog, "%s\n", why.text);
     }

@@ -11,9 +11,10 @@
 #include "import/sheet.h"
 
 /* Asks, stores the password at once, and puts the key that finds it again into the sheet (whose
- * title names it; none if it is to be asked for). What does not work is told, and asked again. */
+ * title names it; none if it is to be asked for). What does not work is told, and asked again.
+ * *made: the file that was made for it, malloced; untouched if there is none, or it was there. */
 int setupstore_keep(const struct dialog *dialog, const struct secret *password, struct sheet *sheet,
-                    struct err *err);
+                    char **made, struct err *err);
 
 /* Is this program in the PATH? */
 bool setupstore_has(const char *program);

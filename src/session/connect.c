@@ -401,10 +401,12 @@ int connect_show_pin(const struct session_run *run, char *text, size_t cap, stru
     return result;
 }
 
-int connect_reach(const struct account *account, struct log *log, struct err *err)
+int connect_reach(const struct account *account, struct log *log, char pin[TLS_PIN_TEXT],
+                  struct err *err)
 {
     int64_t deadline = clock_in(account->timeout * 1000);
     struct conn *conn = NULL;
+    pin[0] = '\0';
     if (transport_open(&conn, account, deadline, log, err) < 0)
         return -1;
     struct tls_options tls = transport_tls_options(account, log);
@@ -414,6 +416,8 @@ int connect_reach(const struct account *account, struct log *log, struct err *er
         explain_port(account, err);
     else if (account->tls == ACCOUNT_TLS_IMPLICIT)
         result = pop3_greeting(pop3, err);
+    if (conn_tls(conn) == NULL || tls_peer_pin(conn_tls(conn), pin) < 0)
+        pin[0] = '\0';
     pop3_free(pop3);
     return result;
 }

@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "net/tls_options.h"
 #include "pop3/pop3.h"
 #include "session/account.h"
 #include "session/run.h"
@@ -33,7 +34,8 @@ void connect_close(struct pop3 *pop3);
 int connect_show_pin(const struct session_run *run, char *text, size_t cap, struct err *err);
 
 /* Connects, has the certificate checked, reads the greeting, and hangs up: 0 if there is a POP3
- * server whose certificate fits. */
-int connect_reach(const struct account *account, struct log *log, struct err *err);
+ * server whose certificate fits. pin: of its key, trusted or not; "" if it has shown none. */
+int connect_reach(const struct account *account, struct log *log, char pin[TLS_PIN_TEXT],
+                  struct err *err);
 
 #endif

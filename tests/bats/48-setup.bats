@@ -10,7 +10,7 @@ load lib/dns
 setup_file() {
     export TLS=$BATS_FILE_TMPDIR/tls
     authority "$TLS" ca
-    issue "$TLS" ca names "DNS:pop.example.com,DNS:pop.example.org"
+    issue "$TLS" ca names "DNS:pop.example.com,DNS:pop.example.org,DNS:mail.example.org,DNS:pop.gmail.com,DNS:outlook.office365.com"
     issue "$TLS" ca other "DNS:elsewhere.example.net"
     dovecot_start
     [ -z "$DOVE_MISSING" ] || return 0
@@ -94,11 +94,79 @@ REST=('Deliver to' '' 'or for how long' '' 'Fetch those' '' 'Keep it in' '1')
     head -c "$(stat -c %s "$T/before")" "$RC" | cmp - "$T/before" || fail "it was rewritten"
     grep -q 'account "dora@example.invalid"' "$RC"
     cp "$RC" "$T/before"
-    talk 'POP3 server' "localhost:$DOVE_POP3S" 'User name' dora 'Password' 'se cret' \
-        "${REST[@]:0:6}" -- --setup dora@example.invalid
+    talk -- --setup dora@example.invalid
     [ "$status" -eq 78 ] || fail "status $status"
-    [[ $output == *'a second account "dora@example.invalid"'* ]] || fail "not told why"
+    [[ $output == *'has an account "dora@example.invalid" already'* ]] || fail "not told why"
+    [[ $output != *"POP3 server"* ]] || fail "it asks before it says so"
     cmp "$RC" "$T/before" || fail "it was changed"
+}
+
+@test "what the file says for all accounts counts for the login that is tried" {
+    need_dovecot
+    CA=$TLS/ca.pem # which did not sign Dovecot's certificate
+    printf 'defaults { tls_ca_file = "%s" }\n' "$DOVE_CA" | rc
+    talk 'POP3 server' "localhost:$DOVE_POP3S" 'User name' alice 'Password' 'se cret' \
+        "${REST[@]}" -- --setup alice@example.invalid
+    [ "$status" -eq 0 ] || fail "status $status"
+    want 0
+    [ "$(count "$H/Mail/alice@example.invalid")" -eq 3 ] || fail "mail is missing"
+}
+
+@test "an answer that is none is told, and asked for again" {
+    need_dovecot
+    talk 'Your mail address: $' alice '(?s)written as in alice@example.com.*Your mail address' \
+        alice@example.invalid 'POP3 server' "localhost:$DOVE_POP3S" 'User name' alice \
+        'Password' 'se cret' 'Deliver to' 9 '(?s)number from 1 to 2.*Deliver to' 2 \
+        'Which is' 1 'Its path' '$HOME/Mail' '(?s)stands for itself.*Its path' '~/Mail/in' \
+        'or for how long' 30 '(?s)a time with its unit.*or for how long' 30d \
+        'Fetch those' perhaps '(?s)Answer yes or no.*Fetch those' y 'Keep it in' '' -- --setup
+    [ "$status" -eq 0 ] || fail "status $status"
+    grep -q -F 'maildir = "~/Mail/in"' "$RC" || fail "$(cat "$RC")"
+    rm "$RC"
+    TALK_ENV=(EMAIL=alice@example.invalid)
+    talk 'Your mail address: .alice@example.invalid.' '' 'server of example.invalid' '^C' -- --setup
+    [ ! -e "$RC" ] || fail "something was written"
+}
+
+@test "a server that is typed: with STLS on a port of its own, as a URL" {
+    need_dovecot
+    talk 'POP3 server' "localhost:$DOVE_POP3" 'User name' alice 'Password' 'se cret' \
+        "${REST[@]}" -- --setup alice@example.invalid
+    [ "$status" -eq 0 ] || fail "status $status"
+    grep -q 'tls = stls' "$RC" || fail "$(cat "$RC")"
+    rm "$RC"
+    talk 'POP3 server' "pop3s://alice@localhost:$DOVE_POP3S/" 'User name' alice \
+        'Password' 'se cret' "${REST[@]}" -- --setup alice@example.invalid
+    [ "$status" -eq 0 ] || fail "status $status"
+    grep -q 'server = localhost' "$RC" || fail "$(cat "$RC")"
+}
+
+@test "a key that no authority vouches for is trusted only on yes" {
+    need_dovecot
+    CA=$TLS/ca.pem
+    talk 'POP3 server' "localhost:$DOVE_POP3S" 'Trust this key' '' 'POP3 server' '^C' -- \
+        --setup alice@example.invalid
+    [ "$status" -ne 0 ] || fail "a success"
+    talk 'POP3 server' "localhost:$DOVE_POP3S" '(?s)not trusted.*Trust this key' yes \
+        'User name' alice 'Password' 'se cret' "${REST[@]}" -- --setup alice@example.invalid
+    [ "$status" -eq 0 ] || fail "status $status"
+    grep -q 'tls_pin = ' "$RC" || fail "$(cat "$RC")"
+    want 0
+    [ "$(count "$H/Mail/alice@example.invalid")" -eq 3 ] || fail "mail is missing"
+}
+
+@test "what cannot be marked as fetched leaves neither an account nor a password behind" {
+    certs "$T"
+    tell m1
+    CA=$T/ca.pem
+    popd_start 'set tls implicit' "set cert \"$T/server.pem\"" "set key \"$T/server.key\""
+    talk 'POP3 server' "localhost:$PORT" 'User name' alice 'Password' secret 'Deliver to' '' \
+        'or for how long' '' 'Fetch those' no 'Keep it in' "!kill $POPD_PID" -- \
+        --setup alice@example.invalid
+    [ "$status" -ne 0 ] || fail "a success"
+    [[ $output == *"no account was written"* ]] || fail "not told so"
+    [ ! -e "$RC" ] || fail "$(cat "$RC")"
+    [ -z "$(find "$H" -name '*.password')" ] || fail "the password is there"
 }
 
 @test "a file without an account is added to" {
@@ -160,6 +228,19 @@ REST=('Deliver to' '' 'or for how long' '' 'Fetch those' '' 'Keep it in' '1')
     [ "$status" -eq 0 ] || fail "status $status"
     ! grep -q password "$RC" || fail "a password that was to be kept nowhere"
     grep -q 'keep = no' "$RC"
+}
+
+@test "mail., and STLS on port 110, are tried as well" {
+    namespace
+    tell m1
+    export CA=$TLS/ca.pem
+    POPD_ARGS=(-o tls=stls -o "cert=$TLS/names.pem" -o "key=$TLS/names.key" -o user=alice)
+    popd_run 110
+    zone "mail.example.org A 127.0.0.1"
+    talk 'POP3 server.*mail.example.org:110' '' 'User name' alice 'Password' secret 'It works: 1' '' \
+        'or for how long' no 'Fetch those' '' 'Keep it in' 2 -- --setup alice@example.org
+    [ "$status" -eq 0 ] || fail "status $status"
+    grep -q 'tls = stls' "$RC" || fail "$(cat "$RC")"
 }
 
 # stub NAME: a program in front of the PATH that keeps its arguments and its input
@@ -475,6 +556,33 @@ same() {
     talk -- --setup alice@icloud.com
     [ "$status" -ne 0 ] || fail "a success"
     [[ $output == *"has IMAP, and no POP3"* ]] || fail "not told"
+    namespace
+    tell m1
+    export CA=$TLS/ca.pem
+    POPD_ARGS=(-o tls=implicit -o "cert=$TLS/names.pem" -o "key=$TLS/names.key" -o user=alice@gmail.com)
+    popd_run 995
+    zone "pop.gmail.com A 127.0.0.1"
+    talk '(?s)app password.*POP3 server.*pop.gmail.com:995' '' 'User name' '' 'Password' secret \
+        'It works: 1' '' 'or for how long' '' 'Fetch those' '' 'Keep it in' 1 -- --setup alice@gmail.com
+    [ "$status" -eq 0 ] || fail "status $status"
+}
+
+@test "a provider that takes no password: a command is asked for, and its token logs in" {
+    namespace
+    tell m1
+    export CA=$TLS/ca.pem OAUTH_TOKEN=$T/token OAUTH_NOTES=$T/notes
+    echo 'the.token' >"$T/token"
+    in_namespace "$LIB/oauth_popd.py" "$T/popd-inside"
+    POPD_ARGS=(-o tls=implicit -o "cert=$TLS/names.pem" -o "key=$TLS/names.key"
+        -o user=alice@outlook.com -o auth=XOAUTH2)
+    popd_run 995
+    zone "outlook.office365.com A 127.0.0.1"
+    talk 'POP3 server' '' 'User name' '' 'prints a token: .oama access alice@outlook.com.' 'echo wrong' \
+        '(?s)refused.*User name' '' 'prints a token: .echo wrong.' "cat $T/token" 'It works: 1' '' \
+        'or for how long' '' 'Fetch those' '' -- --setup alice@outlook.com
+    [ "$status" -eq 0 ] || fail "status $status"
+    grep -q -F "token_command = \"cat $T/token\"" "$RC" || fail "$(cat "$RC")"
+    ! grep -q password "$RC" || fail "a password is kept"
 }
 
 @test "without a terminal --setup says so; without a configuration file fetchpop names it" {
@@ -484,4 +592,6 @@ same() {
     one_line 'no configuration file: .*fetchpop --setup writes one'
     want 64 --setup a b
     one_line 'takes one address'
+    want 64 --setup -f - a@example.invalid
+    one_line 'writes a file'
 }
