@@ -137,7 +137,12 @@ static void sum(struct session_figures *to, const struct session_figures *more)
 {
     to->planned += more->planned;
     to->fetched += more->fetched;
+    to->seen += more->seen;
+    to->deleted += more->deleted;
     to->failed += more->failed;
+    to->held += more->held;
+    to->too_large += more->too_large;
+    to->left += more->left;
     to->octets += more->octets;
     to->octets_planned += more->octets_planned;
     to->coming += more->coming;
@@ -172,7 +177,7 @@ void report_progress(struct report *report, const struct session_figures *runnin
     sum(&all, running);
     report->begun = report->begun == 0 ? now : report->begun;
     report->started = report->started == 0 && all.planned > 0 ? now : report->started;
-    /* in the midst of a batch, what is delivered is still among what is coming */
+    /* what is kept here and delivered meanwhile was not planned */
     uint64_t fetched = (uint64_t)all.fetched + all.coming, octets = all.octets + all.octets_coming;
     struct status_facts facts = {
         .total = report->total,
@@ -212,6 +217,7 @@ void report_begin(struct report *report, enum session_mode mode, bool silent, bo
         .watched = looked_on,
         .attended = looked_on || verbose || mode != SESSION_POLL,
         .summaries = !silent && (terminal || verbose || mode != SESSION_POLL),
+        .sums_up = terminal && mode == SESSION_POLL,
         .live = !silent && !verbose && terminal && !dumb && mode == SESSION_POLL,
         .total = total,
     };
@@ -221,7 +227,7 @@ void report_json(struct report *report, bool messages)
 {
     report->json = true;
     report->json_messages = messages;
-    report->live = report->summaries = false;
+    report->live = report->summaries = report->sums_up = false;
 }
 
 void report_summarise(struct report *report)
@@ -233,7 +239,7 @@ void report_divert(struct report *report, struct outlet *outlet)
 {
     bool silent = report->level == FP_LOG_ERROR;
     report->outlet = outlet;
-    report->live = false;
+    report->live = report->sums_up = false;
     report->attended = true; /* a log is to hold all */
     report->summaries = !silent;
     report->news_only = report->mode == SESSION_POLL;
@@ -243,7 +249,7 @@ void report_divert(struct report *report, struct outlet *outlet)
 
 void report_repeat(struct report *report)
 {
-    report->live = false;
+    report->live = report->sums_up = false;
     report->news_only = true;
 }
 
@@ -363,6 +369,7 @@ void report_result(struct report *report, const char *title, const struct sessio
     report->ended.coming = 0;
     report->ended.octets_coming = 0;
     report->status = err_worst(report->status, err_status(kind));
+    report->troubled += kind != ERR_NONE;
     report->any_fresh = report->any_fresh || figures->fresh > 0;
     if (kind != ERR_NONE && !figures->told && !figures->quiet)
         report_line(report, title, FP_LOG_ERROR, text);
@@ -375,12 +382,25 @@ void report_result(struct report *report, const char *title, const struct sessio
     summarise(report, title, figures, kind);
 }
 
+/* Who has many accounts does not add up their lines. */
+static void sum_up(struct report *report)
+{
+    char line[200] = "", trouble[40] = "";
+    if (!report->summaries || !report->sums_up || report->done < 2)
+        return;
+    spell_poll(&report->ended, ERR_NONE, line, sizeof line);
+    if (report->troubled > 0)
+        snprintf(trouble, sizeof trouble, ", %zu in trouble", report->troubled);
+    say(report, STDOUT_FILENO, "%zu accounts%s: %s", report->done, trouble, line);
+}
+
 int report_end(struct report *report)
 {
     if (report->shown) {
         put(STDOUT_FILENO, "\r\033[K", 4);
         report->shown = false;
     }
+    sum_up(report);
     if (report->unwritten) {
         struct err err;
         err_set(&err, ERR_IO, "cannot write to standard output; look at what reads it");

@@ -2,10 +2,10 @@
 /*
  * report: what a person sees.
  *
- * On a terminal: one status line, redrawn in place while there is work, and one summary line for
- * each account. Elsewhere: nothing unless something is wrong. Lines are written whole, errors and
- * warnings to standard error as `fetchpop: ACCOUNT: text`. With an outlet (a log file, syslog) they
- * go there instead. It also adds up the exit status.
+ * On a terminal: one status line, redrawn in place while there is work, one summary line for each
+ * account, and one for all of several. Elsewhere: nothing unless something is wrong. Lines are
+ * written whole, errors and warnings to standard error as `fetchpop: ACCOUNT: text`. With an outlet
+ * (a log file, syslog) they go there instead. It also adds up the exit status.
  */
 #ifndef FP_APP_REPORT_H
 #define FP_APP_REPORT_H
@@ -30,12 +30,14 @@ struct report {
     bool watched;                 /* there is a terminal */
     bool summaries;               /* one line for each account */
     bool news_only;               /* but none for an account without news */
+    bool sums_up;                 /* and a last one for all accounts */
     bool live;                    /* the status line */
     bool shown;                   /* it is on the screen now */
     int64_t begun;                /* clock_ms() of the first progress, 0: none yet */
     int64_t started;              /* clock_ms() of the first figures, 0: none yet */
     int64_t drawn;                /* when the status line was drawn last */
     size_t total, done;           /* accounts */
+    size_t troubled;              /* of those that are done */
     struct session_figures ended; /* sums over the accounts that are done */
     bool any_fresh;               /* --check found something */
     bool unwritten;               /* a line could not be written to standard output */
@@ -103,7 +105,7 @@ void report_result(struct report *report, const char *title, const struct sessio
 /* An error beside the accounts' own results; counts for the exit status. */
 void report_error(struct report *report, const char *title, const struct err *err);
 
-/* Removes the status line; returns the exit status of the run. */
+/* Removes the status line, and sums up; returns the exit status of the run. */
 int report_end(struct report *report);
 
 #endif

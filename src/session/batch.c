@@ -89,6 +89,7 @@ static void sort(struct batch *batch)
 static void forget(struct batch *batch)
 {
     batch->count = 0;
+    batch->told = 0;
     batch->octets = 0;
 }
 
@@ -158,6 +159,7 @@ static void tell(struct batch *batch, size_t at)
     if (parcel->outcome == PARCEL_WAITING)
         return;
     batch->octets -= parcel->octets;
+    batch->told++;
     batch->settled(batch->ctx, &batch->items[at], parcel);
 }
 

@@ -38,8 +38,9 @@ struct batch {
     bool commands;           /* a command may be among the destinations */
     enum journal_policy policy;
     size_t count;
-    uint64_t octets;
-    int64_t since; /* clock_ms() of the first item */
+    size_t told;     /* of them, by the commit that is under way */
+    uint64_t octets; /* of those that are not told yet */
+    int64_t since;   /* clock_ms() of the first item */
     struct batch_item items[BATCH_ROOM];
     struct parcel *parcels[BATCH_ROOM]; /* of the items, in the same order */
     /* Called once for each message that was settled, after its record is durable: its outcome is

@@ -28,7 +28,7 @@ static void tell_progress(struct receiver *in)
         return;
     in->told = now;
     struct session_figures figures = run->figures;
-    figures.coming = (uint32_t)in->batch.count;
+    figures.coming = (uint32_t)(in->batch.count - in->batch.told);
     figures.octets_coming = in->batch.octets + (in->parcel != NULL ? in->parcel->octets : 0);
     run->progress(run->ctx, &figures);
 }

@@ -206,9 +206,11 @@ class Scene:
         return result
 
     def lines(self):
-        """What stays on the screen."""
-        return [r"new: 5 new \(%s\), 5 deleted" % re.escape(size_text(self.octets)),
-                r"seen: no new mail \(5 seen\)", r"fetchpop: bad: login refused.*"]
+        """What stays on the screen; the last one only with the errors, the first three without."""
+        size = re.escape(size_text(self.octets))
+        return [r"3 accounts, 1 in trouble: 5 new \(%s\), 5 seen, 5 deleted" % size,
+                r"new: 5 new \(%s\), 5 deleted" % size, r"seen: no new mail \(5 seen\)",
+                r"fetchpop: bad: login refused.*"]
 
     def need_lines(self, text, patterns):
         notes = [t for t in text if "journal" not in t]
@@ -233,9 +235,40 @@ def at_width(columns, first):
         numbers = [WHOLE.match(d) for d in scene.terminal.screen.draws]
         done = [int(m.group(1)) for m in numbers if m]
         w.need(done == sorted(done), "accounts that are done grow less", done)
-        fetched = [int(m.group(3)) for m in numbers if m and m.group(3)]
+        fetched = messages_of(scene.terminal.screen)
         w.need(fetched == sorted(fetched) and all(f <= 5 for f in fetched), "messages", fetched)
     return case
+
+
+def messages_of(screen):
+    """The count of messages in each status line that has one."""
+    numbers = [WHOLE.match(line) for line in screen.draws]
+    return [int(m.group(3)) for m in numbers if m and m.group(3)]
+
+
+def counts_what_comes(w):
+    """Nothing is delivered yet, and the line knows what has come."""
+    scene = Scene(w, 80, more="on RETR 3: sleep 400\non RETR 4: sleep 400")
+    scene.stop_and_see()
+    new = w.path("mail/new/new")
+    w.need(not os.path.isdir(new) or not os.listdir(new), "nothing is delivered so far")
+    scene.terminal.wait(lambda s: re.match(r"2/3 accounts, [2-4]/5 messages, (?:[6-9]|1\d)[\d.]* kB of",
+                                           s.draws[-1]))
+    w.need(not os.path.isdir(new) or not os.listdir(new), "nothing is delivered still")
+    scene.end()
+
+
+def counted_once(w):
+    """More than a batch for a command: what is delivered is not counted as coming, too."""
+    w.fill(24)
+    crowd = Crowd(w)
+    crowd.add("one", mda="sleep 0.1; cat >/dev/null")
+    with crowd.server() as server:
+        terminal = Terminal(w, crowd.command(server.port), 80)
+        status, _, _ = terminal.end()
+    fetched = messages_of(terminal.screen)
+    w.need(status == 0 and fetched, "a status line", status, terminal.screen.draws)
+    w.need(fetched == sorted(fetched), "messages grow less", fetched)
 
 
 def resized(w):
@@ -291,8 +324,9 @@ def all_failed(w):
         terminal = Terminal(w, crowd.command(server.port), 80)
         status, text, _ = terminal.end()
     text = [t for t in text if "journal" not in t]
-    w.need(status == 77 and len(text) == 3 and
-           all(re.match(r"fetchpop: a\d: login refused", t) for t in text), "errors", status, text)
+    w.need(status == 77 and len(text) == 4 and
+           all(re.match(r"fetchpop: a\d: login refused", t) for t in text[:3]), "errors", status, text)
+    w.need(text[3] == "3 accounts, 3 in trouble: no new mail", "the sum", text)
     w.need(all(re.fullmatch(r"\d/3 accounts", d) for d in terminal.screen.draws), "no messages",
            terminal.screen.draws)
 
@@ -346,7 +380,7 @@ def output_in_pipe(w):
     scene = Scene(w, 80, hold=False, out=False)
     _, text, piped = scene.end()
     w.need(piped == "", "standard output", piped)
-    scene.need_lines(text, scene.lines()[2:])
+    scene.need_lines(text, scene.lines()[3:])
     w.need(scene.terminal.screen.draws == [], "a status line", scene.terminal.screen.draws)
 
 
@@ -354,7 +388,7 @@ def errors_in_pipe(w):
     scene = Scene(w, 80, err=False)
     scene.stop_and_see()
     _, text, piped = scene.end()
-    scene.need_lines(text, scene.lines()[:2])
+    scene.need_lines(text, scene.lines()[:3])
     w.need("\r" not in piped and "\x1b" not in piped and "bad: login refused" in piped,
            "standard error", piped)
 
@@ -365,7 +399,7 @@ def quiet(option):
         _, text, _ = scene.end()
         w.need(scene.terminal.screen.draws == [], "a status line", scene.terminal.screen.draws)
         if option == "-s":
-            scene.need_lines(text, scene.lines()[2:])
+            scene.need_lines(text, scene.lines()[3:])
     return case
 
 
@@ -375,6 +409,8 @@ CASES = [
     ("40 columns", at_width(40, r"2/3 accounts, \d/5 messages"
                             r"(, \d[\d.]* k?B( of 15 kB)?)?(, \d[\d.]* k?B/s)?")),
     ("20 columns", at_width(20, r"2/3 accounts")),
+    ("what has come counts before it is delivered", counts_what_comes),
+    ("a message counts once, while a batch is delivered", counted_once),
     ("other widths in between, down to four columns", resized),
     ("INT takes the status line away", interrupted),
     ("so does a second INT, with a worker that hangs", killed_by_second),
