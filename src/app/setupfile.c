@@ -155,7 +155,7 @@ int setupfile_try(const struct setupfile *file, const struct sheet *sheet, struc
     int result = parse_with(file, &text, &whole, config, err);
     if (result == 0)
         *account = titled(config, sheet->title);
-    finish(&whole);
+    secret_buf_free(&whole);
     buf_free(&text);
     sheets_free(&sheets);
     return result;

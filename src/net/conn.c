@@ -95,6 +95,11 @@ bool conn_is_secure(const struct conn *conn)
     return conn->secure;
 }
 
+int conn_fd(const struct conn *conn)
+{
+    return conn->fd;
+}
+
 struct tls *conn_tls(struct conn *conn)
 {
     return conn->tls;

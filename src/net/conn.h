@@ -54,6 +54,9 @@ struct command *conn_command(struct conn *conn); /* NULL: there is none */
  * wait ends with ERR_STOPPED at once), STOP_GRACE_MS later. Default 0. */
 void conn_set_grace(struct conn *conn, int64_t grace_ms);
 
+/* To ask the system about the connection; it stays the conn's own. */
+int conn_fd(const struct conn *conn);
+
 /* TLS from here on: what is queued is sent, then the handshake, under the same deadlines. Any input
  * byte already there is fatal (ERR_TRUST: injected before TLS). Other errors as tls_new and
  * tls_handshake; after one the conn is good for conn_tls, conn_figures, conn_free. */

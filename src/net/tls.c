@@ -471,6 +471,11 @@ const char *tls_peer_text(const struct tls *tls, char out[TLS_PEER_TEXT])
     return trust_describe(tls->trust, out, TLS_PEER_TEXT);
 }
 
+const char *tls_chain_text(const struct tls *tls, char out[TLS_PEER_TEXT])
+{
+    return trust_spell_chain(tls->trust, out, TLS_PEER_TEXT);
+}
+
 int tls_peer_days_left(const struct tls *tls)
 {
     X509 *peer = trust_peer(tls->trust);

@@ -59,6 +59,10 @@ int tls_peer_pin(const struct tls *tls, char out[TLS_PIN_TEXT]);
 #define TLS_PEER_TEXT 700
 const char *tls_peer_text(const struct tls *tls, char out[TLS_PEER_TEXT]);
 
+/* The certificates from the peer's own to the authority that is trusted, for humans. Returns
+ * out. */
+const char *tls_chain_text(const struct tls *tls, char out[TLS_PEER_TEXT]);
+
 /* True if it was checked as the options say and found good; even if the handshake failed later. */
 bool tls_is_trusted(const struct tls *tls);
 

@@ -33,7 +33,8 @@ struct trust {
     const struct tls_options *options;
     char *host;
     SSL_CTX *context;
-    X509 *peer; /* the server's certificate, trusted or not */
+    X509 *peer;             /* the server's certificate, trusted or not */
+    STACK_OF(X509) * chain; /* from it to an authority that is trusted; NULL: none was asked for */
     unsigned char (*pins)[DIGEST_SIZE];
     size_t pin_count;
     struct err why;
@@ -218,6 +219,20 @@ char *trust_describe(const struct trust *trust, char *out, size_t cap)
     return out;
 }
 
+char *trust_spell_chain(const struct trust *trust, char *out, size_t cap)
+{
+    char name[LOG_QUOTE_MAX + 4];
+    size_t at = 0;
+    snprintf(out, cap, "not looked at: the key alone counts");
+    for (int i = 0; i < sk_X509_num(trust->chain) && at < cap; i++) {
+        X509 *cert = sk_X509_value(trust->chain, i);
+        int len = snprintf(out + at, cap - at, "%s%s", i > 0 ? ", issued by " : "",
+                           name_words(trust, X509_get_subject_name(cert), name));
+        at += len > 0 ? (size_t)len : 0;
+    }
+    return out;
+}
+
 /* --- the check itself ------------------------------------------------------------------------ */
 
 static bool asks_authorities(const struct trust *trust)
@@ -277,6 +292,7 @@ static int check_certificate(X509_STORE_CTX *store, void *arg)
         X509_STORE_CTX_set_verify_cb(store, forgive);
         if (X509_verify_cert(store) != 1)
             return refuse(trust, store, X509_STORE_CTX_get_error(store));
+        trust->chain = X509_STORE_CTX_get1_chain(store);
     }
     if (asks_pins(trust) && !is_pinned(trust, trust->peer))
         return refuse(trust, store, X509_V_ERR_APPLICATION_VERIFICATION);
@@ -414,6 +430,7 @@ void trust_free(struct trust *trust)
     if (trust == NULL)
         return;
     X509_free(trust->peer);
+    sk_X509_pop_free(trust->chain, X509_free);
     free(trust->pins);
     free(trust->host);
     free(trust);

@@ -43,6 +43,9 @@ int trust_pin(const struct trust *trust, char out[TLS_PIN_TEXT]);
 /* The certificate for humans: names, issuer, dates. Returns out. */
 char *trust_describe(const struct trust *trust, char *out, size_t cap);
 
+/* From it to the authority that is trusted, each certificate by its subject. Returns out. */
+char *trust_spell_chain(const struct trust *trust, char *out, size_t cap);
+
 /* ERR_CONFIG, with the key of the configuration file, the path and the system's words, if the file
  * cannot be read: OpenSSL itself only says "system lib". */
 int trust_check_file(const char *key, const char *path, struct err *err);

@@ -60,15 +60,16 @@ static bool check_name(const struct account *account, const struct checkup *chec
     return tell(checkup, "resolver", code == 0 ? 0 : -1, text, &err);
 }
 
-static bool check_tls(struct conn *conn, const struct checkup *checkup)
+static void check_tls(struct conn *conn, const struct checkup *checkup)
 {
-    char text[WORDS_MAX], peer[TLS_PEER_TEXT];
+    char text[WORDS_MAX], peer[TLS_PEER_TEXT], chain[TLS_PEER_TEXT];
     const struct tls *tls = conn_tls(conn);
     int days = tls_peer_days_left(tls);
     snprintf(text, sizeof text, "%s, %s%s; %s", tls_describe(tls),
              tls_is_trusted(tls) ? "" : "NOT trusted, ", days < 0 ? "expired" : "in date",
              tls_peer_text(tls, peer));
-    return tell(checkup, "TLS", 0, text, NULL);
+    tell(checkup, "TLS", 0, text, NULL);
+    tell(checkup, "chain", 0, tls_chain_text(tls, chain), NULL);
 }
 
 static int greet(struct pop3 *pop3, const struct account *account, const struct tls_options *tls,
@@ -122,7 +123,8 @@ static bool check_connection(const struct session_run *run, const struct checkup
     struct conn *conn;
     struct err err = {0}, ignored;
     int result = transport_open(&conn, account, deadline, run->log, &err);
-    snprintf(text, sizeof text, "port %u answers", account->port);
+    if (result == 0)
+        transport_spell_ends(account, conn, text, sizeof text);
     if (!tell(checkup, "connection", result, text, &err))
         return false;
     struct pop3 *pop3 = pop3_new(conn, run->log);

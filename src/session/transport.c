@@ -2,6 +2,7 @@
 #include "session/transport.h"
 
 #include <netdb.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -68,16 +69,42 @@ static int run_command(struct conn **conn, const struct account *account, int64_
     return result;
 }
 
+/* One end of a connection; false: it is no socket. */
+struct end {
+    char host[NI_MAXHOST], port[NI_MAXSERV];
+};
+
+static bool end_of(int fd, bool theirs, struct end *end)
+{
+    struct sockaddr_storage storage;
+    struct sockaddr *address = (struct sockaddr *)&storage;
+    socklen_t len = sizeof storage;
+    return (theirs ? getpeername(fd, address, &len) : getsockname(fd, address, &len)) == 0 &&
+           getnameinfo(address, len, end->host, sizeof end->host, end->port, sizeof end->port,
+                       NI_NUMERICHOST | NI_NUMERICSERV) == 0;
+}
+
+void transport_spell_ends(const struct account *account, const struct conn *conn, char *out,
+                          size_t cap)
+{
+    struct end there, here;
+    int fd = conn_fd(conn);
+    if (account->connect_command != NULL)
+        snprintf(out, cap, "connect_command runs");
+    else if (end_of(fd, true, &there) && end_of(fd, false, &here))
+        snprintf(out, cap, "%s%s port %s answers, on the way from %s",
+                 account->proxy_host != NULL ? "the proxy " : "", there.host, there.port,
+                 here.host);
+    else
+        snprintf(out, cap, "port %u answers", account->port);
+}
+
 static void tell_peer(const struct account *account, int fd, int64_t begun, const struct log *log)
 {
-    struct sockaddr_storage peer;
-    socklen_t len = sizeof peer;
-    char host[NI_MAXHOST], port[NI_MAXSERV];
-    if (getpeername(fd, (struct sockaddr *)&peer, &len) == 0 &&
-        getnameinfo((struct sockaddr *)&peer, len, host, sizeof host, port, sizeof port,
-                    NI_NUMERICHOST | NI_NUMERICSERV) == 0)
+    struct end peer;
+    if (end_of(fd, true, &peer))
         log_line(log, FP_LOG_TRACE, "connected to %s%s port %s in %.3f s",
-                 account->proxy_host != NULL ? "the proxy " : "", host, port,
+                 account->proxy_host != NULL ? "the proxy " : "", peer.host, peer.port,
                  (double)(clock_ms() - begun) / 1000);
 }
 

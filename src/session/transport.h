@@ -6,6 +6,7 @@
 #define FP_SESSION_TRANSPORT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -17,6 +18,10 @@
  * is a clock_ms() moment; *conn is the caller's to free; log is borrowed for its life. */
 int transport_open(struct conn **conn, const struct account *account, int64_t deadline,
                    const struct log *log, struct err *err);
+
+/* For --doctor: where it leads, and which address of this machine it goes out from. */
+void transport_spell_ends(const struct account *account, const struct conn *conn, char *out,
+                          size_t cap);
 
 /* Whom to trust, as the account says; views of its texts. */
 struct tls_options transport_tls_options(const struct account *account, const struct log *log);

@@ -279,6 +279,12 @@ struct command *conn_command(struct conn *conn)
     return NULL;
 }
 
+int conn_fd(const struct conn *conn)
+{
+    (void)conn;
+    return -1;
+}
+
 int conn_start_tls(struct conn *conn, const struct tls_options *options, struct err *err)
 {
     (void)conn, (void)options;
