@@ -1,8 +1,11 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# The bash completion: account titles, however they are written, and quoted where bash wants it.
+# Completion in bash, zsh and fish: account titles, however they are written, and quoted where the shell
+# wants it; UIDLs of messages that wait for somebody. And what vim makes of the configuration file.
 
 load lib/common
+
+COMPLETIONS=$BATS_TEST_DIRNAME/../../contrib/completions
 
 # completes WORD...: what bash offers for the last word
 completes() {
@@ -10,7 +13,7 @@ completes() {
         source "$1"; shift
         COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _fetchpop
         printf "%s\n" "${COMPREPLY[@]}"' bash \
-        "$BATS_TEST_DIRNAME/../../contrib/completions/bash/fetchpop" "$FETCHPOP" "$@"
+        "$COMPLETIONS/bash/fetchpop" "$FETCHPOP" "$@"
 }
 
 @test "titles in quotes of both kinds, and without" {
@@ -28,6 +31,21 @@ completes() {
     [ "$output" = other ] || fail "not of -f"
     completes --config = "$T/rc" ''
     [ "$output" = other ] || fail "not of --config="
+}
+
+# included: a configuration file with accounts of its own, of a file and of a folder
+included() {
+    mkdir -p "$H/conf/accounts.d"
+    printf '%s\n' 'include("more")' 'include("accounts.d/*")' 'account own { }' >"$H/conf/rc"
+    echo "account 'one more' { }" >"$H/conf/more"
+    echo 'account "first" {' >"$H/conf/accounts.d/1"
+    echo 'account second {' >"$H/conf/accounts.d/2"
+}
+
+@test "titles in files that are included" {
+    included
+    completes -f "$H/conf/rc" ''
+    [ "$(sort <<<"$output")" = $'first\none\\ more\nown\nsecond' ] || fail "not these titles"
 }
 
 # messages: two accounts, whose messages odd:1=x and m2, and m3, do not come through
@@ -80,9 +98,91 @@ messages() {
             COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
             _fetchpop
             printf "%s%s\n" "${3%"${COMP_WORDS[COMP_CWORD]}"}" "${COMPREPLY[@]}"' bash \
-            "$BATS_TEST_DIRNAME/../../contrib/completions/bash/fetchpop" "$FETCHPOP" "$line"
+            "$COMPLETIONS/bash/fetchpop" "$FETCHPOP" "$line"
         [[ $output =~ ^--[a-z]+[\ =]odd:1=x$ ]] || fail "of '$line' it made '$output'"
     done
+}
+
+# --- zsh ------------------------------------------------------------------------------------------
+
+# zsh_makes LINE: what is offered behind it, and "= " and the line as it is then
+zsh_makes() {
+    run env -i PATH="$(dirname "$FETCHPOP"):$PATH" HOME="$H" LC_ALL=C.UTF-8 \
+        timeout -k 5 90 "$LIB/zsh_line.py" "$COMPLETIONS/zsh" "$1"
+    [ "$status" -eq 0 ] || fail "zsh: status $status"
+}
+
+@test "zsh: titles, with quotes where they need them; of the file that is named, and what it includes" {
+    need zsh
+    printf '%s\n' 'account "work" {' '}' "  account 'my home' { }" 'account bare{' '}' >"$RC"
+    zsh_makes 'fetchpop '
+    [ "$output" = $'bare\nmy home\nwork\n= fetchpop ' ] || fail "not these titles"
+    zsh_makes 'fetchpop my'
+    [ "${lines[-1]}" = '= fetchpop my\ home ' ] || fail "another line"
+    included
+    zsh_makes 'fetchpop -f ~/conf/rc '
+    [ "$output" = $'first\none more\nown\nsecond\n= fetchpop -f ~/conf/rc ' ] || fail "not these titles"
+    zsh_makes "fetchpop --config=$H/conf/rc one"
+    [ "${lines[-1]}" = "= fetchpop --config=$H/conf/rc one\\ more " ] || fail "another line"
+}
+
+@test "zsh: UIDLs for --retry and its like; options and the words behind them" {
+    need zsh
+    messages
+    zsh_makes 'fetchpop --retry '
+    [ "$output" = $'all\nm2\nm3\nodd:1=x\n= fetchpop --retry ' ] || fail "not these UIDLs"
+    for option in --fetch --show --delete; do
+        zsh_makes "fetchpop $option o"
+        [ "${lines[-1]}" = "= fetchpop $option odd:1=x " ] || fail "not this UIDL for $option"
+    done
+    zsh_makes "fetchpop --state-dir $T/none --fetch m"
+    [ "$output" = "= fetchpop --state-dir $T/none --fetch m" ] || fail "of another state folder"
+    zsh_makes 'fetchpop --import g'
+    [ "${lines[-1]}" = "= fetchpop --import getmail " ] || fail "not getmail"
+    zsh_makes 'fetchpop --check-'
+    [ "${lines[-1]}" = "= fetchpop --check-config " ] || fail "not the option"
+}
+
+# --- fish -----------------------------------------------------------------------------------------
+
+# fish_offers LINE: without what is said about each
+fish_offers() {
+    run env -i PATH="$(dirname "$FETCHPOP"):$PATH" HOME="$H" LC_ALL=C.UTF-8 timeout -k 5 90 \
+        fish --no-config -c "source \$argv[1]; complete -C \$argv[2]" \
+        "$COMPLETIONS/fish/fetchpop.fish" "$1"
+    [ "$status" -eq 0 ] || fail "fish: status $status"
+    output=$(cut -f 1 <<<"$output" | sort)
+}
+
+@test "fish: titles, of the file that is named, and what it includes" {
+    need fish
+    printf '%s\n' 'account "work" {' '}' "  account 'my home' { }" 'account bare{' '}' >"$RC"
+    fish_offers 'fetchpop '
+    [ "$output" = $'bare\nmy home\nwork' ] || fail "not these titles"
+    fish_offers 'fetchpop my'
+    [ "$output" = 'my home' ] || fail "not the one"
+    included
+    for line in 'fetchpop -f ~/conf/rc ' "fetchpop --config=$H/conf/rc " 'fetchpop --config ~/conf/rc '; do
+        fish_offers "$line"
+        [ "$output" = $'first\none more\nown\nsecond' ] || fail "not these titles for $line"
+    done
+}
+
+@test "fish: UIDLs for --retry and its like; options and the words behind them" {
+    need fish
+    messages
+    fish_offers 'fetchpop --retry '
+    [ "$output" = $'all\nm2\nm3\nodd:1=x' ] || fail "not these UIDLs"
+    for option in --fetch --show --delete; do
+        fish_offers "fetchpop $option o"
+        [ "$output" = 'odd:1=x' ] || fail "not this UIDL for $option"
+    done
+    fish_offers "fetchpop --state-dir $T/none --fetch "
+    [ -z "$output" ] || fail "of another state folder"
+    fish_offers 'fetchpop --import g'
+    [ "$output" = getmail ] || fail "not getmail"
+    fish_offers 'fetchpop --check-'
+    [ "$output" = --check-config ] || fail "not the option"
 }
 
 # --- vim ------------------------------------------------------------------------------------------
@@ -93,7 +193,7 @@ messages() {
     printf '%s\n' 'account "work" { # mine' '    server = "pop.example.com"' '    keep = no' \
         >"$T/vim/.fetchpoprc"
     run env -i PATH="$PATH" HOME="$H" TERM=dumb vim -es -N -u NONE -i NONE \
-        --cmd "set runtimepath^=$BATS_TEST_DIRNAME/../../contrib/vim" -c 'filetype on' \
+        --cmd "set runtimepath^=$COMPLETIONS/../vim" -c 'filetype on' \
         -c 'syntax on' -c "edit $T/vim/.fetchpoprc" -c "redir! > $T/vim/out" \
         -c 'echo join([&ft] + map([[1,1],[1,10],[1,20],[2,6],[2,16],[3,12]],
             "synIDattr(synID(v:val[0], v:val[1], 1), \"name\")"))' -c 'redir END' -c 'qa!'

@@ -1,16 +1,44 @@
 # SPDX-License-Identifier: ISC
 # fish completion for fetchpop
 
+# The value that one of these options has on the line so far
+function __fetchpop_option
+    set -l words (commandline -opc)
+    for i in (seq (count $words))
+        set -l parts (string split -m 1 = -- $words[$i])
+        contains -- $parts[1] $argv; or continue
+        if set -q parts[2]
+            echo $parts[2]
+        else
+            echo $words[(math $i + 1)]
+        end
+    end
+end
+
 function __fetchpop_accounts
-    set -l file $HOME/.fetchpoprc
-    set -q FETCHPOPRC; and set file $FETCHPOPRC
+    set -l file (__fetchpop_option -f --config --rcfile) $FETCHPOPRC $HOME/.fetchpoprc
+    set file (string replace -r '^~/' $HOME/ -- $file[1])
     test -r $file; or set file (set -q XDG_CONFIG_HOME; and echo $XDG_CONFIG_HOME; or echo $HOME/.config)/fetchpop/fetchpoprc
-    test -r $file; and string match -rg '^\s*account(?:\s*["\']|\s+)([^"\'{]*[^"\'{\s])' <$file
+    test -r $file; or return
+    # what is included may be a pattern, which sh makes names of
+    for included in (string match -rg '^\s*include\s*\(\s*["\']([^"\']*)' <$file)
+        set included (string replace -r '^~/' $HOME/ -- $included)
+        string match -q '/*' -- $included; or set included (path dirname $file)/$included
+        set -a file (sh -c 'IFS=; printf "%s\n" $1' sh $included)
+    end
+    for one in $file
+        test -r $one; and string match -rg '^\s*account(?:\s*["\']|\s+)([^"\'{]*[^"\'{\s])' <$one
+    end
 end
 
 # Messages that failed or are held; --status asks no server
 function __fetchpop_uidls
-    fetchpop -s --status 2>/dev/null </dev/null | string match -rg '^.*: [a-z]*: UIDL (\S*), first seen '
+    set -l where
+    set -l file (__fetchpop_option -f --config --rcfile)
+    set -l state (__fetchpop_option --state-dir)
+    set -q file[1]; and set where -f (string replace -r '^~/' $HOME/ -- $file[1])
+    set -q state[1]; and set -a where --state-dir (string replace -r '^~/' $HOME/ -- $state[1])
+    fetchpop $where -s --status 2>/dev/null </dev/null | string match -rg '^.*: [a-z]*: UIDL (\S*), first seen '
 end
 
 complete -c fetchpop -f -a '(__fetchpop_accounts)'
