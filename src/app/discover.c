@@ -104,10 +104,12 @@ static const char *title_of(const struct discover_address *address)
 static void spell_command(const struct discover_address *address, struct buf *out)
 {
     bool quotable = strchr(address->whole, '\'') == NULL;
+    const char *quote = quotable ? "'" : "", *name = quotable ? address->whole : address->domain;
     buf_addf(out,
-             "    # Without password_command, fetchpop asks for the password.\n"
+             "    # Without password_command, fetchpop asks for the password. To store it:\n"
+             "    # secret-tool store --label=fetchpop mail %s%s%s\n"
              "    # password_command = \"secret-tool lookup mail %s%s%s\"\n",
-             quotable ? "'" : "", quotable ? address->whole : address->domain, quotable ? "'" : "");
+             quote, name, quote, quote, name, quote);
 }
 
 void discover_spell(const struct discover_address *address, const struct srv_list *list,

@@ -89,7 +89,7 @@ static int take_text(const struct take *take, const char *text)
     if (text[0] == '\0')
         return refuse(take, "is empty; leave the key out instead");
     if (str_has_control(str_from(text)))
-        return refuse(take, "holds a control character or a line end");
+        return refuse(take, "holds a control character or a line end; remove it");
     return put(take, xstrdup(text));
 }
 
@@ -109,8 +109,8 @@ static int take_path(const struct take *take, const char *text)
         return refuse(take, "is empty; leave the key out instead");
     if (has_variable(text))
         return refuse(take,
-                      "is \"%.80s\", where $ stands for itself; write \"${HOME}\" (in double "
-                      "quotes and with braces), or ~/ for the home folder",
+                      "is \"%.80s\", where $ stands for itself; write \"${HOME}\" in double "
+                      "quotes, or ~/",
                       text);
     struct err why;
     char *path = paths_expand(text, &why);
@@ -268,9 +268,9 @@ static int take_password(const struct take *take, const char *text)
     if (text[0] == '\0')
         return refuse(take, "is empty; leave the key out to be asked");
     if (strpbrk(text, "\r\n") != NULL)
-        return refuse(take, "holds a line end");
+        return refuse(take, "holds a line end; a password is one line");
     if (secret_set(&account->password, str_from(text)) < 0)
-        return refuse(take, "is too long");
+        return refuse(take, "is too long; check it");
     return 0;
 }
 

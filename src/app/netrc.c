@@ -42,7 +42,7 @@ static int read_quoted(struct reader *reader)
         reader->word[reader->len++] = *reader->at;
     }
     if (reader->at >= reader->end || *reader->at != '"')
-        return refuse(reader, "a \" without its end on this line");
+        return refuse(reader, "a \" that is not closed on this line; close it");
     reader->at++;
     return 1;
 }
@@ -99,10 +99,11 @@ static int read_pair(struct reader *reader, struct entry *entry, const char *hos
     bool login = word_is(reader, "login");
     bool secret = word_is(reader, "password");
     if (!machine && !login && !secret && !word_is(reader, "account"))
-        return refuse(reader, "neither machine, default, login, password, account nor macdef");
+        return refuse(
+            reader, "neither machine, default, login, password, account nor macdef; see netrc(5)");
     int got = read_word(reader);
     if (got <= 0)
-        return got < 0 ? -1 : refuse(reader, "a value is missing at the end");
+        return got < 0 ? -1 : refuse(reader, "a value is missing at the end; add it");
     struct str value = str_of(reader->word, reader->len);
     if (machine) {
         *entry = (struct entry){.ours = str_is_nocase(value, host)};
@@ -111,7 +112,7 @@ static int read_pair(struct reader *reader, struct entry *entry, const char *hos
     } else if (secret && (entry->ours || entry->fallback)) {
         entry->has_password = true;
         if (secret_set(password, value) < 0)
-            return refuse(reader, "the password is too long");
+            return refuse(reader, "the password is too long; check it");
     }
     return 1;
 }

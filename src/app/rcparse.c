@@ -248,7 +248,7 @@ static int keep_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *resul
     enum key_scope scope = scope_of(cfg);
     /* A name such as account=work|port reaches into another section. */
     if (!belongs(cfg, opt))
-        return refuse(parse, line, "a name with | in it is not a key");
+        return refuse(parse, line, "a name with | in it is not a key; fetchpoprc(5) lists them");
     if ((scope == KEY_ACCOUNT && begin_section(parse, cfg) < 0) ||
         (scope == KEY_RULE && begin_rule(parse) < 0))
         return -1;
@@ -296,7 +296,7 @@ static int open_included(struct parse *parse, unsigned line, const char *path, s
     if (!is_open(parse, text->parts))
         return 0;
     rctext_free(text);
-    return refuse(parse, line, "%s includes itself", path);
+    return refuse(parse, line, "%s includes itself; remove one of the includes", path);
 }
 
 /* Behind each text the parser's buffers have to be filled, which takes longer than reading a small
@@ -352,7 +352,9 @@ static int include(cfg_t *cfg, cfg_opt_t *opt, int argc, const char **argv)
     if (argc != 1 || argv[0][0] == '\0')
         return refuse(parse, line, "include takes one path: include(\"more\")");
     if (parse->depth == RCPARSE_INCLUDES)
-        return refuse(parse, line, "more than %d files inside each other", RCPARSE_INCLUDES);
+        return refuse(parse, line,
+                      "more than %d files inside each other; include them from one file",
+                      RCPARSE_INCLUDES);
     const struct rctext_part *part = here(parse, line);
     char *folder = file_parent(part->is_input ? "" : part->name);
     char *path = file_expand(argv[0], strcmp(folder, ".") == 0 ? NULL : folder);
@@ -427,7 +429,8 @@ static int read_text(struct parse *parse, cfg_t *cfg, struct rctext *text)
     parse->files[parse->depth++] = *text;
     int result = 0;
     if (run_parser(cfg, text) < 0)
-        result = refuse(parse, (unsigned)cfg->line, "this is not a configuration file");
+        result = refuse(parse, (unsigned)cfg->line,
+                        "this is not a configuration file; fetchpoprc(5) begins with one");
     struct rctext *mine = &parse->files[--parse->depth];
     keep_parts(parse, mine);
     rctext_free(mine);

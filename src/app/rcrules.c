@@ -54,10 +54,11 @@ static int check_action(const struct section *section, const struct rule *rule,
                       target->key->name, action->items);
     }
     if (rule->action == RULE_DELETE && !account->allow_delete) {
-        return refuse(action, err,
-                      "action = delete removes messages that nobody has fetched; if that is what "
-                      "you want, add allow_delete = yes to account \"%s\"",
-                      account->title);
+        return refuse(
+            action, err,
+            "action = delete removes messages that nobody has fetched; add allow_delete = "
+            "yes to account \"%s\"",
+            account->title);
     }
     return 0;
 }

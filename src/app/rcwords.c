@@ -37,12 +37,11 @@ static const char *place_of(const char *word, enum key_scope scope)
 
 static void explain_unknown(enum key_scope scope, const char *word, char *out, size_t cap)
 {
-    const char *near = near_key(word, scope);
-    const char *other = scope == KEY_TOP ? near_key(word, KEY_ACCOUNT) : NULL;
+    bool path = strchr(word, '|') != NULL; /* as libconfuse has them */
+    const char *near = path ? NULL : near_key(word, scope);
+    const char *other = !path && scope == KEY_TOP ? near_key(word, KEY_ACCOUNT) : NULL;
     const char *place = place_of(word, scope);
-    if (strchr(word, '|') != NULL)
-        snprintf(out, cap, "no such key: \"%s\"", word);
-    else if (place != NULL)
+    if (place != NULL)
         snprintf(out, cap, "%s belongs %s", word, place);
     else if (near == NULL && other != NULL)
         snprintf(out, cap, "no such key: \"%s\"; did you mean %s, inside an account?", word, other);
@@ -70,10 +69,9 @@ char *rcwords_explain(const char *said, struct str line, enum key_scope scope, c
     bool named = quoted(said, word, sizeof word);
     struct str text = str_from(said);
     if (is_behind_secret(line))
-        snprintf(
-            out, cap,
-            "a word makes no sense here (it is not shown: this line holds a secret); quote the "
-            "secret, and give each key a line of its own");
+        snprintf(out, cap,
+                 "a word makes no sense here (not shown, for the secret); quote the secret, a key a "
+                 "line");
     else if (named && str_has_prefix(text, "no such option") && rctext_in_value(line, word))
         snprintf(out, cap,
                  "no such key: \"%s\"; if it belongs to the text before it, put quotes "
@@ -82,15 +80,15 @@ char *rcwords_explain(const char *said, struct str line, enum key_scope scope, c
     else if (named && str_has_prefix(text, "no such option"))
         explain_unknown(scope, word, out, cap);
     else if (str_has_prefix(text, "no sub-section"))
-        snprintf(out, cap, "a name with | in it is not a key");
+        snprintf(out, cap, "a name with | in it is not a key; fetchpoprc(5) lists them");
     else if (named && str_has_prefix(text, "missing title"))
         snprintf(out, cap, "an account needs a title: account \"work\" { ... }");
     else if (named && str_has_prefix(text, "missing opening brace"))
-        snprintf(out, cap, "a { is missing after %s", word);
+        snprintf(out, cap, "a { is missing after %s; add it", word);
     else if (named && str_has_prefix(text, "missing parenthesis"))
         snprintf(out, cap, "%s takes parentheses: %s(\"path\")", word, word);
     else if (named && str_has_prefix(text, "missing equal sign"))
-        snprintf(out, cap, "a = is missing after %s", word);
+        snprintf(out, cap, "a = is missing after %s; add it", word);
     else if (named && str_has_prefix(text, "unexpected token"))
         snprintf(out, cap, "\"%s\" is not expected here; quote the value, and close lists with }",
                  word);

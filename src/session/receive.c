@@ -364,7 +364,7 @@ static int take_answer(struct receiver *in, const struct pop3_answer *answer, in
     /* A stray status line that took the place of the true one is no more than four octets. */
     if (in->like_status && message->size != answer->octets)
         return err_set(err, ERR_FRAMING,
-                       "two status lines for one answer; tell the server's administrator");
+                       "the server sends two status lines for one answer; tell its administrator");
     /* Some servers count a line end as one octet. */
     if (message->size != answer->octets && message->size != in->parcel->octets)
         *doubtful = true;

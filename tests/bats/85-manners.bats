@@ -276,7 +276,7 @@ worked() {
     [ "$(connections)" -eq 5 ]
 }
 
-@test "LOGIN-DELAY: as long as announced, else a minute; an announcement alone keeps nobody away" {
+@test "LOGIN-DELAY: as long as announced, else a minute; an announcement alone makes no pause" {
     tell m1
     popd_start 'set caps "LOGIN-DELAY 7200"' 'on @3 PASS: err "[LOGIN-DELAY] too soon"'
     popd_rc

@@ -374,7 +374,7 @@ CASES = [
     ("SCRAM refused at its first message: no secret was refused", first_message_is_no_proof),
     ("it names the mechanism, and another one is tried at once", first_message_then_user),
     ("a SCRAM proof that is refused counts", refused_proof_counts),
-    ("a pause after failures keeps nobody away at a terminal", terminal_not_kept_away),
+    ("a pause after failures does not bind a person at a terminal", terminal_not_kept_away),
     ("nor one who names the account", named_not_kept_away),
     ("nor does the interval", interval_on_terminal),
     ("an account that never worked: told at once, and again when tls has changed", never_worked),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Functions that are not used here, and bytes that do not belong into a source file."""
+"""Functions that are not used here, and bytes that do not belong in a source file."""
 
 import re
 

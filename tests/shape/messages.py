@@ -2,7 +2,9 @@
 """Every message of the program in one table, and what each must have: messages.py --table prints it.
 
 An error says who, what, and behind a semicolon what to do, if it can end a poll or a run. What to do is
-elsewhere for the kinds in WITHOUT, and where the text goes on: a prefix that another text follows.
+elsewhere for the kinds in WITHOUT, and where the text goes on: a prefix that another text follows. Who it
+is about stands in the text itself, or comes in front of it: `refuse` has the file, the line and the key, and
+so have the texts of PREFIXED. err_errno brings the system's word and its remedy.
 """
 
 import re
@@ -11,7 +13,7 @@ import sys
 import libtree
 
 CALL = re.compile(r"\b(err_set|err_errno|err_prefix|log_line|dialog_say|report_line|option_err"
-                  r"|rc_err|die)\(")
+                  r"|rc_err|refuse|give_up|die)\(")
 LITERAL = re.compile(r'"((?:\\.|[^"\\\n])*)"')
 
 # Kinds that need no advice: the one in whose place it is told gives it, or it is no failure.
@@ -23,8 +25,27 @@ WITHOUT = {
 }
 
 # A wrong value is answered with the right ones, which is what to do.
-SHAPE = re.compile(r"\b(?:must|needs?|takes?|goes? with|only one of|has 1 to|has no|have 1 to"
-                   r"|not supported|translates|is written as)\b")
+SHAPE = re.compile(r"\b(?:must|needs?|takes?|goes? with|belongs|only one of|has 1 to|has no|have 1 to"
+                   r"|such as|not supported|translates|is written as)\b")
+
+# Texts that another one stands in front of, with who it is about.
+PREFIXED = {
+    "src/app/endpoint.c": "the key",
+    "src/app/keys.c": "the key",
+    "src/app/netrc.c": "file and line",
+    "src/app/rcparse.c": "file and line",
+    "src/app/rcrules.c": "file and line",
+    "src/app/rcscan.c": "file and line",
+    "src/base/pattern.c": "the key",
+    "src/net/proxy.c": "the proxy",
+    "src/net/socks.c": "the proxy",
+    "src/session/rules.c": "the key",
+}
+
+# Who it is about, where it is not a value, an option or a key.
+WHO = re.compile(r"%|--|~|\b(?:server|account|password|token|user|command|URL|addres|UIDL|message|mailbox"
+                 r"|worker|poll|run|file|list|journal|output|standard output|terminal|home folder|TOP|APOP"
+                 r"|POP3|deleted|interrupted|problems|filter_command|pipe_through)", re.I)
 
 
 def arguments(text, start):
@@ -66,8 +87,22 @@ def advised(row):
     return re.search("; |^see ", text) or (kind in ("ERR_CONFIG", "ERR_USAGE") and SHAPE.search(text))
 
 
+def is_error(row):
+    """Does it end a poll or a run? What refuse() says is about the configuration file."""
+    return row[1] in ("err_set", "refuse") and row[2] not in WITHOUT and row[4] and \
+        not row[3].endswith(("%s", '"%s"'))
+
+
+def says_who(row, keys):
+    place, _, _, text, _ = row
+    head = text.split("; ")[0]
+    return place.split(":")[0] in PREFIXED or WHO.search(head) or keys.search(head)
+
+
 def main():
-    table = list(messages())
+    table = [row if row[1] != "refuse" else row[:2] + ("ERR_CONFIG",) + row[3:] for row in messages()]
+    names = re.findall(r'^    \{"([a-z_]+)", &', libtree.read("src/app/keys.c"), re.M)
+    keys = re.compile(r"\b(?:%s)\b" % "|".join(names))
     if "--table" in sys.argv:
         for row in table:
             print("\t".join(row[:4]))
@@ -78,10 +113,11 @@ def main():
     tap.rule("no message says 'is no ...' or 'there is no ...'",
              [f"{row[0]}: {row[3]}" for row in table
               if re.search(r"\bis no\b|\bthere is no\b", row[3], re.I)], len(table))
-    errors = [row for row in table if row[1] == "err_set" and row[2] not in WITHOUT and row[4]
-              and not row[3].endswith(("%s", '"%s"'))]
+    errors = [row for row in table if is_error(row)]
     tap.rule("each error that ends a poll or a run says what to do",
              [f"{row[0]}: {row[2]}: {row[3]}" for row in errors if not advised(row)], len(errors))
+    tap.rule("each of them says who it is about",
+             [f"{row[0]}: {row[3]}" for row in errors if not says_who(row, keys)], len(errors))
     tap.done()
 
 

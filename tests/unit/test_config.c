@@ -287,6 +287,8 @@ static void test_values(void)
     refused_setting("auth = \"\"", "not \"\"");
     refused_setting("tls_ca_file = \"\"", "empty");
     refused_setting("tls_ca_file = \"~bob/x\"", "~ stands for your own");
+    refused_setting("tls_ca_file = \"$HOME/ca\"", "$ stands for itself; write \"${HOME}\"");
+    refused_setting("tls_ca_file = '${HOME}/ca'", "$ stands for itself");
     refused_setting("password = ''", "empty");
     refused_setting("tls_pin = 47DEQpj8HBSa", "tls_pin");
     refused_setting("tls_server_name = \"a b\"", "host name");

@@ -318,7 +318,7 @@ static void test_here(void)
        "trouble here is told each time, whatever kind of error it is");
     for (int round = 0; round < 5; round++)
         run(&(struct poll){.at = START, .kind = ERR_AGAIN, .text = "", .told = true});
-    ok(figures.next_try == 0, "what was told with its messages keeps nobody away");
+    ok(figures.next_try == 0, "what was told with its messages makes no pause");
 }
 
 static void test_broken_off(void)
@@ -352,7 +352,7 @@ static void test_delay(void)
     is_int(poll_at(START + 86400, ERR_NONE, ""), ALLOWED,
            "a poll at the end of the server's pause is allowed");
     run(&(struct poll){.at = START, .kind = ERR_NONE, .login_delay = 600});
-    is_int(poll_at(START + 1, ERR_NONE, ""), ALLOWED, "an announcement alone keeps nobody away");
+    is_int(poll_at(START + 1, ERR_NONE, ""), ALLOWED, "an announcement alone makes no pause");
 }
 
 static void test_refused_secret(void)

@@ -299,7 +299,8 @@ static void test_stanza(void)
            "    # Some servers want the part before the @ alone.\n"
            "    user    = \"alice@Example.com\"\n"
            "    maildir = \"~/Mail/alice@Example.com\"\n"
-           "    # Without password_command, fetchpop asks for the password.\n"
+           "    # Without password_command, fetchpop asks for the password. To store it:\n"
+           "    # secret-tool store --label=fetchpop mail 'alice@Example.com'\n"
            "    # password_command = \"secret-tool lookup mail 'alice@Example.com'\"\n"
            "}\n",
            "TLS, a server of the domain's own");
