@@ -94,7 +94,7 @@ static void undoes_an_mbox(void)
     is_int(keep_read(&source, (struct sink){.write = gather, .ctx = &out}, &err), 0,
            "a spool file of an mbox is read");
     is_mem(out.data, out.len, message, sizeof message - 1, "as the message came");
-    deliver_abandon(kit.deliver, kit.batch, 1);
+    deliver_abandon(kit.batch, 1);
     buf_free(&out);
     kit_free(&kit);
     free(where);

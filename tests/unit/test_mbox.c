@@ -807,7 +807,7 @@ static void mbox_not_made(void)
     unlink(mbox);
     is_int((long long)count_doubtful(&kit, receipts, &kept), SMALL,
            "written and gone: a warning of each");
-    deliver_abandon(kit.deliver, kit.batch, SMALL);
+    deliver_abandon(kit.batch, SMALL);
     kit_free(&kit);
     free(receipts);
 }
