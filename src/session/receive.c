@@ -396,25 +396,26 @@ static bool is_short(const struct message *message, const struct parcel *parcel)
     return parcel->octets == 0 ? message->size > 2 : message->size / 2 > parcel->octets;
 }
 
-/* Not believed at first sight; as short as that in an earlier poll: it is what there is. */
+/* Not believed at first sight; as short as that in an earlier poll: it is what there is. Another
+ * length than then counts as a refusal. */
 static bool is_put_aside(struct receiver *in, struct message *message, const struct parcel *parcel)
 {
-    char octets[24];
+    bool empty = parcel->octets == 0;
+    struct refusal refusal = {.reason = empty ? REASON_EMPTY : REASON_SHORT, .later = true};
+    struct err err;
     if (!is_short(message, parcel) || identify_is_delivered(in->poll->journal, message->entry))
         return false;
-    int len = snprintf(octets, sizeof octets, "%llu", (unsigned long long)parcel->octets);
-    const struct journal_failure failure = {.reason = REASON_SHORT,
-                                            .words = str_of(octets, (size_t)len)};
+    if (!empty)
+        snprintf(refusal.words, sizeof refusal.words, "%llu", (unsigned long long)parcel->octets);
     if (message->entry != JOURNAL_NONE) {
         struct record record = journal_record(in->poll->journal, message->entry);
-        if (record.reason == REASON_SHORT && str_equal(record.words, failure.words))
+        if (record.reason == refusal.reason && (empty || str_is(record.words, refusal.words)))
             return false;
-        if (record.reason == REASON_SHORT) { /* another length: that counts */
-            fault_refuse(in->poll, in->listing, message, &failure);
-            return true;
-        }
+        refusal.later = record.reason != REASON_SHORT && record.reason != REASON_EMPTY;
     }
-    fault_put_off(in->poll, in->listing, message, &failure);
+    in->poll->owned = false; /* what came of it is not the whole */
+    if (refusals_add(&in->refusals, message, &refusal, in->came, &err) < 0)
+        receive_trouble(in, &err);
     return true;
 }
 
@@ -456,16 +457,21 @@ static void accept_parcel(struct receiver *in, struct message *message, struct p
 {
     enum identify_as known =
         identify_fetched(in->listing, message, parcel->header, in->poll->run->log);
+    if (parcel->octets > 0)
+        receive_end_row(in);
+    if (known == IDENTIFY_NEW && is_put_aside(in, message, parcel)) {
+        in->came = in->came || parcel->octets > 0;
+        deliver_drop(parcel);
+        return;
+    }
+    receive_end_row(in);
     in->came = true;
     if (known == IDENTIFY_DELIVERED) {
         forget_copy(in, message, parcel);
         return;
     }
-    if (known == IDENTIFY_ASK_AGAIN || is_put_aside(in, message, parcel)) {
-        if (known == IDENTIFY_ASK_AGAIN)
-            queue_push(in->again, message->number);
-        else
-            in->poll->owned = false; /* what came of it is not the whole */
+    if (known == IDENTIFY_ASK_AGAIN) {
+        queue_push(in->again, message->number);
         deliver_drop(parcel);
         return;
     }
@@ -505,10 +511,8 @@ void receive_confirm(struct receiver *in)
     in->pending.message = NULL;
     if (message == NULL)
         return;
-    if (in->pending.parcel != NULL) {
-        receive_end_row(in);
+    if (in->pending.parcel != NULL)
         accept_parcel(in, message, in->pending.parcel);
-    } else if (refusals_add(&in->refusals, message, &in->pending.refusal, in->came, &err) < 0) {
+    else if (refusals_add(&in->refusals, message, &in->pending.refusal, in->came, &err) < 0)
         receive_trouble(in, &err);
-    }
 }

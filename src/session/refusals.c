@@ -43,18 +43,25 @@ int refusals_end_row(struct refusals *refusals, struct err *err)
 }
 
 /* The messages of the row are asked for last by the next run, so that it makes progress if they are
- * at fault after all. */
+ * at fault after all. That they came empty proves nothing then. */
 static void blame_session(struct refusals *refusals)
 {
     struct poll *poll = refusals->poll;
+    bool empty = refusals->row[0].refusal.reason == REASON_EMPTY;
     for (unsigned i = 0; i < refusals->count; i++) {
-        const struct journal_failure failure = failure_of(&refusals->row[i].refusal);
+        struct journal_failure failure = failure_of(&refusals->row[i].refusal);
+        if (empty)
+            failure.reason = REASON_WAITING;
         fault_postpone(poll, refusals->listing, refusals->row[i].message, &failure);
     }
     poll->habits.known |= HABIT_REFUSES;
-    err_set(&poll->over, ERR_AGAIN,
-            "the server refuses message after message: \"%s\"; the next run goes on",
-            refusals->row[0].refusal.words);
+    if (empty)
+        err_set(&poll->over, ERR_AGAIN,
+                "message after message comes empty from the server; the next run goes on");
+    else
+        err_set(&poll->over, ERR_AGAIN,
+                "the server refuses message after message: \"%s\"; the next run goes on",
+                refusals->row[0].refusal.words);
     poll->over_before = true;
     poll->over_hash = refusals->hash;
     refusals->count = 0;
@@ -72,11 +79,11 @@ int refusals_add(struct refusals *refusals, struct message *message, const struc
                  bool came, struct err *err)
 {
     struct poll *poll = refusals->poll;
-    if (refusal->reason != REASON_REFUSED)
+    if (refusal->reason != REASON_REFUSED && refusal->reason != REASON_EMPTY)
         return blame_message(refusals, message, refusal, err);
     if (poll->over.kind != ERR_NONE) /* it says what was said before */
         return 0;
-    uint64_t hash = manners_hash(refusal->words);
+    uint64_t hash = manners_hash(refusal->words) + refusal->reason;
     int result =
         refusals->count > 0 && refusals->hash != hash ? refusals_end_row(refusals, err) : 0;
     refusals->row[refusals->count].message = message;

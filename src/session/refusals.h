@@ -4,8 +4,9 @@
  * fault that is.
  *
  * REFUSALS_ALIKE refusals in a row, in the same words, are the session's fault, not the messages':
- * a cap on downloads, or a store that is away. Then poll->over is set, and nothing counts for a
- * message. With fewer, each message is at fault itself (session/fault.h).
+ * a cap on downloads, or a store that is away. So are messages in a row that come empty though LIST
+ * says otherwise. Then poll->over is set, and nothing counts for a message. With fewer, each
+ * message is at fault itself (session/fault.h).
  */
 #ifndef FP_SESSION_REFUSALS_H
 #define FP_SESSION_REFUSALS_H
@@ -22,7 +23,7 @@
 #define REFUSALS_ALIKE 3
 
 struct refusal {
-    enum reason reason; /* REASON_REFUSED: by the server, in these words */
+    enum reason reason; /* REASON_REFUSED: by the server, in these words; REASON_EMPTY */
     bool later;         /* it may work later */
     char words[LOG_QUOTE_MAX + 4];
 };

@@ -23,6 +23,7 @@ static const struct {
     [REASON_ASKED_AGAIN] = {"asked-again", "--all asked for it again", NULL},
     [REASON_RULE] = {"rule", "a rule leaves it on the server", NULL},
     [REASON_RULES_SAY] = {"rules-say", "the rules have it fetched now", NULL},
+    [REASON_EMPTY] = {"empty", "it comes empty, though LIST says otherwise", NULL},
 };
 
 const char *reason_word(enum reason reason)

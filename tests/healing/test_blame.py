@@ -266,6 +266,30 @@ def endless_message(w):
     w.need_clean()
 
 
+def longer_than_max_size(keep):
+    """LIST says that it is short, and it is longer than max_size: it is held, and asked for again when
+    the limit has changed, and not before."""
+    def case(w):
+        names = w.fill(3)
+        w.put("m900", size=6000)
+        keys = {"keep": keep, "max_size": "2K", "max_tries": 2}
+        lie = "set size m900 500"
+        for _ in range(2):
+            run = w.run("--force", script=lie, **keys)
+            w.need(run.status == 65 and "max_size" in run.err and "m900" in run.err, "named", run)
+            w.need(max(c.nsent for c in run.conns) < 64 * 1024, "no more of it than that", run)
+        w.need_each(1, names, when="the others")
+        w.need("m900" in w.status() and w.is_holding(), "it is held", w.status())
+        for _ in range(20):
+            w.later(days=1)
+            run = w.run(script=lie, **keys)
+            w.need(run.status == 0 and not run.sent("RETR"), "not asked for below that limit", run)
+        w.fine("--force", script=lie, **{**keys, "max_size": "20K"})
+        w.need_each(1, names + ["m900"], when="with another limit")
+        w.need(keep == "yes" or w.left() == [], "and deleted", w.left())
+    return case
+
+
 def longer_than_listed(w):
     """Somewhat longer than LIST says is no reason to stop: servers count so."""
     names = w.fill(2) + ["m900"]
@@ -380,6 +404,39 @@ def short_always(how, stored, keep):
     return case
 
 
+def all_come_empty(keep):
+    """Three in a row that come empty: the server's store is away. Nothing is believed, however often."""
+    def case(w):
+        names = w.fill(12, size=4000)
+        for _ in range(4):
+            run = w.run("--force", script='on RETR: text "+OK\\r\\n.\\r\\n"', keep=keep, max_tries=2)
+            w.need(run.status == 75, "75", run)
+            w.need(len(run.err.splitlines()) <= 3, "it is not told for each message", run)
+            w.need(not w.stored() and w.left() == names, "none is taken for what it is", w.left())
+            w.later(minutes=10)
+        w.need_nothing_held()
+        run = w.run("--force", keep=keep, max_tries=2)
+        w.need(run.status == 0, "an honest server", run)
+        w.need_each(1, names, when="from it")
+    return case
+
+
+def some_are_empty(w):
+    """Many that are empty in truth come all the same, in time, if others do."""
+    names = w.fill(10, size=4000)
+    empty = names[2:8]
+    lies = "\n".join('on RETR =%s: text "+OK\\r\\n.\\r\\n"' % n for n in empty)
+    w.names[b""] = "empty"
+    for i in range(4):
+        w.put("new%d" % i)
+        run = w.run("--force", script=lies, keep="no")
+        w.later(minutes=10)
+    found = w.stored()
+    w.need(run.status == 0 and found["empty"] == 6, "the same twice is believed", found, run)
+    w.need(all(found[n] == 1 for n in names if n not in empty), "the others are there", found)
+    w.need(w.left() == [], "deleted", w.left())
+
+
 def honest_empty(w):
     """A message that LIST calls empty, too, is believed at once."""
     w.put_raw("m001", b"")
@@ -390,6 +447,29 @@ def honest_empty(w):
 
 
 # ---- many refusals ----------------------------------------------------------------------------------
+
+def none_is_deleted(w):
+    """A mailbox that is read-only for two days: one line, once a day, and new mail all the same."""
+    names = w.fill(20)
+    told = []
+    for hour in range(0, 48, 2):
+        if hour % 12 == 0:
+            names.append("new%02d" % hour)
+            w.put(names[-1])
+        run = w.run(script='on DELE: err "mailbox is read-only"', keep="no")
+        w.need(run.status == 75, "75", run)
+        told += [hour] * len(run.err.splitlines())
+        if hour == 0:
+            w.need(re.search(r"will not delete 21 messages: \"mailbox is read-only\"", run.err), "all of "
+                   "them are named by their number", run)
+        w.later(hours=2)
+    w.need(told in ([0, 24], [0, 22], [0, 24, 46]), "one line a day", told)
+    w.need_each(1, names)
+    retr = sum(v == "RETR" for conn in w.record() for v, _ in conn.commands)
+    w.need(retr == len(names), "each is fetched once", retr)
+    w.fine(keep="no")
+    w.need(w.left() == [], "deleted once it can be", w.left())
+
 
 def letters(number):
     """A word for each number, without digits: these refusals are not in the same words."""
@@ -489,6 +569,9 @@ CASES = [
     ("every message stalls: the server is blamed, and its mail comes when it is well", all_stall),
     ("a message without end stops near what LIST says", endless_message),
     ("three times as long as LIST says is taken", longer_than_listed),
+    ("longer than max_size, and LIST says it is short, keep = no: held until the limit changes",
+     longer_than_max_size("no")),
+    ("the same with keep = yes", longer_than_max_size("yes")),
     ("UIDL without end: bounded memory", endless_list("UIDL")),
     ("LIST without end: bounded memory", endless_list("LIST")),
     ("empty once, keep = no: it stays, and comes with the next poll", short_once(EMPTY, "no")),
@@ -499,7 +582,13 @@ CASES = [
     ("empty twice: delivered and deleted", short_always(EMPTY, b"", "no")),
     ("empty twice, keep = yes: delivered", short_always(EMPTY, b"", "yes")),
     ("cut short twice: delivered and deleted", short_always("short %d" % (len(HEAD) + 3), HEAD, "no")),
+    ("all come empty, poll after poll, keep = no: 75, nothing is believed or deleted",
+     all_come_empty("no")),
+    ("the same, keep = yes", all_come_empty("yes")),
+    ("six that are empty in truth come in time, since others do", some_are_empty),
     ("a message that is empty by LIST, too, is believed at once", honest_empty),
+    ("DELE is refused for all: one line a day, new mail comes, all are deleted in the end",
+     none_is_deleted),
     ("20,000 refusals in as many words: no memory, and the good one behind them", many_refusals),
     ("killed in the midst of many refusals: no progress is lost", many_refusals_killed),
 ]
