@@ -225,6 +225,28 @@ def long_secret(octets, auth):
     return case
 
 
+def needs_a_long_command(w):
+    """Over 255 octets only where the server has nothing shorter for it."""
+    w.fill(1)
+    secret = "s" * 400
+    w.server_options = {"password": secret}
+    run = w.run(password=secret, auth="user")
+    w.need(run.status == 0, "exit status", run)
+    long = [c for c in run.commands if len(c) + 2 > 255]
+    w.need([c.split(" ")[0] for c in long] == ["PASS"], "PASS alone is longer", [len(c) for c in long])
+
+
+def chooses_the_shorter(w):
+    """CAPA has a mechanism whose response stands on a line of its own: that one."""
+    w.fill(1)
+    secret = "s" * 400
+    w.server_options = {"password": secret, "auth": "PLAIN"}
+    run = w.run(password=secret, auth="plain")
+    w.need(run.status == 0, "exit status", run)
+    long = [c for c in run.commands if len(c) + 2 > 255 and not c.startswith("AUTH-DATA")]
+    w.need(not long and run.sent("AUTH"), "no command over 255 octets", run.commands)
+
+
 def expires(caps, keep, wanted):
     def case(w):
         w.fill(1)
@@ -378,6 +400,8 @@ CASES = [
     ("a UTF-8 header without UTF8 is stored as it is", message_in_utf8_without),
     ("a password of 200 octets, PLAIN: no command over 255", long_secret(200, "plain")),
     ("a password of 240 octets, USER: no command over 255", long_secret(240, "user")),
+    ("a password of 400 octets, USER alone: PASS has to be that long", needs_a_long_command),
+    ("a password of 400 octets, PLAIN in CAPA: no command over 255", chooses_the_shorter),
     ("EXPIRE 0, keep = yes: said once", expires("0", "yes", 1)),
     ("EXPIRE 7, keep = 30d: said once", expires("7", "30d", 1)),
     ("EXPIRE 60, keep = 30d: not said", expires("60", "30d", 0)),
