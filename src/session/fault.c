@@ -92,6 +92,17 @@ void fault_postpone(struct poll *poll, struct listing *listing, struct message *
         journal_put_off(poll->journal, listing_enter(listing, message), failure);
 }
 
+void fault_leave(struct poll *poll, uint32_t count)
+{
+    poll->later += count;
+    if (count > 0)
+        log_line(
+            poll->run->log, FP_LOG_ERROR,
+            "%u message(s) over which the connection broke have not had their turn; the next run "
+            "tries again",
+            count);
+}
+
 bool fault_is_passing(struct str words)
 {
     static const char *const signs[] = {

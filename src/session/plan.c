@@ -98,6 +98,11 @@ enum plan_action plan_decide(const struct plan_rules *rules, const struct plan_m
     return leave_or_delete(rules, message);
 }
 
+bool plan_is_limited(const struct plan_rules *rules)
+{
+    return rules->account->max_messages != 0 || rules->account->max_bytes != 0;
+}
+
 bool plan_keeps_new(const struct plan_rules *rules)
 {
     const struct account *account = rules->account;

@@ -60,6 +60,9 @@ enum plan_action plan_decide(const struct plan_rules *rules, const struct plan_m
 /* True if a message delivered in this run may be deleted at once. */
 bool plan_deletes_new(const struct plan_rules *rules);
 
+/* True if max_messages or max_bytes may leave messages to the next run. */
+bool plan_is_limited(const struct plan_rules *rules);
+
 /* True if a message delivered in this run stays on the server. If not, and this run may not delete
  * it (-k), a later one does. */
 bool plan_keeps_new(const struct plan_rules *rules);

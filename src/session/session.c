@@ -16,6 +16,7 @@
 #include "session/dates.h"
 #include "session/decide.h"
 #include "session/destination.h"
+#include "session/fault.h"
 #include "session/fetch.h"
 #include "session/habits.h"
 #include "session/kept.h"
@@ -426,17 +427,20 @@ static enum connection_end poll_most(struct session *session, struct err *err)
 /* Then those, on connections where nothing else is at stake. What breaks one is told by name. */
 static int poll_doubted(struct session *session, struct err *err)
 {
+    const struct session_figures *figures = &session->run->figures;
+    uint32_t left = decide_count_doubted(&session->poll);
     session->poll.alone = true;
-    for (int round = 0; decide_count_doubted(&session->poll) > 0 && round < 2 * RECONNECTS_MAX;
-         round++) {
-        if (is_over(session))
-            break;
+    for (int round = 0; left > 0 && round < 2 * RECONNECTS_MAX && !is_over(session); round++) {
+        uint32_t before = left, deleted = figures->deleted;
         enum connection_end end = poll_once(session, err);
         if (end != CONNECTION_AGAIN_ALL && end != CONNECTION_DONE)
             return -1;
         err_clear(err);
+        left = decide_count_doubted(&session->poll);
+        if (left == before && deleted == figures->deleted && plan_is_limited(&session->poll.rules))
+            return 0; /* the limit leaves them to the next run, as others */
     }
-    session->poll.later += decide_count_doubted(&session->poll);
+    fault_leave(&session->poll, left);
     return 0;
 }
 
