@@ -55,7 +55,8 @@ class Scenario:
     tls: str = "none"        # none, implicit
     reader: str = "none"     # none; cur: marks a new message seen; folder: files it elsewhere
     append: str = "none"     # mbox: wait: procmail, patient; steal: takes a dead lock away
-    shared: str = "no"       # yes: two accounts, one destination
+    shared: str = "no"       # yes: two accounts, one destination; states: each with a state folder of
+    #                          its own: one is disturbed, then the other runs, undisturbed
     drop: str = "no"         # yes: the server deletes also when the connection is lost
     read: str = "often"      # once: the server hides at QUIT what was RETRed
     how: str = "plain"       # all: -a, all were delivered before; nokeep: -K; few: -B 2;
@@ -70,7 +71,8 @@ class Scenario:
         "dest": ("maildir", "mbox", "mda", "lmtp", "pipe"), "keep": ("no", "yes", "30d"),
         "fork": ("yes", "no"),
         "tls": ("none", "implicit"), "reader": ("none", "cur", "folder"),
-        "append": ("none", "wait", "steal"), "shared": ("no", "yes"), "drop": ("no", "yes"),
+        "append": ("none", "wait", "steal"), "shared": ("no", "yes", "states"),
+        "drop": ("no", "yes"),
         "fsync": ("full", "none"), "files": ("many", "few"), "rules": ("no", "sort", "pass"),
         "read": ("often", "once"), "how": ("plain", "all", "nokeep", "few", "away"),
     }
@@ -182,7 +184,7 @@ class Sandbox:
         return os.path.join(self.w, name)
 
     def accounts(self):
-        return 2 if self.scenario.shared == "yes" else 1
+        return 1 if self.scenario.shared == "no" else 2
 
     def close(self):
         for server in self.servers:
@@ -264,12 +266,19 @@ class Sandbox:
                 shutil.rmtree(entry.path)
 
     def write_rc(self):
+        if self.scenario.shared == "states":
+            self.write_accounts("rc", "t", self.servers[:1])
+            self.write_accounts("rc2", "u", self.servers[1:])
+        else:
+            self.write_accounts("rc", "tu", self.servers)
+
+    def write_accounts(self, rc, titles, servers):
         where = {"maildir": 'maildir = "%s"' % self.maildir, "mbox": 'mbox = "%s"' % self.mbox,
                  "mda": 'mda = "%s"' % self.path("mda.sh"),
                  "pipe": 'mda = ":"',
                  "lmtp": 'lmtp = "unix:%s"\n    lmtp_recipient = "a@b"' % self.lmtp}[self.scenario.dest]
         text = ['state_dir = "%s"' % self.state]
-        for name, server in zip("tu", self.servers):
+        for name, server in zip(titles, servers):
             text += ['account "%s" {' % name, '    server = "127.0.0.1"',
                      "    port = %d" % server.port, '    tls = "%s"' % self.scenario.tls,
                      '    auth = "user"', '    user = "%s"' % server.user,
@@ -281,9 +290,9 @@ class Sandbox:
             if self.cert:
                 text.append('    tls_ca_file = "%s"' % self.cert[0])
             text.append("}")
-        with open(self.path("rc"), "w") as f:
+        with open(self.path(rc), "w") as f:
             f.write("\n".join(text) + "\n")
-        os.chmod(self.path("rc"), 0o600)
+        os.chmod(self.path(rc), 0o600)
 
     def rules(self):
         if self.scenario.rules == "pass":
@@ -374,6 +383,15 @@ class Sandbox:
     def run(self):
         return self.execute(self.command())
 
+    def run_other(self):
+        """Who has the other state folder, and its own mailbox, comes by; what is wrong with that."""
+        if self.scenario.shared != "states":
+            return []
+        line = [self.binary, "-f", self.path("rc2"), "--state-dir", self.path("state2")]
+        result = self.execute(line)
+        return [] if result.status == 0 else ["the other state folder's run exits %d: %s" % (
+            result.status, result.stderr.strip())]
+
     def cut(self, *options):
         """A run under syscut; the result's report says what happened."""
         report = os.path.join(self.root, "report")
@@ -391,7 +409,7 @@ class Sandbox:
         result = self.run()
         if result.status != 0:
             raise RuntimeError("an undisturbed run exits %d: %s" % (result.status, result.stderr))
-        problems = self.problems(check_files=False)
+        problems = self.run_other() + self.problems(check_files=False)
         self.reference = self.files()
         self.quiet = {strike(line) for line in result.lines()}
         result = self.run()
@@ -571,6 +589,9 @@ class Sandbox:
     def settle(self, kills):
         """One clean run, which must be enough, and one more, which must find nothing to do."""
         self.put_away(False)
+        trouble = self.run_other()
+        if trouble:
+            return trouble
         result = self.run()
         if self.scenario.append == "wait" and len(self.foreign) < 1 + kills:
             self.append_foreign()

@@ -36,6 +36,7 @@ SAMPLED = [
     "dest=mda,keep=no,read=once,how=away,n=3", "dest=maildir,keep=no,how=all,n=2",
     "dest=mbox,keep=yes,how=nokeep,n=2", "dest=mbox,keep=no,read=once,how=few,n=4",
     "dest=maildir,keep=30d,n=2", "dest=lmtp,keep=no,rules=sort,n=6",
+    "dest=maildir,keep=no,shared=states,n=4", "dest=maildir,keep=no,shared=states,read=once,n=2",
     "dest=mda,keep=no,read=once,rules=sort,n=6", "dest=maildir,keep=no,read=once,rules=pass,n=2",
     "dest=mda,keep=no,rules=pass,n=2", "dest=lmtp,keep=no,rules=pass,n=3",
 ]
@@ -60,6 +61,9 @@ def long_set():
         yield "dest=pipe,n=6" + tail
     for dest, keep in itertools.product(("maildir", "mbox", "mda", "lmtp", "pipe"), ("no", "yes")):
         yield "dest=%s,keep=%s,shared=yes" % (dest, keep)
+        if dest == "maildir":
+            yield "dest=%s,keep=%s,shared=states" % (dest, keep)
+            yield "dest=%s,keep=%s,shared=states,read=once" % (dest, keep)
         yield "dest=%s,keep=%s,drop=yes" % (dest, keep)
         for how, fork in itertools.product(("plain", "all", "nokeep", "few"), ("yes", "no")):
             yield "dest=%s,keep=%s,read=once,how=%s,fork=%s" % (dest, keep, how, fork)

@@ -249,7 +249,10 @@ LONG = [("rerun-points", "dest=maildir,keep=no,n=2"), ("rerun-points", "dest=mbo
         ("points", "dest=mbox,keep=no,n=3,read=once"),
         ("points", "dest=mda,keep=no,n=3,read=once,how=away"),
         ("rerun-points", "dest=mda,keep=no,n=1,read=once,how=away"),
-        ("points", "dest=maildir,keep=30d,n=2"), ("points", "dest=maildir,keep=no,n=2,how=all")]
+        ("points", "dest=maildir,keep=30d,n=2"), ("points", "dest=maildir,keep=no,n=2,how=all"),
+        ("points", "dest=maildir,keep=yes,n=2,how=nokeep"),
+        ("points", "dest=mbox,keep=no,n=3,how=few"),
+        ("points", "dest=maildir,keep=no,n=4,shared=states")]
 
 
 def row(tap, kind, story, text):
