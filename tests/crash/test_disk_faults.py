@@ -91,7 +91,7 @@ class Faults:
         problems = self.box.mail_problems(kills=1, torn=not (stuck and
                                                              self.box.scenario.dest == "mbox"))
         delivered, _ = self.box.found()
-        missing = [m.uidl for m in self.box.messages if not delivered[m.uidl]]
+        missing = [m.uidl for m in self.box.wanted() if not delivered[m.uidl]]
         allowed = (0,) if harmless else (0,) + TROUBLE[self.box.scenario.dest]
         if result.status not in allowed:
             problems.append("exit %d, not one of %s" % (result.status, allowed))
