@@ -32,20 +32,20 @@ tells() {
     for round in 1 2 3; do
         want 75
     done
-    tells "^a: last poll [0-9:]+ failed \\(3 in a row since [0-9:]+\\): 127\\.0\\.0\\.1: port $PORT refuses connections; .*; last success [0-9:]+$"
-    tells '^a: not polled before [0-9:]+: .*--force polls now$'
+    tells "^a: last poll [0-9: -]+ failed \\(3 in a row since [0-9: -]+\\): 127\\.0\\.0\\.1: port $PORT refuses connections; .*; last success [0-9: -]+$"
+    tells '^a: not polled before [0-9: -]+: .*--force polls now$'
     [[ $output != *"nothing failed"* ]]
     rm -rf "$PLOG"
     popd_run "$PORT"
     want 0 --force
-    tells '^a: last poll [0-9:]+ went well$'
+    tells '^a: last poll [0-9: -]+ went well$'
 }
 
 @test "--status of a first failure: no success yet" {
     PORT=$("$TOOL" freeport)
     popd_rc
     want 75
-    tells '^a: last poll [0-9:]+ failed \(1 in a row since [0-9:]+\): .*; last success never$'
+    tells '^a: last poll [0-9: -]+ failed \(1 in a row since [0-9: -]+\): .*; last success never$'
 }
 
 @test "--status tells what was received and is not delivered, and where; trouble here, too" {
@@ -53,7 +53,7 @@ tells() {
     popd_start
     popd_rc -maildir 'mda = "exit 75"'
     want 75
-    tells '^a: last poll [0-9:]+ failed: .*; last success never$'
+    tells '^a: last poll [0-9: -]+ failed: .*; last success never$'
     tells "^a: 0 messages kept on the server, 0 held; 1 here in $STATE, not delivered yet$"
 }
 

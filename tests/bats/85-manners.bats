@@ -51,7 +51,7 @@ dovecot_logins() {
     [ "$(($(dovecot_logins) - before))" -eq 1 ] || fail "more than one login"
     on_tty
     [ "$status" -eq 77 ]
-    told 'login refused.*refused since [0-9:]+; again at [0-9:]+; --force now'
+    told 'login refused.*refused since [0-9: -]+; again at [0-9: -]+; --force now'
     want 0 --status
     [[ $output == *"refused since"* ]] || fail "--status does not say so"
     want 77 -c
@@ -205,11 +205,11 @@ worked() {
     want 75
     silent
     want 75
-    heard 'refuses connections.* \(3 polls failed since [0-9:]+\); next try not before [0-9:]+$'
+    heard 'refuses connections.* \(3 polls failed since [0-9: -]+\); next try not before [0-9: -]+$'
     want 75
     silent
     want 75 -v
-    one_line '^fetchpop: a: not polled before [0-9:]+: 3 polls in a row failed since [0-9:]+: .*refuses connections.*; --force'
+    one_line '^fetchpop: a: not polled before [0-9: -]+: 3 polls in a row failed since [0-9: -]+: .*refuses connections.*; --force'
     want 0 --status
     [[ $output == *"not polled before"* ]] || fail "--status does not say so"
     want 75 -c
@@ -219,7 +219,7 @@ worked() {
     want 75
     [ "$(connections)" -eq 0 ] || fail "polled in spite of the pause"
     want 0 --force
-    one_line 'a: reachable again after 3 failed runs since [0-9:]+$'
+    one_line 'a: reachable again after 3 failed runs since [0-9: -]+$'
     want 0
     silent
     popd_stop
@@ -288,7 +288,7 @@ worked() {
     silent
     [ "$(connections)" -eq 3 ] || fail "it came all the same"
     want 75 -v
-    one_line 'the server wants a pause between logins: again at [0-9:]+; --force now'
+    one_line 'the server wants a pause between logins: again at [0-9: -]+; --force now'
     local left
     left=$(($(sed -n 's/^not-before \([0-9]*\) login-delay$/\1/p' "$(note)") - $(date +%s)))
     [ "$left" -gt 7100 ] && [ "$left" -le 7200 ] || fail "$left seconds to wait"

@@ -305,7 +305,7 @@ def told_when(how):
         w.run(script={"delay": 'on PASS: err "[LOGIN-DELAY] not so soon"', "secret": WRONG}[how])
         for run in (w.run(tty=True), w.run("w")):
             w.need(run.connections == 0, "kept away", run)
-            w.need(re.search(r"again at \d\d:\d\d", run.err) and "--force" in run.err,
+            w.need(re.search(r"again at (\d{4}-\d\d-\d\d )?\d\d:\d\d", run.err) and "--force" in run.err,
                    "with the time, and --force", run)
         w.need(w.run("--force", tty=True).connections == 1, "--force polls now")
     return case
