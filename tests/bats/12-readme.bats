@@ -177,6 +177,22 @@ paste() {
     diff "$T/systemctl.args" - <<<$'--user enable --now fetchpop\nenable --now fetchpop@alice'
 }
 
+@test "make install puts all files that README names where it says" {
+    installed
+    local name doc=$H/.local/share/doc/fetchpop
+    for name in fetchpop-strict.conf fetchpop.cron fetchpop.logrotate fetchpoprc.sample oauth.md gmail.md \
+        README ChangeLog COPYING VIOLATIONS; do
+        [ -s "$doc/$name" ] || fail "there is no $name in share/doc/fetchpop"
+    done
+    for name in bin/fetchpop share/man/man1/fetchpop.1 share/man/man5/fetchpoprc.5 \
+        share/bash-completion/completions/fetchpop share/zsh/site-functions/_fetchpop \
+        share/fish/vendor_completions.d/fetchpop.fish share/vim/vimfiles/syntax/fetchpoprc.vim \
+        share/vim/vimfiles/ftdetect/fetchpoprc.vim lib/systemd/user/fetchpop.service \
+        lib/systemd/user/fetchpop.timer lib/systemd/system/fetchpop@.service; do
+        [ -s "$H/.local/$name" ] || fail "there is no $name"
+    done
+}
+
 @test "moving in from fetchmail: its file, its list, and nothing comes twice" {
     need_dovecot
     installed

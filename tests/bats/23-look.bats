@@ -51,6 +51,24 @@ three() {
     want 0 --list
     [[ ${lines[0]} =~ ^'    1 '.*' new '.*' m1'$ ]] || fail "first row"
     [ "$(sent_count '^TOP')" -eq 0 ]
+    want 65 --show m1
+    account_line 'no TOP, so it shows no header alone; -a shows the message'
+    want 0 --show m1 -a
+    [[ $output == *"body of m1"* ]] || fail "not the message"
+}
+
+@test "--list: what failed, and what is held" {
+    three
+    popd_start 'on RETR 2: err "broken"'
+    popd_rc 'max_tries = "2"'
+    want 65
+    want 0 --list
+    [[ ${lines[0]} == *" kept "* && ${lines[1]} == *" failed "* && ${lines[2]} == *" kept "* ]] ||
+        fail "not what failed"
+    want 65 --force
+    want 0 --list
+    [[ ${lines[1]} == *" held "* ]] || fail "not what is held"
+    [ "${lines[3]}" = "a: 3 messages, 0 new" ] || fail "no sum"
 }
 
 @test "--show: the header, all of it with -a, by number, too" {
@@ -102,6 +120,30 @@ three() {
     [ "$(count)" -eq 3 ]
     want 65 --delete m2 --yes
     account_line 'no message on the server has the UIDL m2'
+}
+
+# answers ANSWER: to the question of --delete m2, on a terminal
+answers() {
+    run env -i PATH="$PATH" HOME="$H" LC_ALL=C TERM=dumb "$LIB/talk.py" "$T/st" \
+        'second.*\nDelete it from the server\? \[y/N\]' "$1" -- \
+        timeout --foreground -k 5 60 "$FETCHPOP" --delete m2
+    [[ $output != *"talk: never shown"* ]] || fail "it is not asked"
+    status=$(cat "$T/st")
+}
+
+@test "--delete on a terminal: the message is shown, and only a yes deletes it" {
+    three
+    popd_start
+    popd_rc
+    local answer
+    for answer in '' n ^C; do
+        answers "$answer"
+        [ "$status" -eq 75 ] || fail "status $status for '$answer'"
+        [ "$(box_count)" -eq 3 ] || fail "deleted by '$answer'"
+    done
+    answers y
+    [ "$status" -eq 0 ] || fail "status $status"
+    [ "$(ls "$MB" | tr '\n' ' ')" = "m1 m3 " ] || fail "another one is gone"
 }
 
 @test "--delete: no +OK to QUIT is no deletion; a UIDL that two have is nobody's" {

@@ -60,6 +60,31 @@ verify() {
     done
 }
 
+@test "the example for logrotate: the old log is put away, and the daemon goes on in a new one" {
+    need logrotate
+    mkdir -m 755 "$T/log" "$T/bin"
+    tell m1
+    popd_start
+    popd_rc
+    sed "s|/var/log/fetchpop|$T/log|" "$UNITS/../fetchpop.logrotate" >"$T/conf"
+    chmod 644 "$T/conf"
+    start_fp -d 1h -L "$T/log/alice.log"
+    wait_until 30 grep -q '1 new' "$T/log/alice.log" || fail "nothing is logged"
+    printf '#!/bin/sh\necho "$@" >"%s"\nkill -HUP %s\n' "$T/args" "$FP_PID" >"$T/bin/systemctl"
+    chmod 755 "$T/bin/systemctl"
+    run env PATH="$T/bin:$PATH" logrotate -f -s "$T/rotated" "$T/conf"
+    [ "$status" -eq 0 ] || fail "logrotate: $status"
+    grep -q '1 new' "$T/log/alice.log.1" || fail "the old log is not there"
+    [ "$(cat "$T/args")" = 'kill --kill-whom=main --signal=HUP fetchpop@*.service' ] || fail "$(cat "$T/args")"
+    wait_until 30 test -e "$T/log/alice.log" || fail "no new log"
+    tell m2
+    kill -USR1 "$FP_PID"
+    wait_until 30 grep -q '1 new' "$T/log/alice.log" || fail "nothing in the new log"
+    kill -TERM "$FP_PID"
+    end_fp 30
+    [ "$status" -eq 0 ] || fail "status $status"
+}
+
 polled() {
     [ "$(sent_count '^QUIT')" -gt "$1" ] && [ -z "$(ps -o pid= --ppid "$FP_PID")" ]
 }
