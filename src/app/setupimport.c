@@ -17,6 +17,7 @@
 struct taking {
     const struct dialog *dialog;
     const struct import_program *program;
+    struct import import; /* what its files say */
     struct setupfile *file;
     struct buf added;
     struct config config; /* what is added, and nothing else */
@@ -46,15 +47,10 @@ int setupimport_offer(const struct dialog *dialog, const char **program, struct 
 
 static int read_theirs(struct taking *taking, const struct options *options, struct err *err)
 {
-    struct import import;
     struct err why;
-    import_begin(&import, taking->program);
-    int result = moving_read(&import, options, true, err);
-    if (result == 0)
-        import_spell(&import, &taking->added);
-    import_end(&import);
-    if (result < 0)
+    if (moving_read(&taking->import, options, true, err) < 0)
         return -1;
+    import_spell(&taking->import, &taking->added);
     if (config_parse(&taking->config, "line", taking->added.data, taking->added.len, &why) == 0)
         return setupfile_check(taking->file, &taking->added, err);
     taking->config.count = 0;
@@ -82,21 +78,42 @@ static void say_accounts(const struct taking *taking)
 
 /* --- what it has fetched ---------------------------------------------------------------------- */
 
-/* NULL: it is not known, or not there. */
-static char *seen_of(const struct taking *taking, const struct account *account)
+/* Where its configuration says that the list is. */
+static const char *named_of(const struct taking *taking, const struct account *account)
+{
+    for (size_t i = 0; i < taking->import.sheets.count; i++) {
+        const struct sheet *sheet = &taking->import.sheets.at[i];
+        const char *server = sheet_value(sheet, "server"), *user = sheet_value(sheet, "user");
+        if (sheet->seen != NULL && server != NULL && strcmp(server, account->server) == 0 &&
+            user != NULL && strcmp(user, account->user) == 0)
+            return sheet->seen;
+    }
+    return NULL;
+}
+
+/* Else it has it in its usual place; NULL: that is not known. */
+static char *usual_of(const struct taking *taking, const struct account *account)
 {
     const char *form = taking->program->seen_file;
-    struct err err;
     if (form == NULL)
         return NULL;
     char *port = xasprintf("%u", (unsigned)account->port);
     char *server = translate_fill(form, "%s", account->server);
     char *half = translate_fill(server, "%p", port);
     char *whole = translate_fill(half, "%u", account->user);
-    char *path = paths_allow(whole, R_OK) ? paths_expand(whole, &err) : NULL;
     free(port);
     free(server);
     free(half);
+    return whole;
+}
+
+/* NULL: it is not known, or not there. */
+static char *seen_of(const struct taking *taking, const struct account *account)
+{
+    struct err err;
+    const char *named = named_of(taking, account);
+    char *whole = named != NULL ? xstrdup(named) : usual_of(taking, account);
+    char *path = whole != NULL && paths_allow(whole, R_OK) ? paths_expand(whole, &err) : NULL;
     free(whole);
     return path;
 }
@@ -180,6 +197,7 @@ int setupimport_run(const struct dialog *dialog, struct setupfile *file,
         .dialog = dialog, .file = file, .program = moving_program(options->import, err)};
     if (taking.program == NULL)
         return -1;
+    import_begin(&taking.import, taking.program);
     secret_buf_init(&taking.added, TEXT_MAX);
     int result = read_theirs(&taking, options, err);
     if (result == 0) {
@@ -190,6 +208,7 @@ int setupimport_run(const struct dialog *dialog, struct setupfile *file,
         config_free(&taking.config);
     }
     secret_buf_free(&taking.added);
+    import_end(&taking.import);
     free(taking.state_dir);
     return result;
 }

@@ -336,6 +336,8 @@ static void translate(const struct reader *reader, const struct sheet *from,
     if (sheet_find(from, "disabled") != NULL)
         sheet_set(to, "enabled", "no", 0);
     translate_delivery(reader, from->title, to);
+    if (sheet_find(from, "cache") != NULL)
+        to->seen = fill_tags(sheet_value(from, "cache"));
 }
 
 static void read_text(struct str text, const struct translate_place *place, struct sheets *to,

@@ -174,6 +174,7 @@ struct reader {
     struct sheet *sheet; /* what is being read; NULL: nothing so far */
     bool has_user, is_local;
     unsigned long daemon; /* seconds */
+    char *idfile;
 };
 
 static const struct word *find_word(const struct lexer *lexer)
@@ -291,6 +292,9 @@ static void read_set(struct reader *reader, struct sheet *top)
                    "set daemon %lu: fetchpop -d %lus polls so often, and stays in the "
                    "foreground.",
                    reader->daemon, reader->daemon);
+    } else if (strcmp(name, "idfile") == 0) {
+        free(reader->idfile);
+        reader->idfile = xstrdup(value);
     } else if (strcmp(name, "logfile") == 0) {
         sheet_note(top, "set logfile: fetchpop -L %s", value);
     } else if (strcmp(name, "syslog") == 0) {
@@ -450,8 +454,12 @@ static void read_text(struct str text, const struct translate_place *place, stru
     end_server(&reader);
     for (size_t i = 0; i < reader.raw.count; i++) {
         const struct sheet *from = &reader.raw.at[i];
-        translate(&reader, from, place, sheets_add(to, from->title, NULL));
+        struct sheet *sheet = sheets_add(to, from->title, NULL);
+        translate(&reader, from, place, sheet);
+        if (reader.idfile != NULL)
+            sheet->seen = xstrdup(reader.idfile);
     }
+    free(reader.idfile);
     lexer_end(&reader.lexer);
     sheets_free(&reader.bases);
     sheets_free(&reader.raw);

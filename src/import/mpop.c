@@ -190,6 +190,17 @@ static void translate_rest(const struct sheet *from, struct sheet *to)
         sheet_set(to, "trace_header", "yes", 0);
 }
 
+/* %U and %H are user and host, as in its default. */
+static void translate_list(const struct sheet *from, struct sheet *to)
+{
+    const char *path = sheet_value(from, "uidls_file"), *user = sheet_value(from, "user");
+    if (path == NULL || path[0] == '\0')
+        return;
+    char *half = translate_fill(path, "%U", user != NULL ? user : "");
+    to->seen = translate_fill(half, "%H", sheet_value(from, "host"));
+    free(half);
+}
+
 static void read_text(struct str text, const struct translate_place *place, struct sheets *to,
                       struct sheet *top)
 {
@@ -209,6 +220,7 @@ static void read_text(struct str text, const struct translate_place *place, stru
         translate_delivery(from, sheet);
         translate_filter(from, sheet);
         translate_rest(from, sheet);
+        translate_list(from, sheet);
     }
     sheets_free(&raw);
 }

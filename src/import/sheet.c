@@ -47,6 +47,7 @@ void sheets_free(struct sheets *sheets)
         free(sheet->entries);
         free(sheet->title);
         free(sheet->left_out);
+        free(sheet->seen);
     }
     free(sheets->at);
     *sheets = (struct sheets){0};

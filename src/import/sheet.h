@@ -21,6 +21,7 @@ struct sheet_entry {
 struct sheet {
     char *title;
     char *left_out; /* why it cannot become an account; NULL: it can */
+    char *seen;     /* where the program has its list of what was fetched; NULL: it does not say */
     struct sheet_entry *entries;
     size_t count;
 };

@@ -6,6 +6,7 @@ load lib/common
 load lib/certs
 load lib/dovecot
 load lib/dns
+load lib/moving
 
 setup_file() {
     export TLS=$BATS_FILE_TMPDIR/tls
@@ -452,14 +453,15 @@ no_systemd() {
 
 # --- moving in ------------------------------------------------------------------------------------
 
-# fetchmail_home UIDL: alice's mail has come by fetchmail, whose list has this message
+# fetchmail_home UIDL [FILE]: alice's mail has come by fetchmail, whose list has this message
 fetchmail_home() {
     cat >"$H/.fetchmailrc" <<END
 set daemon 300
+set idfile "${2:-$H/.fetchids}"
 poll localhost proto pop3 port $DOVE_POP3S uidl:
     user alice pass "se cret" ssl sslcertfile $DOVE_CA keep folder Inbox mda "cat >>$H/theirs"
 END
-    printf 'alice@localhost %s\n' "$1" >"$H/.fetchids"
+    printf 'alice@localhost %s\n' "$1" >"${2:-$H/.fetchids}"
     chmod 600 "$H/.fetchmailrc"
 }
 
@@ -477,7 +479,7 @@ uidls() {
     local first
     first=$(uidls | head -n 1)
     [ -n "$first" ] || fail "no UIDL is known"
-    fetchmail_home "$first"
+    fetchmail_home "$first" "$H/my-ids"
     talk 'Add this to .*fetchpoprc\?' '' '(?s)come again, without.*that list\?' '' -- \
         --import fetchmail --setup
     [ "$status" -eq 0 ] || fail "status $status"
@@ -494,6 +496,7 @@ uidls() {
     need_dovecot
     fetchmail_home none
     rm "$H/.fetchids"
+    sed -i '/idfile/d' "$H/.fetchmailrc"
     talk 'configuration of fetchmail, ~/.fetchmailrc' '' 'Add this' '' -- --setup
     [ "$status" -eq 0 ] || fail "status $status"
     [[ $output == *"fetchpop --import-seen fetchmail ~/.fetchids"* ]] || fail "no word of the list"
@@ -503,6 +506,49 @@ uidls() {
     [ ! -e "$RC" ] || fail "it is written all the same"
     talk 'POP3 server' '^C' -- --setup alice@example.invalid
     [[ $output != *fetchmail* ]] || fail "it is offered to one who gives an address"
+}
+
+# moves PROGRAM: its configuration is in the home, and its list, which has what Dovecot has
+moves() {
+    FP_ENV=("SSL_CERT_FILE=$DOVE_CA")
+    rm -rf "$RC" "$STATE" "$H/Mail"
+    talk 'Add this' '' '(?s)come again, without.*that list' '' -- --setup --import "$1"
+    [ "$status" -eq 0 ] || fail "$1: status $status"
+    [[ $output == *": 3 taken over as fetched"* ]] || fail "$1: the list is not taken over"
+    run --separate-stderr fp --json
+    [ "$status" -eq 0 ] && [[ $output == *'"new": 0,'*'"seen": 3'* ]] || fail "$1: mail comes twice"
+}
+
+@test "mpop, getmail and fdm: configuration and list, as each has written it, in one go" {
+    need mpop
+    need getmail
+    need fdm
+    need_dovecot
+    mkdir -p "$H/Mail/cur" "$H/Mail/new" "$H/Mail/tmp"
+    printf '%s\n' 'account a' 'host localhost' "port $DOVE_POP3S" 'tls on' 'tls_starttls off' \
+        "tls_trust_file $DOVE_CA" 'user dora' 'password se cret' 'keep on' \
+        "delivery maildir $H/Mail" "uidls_file $H/my-list" >"$H/.mpoprc"
+    chmod 600 "$H/.mpoprc"
+    theirs mpop a >"$T/out" 2>&1 || fail "$(cat "$T/out")"
+    [ -s "$H/my-list" ] || fail "mpop has no list"
+    moves mpop
+    outside getmail
+    printf '%s\n' '[retriever]' 'type = SimplePOP3SSLRetriever' 'server = localhost' \
+        "port = $DOVE_POP3S" 'username = dora' 'password = se cret' "ca_certs = $DOVE_CA" \
+        '[destination]' 'type = Maildir' "path = $home/old/" '[options]' 'read_all = false' \
+        >"$home/getmailrc"
+    theirs_outside getmail -g "$home" >"$T/out" 2>&1 || fail "$(cat "$T/out")"
+    mkdir -p "$H/.config/getmail"
+    cp "$home/getmailrc" "$home"/oldmail-* "$H/.config/getmail"
+    moves getmail
+    outside fdm
+    printf '%s\n' "set lock-file \"$home/lock\"" "action \"in\" maildir \"$home/old\"" \
+        "account \"a\" pop3 server \"localhost\" port $DOVE_POP3 user \"dora\" pass \"se cret\"" \
+        "    new-only cache \"$home/.fdm.cache\" no-apop keep" 'match all action "in"' >"$home/.fdm.conf"
+    chmod 600 "$home/.fdm.conf"
+    theirs_outside fdm -f "$home/.fdm.conf" fetch >"$T/out" 2>&1 || fail "$(cat "$T/out")"
+    cp "$home/.fdm.conf" "$H"
+    moves fdm
 }
 
 # same WHEN: the private home is as it was
