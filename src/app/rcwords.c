@@ -69,9 +69,10 @@ char *rcwords_explain(const char *said, struct str line, enum key_scope scope, c
     bool named = quoted(said, word, sizeof word);
     struct str text = str_from(said);
     if (is_behind_secret(line))
-        snprintf(out, cap,
-                 "a word makes no sense here (not shown, for the secret); quote the secret, a key a "
-                 "line");
+        snprintf(
+            out, cap,
+            "a word makes no sense here (not shown, for the secret); quote the secret, one key "
+            "per line");
     else if (named && str_has_prefix(text, "no such option") && rctext_in_value(line, word))
         snprintf(out, cap,
                  "no such key: \"%s\"; if it belongs to the text before it, put quotes "

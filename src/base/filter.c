@@ -47,8 +47,8 @@ static bool is_there(void)
     return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL, 0, 0) < 0 && errno == EFAULT;
 }
 
-/* Where the C library has one call for all that is done with sockets (i386, s390x), the family is in
- * memory, where no filter looks; libseccomp would refuse every socket. */
+/* Where the C library has one call for all that is done with sockets (i386, s390x), the family is
+ * in memory, where no filter looks; libseccomp would refuse every socket. */
 static bool has_socketcall(void)
 {
     return SCMP_SYS(socketcall) > 0;
