@@ -9,7 +9,8 @@
 #include "session/rules.h"
 
 #define HOST_MAX 255
-#define LINES_MAX 1000 /* octets of the two fields on top */
+#define CLOCKS_APART 3600 /* seconds that a server may be ahead of us */
+#define LINES_MAX 1000    /* octets of the two fields on top */
 
 bool heading_is_wanted(const struct account *account)
 {
@@ -100,10 +101,12 @@ int heading_write(const struct account *account, struct str head, int64_t now, s
     return head.len > 0 ? sink.write(sink.ctx, head.ptr, head.len, err) : 0;
 }
 
-int64_t heading_arrived(const struct account *account, const struct fields *fields)
+int64_t heading_arrived(const struct account *account, const struct fields *fields, int64_t now)
 {
     int64_t when;
-    return account->arrival_date && rules_date(fields, &when) == 0 && when > 0 ? when : 0;
+    if (!account->arrival_date || rules_date(fields, &when) < 0)
+        return 0;
+    return when > 0 && when <= now + CLOCKS_APART ? when : 0;
 }
 
 void heading_set_time(const struct parcel *parcel, int64_t arrived)

@@ -29,8 +29,8 @@ int heading_write(const struct account *account, struct str head, int64_t now, s
                   struct err *err);
 
 /* arrival_date: when the message arrived at its server, by its header; wall clock, seconds; 0: that
- * is not known, or not wanted. */
-int64_t heading_arrived(const struct account *account, const struct fields *fields);
+ * is not known, or not wanted, or later than `now`: that would be what a sender made up. */
+int64_t heading_arrived(const struct account *account, const struct fields *fields, int64_t now);
 
 /* The time of its file becomes that one, unless it is 0; once it is complete. */
 void heading_set_time(const struct parcel *parcel, int64_t arrived);

@@ -244,7 +244,7 @@ static int choose(struct receiver *in, struct err *err)
     int result = begin(in, err);
     if (result == 0)
         result = heading_write(poll->run->account, facts.header, poll->rules.now, sink, err);
-    in->arrived = heading_arrived(poll->run->account, in->fields);
+    in->arrived = heading_arrived(poll->run->account, in->fields, poll->rules.now);
     fields_free(in->fields);
     in->fields = NULL;
     buf_free(&in->head);

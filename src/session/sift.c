@@ -419,7 +419,7 @@ const struct route *sift_kept(const struct poll *poll, const char *path, uint64_
     struct fields *fields = fields_new();
     read_fields(path, fields);
     struct verdict verdict = by_rules(poll, octets, fields, &until);
-    *arrived = heading_arrived(account, fields);
+    *arrived = heading_arrived(account, fields, poll->rules.now);
     fields_free(fields);
     return sift_route(poll, verdict);
 }

@@ -4,6 +4,7 @@
 nothing asked for twice."""
 import os
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "lib"))
 import world  # noqa: E402
@@ -644,6 +645,10 @@ def headings(w):
     w.need(found == 1793613600, "the time of the file is that of its arrival", found)
     again = w.fine(**keys)
     w.need(w.left() == [] and not again.sent("RETR"), "and it is known again", again.commands)
+    put(w, "m2", date="Mon, 2 Nov 2099 10:00:00 +0000")
+    w.fine(**keys)
+    times = [os.stat(os.path.join(new, n)).st_mtime for n in os.listdir(new)]
+    w.need(max(times) < time.time() + 60, "and none that is to come", times)
 
 
 # ---- pipe_through ----------------------------------------------------------------------------------
