@@ -101,6 +101,34 @@ message() {
     [ "$(stored)" -eq 0 ]
 }
 
+# answered STATUS WORDS VERB=ANSWER: what a server says that a real one says too seldom
+answered() {
+    rm -f "$T/port"
+    "$LIB/imapd.py" "$T/port" "$3" 3>&- 4>&- &
+    local pid=$!
+    PIDS+=("$pid")
+    wait_until 20 test -s "$T/port"
+    message 1 >"$T/m"
+    run --separate-stderr "$APPEND" --server "127.0.0.1:$(cat "$T/port")" --tls none --user u \
+        --password-command 'echo x' <"$T/m"
+    stop_pid "$pid"
+    [ "$status" -eq "$1" ] || fail "$3: $status, wanted $1: $stderr"
+    [[ $stderr == *"$2"* ]] || fail "$3: $stderr"
+}
+
+@test "what a server refuses for good is 65, and what passes is 75" {
+    answered 0 '' 'append=OK [APPENDUID 1 2] done'
+    answered 65 'too large' 'append=NO [LIMITS] too large'
+    answered 65 'Invalid' 'append=BAD Invalid message'
+    answered 75 'full' 'append=NO [OVERQUOTA] full'
+    answered 75 '' 'append=drop'
+    answered 78 'no such' 'append=NO [TRYCREATE] no such mailbox'
+    answered 75 'busy' 'login=NO [UNAVAILABLE] busy'
+    answered 77 'bad' 'login=NO [AUTHENTICATIONFAILED] bad'
+    answered 75 'in use' 'examine=NO [INUSE] in use'
+    answered 78 'nonexistent' 'examine=NO [NONEXISTENT] nonexistent'
+}
+
 @test "killed at each write and each answer: never lost, never twice" {
     local when n=0 sum=0
     for when in before after answer; do
