@@ -99,10 +99,10 @@ static void test_all_keys(void)
     ok(a->target == DELIVER_MBOX && strcmp(a->where, "/home/alice/inbox") == 0, "mbox is read");
     ok(a->mda_timeout == 90 && a->timeout == 300 && a->session_timeout == 7200 &&
            a->interval == 600,
-       "times is read");
+       "durations are read");
     ok(a->max_size == 20u << 20 && a->max_messages == 7 && a->max_bytes == 1u << 30 &&
            a->max_tries == 1 && a->log_messages,
-       "limits is read");
+       "limits are read");
     ok(a->pipelining == ACCOUNT_PIPELINING_OFF && !a->durable && !a->enabled, "flags are read");
     config_free(&config);
 }

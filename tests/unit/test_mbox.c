@@ -873,9 +873,15 @@ static void settled(void)
     free(now);
     kit_free(&other);
     end_torn(&torn);
+}
 
-    /* Bad lines: whatever the file says, nothing breaks, and what is there is found. */
-    torn = make_torn(foreign);
+/* Whatever the file of appends says, nothing breaks, and what is there is found. */
+static void bad_lines(void)
+{
+    struct torn torn = make_torn(foreign);
+    struct err err = {0};
+    char answer[65];
+    size_t len;
     char *real = realpath(mbox, NULL);
     struct appends appends;
     appends_open(&appends, &torn.kit.settings, real, false, &err);
@@ -969,6 +975,7 @@ int main(void)
     mbox_not_made();
     twins();
     settled();
+    bad_lines();
     probes();
     for (int i = 0; i < MINE; i++)
         free(mine[i]);

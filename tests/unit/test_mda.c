@@ -139,9 +139,16 @@ static void input(void)
        "its complaints are logged, its output is not");
     kit_free(&kit);
     free(command);
+}
 
-    command = xasprintf("cat >%s/out; printf '%%s' \"$FETCHPOP_SENDER$FETCHPOP_UIDL\" >%s/env",
-                        kit_folder, kit_folder);
+static void odd_input(void)
+{
+    struct kit kit;
+    char why[256] = "";
+    kit_fresh();
+    char *command =
+        xasprintf("cat >%s/out; printf '%%s' \"$FETCHPOP_SENDER$FETCHPOP_UIDL\" >%s/env",
+                  kit_folder, kit_folder);
     kit_settings(&kit, DELIVER_MDA, command, KIT_A);
     is_int(run_with(&kit, "", 0, NULL, why), PARCEL_DELIVERED, "an empty message is delivered");
     is_file("out", "", 0, "an empty message arrives empty");
@@ -253,6 +260,7 @@ int main(void)
 {
     outcomes();
     input();
+    odd_input();
     probes();
     closed_folder();
     checks();
