@@ -158,7 +158,7 @@ int file_sync_folder(const char *path, bool *unsupported, struct err *err)
         return err_errno(err, ERR_IO, errno, "cannot open folder %s", path);
     int failed = flush(fd) < 0 ? errno : 0;
     close(fd);
-    if (failed == EINVAL) {
+    if (failed == EINVAL || failed == ENOSYS || failed == ENOTSUP) {
         if (unsupported != NULL)
             *unsupported = true;
         return 0;
@@ -258,7 +258,7 @@ static int write_new(const char *path, const void *bytes, size_t len, mode_t mod
     if (fd < 0)
         return err_errno(err, ERR_CREATE, errno, "cannot make %s", path);
     int result = 0;
-    if (fchmod(fd, mode) < 0)
+    if (mode != 0600 && fchmod(fd, mode) < 0) /* FAT has no modes, and refuses */
         result = err_errno(err, ERR_CREATE, errno, "cannot set the mode of %s", path);
     if (result == 0)
         result = file_write(fd, bytes, len, path, err);

@@ -3,7 +3,8 @@
 //
 // SHIM          a file with two numbers of 64 bits: seconds that the wall clock is ahead, and seconds
 //               that the machine has slept (CLOCK_BOOTTIME); it may change while the program runs
-// SHIM_FAIL     "link=13 fork=11": these calls fail with that errno
+// SHIM_FAIL     "link=13 fork=11 fchmod=1": these calls fail with that errno
+//               "syncfolder=95": fsync(2) fails so on folders
 // SHIM_FSTYPE   what statfs(2) tells of every file system, in hexadecimal
 // SHIM_SYNCS    a file that gets a line for each fsync, fdatasync and syncfs: its name and what it was for
 // SHIM_LOST     set: the answer to each rename into a folder new/ is lost: it is done, and says ENOENT
@@ -19,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/time.h>
 #include <time.h>
@@ -98,6 +100,11 @@ int link(const char *from, const char *to)
 int linkat(int from_folder, const char *from, int to_folder, const char *to, int flags)
 {
     return fails("link=") ? -1 : REAL(linkat)(from_folder, from, to_folder, to, flags);
+}
+
+int fchmod(int fd, mode_t mode)
+{
+    return fails("fchmod=") ? -1 : REAL(fchmod)(fd, mode);
 }
 
 pid_t fork(void)
@@ -199,7 +206,10 @@ static void note_sync(const char *name, int fd)
 
 int fsync(int fd)
 {
+    struct stat status;
     note_sync("fsync", fd);
+    if (fstat(fd, &status) == 0 && S_ISDIR(status.st_mode) && fails("syncfolder="))
+        return -1;
     return REAL(fsync)(fd);
 }
 

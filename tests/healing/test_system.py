@@ -281,6 +281,27 @@ def no_link(number):
     return case
 
 
+def no_modes(w):
+    """A file system without modes (FAT): what is noted between runs is noted all the same."""
+    w.fill(1)
+    w.env = {"SHIM_FAIL": "fchmod=%d" % errno.EPERM}
+    w.fine()
+    runs = [w.run(script="on greeting: close") for _ in range(3)]
+    w.need([bool(r.err) for r in runs] == [False, False, True], "two failures in silence, the third told",
+           [r.err for r in runs])
+
+
+def no_folder_sync(number):
+    """A file system that flushes no folders says so in its own way."""
+    def case(w):
+        names = w.fill(3)
+        w.env = {"SHIM_FAIL": "syncfolder=%d" % number}
+        run = w.run(keep="no")
+        w.need(run.status == 0 and w.left() == [], "delivered, and deleted", run)
+        w.need_each(1, names)
+    return case
+
+
 def process_one(w):
     """As process 1 it reaps what its commands leave behind."""
     root()
@@ -535,6 +556,9 @@ CASES = [
     ("no descriptor left: 71 at once", no_descriptor),
     *[("link(2) refused with %s: the mbox is locked all the same" % name, no_link(getattr(errno, name)))
       for name in ("EACCES", "ENOSYS", "EOPNOTSUPP", "EPERM")],
+    ("a file system without modes keeps its notes", no_modes),
+    *[("fsync(2) of a folder refused with %s: mail is delivered" % name,
+       no_folder_sync(getattr(errno, name))) for name in ("EINVAL", "ENOSYS", "EOPNOTSUPP")],
     ("process 1 reaps its orphans", process_one),
     ("a daemon polls soon after the machine's sleep", daemon_slept),
     ("a daemon that was awake waits for its time", daemon_awake),
