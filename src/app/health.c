@@ -32,8 +32,8 @@ char *health_spell_poll(const struct condition *condition, int64_t now, char *ou
 char *health_spell_mail(const struct condition *condition, const char *state_dir, char *out,
                         size_t cap)
 {
-    int at = snprintf(out, cap, "%" PRIu32 " messages kept on the server, %" PRIu32 " held",
-                      condition->kept, condition->held);
+    int at = snprintf(out, cap, "%" PRIu32 " message%s kept on the server, %" PRIu32 " held",
+                      condition->kept, condition->kept == 1 ? "" : "s", condition->held);
     if (condition->failed > 0)
         at += snprintf(out + at, cap - (size_t)at, ", %" PRIu32 " failed", condition->failed);
     if (condition->left > 0)

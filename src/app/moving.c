@@ -255,7 +255,7 @@ void moving_import_state(const struct roster *roster, struct report *report)
     if (slurp("-", &text, &err) < 0 || carry_import(buf_str(&text), &to, &count, &err) < 0) {
         report_error(report, account->title, &err);
     } else {
-        snprintf(line, sizeof line, "%u messages taken in", count);
+        snprintf(line, sizeof line, "%u message%s taken in", count, count == 1 ? "" : "s");
         report_answer(report, account->title, line);
     }
     buf_free(&text);

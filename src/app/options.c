@@ -364,7 +364,8 @@ static int refuse(int code, int letter, const char *word, struct err *err)
 {
     const struct option_row *row = row_of(letter);
     if (code == ':' && row != NULL)
-        return err_set(err, ERR_USAGE, "--%s needs a value; see fetchpop --help", row->name);
+        return err_set(err, ERR_USAGE, "--%s needs a value (%s); see fetchpop --help", row->name,
+                       row->value);
     if (row != NULL)
         return err_set(err, ERR_USAGE, "--%s takes no value", row->name);
     for (size_t i = 0; i < COUNT(reserved); i++) {

@@ -151,8 +151,8 @@ static int try_login(struct setup *setup, struct err *err)
             return -1;
         dialog_say(&setup->dialog, "%s\n", err->text);
     }
-    dialog_say(&setup->dialog, "It works: %u message(s) on the server.\n",
-               (unsigned)setup->waiting);
+    dialog_say(&setup->dialog, "It works: %u message%s on the server.\n", (unsigned)setup->waiting,
+               setup->waiting == 1 ? "" : "s");
     return 0;
 }
 
@@ -286,7 +286,7 @@ static int ask_keep(struct setup *setup, struct err *err)
     setup->old = true;
     if (setup->waiting == 0)
         return 0;
-    dialog_say(&setup->dialog, "\nThere are %u message(s) already.\n", (unsigned)setup->waiting);
+    dialog_say(&setup->dialog, "\nSome mail is there already (%u).\n", (unsigned)setup->waiting);
     return dialog_confirm(&setup->dialog, "Fetch those, too?", true, &setup->old, err);
 }
 

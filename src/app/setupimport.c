@@ -62,8 +62,8 @@ static int read_theirs(struct taking *taking, const struct options *options, str
 static void say_accounts(const struct taking *taking)
 {
     bool secrets = false;
-    dialog_say(taking->dialog, "\n%zu account(s) of %s:\n", taking->config.count,
-               taking->program->name);
+    dialog_say(taking->dialog, "\n%zu account%s of %s:\n", taking->config.count,
+               taking->config.count == 1 ? "" : "s", taking->program->name);
     for (size_t i = 0; i < taking->config.count; i++) {
         const struct account *account = taking->config.accounts[i];
         secrets = secrets || account->password.len > 0;

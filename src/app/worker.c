@@ -169,8 +169,8 @@ static int look_around(struct work *work, struct session_run *run, struct err *e
     run->mode = SESSION_CHECK;
     if (look_run(run, &look, err) < 0)
         return -1;
-    snprintf(text, sizeof text, "%u messages, %u new", (unsigned)run->figures.listed,
-             (unsigned)run->figures.fresh);
+    snprintf(text, sizeof text, "%u message%s, %u new", (unsigned)run->figures.listed,
+             run->figures.listed == 1 ? "" : "s", (unsigned)run->figures.fresh);
     if (wish->what == LOOK_LIST && run->answer != NULL)
         run->answer(work, text);
     return 0;

@@ -288,10 +288,11 @@ static void translate_delivery(const struct reader *reader, const char *account,
         sheet_note(to, "Left out: the action %s: write maildir, mbox or mda.", kind);
     }
     if (hard > 0)
-        sheet_note(to,
-                   "Left out: %u rule(s) that look at messages: let an mda such as maildrop "
-                   "sort them.",
-                   hard);
+        sheet_note(
+            to,
+            "Left out: %u rule%s on single messages: rule { ... } of fetchpoprc(5), or an mda "
+            "such as maildrop, can sort them.",
+            hard, hard == 1 ? "" : "s");
 }
 
 /* It may have a password in it. */

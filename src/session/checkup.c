@@ -164,7 +164,8 @@ static void check_listing(struct session_run *run, struct pop3 *pop3, struct jou
     listing_init(&listing, journal, &habits);
     int result = listing_fetch(&listing, pop3, pop3_capabilities(pop3)->known, &err);
     run->figures.listed = listing.count;
-    snprintf(text, sizeof text, "%u messages%s", (unsigned)listing.count,
+    snprintf(text, sizeof text, "%u message%s%s", (unsigned)listing.count,
+             listing.count == 1 ? "" : "s",
              listing.has_uidl ? "" : "; without UIDL, they are recognised by their headers");
     if (tell(checkup, "listing", result, text, &err))
         (void)pop3_quit(pop3, false, false, &confirmed, &ignored);

@@ -243,7 +243,7 @@ END
     says 'account "a" {' 'server = "pop.example.com"' 'port = 995' 'user = alice' 'tls = implicit' \
         'keep = yes' 'enabled = no' 'maildir = "~/Mail/inbox"' 'timeout = 60s' 'max_size = "20M"'
     says 'account "b" {' 'port = 1110' 'tls = stls' 'keep = no' 'mbox = "~/other"'
-    [ "$(grep -c '# Left out: 1 rule(s) that look at messages' <<<"$output")" -eq 1 ] ||
+    [ "$(grep -c '# Left out: 1 rule on single messages' <<<"$output")" -eq 1 ] ||
         fail "the rule is not told, or to the account that it does not reach"
     [[ $output == *'# Left out: account "i": its type is imap'* ]] || fail "IMAP"
 }

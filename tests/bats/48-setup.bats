@@ -55,7 +55,7 @@ REST=('Deliver to' '' 'or for how long' '' 'Fetch those' '' 'Keep it in' '1')
     talk 'POP3 server' "localhost:$DOVE_POP3S" 'User name' alice 'Password' 'se cret' \
         "${REST[@]}" -- --setup alice@example.invalid
     [ "$status" -eq 0 ] || fail "status $status"
-    [[ $output == *"It works: 3 message(s)"* ]] || fail "the login is not tried"
+    [[ $output == *"It works: 3 messages on the server."* ]] || fail "the login is not tried"
     [[ $output != *"se cret"* ]] || fail "the password is shown"
     [ "$(stat -c %a "$RC")" = 600 ] || fail "others can read it"
     ! grep -q 'se cret' "$RC" || fail "the password is in the configuration file"

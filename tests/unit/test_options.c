@@ -205,7 +205,7 @@ static void test_refused(void)
     refused("--logfile=", "--logfile needs a value that is not empty");
     refused("--check=3", "--check takes no value");
     refused("-B", "--fetchlimit needs a value");
-    refused("--mda", "--mda needs a value; see fetchpop --help");
+    refused("--mda", "--mda needs a value (COMMAND); see fetchpop --help");
     refused("--fetchmailrc", "--config needs a value");
     refused("-B 0", "--fetchlimit takes a number");
     refused("-B x", "not \"x\"");
