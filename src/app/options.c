@@ -417,6 +417,17 @@ static int check_url(const struct options *options, struct err *err)
     return 0;
 }
 
+static int check_setup(const struct options *options, struct err *err)
+{
+    if (options->mode != OPTIONS_SETUP)
+        return 0;
+    if (options->import == NULL && options->account_count > 1)
+        return err_set(err, ERR_USAGE, "--setup takes one address");
+    if (options->config_file != NULL && strcmp(options->config_file, "-") == 0)
+        return err_set(err, ERR_USAGE, "--setup writes a file; name it with -f");
+    return 0;
+}
+
 /* What each kind of run needs, and does not take. */
 static int check_mode(const struct options *options, struct err *err)
 {
@@ -446,12 +457,7 @@ static int check_mode(const struct options *options, struct err *err)
     bool state = options->mode == OPTIONS_EXPORT_STATE || options->mode == OPTIONS_IMPORT_STATE;
     if (state && options->account_count != 1)
         return err_set(err, ERR_USAGE, "--export-state and --import-state need one account");
-    if (options->mode == OPTIONS_SETUP && options->import == NULL && options->account_count > 1)
-        return err_set(err, ERR_USAGE, "--setup takes one address");
-    if (options->mode == OPTIONS_SETUP && options->config_file != NULL &&
-        strcmp(options->config_file, "-") == 0)
-        return err_set(err, ERR_USAGE, "--setup writes a file; name it with -f");
-    if (check_url(options, err) < 0)
+    if (check_setup(options, err) < 0 || check_url(options, err) < 0)
         return -1;
     return options->daemon > 0 ? check_daemon(options, err) : 0;
 }
