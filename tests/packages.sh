@@ -24,19 +24,23 @@ here=$(dpkg --print-architecture)
 version=$(sed -n 's/^AC_INIT(\[fetchpop\], \[\(.*\)\])/\1/p' "$top/configure.ac")
 tarball=/dist/fetchpop-$version.tar.xz
 
+# wanted PACKAGE: it is, and all went well with it
+broken=
 wanted() {
-    case $failed" $packages " in
-    0*" $1 "*) return 0 ;;
+    case " $broken $packages " in
+    *" no-$1 "*) return 1 ;;
+    *" $1 "*) return 0 ;;
     esac
     return 1
 }
 
-# try PACKAGE NAME COMMAND...: a test point, if it is wanted and all went well before
+# try PACKAGE NAME COMMAND...: a test point, if it is wanted
 try() {
-    if wanted "$1"; then
-        shift
-        point "$@"
-    fi
+    wanted "$1" || return 0
+    package=$1 before=$failed
+    shift
+    point "$@"
+    if [ $failed -gt $before ]; then broken="$broken no-$package"; fi
 }
 
 # All roots begin as a copy of this one.
@@ -249,7 +253,10 @@ run_by_runtime() {
 }
 
 if wanted deb || wanted rpm; then point "a bare Debian $release" first_base; fi
-if wanted deb || wanted rpm; then point "a Debian to build in, and a tarball" make_builder; fi
+if [ $failed = 0 ] && { wanted deb || wanted rpm; }; then
+    point "a Debian to build in, and a tarball" make_builder
+fi
+if [ $failed -gt 0 ]; then broken="no-deb no-rpm"; fi
 
 try deb "the Debian package builds, and its tests pass" build_deb
 try deb "lintian has nothing to say about it" look_at_deb

@@ -67,7 +67,7 @@ count=0
 failed=0
 skipped=0
 
-# point NAME COMMAND...: a test point, and the end of what the command says
+# point NAME COMMAND...: a test point, and the end of what the command says, with the tests that failed in it
 point() {
     name=$1
     shift
@@ -77,6 +77,7 @@ point() {
     else
         failed=$((failed + 1))
         echo "not ok $count - $name"
+        grep -E '^(FAIL|ERROR): ' "$work/log" | sort -u | head -n 20 | sed 's/^/# /'
     fi
     tail -n 60 "$work/log" | sed 's/^/# /'
 }

@@ -11,14 +11,17 @@ import signal
 import sys
 import time
 
+import crowd
 import lab
 import report
 import rows
 
+ROWS = {**rows.ROWS, **crowd.ROWS}
+
 
 def options():
     parser = argparse.ArgumentParser(
-        description=__doc__, epilog="workloads: " + " ".join(rows.ROWS) + " (default: all)")
+        description=__doc__, epilog="workloads: " + " ".join(ROWS) + " (default: all)")
     parser.add_argument("workload", nargs="*", metavar="WORKLOAD")
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="default 5")
     parser.add_argument("--quick", action="store_true",
@@ -38,8 +41,8 @@ def options():
     parser.add_argument("--svg", metavar="FILE", help="write a plot")
     chosen = parser.parse_args()
     for name in chosen.workload:
-        if name not in rows.ROWS:
-            parser.error(f"there is no workload {name} ({' '.join(rows.ROWS)})")
+        if name not in ROWS:
+            parser.error(f"there is no workload {name} ({' '.join(ROWS)})")
     if chosen.rounds < 1:
         parser.error("--rounds: at least 1")
     return chosen
@@ -127,8 +130,8 @@ def measure(chosen, found):
             raise lab.Failed(f"the slow line has {echo:.1f} ms instead of {2 * lab.DELAY_MS}")
         the_lab.start_lister([1000, 10_000, 100_000] + ([] if chosen.quick else [1_000_000]))
         bench = rows.Bench(the_lab, found, chosen)
-        for name in chosen.workload or rows.ROWS:
-            rows.ROWS[name](bench)
+        for name in chosen.workload or ROWS:
+            ROWS[name](bench)
         return about
     finally:
         the_lab.close()

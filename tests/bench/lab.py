@@ -96,7 +96,7 @@ class Lab:
         os.chmod(self.top, 0o711)
         self.processes = []
         self.ports = {}
-        self.line = "none"
+        self.line, self.delay, self.tun = "none", DELAY_MS, None
         self.ca = f"{self.top}/ca.pem"
         self.root = os.geteuid() == 0
         self.owner = pwd.getpwnam("nobody") if self.root else pwd.getpwuid(os.geteuid())
@@ -187,11 +187,13 @@ class Lab:
         with open(f"{self.top}/dovecot.log", encoding="utf-8", errors="replace") as log:
             raise Failed(f"Dovecot does not answer: {log.read().strip()[-500:]}")
 
-    def start_lister(self, counts):
+    def start_lister(self, counts, name="lister", far=False):
+        """`far`: where the slow line leads to."""
+        address = NEAR if far and self.line == "tun" else "127.0.0.1"
         port = free_port()
-        self.start([self.tools["lister"], str(port), f"{self.top}/server.pem",
+        self.start([self.tools["lister"], address, str(port), f"{self.top}/server.pem",
                     f"{self.top}/server.key", *map(str, counts)])
-        self.ports["lister"] = ("127.0.0.1", port)
+        self.ports[name] = (address, port)
 
     def start_counter(self):
         """A line that counts round trips: it leads to Dovecot."""
@@ -213,34 +215,47 @@ class Lab:
                 self.line = "netem"
                 return
             try:
-                self.start([self.tools["delay"], "tun", str(DELAY_MS), NEAR, FAR])
+                self.start_tun()
                 self.line = "tun"
                 return
             except Failed:
                 pass
         self.line = "relay"
 
+    def start_tun(self):
+        self.tun = self.start([self.tools["delay"], "tun", str(self.delay), NEAR, FAR])
+
+    def stretch(self, delay):
+        """From now on the slow line has so many ms each way."""
+        self.delay = delay
+        if self.line == "tun":
+            self.stop(self.tun)
+            self.start_tun()
+
     def netem(self, verb):
         if not shutil.which("tc"):
             return False
-        how = ["netem", "delay", f"{DELAY_MS}ms", "limit", "1000000"] if verb == "add" else []
+        how = ["netem", "delay", f"{self.delay}ms", "limit", "1000000"] if verb == "add" else []
         mtu = "1500" if verb == "add" else "65536"
         return all(subprocess.run(command, check=False, capture_output=True).returncode == 0
                    for command in (["tc", "qdisc", verb, "dev", "lo", "root", *how],
                                    ["ip", "link", "set", "lo", "mtu", mtu]))
 
-    def far(self, on):
-        """Makes ports["far"] lead to Dovecot over the slow line; `on` False ends it."""
-        host, port = self.ports["dovecot"]
+    def far(self, on, to="dovecot"):
+        """Makes ports["far"] lead there over the slow line; `on` False ends it."""
+        host, port = self.ports[to]
         if self.line == "netem":
             self.netem("add" if on else "del")
             self.ports["far"] = (host, port)
         elif self.line == "tun":
             self.ports["far"] = (FAR, port)
-        elif on and "far" not in self.ports:
-            self.ports["far"] = (host, free_port())
-            self.start([self.tools["delay"], "relay", str(DELAY_MS), str(self.ports["far"][1]),
-                        str(port)])
+        elif on:
+            relay = f"relay {self.delay} {to}"
+            if relay not in self.ports:
+                self.ports[relay] = (host, free_port())
+                self.start([self.tools["delay"], "relay", str(self.delay),
+                            str(self.ports[relay][1]), str(port)])
+            self.ports["far"] = self.ports[relay]
 
     def measure_line(self):
         """An echo over the slow line: (ms to connect, median ms of an echo, MB/s)."""

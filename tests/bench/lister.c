@@ -2,9 +2,9 @@
 /*
  * lister: the bench's POP3 server for mailboxes that a real one would be slow to list.
  *
- *   lister PORT CERTIFICATE KEY COUNT...
+ *   lister ADDRESS PORT CERTIFICATE KEY COUNT...
  *
- * 127.0.0.1:PORT, TLS from the first byte, one process a connection. The user's name says how many
+ * TLS from the first byte, one process a connection. The user's name says how many
  * messages there are (any letters, then one of the COUNTs); any password will do. Listings are made
  * once, before the first connection. Each message is 3 short lines that name its number. DELE is
  * refused. Says "ready" on standard output, and ends with its parent.
@@ -255,12 +255,13 @@ static SSL_CTX *make_context(const char *certificate, const char *key)
     return context;
 }
 
-static int listen_at(int port)
+static int listen_at(const char *address, int port)
 {
     struct sockaddr_in own = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     int one = 1, fd = socket(AF_INET, SOCK_STREAM, 0);
 
-    own.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (inet_pton(AF_INET, address, &own.sin_addr) != 1)
+        die("address");
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     if (bind(fd, (struct sockaddr *)&own, sizeof own) < 0 || listen(fd, 512) < 0)
         die("port");
@@ -269,14 +270,14 @@ static int listen_at(int port)
 
 int main(int argc, char **argv)
 {
-    if (argc < 5 || argc > 4 + MAILBOXES)
+    if (argc < 6 || argc > 5 + MAILBOXES)
         return 64;
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     signal(SIGCHLD, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
-    SSL_CTX *context = make_context(argv[2], argv[3]);
-    int listener = listen_at((int)strtol(argv[1], NULL, 10));
-    for (int i = 4; i < argc; i++)
+    SSL_CTX *context = make_context(argv[3], argv[4]);
+    int listener = listen_at(argv[1], (int)strtol(argv[2], NULL, 10));
+    for (int i = 5; i < argc; i++)
         make_mailbox(&mailboxes[mailbox_count++], (unsigned)strtoul(argv[i], NULL, 10));
     puts("ready");
     fflush(stdout);
