@@ -30,7 +30,7 @@ void setupfile_free(struct setupfile *file);
 /* Would it be a good one with this behind it? ERR_CONFIG. */
 int setupfile_check(const struct setupfile *file, const struct buf *added, struct err *err);
 
-/* Has it an account of this title? */
+/* True if it has an account of this title. */
 bool setupfile_has(const struct setupfile *file, const char *title);
 
 /* The account that this sheet would become, with what the file says for all accounts. What it still

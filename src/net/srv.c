@@ -59,7 +59,7 @@ struct reader {
     size_t len, at;
 };
 
-/* The next octets, or NULL if there are not so many. */
+/* The next octets, or NULL if there are not that many. */
 static const unsigned char *read_octets(struct reader *reader, size_t count)
 {
     if (count > reader->len - reader->at)

@@ -161,8 +161,8 @@ static void decide_each(struct poll *poll, struct listing *listing, bool count, 
     }
 }
 
-/* What is spared makes room for others below max_messages and max_bytes. So many of those are
- * looked at with the rest as were spared before, so that the rounds are few. */
+/* What is spared makes room for others below max_messages and max_bytes. As many of those as
+ * were spared before are looked at with the rest, so that the rounds are few. */
 static int sift(struct poll *poll, struct pop3 *pop3, struct listing *listing, struct queue *dele,
                 struct err *err)
 {

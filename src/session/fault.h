@@ -30,7 +30,7 @@ void fault_put_off(struct poll *poll, struct listing *listing, struct message *m
 void fault_postpone(struct poll *poll, struct listing *listing, struct message *message,
                     const struct journal_failure *failure);
 
-/* So many messages over which a connection broke have not had their turn: the next run tries
+/* `count` messages over which a connection broke have not had their turn: the next run tries
  * again. */
 void fault_leave(struct poll *poll, uint32_t count);
 

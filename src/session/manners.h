@@ -82,8 +82,8 @@ void manners_end(struct manners *manners, const struct manners_end *end, struct 
 void manners_status(const struct account *account, const char *state_dir, int64_t now,
                     void (*line)(void *ctx, const char *text), void *ctx);
 
-/* The server refuses to delete so many messages, in these words of it (quoted); the first of them
- * is message `number`. Told once a day where nobody watches. count 0: it does not. */
+/* The server refuses to delete `count` messages, in these words (quoted); the first of them
+ * is message `number`. Told once a day where nobody watches. count 0: it refuses none. */
 void manners_tell_undeleted(struct manners *manners, uint32_t count, uint32_t number,
                             const char *words);
 

@@ -49,7 +49,7 @@ struct plan_spent {
     uint32_t messages;
     uint64_t octets; /* by LIST */
     bool full;       /* one was too long for the rest of max_bytes: what is behind it waits too */
-    uint32_t ahead;  /* so many more are given that for being judged by rules, beyond both limits */
+    uint32_t ahead;  /* this many more are given that, beyond both limits, to be judged by rules */
 };
 
 /* Decides about one message, and adds to `spent` what is to be fetched. max_bytes always lets the
