@@ -18,8 +18,8 @@
 #define RCTEXT_MAX (32 * 1024 * 1024) /* octets of one file, or of what a command prints */
 #define RCTEXT_PIECE (1024 * 1024)    /* octets of small files in one text */
 
-/* This many line ends may follow the text, so that in the end the parser's buffers hold them instead
- * of a password; the margins before the text and behind those are the parser's, too. */
+/* This many line ends may follow the text, so that in the end the parser's buffers hold them
+ * instead of a password; the margins before the text and behind those are the parser's, too. */
 #define RCTEXT_PADDING (20 * 1024)
 #define RCTEXT_MARGIN (5 * 1024)
 
