@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "app/setupfile.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -155,6 +156,7 @@ int setupfile_try(const struct setupfile *file, const struct sheet *sheet, struc
     int result = parse_with(file, &text, &whole, config, err);
     if (result == 0)
         *account = titled(config, sheet->title);
+    assert(result < 0 || *account != NULL); /* the title is one that is taken as it is */
     secret_buf_free(&whole);
     buf_free(&text);
     sheets_free(&sheets);
