@@ -43,7 +43,7 @@ static int may_note(const struct session_run *run, struct note *note, struct err
             err, ERR_TRUST,
             "%s: the noted key cannot be read (%s is damaged); --accept-pin \"%s\" notes "
             "the present one",
-            account->server, note->path, account->title);
+            account->server, note_path(note), account->title);
     }
     if (note == NULL || run->mode != SESSION_POLL)
         return err_set(err, ERR_TRUST,
@@ -94,7 +94,7 @@ char *tofu_spell(const struct note *note, char *out, size_t cap)
     if (is_noted(note))
         snprintf(out, cap, "the key noted on %s", maildate_spell_day(note->pin_when, day));
     else if (note->damaged)
-        snprintf(out, cap, "the noted key cannot be read: %s is damaged", note->path);
+        snprintf(out, cap, "the noted key cannot be read: %s is damaged", note_path(note));
     else
         snprintf(out, cap, "no key is noted yet; the next poll notes this one");
     return out;

@@ -21,6 +21,17 @@
 #define SUM_WORD "sum "
 #define SUM_LINE (sizeof SUM_WORD - 1 + WORDS_SUM + 1)
 
+struct note_file {
+    char *capa;
+    size_t capa_len;
+    int64_t capa_when;
+    enum note_mode mode;
+    char *path;
+    char *mailbox; /* its id */
+    char *loaded;  /* the file's text; NULL: there was none that says anything */
+    size_t loaded_len;
+};
+
 /* Facts that are one number each; 0 is none, and has no line. */
 static const struct plain {
     const char *name;
@@ -82,7 +93,7 @@ static void write_secrets(const struct note *note, struct buf *out)
 /* What is zero or empty has no line. */
 static void write_note(struct note *note, struct buf *out)
 {
-    buf_addf(out, HEAD_WORDS "%s\n", note->mailbox);
+    buf_addf(out, HEAD_WORDS "%s\n", note->file->mailbox);
     if (note->not_before != 0)
         buf_addf(out, "not-before %llu %s\n", (unsigned long long)note->not_before,
                  note->why == NOTE_WHY_DELAY ? "login-delay" : "back-off");
@@ -104,9 +115,9 @@ static void write_note(struct note *note, struct buf *out)
         buf_addf(out, "pin %llu %s\n", (unsigned long long)note->pin_when, note->pin);
     if (note->habits != 0)
         buf_addf(out, "answers %llu %u\n", (unsigned long long)note->habits_when, note->habits);
-    if (note->capa != NULL) {
-        buf_addf(out, "capa %llu ", (unsigned long long)note->capa_when);
-        words_add(out, str_of(note->capa, note->capa_len));
+    if (note->file->capa != NULL) {
+        buf_addf(out, "capa %llu ", (unsigned long long)note->file->capa_when);
+        words_add(out, str_of(note->file->capa, note->file->capa_len));
         buf_add(out, "\n", 1);
     }
     char sum[WORDS_SUM];
@@ -117,22 +128,23 @@ static void write_note(struct note *note, struct buf *out)
 static int save(struct note *note, struct err *err)
 {
     struct buf out;
-    struct note empty = {.mailbox = note->mailbox};
+    struct note_file bare = {.mailbox = note->file->mailbox};
+    struct note empty = {.file = &bare};
     int result = 0;
     buf_init(&out, FILE_MAX);
     write_note(&empty, &out);
     size_t nothing = out.len;
     buf_clear(&out);
     write_note(note, &out);
-    bool same = note->loaded == NULL
+    bool same = note->file->loaded == NULL
                     ? out.len == nothing /* any line makes it longer */
-                    : str_equal(buf_str(&out), str_of(note->loaded, note->loaded_len));
+                    : str_equal(buf_str(&out), str_of(note->file->loaded, note->file->loaded_len));
     if (!same)
-        result = file_replace(note->path, out.data, out.len, 0600, note->pin[0] != '\0', err);
+        result = file_replace(note->file->path, out.data, out.len, 0600, note->pin[0] != '\0', err);
     if (!same && result == 0) {
-        free(note->loaded);
-        note->loaded = xmemdup0(out.data, out.len);
-        note->loaded_len = out.len;
+        free(note->file->loaded);
+        note->file->loaded = xmemdup0(out.data, out.len);
+        note->file->loaded_len = out.len;
     }
     buf_free(&out);
     return result;
@@ -141,15 +153,15 @@ static int save(struct note *note, struct err *err)
 int note_save(struct note *note)
 {
     struct err ignored;
-    return note->mode == NOTE_READ || note->foreign ? 0 : save(note, &ignored);
+    return note->file->mode == NOTE_READ || note->foreign ? 0 : save(note, &ignored);
 }
 
 int note_keep_pin(struct note *note, const char *pin, int64_t now, struct err *err)
 {
     char was[NOTE_PIN];
     int64_t when = note->pin_when;
-    if (note->mode == NOTE_READ || note->foreign)
-        return err_set(err, ERR_CREATE, "%s is not ours to write; move it away", note->path);
+    if (note->file->mode == NOTE_READ || note->foreign)
+        return err_set(err, ERR_CREATE, "%s is not ours to write; move it away", note->file->path);
     memcpy(was, note->pin, sizeof was);
     snprintf(note->pin, sizeof note->pin, "%s", pin);
     note->pin_when = now;
@@ -331,7 +343,7 @@ static int read_text(struct note *note, struct str text)
     if (!str_has_prefix(head, HEAD_WORDS))
         return -1;
     size_t skip = sizeof HEAD_WORDS - 1;
-    if (!str_is(str_behind(head, skip), note->mailbox))
+    if (!str_is(str_behind(head, skip), note->file->mailbox))
         return 1;
     while (text.len > 0)
         if (read_line(note, str_until(&text, '\n')) < 0)
@@ -346,7 +358,7 @@ static int read_text(struct note *note, struct str text)
 static int open_own(struct note *note)
 {
     struct stat status;
-    int fd = file_open(note->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+    int fd = file_open(note->file->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
     if (fd < 0) {
         note->foreign = errno != ENOENT;
         return -1;
@@ -360,10 +372,11 @@ static int open_own(struct note *note)
 
 static void forget(struct note *note)
 {
-    struct note bare = {
-        .mode = note->mode, .path = note->path, .mailbox = note->mailbox, .foreign = note->foreign};
-    free(note->capa);
-    free(note->loaded);
+    struct note bare = {.file = note->file, .foreign = note->foreign};
+    note_set_capa(note, str_of("", 0), 0);
+    free(note->file->loaded);
+    note->file->loaded = NULL;
+    note->file->loaded_len = 0;
     *note = bare;
 }
 
@@ -375,12 +388,12 @@ static void read_file(struct note *note)
     if (fd < 0)
         return;
     buf_init(&text, FILE_MAX);
-    int result = file_read(fd, &text, note->path, &ignored);
+    int result = file_read(fd, &text, note->file->path, &ignored);
     if (result == 0)
         result = read_text(note, buf_str(&text));
     if (result == 0) {
-        note->loaded = xmemdup0(text.data, text.len);
-        note->loaded_len = text.len;
+        note->file->loaded = xmemdup0(text.data, text.len);
+        note->file->loaded_len = text.len;
     } else {
         forget(note);
         note->damaged = result < 0;
@@ -412,14 +425,14 @@ static void drop_untrue(struct note *note, int64_t now)
     if (note->told_when > now)
         note->told_status = 0;
     drop_future(&note->told_when, now);
-    if (note->capa_when > now)
+    if (note->file->capa_when > now)
         note_set_capa(note, str_of(NULL, 0), 0);
 }
 
 /* What a killed run left of a rewrite. */
 static void sweep(const struct note *note)
 {
-    char *fresh = xasprintf("%s.new", note->path);
+    char *fresh = xasprintf("%s.new", note->file->path);
     (void)unlink(fresh);
     free(fresh);
 }
@@ -428,18 +441,19 @@ struct note *note_load(const char *state_dir, const char *server, const char *us
                        enum note_mode mode, int64_t now)
 {
     struct note *note = xcalloc(1, sizeof *note);
+    note->file = xcalloc(1, sizeof *note->file);
     char mailbox[MAILBOX_ID + 1];
     char *stem = mailbox_stem(server, user);
     mailbox_id(server, user, mailbox);
-    note->mode = mode;
-    note->mailbox = xstrdup(mailbox);
-    note->path = xasprintf("%s/%s.note", state_dir, stem);
+    note->file->mode = mode;
+    note->file->mailbox = xstrdup(mailbox);
+    note->file->path = xasprintf("%s/%s.note", state_dir, stem);
     free(stem);
     if (mode == NOTE_WRITE)
         sweep(note);
     read_file(note);
     struct stat st;
-    if (note->loaded != NULL && lstat(note->path, &st) == 0 && st.st_mtime <= now)
+    if (note->file->loaded != NULL && lstat(note->file->path, &st) == 0 && st.st_mtime <= now)
         note->touched = st.st_mtime;
     drop_untrue(note, now);
     return note;
@@ -448,33 +462,39 @@ struct note *note_load(const char *state_dir, const char *server, const char *us
 void note_touch(struct note *note, int64_t now)
 {
     const struct timespec times[] = {{.tv_sec = (time_t)now}, {.tv_sec = (time_t)now}};
-    if (note->mode == NOTE_WRITE && !note->foreign)
-        (void)utimensat(AT_FDCWD, note->path, times, AT_SYMLINK_NOFOLLOW);
+    if (note->file->mode == NOTE_WRITE && !note->foreign)
+        (void)utimensat(AT_FDCWD, note->file->path, times, AT_SYMLINK_NOFOLLOW);
 }
 
 void note_free(struct note *note)
 {
     if (note == NULL)
         return;
-    free(note->capa);
-    free(note->loaded);
-    free(note->mailbox);
-    free(note->path);
+    free(note->file->capa);
+    free(note->file->loaded);
+    free(note->file->mailbox);
+    free(note->file->path);
+    free(note->file);
     free(note);
+}
+
+const char *note_path(const struct note *note)
+{
+    return note->file->path;
 }
 
 struct str note_capa(const struct note *note, int64_t *when)
 {
-    *when = note->capa_when;
-    return str_of(note->capa != NULL ? note->capa : "", note->capa_len);
+    *when = note->file->capa_when;
+    return str_of(note->file->capa != NULL ? note->file->capa : "", note->file->capa_len);
 }
 
 void note_set_capa(struct note *note, struct str capa, int64_t when)
 {
     bool keep = capa.len > 0 && capa.len <= NOTE_CAPA_MAX;
     char *copy = keep ? xmemdup0(capa.ptr, capa.len) : NULL;
-    free(note->capa);
-    note->capa = copy;
-    note->capa_len = keep ? capa.len : 0;
-    note->capa_when = keep ? when : 0;
+    free(note->file->capa);
+    note->file->capa = copy;
+    note->file->capa_len = keep ? capa.len : 0;
+    note->file->capa_when = keep ? when : 0;
 }

@@ -43,6 +43,8 @@ struct note_secret {
     unsigned char salt[NOTE_SALT], check[NOTE_CHECK];
 };
 
+struct note_file;
+
 /* All times are seconds since 1970, 0: none, or one that cannot be true. */
 struct note {
     int64_t not_before;
@@ -81,16 +83,7 @@ struct note {
     bool pin_new;       /* in this run; not written */
     bool damaged;       /* there was a file that could not be read, and may have had a pin */
     bool foreign;       /* there is something in its place that is not ours: it stays as it is */
-
-    /* private: see note_capa */
-    char *capa;
-    size_t capa_len;
-    int64_t capa_when;
-    enum note_mode mode;
-    char *path;
-    char *mailbox; /* its id */
-    char *loaded;  /* the file's text; NULL: there was none that says anything */
-    size_t loaded_len;
+    struct note_file *file; /* what note.c knows of it */
 };
 
 /* Reads the note of a mailbox; never fails. A time in the future of `now` (wall clock, seconds) is
@@ -111,6 +104,9 @@ int note_keep_pin(struct note *note, const char *pin, int64_t now, struct err *e
  * changes. */
 void note_touch(struct note *note, int64_t now);
 void note_free(struct note *note); /* NULL is fine */
+
+/* For messages; lives as long as the note. */
+const char *note_path(const struct note *note);
 
 /* What is remembered of the server's capabilities, any octets, and when they were asked for; empty
  * if nothing is. The view lives until note_set_capa or note_free. */
