@@ -98,9 +98,9 @@ void fault_leave(struct poll *poll, uint32_t count)
     if (count > 0)
         log_line(
             poll->run->log, FP_LOG_ERROR,
-            "%u message(s) over which the connection broke have not had their turn; the next run "
-            "tries again",
-            count);
+            "%u more message%s broke the connection before and had no turn; the next run tries "
+            "again",
+            count, count == 1 ? "" : "s");
 }
 
 bool fault_is_passing(struct str words)
