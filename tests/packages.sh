@@ -248,7 +248,7 @@ run_by_runtime() {
         -- fetchpop -V >"$work/run" 2>&1; then
         point "$name" grep "^fetchpop $version" "$work/run"
     else
-        skip_point "$name" "this machine lets it run none: $(grep . "$work/run" | tail -n 1)"
+        skip_point "$name" "this machine lets it run none: $(grep . "$work/run" | head -n 1)"
     fi
 }
 
