@@ -13,8 +13,11 @@ import sys
 import libtree
 
 CALL = re.compile(r"\b(err_set|err_errno|err_prefix|log_line|dialog_say|report_line|option_err"
-                  r"|rc_err|refuse|give_up|die)\(")
+                  r"|rc_err|refuse|give_up|die|tell|add|snprintf|buf_addf|xasprintf)\(")
 LITERAL = re.compile(r'"((?:\\.|[^"\\\n])*)"')
+
+# Files whose tables of texts are said as they stand.
+TABLES = ("src/app/cron.c", "src/app/providers.c", "src/state/reason.c")
 
 # Kinds that need no advice: the one in whose place it is told gives it, or it is no failure.
 WITHOUT = {
@@ -76,6 +79,16 @@ def messages():
                     yield place, call.group(1), kind.group() if kind else "", words, number == 0
 
 
+def tabled():
+    """The same of the texts in TABLES that are in no call."""
+    for path in TABLES:
+        text = libtree.blank(libtree.read(path), strings=False)
+        for one in LITERAL.finditer(text):
+            words = one.group(1).replace('\\"', '"')
+            if len(words) > 8 and " " in words:
+                yield f"{path}:{libtree.line_of(text, one.start())}", "table", "", words, False
+
+
 def width(text):
     """Columns of the longest line, as it is in the source."""
     return max(len(line) for line in text.replace("\\\"", '"').split("\\n"))
@@ -100,7 +113,7 @@ def says_who(row, keys):
 
 
 def main():
-    table = [row if row[1] != "refuse" else row[:2] + ("ERR_CONFIG",) + row[3:] for row in messages()]
+    table = [row if row[1] != "refuse" else row[:2] + ("ERR_CONFIG",) + row[3:] for row in [*messages(), *tabled()]]
     names = re.findall(r'^    \{"([a-z_]+)", &', libtree.read("src/app/keys.c"), re.M)
     keys = re.compile(r"\b(?:%s)\b" % "|".join(names))
     if "--table" in sys.argv:
