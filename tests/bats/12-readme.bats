@@ -100,6 +100,11 @@ paste() {
     done < <(sed -n 's/^\([^ ]\{1,\}\)  .*/\1/p' "$T"/blocks/*.list)
 }
 
+@test "README tells that an older program had this name" {
+    run tr -s "\n " " " <"$BATS_TEST_DIRNAME/../../README"
+    [[ $output = *"another POP client named fetchpop"*"This is not it"* ]]
+}
+
 @test "the lines for an account are read as they stand" {
     local file
     for file in "$T"/blocks/*.rc; do
