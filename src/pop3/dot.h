@@ -16,7 +16,7 @@
 #include "base/str.h"
 
 struct dot {
-    unsigned char state; /* private */
+    unsigned char state; /* where in a line it is: dot.c */
     bool lf_only;
     bool ended;
     uint64_t octets; /* of content so far, as the server counts: dots unstuffed, a line end as

@@ -31,7 +31,7 @@ struct message {
         struct uidl_ref ref;
         uint32_t own; /* an offset in listing.uidls */
     } uidl;
-    uint32_t fingerprint; /* private: 1 + index, 0 for none */
+    uint32_t fingerprint; /* 1 + its index in listing.fingerprints; 0: none */
     unsigned number : 24; /* on the server, in this session */
     unsigned action : 3;  /* enum plan_action */
     bool compare : 1;     /* its entry counts only once it is fetched and found to be the same */
@@ -57,7 +57,7 @@ struct listing {
     uint32_t missing;              /* how many fewer than STAT says are listed */
     bool any_uidl;  /* most UIDLs have changed: a fingerprint is enough to know a message */
     uint32_t alike; /* how many fetched messages look like others with other UIDLs */
-    uint32_t *by_fingerprint; /* private: entries of the journal by their fingerprint */
+    uint32_t *by_fingerprint; /* entries of the journal, by theirs; match.c makes it */
     uint32_t by_fingerprint_count;
 };
 
