@@ -358,7 +358,7 @@ static void test_place(void)
         note = load();
         ok(is_empty(note), "it says nothing");
         fill(note);
-    note_set_capa(note, str_of("TOP\nUIDL\0\n", 10), NOW - 7);
+        note_set_capa(note, str_of("TOP\nUIDL\0\n", 10), NOW - 7);
         note_save(note);
         note_free(note);
         ok(stat(path, &status) == 0 && status.st_uid == 12345, "and stays his");
