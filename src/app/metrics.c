@@ -189,8 +189,8 @@ static const struct {
     {"spooled_messages", "Messages that are here and not delivered yet.", add_u32,
      AT(measured.spooled)},
     {"kept_messages", "Fetched messages that are still on the server.", add_u32, AT(measured.kept)},
-    {"secret_refused_timestamp_seconds", "Since when the secret is refused; 0: it is not.", add_i64,
-     AT(measured.refused)},
+    {"secret_refused_timestamp_seconds", "Since when the secret has been refused; 0: it is not.",
+     add_i64, AT(measured.refused)},
     {"certificate_days", "Days until the server's certificate expires.", add_days,
      AT(figures.certificate_days)},
 };

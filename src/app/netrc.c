@@ -100,7 +100,7 @@ static int read_pair(struct reader *reader, struct entry *entry, const char *hos
     bool secret = word_is(reader, "password");
     if (!machine && !login && !secret && !word_is(reader, "account"))
         return refuse(
-            reader, "neither machine, default, login, password, account nor macdef; see netrc(5)");
+            reader, "expected machine, default, login, password, account or macdef; see netrc(5)");
     int got = read_word(reader);
     if (got <= 0)
         return got < 0 ? -1 : refuse(reader, "a value is missing at the end; add it");

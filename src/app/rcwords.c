@@ -71,8 +71,8 @@ char *rcwords_explain(const char *said, struct str line, enum key_scope scope, c
     if (is_behind_secret(line))
         snprintf(
             out, cap,
-            "a word makes no sense here (not shown, for the secret); quote the secret, one key "
-            "per line");
+            "a word makes no sense here (it may be secret, so it is not shown); quote secrets, one "
+            "key per line");
     else if (named && str_has_prefix(text, "no such option") && rctext_in_value(line, word))
         snprintf(out, cap,
                  "no such key: \"%s\"; if it belongs to the text before it, put quotes "

@@ -231,7 +231,7 @@ static int ask_other_place(struct setup *setup, struct err *err)
     static const char *const defaults[] = {"~/Mail/inbox", "~/Mail/inbox.mbox", "procmail"};
     char answer[DIALOG_ANSWER_MAX];
     size_t kind = 0;
-    if (dialog_choose(&setup->dialog, "Which is", kinds, 3, &kind, err) < 0)
+    if (dialog_choose(&setup->dialog, "That is", kinds, 3, &kind, err) < 0)
         return -1;
     do {
         if (dialog_ask(&setup->dialog, "Its path, or the command:", defaults[kind], answer, err) <
@@ -286,8 +286,9 @@ static int ask_keep(struct setup *setup, struct err *err)
     setup->old = true;
     if (setup->waiting == 0)
         return 0;
-    dialog_say(&setup->dialog, "\nSome mail is there already (%u).\n", (unsigned)setup->waiting);
-    return dialog_confirm(&setup->dialog, "Fetch those, too?", true, &setup->old, err);
+    dialog_say(&setup->dialog, "\nThere is mail on the server already (%u).\n",
+               (unsigned)setup->waiting);
+    return dialog_confirm(&setup->dialog, "Fetch it, too?", true, &setup->old, err);
 }
 
 /* --- the story -------------------------------------------------------------------------------- */
@@ -303,7 +304,7 @@ static int ask_address(struct setup *setup, const char *given, struct err *err)
         discover_free(&setup->address);
     else
         usual = NULL;
-    dialog_say(&setup->dialog, "By your address the server of your mail can be found.\n");
+    dialog_say(&setup->dialog, "From your address, fetchpop can find your mail server.\n");
     for (;;) {
         if (dialog_ask(&setup->dialog, "Your mail address:", usual, answer, err) < 0)
             return -1;

@@ -162,9 +162,9 @@ static int try_typed(struct finding *finding, char *answer, struct err *err)
 static int offer_pin(struct finding *finding, bool *taken, struct err *err)
 {
     dialog_say(finding->dialog,
-               "\nWith a server of your own, or one that you can ask about this pin, its key can "
-               "be\ntrusted all the same: then this key counts, and no certificate. Otherwise "
-               "somebody\nmay be answering in the server's place.\n");
+               "\nIf the server is your own, or its owner can confirm this pin, you can trust its "
+               "key\nall the same: then this key counts, and no certificate. If not, somebody else "
+               "may be\nanswering in the server's place.\n");
     if (dialog_confirm(finding->dialog, "Trust this key?", false, taken, err) < 0)
         return -1;
     if (*taken)

@@ -97,9 +97,9 @@ static int set_login(struct sheet *sheet, struct str login, struct err *err)
     if (login.len == 0)
         return 0;
     if (!str_has_prefix_nocase(login, "auth="))
-        return err_set(
-            err, ERR_USAGE,
-            "the URL has behind ; what is not AUTH=; write it as in alice;AUTH=+APOP@...");
+        return err_set(err, ERR_USAGE,
+                       "the URL has something other than AUTH= after the semicolon; write it as in "
+                       "alice;AUTH=+APOP@...");
     return set_auth(sheet, str_behind(login, 5), err);
 }
 

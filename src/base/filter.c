@@ -58,7 +58,7 @@ const char *filter_spell(void)
 {
     if (!is_there())
         return "no seccomp in this kernel";
-    return has_socketcall() ? "seccomp (but any socket)" : "seccomp";
+    return has_socketcall() ? "seccomp (except for sockets)" : "seccomp";
 }
 
 static int refuse(scmp_filter_ctx filter, const char *name)

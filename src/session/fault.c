@@ -96,11 +96,9 @@ void fault_leave(struct poll *poll, uint32_t count)
 {
     poll->later += count;
     if (count > 0)
-        log_line(
-            poll->run->log, FP_LOG_ERROR,
-            "%u more message%s broke the connection before and had no turn; the next run tries "
-            "again",
-            count, count == 1 ? "" : "s");
+        log_line(poll->run->log, FP_LOG_ERROR,
+                 "%u more message%s that broke the connection before must wait for the next run",
+                 count, count == 1 ? "" : "s");
 }
 
 bool fault_is_passing(struct str words)

@@ -43,7 +43,8 @@ static enum identify_as deny(struct listing *listing, struct message *message,
         listing->habits->known |= HABIT_HEADERS;
         return confirm(listing, message, fingerprint);
     }
-    log_line(log, FP_LOG_NOTE, "message %u has the UIDL of one that was delivered, and is another",
+    log_line(log, FP_LOG_NOTE,
+             "message %u has the UIDL of a delivered one, but is a different message",
              message->number);
     match_undo(listing, message);
     listing_set_fingerprint(listing, message, fingerprint);

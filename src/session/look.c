@@ -224,8 +224,9 @@ static int show(struct looker *looker, struct err *err)
     if (message == NULL)
         return -1;
     if (!looker->look->whole && !headers_possible(looker->pop3))
-        return err_set(err, ERR_MESSAGE,
-                       "the server has no TOP, so it shows no header alone; -a shows the message");
+        return err_set(
+            err, ERR_MESSAGE,
+            "the server has no TOP, so the header cannot be shown alone; -a shows it all");
     return ask(looker, looker->look->whole ? POP3_RETR : POP3_TOP, message->number,
                &looker->look->body, err);
 }

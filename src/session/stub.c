@@ -146,7 +146,8 @@ static void refuse(struct stubbing *stubbing, struct message *message, struct st
         fault_put_off(poll, stubbing->listing, message, &failure);
         return;
     }
-    log_line(poll->run->log, FP_LOG_NOTE, "%s: its beginning cannot be had: \"%s\"; all of it is",
+    log_line(poll->run->log, FP_LOG_NOTE,
+             "%s: the server gives no beginning: \"%s\"; it is fetched whole",
              listing_name(stubbing->listing, message, poll->run->log, name, sizeof name), quoted);
     sift_fetch_whole(poll, stubbing->listing, message);
     stubbing->refused = true;

@@ -92,7 +92,7 @@ void transport_spell_ends(const struct account *account, const struct conn *conn
     if (account->connect_command != NULL)
         snprintf(out, cap, "connect_command runs");
     else if (end_of(fd, true, &there) && end_of(fd, false, &here))
-        snprintf(out, cap, "%s%s port %s answers, on the way from %s",
+        snprintf(out, cap, "%s%s port %s answers; connected from %s",
                  account->proxy_host != NULL ? "the proxy " : "", there.host, there.port,
                  here.host);
     else

@@ -127,7 +127,7 @@ paste() {
         chmod 755 "$T/tree/autogen.sh" "$T/tree/configure"
     fi
     FIRST=/usr/sbin paste "${SECTIONS[0]}" 'POP3 server' "localhost:$DOVE_POP3S" 'User name' '' \
-        'Password' 'se cret' 'Deliver to' '' 'or for how long' '' 'Fetch those' '' 'Keep it in' 1 \
+        'Password' 'se cret' 'Deliver to' '' 'or for how long' '' 'Fetch it' '' 'Keep it in' 1 \
         'Do that now' ''
     [ "$(count "$H/Mail/alice@example.com")" -eq 3 ] || fail "mail is missing"
     grep -q libssl-dev "$T/apt.args"

@@ -89,7 +89,7 @@ account_rc() {
     timer
     provider
     person 'POP3 server' '' 'User name' alice 'Password' secret 'Deliver to' '' \
-        'or for how long' '' 'Fetch those' '' 'Keep it in' '' 'Do that now' yes -- --setup alice@example.com
+        'or for how long' '' 'Fetch it' '' 'Keep it in' '' 'Do that now' yes -- --setup alice@example.com
     shown setup.txt "A session of fetchpop --setup, as it is on the terminal: what is typed is Enter, \
 but for the address, the user name, the password, which is not shown, and the last answer."
 }

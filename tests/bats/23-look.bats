@@ -52,7 +52,7 @@ three() {
     [[ ${lines[0]} =~ ^'    1 '.*' new '.*' m1'$ ]] || fail "first row"
     [ "$(sent_count '^TOP')" -eq 0 ]
     want 65 --show m1
-    account_line 'no TOP, so it shows no header alone; -a shows the message'
+    account_line 'no TOP, so the header cannot be shown alone; -a shows it all'
     want 0 --show m1 -a
     [[ $output == *"body of m1"* ]] || fail "not the message"
 }

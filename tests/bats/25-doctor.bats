@@ -22,7 +22,7 @@ tells() {
     tells 'destination: ok: cat -$'
     tells "destination: ok: unix:$T/s: asked when there is mail"
     tells 'resolver: ok: .*127\.0\.0\.1'
-    tells "connection: ok: 127\.0\.0\.1 port $PORT answers, on the way from 127\.0\.0\.1"
+    tells "connection: ok: 127\.0\.0\.1 port $PORT answers; connected from 127\.0\.0\.1"
     tells 'TLS: ok: TLSv1\.[23] [A-Z0-9_]+, in date; DNS:localhost.*issued by .* valid from .* to '
     tells 'chain: ok: .*CN=server.*, issued by .*CN=ca of the tests'
     tells 'greeting: ok: it greets, and offers .*UIDL'

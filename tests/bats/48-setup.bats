@@ -48,7 +48,7 @@ talk() {
 }
 
 # The answers to all questions behind the login: file of its own, no timer
-REST=('Deliver to' '' 'or for how long' '' 'Fetch those' '' 'Keep it in' '1')
+REST=('Deliver to' '' 'or for how long' '' 'Fetch it' '' 'Keep it in' '1')
 
 @test "from an address to mail in the box: each question has a default" {
     need_dovecot
@@ -76,7 +76,7 @@ REST=('Deliver to' '' 'or for how long' '' 'Fetch those' '' 'Keep it in' '1')
 @test "what is there already need not be fetched" {
     need_dovecot
     talk 'POP3 server' "localhost:$DOVE_POP3S" 'User name' carol 'Password' 'se cret' \
-        'Deliver to' '' 'or for how long' '30d' 'Fetch those' n 'Keep it in' 1 -- \
+        'Deliver to' '' 'or for how long' '30d' 'Fetch it' n 'Keep it in' 1 -- \
         --setup carol@example.invalid
     [ "$status" -eq 0 ] || fail "status $status"
     grep -q 'keep = "\?30d' "$RC" || fail "keep is not as answered"
@@ -118,9 +118,9 @@ REST=('Deliver to' '' 'or for how long' '' 'Fetch those' '' 'Keep it in' '1')
     talk 'Your mail address: $' alice '(?s)written as in alice@example.com.*Your mail address' \
         alice@example.invalid 'POP3 server' "localhost:$DOVE_POP3S" 'User name' alice \
         'Password' 'se cret' 'Deliver to' 9 '(?s)number from 1 to 2.*Deliver to' 2 \
-        'Which is' 1 'Its path' '$HOME/Mail' '(?s)stands for itself.*Its path' '~/Mail/in' \
+        'That is' 1 'Its path' '$HOME/Mail' '(?s)stands for itself.*Its path' '~/Mail/in' \
         'or for how long' 30 '(?s)a time with its unit.*or for how long' 30d \
-        'Fetch those' perhaps '(?s)Answer yes or no.*Fetch those' y 'Keep it in' '' -- --setup
+        'Fetch it' perhaps '(?s)Answer yes or no.*Fetch it' y 'Keep it in' '' -- --setup
     [ "$status" -eq 0 ] || fail "status $status"
     grep -q -F 'maildir = "~/Mail/in"' "$RC" || fail "$(cat "$RC")"
     rm "$RC"
@@ -162,7 +162,7 @@ REST=('Deliver to' '' 'or for how long' '' 'Fetch those' '' 'Keep it in' '1')
     CA=$T/ca.pem
     popd_start 'set tls implicit' "set cert \"$T/server.pem\"" "set key \"$T/server.key\""
     talk 'POP3 server' "localhost:$PORT" 'User name' alice 'Password' secret 'Deliver to' '' \
-        'or for how long' '' 'Fetch those' no 'Keep it in' "!kill $POPD_PID" -- \
+        'or for how long' '' 'Fetch it' no 'Keep it in' "!kill $POPD_PID" -- \
         --setup alice@example.invalid
     [ "$status" -ne 0 ] || fail "a success"
     [[ $output == *"no account was written"* ]] || fail "not told so"
@@ -208,7 +208,7 @@ REST=('Deliver to' '' 'or for how long' '' 'Fetch those' '' 'Keep it in' '1')
     zone "_pop3s._tcp.example.com SRV 10 5 $PORT pop.example.com" "pop.example.com A 127.0.0.1" \
         "_pop3s._tcp.example.net SRV 10 5 $PORT pop.example.net" "pop.example.net A 127.0.0.1"
     talk 'POP3 server.*pop.example.com:[0-9]*' '' 'User name' alice 'Password' secret \
-        'Deliver to' '' 'or for how long' '' 'Fetch those' '' 'Keep it in' 1 -- \
+        'Deliver to' '' 'or for how long' '' 'Fetch it' '' 'Keep it in' 1 -- \
         --setup alice@example.com
     [ "$status" -eq 0 ] || fail "status $status"
     grep -q 'server = "pop.example.com"' "$RC" || fail "another server"
@@ -225,7 +225,7 @@ REST=('Deliver to' '' 'or for how long' '' 'Fetch those' '' 'Keep it in' '1')
     popd_run 995
     zone "pop.example.org A 127.0.0.1" "mail.example.org A 127.0.0.1"
     talk 'POP3 server.*pop.example.org:995' '' 'User name' alice 'Password' secret 'It works: 1' '' \
-        'or for how long' no 'Fetch those' '' 'Keep it in' 2 -- --setup alice@example.org
+        'or for how long' no 'Fetch it' '' 'Keep it in' 2 -- --setup alice@example.org
     [ "$status" -eq 0 ] || fail "status $status"
     ! grep -q password "$RC" || fail "a password that was to be kept nowhere"
     grep -q 'keep = no' "$RC"
@@ -239,7 +239,7 @@ REST=('Deliver to' '' 'or for how long' '' 'Fetch those' '' 'Keep it in' '1')
     popd_run 110
     zone "mail.example.org A 127.0.0.1"
     talk 'POP3 server.*mail.example.org:110' '' 'User name' alice 'Password' secret 'It works: 1' '' \
-        'or for how long' no 'Fetch those' '' 'Keep it in' 2 -- --setup alice@example.org
+        'or for how long' no 'Fetch it' '' 'Keep it in' 2 -- --setup alice@example.org
     [ "$status" -eq 0 ] || fail "status $status"
     grep -q 'tls = stls' "$RC" || fail "$(cat "$RC")"
 }
@@ -276,7 +276,7 @@ stub() {
     [ ! -s "$T/crontab.input" ] || fail "it was installed"
     rm "$RC"
     talk 'POP3 server' "localhost:$DOVE_POP3S" 'User name' alice 'Password' 'se cret' \
-        'Deliver to' '' 'or for how long' '' 'Fetch those' '' 'Keep it in' 1 'Do that now' y \
+        'Deliver to' '' 'or for how long' '' 'Fetch it' '' 'Keep it in' 1 'Do that now' y \
         -- --setup alice@example.invalid
     [ "$status" -eq 0 ] || fail "status $status"
     grep -q -F '*/5 * * * * fetchpop' "$T/crontab.input" || fail "it was not installed"
@@ -382,7 +382,7 @@ place() {
     [ "$(grep -c '^From ' "$T/inbox")" -eq 3 ] || fail "mail is missing"
     rm "$RC" "$T/inbox"
     talk 'POP3 server' "localhost:$DOVE_POP3S" 'User name' alice 'Password' 'se cret' \
-        'Deliver to' 2 'Which is' 3 'Its path, or the command' 'cat >/dev/null' "${REST[@]:2}" -- \
+        'Deliver to' 2 'That is' 3 'Its path, or the command' 'cat >/dev/null' "${REST[@]:2}" -- \
         --setup alice@example.invalid
     [ "$status" -eq 0 ] || fail "status $status"
     [[ $output != *"(mbox)"* ]] || fail "an mbox that is not there is offered"
@@ -609,7 +609,7 @@ same() {
     popd_run 995
     zone "pop.gmail.com A 127.0.0.1"
     talk '(?s)app password.*POP3 server.*pop.gmail.com:995' '' 'User name' '' 'Password' secret \
-        'It works: 1' '' 'or for how long' '' 'Fetch those' '' 'Keep it in' 1 -- --setup alice@gmail.com
+        'It works: 1' '' 'or for how long' '' 'Fetch it' '' 'Keep it in' 1 -- --setup alice@gmail.com
     [ "$status" -eq 0 ] || fail "status $status"
 }
 
@@ -625,7 +625,7 @@ same() {
     zone "outlook.office365.com A 127.0.0.1"
     talk 'POP3 server' '' 'User name' '' 'prints a token: .oama access alice@outlook.com.' 'echo wrong' \
         '(?s)refused.*User name' '' 'prints a token: .echo wrong.' "cat $T/token" 'It works: 1' '' \
-        'or for how long' '' 'Fetch those' '' -- --setup alice@outlook.com
+        'or for how long' '' 'Fetch it' '' -- --setup alice@outlook.com
     [ "$status" -eq 0 ] || fail "status $status"
     grep -q -F "token_command = \"cat $T/token\"" "$RC" || fail "$(cat "$RC")"
     ! grep -q password "$RC" || fail "a password is kept"
