@@ -152,6 +152,8 @@ static int try_typed(struct finding *finding, char *answer, struct err *err)
                        ways[i].port);
             return 0;
         }
+        if (i > 0 && why.kind == ERR_TRUST) /* it is there, and its key can be looked at */
+            *err = why;
         if (err->kind == ERR_TRUST || err->kind == ERR_CONFIG)
             break;
     }

@@ -26,7 +26,7 @@ static size_t literal(struct str text)
     for (size_t i = 1; i < text.len && text.ptr[i] != '['; i++) {
         if (text.ptr[i] == ']')
             return i + 1;
-        i += text.ptr[i] == '\\';
+        i += text.ptr[i] == '\\' && i + 1 < text.len && text.ptr[i + 1] != '[';
     }
     return 0;
 }

@@ -42,8 +42,8 @@ bool file_is_shared(int fd, const struct stat *status);
 int file_sync(int fd, const char *path, struct err *err);
 int file_datasync(int fd, const char *path, struct err *err);
 
-/* fsync of a folder by path. EINVAL (file systems that cannot) is accepted; *unsupported, if not
- * NULL, is then set to true so that the caller can say it once. */
+/* fsync of a folder by path. EINVAL, ENOSYS and ENOTSUP (file systems that cannot) are accepted;
+ * *unsupported, if not NULL, is then set to true so that the caller can say it once. */
 int file_sync_folder(const char *path, bool *unsupported, struct err *err);
 
 /* Makes path and whatever is missing above it with mode 0700, and fsyncs each parent up to the
@@ -59,8 +59,8 @@ int file_unnamed(const char *folder, struct err *err);
 
 /* Replaces path by these bytes: write `path.new` beside it, fsync, rename, fsync the folder. A
  * path.new that a killed run left is thrown away, so the caller must hold a lock that covers the
- * path. The mode is exact, whatever the umask. On failure the old file is still there, whole
- * (unless only the last fsync failed: then it is either). */
+ * path. A mode other than 0600 is exact, whatever the umask. On failure the old file is still
+ * there, whole (unless only the last fsync failed: then it is either). */
 int file_replace(const char *path, const void *bytes, size_t len, mode_t mode, bool durable,
                  struct err *err);
 

@@ -76,7 +76,7 @@ static bool is_whole_owed(const struct poll *poll, const struct message *message
 {
     return message->entry != JOURNAL_NONE &&
            journal_entry(poll->journal, message->entry).state == JOURNAL_FAILED &&
-           journal_record(poll->journal, message->entry).reason == REASON_RULES_SAY;
+           journal_record(poll->journal, message->entry).reason == REASON_WHOLE;
 }
 
 /* What a rule spares (session/sift.h) counts for no limit. */
@@ -206,11 +206,12 @@ void decide_owe_again(struct poll *poll, struct listing *listing)
         if (message->action != PLAN_FETCH || message->entry == JOURNAL_NONE || message->compare)
             continue;
         struct journal_entry entry = journal_entry(poll->journal, message->entry);
-        bool by_rule = sift_is_by_rule(&entry);
-        if (by_rule || entry.state == JOURNAL_DONE)
+        enum reason reason = !sift_is_by_rule(&entry)      ? REASON_ASKED_AGAIN
+                             : entry.state == JOURNAL_LEFT ? REASON_RULES_SAY
+                                                           : REASON_WHOLE;
+        if (entry.state == JOURNAL_LEFT || entry.state == JOURNAL_DONE)
             journal_put_off(poll->journal, message->entry,
-                            &(struct journal_failure){.reason = by_rule ? REASON_RULES_SAY
-                                                                        : REASON_ASKED_AGAIN});
+                            &(struct journal_failure){.reason = reason});
     }
 }
 

@@ -430,7 +430,9 @@ static int poll_doubted(struct session *session, struct err *err)
     const struct session_figures *figures = &session->run->figures;
     uint32_t left = decide_count_doubted(&session->poll);
     session->poll.alone = true;
-    for (int round = 0; left > 0 && round < 2 * RECONNECTS_MAX && !is_over(session); round++) {
+    for (int round = 0; left > 0 && round < 2 * RECONNECTS_MAX && !is_over(session) &&
+                        session->poll.local.kind == ERR_NONE;
+         round++) {
         uint32_t before = left, deleted = figures->deleted;
         enum connection_end end = poll_once(session, err);
         if (end != CONNECTION_AGAIN_ALL && end != CONNECTION_DONE)

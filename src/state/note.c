@@ -78,7 +78,7 @@ static void write_text(const char text[NOTE_TEXT_MAX], struct buf *out)
 static void write_secrets(const struct note *note, struct buf *out)
 {
     if (note->refused.secret.known) {
-        write_secret(&note->refused.secret, "refused", out);
+        write_secret(&note->refused.secret, "refused-check", out);
         buf_addf(out, "%llu %lu %llu %s ", (unsigned long long)note->refused.when,
                  (unsigned long)note->refused.tries, (unsigned long long)note->refused.next,
                  note->refused.doubted ? "doubted" : "wrong");
@@ -266,6 +266,14 @@ static int read_worked(struct note *note, struct str line)
     return 0;
 }
 
+/* As it was before 0.1.0: a digest in three words, and the date, which is still good. */
+static int read_worked_once(struct note *note, struct str line)
+{
+    for (int i = 0; i < 3; i++)
+        (void)str_word(&line);
+    return read_time(&line, &note->worked_when);
+}
+
 static int read_trouble(struct note *note, struct str line)
 {
     return read_text_into(&line, note->trouble);
@@ -307,8 +315,9 @@ static int read_line(struct note *note, struct str line)
         {"told", read_told},
         {"capa", read_capa},
         {"trouble", read_trouble},
-        {"refused", read_refused},
+        {"refused-check", read_refused},
         {"accepted", read_worked},
+        {"worked", read_worked_once},
         {"answers", read_answers},
         {"pin", read_pin},
     };

@@ -24,6 +24,7 @@ static const struct {
     [REASON_RULE] = {"rule", "a rule leaves it on the server", NULL},
     [REASON_RULES_SAY] = {"rules-say", "the rules have it fetched now", NULL},
     [REASON_EMPTY] = {"empty", "it comes empty, though LIST says otherwise", NULL},
+    [REASON_WHOLE] = {"whole", "its beginning was delivered, and the whole is asked for", NULL},
 };
 
 const char *reason_word(enum reason reason)

@@ -27,6 +27,7 @@ enum reason {
     REASON_RULE,        /* a rule leaves it on the server */
     REASON_RULES_SAY,   /* a rule left it before; by those of today it is fetched */
     REASON_EMPTY,       /* it came empty, and LIST said otherwise */
+    REASON_WHOLE,       /* delivered as a stub; the whole is asked for */
     REASONS
 };
 

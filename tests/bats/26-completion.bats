@@ -48,6 +48,30 @@ included() {
     [ "$(sort <<<"$output")" = $'first\none\\ more\nown\nsecond' ] || fail "not these titles"
 }
 
+@test "neither a title nor a name that is included runs anything" {
+    printf '%s\n' 'account "$(echo >ran)" { }' 'account "`echo >ran`" { }' \
+        "include(\"$RC(#qe:echo >ran:)\")" "include(\"\$(echo >ran)\")" >"$RC"
+    cd "$T"
+    completes ''
+    [ "${#lines[@]}" -eq 2 ] || fail "not the two titles"
+    if command -v zsh >/dev/null; then zsh_makes 'fetchpop '; fi
+    if command -v fish >/dev/null; then fish_offers 'fetchpop '; fi
+    [ ! -e ran ] && [ ! -e "$H/ran" ] || fail "something ran"
+}
+
+@test "a UIDL that a server has made up runs nothing, and is quoted" {
+    tell '$(echo${IFS}>ran)'
+    popd_start 'on RETR: err "broken"'
+    popd_account one | rc
+    want 65
+    cd "$T"
+    completes --retry '$'
+    [ "$output" = '\$\(echo\$\{IFS\}\>ran\)' ] || fail "not quoted: $output"
+    if command -v zsh >/dev/null; then zsh_makes 'fetchpop --retry $'; fi
+    if command -v fish >/dev/null; then fish_offers 'fetchpop --retry '; fi
+    [ ! -e ran ] && [ ! -e "$H/ran" ] || fail "something ran"
+}
+
 # messages: two accounts, whose messages odd:1=x and m2, and m3, do not come through
 messages() {
     tell odd:1=x

@@ -65,8 +65,8 @@ int main(void)
           "machine pop.example.com password right\n",
           "right");
     refuses("machine", "netrc:1: a value is missing");
-    refuses("default password two\nmachine x\npasword y", "netrc:3: neither machine");
-    refuses("machine x\n\npasword y", "netrc:3: neither machine");
+    refuses("default password two\nmachine x\npasword y", "netrc:3: expected machine");
+    refuses("machine x\n\npasword y", "netrc:3: expected machine");
     refuses("machine pop.example.com password one login", "netrc:1: a value");
     refuses("machine pop.example.com\npassword \"one\n", "netrc:2: a \"");
     return tap_done();

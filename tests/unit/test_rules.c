@@ -108,6 +108,12 @@ static void test_brackets(void)
     memcpy(header + sizeof header - 30, ", shop@example.org, [[[[\n", 26);
     fits(true, header, "an address between them is one");
     ok(clock() - begun < 5 * CLOCKS_PER_SEC, "and they take no time");
+    begun = clock();
+    for (size_t i = 5; i + 1 < sizeof header - 1; i += 2)
+        memcpy(header + i, "\\[", 2);
+    memcpy(header + sizeof header - 30, ", shop@example.org, [[[[\n", 26);
+    fits(true, header, "an address between escaped ones is one");
+    ok(clock() - begun < 5 * CLOCKS_PER_SEC, "and they take no time either");
     rules_free(&rules);
 }
 
