@@ -171,8 +171,9 @@ REST=('Deliver to' '' 'or for how long' '' 'Fetch it' '' 'Keep it in' '1')
     tell m1
     CA=$T/ca.pem
     popd_start 'set tls implicit' "set cert \"$T/server.pem\"" "set key \"$T/server.key\""
+    local gone="kill -KILL $POPD_PID; while bash -c ': </dev/tcp/127.0.0.1/$PORT'; do sleep 0.1; done"
     talk 'POP3 server' "localhost:$PORT" 'User name' alice 'Password' secret 'Deliver to' '' \
-        'or for how long' '' 'Fetch it' no 'Keep it in' "!kill $POPD_PID" -- \
+        'or for how long' '' 'Fetch it' no 'Keep it in' "!$gone" -- \
         --setup alice@example.invalid
     [ "$status" -ne 0 ] || fail "a success"
     [[ $output == *"no account was written"* ]] || fail "not told so"
