@@ -376,16 +376,16 @@ static int catch_up(struct setup *setup, struct err *err)
 /* From here on something is written: the password, then the journal, then the file. */
 static int keep_all(struct setup *setup, struct err *err)
 {
-    char *made = NULL;
+    char *undo = NULL;
     int result = check_file(setup, err);
     if (result == 0 && !wants_token(setup))
-        result = setupstore_keep(&setup->dialog, &setup->password, sheet_of(setup), &made, err);
+        result = setupstore_keep(&setup->dialog, &setup->password, sheet_of(setup), &undo, err);
     if (result == 0 && (catch_up(setup, err) < 0 || write_file(setup, err) < 0)) {
         result = -1;
-        if (made != NULL)
-            unlink(made);
+        if (undo != NULL && !setupstore_try(undo))
+            dialog_say(&setup->dialog, "The password is still there; this removes it: %s\n", undo);
     }
-    free(made);
+    free(undo);
     return result;
 }
 

@@ -20,7 +20,13 @@
 struct store {
     const char *name;
     bool (*works)(void);
-    int (*keep)(const struct secret *password, struct sheet *sheet, char **made, struct err *err);
+    int (*keep)(const struct secret *password, struct sheet *sheet, char **undo, struct err *err);
+};
+
+/* A program that keeps passwords, each under a name: commands that are followed by it. */
+struct keeper {
+    const char *store, *lookup, *remove;
+    const char *there; /* with .gpg behind it, succeeds if there is one, which stays; or NULL */
 };
 
 bool setupstore_has(const char *program)
@@ -29,6 +35,14 @@ bool setupstore_has(const char *program)
     bool found = folder != NULL;
     free(folder);
     return found;
+}
+
+bool setupstore_try(const char *command)
+{
+    struct child_result result;
+    struct err err;
+    struct child_job job = {.command = command, .input = -1, .deadline = clock_in(COMMAND_MS)};
+    return child_run(&job, &result, &err) == 0 && result.end == CHILD_EXITED && result.code == 0;
 }
 
 /* The command gets the password and a line end as its standard input. */
@@ -62,14 +76,31 @@ static char *quoted(const char *text)
     return copy;
 }
 
-static int keep_by(const char *store, const char *lookup, const struct secret *password,
-                   struct sheet *sheet, struct err *err)
+static bool has(const struct keeper *keeper, const char *name)
+{
+    if (keeper->there == NULL)
+        return false;
+    char *command = xasprintf("%s%s.gpg", keeper->there, name);
+    bool there = setupstore_try(command);
+    free(command);
+    return there;
+}
+
+static int keep_by(const struct keeper *keeper, const struct secret *password, struct sheet *sheet,
+                   char **undo, struct err *err)
 {
     char *name = quoted(sheet->title);
-    char *command = xasprintf("%s%s", store, name);
-    int result = feed(command, password, err);
-    if (result == 0)
-        sheet_setf(sheet, "password_command", "%s%s", lookup, name);
+    char *command = xasprintf("%s%s", keeper->store, name);
+    int result = has(keeper, name)
+                     ? err_set(err, ERR_LOCAL,
+                               "there is a password already that is read by %s%s; choose another "
+                               "place",
+                               keeper->lookup, name)
+                     : feed(command, password, err);
+    if (result == 0) {
+        sheet_setf(sheet, "password_command", "%s%s", keeper->lookup, name);
+        *undo = xasprintf("%s%s", keeper->remove, name);
+    }
     free(command);
     free(name);
     return result;
@@ -81,12 +112,14 @@ static bool has_keyring(void)
 }
 
 /* secret-tool takes all of its input, without the line end. */
-static int keep_in_keyring(const struct secret *password, struct sheet *sheet, char **made,
+static int keep_in_keyring(const struct secret *password, struct sheet *sheet, char **undo,
                            struct err *err)
 {
-    (void)made;
-    return keep_by("head -n 1 | tr -d '\\n' | secret-tool store --label=fetchpop mail ",
-                   "secret-tool lookup mail ", password, sheet, err);
+    static const struct keeper keeper = {
+        .store = "head -n 1 | tr -d '\\n' | secret-tool store --label=fetchpop mail ",
+        .lookup = "secret-tool lookup mail ",
+        .remove = "secret-tool clear mail "};
+    return keep_by(&keeper, password, sheet, undo, err);
 }
 
 static bool has_pass(void)
@@ -98,11 +131,15 @@ static bool has_pass(void)
     return there;
 }
 
-static int keep_in_pass(const struct secret *password, struct sheet *sheet, char **made,
+/* What stands there may have more lines than a password. */
+static int keep_in_pass(const struct secret *password, struct sheet *sheet, char **undo,
                         struct err *err)
 {
-    (void)made;
-    return keep_by("pass insert -m -f mail/", "pass show mail/", password, sheet, err);
+    static const struct keeper keeper = {.store = "pass insert -m -f mail/",
+                                         .lookup = "pass show mail/",
+                                         .remove = "pass rm -f mail/",
+                                         .there = "test -e ~/.password-store/mail/"};
+    return keep_by(&keeper, password, sheet, undo, err);
 }
 
 static bool always(void)
@@ -110,7 +147,7 @@ static bool always(void)
     return true;
 }
 
-static int keep_in_file(const struct secret *password, struct sheet *sheet, char **made,
+static int keep_in_file(const struct secret *password, struct sheet *sheet, char **undo,
                         struct err *err)
 {
     char *path = paths_expand("~/.config/fetchpop", err);
@@ -124,8 +161,11 @@ static int keep_in_file(const struct secret *password, struct sheet *sheet, char
         result = file_replace(file, text, strlen(text), 0600, true, err);
     if (result == 0)
         sheet_set(sheet, "password_file", file, 0);
-    if (result == 0 && fresh)
-        *made = xstrdup(file);
+    if (result == 0 && fresh) {
+        char *name = quoted(file);
+        *undo = xasprintf("rm -f %s", name);
+        free(name);
+    }
     secret_wipe_bytes(text, strlen(text));
     free(text);
     free(file);
@@ -133,12 +173,12 @@ static int keep_in_file(const struct secret *password, struct sheet *sheet, char
     return result;
 }
 
-static int keep_nowhere(const struct secret *password, struct sheet *sheet, char **made,
+static int keep_nowhere(const struct secret *password, struct sheet *sheet, char **undo,
                         struct err *err)
 {
     (void)password;
     (void)sheet;
-    (void)made;
+    (void)undo;
     (void)err;
     return 0;
 }
@@ -152,7 +192,7 @@ static const struct store stores[] = {
 #define STORES (sizeof stores / sizeof stores[0])
 
 int setupstore_keep(const struct dialog *dialog, const struct secret *password, struct sheet *sheet,
-                    char **made, struct err *err)
+                    char **undo, struct err *err)
 {
     const char *names[STORES];
     const struct store *usable[STORES];
@@ -168,7 +208,7 @@ int setupstore_keep(const struct dialog *dialog, const struct secret *password, 
         struct err why;
         if (dialog_choose(dialog, "Keep it in", names, count, &choice, err) < 0)
             return -1;
-        if (usable[choice]->keep(password, sheet, made, &why) == 0)
+        if (usable[choice]->keep(password, sheet, undo, &why) == 0)
             return 0;
         dialog_say(dialog, "%s\n", why.text);
     }

@@ -179,6 +179,15 @@ REST=('Deliver to' '' 'or for how long' '' 'Fetch it' '' 'Keep it in' '1')
     [[ $output == *"no account was written"* ]] || fail "not told so"
     [ ! -e "$RC" ] || fail "$(cat "$RC")"
     [ -z "$(find "$H" -name '*.password')" ] || fail "the password is there"
+    popd_start 'set tls implicit' "set cert \"$T/server.pem\"" "set key \"$T/server.key\""
+    gone="kill -KILL $POPD_PID; while bash -c ': </dev/tcp/127.0.0.1/$PORT'; do sleep 0.1; done"
+    key_ring
+    talk 'POP3 server' "localhost:$PORT" 'User name' alice 'Password' secret 'Deliver to' '' \
+        'or for how long' '' 'Fetch it' no '1  the key ring' "!$gone" -- \
+        --setup alice@example.invalid
+    [ "$status" -ne 0 ] || fail "a success"
+    grep -q '^store ' "$T/secret-tool.args" || fail "it never was in the key ring"
+    [ ! -e "$T/ring-alice@example.invalid" ] || fail "the password is in the key ring"
 }
 
 @test "a file without an account is added to" {
@@ -275,6 +284,13 @@ stub() {
     [[ $(cat "$T/pass.args") == "insert -m -f mail/alice@example.invalid" ]] || fail "how it is run"
     grep -q -F 'password_command = "pass show mail/alice@example.invalid"' "$RC"
     [ ! -e "$H/.config" ] || fail "it is in a file, too"
+    rm "$RC" "$T/pass.args"
+    mkdir -p "$H/.password-store/mail"
+    echo mine >"$H/.password-store/mail/alice@example.invalid.gpg"
+    talk 'POP3 server' "localhost:$DOVE_POP3S" 'User name' alice 'Password' 'se cret' \
+        "${REST[@]:0:6}" '1  pass' '' '(?s)there is a password already.*Keep it in' '^C' -- \
+        --setup alice@example.invalid
+    [ ! -e "$T/pass.args" ] || fail "what was there is replaced"
 }
 
 @test "a line of the crontab is shown, and installed only on yes" {
@@ -301,7 +317,12 @@ key_ring() {
     cat >"$T/bin/secret-tool" <<END
 #!/bin/sh
 echo "\$*" >>"$T/secret-tool.args"
-case \$1 in store) cat >"$T/ring-\$4" ;; lookup) cat "$T/ring-\$3" ;; *) exit 64 ;; esac
+case \$1 in
+store) cat >"$T/ring-\$4" ;;
+lookup) cat "$T/ring-\$3" ;;
+clear) rm "$T/ring-\$3" ;;
+*) exit 64 ;;
+esac
 END
     chmod 755 "$T/bin/secret-tool"
     TALK_PATH=$T/bin
