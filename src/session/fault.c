@@ -97,8 +97,8 @@ void fault_leave(struct poll *poll, uint32_t count)
     poll->later += count;
     if (count > 0)
         log_line(poll->run->log, FP_LOG_ERROR,
-                 "%u more message%s that broke the connection before must wait for the next run",
-                 count, count == 1 ? "" : "s");
+                 "messages that broke the connection before and must wait for the next run: %u",
+                 count);
 }
 
 bool fault_is_passing(struct str words)

@@ -412,14 +412,16 @@ worked() {
     popd_rc
     want 75
     local call left
-    for call in rename renameat renameat2 fchmod; do
+    for call in rename renameat renameat2 unlink; do
         FP_ENV=()
         rm -f "$(note)"
-        strace -f -o "$T/trace" -e inject="$call":signal=KILL \
+        strace -f -o "$T/trace.$call" -e inject="$call":signal=KILL \
             env -i PATH="$PATH" HOME="$H" LC_ALL=C TZ=UTC "$FETCHPOP" --force \
             >/dev/null 2>&1 || true
     done
-    grep -q -h 'killed by SIGKILL' "$T/trace" || fail "nobody was killed"
+    for call in rename unlink; do
+        grep -q 'killed by SIGKILL' "$T"/trace."$call"* || fail "nobody was killed at $call"
+    done
     want 75
     left=$(find "$STATE" -name '*.note.new')
     [ -z "$left" ] || fail "left behind: $left"

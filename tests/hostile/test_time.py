@@ -74,7 +74,8 @@ def stalls():
              "65 75 76", seconds=SECONDS),
         Case("-ERR [SYS/TEMP] and a stall", 'on LIST: send "-ERR [SYS/TEMP]\\r\\n"; stall',
              "65", account={"timeout": "3s"}, honest_account={"timeout": "30s"},
-             said="m001.*\n.*m002.*\n.*message after message breaks the connection", seconds=SECONDS),
+             said="m001.*\n.*m002.*\n.*must wait for the next run: 1\n"
+             ".*message after message breaks the connection", seconds=SECONDS),
     ]
     return cases
 
