@@ -24,7 +24,7 @@
 #define KIT_B "bbbbbbbbbbbbbbbb"
 #define KIT_STATE "0123456789abcdef"
 
-static char kit_folder[64];
+static char kit_folder[128];
 static char kit_said[8192]; /* log lines, each with its LF */
 
 __attribute__((unused)) static void kit_hear(void *ctx, enum log_level level, const char *line)
@@ -61,7 +61,7 @@ __attribute__((unused)) static void kit_fresh(void)
     if (kit_folder[0] != '\0')
         kit_remove(kit_folder);
     const char *tmp = getenv("TMPDIR");
-    snprintf(kit_folder, sizeof kit_folder, "%.40s/fp-unit-XXXXXX", tmp != NULL ? tmp : "/tmp");
+    snprintf(kit_folder, sizeof kit_folder, "%.100s/fp-unit-XXXXXX", tmp != NULL ? tmp : "/tmp");
     if (mkdtemp(kit_folder) == NULL)
         xdie("no temporary folder");
     char *state = xasprintf("%s/state", kit_folder);
