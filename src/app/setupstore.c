@@ -23,10 +23,10 @@ struct store {
     int (*keep)(const struct secret *password, struct sheet *sheet, char **undo, struct err *err);
 };
 
-/* A program that keeps passwords, each under a name: commands that are followed by it. */
-struct keeper {
+/* A password manager: its commands, each followed by the name of an entry. */
+struct manager {
     const char *store, *lookup, *remove;
-    const char *there; /* with .gpg behind it, succeeds if there is one, which stays; or NULL */
+    const char *exists; /* with .gpg behind it, succeeds if there is one, which stays; or NULL */
 };
 
 bool setupstore_has(const char *program)
@@ -76,30 +76,30 @@ static char *quoted(const char *text)
     return copy;
 }
 
-static bool has(const struct keeper *keeper, const char *name)
+static bool has_entry(const struct manager *manager, const char *name)
 {
-    if (keeper->there == NULL)
+    if (manager->exists == NULL)
         return false;
-    char *command = xasprintf("%s%s.gpg", keeper->there, name);
+    char *command = xasprintf("%s%s.gpg", manager->exists, name);
     bool there = setupstore_try(command);
     free(command);
     return there;
 }
 
-static int keep_by(const struct keeper *keeper, const struct secret *password, struct sheet *sheet,
-                   char **undo, struct err *err)
+static int keep_by(const struct manager *manager, const struct secret *password,
+                   struct sheet *sheet, char **undo, struct err *err)
 {
     char *name = quoted(sheet->title);
-    char *command = xasprintf("%s%s", keeper->store, name);
-    int result = has(keeper, name)
+    char *command = xasprintf("%s%s", manager->store, name);
+    int result = has_entry(manager, name)
                      ? err_set(err, ERR_LOCAL,
                                "there is a password already that is read by %s%s; choose another "
                                "place",
-                               keeper->lookup, name)
+                               manager->lookup, name)
                      : feed(command, password, err);
     if (result == 0) {
-        sheet_setf(sheet, "password_command", "%s%s", keeper->lookup, name);
-        *undo = xasprintf("%s%s", keeper->remove, name);
+        sheet_setf(sheet, "password_command", "%s%s", manager->lookup, name);
+        *undo = xasprintf("%s%s", manager->remove, name);
     }
     free(command);
     free(name);
@@ -115,11 +115,11 @@ static bool has_keyring(void)
 static int keep_in_keyring(const struct secret *password, struct sheet *sheet, char **undo,
                            struct err *err)
 {
-    static const struct keeper keeper = {
+    static const struct manager manager = {
         .store = "head -n 1 | tr -d '\\n' | secret-tool store --label=fetchpop mail ",
         .lookup = "secret-tool lookup mail ",
         .remove = "secret-tool clear mail "};
-    return keep_by(&keeper, password, sheet, undo, err);
+    return keep_by(&manager, password, sheet, undo, err);
 }
 
 static bool has_pass(void)
@@ -135,11 +135,11 @@ static bool has_pass(void)
 static int keep_in_pass(const struct secret *password, struct sheet *sheet, char **undo,
                         struct err *err)
 {
-    static const struct keeper keeper = {.store = "pass insert -m -f mail/",
-                                         .lookup = "pass show mail/",
-                                         .remove = "pass rm -f mail/",
-                                         .there = "test -e ~/.password-store/mail/"};
-    return keep_by(&keeper, password, sheet, undo, err);
+    static const struct manager manager = {.store = "pass insert -m -f mail/",
+                                           .lookup = "pass show mail/",
+                                           .remove = "pass rm -f mail/",
+                                           .exists = "test -e ~/.password-store/mail/"};
+    return keep_by(&manager, password, sheet, undo, err);
 }
 
 static bool always(void)

@@ -274,6 +274,12 @@ static void test_lines(void)
     struct note *note = load();
     is_int(note->failures, 2, "a line of another kind is passed over");
     note_free(note);
+    put_lines("fetchpop-note 1", "refused 5 9 00 00 no\nworked 9 00 00 5\nfailures 5 2\n");
+    note = load();
+    ok(note->failures == 2 && !note->damaged, "lines of earlier versions are no damage");
+    is_int(note->worked_when, 5, "the day on which the secret last worked is taken from them");
+    ok(!note->refused.secret.known && !note->worked.known, "and their digests are not");
+    note_free(note);
     put_lines("fetchpop-note 2", "failures 5 2\n");
     note = load();
     ok(is_empty(note), "another version says nothing");
