@@ -380,8 +380,12 @@ static int keep_all(struct setup *setup, struct err *err)
     int result = check_file(setup, err);
     if (result == 0 && !wants_token(setup))
         result = setupstore_keep(&setup->dialog, &setup->password, sheet_of(setup), &undo, err);
-    if (result == 0 && (catch_up(setup, err) < 0 || write_file(setup, err) < 0)) {
+    bool marked = result == 0 && catch_up(setup, err) == 0;
+    if (result == 0 && (!marked || write_file(setup, err) < 0)) {
         result = -1;
+        if (marked && !setup->old)
+            dialog_say(&setup->dialog, "The account was not written, but what is on the server is "
+                                       "marked as fetched; --all fetches it.\n");
         if (undo != NULL && !setupstore_try(undo))
             dialog_say(&setup->dialog, "The password is still there; this removes it: %s\n", undo);
     }
