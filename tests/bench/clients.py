@@ -165,6 +165,7 @@ class Client:
         self.program, self.lab, self.load = program, the_lab, load
         self.folder = f"{the_lab.top}/runs/{load.name}-{self.name}"
         os.makedirs(self.folder, exist_ok=True)
+        lab.spread(self.folder)
         self.configure()
         self.fresh()
 

@@ -83,6 +83,12 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def spread(folder):
+    """Each folder made in it gets a block group of its own, where ext4 has that: new files need not
+    look for inodes among those that were removed in the last five minutes."""
+    subprocess.run(["chattr", "+T", folder], stderr=subprocess.DEVNULL, check=False)
+
+
 def digest(octets):
     return hashlib.sha256(octets).digest()
 
