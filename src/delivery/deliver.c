@@ -106,6 +106,7 @@ void deliver_close(struct deliver *deliver)
 {
     if (deliver == NULL)
         return;
+    ahead_end(&deliver->ahead);
     enter(deliver);
     deliver->kind->close(deliver);
     leave(deliver);
@@ -156,9 +157,14 @@ int deliver_begin(struct deliver *deliver, struct parcel **parcel, struct err *e
     enter(deliver);
     int result = deliver->kind->begin(deliver, parcel, err);
     leave(deliver);
-    if (result == 0)
-        (*parcel)->to = deliver;
-    return result;
+    if (result < 0)
+        return -1;
+    (*parcel)->to = deliver;
+    if (deliver->settings->durable) {
+        (*parcel)->ahead = &deliver->ahead;
+        ahead_begun(&deliver->ahead);
+    }
+    return 0;
 }
 
 int deliver_finish(struct parcel *parcel, struct err *err)

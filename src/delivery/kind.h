@@ -7,12 +7,14 @@
 
 #include "base/buf.h"
 #include "base/identity.h"
+#include "delivery/ahead.h"
 #include "delivery/settings.h"
 
 struct deliver {
     const struct deliver_settings *settings;
     const struct kind *kind;
     struct spool_names names;
+    struct ahead ahead;
     struct identity owner; /* of the destination, where we are root */
     void *state;           /* the kind's own */
 };

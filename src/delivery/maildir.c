@@ -217,10 +217,7 @@ static bool is_gone(const struct deliver_settings *settings)
 static int begin(struct deliver *deliver, struct parcel **parcel, struct err *err)
 {
     struct maildir *maildir = deliver->state;
-    if (spool_begin(parcel, maildir->fd[TMP], maildir->path[TMP], &deliver->names, err) < 0)
-        return -1;
-    (*parcel)->write_early = deliver->settings->durable;
-    return 0;
+    return spool_begin(parcel, maildir->fd[TMP], maildir->path[TMP], &deliver->names, err);
 }
 
 static int secure(struct deliver *deliver, struct parcel *const *batch, size_t n, struct err *err)

@@ -17,8 +17,7 @@
 
 #include "base/file.h"
 #include "base/xalloc.h"
-
-#define START_OCTETS ((uint64_t)8 * 1024 * 1024)
+#include "delivery/ahead.h"
 
 /* The host's part of a name, with the bytes that maildir(5) forbids written in octal. */
 static void host_part(char *out, size_t cap)
@@ -200,11 +199,6 @@ static bool trusts_syncfs(int folder)
     return false;
 }
 
-bool spool_secures_all(size_t n, int folder)
-{
-    return n > SPOOL_FSYNC_EACH && trusts_syncfs(folder);
-}
-
 /* Since Linux 5.8 syncfs(2) reports what write-back failed since `folder` was opened, which is
  * before the first message was begun. What cannot be read as a version counts as older. */
 static bool reports_errors(void)
@@ -237,20 +231,10 @@ static int secure_together(struct parcel *const *parcels, size_t n, int folder, 
     }
     return 0;
 }
-
-/* Writing a long message to disk starts while the rest of it comes in. */
-static void start_writing(struct parcel *parcel)
-{
-    if (parcel->written - parcel->started < START_OCTETS)
-        return;
-    sync_file_range(parcel->fd, (off_t)parcel->started, (off_t)(parcel->written - parcel->started),
-                    SYNC_FILE_RANGE_WRITE);
-    parcel->started = parcel->written;
-}
 #else
-bool spool_secures_all(size_t n, int folder)
+static bool trusts_syncfs(int folder)
 {
-    (void)n, (void)folder;
+    (void)folder;
     return false;
 }
 
@@ -259,20 +243,20 @@ static int secure_together(struct parcel *const *parcels, size_t n, int folder, 
     (void)parcels, (void)n, (void)folder, (void)err;
     return 0;
 }
-
-static void start_writing(struct parcel *parcel)
-{
-    (void)parcel;
-}
 #endif
+
+bool spool_secures_all(size_t n, int folder)
+{
+    return n > SPOOL_FSYNC_EACH && trusts_syncfs(folder);
+}
 
 int spool_write(struct parcel *parcel, const char *bytes, size_t len, struct err *err)
 {
     if (file_write(parcel->fd, bytes, len, parcel->path, err) < 0)
         return -1;
-    parcel->written += len;
-    if (parcel->write_early)
-        start_writing(parcel);
+    if (parcel->ahead != NULL && ahead_is_due(parcel->ahead, len))
+        ahead_start(parcel->ahead, parcel->folder, parcel->name,
+                    parcel->ahead->files > 1 && trusts_syncfs(parcel->folder));
     return 0;
 }
 

@@ -31,6 +31,7 @@ enum parcel_outcome {
 };
 
 struct deliver;
+struct ahead;
 
 /* Kept small: hundreds of them wait for their batch. */
 struct parcel {
@@ -42,9 +43,7 @@ struct parcel {
     int fd;
     char *path;            /* for error texts and receipts */
     uint64_t octets;       /* of the message as stored, so far */
-    uint64_t written;      /* to the file, so far */
-    uint64_t started;      /* of these, how many were started on their way to the disk */
-    bool write_early;      /* start them while more comes in: they will be flushed in any case */
+    struct ahead *ahead;   /* flushes it while more comes in; borrowed; NULL: nothing does */
     struct header *header; /* fed as it streams past */
     enum parcel_outcome outcome;
     int status;      /* of the command, as a shell reports it: 128 + the signal; or the code of an

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * ahead: when a flush ahead of the batch is due, what its process does with its descriptors, that
+ * there is one at a time, and that it is waited for.
+ */
+#include "delivery/ahead.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/xalloc.h"
+#include "tap.h"
+
+#define KILO 1024
+#define OFFSET 7 /* where our own description of the file stands */
+
+/* What the process that flushes tells of itself. */
+static struct seen {
+    volatile int fsyncs, syncfss, open;
+    volatile off_t at;
+    volatile ino_t inode;
+    volatile pid_t pid;
+    volatile bool wait; /* it does not go on before this is false */
+} * seen;
+
+static int look(int fd)
+{
+    struct stat status;
+    seen->pid = getpid();
+    seen->at = lseek(fd, 0, SEEK_CUR);
+    seen->inode = fstat(fd, &status) == 0 ? status.st_ino : 0;
+    for (int other = 0; other < 64; other++)
+        if (fcntl(other, F_GETFD) >= 0)
+            seen->open++;
+    while (seen->wait)
+        usleep(1000);
+    return 0;
+}
+
+int fsync(int fd)
+{
+    seen->fsyncs++;
+    return look(fd);
+}
+
+int syncfs(int fd)
+{
+    seen->syncfss++;
+    return look(fd);
+}
+
+static char folder_path[] = "/tmp/fp-ahead-XXXXXX";
+static int folder, file;
+
+static ino_t inode_of(int fd)
+{
+    struct stat status;
+    return fstat(fd, &status) == 0 ? status.st_ino : 0;
+}
+
+static void when_it_is_due(void)
+{
+    struct ahead few = {.child = 0}, many = {.child = 0};
+    ahead_begun(&few);
+    ok(!ahead_is_due(&few, 8000 * KILO), "8,000 kB of one message are not worth a flush");
+    ok(ahead_is_due(&few, 200 * KILO), "8 MB are");
+    bool early = false;
+    for (int i = 0; i < 290; i++) {
+        ahead_begun(&many);
+        early = early || ahead_is_due(&many, 4 * KILO);
+    }
+    ok(!early, "290 short messages are not worth a flush");
+    bool due = false;
+    for (int i = 0; i < 20; i++) {
+        ahead_begun(&many);
+        due = due || ahead_is_due(&many, 4 * KILO);
+    }
+    ok(due, "310 are, although they are a little more than a megabyte");
+}
+
+static void flushes_one_file(void)
+{
+    struct ahead ahead = {.files = 1, .octets = AHEAD_OCTETS};
+    *seen = (struct seen){.fsyncs = 0};
+    ahead_start(&ahead, folder, "message", false);
+    ok(ahead.child > 0 && ahead.octets == 0 && ahead.files == 0, "it counts anew");
+    ahead_end(&ahead);
+    ok(seen->fsyncs == 1 && seen->syncfss == 0, "one file is flushed, once");
+    ok(seen->pid != 0 && seen->pid != getpid(), "by another process");
+    ok(seen->inode == inode_of(file), "it is the file of that name");
+    ok(seen->at != OFFSET, "by a description of its own, so that ours hears of its errors");
+    is_int(seen->open, 1, "it has nothing else open, a connection least of all");
+    ok(waitpid(-1, NULL, WNOHANG) < 0, "it was waited for");
+}
+
+static void flushes_all(void)
+{
+#ifdef HAVE_SYNCFS
+    struct ahead ahead = {.files = 300};
+    *seen = (struct seen){.fsyncs = 0};
+    ahead_start(&ahead, folder, "message", true);
+    ahead_end(&ahead);
+    ok(seen->syncfss == 1 && seen->fsyncs == 0, "many files are flushed with their file system");
+    ok(seen->inode == inode_of(folder), "by their folder");
+    is_int(seen->open, 1, "which is all that is open");
+#else
+    tap_skip("many files are flushed with their file system", "no syncfs(2) here");
+#endif
+}
+
+static void one_at_a_time(void)
+{
+    struct ahead ahead = {.files = 1};
+    *seen = (struct seen){.wait = true};
+    ahead_start(&ahead, folder, "message", false);
+    pid_t first = ahead.child;
+    ahead.files = 5;
+    ahead.octets = AHEAD_OCTETS;
+    ahead_start(&ahead, folder, "message", false);
+    ok(ahead.child == first && ahead.files == 5, "while one flushes, no other is started");
+    ok(!ahead_is_due(&ahead, 1), "the next is tried after as much again");
+    seen->wait = false;
+    ahead_end(&ahead);
+    is_int(seen->fsyncs, 1, "so there was one flush");
+    ahead_start(&ahead, folder, "message", false);
+    ok(ahead.child > 0 && ahead.child != first, "once it has ended another may be started");
+    ahead_end(&ahead);
+    ahead_end(&ahead);
+    ok(ahead.child == 0, "there is nothing left to wait for");
+}
+
+static void file_is_gone(void)
+{
+    struct ahead ahead = {.files = 1};
+    *seen = (struct seen){.fsyncs = 0};
+    ahead_start(&ahead, folder, "another", false);
+    ahead_end(&ahead);
+    is_int(seen->fsyncs, 0, "a file that is not there any more is nobody's trouble");
+}
+
+int main(void)
+{
+    seen = mmap(NULL, sizeof *seen, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (seen == MAP_FAILED || mkdtemp(folder_path) == NULL)
+        xdie("no memory, or no folder in /tmp");
+    folder = open(folder_path, O_RDONLY | O_DIRECTORY);
+    file = openat(folder, "message", O_RDWR | O_CREAT, 0600);
+    if (file < 0 || lseek(file, OFFSET, SEEK_SET) != OFFSET)
+        xdie("no file in the folder");
+    when_it_is_due();
+    flushes_one_file();
+    flushes_all();
+    one_at_a_time();
+    file_is_gone();
+    unlinkat(folder, "message", 0);
+    rmdir(folder_path);
+    return tap_done();
+}
