@@ -158,12 +158,10 @@ void appends_forget(struct appends *appends, const char *mailbox, size_t fresh)
     appends->count -= fresh - kept;
 }
 
-const struct append *appends_find(const struct appends *appends, const char *mailbox,
-                                  const char *name)
+const struct append *appends_find(const struct appends *appends, const char *name)
 {
     for (size_t i = appends->count; i > 0; i--)
-        if (strncmp(appends->entries[i - 1].mailbox, mailbox, SPOOL_MAILBOX) == 0 &&
-            strcmp(appends->entries[i - 1].name, name) == 0)
+        if (strcmp(appends->entries[i - 1].name, name) == 0)
             return &appends->entries[i - 1];
     return NULL;
 }

@@ -63,9 +63,9 @@ void appends_add(struct appends *appends, const struct append *entry);
  * equal to one from there on: so that the old one will not be taken for the new one. */
 void appends_forget(struct appends *appends, const char *mailbox, size_t fresh);
 
-/* The entry of this mailbox and name, or NULL. */
-const struct append *appends_find(const struct appends *appends, const char *mailbox,
-                                  const char *name);
+/* The entry of this name, which no two messages have, or NULL. Whose it is does not matter: the
+ * account may have been renamed since. */
+const struct append *appends_find(const struct appends *appends, const char *name);
 
 /* Writes them all; durable: with fdatasync. */
 int appends_write(struct appends *appends, bool durable, struct err *err);

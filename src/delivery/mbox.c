@@ -343,10 +343,9 @@ static int read_receipt(const struct deliver_claim *claim, struct mboxfind *find
 }
 
 /* What the append tells about a claim: where to look, and whether a search is worth it. */
-static void aim(const struct deliver_settings *settings, const struct appends *appends,
-                struct mboxfind *find)
+static void aim(const struct appends *appends, struct mboxfind *find)
 {
-    const struct append *entry = appends_find(appends, settings->mailbox, find->name);
+    const struct append *entry = appends_find(appends, find->name);
     if (entry == NULL) {
         find->search = !appends->sure;
         return;
@@ -364,7 +363,7 @@ static int look(const struct deliver_settings *settings, const struct mboxlock *
     if (result == 0)
         result = mboxrepair_run(settings, lock, &appends, err);
     for (size_t i = 0; i < n && result == 0; i++)
-        aim(settings, &appends, &finds[i]);
+        aim(&appends, &finds[i]);
     if (result == 0)
         result = mboxfind_run(settings, lock, &appends, finds, n, err);
     /* No done without a barrier made by this very process. */
@@ -390,7 +389,7 @@ static int look_without(const struct deliver_settings *settings, const char *pat
     int result = appends_open(&appends, settings, real, false, err);
     bool sure = appends.sure || appends.fd < 0;
     for (size_t i = 0; i < n && result == 0 && sure; i++)
-        if (appends_find(&appends, settings->mailbox, finds[i].name) == NULL)
+        if (appends_find(&appends, finds[i].name) == NULL)
             claims[i].found = DELIVER_AGAIN;
     appends_close(&appends);
     free(real);

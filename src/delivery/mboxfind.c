@@ -168,11 +168,8 @@ static uint64_t head_hash(struct span span)
 /* True if that entry is of one of those that we look for. */
 static bool is_sought(const struct hunt *hunt, size_t entry)
 {
-    const struct append *known = &hunt->known->entries[entry];
-    if (strncmp(known->mailbox, hunt->settings->mailbox, SPOOL_MAILBOX) != 0)
-        return false;
     for (size_t i = 0; i < hunt->n; i++)
-        if (strcmp(hunt->finds[i].name, known->name) == 0)
+        if (strcmp(hunt->finds[i].name, hunt->known->entries[entry].name) == 0)
             return true;
     return false;
 }

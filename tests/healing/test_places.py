@@ -373,6 +373,40 @@ def renamed_by_hand(w):
            "there is nothing to rename any more")
 
 
+def kept_renamed_killed(kind):
+    """Kept here, renamed, and killed in its delivery before the server has confirmed that it is the
+    same mailbox: each once, nothing left behind."""
+    def case(w):
+        agent = heal.Agent(w)
+        agent.does("exit 75")
+        names = w.fill(3)
+        w.run(keep="no", mda=agent)
+        w.need(len(os.listdir(os.path.join(w.state, "spool"))) == 3, "kept here")
+        keys = {"keep": "no", "server": "localhost"}
+        if kind == "mbox":
+            keys["mbox"] = w.mbox
+        copy = heal.world.shutil.copytree(w.state, w.path("copy"))
+        boxes = heal.world.shutil.copytree(w.box, w.path("boxes"))
+        count = len(w.list_points(**keys))
+        for point in range(1, count + 1, max(1, count // 60)):
+            for name in (w.state, w.maildir, w.box):
+                heal.world.shutil.rmtree(name, True)
+            if os.path.exists(w.mbox):
+                os.unlink(w.mbox)
+            heal.world.shutil.copytree(copy, w.state)
+            heal.world.shutil.copytree(boxes, w.box)
+            w.killed_at(point, **keys)
+            for _ in range(2):
+                run = w.run("--force", **keys)
+            w.need(run.status == 0, "exit status", run)
+            if not w.need_each(1, names, w.mbox if kind == "mbox" else w.maildir,
+                               when="killed at %d of %d" % (point, count)):
+                return
+            spool = os.listdir(os.path.join(w.state, "spool"))
+            w.need(spool == [] and tmp_of(w) == [], "nothing is left behind", point, spool, tmp_of(w))
+    return case
+
+
 def renamed_killed(kind):
     """Killed in mid-delivery, then renamed: each once, nothing left behind."""
     def case(w):
@@ -464,6 +498,8 @@ CASES = [
     ("the user's case changes: nothing again", renamed({"user": "Alice"})),
     ("on a terminal it is asked whether it is the same mailbox, once", renamed_and_asked),
     ("--rename OLD NEW", renamed_by_hand),
+    ("kept, renamed, and killed in its delivery, Maildir: each once", kept_renamed_killed("maildir")),
+    ("kept, renamed, and killed in its delivery, mbox: each once", kept_renamed_killed("mbox")),
     ("killed, then renamed, Maildir: each once, tmp/ empty", renamed_killed("maildir")),
     ("killed, then renamed, mbox: each once, spool/ empty", renamed_killed("mbox")),
     ("another mailbox under the same title is another mailbox", second_account),
