@@ -528,7 +528,7 @@ static int conclude(struct session *session, int result, struct err *err)
     const struct err *trouble = destination_trouble(poll);
     if (!local && trouble->kind != ERR_NONE)
         add_error(session, &sum, trouble->kind, trouble->text);
-    if (result < 0) /* what came of trouble here is not worth telling */
+    if (result < 0 && err->kind != ERR_NONE) /* what came of trouble here is not worth telling */
         add_error(session, &sum, err->kind, local ? NULL : err->text);
     if (poll->cut_short && stop_asked())
         add_error(session, &sum, ERR_STOPPED,
