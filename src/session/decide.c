@@ -146,9 +146,7 @@ static int turn_of(const struct poll *poll, const struct message *message)
 
 static void decide_each(struct poll *poll, struct listing *listing, bool count, uint32_t ahead)
 {
-    const struct session_figures *figures = &poll->run->figures; /* of earlier connections, too */
-    struct plan_spent spent = {
-        .messages = figures->fetched, .octets = figures->octets, .ahead = ahead};
+    struct plan_spent spent = {.messages = poll->fetched, .octets = poll->octets, .ahead = ahead};
     bool more = true; /* messages of a later turn */
     for (int turn = 0; turn < 3 && more; turn++) {
         more = false;
@@ -185,10 +183,21 @@ int decide_all(struct poll *poll, struct pop3 *pop3, struct listing *listing, bo
     return 0;
 }
 
-void decide_again(struct poll *poll, struct listing *listing)
+void decide_whole(struct poll *poll, struct listing *listing)
 {
-    decide_each(poll, listing, false, 0);
-    decide_refuse_long_ones(poll, listing);
+    struct plan_spent spent = {.messages = poll->fetched, .octets = poll->octets};
+    for (uint32_t i = 0; i < listing->count; i++)
+        if (is_fetched(&listing->messages[i]))
+            plan_spend(&spent, listing->messages[i].size);
+    for (uint32_t i = 0; i < listing->count; i++) {
+        struct message *message = &listing->messages[i];
+        if (message->action != PLAN_STUB ||
+            sift_verdict(poll, listing, message).action != RULE_FETCH)
+            continue;
+        decide(poll, listing, message, false, &spent);
+        if (message->action == PLAN_REFUSE)
+            fault_leave_large(poll, listing, message);
+    }
 }
 
 uint32_t decide_count_busy(const struct listing *listing)

@@ -20,8 +20,9 @@
 int decide_all(struct poll *poll, struct pop3 *pop3, struct listing *listing, bool count,
                struct queue *dele, struct err *err);
 
-/* The same once more without a count or the server, after a verdict has changed. */
-void decide_again(struct poll *poll, struct listing *listing);
+/* Decides about those that were to be stubs and are to be fetched whole after all, if max_messages
+ * and max_bytes have room for more than what is to be fetched already. */
+void decide_whole(struct poll *poll, struct listing *listing);
 
 /* How many messages are not simply left where they are. */
 uint32_t decide_count_busy(const struct listing *listing);

@@ -3,6 +3,12 @@
 
 #include "state/calendar.h"
 
+void plan_spend(struct plan_spent *spent, uint64_t size)
+{
+    spent->messages++;
+    spent->octets += size < UINT64_MAX - spent->octets ? size : UINT64_MAX - spent->octets;
+}
+
 /* What is longer than max_bytes alone must come at some time: it is the next run's first. */
 static bool has_room(const struct account *account, const struct plan_message *message,
                      struct plan_spent *spent)
@@ -25,9 +31,7 @@ static enum plan_action fetch(const struct plan_rules *rules, const struct plan_
         spent->ahead -= ahead;
         return ahead ? how : PLAN_LEAVE;
     }
-    spent->messages++;
-    spent->octets +=
-        message->size < UINT64_MAX - spent->octets ? message->size : UINT64_MAX - spent->octets;
+    plan_spend(spent, message->size);
     return how;
 }
 

@@ -52,6 +52,9 @@ struct plan_spent {
     uint32_t ahead;  /* this many more are given that, beyond both limits, to be judged by rules */
 };
 
+/* One more is to be fetched, of this size by LIST. */
+void plan_spend(struct plan_spent *spent, uint64_t size);
+
 /* Decides about one message, and adds to `spent` what is to be fetched. max_bytes always lets the
  * first one through. */
 enum plan_action plan_decide(const struct plan_rules *rules, const struct plan_message *message,

@@ -34,14 +34,16 @@ struct poll {
     struct plan_rules rules;
     const struct deliver_settings *settings; /* of the account's own destination */
     struct aside aside;                      /* what destinations have to say */
-    uint64_t kept_octets;                    /* in files of messages that are not delivered */
-    bool owned;       /* no message was received in this session that only the server has */
-    int64_t deadline; /* clock_ms(): no new message is begun after it */
-    bool cut_short;   /* it passed, or INT or TERM came, with messages left */
-    uint32_t later;   /* messages that may work later: not counted as tries */
-    uint32_t refused; /* messages that failed: counted */
-    uint32_t broken;  /* of these, messages that broke a connection of their own */
-    struct {          /* messages whose DELE the server refuses: how many, ... */
+    uint32_t fetched;     /* of all that was delivered, what came whole in this run, ... */
+    uint64_t octets;      /* ... and its octets: what max_messages and max_bytes count */
+    uint64_t kept_octets; /* in files of messages that are not delivered */
+    bool owned;           /* no message was received in this session that only the server has */
+    int64_t deadline;     /* clock_ms(): no new message is begun after it */
+    bool cut_short;       /* it passed, or INT or TERM came, with messages left */
+    uint32_t later;       /* messages that may work later: not counted as tries */
+    uint32_t refused;     /* messages that failed: counted */
+    uint32_t broken;      /* of these, messages that broke a connection of their own */
+    struct {              /* messages whose DELE the server refuses: how many, ... */
         uint32_t count;
         uint32_t number; /* ... the first of them, and its words */
         char words[LOG_QUOTE_MAX + 4];

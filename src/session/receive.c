@@ -43,6 +43,8 @@ static void on_settled(void *ctx, const struct batch_item *item, const struct pa
         journal_mark_tried(in->poll->journal, item->entry); /* not again on a new connection */
         figures->fetched++;
         figures->octets += parcel->octets;
+        in->poll->fetched++;
+        in->poll->octets += parcel->octets;
         if (plan_deletes_new(&in->poll->rules) && !decide_is_newest(in->poll, in->listing, message))
             queue_push(&in->dele, item->number);
         destination_took(in->poll, parcel);

@@ -450,13 +450,14 @@ static int poll_doubted(struct session *session, struct err *err)
  * refused; or the listing may be one (may_be_slice). */
 static bool may_show_more(const struct session *session, uint32_t fetched)
 {
+    const struct poll *poll = &session->poll;
     uint32_t now = session->run->figures.fetched, most = session->account->max_messages;
     uint64_t octets = session->account->max_bytes;
     return session->run->mode == SESSION_POLL && session->manners.note != NULL &&
-           !session->unsure && (session->poll.over.kind != ERR_NONE || may_be_slice(session)) &&
-           now > fetched && session->end.login_delay <= 0 && session->poll.owned &&
-           session->poll.local.kind == ERR_NONE && !session->poll.cut_short &&
-           (most == 0 || now < most) && (octets == 0 || session->run->figures.octets < octets);
+           !session->unsure && (poll->over.kind != ERR_NONE || may_be_slice(session)) &&
+           now > fetched && session->end.login_delay <= 0 && poll->owned &&
+           poll->local.kind == ERR_NONE && !poll->cut_short &&
+           (most == 0 || poll->fetched < most) && (octets == 0 || poll->octets < octets);
 }
 
 /* A server that lets nobody in again so soon shows the rest to the next run. */

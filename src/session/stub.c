@@ -211,7 +211,7 @@ int stub_run(struct poll *poll, struct pop3 *pop3, struct listing *listing, stru
     if (commit(stubbing, &why) < 0 && poll->local.kind == ERR_NONE)
         poll->local = why;
     if (stubbing->refused && result == 0)
-        decide_again(poll, listing);
+        decide_whole(poll, listing);
     free(stubbing->wanted.at);
     free(stubbing);
     return result;

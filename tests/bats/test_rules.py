@@ -418,6 +418,23 @@ def stub_not_given(script):
     return case
 
 
+def stub_not_given_beside_a_limit(w):
+    """max_messages counts what comes whole; what is to come is not put off for one that was a stub."""
+    rules = "rule { larger = 2K action = stub }\n"
+    script = 'on TOP "1 *": err "no"'
+    names = [put(w, "a-big", size=9000)] + [put(w, "m%d" % i) for i in (1, 2, 3)]
+    put(w, "b-big", size=9000)
+    w.run(rules=rules, script=script, max_messages=3)
+    w.need(all(w.stored()[n] == 1 for n in names[1:]), "three come", w.stored())
+    w.need(w.stored()[names[0]] == 0 and len(list(w.contents())) == 4, "and a stub", w.stored())
+    w.fine(rules=rules, script=script, max_messages=3)
+    w.need(w.stored()[names[0]] == 1, "the whole one with the next run", w.stored())
+    names += [put(w, "m4"), put(w, "m5"), put(w, "c-big", size=9000), put(w, "n-big", size=9000)]
+    run = w.run(rules=rules, script='on TOP "3 *": err "no"', max_messages=3)
+    stored = w.stored()
+    w.need(all(stored[n] == 1 for n in names[:-1]), "a stub takes nobody's place", stored, run)
+
+
 def stub_not_taken(w):
     """A destination that takes none is not asked for each."""
     rules = "rule { larger = 2K action = stub }\n"
@@ -430,6 +447,21 @@ def stub_not_taken(w):
     w.need(run.err.count("\n") <= 3, "and told as often", run)
     w.fine(rules=rules)
     w.need(sum(b"X-Fetchpop-Stub" in c for c in w.contents()) == 8, "later they come", w.stored())
+
+
+def left_then_hidden_then_stub(w):
+    """Left by a rule, hidden while the rules change, and back: it is judged by those of today."""
+    big = put(w, "big", "[spam] buy", size=9000)
+    put(w, "m1")
+    w.fine(rules=SPAM)
+    rules = "rule { larger = 2K action = stub }\n"
+    os.rename(os.path.join(w.box, big), os.path.join(w.box, "." + big))
+    w.fine(rules=rules)
+    os.rename(os.path.join(w.box, "." + big), os.path.join(w.box, big))
+    for _ in range(2):
+        run = w.fine(rules=rules)
+        w.need(not run.sent("RETR") and sum(b"X-Fetchpop-Stub" in c for c in w.contents()) == 1,
+               "its beginning comes, and not the whole", run)
 
 
 def stub_later(w):
@@ -795,6 +827,9 @@ CASES = [
     ("the same of a server that gives all lines", stub_is_a_beginning("set top-whole yes")),
     ("a stub by size and age", stub_by_age_and_size),
     ("TOP of a stub is refused: the whole", stub_not_given('on TOP: err "no such thing"')),
+    ("TOP of a stub is refused, and there is a limit: all come that may",
+     stub_not_given_beside_a_limit),
+    ("left, hidden while the rules change, and back: a stub", left_then_hidden_then_stub),
     ("TOP of a stub is busy: later", stub_later),
     ("a destination that takes no stubs", stub_not_taken),
     ("killed anywhere while the whole of a stub is fetched", whole_of_stub_and_kill),
