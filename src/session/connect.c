@@ -194,7 +194,11 @@ static int ask_utf8(struct login *login, struct err *err)
     if (!needed || login->asked_utf8 || !pop3_capabilities(login->pop3)->utf8)
         return 0;
     login->asked_utf8 = true;
-    return pop3_call(login->pop3, str_from("UTF8"), NULL, &reply, err);
+    if (pop3_call(login->pop3, str_from("UTF8"), NULL, &reply, err) == 0)
+        return 0;
+    if (login->note != NULL) /* else no later poll would get further than this one */
+        login->note->utf8 = false;
+    return -1;
 }
 
 /* A user's name that is misspelt, or quoted wrongly, is seen at once. */

@@ -40,11 +40,11 @@ static int take(void *ctx, const char *bytes, size_t len, struct err *err)
 static int answer(void *ctx, const struct pop3_answer *answer, int taken, struct err *err)
 {
     struct asking *asking = ctx;
+    bool came = taken == 0 && answer->reply.kind == REPLY_OK && asking->octets > 0;
     (void)err;
     asking->octets = 0;
     asking->done = false;
-    asking->asked->answer(asking->asked->ctx, answer->number,
-                          taken == 0 && answer->reply.kind == REPLY_OK);
+    asking->asked->answer(asking->asked->ctx, answer->number, came);
     return 0;
 }
 

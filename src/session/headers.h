@@ -23,7 +23,8 @@ struct headers {
     size_t count;
     /* What the answer brings, as it comes; true once the header has ended: the rest is skipped. */
     bool (*feed)(void *ctx, const char *bytes, size_t len);
-    /* Called in order, once for each: `came` is false if the server refused. */
+    /* Called in order, once for each: `came` is false if the server refused, or nothing came: no
+     * message is without a header, but a store that is away can look so. */
     void (*answer)(void *ctx, uint32_t number, bool came);
     void *ctx;
 };

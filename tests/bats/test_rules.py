@@ -320,6 +320,24 @@ def deletes_only_what_it_saw(w):
     w.need("m1" in w.left(), "it is there", run, w.left())
 
 
+def store_away(action):
+    """TOP and RETR come empty, since the server's store is away: no rule judges by that, not even by
+    what is missing, and all come when it is back."""
+    def case(w):
+        rules = 'allow_delete = yes\nrule { not_from = "*@example.org" action = %s }\n' % action
+        mail = [put(w, "m%d" % i, size=900) for i in range(5)]
+        other = put(w, "spam", sender="a@example.com")
+        away = 'on TOP: text "+OK\\r\\n.\\r\\n"\non RETR: text "+OK\\r\\n.\\r\\n"'
+        for _ in range(2):
+            run = w.run("--force", rules=rules, script=away)
+            w.need(run.status == 75 and not w.stored(), "nothing comes", run, w.stored())
+        w.need(w.left() == mail + [other], "nothing is deleted", w.left())
+        w.run("--force", rules=rules)
+        w.need_each(1, mail, when="then")
+        w.need((other in w.left()) == (action == "leave"), "and the rule holds", w.left())
+    return case
+
+
 # ---- what goes, and what is shortened ------------------------------------------------------------
 
 def deletes(script=None, keep="yes"):
@@ -821,6 +839,8 @@ CASES = [
     ("without TOP it is deleted once it was seen", deletes(NO_TOP)),
     ("-k deletes nothing", deletes_not),
     ("a header that changes: nothing is deleted for it", deletes_only_what_it_saw),
+    ("the server's store is away: nothing is deleted", store_away("delete")),
+    ("the server's store is away: nothing is left", store_away("leave")),
     ("a stub comes once, and the whole by --fetch", stubs("yes")),
     ("the same with keep = no", stubs("no")),
     ("a stub is twenty lines, and says how to fetch the whole", stub_is_a_beginning(None)),

@@ -203,6 +203,24 @@ def utf8_refusal(keep):
     return case
 
 
+def utf8_hangs_up(w):
+    """A server that hangs up at UTF8, once it was asked for: all that does not need it still comes."""
+    names = w.fill(2)
+    data = "From: a@example.org\nMessage-ID: <u@example.org>\nSubject: gr\u00fc\u00dfe\n\nx\n".encode()
+    w.put_raw("m900", data)
+    w.always = "set utf8 yes"
+    for _ in range(2):
+        run = w.run("--force", script="on UTF8: close")
+        w.need(run.sent("UTF8") and run.status != 0, "one is missing", run)
+        w.need_each(1, names, when="but it alone")
+        names.append("new%d" % len(names))
+        w.put(names[-1])
+    w.run("--force", script="on UTF8: close")
+    w.need_each(1, names)
+    w.run("--force")
+    w.need_each(1, names + ["m900"], when="once it works")
+
+
 def message_in_utf8_without(w):
     """A server without UTF8 that sends such a header all the same: stored as it is."""
     w.put_raw("m001", "Subject: gr\u00fc\u00dfe\n\nx\n".encode())
@@ -397,6 +415,7 @@ CASES = [
     ("UTF8 is not used where it is not offered", utf8_not_offered),
     ("[UTF8] at RETR: UTF8 is used, keep = no", utf8_refusal("no")),
     ("[UTF8] at RETR: UTF8 is used, keep = yes", utf8_refusal("yes")),
+    ("[UTF8] at RETR, and UTF8 hangs up: the others come", utf8_hangs_up),
     ("a UTF-8 header without UTF8 is stored as it is", message_in_utf8_without),
     ("a password of 200 octets, PLAIN: no command over 255", long_secret(200, "plain")),
     ("a password of 240 octets, USER: no command over 255", long_secret(240, "user")),
