@@ -166,6 +166,17 @@ REST=('Deliver to' '' 'or for how long' '' 'Fetch it' '' 'Keep it in' '1')
     [ "$(count "$H/Mail/alice@example.invalid")" -eq 3 ] || fail "mail is missing"
 }
 
+@test "so is the key of a server that is found at the second try, by STLS" {
+    need_dovecot
+    CA=$TLS/ca.pem
+    talk 'POP3 server' "localhost:$DOVE_POP3" '(?s)not trusted.*Trust this key' yes \
+        'User name' alice 'Password' 'se cret' "${REST[@]}" -- --setup alice@example.invalid
+    [ "$status" -eq 0 ] || fail "status $status"
+    grep -q 'tls = stls' "$RC" && grep -q 'tls_pin = ' "$RC" || fail "$(cat "$RC")"
+    want 0
+    [ "$(count "$H/Mail/alice@example.invalid")" -eq 3 ] || fail "mail is missing"
+}
+
 @test "what cannot be marked as fetched leaves neither an account nor a password behind" {
     certs "$T"
     tell m1

@@ -225,6 +225,20 @@ def two_are_bad(w):
     w.need(w.status().count("held:") == 2, "both are held", w.status())
 
 
+def bad_and_trouble_here(w):
+    """One breaks the line, and then nothing is taken here: it is not asked for on yet another
+    connection, since it could go nowhere."""
+    names = w.fill(6)
+    agent = heal.Agent(w)
+    agent.does("exit 75")
+    run = w.run(script=BAD["breaks the line"], keep="no", mda=agent)
+    w.need(run.status == 75 and run.sent("RETR").count("RETR 3") == 1, "asked for once", run)
+    w.need("must wait for the next run: 1" in run.err, "that it waits is said", run)
+    agent.does("")
+    w.run("--force", keep="no", mda=agent)
+    agent.need_each(1, names, when="then all come")
+
+
 def all_stall(w):
     """Nothing at all comes: that is the server's fault, and not each message's."""
     names = w.fill(12)
@@ -548,8 +562,9 @@ def agent_cases():
 
 
 def bad_cases():
-    cases = [("one message %s, keep = %s: alone, last, named, held, heals" % (kind, keep),
-              one_is_bad(kind, keep)) for kind in BAD for keep in ("no", "yes")]
+    cases = [("one breaks the line, and then nothing is taken here", bad_and_trouble_here)]
+    cases += [("one message %s, keep = %s: alone, last, named, held, heals" % (kind, keep),
+               one_is_bad(kind, keep)) for kind in BAD for keep in ("no", "yes")]
     cases += [("the same, one %s, without PIPELINING" % k, one_is_bad(k, "yes", "set pipelining no"))
               for k in ("breaks the line", "is never answered")]
     cases += [("one %s, and no second login soon, keep = %s" % (kind, keep),
