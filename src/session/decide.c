@@ -38,12 +38,22 @@ static void count_planned(const struct poll *poll, const struct message *message
     }
 }
 
+/* Held because it came empty: such a message is looked at when others come. */
+static bool is_held_empty(const struct poll *poll, uint32_t entry)
+{
+    enum reason reason = journal_record(poll->journal, entry).reason;
+    return reason == REASON_ALL_EMPTY || reason == REASON_EMPTY;
+}
+
 /* Held, and to be tried again: its time has come, or the limit has changed. If LIST did not tell
- * how long it is, it is longer than the limit of then. */
-static bool is_worth_a_try(const struct poll *poll, const struct message *message)
+ * how long it is, it is longer than the limit of then. others: there are others to be fetched. */
+static bool is_worth_a_try(const struct poll *poll, const struct message *message, bool others)
 {
     uint64_t max = poll->run->account->max_size, then = 0;
     struct record record = journal_record(poll->journal, message->entry);
+    if (others && (record.reason == REASON_ALL_EMPTY ||
+                   (record.reason == REASON_EMPTY && fault_is_a_day_old(poll, record.words))))
+        return true;
     if (record.reason == REASON_TOO_LONG)
         return max == 0 || message->size <= max;
     if (record.reason != REASON_SURPRISE)
@@ -61,9 +71,9 @@ static bool breaks_connections(const struct poll *poll, uint32_t entry)
 
 /* What a rule left, or gave a stub of, is judged anew when that is due. */
 static enum journal_state state_of(const struct poll *poll, const struct message *message,
-                                   enum journal_state state)
+                                   enum journal_state state, bool others)
 {
-    if (state == JOURNAL_HELD && is_worth_a_try(poll, message))
+    if (state == JOURNAL_HELD && is_worth_a_try(poll, message, others))
         return breaks_connections(poll, message->entry) ? JOURNAL_DOUBTED : JOURNAL_FAILED;
     if (state == JOURNAL_FREE)
         return state;
@@ -104,7 +114,8 @@ static void decide(struct poll *poll, struct listing *listing, struct message *m
 {
     struct plan_message known =
         plan_look_up(&poll->rules, poll->journal, message->entry, message->size);
-    enum journal_state state = known.known = state_of(poll, message, known.known);
+    enum journal_state state = known.known =
+        state_of(poll, message, known.known, spent->messages > 0);
     if (is_spared(poll, listing, message)) {
         if (count)
             count_planned(poll, message, JOURNAL_LEFT);
@@ -141,7 +152,8 @@ static int turn_of(const struct poll *poll, const struct message *message)
     if (message->entry == JOURNAL_NONE)
         return 0;
     unsigned state = journal_entry(poll->journal, message->entry).state;
-    return state == JOURNAL_DOUBTED ? 2 : state == JOURNAL_FAILED ? 1 : 0;
+    bool empty = state == JOURNAL_HELD && is_held_empty(poll, message->entry);
+    return state == JOURNAL_DOUBTED ? 2 : state == JOURNAL_FAILED || empty ? 1 : 0;
 }
 
 static void decide_each(struct poll *poll, struct listing *listing, bool count, uint32_t ahead)

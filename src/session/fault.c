@@ -8,6 +8,7 @@
 #define NAME_SHOWN (LOG_QUOTE_MAX + 40)
 #define WHY_SHOWN (ERR_TEXT_MAX + 64)
 #define BROKEN_ALIKE 2 /* in a poll in which nothing came: the next is the server's fault */
+#define DAY ((uint64_t)24 * 3600)
 #define LEFT_HINT "it stays on the server"
 
 /* Its failures are recorded if the journal can find it again, and if it was not delivered by an
@@ -90,6 +91,60 @@ void fault_postpone(struct poll *poll, struct listing *listing, struct message *
 {
     if (is_recorded(listing, message))
         journal_put_off(poll->journal, listing_enter(listing, message), failure);
+}
+
+static uint64_t since_when(const struct poll *poll, struct str words)
+{
+    uint64_t since, now = (uint64_t)poll->rules.now;
+    return str_number(words, now, &since) < 0 ? now : since;
+}
+
+bool fault_is_a_day_old(const struct poll *poll, struct str words)
+{
+    return (uint64_t)poll->rules.now - since_when(poll, words) >= DAY && !poll->rules.clock_doubted;
+}
+
+/* True if it is held from now on, or still. */
+static bool note_empty(struct poll *poll, struct listing *listing, struct message *message,
+                       enum reason reason)
+{
+    char since[24];
+    unsigned max = poll->run->account->max_tries;
+    uint32_t entry = listing_enter(listing, message);
+    struct journal_entry known = journal_entry(poll->journal, entry);
+    struct record record = journal_record(poll->journal, entry);
+    struct str before = record.reason == reason ? record.words : str_from("");
+    struct journal_failure failure = {.reason = reason};
+    bool held = known.state == JOURNAL_HELD || fault_is_a_day_old(poll, before);
+    snprintf(since, sizeof since, "%llu", (unsigned long long)since_when(poll, before));
+    failure.words = str_from(since);
+    if (held)
+        failure.next_try = (uint64_t)again_next_try(max + known.tries, max, poll->rules.now);
+    if (held)
+        journal_hold(poll->journal, entry, &failure);
+    else
+        journal_put_off(poll->journal, entry, &failure);
+    poll->run->figures.held += held;
+    return held;
+}
+
+void fault_refuse_empty(struct poll *poll, struct listing *listing, struct message *message,
+                        bool others_came)
+{
+    char name[NAME_SHOWN], why[WHY_SHOWN];
+    enum reason reason = others_came ? REASON_EMPTY : REASON_ALL_EMPTY;
+    (void)note_empty(poll, listing, message, reason);
+    journal_mark_tried(poll->journal, message->entry);
+    poll->refused++;
+    poll->run->figures.failed++;
+    log_line(poll->run->log, FP_LOG_ERROR, "%s: %s; " AGAIN_HINT,
+             listing_name(listing, message, poll->run->log, name, sizeof name),
+             reason_text(reason, str_from(""), why, sizeof why));
+}
+
+bool fault_postpone_empty(struct poll *poll, struct listing *listing, struct message *message)
+{
+    return is_recorded(listing, message) && note_empty(poll, listing, message, REASON_ALL_EMPTY);
 }
 
 void fault_leave(struct poll *poll, uint32_t count)

@@ -30,6 +30,18 @@ void fault_put_off(struct poll *poll, struct listing *listing, struct message *m
 void fault_postpone(struct poll *poll, struct listing *listing, struct message *message,
                     const struct journal_failure *failure);
 
+/* It came empty, along with others, and nothing else came: perhaps the store is away. As
+ * fault_postpone; but after a day of that it is held, so that it stops nothing else. True if it is
+ * held from now on, or still. */
+bool fault_postpone_empty(struct poll *poll, struct listing *listing, struct message *message);
+
+/* One that is held came empty again: reported, and it stays held. */
+void fault_refuse_empty(struct poll *poll, struct listing *listing, struct message *message,
+                        bool others_came);
+
+/* The words of both records say since when it is so: true if it was so a day ago. */
+bool fault_is_a_day_old(const struct poll *poll, struct str words);
+
 /* `count` messages over which a connection broke have not had their turn: the next run tries
  * again. */
 void fault_leave(struct poll *poll, uint32_t count);

@@ -326,12 +326,12 @@ static enum connection_end broken(struct fetch *fetch, const struct pop3_answer 
 static void plan(struct fetch *fetch, const struct queue *verified)
 {
     struct poll *poll = fetch->poll;
-    if (!poll->alone) {
+    if (!poll->alone && !poll->only_deletes) {
         queue_push_all(&fetch->wanted, fetch->listing, PLAN_FETCH);
         queue_push_all(&fetch->retries, fetch->listing, PLAN_RETRY);
         poll->alone = !has_more(fetch) && verified->count == 0;
     }
-    if (poll->alone)
+    if (poll->alone && !poll->only_deletes)
         queue_push_by_tries(&fetch->retries, fetch->listing, poll->journal);
     for (uint32_t i = 0; i < verified->count; i++)
         queue_push(&fetch->in.dele, verified->at[i]);

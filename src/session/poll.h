@@ -52,6 +52,7 @@ struct poll {
     bool wants_utf8;    /* a message was refused for want of UTF8 (RFC 6856), and stays for ... */
     bool utf8;          /* ... another connection, on which UTF8 is asked for */
     bool alone;         /* this connection is for messages that an earlier one broke over */
+    bool only_deletes;  /* this one is for DELEs that an earlier one could not end with QUIT */
     struct err local;   /* trouble on our side of the wire; kind ERR_NONE: none */
     struct err over;    /* the server refuses message after message: the session is at fault */
     bool over_before;   /* this, or an earlier session of this poll, ended so ... */

@@ -398,6 +398,20 @@ static bool is_short(const struct message *message, const struct parcel *parcel)
     return parcel->octets == 0 ? message->size > 2 : message->size / 2 > parcel->octets;
 }
 
+/* Was it so before? After a day in which all came empty, it has to be seen on two days on which
+ * others came. */
+static bool is_believed(const struct receiver *in, const struct message *message,
+                        const struct refusal *refusal)
+{
+    struct record record = journal_record(in->poll->journal, message->entry);
+    if (record.reason != refusal->reason)
+        return false;
+    if (refusal->reason == REASON_SHORT)
+        return str_is(record.words, refusal->words);
+    return journal_entry(in->poll->journal, message->entry).state != JOURNAL_HELD ||
+           (in->came && fault_is_a_day_old(in->poll, record.words));
+}
+
 /* Not believed at first sight; as short as that in an earlier poll: it is what there is. Another
  * length than then counts as a refusal. */
 static bool is_put_aside(struct receiver *in, struct message *message, const struct parcel *parcel)
@@ -411,7 +425,7 @@ static bool is_put_aside(struct receiver *in, struct message *message, const str
         snprintf(refusal.words, sizeof refusal.words, "%llu", (unsigned long long)parcel->octets);
     if (message->entry != JOURNAL_NONE) {
         struct record record = journal_record(in->poll->journal, message->entry);
-        if (record.reason == refusal.reason && (empty || str_is(record.words, refusal.words)))
+        if (is_believed(in, message, &refusal))
             return false;
         refusal.later = record.reason != REASON_SHORT && record.reason != REASON_EMPTY;
     }
@@ -459,15 +473,15 @@ static void accept_parcel(struct receiver *in, struct message *message, struct p
 {
     enum identify_as known =
         identify_fetched(in->listing, message, parcel->header, in->poll->run->log);
-    if (parcel->octets > 0)
+    if (parcel->octets > 0) {
+        in->came = true;
         receive_end_row(in);
+    }
     if (known == IDENTIFY_NEW && is_put_aside(in, message, parcel)) {
-        in->came = in->came || parcel->octets > 0;
         deliver_drop(parcel);
         return;
     }
     receive_end_row(in);
-    in->came = true;
     if (known == IDENTIFY_DELIVERED) {
         forget_copy(in, message, parcel);
         return;
@@ -502,7 +516,7 @@ static void accept_parcel(struct receiver *in, struct message *message, struct p
 void receive_end_row(struct receiver *in)
 {
     struct err err;
-    if (refusals_end_row(&in->refusals, &err) < 0)
+    if (refusals_end_row(&in->refusals, in->came, &err) < 0)
         receive_trouble(in, &err);
 }
 

@@ -18,10 +18,14 @@ static struct journal_failure failure_of(const struct refusal *refusal)
 
 /* Many failures with nothing delivered between them are written, too. */
 static int blame_message(struct refusals *refusals, struct message *message,
-                         const struct refusal *refusal, struct err *err)
+                         const struct refusal *refusal, bool came, struct err *err)
 {
     const struct journal_failure failure = failure_of(refusal);
-    if (refusal->later)
+    bool held = message->entry != JOURNAL_NONE &&
+                journal_entry(refusals->poll->journal, message->entry).state == JOURNAL_HELD;
+    if (refusal->reason == REASON_EMPTY && held)
+        fault_refuse_empty(refusals->poll, refusals->listing, message, came);
+    else if (refusal->later)
         fault_put_off(refusals->poll, refusals->listing, message, &failure);
     else
         fault_refuse(refusals->poll, refusals->listing, message, &failure);
@@ -31,33 +35,25 @@ static int blame_message(struct refusals *refusals, struct message *message,
     return journal_sync(refusals->poll->journal, err);
 }
 
-int refusals_end_row(struct refusals *refusals, struct err *err)
-{
-    int result = 0;
-    for (unsigned i = 0; i < refusals->count; i++)
-        if (blame_message(refusals, refusals->row[i].message, &refusals->row[i].refusal, err) < 0)
-            result = -1;
-    refusals->count = 0;
-    refusals->fresh = false;
-    return result;
-}
-
 /* The messages of the row are asked for last by the next run, so that it makes progress if they are
  * at fault after all. That they came empty proves nothing then. */
 static void blame_session(struct refusals *refusals)
 {
     struct poll *poll = refusals->poll;
-    bool empty = refusals->row[0].refusal.reason == REASON_EMPTY;
+    bool empty = refusals->row[0].refusal.reason == REASON_EMPTY, held = false;
     for (unsigned i = 0; i < refusals->count; i++) {
-        struct journal_failure failure = failure_of(&refusals->row[i].refusal);
+        struct message *message = refusals->row[i].message;
+        const struct journal_failure failure = failure_of(&refusals->row[i].refusal);
         if (empty)
-            failure.reason = REASON_WAITING;
-        fault_postpone(poll, refusals->listing, refusals->row[i].message, &failure);
+            held = fault_postpone_empty(poll, refusals->listing, message) || held;
+        else
+            fault_postpone(poll, refusals->listing, message, &failure);
     }
     poll->habits.known |= HABIT_REFUSES;
     if (empty)
-        err_set(&poll->over, ERR_AGAIN,
-                "message after message comes empty from the server; the next run goes on");
+        err_set(&poll->over, ERR_AGAIN, "message after message comes empty from the server; %s",
+                held ? "they are held after a day of that, and tried again from time to time"
+                     : "the next run goes on");
     else
         err_set(&poll->over, ERR_AGAIN,
                 "the server refuses message after message: \"%s\"; the next run goes on",
@@ -67,12 +63,46 @@ static void blame_session(struct refusals *refusals)
     refusals->count = 0;
 }
 
+/* So few messages are there that nothing else can be expected to come. */
+static bool are_few(const struct refusals *refusals)
+{
+    const struct listing *listing = refusals->listing;
+    const struct journal *journal = refusals->poll->journal;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < listing->count && count < REFUSALS_ALIKE; i++) {
+        uint32_t entry = listing->messages[i].entry;
+        unsigned state = entry == JOURNAL_NONE ? JOURNAL_FREE : journal_entry(journal, entry).state;
+        count +=
+            state == JOURNAL_FREE || state == JOURNAL_FAILED || state == JOURNAL_DOUBTED ||
+            (state == JOURNAL_HELD && journal_record(journal, entry).reason == REASON_ALL_EMPTY);
+    }
+    return count < REFUSALS_ALIKE;
+}
+
+int refusals_end_row(struct refusals *refusals, bool came, struct err *err)
+{
+    int result = 0;
+    came = came || refusals->poll->fetched > 0;
+    if (refusals->count > 0 && refusals->row[0].refusal.reason == REASON_EMPTY && !came &&
+        !are_few(refusals))
+        blame_session(refusals);
+    for (unsigned i = 0; i < refusals->count; i++)
+        if (blame_message(refusals, refusals->row[i].message, &refusals->row[i].refusal, came,
+                          err) < 0)
+            result = -1;
+    refusals->count = 0;
+    refusals->fresh = false;
+    return result;
+}
+
 /* True if it was not refused before. If all were, the row says nothing about a session in which
  * others came. */
 static bool is_fresh(const struct poll *poll, const struct message *message)
 {
-    return message->entry == JOURNAL_NONE ||
-           journal_entry(poll->journal, message->entry).state != JOURNAL_FAILED;
+    if (message->entry == JOURNAL_NONE)
+        return true;
+    unsigned state = journal_entry(poll->journal, message->entry).state;
+    return state != JOURNAL_FAILED && state != JOURNAL_HELD;
 }
 
 int refusals_add(struct refusals *refusals, struct message *message, const struct refusal *refusal,
@@ -80,12 +110,14 @@ int refusals_add(struct refusals *refusals, struct message *message, const struc
 {
     struct poll *poll = refusals->poll;
     if (refusal->reason != REASON_REFUSED && refusal->reason != REASON_EMPTY)
-        return blame_message(refusals, message, refusal, err);
+        return blame_message(refusals, message, refusal, came, err);
     if (poll->over.kind != ERR_NONE) /* it says what was said before */
         return 0;
     uint64_t hash = manners_hash(refusal->words) + refusal->reason;
     int result =
-        refusals->count > 0 && refusals->hash != hash ? refusals_end_row(refusals, err) : 0;
+        refusals->count > 0 && refusals->hash != hash ? refusals_end_row(refusals, came, err) : 0;
+    if (poll->over.kind != ERR_NONE)
+        return result;
     refusals->row[refusals->count].message = message;
     refusals->row[refusals->count++].refusal = *refusal;
     refusals->hash = hash;
@@ -94,7 +126,7 @@ int refusals_add(struct refusals *refusals, struct message *message, const struc
     if (refusals->count < REFUSALS_ALIKE && !again)
         return result;
     if (!again && !refusals->fresh && came)
-        return refusals_end_row(refusals, err) < 0 ? -1 : result;
+        return refusals_end_row(refusals, came, err) < 0 ? -1 : result;
     blame_session(refusals);
     return result;
 }

@@ -5,8 +5,8 @@
  *
  * REFUSALS_ALIKE refusals in a row, in the same words, are the session's fault, not the messages':
  * a cap on downloads, or a store that is away. So are messages in a row that come empty though LIST
- * says otherwise. Then poll->over is set, and nothing counts for a message. With fewer, each
- * message is at fault itself (session/fault.h).
+ * says otherwise, and fewer if nothing else comes though there is more. Then poll->over is set, and
+ * nothing counts for a message. Else each message is at fault itself (session/fault.h).
  */
 #ifndef FP_SESSION_REFUSALS_H
 #define FP_SESSION_REFUSALS_H
@@ -44,12 +44,12 @@ struct refusals {
 /* Empty; borrows both for the life of the connection. */
 void refusals_init(struct refusals *refusals, struct poll *poll, struct listing *listing);
 
-/* A message was refused or given up. came: a whole message has come on this connection. -1: ERR_IO,
- * the journal cannot be written. */
+/* A message was refused or given up. came: one with something in it has come on this connection.
+ * -1: ERR_IO, the journal cannot be written. */
 int refusals_add(struct refusals *refusals, struct message *message, const struct refusal *refusal,
                  bool came, struct err *err);
 
 /* The row ends: another message came, or no more will. -1: as above. */
-int refusals_end_row(struct refusals *refusals, struct err *err);
+int refusals_end_row(struct refusals *refusals, bool came, struct err *err);
 
 #endif

@@ -64,6 +64,7 @@ struct session {
     bool listed;       /* a listing came on this connection */
     bool one_by_one;   /* a listing in one write got no answer: one command at a time */
     bool top_broke;    /* this one ended over TOP */
+    bool dele_undone;  /* some were accepted on this one, and it may not end with QUIT */
     bool opened;       /* the destinations are */
     uint32_t missing;  /* messages that STAT counts and no list has */
 };
@@ -265,6 +266,8 @@ static enum connection_end fetch_and_quit(struct session *session, struct err *e
     /* After QUIT some servers never show again what they handed out. */
     if (end == CONNECTION_DONE && session->poll.owned && quit(session, &fetched, err) < 0)
         end = CONNECTION_LOST;
+    session->dele_undone =
+        end == CONNECTION_DONE && !session->poll.owned && fetched.deleted.count > 0;
     free(fetched.deleted.at);
     return end;
 }
@@ -297,7 +300,8 @@ static int prepare_connected(struct session *session, struct err *err)
     decide_refuse_long_ones(&session->poll, &session->listing);
     if (journal_sync(session->journal, err) < 0)
         return -1;
-    if (stub_run(&session->poll, session->pop3, &session->listing, err) < 0)
+    if (!session->poll.only_deletes &&
+        stub_run(&session->poll, session->pop3, &session->listing, err) < 0)
         return without_top(session, "the beginning of a message", err);
     return 0;
 }
@@ -488,6 +492,18 @@ static enum connection_end poll_slices(struct session *session, struct err *err)
     return end;
 }
 
+/* What was accepted and not confirmed gets a connection on which nothing is fetched. If that fails,
+ * too, the next run tries again. */
+static void delete_alone(struct session *session)
+{
+    struct err ignored;
+    if (!session->dele_undone || session->end.login_delay > 0 || stop_asked() ||
+        clock_left(session->poll.deadline) == 0)
+        return;
+    session->poll.only_deletes = true;
+    (void)poll_once(session, &ignored);
+}
+
 static int poll_server(struct session *session, struct err *err)
 {
     enum connection_end end = poll_slices(session, err);
@@ -501,7 +517,9 @@ static int poll_server(struct session *session, struct err *err)
         log_line(session->log, FP_LOG_ERROR, "%s; the next run fetches the rest", err->text);
         session->poll.later++;
     }
-    return poll_doubted(session, err);
+    int result = poll_doubted(session, err);
+    delete_alone(session);
+    return result;
 }
 
 /* ---- the whole ---- */

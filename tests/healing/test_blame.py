@@ -451,6 +451,101 @@ def some_are_empty(w):
     w.need(w.left() == [], "deleted", w.left())
 
 
+def empties(names):
+    return "\n".join("on RETR =%s: %s" % (name, EMPTY) for name in names)
+
+
+def empty_for_good(keep):
+    """Three that are empty in truth, in a mailbox to which nothing else comes: they stop nothing for
+    long, and are taken for what they are once other mail has come on two days."""
+    def case(w):
+        names = w.fill(5, size=4000)
+        bad, good = names[2:], names[:2]
+        lie = empties(bad)
+        run = w.run(script=lie, keep=keep)
+        w.need(run.status == 75 and len(run.err.splitlines()) == 1, "75, in one line", run)
+        w.need_each(1, good)
+        w.need(keep == "yes" or w.left() == bad, "the others are deleted all the same", w.left())
+        for _ in range(5):
+            w.later(hours=6)
+            run = w.run(script=lie, keep=keep)
+        w.need("held" in run.err and w.status().count("held: ") == 3, "held after a day", run, w.status())
+        w.later(minutes=30)
+        run = w.run(script=lie, keep=keep)
+        w.need(run.status == 0 and run.sent("QUIT"), "they stop nothing any more", run)
+        asked = 0
+        for _ in range(14 * 8):
+            w.later(hours=3)
+            asked += len(w.run(script=lie, keep=keep).sent("RETR"))
+        w.need(8 <= asked <= 30, "asked for at growing distances", asked)
+        w.need_each(1, good, when="nothing is believed")
+        w.names[b""] = "empty"
+        for turn in range(3):
+            w.put("new%d" % turn)
+            run = w.run(script=lie, keep=keep)
+            w.need(turn == 1 or len(run.sent("RETR")) == 4, "looked at beside other mail", run)
+            w.need(w.stored()["empty"] == (3 if turn == 2 else 0), "believed on the second day", turn)
+            w.later(hours=14)
+        found = w.stored()
+        w.need(all(found[n] == 1 for n in good + ["new0", "new1", "new2"]), "the others", found)
+        w.need(keep == "yes" or w.left() == [], "deleted then", w.left())
+        w.fine(script=lie, keep=keep)
+    return case
+
+
+def store_away(days, count, keep, **keys):
+    """The store is away, and all mail looks empty in RETR and TOP: not one message is lost, and all
+    come soon after it is back."""
+    def case(w):
+        away = "on RETR: %s\non TOP: %s" % (EMPTY, EMPTY)
+        names = w.fill(count, size=4000)
+        for hour in range(0, 24 * days, 3):
+            run = w.run(script=away, keep=keep, max_tries=2, **keys)
+            w.need(len(run.err.splitlines()) <= 1 and not w.stored(), "nothing is believed", hour, run)
+            w.later(hours=3)
+        w.need(w.left() == names, "nothing is deleted", w.left())
+        for _ in range(4):
+            w.run(keep=keep, max_tries=2, **keys)
+            w.later(days=1)
+        w.need_each(1, names, when="by themselves")
+        w.need(keep == "yes" or w.left() == [], "deleted then", w.left())
+        w.need_nothing_held()
+    return case
+
+
+def store_away_and_new_mail(w):
+    """As long as mail comes in, what is held for a store that was away comes with the next one."""
+    away = "on RETR: %s\non TOP: %s" % (EMPTY, EMPTY)
+    names = w.fill(9, size=4000)
+    for day in range(9):
+        w.run(script=away, keep="no", **{"max_messages": 3})
+        names.append("new%d" % day)
+        w.put(names[-1], size=4000)
+        w.later(hours=13)
+    w.need(w.is_holding() and not w.stored(), "some are held", w.status())
+    w.run(keep="no")
+    w.need_each(1, names, when="with the first run")
+
+
+def store_goes_away_before_quit(w):
+    """What was delivered, and not deleted yet, is not taken for another message since it looks empty."""
+    names = w.fill(4, size=4000)
+    w.run(script="on QUIT: reset", keep="no")
+    w.need_each(1, names)
+    for _ in range(4):
+        w.later(hours=5)
+        w.run("--force", script="on RETR: %s\non TOP: %s" % (EMPTY, EMPTY), keep="no")
+    w.later(hours=5)
+    w.need(w.run("--force", keep="no").status == 0, "an honest server")
+    w.need_each(1, names, when="none twice")
+    w.need(w.left() == [], "and deleted", w.left())
+
+
+def empty_beside_a_limit(w):
+    """Two a run, and all look empty: not taken for two that are empty in truth."""
+    store_away(1, 8, "no", max_messages=2)(w)
+
+
 def honest_empty(w):
     """A message that LIST calls empty, too, is believed at once."""
     w.put_raw("m001", b"")
@@ -600,6 +695,14 @@ CASES = [
     ("all come empty, poll after poll, keep = no: 75, nothing is believed or deleted",
      all_come_empty("no")),
     ("the same, keep = yes", all_come_empty("yes")),
+    ("three that are empty in truth, and nothing else, keep = no", empty_for_good("no")),
+    ("the same, keep = yes", empty_for_good("yes")),
+    ("three look empty for four days, keep = no: all come, none is lost", store_away(4, 3, "no")),
+    ("the same, keep = yes", store_away(4, 3, "yes")),
+    ("thirty look empty for three days: all come, none is lost", store_away(3, 30, "no")),
+    ("they look empty for days while mail comes in: all come at once", store_away_and_new_mail),
+    ("they look empty, two a run: nothing is believed", empty_beside_a_limit),
+    ("delivered and not deleted, then all look empty: none comes twice", store_goes_away_before_quit),
     ("six that are empty in truth come in time, since others do", some_are_empty),
     ("a message that is empty by LIST, too, is believed at once", honest_empty),
     ("DELE is refused for all: one line a day, new mail comes, all are deleted in the end",
