@@ -22,26 +22,16 @@
 static bool is_local(struct str local)
 {
     static const char signs[] = "!#%&*+-.=?^_|~'";
-    for (size_t i = 0; i < local.len; i++) {
-        char c = local.ptr[i];
-        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                     (unsigned char)c >= 0x80 || (c != '\0' && strchr(signs, c) != NULL);
-        if (!plain)
+    for (size_t i = 0; i < local.len; i++)
+        if ((unsigned char)local.ptr[i] < 0x80 && !str_is_made_of(str_of(local.ptr + i, 1), signs))
             return false;
-    }
     return local.len > 0 && local.len <= LOCAL_MAX && local.ptr[0] != '.' && local.ptr[0] != '-';
 }
 
 static bool is_domain(struct str domain)
 {
-    for (size_t i = 0; i < domain.len; i++) {
-        char c = domain.ptr[i];
-        if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
-            c != '-' && c != '.')
-            return false;
-    }
-    return domain.len > 0 && domain.len <= DOMAIN_MAX && domain.ptr[0] != '.' &&
-           domain.ptr[0] != '-' && domain.ptr[domain.len - 1] != '.';
+    return str_is_made_of(domain, "-.") && domain.len > 0 && domain.len <= DOMAIN_MAX &&
+           domain.ptr[0] != '.' && domain.ptr[0] != '-' && domain.ptr[domain.len - 1] != '.';
 }
 
 int discover_read(struct discover_address *address, const char *text, struct err *err)

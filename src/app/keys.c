@@ -97,8 +97,7 @@ static int take_text(const struct take *take, const char *text)
 static bool has_variable(const char *text)
 {
     for (const char *at = strchr(text, '$'); at != NULL; at = strchr(at + 1, '$'))
-        if (at[1] == '{' || at[1] == '_' || (at[1] >= 'A' && at[1] <= 'Z') ||
-            (at[1] >= 'a' && at[1] <= 'z'))
+        if (at[1] == '{' || at[1] == '_' || (str_is_alnum(at[1]) && !str_is_digit(at[1])))
             return true;
     return false;
 }
@@ -287,7 +286,7 @@ static int take_keep(const struct take *take, const char *text)
     account->keep = ACCOUNT_KEEP_FOR;
     /* A bare number would mean seconds, but a person who writes 30 means days. */
     size_t len = strlen(text);
-    if (len > 0 && text[len - 1] >= '0' && text[len - 1] <= '9') {
+    if (len > 0 && str_is_digit(text[len - 1])) {
         return refuse(
             take, "must be yes, no or a duration such as 30d, with its unit, not \"%.60s\"", text);
     }

@@ -37,8 +37,9 @@ struct key {
     const char *name;
     const struct key_type *type; /* how its text becomes a field, and how that is freed */
     size_t offset;               /* of the field in the struct of its scope */
-    const char *words;    /* for choices: "one|two|three", in the order of the field's values;
-                                  * for numbers: the word for 0 */
+    /* For choices: "one|two|three", in the order of the field's values; for numbers: the word
+     * for 0. */
+    const char *words;
     const char *spelled;  /* for choices: the words as an error names them; NULL: as they are */
     uint64_t low, high;   /* for numbers and durations */
     const char *initial;  /* the text that is built in; NULL: the field is zero */

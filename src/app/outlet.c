@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/str.h"
 
 #define LINE_OCTETS 2200 /* a line of the protocol, and what stands before it */
 
@@ -72,11 +73,7 @@ static int open_file(const char *path, struct err *err)
 
 bool outlet_is_standard(const char *path)
 {
-    static const char *const names[] = {"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (strcmp(path, names[i]) == 0)
-            return true;
-    return false;
+    return str_is_among(str_from(path), "- /dev/stdout /dev/fd/1 /proc/self/fd/1");
 }
 
 /* The file, or standard output. */

@@ -4,8 +4,8 @@
  *
  * A line in the file is "TIME [PROCESS] KIND: TEXT" with the time as in ISO 8601, and written whole
  * in one write(2), so that several runs can share a file. Whatever goes wrong with a line costs
- * that line (a full disk must not stop mail); only opening can fail. A line for a syslog
- * that is not there goes to standard error.
+ * that line (a full disk must not stop mail); only opening can fail. A line for a syslog that is
+ * not there goes to standard error.
  */
 #ifndef FP_APP_OUTLET_H
 #define FP_APP_OUTLET_H
@@ -27,8 +27,8 @@ struct outlet {
 bool outlet_is_standard(const char *path);
 
 /* Appends to `path` (made with mode 0600 if it is missing; NULL: no file), or to standard output if
- * it stands for that, and to syslog if asked.
- * ERR_CREATE: it cannot be opened, is a link or not a regular file, or belongs to somebody else. */
+ * it stands for that, and to syslog if asked. ERR_CREATE: it cannot be opened, is a link or not a
+ * regular file, or belongs to somebody else. */
 int outlet_open(struct outlet *outlet, const char *path, bool to_syslog, struct err *err);
 
 /* Opens the file by its name again, after it was moved away (log rotation). If that fails, the old

@@ -86,8 +86,7 @@ static int check_variable(struct scan *scan)
 {
     char *name = scan->at + 2;
     char *p = name;
-    while (p < scan->end && (*p == '_' || (*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'z') ||
-                             (*p >= 'A' && *p <= 'Z')))
+    while (p < scan->end && (*p == '_' || str_is_alnum(*p)))
         p++;
     size_t len = (size_t)(p - name);
     char *stop = p;

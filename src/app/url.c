@@ -78,7 +78,7 @@ static int set_auth(struct sheet *sheet, struct str text, struct err *err)
         return -1;
     char *name = xstrdup(sheet_value(sheet, "auth"));
     for (char *p = name; *p != '\0'; p++)
-        *p = *p >= 'A' && *p <= 'Z' ? (char)(*p + 'a' - 'A') : *p;
+        *p = str_lower(*p);
     sheet_set(sheet, "auth", name, 0);
     free(name);
     return 0;

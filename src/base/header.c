@@ -127,36 +127,17 @@ static void keep_part(struct header *header, const char *bytes, size_t len)
 
 bool header_is_changing(struct str name)
 {
-    static const char *const changing[] = {
-        "Status", "X-Status",   "X-Keywords",     "X-UID", "X-UIDL",
-        "X-IMAP", "X-IMAPbase", "Content-Length", "Lines",
-    };
-    for (size_t i = 0; i < sizeof changing / sizeof changing[0]; i++)
-        if (str_is_nocase(name, changing[i]))
-            return true;
-    return false;
+    return str_is_among_nocase(name, "Status X-Status X-Keywords X-UID X-UIDL X-IMAP X-IMAPbase "
+                                     "Content-Length Lines");
 }
 
-/* What servers write on top when they take a message in, or hand it on. */
+/* What servers write on top when they take a message in, or hand it on; the last one is ours. */
 static bool is_trace(struct str name)
 {
-    static const char *const trace[] = {
-        "Received",
-        "Received-SPF",
-        "X-Received",
-        "Return-Path",
-        "Authentication-Results",
-        "Delivered-To",
-        "X-Original-To",
-        "Envelope-To",
-        "X-Envelope-To",
-        "X-Envelope-From",
-        "X-Fetchpop-Account", /* ours */
-    };
-    for (size_t i = 0; i < sizeof trace / sizeof trace[0]; i++)
-        if (str_is_nocase(name, trace[i]))
-            return true;
-    return false;
+    return str_is_among_nocase(name,
+                               "Received Received-SPF X-Received Return-Path "
+                               "Authentication-Results Delivered-To X-Original-To Envelope-To "
+                               "X-Envelope-To X-Envelope-From X-Fetchpop-Account");
 }
 
 /* The first of its name counts. */

@@ -82,8 +82,7 @@ static char form_byte(struct str secret, enum form form, size_t i)
 
 static bool is_base64(char c)
 {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' ||
-           c == '/' || c == '=';
+    return str_is_alnum(c) || c == '+' || c == '/' || c == '=';
 }
 
 /* How many bytes at the front of text are this secret in this form; 0 if it is not there. */

@@ -27,7 +27,7 @@ struct pattern {
 static uint32_t lower(locale_t locale, uint32_t c)
 {
     if (c < 0x80)
-        return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
+        return (uint32_t)str_lower((char)c);
     return locale != (locale_t)0 && c != UTF8_NONE ? (uint32_t)towlower_l((wint_t)c, locale) : c;
 }
 

@@ -10,18 +10,12 @@ struct str str_from(const char *text)
     return str_of(text, text != NULL ? strlen(text) : 0);
 }
 
-/* Not tolower(3): the locale has no say in a protocol. */
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
 bool str_equal_nocase(struct str a, struct str b)
 {
     if (a.len != b.len)
         return false;
     for (size_t i = 0; i < a.len; i++)
-        if (lower(a.ptr[i]) != lower(b.ptr[i]))
+        if (str_lower(a.ptr[i]) != str_lower(b.ptr[i]))
             return false;
     return true;
 }
@@ -34,6 +28,22 @@ bool str_is(struct str a, const char *text)
 bool str_is_nocase(struct str a, const char *text)
 {
     return str_equal_nocase(a, str_from(text));
+}
+
+bool str_is_among(struct str a, const char *words)
+{
+    for (struct str left = str_from(words); left.len > 0;)
+        if (str_equal(a, str_word(&left)))
+            return true;
+    return false;
+}
+
+bool str_is_among_nocase(struct str a, const char *words)
+{
+    for (struct str left = str_from(words); left.len > 0;)
+        if (str_equal_nocase(a, str_word(&left)))
+            return true;
+    return false;
 }
 
 static bool cut_to(struct str *a, size_t len)
@@ -70,6 +80,14 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
+bool str_is_made_of(struct str a, const char *also)
+{
+    for (size_t i = 0; i < a.len; i++)
+        if (!str_is_alnum(a.ptr[i]) && (a.ptr[i] == '\0' || strchr(also, a.ptr[i]) == NULL))
+            return false;
+    return true;
+}
+
 bool str_has_control(struct str a)
 {
     for (size_t i = 0; i < a.len; i++)
@@ -81,7 +99,7 @@ bool str_has_control(struct str a)
 int str_hex_digit(char c)
 {
     char small = (char)(c | 0x20);
-    if (c >= '0' && c <= '9')
+    if (str_is_digit(c))
         return c - '0';
     return small >= 'a' && small <= 'f' ? small - 'a' + 10 : -1;
 }

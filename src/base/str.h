@@ -36,6 +36,9 @@ static inline bool str_equal(struct str a, struct str b)
 bool str_equal_nocase(struct str a, struct str b);  /* ASCII */
 bool str_is(struct str a, const char *text);        /* exactly these bytes */
 bool str_is_nocase(struct str a, const char *text); /* ASCII */
+/* True if it is one of `words`, which have blanks between them. */
+bool str_is_among(struct str a, const char *words);
+bool str_is_among_nocase(struct str a, const char *words); /* ASCII */
 /* Begins with exactly these bytes. */
 bool str_has_prefix(struct str a, const char *prefix);
 /* The same, ASCII case ignored. */
@@ -43,6 +46,25 @@ bool str_has_prefix_nocase(struct str a, const char *prefix);
 /* True if the needle occurs anywhere in a, ASCII case ignored; an empty one always does. */
 bool str_contains_nocase(struct str a, const char *needle);
 
+/* Characters of ASCII, whatever the locale. */
+static inline bool str_is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+static inline bool str_is_alnum(char c)
+{
+    return str_is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+static inline char str_lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+static inline char str_upper(char c)
+{
+    return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+}
+/* True if all bytes are such letters and digits, or one of `also`. */
+bool str_is_made_of(struct str a, const char *also);
 /* True if a byte is a control character (below 0x20, or 0x7f). */
 bool str_has_control(struct str a);
 /* The value of a hexadecimal digit of either case, or -1. */
@@ -58,8 +80,8 @@ struct str str_until(struct str *rest, char stop);
 /* Without blanks, tabs, CR and LF at both ends. */
 struct str str_trim(struct str a);
 
-/* The one reader of numbers: decimal digits only, at least one, no sign, at most `max`.
- * Returns 0 and sets *value, or -1 and leaves it alone. */
+/* The one reader of numbers: decimal digits only, at least one, no sign, at most `max`. Returns 0
+ * and sets *value, or -1 and leaves it alone. */
 int str_number(struct str digits, uint64_t max, uint64_t *value);
 
 /* Takes the next word off the front, as str_word, and reads it as str_number, in one go: lists and

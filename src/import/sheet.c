@@ -71,12 +71,7 @@ const char *sheet_value(const struct sheet *sheet, const char *name)
 
 bool sheet_is_on(const struct sheet *sheet, const char *name)
 {
-    static const char *const words[] = {"yes", "on", "true", "1"};
-    const char *value = sheet_value(sheet, name);
-    for (size_t i = 0; value != NULL && i < sizeof words / sizeof words[0]; i++)
-        if (str_is_nocase(str_from(value), words[i]))
-            return true;
-    return false;
+    return str_is_among_nocase(str_from(sheet_value(sheet, name)), "yes on true 1");
 }
 
 void sheet_set(struct sheet *sheet, const char *name, const char *value, unsigned line)

@@ -19,13 +19,7 @@
 /* A label of the DNS may hold other bytes, too; a host name in a configuration file may not. */
 static bool is_host(struct str name)
 {
-    for (size_t i = 0; i < name.len; i++) {
-        char c = name.ptr[i];
-        if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
-            c != '-' && c != '.' && c != '_')
-            return false;
-    }
-    return name.len > 0 && name.ptr[0] != '.' && name.ptr[0] != '-';
+    return str_is_made_of(name, "-._") && name.len > 0 && name.ptr[0] != '.' && name.ptr[0] != '-';
 }
 
 static bool is_better(const struct srv *a, const struct srv *b)

@@ -88,21 +88,15 @@ const char *method_package(const char *name)
 void method_name(struct str text, char out[METHOD_NAME])
 {
     size_t len = text.len < METHOD_NAME ? text.len : 0;
-    for (size_t i = 0; i < len; i++) {
-        char c = text.ptr[i];
-        out[i] = c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
-    }
+    for (size_t i = 0; i < len; i++)
+        out[i] = str_upper(text.ptr[i]);
     out[len] = '\0';
 }
 
 /* Without it the server would open the mailbox of whoever logs in, and nobody would know. */
 static bool carries_identity(const char *name)
 {
-    static const char *const without[] = {"USER", "APOP", "LOGIN", "CRAM-MD5", "NTLM", "XOAUTH2"};
-    for (size_t i = 0; i < sizeof without / sizeof without[0]; i++)
-        if (strcmp(name, without[i]) == 0)
-            return false;
-    return true;
+    return !str_is_among(str_from(name), "USER APOP LOGIN CRAM-MD5 NTLM XOAUTH2");
 }
 
 static void add(struct choice *choice, enum method_way way, const char *name, bool named)

@@ -5,12 +5,12 @@
  * The rules. A name in the configuration file is a wish: it is tried if the server does not rule it
  * out, even if it sends the password in the clear. "auto" never does that without TLS. Over TLS the
  * order is SCRAM (the server never sees the password), then PLAIN, LOGIN and USER; where a pin says
- * who the server is, PLAIN is first, which saves two round trips; and only then
- * DIGEST-MD5 and CRAM-MD5: both are out of date, make servers keep the password in the clear, and
- * protect nothing that TLS does not. Without TLS these two come after SCRAM, and APOP is taken only
- * if there is nothing else. A token goes with OAUTHBEARER or XOAUTH2 alone; without a password
- * there are GSSAPI and EXTERNAL. NTLM, -PLUS and APOP over TLS have to be named. Where an
- * authorisation identity is asked for, what cannot carry it is left out.
+ * who the server is, PLAIN is first, which saves two round trips; and only then DIGEST-MD5 and
+ * CRAM-MD5: both are out of date, make servers keep the password in the clear, and protect nothing
+ * that TLS does not. Without TLS these two come after SCRAM, and APOP is taken only if there is
+ * nothing else. A token goes with OAUTHBEARER or XOAUTH2 alone; without a password there are GSSAPI
+ * and EXTERNAL. NTLM, -PLUS and APOP over TLS have to be named. Where an authorisation identity is
+ * asked for, what cannot carry it is left out.
  */
 #ifndef FP_POP3_METHOD_H
 #define FP_POP3_METHOD_H

@@ -8,21 +8,6 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-static bool is_alnum(char c)
-{
-    return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-static char upper(char c)
-{
-    return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
-}
-
 static struct str skip_blanks(struct str text)
 {
     size_t n = 0;
@@ -37,8 +22,8 @@ static bool says(struct str text, const char *phrase)
     size_t len = strlen(phrase);
     for (size_t i = 0; i + len <= text.len; i++)
         if (str_is_nocase(str_of(text.ptr + i, len), phrase) &&
-            (i == 0 || !is_alnum(text.ptr[i - 1])) &&
-            (i + len == text.len || !is_alnum(text.ptr[i + len])))
+            (i == 0 || !str_is_alnum(text.ptr[i - 1])) &&
+            (i + len == text.len || !str_is_alnum(text.ptr[i + len])))
             return true;
     return false;
 }
@@ -271,7 +256,7 @@ static int read_size(struct str *rest, uint64_t *size)
     struct str fraction = str_word(rest);
     struct str digits = str_until(&fraction, '.');
     for (size_t i = 0; i < fraction.len; i++)
-        if (!is_digit(fraction.ptr[i]))
+        if (!str_is_digit(fraction.ptr[i]))
             return -1;
     return str_number(digits, INT64_MAX, size);
 }
@@ -328,9 +313,9 @@ static void add_mechanism(struct reply_capa *capa, struct str word)
     if (word.len >= sizeof name)
         return;
     for (size_t i = 0; i < word.len; i++) {
-        if (!is_alnum(word.ptr[i]) && word.ptr[i] != '-' && word.ptr[i] != '_')
+        if (!str_is_alnum(word.ptr[i]) && word.ptr[i] != '-' && word.ptr[i] != '_')
             return;
-        name[i] = upper(word.ptr[i]);
+        name[i] = str_upper(word.ptr[i]);
     }
     name[word.len] = '\0';
     size_t have = strlen(capa->mechanisms);
@@ -398,7 +383,7 @@ void reply_capa_line(struct reply_capa *capa, struct str line)
 
 static bool is_atext(char c)
 {
-    return is_alnum(c) || (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
+    return str_is_alnum(c) || (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
 }
 
 /* dot-atom-text: atoms with single dots between. */
