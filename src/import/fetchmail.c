@@ -12,84 +12,28 @@ enum takes { NOTHING, ONE, NAMES };
 
 /* The words of an entry, and what follows each. */
 static const struct word {
-    const char *name;
+    const char *names; /* with blanks between them */
     enum takes takes;
-    const char *same; /* another spelling of this one */
+    const char *same; /* what they are other spellings of */
 } words[] = {
+    {"uidl dns checkalias tracepolls lmtp keep flush limitflush fetchall rewrite stripcr "
+     "forcecr pass8bits dropstatus dropdelivered mimedecode idle ssl sslcertck",
+     NOTHING, NULL},
+    {"protocol via port timeout interval envelope auth principal esmtpname esmtppassword "
+     "bad-header monitor interface plugin plugout qvirtual netsec password smtpaddress "
+     "smtpname mda bsmtp preconnect postconnect limit warnings batchlimit fetchlimit "
+     "fetchsizelimit fastuidl expunge properties sslcert sslkey sslproto sslcertfile "
+     "sslcertpath sslcommonname sslfingerprint retrieve-error",
+     ONE, NULL},
+    {"aka localdomains is folder smtphost fetchdomains antispam", NAMES, NULL},
     {"proto", ONE, "protocol"},
-    {"protocol", ONE, NULL},
-    {"via", ONE, NULL},
-    {"port", ONE, NULL},
     {"service", ONE, "port"},
-    {"timeout", ONE, NULL},
-    {"interval", ONE, NULL},
-    {"envelope", ONE, NULL},
-    {"aka", NAMES, NULL},
-    {"localdomains", NAMES, NULL},
-    {"auth", ONE, NULL},
     {"authenticate", ONE, "auth"},
-    {"uidl", NOTHING, NULL},
-    {"dns", NOTHING, NULL},
-    {"checkalias", NOTHING, NULL},
-    {"tracepolls", NOTHING, NULL},
-    {"principal", ONE, NULL},
-    {"esmtpname", ONE, NULL},
-    {"esmtppassword", ONE, NULL},
-    {"bad-header", ONE, NULL},
     {"badheader", ONE, "bad-header"},
-    {"monitor", ONE, NULL},
-    {"interface", ONE, NULL},
-    {"plugin", ONE, NULL},
-    {"plugout", ONE, NULL},
-    {"qvirtual", ONE, NULL},
-    {"netsec", ONE, NULL},
-    {"password", ONE, NULL},
     {"pass", ONE, "password"},
-    {"is", NAMES, NULL},
     {"to", NAMES, "is"},
-    {"folder", NAMES, NULL},
     {"remotefolder", NAMES, "folder"},
-    {"smtphost", NAMES, NULL},
     {"smtp", NAMES, "smtphost"},
-    {"fetchdomains", NAMES, NULL},
-    {"smtpaddress", ONE, NULL},
-    {"smtpname", ONE, NULL},
-    {"antispam", NAMES, NULL},
-    {"mda", ONE, NULL},
-    {"bsmtp", ONE, NULL},
-    {"lmtp", NOTHING, NULL},
-    {"preconnect", ONE, NULL},
-    {"postconnect", ONE, NULL},
-    {"keep", NOTHING, NULL},
-    {"flush", NOTHING, NULL},
-    {"limitflush", NOTHING, NULL},
-    {"fetchall", NOTHING, NULL},
-    {"rewrite", NOTHING, NULL},
-    {"stripcr", NOTHING, NULL},
-    {"forcecr", NOTHING, NULL},
-    {"pass8bits", NOTHING, NULL},
-    {"dropstatus", NOTHING, NULL},
-    {"dropdelivered", NOTHING, NULL},
-    {"mimedecode", NOTHING, NULL},
-    {"idle", NOTHING, NULL},
-    {"limit", ONE, NULL},
-    {"warnings", ONE, NULL},
-    {"batchlimit", ONE, NULL},
-    {"fetchlimit", ONE, NULL},
-    {"fetchsizelimit", ONE, NULL},
-    {"fastuidl", ONE, NULL},
-    {"expunge", ONE, NULL},
-    {"properties", ONE, NULL},
-    {"ssl", NOTHING, NULL},
-    {"sslcert", ONE, NULL},
-    {"sslkey", ONE, NULL},
-    {"sslproto", ONE, NULL},
-    {"sslcertck", NOTHING, NULL},
-    {"sslcertfile", ONE, NULL},
-    {"sslcertpath", ONE, NULL},
-    {"sslcommonname", ONE, NULL},
-    {"sslfingerprint", ONE, NULL},
-    {"retrieve-error", ONE, NULL},
 };
 #define WORDS (sizeof words / sizeof words[0])
 
@@ -103,52 +47,20 @@ static const struct translate_row rows[] = {
     {"sslcertpath", "tls_ca_dir", NULL, NULL},
     {"sslcommonname", "tls_server_name", NULL, NULL},
     {"skip", "enabled", NULL, NULL},
-    {"protocol", NULL, NULL, NULL},
-    {"via", NULL, NULL, NULL},
-    {"port", NULL, NULL, NULL},
-    {"user", NULL, NULL, NULL},
-    {"password", NULL, NULL, NULL},
-    {"is", NULL, NULL, NULL},
-    {"auth", NULL, NULL, NULL},
-    {"mda", NULL, NULL, NULL},
-    {"keep", NULL, NULL, NULL},
-    {"ssl", NULL, NULL, NULL},
-    {"sslproto", NULL, NULL, NULL},
-    {"sslcertck", NULL, NULL, NULL},
-    {"plugin", NULL, NULL, NULL},
-    {"interval", NULL, NULL, NULL},
-    {"uidl", NULL, NULL, NULL},
-    {"dns", NULL, NULL, NULL},
-    {"stripcr", NULL, NULL, NULL},
-    {"pass8bits", NULL, NULL, NULL},
-    {"idle", NULL, NULL, NULL},
-    {"fastuidl", NULL, NULL, NULL},
-    {"batchlimit", NULL, NULL, NULL},
-    {"expunge", NULL, NULL, NULL},
-    {"fetchsizelimit", NULL, NULL, NULL},
-    {"tracepolls", NULL, NULL, NULL},
-    {"properties", NULL, NULL, NULL},
-    {"bad-header", NULL, NULL, NULL},
+    {"protocol via port user password is auth mda keep ssl sslproto sslcertck plugin interval "
+     "uidl dns stripcr pass8bits idle fastuidl batchlimit expunge fetchsizelimit tracepolls "
+     "properties bad-header dropstatus",
+     NULL, NULL, NULL},
     {"fetchall", NULL, NULL, "what was fetched once is fetched again only with --all"},
     {"flush", NULL, NULL, "fetchpop --flush does it when it is asked to"},
     {"limitflush", NULL, NULL, "what is over the limit stays on the server"},
     {"warnings", NULL, NULL, "messages over the limit are told by fetchpop itself"},
-    {"rewrite", NULL, NULL, "messages are stored as they come"},
+    {"rewrite mimedecode dropdelivered", NULL, NULL, "messages are stored as they come"},
     {"forcecr", NULL, NULL, "lines end in LF"},
-    {"mimedecode", NULL, NULL, "messages are stored as they come"},
-    {"dropstatus", NULL, NULL, NULL},
-    {"dropdelivered", NULL, NULL, "messages are stored as they come"},
-    {"envelope", NULL, NULL, "see RULES in fetchpoprc(5), which share out mail"},
-    {"qvirtual", NULL, NULL, "see RULES in fetchpoprc(5), which share out mail"},
-    {"aka", NULL, NULL, "see RULES in fetchpoprc(5), which share out mail"},
-    {"localdomains", NULL, NULL, "see RULES in fetchpoprc(5), which share out mail"},
-    {"checkalias", NULL, NULL, "see RULES in fetchpoprc(5), which share out mail"},
-    {"smtphost", NULL, NULL, "mail goes to a maildir, an mbox or a command, not to SMTP"},
-    {"smtpaddress", NULL, NULL, "mail goes to a maildir, an mbox or a command, not to SMTP"},
-    {"smtpname", NULL, NULL, "mail goes to a maildir, an mbox or a command, not to SMTP"},
-    {"esmtpname", NULL, NULL, "mail goes to a maildir, an mbox or a command, not to SMTP"},
-    {"plugout", NULL, NULL, "mail goes to a maildir, an mbox or a command, not to SMTP"},
-    {"antispam", NULL, NULL, "mail goes to a maildir, an mbox or a command, not to SMTP"},
+    {"envelope qvirtual aka localdomains checkalias", NULL, NULL,
+     "see RULES in fetchpoprc(5), which share out mail"},
+    {"smtphost smtpaddress smtpname esmtpname plugout antispam", NULL, NULL,
+     "mail goes to a maildir, an mbox or a command, not to SMTP"},
     {"fetchdomains", NULL, NULL, "it is for ETRN and ODMR"},
     {"bsmtp", NULL, NULL, "mail goes to a maildir, an mbox or a command, not to a BSMTP file"},
     {"lmtp", NULL, NULL, "see lmtp"},
@@ -177,30 +89,28 @@ struct reader {
     char *idfile;
 };
 
-static const struct word *find_word(const struct lexer *lexer)
+/* And its name in the spelling of `rows`. */
+static const struct word *find_word(const struct lexer *lexer, struct str *name)
 {
     for (size_t i = 0; i < WORDS && lexer->token == LEXER_WORD; i++)
-        if (str_is_nocase(str_from(lexer->text), words[i].name))
+        for (struct str left = str_from(words[i].names); left.len > 0;) {
+            struct str one = str_word(&left);
+            if (!str_is_nocase(one, lexer->text))
+                continue;
+            *name = words[i].same != NULL ? str_from(words[i].same) : one;
             return &words[i];
+        }
     return NULL;
-}
-
-static bool is_any(const struct lexer *lexer, const char *const *list)
-{
-    for (; *list != NULL; list++)
-        if (lexer_is(lexer, *list))
-            return true;
-    return false;
 }
 
 static bool is_name(const struct lexer *lexer)
 {
-    static const char *const others[] = {"poll",     "server", "skip",  "defaults", "set", "user",
-                                         "username", "here",   "there", "options",  "and", "with",
-                                         "has",      "wants",  "no",    NULL};
+    struct str name, word = str_from(lexer->text);
     if (lexer->token == LEXER_TEXT)
         return true;
-    return lexer->token == LEXER_WORD && find_word(lexer) == NULL && !is_any(lexer, others);
+    return lexer->token == LEXER_WORD && find_word(lexer, &name) == NULL &&
+           !str_is_among_nocase(word, "poll server skip defaults set user username here there "
+                                      "options and with has wants no");
 }
 
 /* The names are one value, with blanks between them. The lexer is on what comes behind. */
@@ -219,22 +129,20 @@ static void read_names(struct reader *reader, const char *name)
     buf_free(&value);
 }
 
-static void read_word(struct reader *reader, const struct word *word, bool no)
+static void read_word(struct reader *reader, enum takes takes, struct str word, bool no)
 {
-    const char *name = word->same != NULL ? word->same : word->name;
-    if (word->takes == NAMES) {
-        read_names(reader, name);
-        return;
-    }
     unsigned line = reader->lexer.line;
-    if (word->takes == ONE && !no)
+    char *name = xmemdup0(word.ptr, word.len);
+    if (takes == NAMES) {
+        read_names(reader, name);
+    } else {
+        if (takes == ONE && !no)
+            lexer_next(&reader->lexer);
+        const char *value = takes == ONE ? reader->lexer.text : "yes";
+        sheet_set(reader->sheet, name, no ? "no" : value, line);
         lexer_next(&reader->lexer);
-    sheet_set(reader->sheet, name,
-              no                   ? "no"
-              : word->takes == ONE ? reader->lexer.text
-                                   : "yes",
-              line);
-    lexer_next(&reader->lexer);
+    }
+    free(name);
 }
 
 /* A server without a user is polled for whoever runs fetchmail. */
@@ -276,14 +184,14 @@ static void begin_user(struct reader *reader)
 
 static void read_set(struct reader *reader, struct sheet *top)
 {
-    static const char *const with_value[] = {"daemon",     "logfile",    "idfile", "pidfile",
-                                             "postmaster", "properties", NULL};
     lexer_next(&reader->lexer);
     bool no = lexer_is(&reader->lexer, "no");
     if (no)
         lexer_next(&reader->lexer);
     char *name = xstrdup(reader->lexer.text);
-    if (!no && is_any(&reader->lexer, with_value))
+    bool valued = str_is_among_nocase(str_from(reader->lexer.text),
+                                      "daemon logfile idfile pidfile postmaster properties");
+    if (!no && valued)
         lexer_next(&reader->lexer);
     const char *value = reader->lexer.text;
     if (strcmp(name, "daemon") == 0) {
@@ -310,7 +218,8 @@ static void read_one(struct reader *reader, struct sheet *top)
     bool no = reader->sheet != NULL && lexer_is(lexer, "no");
     if (no)
         lexer_next(lexer);
-    const struct word *word = find_word(lexer);
+    struct str name;
+    const struct word *word = find_word(lexer, &name);
     if (lexer_is(lexer, "poll") || lexer_is(lexer, "server") || lexer_is(lexer, "skip"))
         begin_server(reader, lexer_is(lexer, "skip"));
     else if (lexer_is(lexer, "set"))
@@ -318,7 +227,7 @@ static void read_one(struct reader *reader, struct sheet *top)
     else if (reader->sheet != NULL && (lexer_is(lexer, "user") || lexer_is(lexer, "username")))
         begin_user(reader);
     else if (reader->sheet != NULL && word != NULL)
-        read_word(reader, word, no);
+        read_word(reader, word->takes, name, no);
     else if (lexer_is(lexer, "defaults"))
         reader->sheet = &reader->bases.at[0], lexer_next(lexer);
     else

@@ -18,30 +18,18 @@ static const struct translate_row rows[] = {
     {"retriever.keyfile", "tls_key_file", NULL, NULL},
     {"retriever.ssl_cert_hostname", "tls_server_name", NULL, NULL},
     {"options.max_messages_per_session", "max_messages", NULL, NULL},
-    {"options.max_bytes_per_session", NULL, NULL, NULL},
-    {"retriever.type", NULL, NULL, NULL},
-    {"retriever.password", NULL, NULL, NULL},
-    {"retriever.password_command", NULL, NULL, NULL},
-    {"retriever.use_apop", NULL, NULL, NULL},
-    {"retriever.use_xoauth2", NULL, NULL, NULL},
-    {"retriever.getmaildir", NULL, NULL, NULL},
-    {"retriever.delete_dup_msgids", NULL, NULL, NULL},
-    {"destination.type", NULL, NULL, NULL},
-    {"destination.path", NULL, NULL, NULL},
-    {"destination.arguments", NULL, NULL, NULL},
-    {"options.delete", NULL, NULL, NULL},
-    {"options.delete_after", NULL, NULL, NULL},
-    {"options.max_message_size", NULL, NULL, NULL},
-    {"options.verbose", NULL, NULL, NULL},
-    {"options.read_all", NULL, NULL, NULL},
-    {"options.to_oldmail_on_each_mail", NULL, NULL, NULL},
+    {"options.max_bytes_per_session retriever.type retriever.password "
+     "retriever.password_command retriever.use_apop retriever.use_xoauth2 retriever.getmaildir "
+     "retriever.delete_dup_msgids destination.type destination.path destination.arguments "
+     "options.delete options.delete_after options.max_message_size options.verbose "
+     "options.read_all options.to_oldmail_on_each_mail options.received filter.path "
+     "filter.arguments",
+     NULL, NULL, NULL},
     {"options.delivered_to", NULL, NULL, "messages are stored as they come"},
-    {"options.received", NULL, NULL, NULL},
     {"destination.unixfrom", NULL, NULL, "a command gets the message as it came"},
     {"destination.ignore_stderr", NULL, NULL, "what a command writes there is not a failure"},
     {"destination.allow_root_commands", NULL, NULL, "run fetchpop as the user"},
-    {"destination.user", NULL, NULL, "run fetchpop as that user"},
-    {"destination.group", NULL, NULL, "run fetchpop as that user"},
+    {"destination.user destination.group", NULL, NULL, "run fetchpop as that user"},
     {"destination.filemode", NULL, NULL, "files of a Maildir have mode 0600"},
     {"destination.locktype", NULL, NULL, "an mbox is locked by a dotlock and by fcntl"},
     {"retriever.envelope_recipient", NULL, NULL,
@@ -51,13 +39,10 @@ static const struct translate_row rows[] = {
     {"retriever.ssl_version", NULL, NULL, "see tls_min_version"},
     {"retriever.ssl_ciphers", NULL, NULL, "the system's OpenSSL decides"},
     {"options.delete_bigger_than", NULL, NULL, "see keep"},
-    {"options.message_log", NULL, NULL, "fetchpop -L FILE keeps a log"},
+    {"options.message_log options.logfile", NULL, NULL, "fetchpop -L FILE keeps a log"},
     {"options.message_log_syslog", NULL, NULL, "fetchpop --syslog"},
     {"options.message_log_verbose", NULL, NULL, "fetchpop -v"},
-    {"options.logfile", NULL, NULL, "fetchpop -L FILE keeps a log"},
     {"filter.type", NULL, NULL, "see pipe_through"},
-    {"filter.path", NULL, NULL, NULL},
-    {"filter.arguments", NULL, NULL, NULL},
 };
 #define ROWS (sizeof rows / sizeof rows[0])
 
@@ -97,7 +82,7 @@ static void read_key(struct reader *reader, const char *section, struct str line
     reader->name = xasprintf("%s.%.*s", section, (int)name.len, name.ptr);
     reader->value = xmemdup0(value.ptr, value.len);
     for (char *p = reader->name; *p != '\0'; p++)
-        *p = *p >= 'A' && *p <= 'Z' ? (char)(*p + 'a' - 'A') : *p;
+        *p = str_lower(*p);
 }
 
 static void read_lines(struct str text, struct sheet *sheet)

@@ -10,7 +10,7 @@ static const struct translate_row *find(const struct translate_row *rows, size_t
                                         const char *name)
 {
     for (size_t i = 0; i < count; i++)
-        if (strcmp(rows[i].name, name) == 0)
+        if (str_is_among(str_from(name), rows[i].names))
             return &rows[i];
     return NULL;
 }
@@ -87,9 +87,7 @@ char *translate_fill(const char *command, const char *mark, const char *by)
 
 void translate_quote(const char *word, struct buf *out)
 {
-    static const char safe[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:=@%+,-~";
-    if (word[0] != '\0' && strspn(word, safe) == strlen(word)) {
+    if (word[0] != '\0' && str_is_made_of(str_from(word), "_./:=@%+,-~")) {
         buf_addf(out, "%s", word);
         return;
     }

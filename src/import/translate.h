@@ -9,14 +9,14 @@
 #include "base/str.h"
 #include "import/sheet.h"
 
-/* One word of the other program. */
+/* What becomes of words of the other program. */
 struct translate_row {
-    const char *name;
-    const char *key;  /* ours for the same value; NULL: see why */
-    const char *unit; /* put behind the value */
-    const char
-        *why; /* key NULL: the reason for which it is left out; NULL: it is seen to elsewhere,
-                       * or means nothing that is missed */
+    const char *names; /* with blanks between them */
+    const char *key;   /* ours for the same value; NULL: see why */
+    const char *unit;  /* put behind the value */
+    /* key NULL: the reason for which they are left out; NULL: they are seen to elsewhere, or mean
+     * nothing that is missed */
+    const char *why;
 };
 
 /* Applies the rows to each entry, in the file's order; what is in no row is noted as unknown. */

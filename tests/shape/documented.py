@@ -16,7 +16,7 @@ COMPLETIONS = ("contrib/completions/bash/fetchpop", "contrib/completions/zsh/_fe
 
 OPTION = re.compile(r'\{"([a-z][a-z-]+)", (?:\'.\'|0), (?:NULL|"[^"]+"), (NULL|"[^"]+")')
 KIND = re.compile(r'\[ERR_\w+\] = \{"([a-z-]+)", (\d+)')
-ROW = re.compile(r'\{"([a-z][a-z0-9_.-]*)", (?:NULL|")')
+ROW = re.compile(r'\{((?:\s*"[^"]*")+),\s')
 PROGRAMS = ("fetchmail", "mpop", "getmail", "fdm")
 KEY = re.compile(r'\{"([a-z][a-z_]*)", &\w+, AT')
 
@@ -77,7 +77,9 @@ def check_imports(tap):
         end = page.find("\n.Ss ", start + 1)
         items = " ".join(re.findall(r"^\.It (.*)$", page[start:end if end > 0 else None], re.M))
         words = set(re.split(r"[ ,]+", items)) if start >= 0 else set()
-        names = ROW.findall(table(f"src/import/{program}.c", "static const struct translate_row rows[]"))
+        rows = table(f"src/import/{program}.c", "static const struct translate_row rows[]")
+        names = [name for strings in ROW.findall(rows)
+                 for name in re.sub(r'"\s*"|"', "", strings).split()]
         count += len(names)
         missing += [f"{program}: {n}" for n in names if n not in words and n.split(".")[-1] not in words]
     tap.rule("every word of src/import is in MIGRATING", missing, count)
