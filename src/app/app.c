@@ -363,7 +363,7 @@ static int run(struct app *app)
 {
     struct err err = {0};
     report_begin(&app->report, session_mode(app->options.mode), app->options.silent,
-                 app->options.verbose, 0);
+                 app->options.verbose);
     app->report.attended = app->report.attended || app->options.force || app->options.accept_pin;
     if (app->options.json)
         report_json(&app->report, app->options.json_messages);

@@ -8,12 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <termios.h> /* where illumos has TIOCGWINSZ */
 #include <unistd.h>
 
 #include "app/json.h"
 #include "app/status.h"
+#include "app/tty.h"
 #include "base/clock.h"
 #include "base/utf8.h"
 
@@ -149,20 +148,12 @@ static void sum(struct session_figures *to, const struct session_figures *more)
     to->octets_coming += more->octets_coming;
 }
 
-/* One column stays free: a full line would make some terminals go on to the next. */
-static size_t width(void)
-{
-    struct winsize size;
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
-        return 79;
-    return size.ws_col - 1u < WIDTH_MAX ? size.ws_col - 1u : WIDTH_MAX;
-}
-
 static void draw(struct report *report, const struct status_facts *facts)
 {
     char line[WIDTH_MAX + 1];
     char whole[WIDTH_MAX + 8];
-    status_spell(facts, width(), line);
+    size_t columns = tty_columns();
+    status_spell(facts, columns < WIDTH_MAX ? columns : WIDTH_MAX, line);
     int len = snprintf(whole, sizeof whole, "\r%s\033[K", line);
     put(STDOUT_FILENO, whole, (size_t)len);
     report->shown = true;
@@ -201,8 +192,7 @@ int64_t report_next(const struct report *report)
 
 /* --- the rest --------------------------------------------------------------------------------- */
 
-void report_begin(struct report *report, enum session_mode mode, bool silent, bool verbose,
-                  size_t total)
+void report_begin(struct report *report, enum session_mode mode, bool silent, bool verbose)
 {
     const char *term = getenv("TERM");
     bool terminal = isatty(STDOUT_FILENO) == 1;
@@ -219,7 +209,6 @@ void report_begin(struct report *report, enum session_mode mode, bool silent, bo
         .summaries = !silent && (terminal || verbose || mode != SESSION_POLL),
         .sums_up = terminal && mode == SESSION_POLL,
         .live = !silent && !verbose && terminal && !dumb && mode == SESSION_POLL,
-        .total = total,
     };
 }
 

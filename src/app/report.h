@@ -47,9 +47,8 @@ struct report {
     bool measured;
 };
 
-/* `silent` and `verbose` as on the command line; `total`: how many accounts will be polled. */
-void report_begin(struct report *report, enum session_mode mode, bool silent, bool verbose,
-                  size_t total);
+/* `silent` and `verbose` as on the command line. */
+void report_begin(struct report *report, enum session_mode mode, bool silent, bool verbose);
 
 /* Nothing but the accounts' results on standard output, a line of JSON each, and, with `messages`,
  * before it one for each message that was delivered; before report_divert. */

@@ -7,11 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/ioctl.h>
-#include <termios.h> /* where illumos has TIOCGWINSZ */
 #include <unistd.h>
 
+#include "app/tty.h"
 #include "base/file.h"
+#include "base/maildate.h"
 #include "base/utf8.h"
 
 #define ROW_MAX 8192
@@ -45,32 +45,6 @@ static size_t add_fitted(struct buf *out, struct str text, size_t columns, bool 
     return used;
 }
 
-/* "Sat, 28 Nov 2026 10:05:00 +0100" (RFC 5322, section 3.3) as "2026-11-28 10:05", in the sender's
- * time. */
-static void spell_date(struct str date, char out[20])
-{
-    static const char months[] = "janfebmaraprmayjunjulaugsepoctnovdec";
-    uint64_t day, year = 0, hour, minute;
-    if (date.len > 0 && memchr(date.ptr, ',', date.len) != NULL)
-        (void)str_until(&date, ',');
-    int result = str_take_number(&date, 31, &day);
-    struct str month = str_word(&date), time;
-    unsigned at = 0;
-    while (at < 12 && !(month.len >= 3 && strncasecmp(months + 3 * at, month.ptr, 3) == 0))
-        at++;
-    result |= str_take_number(&date, 9999, &year);
-    time = str_word(&date);
-    result |= str_number(str_until(&time, ':'), 23, &hour);
-    result |= str_number(str_until(&time, ':'), 59, &minute);
-    if (year < 100) /* RFC 5322, section 4.3 */
-        year += year < 50 ? 2000 : 1900;
-    if (result != 0 || at == 12)
-        snprintf(out, 20, "%-16s", "");
-    else
-        snprintf(out, 20, "%04u-%02u-%02u %02u:%02u", (unsigned)year, at + 1, (unsigned)day,
-                 (unsigned)hour, (unsigned)minute);
-}
-
 /* The display name, else the address. */
 static struct str name_of(struct str from)
 {
@@ -94,10 +68,9 @@ static size_t spell_rule(const struct rule *rule, char out[RULE_COLUMNS])
 
 void rows_spell(const struct look_row *row, size_t columns, struct buf *out)
 {
-    char date[20], size[24], rule[RULE_COLUMNS];
+    char date[MAILDATE_MINUTE], size[24], rule[RULE_COLUMNS];
     size_t by = spell_rule(row->rule, rule), fixed = FIXED + by;
-    spell_date(row->date, date);
-    buf_addf(out, "%5u %s %7s %-7s ", (unsigned)row->number, date,
+    buf_addf(out, "%5u %-16s %7s %-7s ", (unsigned)row->number, maildate_spell(row->date, date),
              row->size > 0 ? str_spell_size(row->size, size) : "", row->state);
     size_t from = add_fitted(out, name_of(row->from), FROM_COLUMNS, true);
     size_t left = columns > fixed + from ? columns - fixed - from : 1;
@@ -116,16 +89,6 @@ void rows_spell(const struct look_row *row, size_t columns, struct buf *out)
 }
 
 /* ---- the terminal ---- */
-
-static size_t width(void)
-{
-    struct winsize size;
-    if (isatty(STDOUT_FILENO) != 1)
-        return 0;
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
-        return 79;
-    return size.ws_col - 1u;
-}
 
 #if defined __GNUC__ && !defined __clang__ /* gcc's analyzer takes -1 of iconv_open for memory */
 #pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
@@ -181,7 +144,7 @@ void rows_print(const struct look_row *row)
 {
     struct buf line;
     buf_init(&line, ROW_MAX);
-    rows_spell(row, width(), &line);
+    rows_spell(row, isatty(STDOUT_FILENO) == 1 ? tty_columns() : 0, &line);
     while (line.len > 0 && line.data[line.len - 1] == ' ')
         line.len--;
     (void)buf_add(&line, "\n", 1);

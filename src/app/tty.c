@@ -6,7 +6,8 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <termios.h>
+#include <sys/ioctl.h>
+#include <termios.h> /* where illumos has TIOCGWINSZ, too */
 #include <unistd.h>
 
 #include "base/file.h"
@@ -99,4 +100,12 @@ bool tty_confirm(const char *question)
                     read_line(fd, line, &len, &ignored) == 1;
     close(fd);
     return answered && len > 0 && (line[0] == 'y' || line[0] == 'Y');
+}
+
+size_t tty_columns(void)
+{
+    struct winsize size;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
+        return 79;
+    return size.ws_col - 1u;
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * tty: asking a person for a password.
+ * tty: asking a person for a password, and how wide a terminal is.
  */
 #ifndef FP_APP_TTY_H
 #define FP_APP_TTY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/err.h"
 #include "base/secret.h"
@@ -17,5 +18,9 @@ int tty_ask(const char *prompt, struct secret *secret, struct err *err);
 
 /* Asks a question on /dev/tty: true for an answer that begins with y or Y. */
 bool tty_confirm(const char *question);
+
+/* Columns of the terminal that standard output is; 79 if it does not say. One more stays free: a
+ * full line would make some terminals go on to the next. */
+size_t tty_columns(void);
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "base/maildate.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -19,14 +18,10 @@ static int64_t days_of(int64_t year, int64_t month, int64_t day)
 
 static int month_of(struct str word)
 {
-    static const char names[] = "janfebmaraprmayjunjulaugsepoctnovdec";
-    char name[4] = "";
-    if (word.len < 3)
-        return 0;
-    for (int i = 0; i < 3; i++)
-        name[i] = word.ptr[i] >= 'A' && word.ptr[i] <= 'Z' ? (char)(word.ptr[i] + 32) : word.ptr[i];
+    static const char *const months[] = {"jan", "feb", "mar", "apr", "may", "jun",
+                                         "jul", "aug", "sep", "oct", "nov", "dec"};
     for (int i = 0; i < 12; i++)
-        if (memcmp(names + (ptrdiff_t)3 * i, name, 3) == 0)
+        if (str_has_prefix_nocase(word, months[i]))
             return i + 1;
     return 0;
 }
@@ -59,11 +54,6 @@ static int64_t zone_of(struct str word)
     return word.ptr[0] == '-' ? -seconds : seconds;
 }
 
-static bool is_day_name(struct str word)
-{
-    return word.len > 0 && (word.ptr[0] < '0' || word.ptr[0] > '9');
-}
-
 static struct str next_word(struct str *rest)
 {
     while (rest->len > 0 && strchr(" \t\r\n,", rest->ptr[0]) != NULL)
@@ -76,25 +66,51 @@ static struct str next_word(struct str *rest)
     return word;
 }
 
+/* As it is written, so in the sender's time. */
+struct date {
+    uint64_t year, day;
+    int month;
+    int64_t seconds; /* of the day */
+    struct str zone;
+};
+
+static int read_date(struct str text, struct date *date)
+{
+    struct str word = next_word(&text);
+    if (word.len > 0 && !str_is_digit(word.ptr[0])) /* the day of the week */
+        word = next_word(&text);
+    if (str_number(word, 31, &date->day) < 0 || date->day == 0)
+        return -1;
+    date->month = month_of(next_word(&text));
+    struct str year = next_word(&text);
+    if (date->month == 0 || str_number(year, YEAR_MAX, &date->year) < 0 ||
+        read_time(next_word(&text), &date->seconds) < 0)
+        return -1;
+    if (year.len < 4) /* RFC 5322, section 4.3 */
+        date->year += year.len == 2 && date->year < 50 ? 2000 : 1900;
+    date->zone = next_word(&text);
+    return 0;
+}
+
 int maildate_read(struct str text, int64_t *when)
 {
-    uint64_t day, year;
-    int64_t seconds;
-    struct str word = next_word(&text);
-    if (is_day_name(word))
-        word = next_word(&text);
-    if (str_number(word, 31, &day) < 0 || day == 0)
+    struct date date;
+    if (read_date(text, &date) < 0)
         return -1;
-    int month = month_of(next_word(&text));
-    struct str digits = next_word(&text);
-    if (month == 0 || str_number(digits, YEAR_MAX, &year) < 0 ||
-        read_time(next_word(&text), &seconds) < 0)
-        return -1;
-    if (digits.len < 4) /* RFC 5322, section 4.3 */
-        year += digits.len == 2 && year < 50 ? 2000 : 1900;
-    *when =
-        days_of((int64_t)year, month, (int64_t)day) * 86400 + seconds - zone_of(next_word(&text));
+    *when = days_of((int64_t)date.year, date.month, (int64_t)date.day) * 86400 + date.seconds -
+            zone_of(date.zone);
     return 0;
+}
+
+char *maildate_spell(struct str text, char out[MAILDATE_MINUTE])
+{
+    struct date date;
+    out[0] = '\0';
+    if (read_date(text, &date) == 0)
+        snprintf(out, MAILDATE_MINUTE, "%04u-%02d-%02u %02u:%02u", (unsigned)date.year % 10000u,
+                 date.month, (unsigned)date.day % 100u, (unsigned)(date.seconds / 3600) % 100u,
+                 (unsigned)(date.seconds / 60) % 60u);
+    return out;
 }
 
 int maildate_read_day(struct str text, int64_t *when)

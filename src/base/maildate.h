@@ -14,6 +14,11 @@
  * unknown name of one counts as UTC. -1: it is not a date. */
 int maildate_read(struct str text, int64_t *when);
 
+#define MAILDATE_MINUTE 17
+
+/* The same as "2026-11-28 10:41", in the sender's time; "" if it is not a date. Returns out. */
+char *maildate_spell(struct str text, char out[MAILDATE_MINUTE]);
+
 /* "2026-11-28": its first second here. -1: it is not such a day. */
 int maildate_read_day(struct str text, int64_t *when);
 

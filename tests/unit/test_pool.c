@@ -155,7 +155,8 @@ static int run(struct account **accounts, size_t count, unsigned jobs, unsigned 
     dup2(out, 1);
     dup2(errors, 2);
     struct report report;
-    report_begin(&report, SESSION_POLL, false, false, count);
+    report_begin(&report, SESSION_POLL, false, false);
+    report.total = count;
     report.summaries = true;
     struct turns turns;
     turns_init(&turns, 0);
@@ -345,7 +346,8 @@ static void test_again(void)
     snprintf(path, sizeof path, "%s/err", folder);
     int errors = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     dup2(errors, 2);
-    report_begin(&report, SESSION_POLL, false, false, 2);
+    report_begin(&report, SESSION_POLL, false, false);
+    report.total = 2;
     report_repeat(&report);
     turns_init(&turns, 3600);
     turns_add(&turns, make("a", "x", "crash"));
