@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 #include "app/metrics.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -222,26 +217,6 @@ void metrics_spell(const struct metrics *metrics, struct buf *out)
 
 /* --- the file --------------------------------------------------------------------------------- */
 
-/* Under a name of this process, since another run may be writing its own. */
-static int replace(const char *path, const struct buf *text, struct err *err)
-{
-    char *beside = xasprintf("%s.%ld.new", path, (long)getpid());
-    unlink(beside);
-    int fd = file_open(beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644);
-    int result = fd < 0 ? err_errno(err, ERR_IO, errno, "%s", beside)
-                        : file_write(fd, text->data, text->len, beside, err);
-    if (result == 0 && fchmod(fd, 0644) < 0)
-        result = err_errno(err, ERR_IO, errno, "%s", beside);
-    if (fd >= 0 && close(fd) < 0 && result == 0)
-        result = err_errno(err, ERR_IO, errno, "%s", beside);
-    if (result == 0 && rename(beside, path) < 0)
-        result = err_errno(err, ERR_IO, errno, "%s", path);
-    if (result < 0 && fd >= 0)
-        unlink(beside);
-    free(beside);
-    return result;
-}
-
 int metrics_write(struct metrics *metrics, bool all, struct err *err)
 {
     int64_t begun = clock_ms();
@@ -250,7 +225,7 @@ int metrics_write(struct metrics *metrics, bool all, struct err *err)
         return 0;
     buf_init(&text, TEXT_MAX);
     metrics_spell(metrics, &text);
-    int result = replace(metrics->path, &text, err);
+    int result = file_replace_unlocked(metrics->path, text.data, text.len, 0644, err);
     buf_free(&text);
     int64_t end = clock_ms();
     metrics->next = end + (end - begun) * SHARE;

@@ -270,17 +270,33 @@ static int write_new(const char *path, const void *bytes, size_t len, mode_t mod
     return result;
 }
 
-int file_replace(const char *path, const void *bytes, size_t len, mode_t mode, bool durable,
-                 struct err *err)
+static int replace(const char *path, const char *fresh, struct str bytes, mode_t mode, bool durable,
+                   struct err *err)
 {
-    char *fresh = xasprintf("%s.new", path);
-    int result = write_new(fresh, bytes, len, mode, durable, err);
+    int result = write_new(fresh, bytes.ptr, bytes.len, mode, durable, err);
     if (result == 0 && rename(fresh, path) < 0)
         result = err_errno(err, ERR_IO, errno, "cannot rename %s", fresh);
     if (result != 0)
         unlink(fresh);
     else if (durable)
         result = sync_parent(path, err);
+    return result;
+}
+
+int file_replace(const char *path, const void *bytes, size_t len, mode_t mode, bool durable,
+                 struct err *err)
+{
+    char *fresh = xasprintf("%s.new", path);
+    int result = replace(path, fresh, str_of(bytes, len), mode, durable, err);
+    free(fresh);
+    return result;
+}
+
+int file_replace_unlocked(const char *path, const void *bytes, size_t len, mode_t mode,
+                          struct err *err)
+{
+    char *fresh = xasprintf("%s.%ld.new", path, (long)getpid());
+    int result = replace(path, fresh, str_of(bytes, len), mode, false, err);
     free(fresh);
     return result;
 }

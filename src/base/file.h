@@ -64,6 +64,11 @@ int file_unnamed(const char *folder, struct err *err);
 int file_replace(const char *path, const void *bytes, size_t len, mode_t mode, bool durable,
                  struct err *err);
 
+/* The same for a file that other runs may write at the same time, and that a power cut may take:
+ * through a name of this process, `path.PID.new`, and without fsync. */
+int file_replace_unlocked(const char *path, const void *bytes, size_t len, mode_t mode,
+                          struct err *err);
+
 /* An exclusive fcntl(2) lock on the whole file, not waited for: 0, or -1 with ERR_LOCKED if another
  * process has it (or ERR_IO). It dies with the process, or when any descriptor of this file is
  * closed. */
