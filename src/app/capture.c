@@ -78,11 +78,9 @@ int capture_run(const struct capture *capture, const struct log *log, struct err
     int result = child_run(&job, &ended, err);
     if (result == 0)
         result = judge(capture, &ended, err);
-    if (result == 0) {
+    if (result == 0)
         pass_on(&said);
-    } else if (said.lines[0] != '\0') {
-        size_t len = strlen(err->text);
-        snprintf(err->text + len, sizeof err->text - len, " (%s)", said.lines);
-    }
+    else if (said.lines[0] != '\0')
+        err_append(err, " (%s)", said.lines);
     return result;
 }

@@ -157,6 +157,16 @@ int err_prefix(struct err *err, const char *fmt, ...)
     return -1;
 }
 
+void err_append(struct err *err, const char *fmt, ...)
+{
+    char words[ERR_TEXT_MAX];
+    va_list args;
+    va_start(args, fmt);
+    format(words, fmt, args);
+    va_end(args);
+    add_text(err->text, strlen(err->text), words);
+}
+
 void err_clear(struct err *err)
 {
     if (err != NULL) {

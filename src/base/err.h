@@ -3,10 +3,10 @@
  * err: how anything fails.
  *
  * A function that can fail returns 0 or -1 and takes a `struct err *` last. The place that knows
- * sets kind and text; callers may put words before it; only app prints. One table in
- * err.c maps the kind to exit status, to whose trouble it is, and to whether the connection
- * survives. The text is one line for a person: who, what, what to do; it holds no secret, and of a
- * server's bytes what log_quote lets through: who prints it calls utf8_show.
+ * sets kind and text; callers may put words before it; only app prints. One table in err.c maps the
+ * kind to exit status, to whose trouble it is, and to whether the connection survives. The text is
+ * one line for a person: who, what, what to do; it holds no secret, and of a server's bytes what
+ * log_quote lets through: who prints it calls utf8_show.
  */
 #ifndef FP_BASE_ERR_H
 #define FP_BASE_ERR_H
@@ -70,6 +70,9 @@ int err_errno(struct err *err, enum err_kind kind, int number, const char *fmt, 
 
 /* Puts words and ": " before the text; the kind stays. Always returns -1. */
 int err_prefix(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Puts words behind the text; the kind stays. */
+void err_append(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Forgets: kind ERR_NONE, text "". */
 void err_clear(struct err *err);

@@ -62,11 +62,9 @@ static void explain_port(const struct account *account, struct err *err)
     /* With implicit TLS a server that speaks, but not POP3, has TLS; or net has explained it. */
     bool fits = err->kind == ERR_TIMEOUT || err->kind == ERR_CLOSED ||
                 (err->kind == ERR_PROTOCOL && !implicit);
-    size_t len = strlen(err->text);
-    if (account->port != other || account->connect_command != NULL || !fits)
-        return;
-    snprintf(err->text + len, sizeof err->text - len, " (port %u usually goes with tls = \"%s\")",
-             other, implicit ? "stls" : "implicit");
+    if (account->port == other && account->connect_command == NULL && fits)
+        err_append(err, " (port %u usually goes with tls = \"%s\")", other,
+                   implicit ? "stls" : "implicit");
 }
 
 /* ---- TLS and the greeting ---- */
@@ -205,10 +203,9 @@ static int ask_utf8(struct login *login, struct err *err)
 static int name_user(const struct login *login, struct err *err)
 {
     char shown[LOG_QUOTE_MAX + 4];
-    size_t len = strlen(err->text);
     if (err->kind == ERR_PASSWORD_REFUSED || err->kind == ERR_LOGIN_REFUSED)
-        snprintf(err->text + len, sizeof err->text - len, " (the user is %s)",
-                 log_quote(login->run->log, str_from(login->run->account->user), shown));
+        err_append(err, " (the user is %s)",
+                   log_quote(login->run->log, str_from(login->run->account->user), shown));
     return -1;
 }
 

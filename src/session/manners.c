@@ -16,9 +16,8 @@
 #define DOUBTS 3        /* refusals of a secret that has worked, before it is called wrong */
 #define SECRET_SLACK 30 /* seconds that it may be tried early */
 #define WAY_MAX 1024    /* octets of what else a secret is bound to */
-#define SECONDS_A_DAY 86400
-#define SLACK_MAX 30 /* seconds that a poll may come before its interval is over */
-#define OFFLINE 1    /* instead of a hash of words */
+#define SLACK_MAX 30    /* seconds that a poll may come before its interval is over */
+#define OFFLINE 1       /* instead of a hash of words */
 
 /* ---- words ---- */
 
@@ -50,7 +49,7 @@ uint64_t manners_hash(const char *text)
     for (struct str word = str_word(&rest); word.len > 0; word = str_word(&rest)) {
         bool number = false;
         for (size_t i = 0; i < word.len; i++)
-            number = number || (word.ptr[i] >= '0' && word.ptr[i] <= '9');
+            number = number || str_is_digit(word.ptr[i]);
         if (!number)
             hash = hash * 31 + str_hash(word);
     }
@@ -393,34 +392,25 @@ static bool is_quiet(const struct manners *manners, bool doubted, const struct e
     return doubted ? !is_doubt_news(manners) : !is_news(manners, err);
 }
 
-static void append(struct err *err, const char *words)
-{
-    size_t len = strnlen(err->text, sizeof err->text);
-    snprintf(err->text + len, sizeof err->text - len, "%s", words);
-}
-
 static void failed(struct manners *manners, const struct manners_end *end, struct err *err)
 {
     struct session_run *run = manners->run;
     struct note *note = manners->note;
-    char time[MANNERS_TIME], since[MANNERS_TIME + 8], words[2 * MANNERS_TIME + 40];
+    char time[MANNERS_TIME], since[MANNERS_TIME + 8];
     bool counted = counts(manners, err);
     if (counted)
         count_failure(manners, end, err);
     run->figures.quiet = is_quiet(manners, is_doubted(manners, err), err);
-    if (counted && note->failures > 1) {
-        spell_since(note->failing_since, manners->now, since, sizeof since);
-        snprintf(words, sizeof words, " (%" PRIu32 " polls failed%s)", note->failures, since);
-        append(err, words);
-    }
+    if (counted && note->failures > 1)
+        err_append(err, " (%" PRIu32 " polls failed%s)", note->failures,
+                   spell_since(note->failing_since, manners->now, since, sizeof since));
     if (note->not_before <= manners->now || !counted)
         return;
     run->figures.next_try = note->not_before;
     if (run->hurried && note->why != NOTE_WHY_DELAY) /* whoever asks again polls at once */
         return;
-    snprintf(words, sizeof words, "; next try not before %s",
-             manners_spell_time(note->not_before, manners->now, time));
-    append(err, words);
+    err_append(err, "; next try not before %s",
+               manners_spell_time(note->not_before, manners->now, time));
 }
 
 /* The destination's trouble is told; the server is spared, or not, as otherwise. */
@@ -483,10 +473,9 @@ void manners_learn_expiry(struct manners *manners, int64_t days)
 {
     const struct account *account = manners->run->account;
     uint32_t told = days < 0 ? 0 : (uint32_t)days + 1;
-    bool short_of =
-        days >= 0 &&
-        (account->keep == ACCOUNT_KEEP ||
-         (account->keep == ACCOUNT_KEEP_FOR && account->keep_seconds > days * SECONDS_A_DAY));
+    bool short_of = days >= 0 &&
+                    (account->keep == ACCOUNT_KEEP || (account->keep == ACCOUNT_KEEP_FOR &&
+                                                       account->keep_seconds > days * MANNERS_DAY));
     if (short_of && manners->note->expires != told && manners->run->mode == SESSION_POLL)
         log_line(manners->run->log, FP_LOG_WARNING,
                  days == 0 ? "the server deletes mail by itself once it was fetched (EXPIRE 0), "
