@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * deliver: the verbs of delivery, the same for a Maildir, an mbox and a command.
+ * deliver: the verbs of delivery, the same for every kind of destination.
  *
  * session calls them in this order and writes its journal between them; that order is what makes
  * delivery exactly once (HACKING has the whole story):
@@ -12,10 +12,9 @@
  *     [journal: done]
  *   release    the spool files go
  *
- * A message that its destination does not take is kept (deliver_keep), and taken up again by a
- * later run (deliver_resume instead of begin .. finish).
- *
- * and, first of all in each run, check: what became of the messages whose take is open.
+ * First of all, each run finds out what became of the messages whose take is open (check). A
+ * message that its destination does not take is kept (deliver_keep), and taken up again by a later
+ * run (deliver_resume instead of begin .. finish).
  */
 #ifndef FP_DELIVERY_DELIVER_H
 #define FP_DELIVERY_DELIVER_H

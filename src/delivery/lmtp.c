@@ -31,8 +31,9 @@ static const char unix_prefix[] = "unix:";
 
 struct lmtp {
     struct spooldir spool; /* handover.h */
-    struct conn *conn;     /* NULL: none */
-    bool eight_bit;        /* it takes BODY=8BITMIME (RFC 6152) */
+    const struct deliver_settings *settings;
+    struct conn *conn; /* NULL: none */
+    bool eight_bit;    /* it takes BODY=8BITMIME (RFC 6152) */
 };
 
 /* One reply: its code, and the text of its last line, to be shown. */
@@ -44,85 +45,81 @@ struct answer {
 /* ---- words on the wire ---- */
 
 /* Waits for more; the server of the mailbox is kept awake meanwhile. */
-static int fill(const struct deliver_settings *settings, struct conn *conn, int64_t deadline,
-                struct err *err)
+static int fill(struct lmtp *lmtp, int64_t deadline, struct err *err)
 {
     for (;;) {
         int64_t slice = clock_in(SLICE_MS);
-        conn_set_deadline(conn, slice < deadline ? slice : deadline);
-        int got = conn_fill(conn, err);
+        conn_set_deadline(lmtp->conn, slice < deadline ? slice : deadline);
+        int got = conn_fill(lmtp->conn, err);
         if (got > 0)
             return 0;
         if (got == 0)
-            return err_set(err, ERR_CLOSED, "%s has closed the connection", settings->where);
+            return err_set(err, ERR_CLOSED, "%s has closed the connection", lmtp->settings->where);
         if (err->kind != ERR_TIMEOUT || clock_left(deadline) == 0)
             return -1;
-        if (settings->idle != NULL)
-            settings->idle(settings->idle_ctx);
+        if (lmtp->settings->idle != NULL)
+            lmtp->settings->idle(lmtp->settings->idle_ctx);
     }
 }
 
 /* The next line, without its end; good until the next call. */
-static int read_line(const struct deliver_settings *settings, struct conn *conn, int64_t deadline,
-                     struct str *line, struct err *err)
+static int read_line(struct lmtp *lmtp, int64_t deadline, struct str *line, struct err *err)
 {
     for (;;) {
-        struct str view = conn_view(conn);
+        struct str view = conn_view(lmtp->conn);
         const char *end = memchr(view.ptr, '\n', view.len);
         if (end != NULL) {
             size_t len = (size_t)(end - view.ptr);
             *line = str_trim(str_of(view.ptr, len));
-            conn_consume(conn, len + 1);
+            conn_consume(lmtp->conn, len + 1);
             return 0;
         }
         if (view.len >= LINE_MAX_OCTETS)
             return err_set(err, ERR_PROTOCOL,
                            "%s does not speak LMTP: a line without end; check the address in lmtp",
-                           settings->where);
-        if (fill(settings, conn, deadline, err) < 0)
+                           lmtp->settings->where);
+        if (fill(lmtp, deadline, err) < 0)
             return -1;
     }
 }
 
 /* RFC 5321, 4.2: three digits, and '-' on all lines but the last. */
-static int read_reply(const struct deliver_settings *settings, struct lmtp *lmtp, int64_t deadline,
-                      struct answer *answer, struct err *err)
+static int read_reply(struct lmtp *lmtp, int64_t deadline, struct answer *answer, struct err *err)
 {
     for (int i = 0; i < LINES_MAX; i++) {
         struct str line;
         uint64_t code;
-        if (read_line(settings, lmtp->conn, deadline, &line, err) < 0)
+        if (read_line(lmtp, deadline, &line, err) < 0)
             return -1;
         bool well_formed = line.len >= 3 && str_number(str_of(line.ptr, 3), 599, &code) == 0 &&
                            code >= 200 &&
                            (line.len == 3 || line.ptr[3] == ' ' || line.ptr[3] == '-');
         if (!well_formed)
-            return err_set(err, ERR_PROTOCOL,
-                           "%s does not speak LMTP: \"%s\"; check the address in lmtp",
-                           settings->where, log_quote(settings->log, line, answer->text));
+            return err_set(
+                err, ERR_PROTOCOL, "%s does not speak LMTP: \"%s\"; check the address in lmtp",
+                lmtp->settings->where, log_quote(lmtp->settings->log, line, answer->text));
         struct str text = str_behind(line, 3);
         if (text.len > 0 && str_is_nocase(str_behind(text, 1), "8BITMIME"))
             lmtp->eight_bit = true;
         if (text.len > 0 && text.ptr[0] == '-')
             continue;
         answer->code = (unsigned)code;
-        log_quote(settings->log, line, answer->text);
+        log_quote(lmtp->settings->log, line, answer->text);
         return 0;
     }
     return err_set(err, ERR_PROTOCOL,
                    "%s does not speak LMTP: an answer without end; check the address in lmtp",
-                   settings->where);
+                   lmtp->settings->where);
 }
 
-static int ask(const struct deliver_settings *settings, struct lmtp *lmtp, const char *command,
-               struct answer *answer, struct err *err)
+static int ask(struct lmtp *lmtp, const char *command, struct answer *answer, struct err *err)
 {
-    int64_t deadline = clock_in(settings->lock_timeout);
+    int64_t deadline = clock_in(lmtp->settings->lock_timeout);
     conn_set_deadline(lmtp->conn, deadline);
     if (conn_put(lmtp->conn, command, strlen(command), err) < 0 ||
         conn_put(lmtp->conn, "\r\n", 2, err) < 0 || conn_flush(lmtp->conn, err) < 0)
         return -1;
-    return read_reply(settings, lmtp, deadline, answer, err);
+    return read_reply(lmtp, deadline, answer, err);
 }
 
 /* ---- the connection ---- */
@@ -133,15 +130,16 @@ static void hang_up(struct lmtp *lmtp)
     lmtp->conn = NULL;
 }
 
-static int dial(const struct deliver_settings *settings, int64_t deadline, int *fd, struct err *err)
+static int dial(const struct lmtp *lmtp, int64_t deadline, int *fd, struct err *err)
 {
-    struct str where = str_from(settings->where);
+    struct str where = str_from(lmtp->settings->where);
     uint64_t port = 0;
     if (str_has_prefix(where, unix_prefix))
-        return dial_unix(settings->where + sizeof unix_prefix - 1, fd, err);
-    const char *colon = strrchr(settings->where, ':');
+        return dial_unix(lmtp->settings->where + sizeof unix_prefix - 1, fd, err);
+    const char *colon = strrchr(lmtp->settings->where, ':');
     if (colon == NULL || str_number(str_from(colon + 1), 65535, &port) < 0)
-        return err_set(err, ERR_CONFIG, "lmtp: %s is not host:port; write both", settings->where);
+        return err_set(err, ERR_CONFIG, "lmtp: %s is not host:port; write both",
+                       lmtp->settings->where);
     char *host = xmemdup0(where.ptr, (size_t)(colon - where.ptr));
     struct dial_options options = {
         .host = host, .port = (unsigned)port, .family = AF_UNSPEC, .deadline = deadline};
@@ -153,44 +151,42 @@ static int dial(const struct deliver_settings *settings, int64_t deadline, int *
 /* A name of letters, digits, '.' and '-'; anything will do (RFC 5321, 4.1.4). */
 static void own_name(char *out, size_t cap)
 {
-    static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
     out[cap - 1] = '\0';
-    if (gethostname(out, cap - 1) < 0 || out[0] == '\0' || out[strspn(out, good)] != '\0')
+    if (gethostname(out, cap - 1) < 0 || out[0] == '\0' || !str_is_made_of(str_from(out), ".-"))
         snprintf(out, cap, "localhost");
 }
 
-static int refused(const struct deliver_settings *settings, const struct answer *answer,
-                   struct err *err)
+static int refused(const struct lmtp *lmtp, const struct answer *answer, struct err *err)
 {
-    return err_set(err, ERR_AGAIN, "%s: \"%s\"", settings->where, answer->text);
+    return err_set(err, ERR_AGAIN, "%s: \"%s\"", lmtp->settings->where, answer->text);
 }
 
-static int greet(const struct deliver_settings *settings, struct lmtp *lmtp, int64_t deadline,
-                 struct err *err)
+static int greet(struct lmtp *lmtp, int64_t deadline, struct err *err)
 {
     char name[256], hello[300];
     struct answer answer;
-    if (read_reply(settings, lmtp, deadline, &answer, err) < 0)
+    if (read_reply(lmtp, deadline, &answer, err) < 0)
         return -1;
     if (answer.code != 220)
-        return refused(settings, &answer, err);
+        return refused(lmtp, &answer, err);
     own_name(name, sizeof name);
     snprintf(hello, sizeof hello, "LHLO %s", name);
     lmtp->eight_bit = false;
-    if (ask(settings, lmtp, hello, &answer, err) < 0)
+    if (ask(lmtp, hello, &answer, err) < 0)
         return -1;
-    return answer.code == 250 ? 0 : refused(settings, &answer, err);
+    return answer.code == 250 ? 0 : refused(lmtp, &answer, err);
 }
 
-static int connect_lmtp(const struct deliver_settings *settings, struct lmtp *lmtp, struct err *err)
+static int connect_lmtp(struct lmtp *lmtp, struct err *err)
 {
-    int64_t deadline = clock_in(settings->lock_timeout);
+    int64_t deadline = clock_in(lmtp->settings->lock_timeout);
     int fd;
-    if (dial(settings, deadline, &fd, err) < 0)
+    if (dial(lmtp, deadline, &fd, err) < 0)
         return -1;
-    lmtp->conn = conn_new(fd, settings->where, settings->command_timeout + SLICE_MS, deadline);
-    conn_set_grace(lmtp->conn, settings->command_timeout);
-    if (greet(settings, lmtp, deadline, err) == 0)
+    lmtp->conn =
+        conn_new(fd, lmtp->settings->where, lmtp->settings->command_timeout + SLICE_MS, deadline);
+    conn_set_grace(lmtp->conn, lmtp->settings->command_timeout);
+    if (greet(lmtp, deadline, err) == 0)
         return 0;
     hang_up(lmtp);
     return -1;
@@ -216,24 +212,23 @@ static int put_lines(struct conn *conn, const char *bytes, size_t len, bool *at_
     return 0;
 }
 
-static int put_message(const struct deliver_settings *settings, struct conn *conn,
-                       const struct parcel *parcel, struct err *err)
+static int put_message(struct lmtp *lmtp, const struct parcel *parcel, struct err *err)
 {
     char bytes[CHUNK];
     bool at_start = true;
     ssize_t got;
     uint64_t at = 0;
     for (; (got = span_read(parcel->fd, at, bytes, sizeof bytes)) > 0; at += (uint64_t)got) {
-        conn_set_deadline(conn, clock_in(settings->command_timeout));
-        if (put_lines(conn, bytes, (size_t)got, &at_start, err) < 0)
+        conn_set_deadline(lmtp->conn, clock_in(lmtp->settings->command_timeout));
+        if (put_lines(lmtp->conn, bytes, (size_t)got, &at_start, err) < 0)
             return -1;
     }
     if (got < 0 || at != parcel->octets)
         return err_set(err, ERR_IO, "cannot read %s", parcel->path);
     const char *dot = at_start ? ".\r\n" : "\r\n.\r\n";
-    if (conn_put(conn, dot, strlen(dot), err) < 0)
+    if (conn_put(lmtp->conn, dot, strlen(dot), err) < 0)
         return -1;
-    return conn_flush(conn, err);
+    return conn_flush(lmtp->conn, err);
 }
 
 /* An address that stands between < and > as it is; others are left out: "<>". */
@@ -244,101 +239,95 @@ static const char *sender_of(const struct parcel *parcel)
 }
 
 /* RFC 5321, 4.2.1: 4yz passes, 5yz stays. */
-static void judge(const struct deliver_settings *settings, struct parcel *parcel,
-                  const struct answer *answer)
+static void judge(const struct lmtp *lmtp, struct parcel *parcel, const struct answer *answer)
 {
     parcel->status = (int)answer->code;
     handover_settle(parcel, answer->code >= 500 ? PARCEL_REFUSED : PARCEL_LATER,
-                    "%.100s says: \"%s\"", settings->where, answer->text);
+                    "%.100s says: \"%s\"", lmtp->settings->where, answer->text);
 }
 
 /* 1 if that is the answer that was wanted, 0 if the message is judged. */
-static int judge_step(const struct deliver_settings *settings, struct parcel *parcel,
-                      const struct answer *answer, unsigned want)
+static int judge_step(const struct lmtp *lmtp, struct parcel *parcel, const struct answer *answer,
+                      unsigned want)
 {
     if (answer->code / 100 == want)
         return 1;
-    judge(settings, parcel, answer);
+    judge(lmtp, parcel, answer);
     return 0;
 }
 
 /* One step of the dialogue: as judge_step; -1: the connection is of no use any more. */
-static int step(const struct deliver_settings *settings, struct lmtp *lmtp, struct parcel *parcel,
-                const char *command, unsigned want, struct err *err)
+static int step(struct lmtp *lmtp, struct parcel *parcel, const char *command, unsigned want,
+                struct err *err)
 {
     struct answer answer;
-    if (ask(settings, lmtp, command, &answer, err) < 0)
+    if (ask(lmtp, command, &answer, err) < 0)
         return -1;
-    return judge_step(settings, parcel, &answer, want);
+    return judge_step(lmtp, parcel, &answer, want);
 }
 
 /* What stands in Return-Path or From is what a sender wrote: if the server finds that it is no
  * address (RFC 5321, 4.2.3), the message goes without one. As step. */
-static int say_sender(const struct deliver_settings *settings, struct lmtp *lmtp,
-                      struct parcel *parcel, struct err *err)
+static int say_sender(struct lmtp *lmtp, struct parcel *parcel, struct err *err)
 {
     struct answer answer;
     const char *sender = sender_of(parcel), *body = lmtp->eight_bit ? " BODY=8BITMIME" : "";
     char *from = xasprintf("MAIL FROM:<%s>%s", sender, body);
-    int asked = ask(settings, lmtp, from, &answer, err);
+    int asked = ask(lmtp, from, &answer, err);
     free(from);
     bool no_address = asked == 0 && sender[0] != '\0' && (answer.code == 501 || answer.code == 553);
     if (no_address) {
         from = xasprintf("MAIL FROM:<>%s", body);
-        asked = ask(settings, lmtp, from, &answer, err);
+        asked = ask(lmtp, from, &answer, err);
         free(from);
     }
-    return asked < 0 ? -1 : judge_step(settings, parcel, &answer, 2);
+    return asked < 0 ? -1 : judge_step(lmtp, parcel, &answer, 2);
 }
 
 /* Up to DATA, whose answer leaves nothing behind if something fails. As step. */
-static int begin(const struct deliver_settings *settings, struct lmtp *lmtp, struct parcel *parcel,
-                 struct err *err)
+static int begin(struct lmtp *lmtp, struct parcel *parcel, struct err *err)
 {
-    char *to = xasprintf("RCPT TO:<%s>", settings->recipient);
-    int result = say_sender(settings, lmtp, parcel, err);
+    char *to = xasprintf("RCPT TO:<%s>", lmtp->settings->recipient);
+    int result = say_sender(lmtp, parcel, err);
     if (result > 0)
-        result = step(settings, lmtp, parcel, to, 2, err);
+        result = step(lmtp, parcel, to, 2, err);
     if (result > 0)
-        result = step(settings, lmtp, parcel, "DATA", 3, err);
+        result = step(lmtp, parcel, "DATA", 3, err);
     free(to);
     return result;
 }
 
 /* One recipient was accepted, so one answer comes (RFC 2033, 4.2). */
-static int finish(const struct deliver_settings *settings, struct lmtp *lmtp, struct parcel *parcel,
-                  struct err *err)
+static int finish(struct lmtp *lmtp, struct parcel *parcel, struct err *err)
 {
     struct answer answer;
-    if (put_message(settings, lmtp->conn, parcel, err) < 0 ||
-        read_reply(settings, lmtp, clock_in(settings->command_timeout), &answer, err) < 0)
+    if (put_message(lmtp, parcel, err) < 0 ||
+        read_reply(lmtp, clock_in(lmtp->settings->command_timeout), &answer, err) < 0)
         return -1;
     if (answer.code / 100 == 2)
         parcel->outcome = PARCEL_DELIVERED;
     else
-        judge(settings, parcel, &answer);
+        judge(lmtp, parcel, &answer);
     return 0;
 }
 
-static int reset(const struct deliver_settings *settings, struct lmtp *lmtp)
+static int reset(struct lmtp *lmtp)
 {
     struct answer answer;
     struct err ignored;
-    return ask(settings, lmtp, "RSET", &answer, &ignored) == 0 && answer.code == 250 ? 0 : -1;
+    return ask(lmtp, "RSET", &answer, &ignored) == 0 && answer.code == 250 ? 0 : -1;
 }
 
-static void hand_over(const struct deliver_settings *settings, struct lmtp *lmtp,
-                      struct parcel *parcel)
+static void hand_over(struct lmtp *lmtp, struct parcel *parcel)
 {
     struct err err;
     /* RSET proves that the connection of the last message is still one. */
-    if (lmtp->conn != NULL && reset(settings, lmtp) < 0)
+    if (lmtp->conn != NULL && reset(lmtp) < 0)
         hang_up(lmtp);
-    int begun = lmtp->conn != NULL || connect_lmtp(settings, lmtp, &err) == 0
-                    ? begin(settings, lmtp, parcel, &err)
-                    : -1;
+    int begun =
+        lmtp->conn != NULL || connect_lmtp(lmtp, &err) == 0 ? begin(lmtp, parcel, &err) : -1;
     if (begun > 0)
-        begun = finish(settings, lmtp, parcel, &err);
+        begun = finish(lmtp, parcel, &err);
     if (begun >= 0)
         return;
     hang_up(lmtp);
@@ -378,20 +367,14 @@ static int publish(struct deliver *deliver, struct parcel *const *batch, size_t 
     (void)err;
     speak(deliver);
     for (size_t i = 0; i < n; i++)
-        hand_over(deliver->settings, deliver->state, batch[i]);
-    return 0;
-}
-
-/* Whether it runs is asked when there is something for it. */
-static int probe(const struct deliver_settings *settings, struct err *err)
-{
-    (void)settings, (void)err;
+        hand_over(deliver->state, batch[i]);
     return 0;
 }
 
 static int open_kind(struct deliver *deliver, struct err *err)
 {
     struct lmtp *lmtp = xcalloc(1, sizeof *lmtp);
+    lmtp->settings = deliver->settings;
     deliver->state = lmtp;
     return spooldir_open(&lmtp->spool, deliver->settings, err);
 }
@@ -399,8 +382,6 @@ static int open_kind(struct deliver *deliver, struct err *err)
 static void close_kind(struct deliver *deliver)
 {
     struct lmtp *lmtp = deliver->state;
-    if (lmtp == NULL)
-        return;
     struct deliver **speaker = deliver->settings->speaker;
     if (speaker != NULL && *speaker == deliver)
         *speaker = NULL;
@@ -411,7 +392,6 @@ static void close_kind(struct deliver *deliver)
 
 const struct kind lmtp_kind = {
     .name = "lmtp",
-    .probe = probe,
     .open = open_kind,
     .close = close_kind,
     .publish = publish,
