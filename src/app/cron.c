@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "app/program.h"
+#include "base/program.h"
 #include "base/str.h"
 
 #define WORDS_MAX 900

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "app/cron.h"
-#include "app/program.h"
 #include "base/clock.h"
+#include "base/program.h"
 #include "base/sandbox.h"
 #include "base/xalloc.h"
 #include "state/calendar.h"

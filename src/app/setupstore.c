@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include "app/paths.h"
-#include "app/program.h"
 #include "base/child.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/program.h"
 #include "base/xalloc.h"
 #include "import/translate.h"
 

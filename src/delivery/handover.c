@@ -15,6 +15,18 @@
 
 #define WHY_MAX 256
 
+int handover_open(struct deliver *deliver, struct err *err)
+{
+    deliver->state = xcalloc(1, sizeof(struct spooldir));
+    return spooldir_open(deliver->state, deliver->settings, err);
+}
+
+void handover_close(struct deliver *deliver)
+{
+    spooldir_close(deliver->state);
+    free(deliver->state);
+}
+
 uint64_t handover_room(const struct deliver *deliver)
 {
     const struct spooldir *spool = deliver->state;

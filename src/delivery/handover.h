@@ -5,8 +5,8 @@
  *
  * The spool file, in the state folder, is the message as it came and at the same time the kept file
  * (keep.h). An open take says only that the program may have had it: it is handed on again. The
- * kind's own state begins with a struct spooldir. Standard output has its room, place, secure and
- * receipt from here too.
+ * kind's own state begins with a struct spooldir. Standard output has its open, close, room, place,
+ * secure and receipt from here too.
  */
 #ifndef FP_DELIVERY_HANDOVER_H
 #define FP_DELIVERY_HANDOVER_H
@@ -19,6 +19,10 @@
     .unit = 1, .is_command = true, .room = handover_room, .place = handover_place,                 \
     .begin = handover_begin, .resume = handover_resume, .secure = handover_secure,                 \
     .receipt = handover_receipt, .check = handover_check, .sweep = spooldir_sweep
+
+/* For a kind whose state is a struct spooldir and nothing else. */
+int handover_open(struct deliver *deliver, struct err *err);
+void handover_close(struct deliver *deliver);
 
 /* Verbs of a struct kind. A receipt is "KIND OCTETS NAME FOLDER". */
 uint64_t handover_room(const struct deliver *deliver);

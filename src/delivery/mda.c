@@ -17,11 +17,11 @@
 
 #include "base/child.h"
 #include "base/clock.h"
+#include "base/program.h"
 #include "base/xalloc.h"
 #include "delivery/handover.h"
-#include "delivery/kind.h"
-#include "delivery/spooldir.h"
 #include "delivery/unread.h"
+#include "delivery/variables.h"
 
 #define NAME_SHOWN 64
 #define EXIT_LATER 75 /* EX_TEMPFAIL of sysexits.h */
@@ -30,31 +30,12 @@
 
 /* ---- the first word of a command ---- */
 
-static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
-                            "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./+,:@-";
-
-/* What the shell does itself (POSIX, XCU 2.4, 2.14 and the built-ins of common shells). */
-static const char *const of_the_shell[] = {
-    "!",      "case",    "do",      "done",    "elif",   "else",     "esac",     "fi",   "for",
-    "if",     "in",      "then",    "until",   "while",  "function", "time",     ".",    ":",
-    "break",  "eval",    "exec",    "exit",    "export", "continue", "readonly", "set",  "shift",
-    "times",  "trap",    "unset",   "return",  "alias",  "bg",       "cd",       "fc",   "fg",
-    "jobs",   "getopts", "hash",    "command", "kill",   "newgrp",   "pwd",      "read", "type",
-    "ulimit", "umask",   "unalias", "wait",    "echo",   "printf",   "test",     "true", "false",
-    "local",  "source",  "builtin", "coproc",  "select"};
-
 /* The first word if the shell takes it as it is: as the name of a program. */
 static bool plain_word(const char *command, struct str *word)
 {
     struct str rest = str_trim(str_from(command));
     *word = str_word(&rest);
-    for (size_t i = 0; i < word->len; i++)
-        if (memchr(plain, word->ptr[i], sizeof plain - 1) == NULL)
-            return false;
-    for (size_t i = 0; i < sizeof of_the_shell / sizeof of_the_shell[0]; i++)
-        if (str_is(*word, of_the_shell[i]))
-            return false;
-    return word->len > 0;
+    return word->len > 0 && str_is_made_of(*word, "_./+,:@-") && !program_is_of_shell(*word);
 }
 
 /* "procmail", or "the command". */
@@ -88,8 +69,7 @@ static int look_at_program(const char *path)
  * is not there. */
 static int find_program(struct str name)
 {
-    const char *path = getenv("PATH");
-    struct str rest = str_from(path != NULL ? path : "/usr/local/bin:/usr/bin:/bin");
+    struct str rest = str_from(program_path());
     int result = ENOENT;
     do {
         struct str folder = str_until(&rest, ':');
@@ -126,83 +106,24 @@ static int probe(const struct deliver_settings *settings, struct err *err)
     return number == 0 ? 0 : -1;
 }
 
-/* ---- spooling ---- */
-
-static int open_kind(struct deliver *deliver, struct err *err)
-{
-    deliver->state = xcalloc(1, sizeof(struct spooldir));
-    return spooldir_open(deliver->state, deliver->settings, err);
-}
-
-static void close_kind(struct deliver *deliver)
-{
-    if (deliver->state == NULL)
-        return;
-    spooldir_close(deliver->state);
-    free(deliver->state);
-}
-
 /* ---- running it ---- */
-
-enum { ENV_ACCOUNT, ENV_UIDL, ENV_SIZE, ENV_SENDER, ENV_RECIPIENT, ENVS };
-
-/* A UIDL is 0x21 to 0x7e by RFC 1939, and whatever a server sends in truth: other bytes, and a '-'
- * in front, which would make an option of it, are percent-escaped. */
-static char *clean_uidl(struct str uidl)
-{
-    size_t at = 0;
-    char *clean = xmalloc(3 * uidl.len + 1);
-    for (size_t i = 0; i < uidl.len; i++) {
-        unsigned char byte = (unsigned char)uidl.ptr[i];
-        if (byte >= 0x21 && byte <= 0x7e && (byte != '-' || i > 0))
-            clean[at++] = uidl.ptr[i];
-        else
-            at += (size_t)snprintf(clean + at, 4, "%%%02X", byte);
-    }
-    clean[at] = '\0';
-    return clean;
-}
-
-/* An address comes from outside: one that a command would take for an option is left out. It is
- * known to hold only 0x21 to 0x7e. */
-static const char *clean_address(const char *address)
-{
-    return address[0] == '-' ? "" : address;
-}
-
-static void make_env(const struct deliver_settings *settings, const struct parcel *parcel,
-                     char *env[ENVS])
-{
-    char *uidl = clean_uidl(parcel->uidl);
-    env[ENV_ACCOUNT] = xasprintf("FETCHPOP_ACCOUNT=%s", settings->account);
-    env[ENV_UIDL] = xasprintf("FETCHPOP_UIDL=%s", uidl);
-    env[ENV_SIZE] = xasprintf("FETCHPOP_SIZE=%llu", (unsigned long long)parcel->octets);
-    env[ENV_SENDER] = xasprintf("FETCHPOP_SENDER=%s", clean_address(header_sender(parcel->header)));
-    env[ENV_RECIPIENT] =
-        xasprintf("FETCHPOP_RECIPIENT=%s", clean_address(header_recipient(parcel->header)));
-    free(uidl);
-}
 
 /* Its own descriptor: at the front, and only for reading. */
 static int run(const struct deliver_settings *settings, const struct parcel *parcel, int input,
                struct child_result *result, struct err *err)
 {
-    char *env[ENVS];
-    const char *given[ENVS + 1] = {NULL};
-    make_env(settings, parcel, env);
-    for (size_t i = 0; i < ENVS; i++)
-        given[i] = env[i];
+    const struct variables of = {settings->account, parcel->uidl, parcel->octets, parcel->header};
+    char **variables = variables_make(&of);
     struct child_job job = {.command = settings->where,
                             .input = input,
-                            .env = given,
+                            .env = (const char *const *)variables,
                             .deadline = clock_in(settings->command_timeout),
                             .stoppable = false,
                             .log = settings->log,
                             .idle = settings->idle,
                             .idle_ctx = settings->idle_ctx};
     int status = child_run(&job, result, err);
-    for (size_t i = 0; i < ENVS; i++)
-        free(env[i]);
+    variables_free(variables);
     return status;
 }
 
@@ -273,8 +194,8 @@ static int publish(struct deliver *deliver, struct parcel *const *batch, size_t 
 const struct kind mda_kind = {
     .name = "mda",
     .probe = probe,
-    .open = open_kind,
-    .close = close_kind,
+    .open = handover_open,
+    .close = handover_close,
     .publish = publish,
     HANDOVER_VERBS,
 };

@@ -31,22 +31,6 @@ static int probe(const struct deliver_settings *settings, struct err *err)
                    NAME);
 }
 
-static int open_kind(struct deliver *deliver, struct err *err)
-{
-    struct spooldir *spool = xcalloc(1, sizeof *spool);
-    deliver->state = spool;
-    return spooldir_open(spool, deliver->settings, err);
-}
-
-static void close_kind(struct deliver *deliver)
-{
-    struct spooldir *spool = deliver->state;
-    if (spool == NULL)
-        return;
-    spooldir_close(spool);
-    free(spool);
-}
-
 static int write_span(const struct span *span, struct err *err)
 {
     char piece[PIECE];
@@ -98,8 +82,8 @@ const struct kind output_kind = {
     .is_command = true,
     .quotes = true,
     .probe = probe,
-    .open = open_kind,
-    .close = close_kind,
+    .open = handover_open,
+    .close = handover_close,
     .room = handover_room,
     .place = handover_place,
     .begin = mboxform_begin,

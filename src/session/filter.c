@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/header.h"
-#include "base/xalloc.h"
+#include "delivery/variables.h"
 
 #define DELETE 2
 
@@ -45,20 +45,17 @@ static int run(const struct poll *poll, const struct filter_message *message, in
     const struct account *account = poll->run->account;
     struct header *header = header_new();
     header_feed(header, message->header.ptr, message->header.len);
-    char *env[] = {xasprintf("FETCHPOP_ACCOUNT=%s", account->title),
-                   xasprintf("FETCHPOP_SENDER=%s", header_sender(header)),
-                   xasprintf("FETCHPOP_UIDL=%.*s", (int)message->uidl.len, message->uidl.ptr),
-                   xasprintf("FETCHPOP_SIZE=%llu", (unsigned long long)message->size), NULL};
+    const struct variables of = {account->title, message->uidl, message->size, header};
+    char **variables = variables_make(&of);
     const struct child_job job = {.command = account->filter_command,
                                   .input = input,
-                                  .env = (const char *const *)env,
+                                  .env = (const char *const *)variables,
                                   .deadline = clock_in(account->mda_timeout * 1000),
                                   .stoppable = true,
                                   .log = poll->run->log};
     int ended = child_run(&job, result, err);
     header_free(header);
-    for (size_t i = 0; env[i] != NULL; i++)
-        free(env[i]);
+    variables_free(variables);
     return ended;
 }
 

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/xalloc.h"
 #include "delivery/keep.h"
+#include "delivery/variables.h"
 
 #define STATUS_DROP 99
 
@@ -20,12 +21,12 @@ static int run(const struct poll *poll, const struct parcel *raw, const int *out
 {
     const struct account *account = poll->run->account;
     int input = openat(raw->folder, raw->name, O_RDONLY | O_CLOEXEC);
-    char *env[] = {xasprintf("FETCHPOP_ACCOUNT=%s", account->title),
-                   xasprintf("FETCHPOP_UIDL=%.*s", (int)raw->uidl.len, raw->uidl.ptr), NULL};
+    const struct variables of = {account->title, raw->uidl, raw->octets, raw->header};
+    char **variables = variables_make(&of);
     const struct child_job job = {.command = account->pipe_through,
                                   .input = input,
                                   .output_file = output,
-                                  .env = (const char *const *)env,
+                                  .env = (const char *const *)variables,
                                   .deadline = clock_in(account->mda_timeout * 1000),
                                   .stoppable = true,
                                   .log = poll->run->log};
@@ -33,8 +34,7 @@ static int run(const struct poll *poll, const struct parcel *raw, const int *out
                           : child_run(&job, result, err);
     if (input >= 0)
         close(input);
-    for (size_t i = 0; env[i] != NULL; i++)
-        free(env[i]);
+    variables_free(variables);
     return ended;
 }
 

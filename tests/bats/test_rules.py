@@ -658,6 +658,19 @@ def fetched_by_name(w):
     w.need(not os.path.exists(w.path("asked")), "the command is not asked")
 
 
+def tells_each(w):
+    """What a server or a sender has made to look like an option is not handed to any command as one."""
+    put(w, "m1", sender="-rf@example.org")
+    tell = 'printf "%%s|%%s|%%s\\n" "$FETCHPOP_UIDL" "$FETCHPOP_SENDER" "$FETCHPOP_RECIPIENT" >>%s; '
+    keys = {key: script(w, key, tell % w.path("told-" + key) + rest) for key, rest in (
+        ("filter_command", "exit 0"), ("pipe_through", "cat"), ("mda", "cat >/dev/null"))}
+    w.fine(script='set uidl m1 "-rf"', **keys)
+    for key in keys:
+        with open(w.path("told-" + key)) as f:
+            told = f.read()
+        w.need(told == "%2Drf||alice@example.org\n", "an option is none for " + key, told)
+
+
 def filter_fails(w):
     """A message of which it does not say is put off; three in a row, and nothing is fetched."""
     mail = [put(w, "m%d" % i) for i in range(5)]
@@ -868,6 +881,7 @@ CASES = [
     ("the same on a server without TOP", filters(NO_TOP)),
     ("without allow_delete, 2 leaves", filter_without_permission),
     ("--fetch asks no command, and follows the rules' destinations", fetched_by_name),
+    ("commands are not handed what looks like an option", tells_each),
     ("a filter_command that fails costs nothing", filter_fails),
     ("trace_header, drop_status, arrival_date", headings),
     ("pipe_through into a Maildir", through("maildir", "no")),

@@ -39,7 +39,11 @@ static int probe(const struct deliver_settings *settings, struct err *err)
     return err_set(err, ERR_CONFIG, "no paper in %s; add some", settings->where);
 }
 
-const struct kind printer_kind = {.name = "printer", .probe = probe, HANDOVER_VERBS};
+const struct kind printer_kind = {.name = "printer",
+                                  .probe = probe,
+                                  .open = handover_open,
+                                  .close = handover_close,
+                                  HANDOVER_VERBS};
 '''),
     ("src/delivery/settings.h", "ROW(MBOX, mbox)", " ROW(PRINTER, printer)"),
     ("src/app/keys.c", "static const struct key_type lmtp = {take_lmtp, clear_text};\n", '''

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "app/program.h"
+#include "base/program.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,23 +14,21 @@ const char *program_path(void)
     return path != NULL ? path : "/usr/local/bin:/usr/bin:/bin";
 }
 
-/* POSIX's special and other words that are not files. */
-static bool is_of_shell(struct str word)
+bool program_is_of_shell(struct str word)
 {
-    static const char *const words[] = {":",  ".",       "!",    "{",     "[",      "case",
-                                        "cd", "command", "eval", "exec",  "export", "for",
-                                        "if", "set",     "trap", "umask", "until",  "while"};
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        if (str_is(word, words[i]))
-            return true;
-    return false;
+    static const char words[] =
+        "! { [ case do done elif else esac fi for if in then until while function time . : "
+        "break eval exec exit export continue readonly set shift times trap unset return alias "
+        "bg cd fc fg jobs getopts hash command kill newgrp pwd read type ulimit umask unalias "
+        "wait echo printf test true false local source builtin coproc select";
+    return str_is_among(word, words);
 }
 
 char *program_folder(const char *command, const char *path)
 {
     struct str word = str_of(command, strcspn(command, " \t\n;|&"));
     char *name = xmemdup0(word.ptr, word.len), *found = NULL;
-    if (strpbrk(name, "/=<>'\"$(`\\") != NULL || is_of_shell(word))
+    if (strpbrk(name, "/=<>'\"$(`\\") != NULL || program_is_of_shell(word))
         found = xstrdup("");
     for (struct str rest = str_from(path); rest.len > 0 && found == NULL;) {
         struct str folder = str_until(&rest, ':');
