@@ -2,7 +2,6 @@
 #include "session/look.h"
 
 #include "base/clock.h"
-#include "base/rfc2047.h"
 #include "session/connect.h"
 #include "session/headers.h"
 #include "session/listing.h"
@@ -11,8 +10,7 @@
 #include "session/rules.h"
 #include "session/statedir.h"
 
-#define HEADER_MAX ((size_t)64 * 1024) /* of one message; what is behind it is not looked at */
-#define TEXT_MAX 1000                  /* octets of a field, decoded */
+#define TEXT_MAX 1000 /* octets of a field, decoded */
 
 struct looker {
     struct session_run *run;
@@ -21,30 +19,11 @@ struct looker {
     struct habits habits;
     struct listing listing;
     struct pop3 *pop3;
-    struct buf header;
-    uint32_t next, end; /* messages whose header is asked for */
+    struct fields *fields; /* of the message that is being asked for */
+    uint32_t next, end;    /* messages whose header is asked for */
 };
 
 /* ---- rows ---- */
-
-/* The field's body, folded lines included; empty if there is none. */
-static struct str field(struct str header, const char *name)
-{
-    while (header.len > 0) {
-        struct str line = str_until(&header, '\n'), left = line;
-        struct str key = str_until(&left, ':');
-        if (line.len == 0)
-            break;
-        if (!str_is_nocase(str_trim(key), name))
-            continue;
-        while (header.len > 0 && (header.ptr[0] == ' ' || header.ptr[0] == '\t')) {
-            struct str more = str_until(&header, '\n');
-            left.len = (size_t)(more.ptr + more.len - left.ptr);
-        }
-        return str_trim(left);
-    }
-    return str_of("", 0);
-}
 
 static const char *state_of(const struct looker *looker, const struct message *message)
 {
@@ -63,41 +42,38 @@ static const char *state_of(const struct looker *looker, const struct message *m
 
 /* The rule that fits what is known of it, or NULL. */
 static const struct rule *rule_of(const struct looker *looker, const struct message *message,
-                                  struct str header)
+                                  const struct fields *fields)
 {
     const struct rules *rules = &looker->run->account->rules;
+    const struct rules_facts facts = {.size = message->size, .now = clock_wall(), .fields = fields};
     int64_t until;
-    if (rules->count == 0)
-        return NULL;
-    struct fields *fields = fields_new();
-    fields_feed(fields, header.ptr, header.len);
-    fields_end(fields);
-    const struct rules_facts facts = {
-        .size = message->size, .now = clock_wall(), .fields = header.len > 0 ? fields : NULL};
     size_t rule = rules_find(rules, &facts, &until);
-    fields_free(fields);
     return rule < rules->count ? &rules->at[rule] : NULL;
 }
 
-static void tell_row(const struct looker *looker, const struct message *message)
+/* Decoded, and not longer than anybody reads; empty if there is none. */
+static struct str text_of(const struct fields *fields, const char *name)
 {
-    struct buf from, subject;
-    struct str header = buf_str(&looker->header);
-    buf_init(&from, TEXT_MAX);
-    buf_init(&subject, TEXT_MAX);
-    rfc2047_decode(field(header, "From"), &from);
-    rfc2047_decode(field(header, "Subject"), &subject);
+    struct field field = {.number = 0};
+    if (fields == NULL || !fields_next(fields, name, &field))
+        return str_of("", 0);
+    struct str text = fields_text(fields, &field);
+    return str_of(text.ptr, text.len < TEXT_MAX ? text.len : TEXT_MAX);
+}
+
+/* fields NULL: its header is not known. */
+static void tell_row(const struct looker *looker, const struct message *message,
+                     const struct fields *fields)
+{
     struct look_row row = {.number = message->number,
                            .size = message->size,
                            .state = state_of(looker, message),
                            .uidl = listing_uidl(&looker->listing, message),
-                           .date = field(header, "Date"),
-                           .from = buf_str(&from),
-                           .subject = buf_str(&subject),
-                           .rule = rule_of(looker, message, header)};
+                           .date = text_of(fields, "Date"),
+                           .from = text_of(fields, "From"),
+                           .subject = text_of(fields, "Subject"),
+                           .rule = rule_of(looker, message, fields)};
     looker->look->row(looker->look->ctx, &row);
-    buf_free(&from);
-    buf_free(&subject);
 }
 
 /* ---- headers, through the pipe ---- */
@@ -116,20 +92,20 @@ static int next(void *ctx, enum pop3_verb *verb, uint32_t *number, struct err *e
 static int write_header(void *ctx, const char *bytes, size_t len, struct err *err)
 {
     struct looker *looker = ctx;
-    size_t room = HEADER_MAX - looker->header.len;
     (void)err;
-    (void)buf_add(&looker->header, bytes, len < room ? len : room);
+    fields_feed(looker->fields, bytes, len);
     return 0;
 }
 
 static int answer(void *ctx, const struct pop3_answer *answer, int taken, struct err *err)
 {
     struct looker *looker = ctx;
+    bool came = taken >= 0 && answer->reply.kind == REPLY_OK;
     (void)err;
-    if (taken < 0 || answer->reply.kind != REPLY_OK)
-        buf_clear(&looker->header);
-    tell_row(looker, listing_find(&looker->listing, answer->number));
-    buf_clear(&looker->header);
+    fields_end(looker->fields);
+    tell_row(looker, listing_find(&looker->listing, answer->number), came ? looker->fields : NULL);
+    fields_free(looker->fields);
+    looker->fields = fields_new();
     return 0;
 }
 
@@ -145,7 +121,7 @@ static int tell_rows(struct looker *looker, uint32_t from, uint32_t end, struct 
         return pipe_run(&pipe, NULL, err);
     }
     for (uint32_t i = from; i < end; i++)
-        tell_row(looker, &looker->listing.messages[i]);
+        tell_row(looker, &looker->listing.messages[i], NULL);
     return 0;
 }
 
@@ -301,7 +277,7 @@ int look_run(struct session_run *run, const struct look *look, struct err *err)
     struct manners_end end = {.now = clock_wall()};
     if (open_journal(&looker, err) < 0)
         return -1;
-    buf_init(&looker.header, HEADER_MAX);
+    looker.fields = fields_new();
     listing_init(&looker.listing, looker.journal, &looker.habits);
     manners_begin(&manners, run, end.now);
     int result = manners_get_secret(&manners, err);
@@ -314,7 +290,7 @@ int look_run(struct session_run *run, const struct look *look, struct err *err)
     connect_close(looker.pop3);
     manners_end(&manners, &end, err);
     listing_free(&looker.listing);
-    buf_free(&looker.header);
+    fields_free(looker.fields);
     journal_close(looker.journal);
     return result;
 }

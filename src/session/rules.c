@@ -8,6 +8,7 @@
 #include "base/address.h"
 #include "base/digest.h"
 #include "base/maildate.h"
+#include "base/words.h"
 #include "base/xalloc.h"
 
 /* --- one message ------------------------------------------------------------------------------ */
@@ -236,8 +237,7 @@ void rules_digest(const struct rules *rules, char out[RULES_DIGEST + 1])
     for (size_t i = 0; i < rules->count; i++)
         digest_rule(digest, &rules->at[i]);
     digest_end(digest, whole);
-    for (size_t i = 0; i < RULES_DIGEST / 2; i++)
-        snprintf(out + 2 * i, 3, "%02x", whole[i]);
+    words_hex(whole, RULES_DIGEST / 2, out);
 }
 
 /* --- making and freeing ----------------------------------------------------------------------- */
