@@ -44,35 +44,28 @@ char *health_spell_mail(const struct condition *condition, const char *state_dir
     return out;
 }
 
-static void add_time(struct buf *out, const char *key, int64_t when)
-{
-    if (when != 0)
-        buf_addf(out, ", \"%s\": %" PRId64, key, when);
-    else
-        buf_addf(out, ", \"%s\": null", key);
-}
-
 void health_json(const struct condition *condition, const char *title, const char *state_dir,
                  struct buf *out)
 {
     const char *outcome = condition->last_poll == 0       ? "none"
                           : condition->trouble[0] == '\0' ? "ok"
                                                           : "failed";
+    bool failing = condition->failures > 0 && condition->failing_since != 0;
     buf_addf(out, "{");
     json_text(out, "account", str_from(title));
-    add_time(out, "last_poll", condition->last_poll);
-    buf_addf(out, ", \"outcome\": \"%s\", ", outcome);
+    json_time(out, "last_poll", condition->last_poll != 0, condition->last_poll);
+    json_text(out, "outcome", str_from(outcome));
     json_text(out, "error", str_from(condition->trouble));
-    buf_addf(out, ", \"failures\": %" PRIu32, condition->failures);
-    add_time(out, "failing_since", condition->failures > 0 ? condition->failing_since : 0);
-    add_time(out, "last_success", condition->last_success);
-    add_time(out, "next_try", condition->next_try);
-    buf_addf(out, ", \"refused\": %s", condition->refused ? "true" : "false");
-    buf_addf(out,
-             ", \"kept\": %" PRIu32 ", \"held\": %" PRIu32 ", \"failed\": %" PRIu32
-             ", \"left\": %" PRIu32 ", \"spooled\": %" PRIu32 ", ",
-             condition->kept, condition->held, condition->failed, condition->left,
-             condition->spooled);
+    json_number(out, "failures", condition->failures);
+    json_time(out, "failing_since", failing, condition->failing_since);
+    json_time(out, "last_success", condition->last_success != 0, condition->last_success);
+    json_time(out, "next_try", condition->next_try != 0, condition->next_try);
+    json_flag(out, "refused", condition->refused);
+    json_number(out, "kept", condition->kept);
+    json_number(out, "held", condition->held);
+    json_number(out, "failed", condition->failed);
+    json_number(out, "left", condition->left);
+    json_number(out, "spooled", condition->spooled);
     json_text(out, "state_dir", str_from(state_dir));
     buf_addf(out, "}");
 }

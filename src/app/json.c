@@ -29,9 +29,14 @@ static void add_character(struct buf *out, uint32_t value)
     }
 }
 
+static void add_key(struct buf *out, const char *key)
+{
+    buf_addf(out, "%s\"%s\": ", out->data[out->len - 1] == '{' ? "" : ", ", key);
+}
+
 void json_text(struct buf *out, const char *key, struct str text)
 {
-    buf_addf(out, "\"%s\": ", key);
+    add_key(out, key);
     if (text.len == 0) {
         buf_addf(out, "null");
         return;
@@ -42,9 +47,25 @@ void json_text(struct buf *out, const char *key, struct str text)
     buf_addf(out, "\"");
 }
 
-static void add_number(struct buf *out, const char *key, uint64_t number)
+void json_number(struct buf *out, const char *key, uint64_t number)
 {
-    buf_addf(out, ", \"%s\": %" PRIu64, key, number);
+    add_key(out, key);
+    buf_addf(out, "%" PRIu64, number);
+}
+
+void json_time(struct buf *out, const char *key, bool known, int64_t when)
+{
+    add_key(out, key);
+    if (known)
+        buf_addf(out, "%" PRId64, when);
+    else
+        buf_addf(out, "null");
+}
+
+void json_flag(struct buf *out, const char *key, bool flag)
+{
+    add_key(out, key);
+    buf_addf(out, flag ? "true" : "false");
 }
 
 void json_result(struct buf *out, const char *title, enum session_mode mode,
@@ -55,26 +76,23 @@ void json_result(struct buf *out, const char *title, enum session_mode mode,
     bool done = mode == SESSION_POLL;
     buf_addf(out, "{");
     json_text(out, "account", str_from(title));
-    buf_addf(out, ", \"mode\": \"%s\"", modes[mode]);
-    add_number(out, "status", (uint64_t)err_status(kind));
-    buf_addf(out, ", \"kind\": \"%s\", ", err_word(kind));
+    json_text(out, "mode", str_from(modes[mode]));
+    json_number(out, "status", (uint64_t)err_status(kind));
+    json_text(out, "kind", str_from(err_word(kind)));
     json_text(out, "error", str_from(text));
-    add_number(out, "listed", figures->listed);
-    add_number(out, "new",
-               done                    ? figures->fetched
-               : mode == SESSION_CHECK ? figures->fresh
-                                       : figures->planned);
-    add_number(out, "octets", done ? figures->octets : figures->octets_planned);
-    add_number(out, "seen", figures->seen);
-    add_number(out, "deleted", figures->deleted);
-    add_number(out, "failed", figures->failed);
-    add_number(out, "held", figures->held);
-    add_number(out, "too_large", figures->too_large);
-    buf_addf(out, ", \"skipped\": %s", figures->skipped ? "true" : "false");
-    if (figures->next_try > 0)
-        add_number(out, "next_try", (uint64_t)figures->next_try);
-    else
-        buf_addf(out, ", \"next_try\": null");
+    json_number(out, "listed", figures->listed);
+    json_number(out, "new",
+                done                    ? figures->fetched
+                : mode == SESSION_CHECK ? figures->fresh
+                                        : figures->planned);
+    json_number(out, "octets", done ? figures->octets : figures->octets_planned);
+    json_number(out, "seen", figures->seen);
+    json_number(out, "deleted", figures->deleted);
+    json_number(out, "failed", figures->failed);
+    json_number(out, "held", figures->held);
+    json_number(out, "too_large", figures->too_large);
+    json_flag(out, "skipped", figures->skipped);
+    json_time(out, "next_try", figures->next_try > 0, figures->next_try);
     buf_addf(out, "}");
 }
 
@@ -86,37 +104,28 @@ static void add_field(struct buf *out, const char *key, const struct header *hea
     buf_init(&text, JSON_FIELD_MAX);
     if (header != NULL)
         rfc2047_decode(header_value(header, name), &text);
-    buf_addf(out, ", ");
     json_text(out, key, buf_str(&text));
     buf_free(&text);
-}
-
-static void add_date(struct buf *out, const struct header *header)
-{
-    int64_t date;
-    if (header != NULL && maildate_read(header_value(header, "Date"), &date) == 0 && date >= 0)
-        add_number(out, "date", (uint64_t)date);
-    else
-        buf_addf(out, ", \"date\": null");
 }
 
 void json_message(struct buf *out, const char *title, const struct session_message *message)
 {
     struct str where = str_from(message->target.where != NULL ? message->target.where : "");
     where.len = where.len < JSON_WHERE_MAX ? where.len : JSON_WHERE_MAX;
+    int64_t date = 0;
+    bool dated = message->header != NULL &&
+                 maildate_read(header_value(message->header, "Date"), &date) == 0 && date >= 0;
     buf_addf(out, "{");
     json_text(out, "account", str_from(title));
-    buf_addf(out, ", ");
     json_text(out, "uidl", message->uidl);
-    add_number(out, "octets", message->octets);
+    json_number(out, "octets", message->octets);
     add_field(out, "message_id", message->header, "Message-ID");
     add_field(out, "from", message->header, "From");
     add_field(out, "subject", message->header, "Subject");
-    add_date(out, message->header);
-    buf_addf(out, ", \"kind\": \"%s\", ", deliver_kind_name(message->target.kind));
+    json_time(out, "date", dated, date);
+    json_text(out, "kind", str_from(deliver_kind_name(message->target.kind)));
     json_text(out, "destination", where);
-    buf_addf(out, ", ");
     json_text(out, "name", str_from(message->name));
-    add_number(out, "time", (uint64_t)clock_wall());
+    json_number(out, "time", (uint64_t)clock_wall());
     buf_addf(out, "}");
 }

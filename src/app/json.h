@@ -27,7 +27,11 @@ void json_result(struct buf *out, const char *title, enum session_mode mode,
  * record that after_new and --json=messages have. The buffer's maximum is JSON_MESSAGE_MAX. */
 void json_message(struct buf *out, const char *title, const struct session_message *message);
 
-/* Adds "key": "text", ASCII alone; an empty text is null. */
+/* Each adds a member to the object that is open in out, from its "{" on: a text as above, a number,
+ * a moment (seconds since 1970; null if it is not known), true or false. */
 void json_text(struct buf *out, const char *key, struct str text);
+void json_number(struct buf *out, const char *key, uint64_t number);
+void json_time(struct buf *out, const char *key, bool known, int64_t when);
+void json_flag(struct buf *out, const char *key, bool flag);
 
 #endif
