@@ -24,61 +24,17 @@ struct list {
 
 /* Where programs and libraries are, and what the C library, OpenSSL, SASL and Kerberos read of the
  * system's settings: names, resolver, authorities, time zones. Not the rest of /etc. */
-static const char *const system_paths[] = {"/usr",
-                                           "/lib",
-                                           "/lib32",
-                                           "/lib64",
-                                           "/libx32",
-                                           "/opt",
-                                           "/nix/store",
-                                           "/gnu/store",
-                                           "/run/current-system",
-                                           "/dev/null",
-                                           "/dev/urandom",
-                                           "/dev/random",
-                                           "/proc/self",
-                                           "/proc/sys/kernel",
-                                           "/proc/cpuinfo",
-                                           "/proc/meminfo",
-                                           "/sys/devices/system/cpu",
-                                           "/etc/ld.so.cache",
-                                           "/etc/ld.so.conf",
-                                           "/etc/ld.so.conf.d",
-                                           "/etc/ld.so.preload",
-                                           "/etc/resolv.conf",
-                                           "/etc/resolv.conf.d",
-                                           "/run/systemd/resolve",
-                                           "/run/resolvconf",
-                                           "/run/NetworkManager",
-                                           "/run/connman",
-                                           "/etc/nsswitch.conf",
-                                           "/etc/hosts",
-                                           "/etc/hostname",
-                                           "/etc/host.conf",
-                                           "/etc/gai.conf",
-                                           "/etc/services",
-                                           "/etc/protocols",
-                                           "/etc/networks",
-                                           "/etc/nscd.conf",
-                                           "/etc/passwd",
-                                           "/etc/group",
-                                           "/etc/ssl",
-                                           "/etc/pki",
-                                           "/etc/ca-certificates",
-                                           "/etc/ca-certificates.conf",
-                                           "/etc/crypto-policies",
-                                           "/etc/openssl",
-                                           "/etc/sasl2",
-                                           "/etc/sasl",
-                                           "/etc/gss",
-                                           "/etc/krb5.conf",
-                                           "/etc/krb5.conf.d",
-                                           "/etc/krb5",
-                                           "/etc/localtime",
-                                           "/etc/timezone",
-                                           "/etc/locale.alias",
-                                           "/etc/locale.conf",
-                                           "/etc/static"};
+static const char system_paths[] =
+    "/usr /lib /lib32 /lib64 /libx32 /opt /nix/store /gnu/store /run/current-system /dev/null "
+    "/dev/urandom /dev/random /proc/self /proc/sys/kernel /proc/cpuinfo /proc/meminfo "
+    "/sys/devices/system/cpu /etc/ld.so.cache /etc/ld.so.conf /etc/ld.so.conf.d "
+    "/etc/ld.so.preload /etc/resolv.conf /etc/resolv.conf.d /run/systemd/resolve "
+    "/run/resolvconf /run/NetworkManager /run/connman /etc/nsswitch.conf /etc/hosts "
+    "/etc/hostname /etc/host.conf /etc/gai.conf /etc/services /etc/protocols /etc/networks "
+    "/etc/nscd.conf /etc/passwd /etc/group /etc/ssl /etc/pki /etc/ca-certificates "
+    "/etc/ca-certificates.conf /etc/crypto-policies /etc/openssl /etc/sasl2 /etc/sasl /etc/gss "
+    "/etc/krb5.conf /etc/krb5.conf.d /etc/krb5 /etc/localtime /etc/timezone /etc/locale.alias "
+    "/etc/locale.conf /etc/static";
 
 /* The environment may name others. */
 static const char *const read_variables[] = {
@@ -104,11 +60,10 @@ static void clear(struct list *list)
     free(list->at);
 }
 
-/* "FILE:/path", or several with colons or spaces between them. */
-static void add_variable(struct list *list, const char *name)
+/* "FILE:/path", or several with colons or blanks between them; NULL: none. */
+static void add_several(struct list *list, const char *paths)
 {
-    const char *value = getenv(name);
-    char *copy = xstrdup(value != NULL ? value : "");
+    char *copy = xstrdup(paths != NULL ? paths : "");
     char *rest = NULL;
     for (char *path = strtok_r(copy, ": ", &rest); path != NULL; path = strtok_r(NULL, ": ", &rest))
         add(list, path);
@@ -132,15 +87,14 @@ static void add_ticket(struct list *list)
     char *path = xasprintf("/tmp/krb5cc_%lu", (unsigned long)geteuid());
     add(list, path);
     free(path);
-    add_variable(list, "KRB5CCNAME");
+    add_several(list, getenv("KRB5CCNAME"));
 }
 
 static void add_reads(struct list *list, const struct account *account)
 {
-    for (size_t i = 0; i < sizeof system_paths / sizeof system_paths[0]; i++)
-        add(list, system_paths[i]);
+    add_several(list, system_paths);
     for (size_t i = 0; i < sizeof read_variables / sizeof read_variables[0]; i++)
-        add_variable(list, read_variables[i]);
+        add_several(list, getenv(read_variables[i]));
     add(list, account->tls_ca_file);
     add(list, account->tls_ca_dir);
     add(list, account->tls_cert_file);

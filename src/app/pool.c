@@ -112,7 +112,7 @@ static bool ask_again(struct pool *pool, struct turn *turn, struct event *event)
         return false;
     report_line(pool->report, turn->account->title, FP_LOG_ERROR, event->text);
     event->figures.told = true;
-    turn->again = secrets_ask_again(turn->account, &ignored) == 1;
+    turn->again = secrets_ask(turn->account, &ignored) == 1;
     return turn->again;
 }
 

@@ -204,18 +204,13 @@ static int from_netrc(struct account *account, const struct log *log, struct err
     return result;
 }
 
-static int from_terminal(struct account *account, struct err *err)
+int secrets_ask(struct account *account, struct err *err)
 {
     char *prompt = xasprintf("Password for %s at %s: ", account->user, account->server);
     int result = tty_ask(prompt, &account->password, err);
     free(prompt);
     account->password_typed = result == 1;
     return result;
-}
-
-int secrets_ask_again(struct account *account, struct err *err)
-{
-    return from_terminal(account, err);
 }
 
 /* 1: taken; 0: nothing was typed. */
@@ -236,7 +231,7 @@ static int find(struct account *account, bool may_ask, const struct account *bef
     if (result == 0)
         result = from_netrc(account, log, err);
     if (result == 0)
-        result = may_ask ? from_terminal(account, err) : from_before(account, before);
+        result = may_ask ? secrets_ask(account, err) : from_before(account, before);
     if (result == 0 && !may_do_without(account)) {
         return err_set(err, ERR_CONFIG,
                        "no password, and %s; add password_command or "

@@ -24,8 +24,9 @@ int secrets_find(struct account *account, const struct log *log, struct err *err
 int secrets_find_again(struct account *account, const struct account *before, const struct log *log,
                        struct err *err);
 
-/* The password that was typed is wrong: asks for another one. 1: there is one. */
-int secrets_ask_again(struct account *account, struct err *err);
+/* Asks on the terminal, also for another one where the one that was typed is wrong. 1: there is
+ * one; 0: there is no terminal; -1: as tty_ask. */
+int secrets_ask(struct account *account, struct err *err);
 
 /* The worker's task: fills account->password from the command or file. ERR_LOGIN, ERR_CONFIG,
  * ERR_LOCAL, ERR_STOPPED. */

@@ -248,31 +248,19 @@ static void spell_setting(const struct key *key, const struct setting *setting, 
     buf_addf(out, "%s\n", several ? " }" : "");
 }
 
-static void spell_first(const struct key *key, struct buf *out)
-{
-    char *word = xmemdup0(key->words, strcspn(key->words, "|"));
-    buf_addf(out, "    %s = ", key->name);
-    sheet_spell_value(word, out);
-    buf_addf(out, "\n");
-    free(word);
-}
-
-static void spell_initial(const struct key *key, struct buf *out)
-{
-    buf_addf(out, "    %s = ", key->name);
-    sheet_spell_value(key->initial, out);
-    buf_addf(out, "\n");
-}
-
 /* A choice's first word is the one that is built in. */
 static void spell_built_in(const struct key *key, const struct account *account, struct buf *out)
 {
-    if (strcmp(key->name, "port") == 0 && account != NULL)
+    const char *from = key->initial != NULL ? key->initial : key->words;
+    if (strcmp(key->name, "port") == 0 && account != NULL) {
         buf_addf(out, "    port = %u\n", account->port);
-    else if (key->initial != NULL)
-        spell_initial(key, out);
-    else if (key->words != NULL)
-        spell_first(key, out);
+    } else if (from != NULL) {
+        char *word = xmemdup0(from, strcspn(from, "|"));
+        buf_addf(out, "    %s = ", key->name);
+        sheet_spell_value(word, out);
+        buf_addf(out, "\n");
+        free(word);
+    }
 }
 
 static void spell_rules(const struct section *section, struct buf *out)
