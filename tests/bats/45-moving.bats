@@ -9,11 +9,7 @@ load lib/moving
 setup_file() {
     dovecot_start
     [ -z "$DOVE_MISSING" ] || return 0
-    mkdir -p "$BATS_FILE_TMPDIR/box"
-    for n in 1 2 3; do
-        printf 'From: a@example.com\nMessage-ID: <%s@x>\nDate: Sat, 1 Jan 2022 0%s:00:00 +0000\n\nm%s\n' \
-            $n $n $n >"$BATS_FILE_TMPDIR/box/160000000$n.m$n"
-    done
+    three_messages
     dovecot_user alice "se cret" "$BATS_FILE_TMPDIR/box"
 }
 

@@ -8,12 +8,7 @@ load lib/dovecot
 setup_file() {
     dovecot_start
     [ -z "$DOVE_MISSING" ] || return 0
-    mkdir -p "$BATS_FILE_TMPDIR/box"
-    for n in 1 2 3; do
-        printf 'From: a@example.com\nMessage-ID: <%s@x>\nDate: Sat, 1 Jan 2022 0%s:00:00 +0000\n\n' \
-            $n $n >"$BATS_FILE_TMPDIR/box/160000000$n.m$n"
-        printf 'From here on: %s\n>From there\n' $n >>"$BATS_FILE_TMPDIR/box/160000000$n.m$n"
-    done
+    three_messages 'From here on: %s\n>From there\n'
     dovecot_user alice "se cret" "$BATS_FILE_TMPDIR/box"
     dovecot_user "bob@example.com" bobs "$BATS_FILE_TMPDIR/box"
 }

@@ -15,11 +15,7 @@ setup_file() {
     issue "$TLS" ca other "DNS:elsewhere.example.net"
     dovecot_start
     [ -z "$DOVE_MISSING" ] || return 0
-    mkdir -p "$BATS_FILE_TMPDIR/box"
-    for n in 1 2 3; do
-        printf 'From: a@example.com\nMessage-ID: <%s@x>\nDate: Sat, 1 Jan 2022 0%s:00:00 +0000\n\nm\n' \
-            $n $n >"$BATS_FILE_TMPDIR/box/160000000$n.m$n"
-    done
+    three_messages
     for user in alice bob carol dora; do
         dovecot_user "$user" "se cret" "$BATS_FILE_TMPDIR/box"
     done

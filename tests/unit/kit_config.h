@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * kit_config: configuration files from memory, for unit tests.
+ * kit_config: configuration files from memory, and in a folder of their own, for unit tests.
  */
 #ifndef FP_TESTS_KIT_CONFIG_H
 #define FP_TESTS_KIT_CONFIG_H
 
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "app/config.h"
 #include "tap.h"
@@ -59,6 +64,70 @@ static inline struct account *one(struct config *config, const char *text)
         exit(1);
     }
     return config->accounts[0];
+}
+
+/* ---- files: between make_folder and remove_folder ---- */
+
+static const struct rcparse_want all; /* no shard, nobody who listens */
+static char folder[150];
+
+static inline void make_folder(void)
+{
+    const char *tmp = getenv("TMPDIR");
+    snprintf(folder, sizeof folder, "%s/test_config.XXXXXX", tmp != NULL ? tmp : "/tmp");
+    if (mkdtemp(folder) == NULL) {
+        printf("Bail out! mkdtemp\n");
+        exit(1);
+    }
+}
+
+static inline int remove_one(const char *path, const struct stat *info, int type, struct FTW *where)
+{
+    (void)info;
+    (void)type;
+    (void)where;
+    return remove(path);
+}
+
+static inline void remove_folder(void)
+{
+    nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static inline const char *path_of(const char *name)
+{
+    static char path[250];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return path;
+}
+
+static inline void write_file(const char *name, mode_t mode, const char *text)
+{
+    int fd = open(path_of(name), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text) || fchmod(fd, mode) < 0) {
+        printf("Bail out! %s: %s\n", path_of(name), strerror(errno));
+        exit(1);
+    }
+    close(fd);
+}
+
+/* The file is refused with these words; "@" in them is the test's folder. */
+static inline void refused_file(const char *name, const char *words)
+{
+    char want[600];
+    const char *at = strchr(words, '@');
+    int before = at != NULL ? (int)(at - words) : (int)strlen(words);
+    snprintf(want, sizeof want, "%.*s%s%s", before, words, at != NULL ? folder : "",
+             at != NULL ? at + 1 : "");
+    struct config config;
+    struct err err;
+    err_clear(&err);
+    int result = config_read(&config, path_of(name), &all, &err);
+    if (!ok(result == -1 && err.kind == ERR_CONFIG && strstr(err.text, want) != NULL, "file: %s",
+            words))
+        printf("#      got: %d, %s\n", result, err.text);
+    if (result == 0)
+        config_free(&config);
 }
 
 #endif

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,8 +15,6 @@
 #include "kit_config.h"
 #include "kit_heap.h"
 #include "tap.h"
-
-static const struct rcparse_want all; /* no shard, nobody who listens */
 
 static void test_builtin(void)
 {
@@ -419,44 +416,6 @@ static void test_whole_accounts(void)
 
 /* --- files -------------------------------------------------------------------------------------- */
 
-static char folder[150];
-
-static const char *path_of(const char *name)
-{
-    static char path[250];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
-
-static void write_file(const char *name, mode_t mode, const char *text)
-{
-    int fd = open(path_of(name), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text) || fchmod(fd, mode) < 0) {
-        printf("Bail out! %s: %s\n", path_of(name), strerror(errno));
-        exit(1);
-    }
-    close(fd);
-}
-
-/* The file is refused with these words; "@" in them is the test's folder. */
-static void refused_file(const char *name, const char *words)
-{
-    char want[600];
-    const char *at = strchr(words, '@');
-    int before = at != NULL ? (int)(at - words) : (int)strlen(words);
-    snprintf(want, sizeof want, "%.*s%s%s", before, words, at != NULL ? folder : "",
-             at != NULL ? at + 1 : "");
-    struct config config;
-    struct err err;
-    err_clear(&err);
-    int result = config_read(&config, path_of(name), &all, &err);
-    if (!ok(result == -1 && err.kind == ERR_CONFIG && strstr(err.text, want) != NULL, "file: %s",
-            words))
-        printf("#      got: %d, %s\n", result, err.text);
-    if (result == 0)
-        config_free(&config);
-}
-
 static void taken_file(const char *name, size_t accounts)
 {
     struct config config;
@@ -595,14 +554,6 @@ static void test_wiped(void)
     is_int(heap_count(other), 0, "as is the other");
 }
 
-static int remove_one(const char *path, const struct stat *info, int type, struct FTW *where)
-{
-    (void)info;
-    (void)type;
-    (void)where;
-    return remove(path);
-}
-
 static void test_paths(void)
 {
     struct err err;
@@ -634,16 +585,11 @@ int main(void)
     test_ways();
     test_whole_accounts();
     test_paths();
-    const char *tmp = getenv("TMPDIR");
-    snprintf(folder, sizeof folder, "%s/test_config.XXXXXX", tmp != NULL ? tmp : "/tmp");
-    if (mkdtemp(folder) == NULL) {
-        printf("Bail out! mkdtemp\n");
-        return 1;
-    }
+    make_folder();
     test_files();
     test_include();
     test_empty_values();
     test_wiped();
-    nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    remove_folder();
     return tap_done();
 }

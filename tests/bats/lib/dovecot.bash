@@ -155,6 +155,17 @@ dovecot_stop() {
     rm -rf "$DOVE"
 }
 
+# three_messages [FORMAT]: in $BATS_FILE_TMPDIR/box, for dovecot_user; FORMAT makes a body of a number
+three_messages() {
+    local n
+    mkdir -p "$BATS_FILE_TMPDIR/box"
+    for n in 1 2 3; do
+        # shellcheck disable=SC2059 # it is one
+        printf "From: a@example.com\nMessage-ID: <%s@x>\nDate: Sat, 1 Jan 2022 0%s:00:00 +0000\n\n${1:-m%s\n}" \
+            $n $n $n >"$BATS_FILE_TMPDIR/box/160000000$n.m$n"
+    done
+}
+
 # dovecot_user NAME PASSWORD [FOLDER]: a user whose mailbox is a linked copy of FOLDER's messages
 dovecot_user() {
     local md=$DOVE/mail/$1/Maildir
