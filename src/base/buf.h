@@ -2,8 +2,8 @@
 /*
  * buf: bytes that grow, up to a maximum that is fixed from the start.
  *
- * A buffer owns its memory; buf_free wipes nothing (see secret_buf_init). Adding past
- * the maximum fails and changes nothing, so that no peer decides how much memory we use.
+ * A buffer owns its memory; buf_free wipes nothing (see secret_buf_init). Adding past the maximum
+ * fails and changes nothing, so that no peer decides how much memory we use.
  */
 #ifndef FP_BASE_BUF_H
 #define FP_BASE_BUF_H

@@ -7,8 +7,8 @@
 
 #include <stdbool.h>
 
-/* Paths that are not there are passed over; a folder stands for all that is below it,
- * a link for what it leads to. Lists end with NULL. */
+/* Paths that are not there are passed over; a folder stands for all that is below it, a link for
+ * what it leads to. Lists end with NULL. */
 struct rights {
     const char *const *read;  /* files and folders that may be read */
     const char *const *write; /* and those that may be read, written, made, renamed and removed */

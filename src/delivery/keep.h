@@ -5,8 +5,8 @@
  * They lie in STATE_DIR/spool, and in STATE_DIR/held what its destination refuses, for people to
  * look at: folders 0700, files 0600. A file is the message as it came, with LF line ends, whatever
  * its destination is, since that may be another one tomorrow; but what a run that was killed had
- * from pipe_through is kept as that made it. A name is in one of the two, and
- * which does not matter: both are looked in. Names say whose they are (spool.h).
+ * from pipe_through is kept as that made it. A name is in one of the two, and which does not
+ * matter: both are looked in. Names say whose they are (spool.h).
  */
 #ifndef FP_DELIVERY_KEEP_H
 #define FP_DELIVERY_KEEP_H

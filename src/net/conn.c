@@ -451,8 +451,8 @@ int conn_flush(struct conn *conn, struct err *err)
 
 /* --- TLS ------------------------------------------------------------------------------------- */
 
-/* No byte may be there that was sent before TLS and would be taken for one sent under it
- * (RFC 2595, section 4; CVE-2011-0411 and the like). */
+/* No byte may be there that was sent before TLS and would be taken for one sent under it (RFC 2595,
+ * section 4; CVE-2011-0411 and the like). */
 static int check_silence(struct conn *conn, bool upgraded, struct err *err)
 {
     struct err peeked;

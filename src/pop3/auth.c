@@ -30,22 +30,12 @@ struct attempt {
 
 /* --- words ------------------------------------------------------------------------------------ */
 
-/* What webmail providers say when it is not the password, and what to do about it. */
-static const struct hint {
-    const char *words, *advice;
-} hints[] = {
-    {"application-specific", "make an app password at the provider"},
-    {"app-specific", "make an app password at the provider"},
-    {"application specific", "make an app password at the provider"},
-    {"app password", "make an app password at the provider"},
-};
-
-static const struct hint *find_hint(struct str text)
+/* What webmail providers say when the account's own password will not do. */
+static bool wants_app_password(struct str text)
 {
-    for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++)
-        if (str_contains_nocase(text, hints[i].words))
-            return &hints[i];
-    return NULL;
+    return str_contains_nocase(text, "application-specific") ||
+           str_contains_nocase(text, "application specific") ||
+           str_contains_nocase(text, "app-specific") || str_contains_nocase(text, "app password");
 }
 
 /* Without TLS, and before the secret went out. */
@@ -57,13 +47,12 @@ static bool wants_tls(const struct attempt *attempt, struct str text)
 
 static const char *advice(const struct attempt *attempt, const struct reply *reply)
 {
-    const struct hint *hint = find_hint(reply->text);
     if (reply->code == REPLY_CODE_POP_OFF)
         return "switch POP on in the provider's settings";
     if (wants_tls(attempt, reply->text))
         return "the server seems to want TLS first: set tls = \"stls\" or \"implicit\"";
-    if (hint != NULL)
-        return hint->advice;
+    if (wants_app_password(reply->text))
+        return "make an app password at the provider";
     if (strcmp(attempt->method->name, "EXTERNAL") == 0)
         return "check the client certificate";
     if (strcmp(attempt->method->name, "GSSAPI") == 0)

@@ -90,9 +90,8 @@ int pop3_call(struct pop3 *pop3, struct str line, const char *shown, struct repl
               struct err *err);
 
 /* Words and kind for an -ERR: by its response code ERR_AGAIN ([IN-USE], [SYS/TEMP]), ERR_DELAY
- * ([LOGIN-DELAY]), ERR_REFUSED ([SYS/PERM]), ERR_LOGIN ([AUTH]) or
- * ERR_LOGIN_REFUSED (POP is switched off), else `plain`. `what` is what was
- * asked for. Always -1. */
+ * ([LOGIN-DELAY]), ERR_REFUSED ([SYS/PERM]), ERR_LOGIN ([AUTH]) or ERR_LOGIN_REFUSED (POP is
+ * switched off), else `plain`. `what` is what was asked for. Always -1. */
 int pop3_refused(struct pop3 *pop3, const struct reply *reply, enum err_kind plain,
                  const char *what, struct err *err);
 

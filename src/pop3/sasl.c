@@ -500,8 +500,8 @@ static void forget_challenge(struct sasl *sasl)
     }
 }
 
-/* The server says why it refuses the token. XOAUTH2 wants an empty line for an answer,
- * OAUTHBEARER a single 0x01. */
+/* The server says why it refuses the token. XOAUTH2 wants an empty line for an answer, OAUTHBEARER
+ * a single 0x01. */
 static int take_refusal(struct sasl *sasl, struct str challenge, struct str *response)
 {
     sasl->done = false;

@@ -102,15 +102,13 @@ static struct message *append(struct listing *listing, uint32_t number)
     return message;
 }
 
-static int take_uidl(void *ctx, struct str line, struct err *err)
+static void take_uidl(struct listing *listing, struct str line)
 {
-    struct listing *listing = ctx;
     uint32_t number;
     struct str uidl;
-    (void)err;
     if (reply_uidl_line(line, REPLY_MESSAGES_MAX, &number, &uidl) < 0) {
         listing->uidl_junk++;
-        return 0;
+        return;
     }
     struct message *message = append(listing, number);
     uint32_t guess = listing->count > 1 ? message[-1].entry + 1 : 0;
@@ -121,7 +119,6 @@ static int take_uidl(void *ctx, struct str line, struct err *err)
         message->uidl_in = UIDL_JOURNAL;
     else
         keep_uidl(listing, message, uidl);
-    return 0;
 }
 
 static int by_number(const void *a, const void *b)
@@ -162,21 +159,18 @@ static void put_in_order(struct listing *listing)
 }
 
 /* A number that UIDL did not list is a message too, one without a UIDL. */
-static int take_size(void *ctx, struct str line, struct err *err)
+static void take_size(struct listing *listing, struct str line)
 {
-    struct listing *listing = ctx;
     uint32_t number;
     uint64_t size;
-    (void)err;
     if (reply_list_line(line, REPLY_MESSAGES_MAX, &number, &size) < 0) {
         listing->list_junk++;
-        return 0;
+        return;
     }
     struct message *message = listing_find(listing, number);
     if (message == NULL)
         message = append(listing, number);
     message->size = size;
-    return 0;
 }
 
 #define COMMANDS 4
@@ -224,8 +218,11 @@ static int take_line(void *ctx, struct str line, struct err *err)
                        "the server's list does not end (it has %llu lines so far, and STAT counts "
                        "%u); ask its administrator",
                        (unsigned long long)fetching->lines, fetching->stat);
-    return fetching->verbs[0] == POP3_UIDL ? take_uidl(fetching->listing, line, err)
-                                           : take_size(fetching->listing, line, err);
+    if (fetching->verbs[0] == POP3_UIDL)
+        take_uidl(fetching->listing, line);
+    else
+        take_size(fetching->listing, line);
+    return 0;
 }
 
 /* STAT works wherever POP3 does. UIDL and LIST need not, but some servers say there that they are

@@ -131,13 +131,18 @@ static void mark_new_twins(struct listing *listing)
     free(slots);
 }
 
+static void lose(struct message *message)
+{
+    message->entry = JOURNAL_NONE;
+    message->compare = false;
+}
+
 void match_undo(struct listing *listing, struct message *message)
 {
     if (message->entry == JOURNAL_NONE)
         return;
     journal_unlist(listing->journal, message->entry);
-    message->entry = JOURNAL_NONE;
-    message->compare = false;
+    lose(message);
 }
 
 /* What was found under the UIDL while the listing came in: is it this message? */
@@ -287,12 +292,6 @@ static bool has_blank_entries(const struct journal *journal)
             return true;
     }
     return false;
-}
-
-static void lose(struct message *message)
-{
-    message->entry = JOURNAL_NONE;
-    message->compare = false;
 }
 
 /* UIDLs may have moved from one message to the next, as numbers do. A message whose fingerprint

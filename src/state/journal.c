@@ -23,8 +23,7 @@
 #define MEND_MANY 10000       /* dates are written at once */
 
 struct journal {
-    uint64_t
-        right_since; /* the first day that a clock which had been ahead was right; 0: unknown */
+    uint64_t right_since; /* first day on which a clock that was ahead was right; 0: unknown */
     int lock;
     struct lines *lines;
     struct replay replay;

@@ -47,9 +47,9 @@ void table_expect(struct table *table, uint32_t more);
 struct journal_entry *table_entry(const struct table *table, uint32_t id);
 struct journal_entry *table_make(struct table *table, uint32_t id);
 
-/* The entry is TAKEN, under this policy. It remembers the state to which it returns
- * if it is dropped: taking a held message releases it, and one that was delivered before is owed
- * until it is delivered again; the earlier delivery does not allow it to be deleted. */
+/* The entry is TAKEN, under this policy. It remembers the state to which it returns if it is
+ * dropped: taking a held message releases it, and one that was delivered before is owed until it is
+ * delivered again; the earlier delivery does not allow it to be deleted. */
 void table_take(struct table *table, uint32_t id, enum journal_policy policy);
 
 /* The entry's line is one of the journal from now on, whose UIDL is at this offset. For an entry
