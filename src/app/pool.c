@@ -19,6 +19,7 @@
 #include "base/spawn.h"
 #include "base/stop.h"
 #include "base/xalloc.h"
+#include "net/tls.h"
 #include "session/batch.h"
 
 #define LIMIT_KILL_S 5   /* a command that is out of time is asked to end, then killed */
@@ -263,6 +264,9 @@ static int start(struct pool *pool, struct slot *slot, struct turn *turn)
     int fds[2];
     if (make_pipe(fds) < 0)
         return -1;
+    if (turn->account->tls != ACCOUNT_TLS_NONE &&
+        (pool->turns->count > 1 || pool->turns->every > 0))
+        tls_prepare();
     pid_t parent = getpid();
     pid_t pid = fork();
     if (pid == 0) {

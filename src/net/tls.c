@@ -137,6 +137,15 @@ static int set_floor(struct tls *tls, struct err *err)
     return 0;
 }
 
+void tls_prepare(void)
+{
+    static bool prepared;
+    if (!prepared)
+        SSL_CTX_free(SSL_CTX_new(TLS_client_method()));
+    prepared = true;
+    ERR_clear_error();
+}
+
 static int make_context(struct tls *tls, struct err *err)
 {
     tls->context = SSL_CTX_new(TLS_client_method());

@@ -11,20 +11,25 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "lib"))
 import world  # noqa: E402
+from crowd import Crowd  # noqa: E402
 
 SYNCS = re.compile(r"\b(fsync|fdatasync|syncfs|sync_file_range)\(")
 OPENSSL = re.compile(r"openssl\.cnf")
 SASL = re.compile(r"sasl2/|/sasl2\"")
 
 
-def traced(w, *args, **more):
-    """(the run, its system calls about files and flushes)."""
+def tracing(log):
+    """What is put in front of a command."""
     if shutil.which("strace") is None:
         raise world.Skip("no strace here")
+    return ("strace", "-f", "-o", log, "-e",
+            "trace=open,openat,fsync,fdatasync,syncfs,sync_file_range")
+
+
+def traced(w, *args, **more):
+    """(the run, its system calls about files and flushes)."""
     log = w.path("strace")
-    run = w.run(*args, before=("strace", "-f", "-o", log, "-e",
-                               "trace=open,openat,fsync,fdatasync,syncfs,sync_file_range"),
-                env=world.traced(), **more)
+    run = w.run(*args, before=tracing(log), env=world.traced(), **more)
     if not os.path.exists(log) or "strace: " in run.err:
         raise world.Skip("strace cannot trace here: %s" % run.err[:200])
     with open(log, encoding="latin-1") as f:
@@ -78,9 +83,27 @@ def plain(w):
     w.need(not heavy, "loaded for PLAIN", heavy[:3])
 
 
+def several(w):
+    """None of the servers speaks TLS, but each worker begins to."""
+    log = w.path("strace")
+    crowd = Crowd(w)
+    for title in ("a", "b", "c"):
+        crowd.add(title, tls="implicit")
+    before = ("env", *("%s=%s" % item for item in world.traced().items()), *tracing(log))
+    with crowd.server() as server:
+        crowd.start(server.port, before=before).communicate(timeout=120)
+    with open(log, encoding="latin-1") as f:
+        calls = [line for line in f if "ENOSYS" not in line and "O_PATH" not in line]
+    workers = {line.split()[0] for line in of(calls, re.compile(r"/state"))}
+    w.need(len(workers) >= 3, "three workers", workers)
+    read = of(calls, OPENSSL)
+    w.need(len(read) == 1, "OpenSSL's configuration is read once for all workers", read)
+
+
 CASES = [
     ("a server that is not there: no OpenSSL, no SASL, no CA file, no flush", refused),
     ("a poll with nothing new flushes nothing; USER and PASS load no plugin", nothing_new),
+    ("several accounts: OpenSSL starts once for all of them", several),
     ("PLAIN: neither Kerberos nor databases are loaded", plain),
 ]
 
