@@ -158,6 +158,9 @@ static void put_in_order(struct listing *listing)
     listing->count = listing->sorted = kept;
 }
 
+/* No message is so long: LIST is wrong, and does not know. Else it would wait for room for ever. */
+#define SIZE_MOST ((uint64_t)64 << 30)
+
 /* A number that UIDL did not list is a message too, one without a UIDL. */
 static void take_size(struct listing *listing, struct str line)
 {
@@ -170,7 +173,7 @@ static void take_size(struct listing *listing, struct str line)
     struct message *message = listing_find(listing, number);
     if (message == NULL)
         message = append(listing, number);
-    message->size = size;
+    message->size = size <= SIZE_MOST ? size : 0;
 }
 
 #define COMMANDS 4

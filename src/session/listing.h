@@ -35,7 +35,7 @@ struct message {
     unsigned number : 24; /* on the server, in this session */
     unsigned action : 3;  /* enum plan_action */
     bool compare : 1;     /* its entry counts only once it is fetched and found to be the same */
-    bool twice : 1;       /* it was fetched, was another one, and is asked for once more */
+    bool twice : 1;       /* it was fetched, proved nothing, and is asked for once more */
     unsigned uidl_in : 2; /* enum uidl_place */
     bool vague : 1;       /* the UIDL does not identify it: it needs a fingerprint */
 };

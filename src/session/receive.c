@@ -19,6 +19,7 @@
 #define BODY_TIMES 8
 #define ROOM_SPARE ((uint64_t)1024 * 1024) /* left free on the file system, for names and journal */
 #define PROGRESS_MS 100
+#define EMPTY_LISTED 2 /* octets, by LIST, of a message with nothing in it: a line end */
 
 static void tell_progress(struct receiver *in)
 {
@@ -390,12 +391,26 @@ int receive_answer(struct receiver *in, const struct pop3_answer *answer, int ta
 
 /* ---- what it is ---- */
 
+/* LIST calls it empty, too, or does not know. That is believed beside other mail, which may be yet
+ * to come: it is asked for once more behind that. */
+static bool waits_for_others(const struct receiver *in, struct message *message,
+                             const struct parcel *parcel)
+{
+    if (parcel->octets > 0 || message->size > EMPTY_LISTED || in->came || message->twice)
+        return false;
+    message->twice = true;
+    return true;
+}
+
 /* Empty, or not half of what LIST says (octets has LF line ends): something went wrong on the
  * server, or its LIST is not worth much. The next message may be cut in half all the same, so it
  * is not noted as a habit. */
-static bool is_short(const struct message *message, const struct parcel *parcel)
+static bool is_short(const struct receiver *in, const struct message *message,
+                     const struct parcel *parcel)
 {
-    return parcel->octets == 0 ? message->size > 2 : message->size / 2 > parcel->octets;
+    if (parcel->octets > 0)
+        return message->size / 2 > parcel->octets;
+    return message->size > EMPTY_LISTED || (!in->came && !refusals_are_few(&in->refusals));
 }
 
 /* Was it so before? After a day in which all came empty, it has to be seen on two days on which
@@ -419,7 +434,7 @@ static bool is_put_aside(struct receiver *in, struct message *message, const str
     bool empty = parcel->octets == 0;
     struct refusal refusal = {.reason = empty ? REASON_EMPTY : REASON_SHORT, .later = true};
     struct err err;
-    if (!is_short(message, parcel) || identify_is_delivered(in->poll->journal, message->entry))
+    if (!is_short(in, message, parcel) || identify_is_delivered(in->poll->journal, message->entry))
         return false;
     if (!empty)
         snprintf(refusal.words, sizeof refusal.words, "%llu", (unsigned long long)parcel->octets);
@@ -473,14 +488,16 @@ static void accept_parcel(struct receiver *in, struct message *message, struct p
 {
     enum identify_as known =
         identify_fetched(in->listing, message, parcel->header, in->poll->run->log);
-    if (parcel->octets > 0) {
-        in->came = true;
-        receive_end_row(in);
+    if (known == IDENTIFY_NEW && waits_for_others(in, message, parcel)) {
+        queue_push(in->again, message->number);
+        deliver_drop(parcel);
+        return;
     }
     if (known == IDENTIFY_NEW && is_put_aside(in, message, parcel)) {
         deliver_drop(parcel);
         return;
     }
+    in->came = in->came || parcel->octets > 0;
     receive_end_row(in);
     if (known == IDENTIFY_DELIVERED) {
         forget_copy(in, message, parcel);

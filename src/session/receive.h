@@ -42,7 +42,7 @@ struct receiver {
     uint64_t body_max;      /* a longer message is taken for one without an end */
     uint64_t budget;        /* octets there is room for */
     int64_t told;           /* clock_ms() of the last progress */
-    bool came;              /* a message with something in it has come */
+    bool came;              /* a message that is believed, with something in it, has come */
     struct queue *again;    /* to be asked for once more; borrowed */
     struct refusals refusals;
     struct {                     /* the last answer to a RETR, until it is confirmed */

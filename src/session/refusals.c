@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "session/refusals.h"
 
+#include <string.h>
+
 #include "session/fault.h"
 #include "session/manners.h"
 
@@ -36,35 +38,35 @@ static int blame_message(struct refusals *refusals, struct message *message,
 }
 
 /* The messages of the row are asked for last by the next run, so that it makes progress if they are
- * at fault after all. That they came empty proves nothing then. */
+ * at fault after all. That they came empty, or in the same few words, proves nothing then. */
 static void blame_session(struct refusals *refusals)
 {
     struct poll *poll = refusals->poll;
-    bool empty = refusals->row[0].refusal.reason == REASON_EMPTY, held = false;
+    bool refused = refusals->row[0].refusal.reason == REASON_REFUSED, held = false;
     for (unsigned i = 0; i < refusals->count; i++) {
         struct message *message = refusals->row[i].message;
         const struct journal_failure failure = failure_of(&refusals->row[i].refusal);
-        if (empty)
-            held = fault_postpone_empty(poll, refusals->listing, message) || held;
-        else
+        if (refused)
             fault_postpone(poll, refusals->listing, message, &failure);
+        else
+            held = fault_postpone_empty(poll, refusals->listing, message) || held;
     }
     poll->habits.known |= HABIT_REFUSES;
-    if (empty)
-        err_set(&poll->over, ERR_AGAIN, "message after message comes empty from the server; %s",
-                held ? "they are held after a day of that, and tried again from time to time"
-                     : "the next run goes on");
-    else
+    if (refused)
         err_set(&poll->over, ERR_AGAIN,
                 "the server refuses message after message: \"%s\"; the next run goes on",
                 refusals->row[0].refusal.words);
+    else
+        err_set(&poll->over, ERR_AGAIN,
+                "message after message comes empty or short from the server; %s",
+                held ? "they are held after a day of that, and tried again from time to time"
+                     : "the next run goes on");
     poll->over_before = true;
     poll->over_hash = refusals->hash;
     refusals->count = 0;
 }
 
-/* So few messages are there that nothing else can be expected to come. */
-static bool are_few(const struct refusals *refusals)
+bool refusals_are_few(const struct refusals *refusals)
 {
     const struct listing *listing = refusals->listing;
     const struct journal *journal = refusals->poll->journal;
@@ -84,7 +86,7 @@ int refusals_end_row(struct refusals *refusals, bool came, struct err *err)
     int result = 0;
     came = came || refusals->poll->fetched > 0;
     if (refusals->count > 0 && refusals->row[0].refusal.reason == REASON_EMPTY && !came &&
-        !are_few(refusals))
+        !refusals_are_few(refusals))
         blame_session(refusals);
     for (unsigned i = 0; i < refusals->count; i++)
         if (blame_message(refusals, refusals->row[i].message, &refusals->row[i].refusal, came,
@@ -105,15 +107,29 @@ static bool is_fresh(const struct poll *poll, const struct message *message)
     return state != JOURNAL_FAILED && state != JOURNAL_HELD;
 }
 
+/* Numbers in words may differ; what comes short has to be the same in all. */
+static uint64_t hash_of(const struct refusals *refusals, const struct message *message,
+                        const struct refusal *refusal)
+{
+    uint64_t hash = manners_hash(refusal->words) + refusal->reason, print = 0;
+    const struct fingerprint *fingerprint = listing_fingerprint(refusals->listing, message);
+    if (refusal->reason != REASON_SHORT)
+        return hash;
+    if (fingerprint != NULL)
+        memcpy(&print, fingerprint->bytes, sizeof print);
+    return hash + print + str_hash(str_from(refusal->words));
+}
+
 int refusals_add(struct refusals *refusals, struct message *message, const struct refusal *refusal,
                  bool came, struct err *err)
 {
     struct poll *poll = refusals->poll;
-    if (refusal->reason != REASON_REFUSED && refusal->reason != REASON_EMPTY)
+    if (refusal->reason != REASON_REFUSED && refusal->reason != REASON_EMPTY &&
+        refusal->reason != REASON_SHORT)
         return blame_message(refusals, message, refusal, came, err);
     if (poll->over.kind != ERR_NONE) /* it says what was said before */
         return 0;
-    uint64_t hash = manners_hash(refusal->words) + refusal->reason;
+    uint64_t hash = hash_of(refusals, message, refusal);
     int result =
         refusals->count > 0 && refusals->hash != hash ? refusals_end_row(refusals, came, err) : 0;
     if (poll->over.kind != ERR_NONE)

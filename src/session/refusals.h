@@ -5,7 +5,8 @@
  *
  * REFUSALS_ALIKE refusals in a row, in the same words, are the session's fault, not the messages':
  * a cap on downloads, or a store that is away. So are messages in a row that come empty though LIST
- * says otherwise, and fewer if nothing else comes though there is more. Then poll->over is set, and
+ * says otherwise, and fewer if nothing else comes though there is more; and such that are short and
+ * all the same, as what stands for a message that cannot be read. Then poll->over is set, and
  * nothing counts for a message. Else each message is at fault itself (session/fault.h).
  */
 #ifndef FP_SESSION_REFUSALS_H
@@ -23,7 +24,7 @@
 #define REFUSALS_ALIKE 3
 
 struct refusal {
-    enum reason reason; /* REASON_REFUSED: by the server, in these words; REASON_EMPTY */
+    enum reason reason; /* REASON_REFUSED: by the server, in these words; REASON_EMPTY, _SHORT */
     bool later;         /* it may work later */
     char words[LOG_QUOTE_MAX + 4];
 };
@@ -44,10 +45,13 @@ struct refusals {
 /* Empty; borrows both for the life of the connection. */
 void refusals_init(struct refusals *refusals, struct poll *poll, struct listing *listing);
 
-/* A message was refused or given up. came: one with something in it has come on this connection.
- * -1: ERR_IO, the journal cannot be written. */
+/* A message was refused or given up. came: one that is believed, with something in it, has come on
+ * this connection. -1: ERR_IO, the journal cannot be written. */
 int refusals_add(struct refusals *refusals, struct message *message, const struct refusal *refusal,
                  bool came, struct err *err);
+
+/* So few messages are to come that no other can be expected beside them. */
+bool refusals_are_few(const struct refusals *refusals);
 
 /* The row ends: another message came, or no more will. -1: as above. */
 int refusals_end_row(struct refusals *refusals, bool came, struct err *err);

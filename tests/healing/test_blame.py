@@ -232,7 +232,8 @@ def bad_and_trouble_here(w):
     agent = heal.Agent(w)
     agent.does("exit 75")
     run = w.run(script=BAD["breaks the line"], keep="no", mda=agent)
-    w.need(run.status == 75 and run.sent("RETR").count("RETR 3") == 1, "asked for once", run)
+    w.need(run.status == 75 and run.connections == 2 and run.sent("RETR").count("RETR 3") == 1,
+           "asked for once", run)
     w.need("must wait for the next run: 1" in run.err, "that it waits is said", run)
     agent.does("")
     w.run("--force", keep="no", mda=agent)
@@ -493,11 +494,11 @@ def empty_for_good(keep):
     return case
 
 
-def store_away(days, count, keep, **keys):
+def store_away(days, count, keep, how="", **keys):
     """The store is away, and all mail looks empty in RETR and TOP: not one message is lost, and all
     come soon after it is back."""
     def case(w):
-        away = "on RETR: %s\non TOP: %s" % (EMPTY, EMPTY)
+        away = how or "on RETR: %s\non TOP: %s" % (EMPTY, EMPTY)
         names = w.fill(count, size=4000)
         for hour in range(0, 24 * days, 3):
             run = w.run(script=away, keep=keep, max_tries=2, **keys)
@@ -511,6 +512,24 @@ def store_away(days, count, keep, **keys):
         w.need(keep == "yes" or w.left() == [], "deleted then", w.left())
         w.need_nothing_held()
     return case
+
+
+def store_away_unlisted(w):
+    """The same, and LIST calls each empty, too, or is refused."""
+    for lie in ("\n".join("set size m%03d =0" % i for i in range(1, 7)), 'on LIST: err "no"'):
+        for name in (w.state, w.maildir):
+            heal.world.shutil.rmtree(name, True)
+        w.at(2027)
+        store_away(1, 6, "no", "%s\non RETR: %s\non TOP: %s" % (lie, EMPTY, EMPTY))(w)
+
+
+def sizes_of_no_message(w):
+    """LIST says that some are longer than any message, or any disk: they come, for LIST is wrong."""
+    names = w.fill(5, size=4000)
+    run = w.run(script="set size m002 =99999999999999\nset size m004 =999999999999999999", keep="no")
+    w.need(run.status == 0, "no fault of theirs", run)
+    w.need_each(1, names)
+    w.need(w.left() == [], "deleted", w.left())
 
 
 def store_away_and_new_mail(w):
@@ -671,6 +690,8 @@ def bad_cases():
     return cases
 
 
+UNREADABLE = ('text "+OK\\r\\nSubject: unreadable\\r\\n\\r\\n'
+              'This message cannot be read just now.\\r\\n.\\r\\n"')
 EMPTY = 'text "+OK\\r\\n.\\r\\n"'
 HEAD = b"From: a@example.org\nMessage-ID: <m002@example.org>\nSubject: m002\n"
 
@@ -700,6 +721,10 @@ CASES = [
     ("three look empty for four days, keep = no: all come, none is lost", store_away(4, 3, "no")),
     ("the same, keep = yes", store_away(4, 3, "yes")),
     ("thirty look empty for three days: all come, none is lost", store_away(3, 30, "no")),
+    ("each is the same few words for two days: none is taken for a message",
+     store_away(2, 7, "no", "on RETR: %s" % UNREADABLE)),
+    ("they look empty for a day, in LIST, too", store_away_unlisted),
+    ("LIST says more than any disk has: it is not believed", sizes_of_no_message),
     ("they look empty for days while mail comes in: all come at once", store_away_and_new_mail),
     ("they look empty, two a run: nothing is believed", empty_beside_a_limit),
     ("delivered and not deleted, then all look empty: none comes twice", store_goes_away_before_quit),
