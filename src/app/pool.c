@@ -223,7 +223,7 @@ static void run_child(const struct pool *pool, const struct slot *slot, struct t
     if (!spawn_die_with(parent))
         _exit(err_status(ERR_STOPPED));
     close_others(pool, slot);
-    turns_forget_others(pool->turns, turn);
+    account_keep(turn->account);
     take_null_input();
     struct pipe_end end = {fd};
     struct worker_job work = worker_job(pool, turn);

@@ -39,7 +39,6 @@ void turns_add(struct turns *turns, struct account *account)
     struct turn *turn = xcalloc(1, sizeof *turn);
     turn->account = account;
     turn->due = clock_ms();
-    turns->any_secret = turns->any_secret || account_has_secret(account);
     append(turns, turn);
 }
 
@@ -186,7 +185,6 @@ static void change(struct turns *turns, struct turn *turn, struct account *accou
 {
     settings_free(turn->account);
     turn->account = account;
-    turns->any_secret = turns->any_secret || account_has_secret(account);
     turn->leaving = false;
     int64_t latest = clock_in(interval_ms(turns, account) / 10 * 11);
     turn->due = turn->due < latest ? turn->due : latest;
@@ -226,11 +224,4 @@ void turns_replace(struct turns *turns, struct account **accounts, size_t count)
         old = turn->next;
         leave(turns, turn);
     }
-}
-
-void turns_forget_others(struct turns *turns, const struct turn *own)
-{
-    for (struct turn *turn = turns->first; turns->any_secret && turn != NULL; turn = turn->next)
-        if (turn != own)
-            account_wipe(turn->account);
 }

@@ -35,7 +35,6 @@ struct turns {
     struct turn *first;
     struct turn **end; /* where the next one is linked in */
     size_t count, running, leaving;
-    bool any_secret;  /* one of the accounts had one when it was added */
     uint64_t changes; /* grows whenever something may have become due or free */
 };
 
@@ -78,9 +77,5 @@ const struct account *turns_find(const struct turns *turns, const struct account
 /* Replaces all accounts by these, and takes them over. One of the same mailbox keeps its turn, a
  * new one is due at once, and one that is not among them is removed, after its poll if it runs. */
 void turns_replace(struct turns *turns, struct account **accounts, size_t count);
-
-/* In a worker: wipes the secrets of all accounts but this one. Their other memory is left alone: it
- * is shared with the parent, until somebody writes to it. */
-void turns_forget_others(struct turns *turns, const struct turn *own);
 
 #endif

@@ -1,10 +1,68 @@
 /* SPDX-License-Identifier: ISC */
 #include "base/secret.h"
 
-#include <stdlib.h>
+#include <stdbool.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/xalloc.h"
+
+/* Secrets lie together in memory that nothing else shares, so that a forked process is rid of a
+ * hundred thousand of them by giving back a few chunks, without a write to any page that it has in
+ * common with its parent. Each chunk is twice as large as the one before. */
+struct chunk {
+    struct chunk *before;
+    size_t size, used; /* octets, this head included */
+    size_t count;      /* secrets in it */
+};
+
+#define CHUNK_LEAST ((size_t)128 * 1024)
+
+_Static_assert(CHUNK_LEAST > sizeof(struct chunk) + SECRET_MAX, "a chunk holds any secret");
+
+static struct chunk *newest;
+
+static void add_chunk(void)
+{
+    size_t size = newest != NULL ? newest->size * 2 : CHUNK_LEAST;
+    struct chunk *chunk =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (chunk == MAP_FAILED)
+        xdie("out of memory");
+    *chunk = (struct chunk){.before = newest, .size = size, .used = sizeof *chunk};
+    newest = chunk;
+}
+
+/* A copy with a NUL behind it. */
+static char *copy_in(struct str bytes)
+{
+    if (newest == NULL || newest->size - newest->used < bytes.len + 1)
+        add_chunk();
+    char *copy = (char *)newest + newest->used;
+    memcpy(copy, bytes.ptr, bytes.len);
+    copy[bytes.len] = '\0';
+    newest->used += bytes.len + 1;
+    newest->count++;
+    return copy;
+}
+
+static bool is_in(const struct chunk *chunk, const char *copy)
+{
+    return copy > (const char *)chunk && copy < (const char *)chunk + chunk->size;
+}
+
+/* The last one to leave a chunk gives it back; all others in it are wiped already. */
+static void take_out(const char *copy)
+{
+    struct chunk **at = &newest;
+    while (!is_in(*at, copy))
+        at = &(*at)->before;
+    struct chunk *chunk = *at;
+    if (--chunk->count > 0)
+        return;
+    *at = chunk->before;
+    munmap(chunk, chunk->size);
+}
 
 void secret_wipe_bytes(void *bytes, size_t len)
 {
@@ -20,7 +78,7 @@ int secret_set(struct secret *secret, struct str bytes)
     if (bytes.len > SECRET_MAX)
         return -1;
     /* The copy comes first: the bytes may be those of the old secret. */
-    char *copy = xmemdup0(bytes.ptr, bytes.len);
+    char *copy = copy_in(bytes);
     secret_wipe(secret);
     secret->data = copy;
     secret->len = bytes.len;
@@ -31,10 +89,24 @@ void secret_wipe(struct secret *secret)
 {
     if (secret->data != NULL) {
         secret_wipe_bytes(secret->data, secret->len);
-        free(secret->data);
+        take_out(secret->data);
     }
     secret->data = NULL;
     secret->len = 0;
+}
+
+void secret_keep(struct secret *const own[], size_t count)
+{
+    struct chunk *all = newest;
+    newest = NULL;
+    for (size_t i = 0; i < count; i++)
+        if (own[i]->data != NULL)
+            own[i]->data = copy_in(secret_str(own[i]));
+    while (all != NULL) {
+        struct chunk *chunk = all;
+        all = chunk->before;
+        munmap(chunk, chunk->size);
+    }
 }
 
 void secret_buf_init(struct buf *buf, size_t max)

@@ -46,14 +46,28 @@ bool account_has_secret(const struct account *account)
            account->tls_key_password.data != NULL;
 }
 
+#define SECRETS 3
+
+static void list_secrets(struct account *account, struct secret *secrets[SECRETS])
+{
+    secrets[0] = &account->password;
+    secrets[1] = &account->proxy_password;
+    secrets[2] = &account->tls_key_password;
+}
+
 void account_wipe(struct account *account)
 {
-    struct secret *secrets[] = {&account->password, &account->proxy_password,
-                                &account->tls_key_password};
-    /* Not even a zero is written where there is none: the memory may be shared with the parent. */
-    for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++)
-        if (secrets[i]->data != NULL)
-            secret_wipe(secrets[i]);
+    struct secret *secrets[SECRETS];
+    list_secrets(account, secrets);
+    for (size_t i = 0; i < SECRETS; i++)
+        secret_wipe(secrets[i]);
+}
+
+void account_keep(struct account *account)
+{
+    struct secret *secrets[SECRETS];
+    list_secrets(account, secrets);
+    secret_keep(secrets, SECRETS);
 }
 
 struct deliver_settings account_delivery(const struct account *account)

@@ -112,4 +112,7 @@ bool account_has_secret(const struct account *account);
 /* Wipes the secrets and leaves the rest. */
 void account_wipe(struct account *account);
 
+/* In a forked process: all secrets but this account's are gone, see secret_keep. */
+void account_keep(struct account *account);
+
 #endif

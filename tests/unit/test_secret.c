@@ -4,8 +4,13 @@
  */
 #include "base/secret.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include "kit_heap.h"
 #include "tap.h"
 
 static void test_set(void)
@@ -52,10 +57,115 @@ static void test_wipe_bytes(void)
     secret_wipe_bytes(NULL, 0);
 }
 
+static char word[80];
+
+/* As many secrets as there may be accounts. The first `wiped` of them are gone in the end. */
+static struct secret *many(size_t count, size_t wiped)
+{
+    struct secret *all = calloc(count, sizeof *all);
+    for (size_t i = 0; i < count; i++)
+        if (secret_set(&all[i], str_from(word)) < 0)
+            abort();
+    for (size_t i = 0; i < wiped; i++)
+        secret_wipe(&all[i]);
+    return all;
+}
+
+static void test_many(void)
+{
+    enum { COUNT = 20000 };
+    int before = heap_count(word);
+    struct secret *all = many(COUNT, COUNT / 2);
+    if (heap_can_tell)
+        is_int(heap_count(word) - before, COUNT / 2, "what is wiped is nowhere in memory");
+    is_mem(all[COUNT / 2].data, all[COUNT / 2].len, word, strlen(word), "the others are left");
+    is_mem(all[COUNT - 1].data, all[COUNT - 1].len, word, strlen(word), "to the last one");
+    is_int(secret_set(&all[0], secret_str(&all[COUNT - 1])), 0, "one that was wiped is set again");
+    is_mem(all[0].data, all[0].len, word, strlen(word), "and is there");
+    for (size_t i = 0; i < COUNT; i++)
+        secret_wipe(&all[i]);
+    if (heap_can_tell)
+        is_int(heap_count(word) - before, 0, "in the end none is in memory");
+    free(all);
+}
+
+/* In the process that was forked; what is wrong, or 0. */
+static int look_at_kept(struct secret *all)
+{
+    struct secret none = {NULL, 0};
+    struct secret *own[] = {&all[7], &none};
+    int before = heap_count(word);
+    secret_keep(own, 2);
+    if (all[7].len != strlen(word) || memcmp(all[7].data, word, strlen(word) + 1) != 0)
+        return 1;
+    if (none.data != NULL)
+        return 2;
+    if (heap_can_tell && heap_count(word) != 1)
+        return before > 1 ? 3 : 4;
+    if (secret_set(&none, str_from("new")) < 0 || memcmp(none.data, "new", 4) != 0)
+        return 5;
+    secret_wipe(&all[7]);
+    if (heap_can_tell && heap_count(word) != 0)
+        return 6;
+    return 0;
+}
+
+static int in_child(int (*what)(struct secret *all), struct secret *all)
+{
+    int status;
+    (void)fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(what(all));
+    return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void test_keep(void)
+{
+    struct secret *all = many(300, 0);
+    is_int(in_child(look_at_kept, all), 0, "a forked process keeps its own secret and no other");
+    is_mem(all[0].data, all[0].len, word, strlen(word), "its parent has all of them");
+    for (size_t i = 0; i < 300; i++)
+        secret_wipe(&all[i]);
+    free(all);
+}
+
+/* Pages that were written: each is a copy of one that the parent has, too. */
+static long faults(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_minflt;
+}
+
+static int count_faults(struct secret *all)
+{
+    struct secret *own[] = {&all[7]};
+    long before = faults();
+    secret_keep(own, 1);
+    long count = faults() - before;
+    return count < 100 ? (int)count : 100;
+}
+
+/* 20,000 of them lie in more than 200 pages. */
+static void test_keep_cost(void)
+{
+    struct secret *all = many(20000, 0);
+    int count = in_child(count_faults, all);
+    ok(count >= 0 && count < 50, "to be rid of 20,000 secrets takes few writes (%d pages)", count);
+    for (size_t i = 0; i < 20000; i++)
+        secret_wipe(&all[i]);
+    free(all);
+}
+
 int main(void)
 {
+    heap_secret("2381-secno-lla-dna-dnuof-eb-ot-drow-eno", word);
     test_set();
     test_limit();
     test_wipe_bytes();
+    test_many();
+    test_keep();
+    test_keep_cost();
     return tap_done();
 }
