@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,12 +48,16 @@ static int slurp(const char *path, struct buf *buf, struct err *err)
 static int import_file(struct import *import, const char *path, bool secret_ok, struct err *err)
 {
     struct buf text;
+    const struct passwd *user = getpwuid(getuid());
+    char *name = user != NULL ? xstrdup(user->pw_name) : NULL;
     secret_buf_init(&text, FILE_MAX);
-    struct translate_place place = {strcmp(path, "-") == 0 ? "standard input" : path, secret_ok};
+    struct translate_place place = {strcmp(path, "-") == 0 ? "standard input" : path, secret_ok,
+                                    name};
     int result = slurp(path, &text, err);
     if (result == 0)
         result = import_add(import, buf_str(&text), &place, err);
     secret_buf_free(&text);
+    free(name);
     return result;
 }
 

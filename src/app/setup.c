@@ -25,7 +25,6 @@
 
 #define CONFIG_MAX ((size_t)1024 * 1024)
 #define LOGINS 3
-#define TITLE_MAX 64 /* see fetchpoprc(5) */
 
 struct setup {
     struct dialog dialog;
@@ -102,15 +101,18 @@ static int run_session(struct setup *setup, enum session_mode mode, bool catch_u
 /* The command that prints a token is run by the login that is tried. */
 static int ask_token(struct setup *setup, struct err *err)
 {
-    char answer[DIALOG_ANSWER_MAX], usual[DIALOG_ANSWER_MAX];
+    char answer[DIALOG_ANSWER_MAX];
     struct sheet *sheet = sheet_of(setup);
     const char *before = sheet_value(sheet, "token_command");
-    snprintf(usual, sizeof usual, "oama access %.300s", sheet_value(sheet, "user"));
-    if (dialog_ask(&setup->dialog, "Command that prints a token:", before != NULL ? before : usual,
-                   answer, err) < 0)
-        return -1;
-    sheet_set(sheet, "token_command", answer, 0);
-    return 0;
+    char *user = translate_quoted(sheet_value(sheet, "user"));
+    char *usual = before != NULL ? xstrdup(before) : xasprintf("oama access %s", user);
+    int result = dialog_ask(&setup->dialog, "Command that prints a token:",
+                            strlen(usual) < sizeof answer ? usual : NULL, answer, err);
+    free(usual);
+    free(user);
+    if (result == 0)
+        sheet_set(sheet, "token_command", answer, 0);
+    return result;
 }
 
 static bool wants_token(const struct setup *setup)
@@ -314,11 +316,10 @@ static int ask_address(struct setup *setup, const char *given, struct err *err)
     }
 }
 
-/* What an account may be called. */
 static void add_sheet(struct setup *setup)
 {
-    char title[TITLE_MAX + 1];
-    snprintf(title, sizeof title, "%s", setup->address.whole);
+    char title[SHEET_TITLE_SIZE];
+    sheet_title(setup->address.whole, title);
     sheets_add(&setup->sheets, title, NULL);
 }
 
@@ -351,12 +352,10 @@ static void offer_timer(struct setup *setup)
 
 static void say_done(const struct setup *setup)
 {
-    struct buf title;
-    buf_init(&title, CONFIG_MAX);
-    translate_quote(setup->sheets.at[0].title, &title);
-    dialog_say(&setup->dialog, "\nDone. This fetches your mail: %s %.*s\n", setup->file.command,
-               (int)title.len, title.data);
-    buf_free(&title);
+    char *title = translate_quoted(setup->sheets.at[0].title);
+    dialog_say(&setup->dialog, "\nDone. This fetches your mail: %s %s\n", setup->file.command,
+               title);
+    free(title);
 }
 
 /* Before the account is in the file: a timer that polls would fetch all of it. */

@@ -118,6 +118,23 @@ static char *seen_of(const struct taking *taking, const struct account *account)
     return path;
 }
 
+/* How they are taken over later. Where it is not known what a list is called, its usual name. */
+static void say_lists(const struct taking *taking)
+{
+    for (size_t i = 0; i < taking->config.count; i++) {
+        const struct account *account = taking->config.accounts[i];
+        const char *named = named_of(taking, account);
+        char *path = named != NULL ? xstrdup(named) : usual_of(taking, account);
+        char *list = translate_quoted(path != NULL ? path : taking->program->seen);
+        char *title = translate_quoted(account->title);
+        dialog_say(taking->dialog, "  %s --import-seen %s %s %s\n", taking->file->command,
+                   taking->program->name, list, title);
+        free(title);
+        free(list);
+        free(path);
+    }
+}
+
 static int ask_seen(struct taking *taking, struct err *err)
 {
     bool found = false;
@@ -130,9 +147,8 @@ static int ask_seen(struct taking *taking, struct err *err)
                taking->program->name);
     if (!found) {
         dialog_say(taking->dialog,
-                   ";\nif there is any, take over the list before the first poll:\n"
-                   "  fetchpop --import-seen %s %s\n",
-                   taking->program->name, taking->program->seen);
+                   ";\nif there is any, take over the list before the first poll:\n");
+        say_lists(taking);
         return 0;
     }
     dialog_say(taking->dialog, ", without\nits list of what was fetched.\n");

@@ -66,16 +66,6 @@ static int feed(const char *command, const struct secret *password, struct err *
 
 /* --- the places ------------------------------------------------------------------------------- */
 
-static char *quoted(const char *text)
-{
-    struct buf out;
-    buf_init(&out, 4096);
-    translate_quote(text, &out);
-    char *copy = xmemdup0(out.data, out.len);
-    buf_free(&out);
-    return copy;
-}
-
 static bool has_entry(const struct manager *manager, const char *name)
 {
     if (manager->exists == NULL)
@@ -89,7 +79,7 @@ static bool has_entry(const struct manager *manager, const char *name)
 static int keep_by(const struct manager *manager, const struct secret *password,
                    struct sheet *sheet, char **undo, struct err *err)
 {
-    char *name = quoted(sheet->title);
+    char *name = translate_quoted(sheet->title);
     char *command = xasprintf("%s%s", manager->store, name);
     int result = has_entry(manager, name)
                      ? err_set(err, ERR_LOCAL,
@@ -162,7 +152,7 @@ static int keep_in_file(const struct secret *password, struct sheet *sheet, char
     if (result == 0)
         sheet_set(sheet, "password_file", file, 0);
     if (result == 0 && fresh) {
-        char *name = quoted(file);
+        char *name = translate_quoted(file);
         *undo = xasprintf("rm -f %s", name);
         free(name);
     }

@@ -67,13 +67,15 @@ static char *expand(const struct reader *reader, const char *text)
     return whole;
 }
 
-/* Tags that stand for the same with every message. */
-static char *fill_tags(const char *text)
+/* Tags that stand for the same with every message; where the user is NULL, its tags stay. */
+static char *fill_tags(const char *text, const char *home, const char *user)
 {
-    static const char *const tags[][2] = {
-        {"%[home]", "~"}, {"%h", "~"}, {"%[user]", "$LOGNAME"}, {"%u", "$LOGNAME"}};
+    const char *const tags[][2] = {
+        {"%[home]", home}, {"%h", home}, {"%[user]", user}, {"%u", user}};
     char *whole = xstrdup(text);
     for (size_t i = 0; i < sizeof tags / sizeof tags[0]; i++) {
+        if (tags[i][1] == NULL)
+            continue;
         char *next = translate_fill(whole, tags[i][0], tags[i][1]);
         free(whole);
         whole = next;
@@ -265,7 +267,15 @@ static const struct sheet *find_rule(const struct reader *reader, const char *ac
     return NULL;
 }
 
-static void translate_delivery(const struct reader *reader, const char *account, struct sheet *to)
+/* A shell reads a command, and nobody a path. */
+static char *fill_value(const char *key, const char *value, const char *user)
+{
+    return strcmp(key, "mda") == 0 ? fill_tags(value, "$HOME", "$LOGNAME")
+                                   : fill_tags(value, "~", user);
+}
+
+static void translate_delivery(const struct reader *reader, const char *account,
+                               const struct translate_place *place, struct sheet *to)
 {
     static const char *const kinds[][2] = {
         {"maildir", "maildir"}, {"mbox", "mbox"}, {"pipe", "mda"}};
@@ -279,7 +289,7 @@ static void translate_delivery(const struct reader *reader, const char *account,
     for (size_t i = 0; value != NULL && i < sizeof kinds / sizeof kinds[0]; i++)
         key = strcmp(kind, kinds[i][0]) == 0 ? kinds[i][1] : key;
     if (key != NULL) {
-        char *text = fill_tags(value);
+        char *text = fill_value(key, value, place->user);
         sheet_set(to, key, text, 0);
         if (strchr(text, '%') != NULL)
             sheet_note(to, "The %% of %s is a tag of fdm's, which fetchpop does not fill in.", key);
@@ -336,9 +346,9 @@ static void translate(const struct reader *reader, const struct sheet *from,
     sheet_set(to, "keep", sheet_find(from, "keep") != NULL ? "yes" : "no", 0);
     if (sheet_find(from, "disabled") != NULL)
         sheet_set(to, "enabled", "no", 0);
-    translate_delivery(reader, from->title, to);
-    if (sheet_find(from, "cache") != NULL)
-        to->seen = fill_tags(sheet_value(from, "cache"));
+    translate_delivery(reader, from->title, place, to);
+    if (sheet_find(from, "cache") != NULL) /* fdm reads it before it knows the user */
+        to->seen = fill_tags(sheet_value(from, "cache"), "~", "");
 }
 
 static void read_text(struct str text, const struct translate_place *place, struct sheets *to,
@@ -377,5 +387,5 @@ static bool looks(struct str text)
     return found;
 }
 
-const struct import_program import_fdm = {"fdm", "~/.fdm.conf", "CACHE-FILE ACCOUNT",
+const struct import_program import_fdm = {"fdm", "~/.fdm.conf", "CACHE-FILE",
                                           NULL,  read_text,     looks};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "import/import.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/xalloc.h"
@@ -46,6 +47,22 @@ void import_end(struct import *import)
     sheets_free(&import->top);
 }
 
+/* Where it says that its list is. */
+static void note_list(struct import *import, size_t which)
+{
+    struct sheet *sheet = &import->sheets.at[which];
+    const char *name = import->program->name;
+    char title[SHEET_TITLE_SIZE];
+    if (sheet->seen == NULL)
+        return;
+    sheets_title(&import->sheets, which, title);
+    char *list = translate_quoted(sheet->seen), *account = translate_quoted(title);
+    sheet_note(sheet, "The list of what %s has fetched here: fetchpop --import-seen %s %s %s", name,
+               name, list, account);
+    free(list);
+    free(account);
+}
+
 int import_add(struct import *import, struct str text, const struct translate_place *place,
                struct err *err)
 {
@@ -53,20 +70,32 @@ int import_add(struct import *import, struct str text, const struct translate_pl
     if (memchr(text.ptr, '\0', text.len) != NULL)
         return err_set(err, ERR_CONFIG, "%s: a NUL byte; this is not a text file", place->file);
     import->program->read(text, place, &import->sheets, &import->top.at[0]);
+    for (size_t i = before; i < import->sheets.count; i++)
+        note_list(import, i);
     if (import->sheets.count > before)
         return 0;
     return err_set(err, ERR_CONFIG, "%s: no account of %s in it; check the path", place->file,
                    import->program->name);
 }
 
+/* Does an account say nothing of its list? Then that is in the usual place. */
+static bool is_usual(const struct sheets *sheets)
+{
+    for (size_t i = 0; i < sheets->count; i++)
+        if (sheets->at[i].left_out == NULL && sheets->at[i].seen == NULL)
+            return true;
+    return false;
+}
+
 void import_spell(const struct import *import, struct buf *out)
 {
     const struct import_program *program = import->program;
     const struct sheet *top = &import->top.at[0];
-    buf_addf(out,
-             "# fetchpop's configuration (fetchpoprc(5)), made from that of %s.\n"
-             "# The list of what %s has fetched: fetchpop --import-seen %s %s\n",
-             program->name, program->name, program->name, program->seen);
+    buf_addf(out, "# fetchpop's configuration (fetchpoprc(5)), made from that of %s.\n",
+             program->name);
+    if (is_usual(&import->sheets))
+        buf_addf(out, "# The list of what %s has fetched: fetchpop --import-seen %s %s ACCOUNT\n",
+                 program->name, program->name, program->seen);
     for (size_t i = 0; i < top->count; i++)
         buf_addf(out, "# %s\n", top->entries[i].value);
     for (size_t i = 0; i < import->sheets.count; i++)

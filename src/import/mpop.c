@@ -182,10 +182,11 @@ static void translate_rest(const struct sheet *from, struct sheet *to)
 static void translate_list(const struct sheet *from, struct sheet *to)
 {
     const char *path = sheet_value(from, "uidls_file"), *user = sheet_value(from, "user");
+    const char *host = sheet_value(from, "host");
     if (path == NULL || path[0] == '\0')
         return;
     char *half = translate_fill(path, "%U", user != NULL ? user : "");
-    to->seen = translate_fill(half, "%H", sheet_value(from, "host"));
+    to->seen = translate_fill(half, "%H", host != NULL ? host : "");
     free(half);
 }
 

@@ -10,7 +10,6 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 
-#define TITLE_MAX 64 /* see fetchpoprc(5) */
 #define VALUE_MAX 8192
 
 static void wipe(char *text)
@@ -144,10 +143,22 @@ static void spell_note(const char *indent, const char *text, struct buf *out)
     buf_addf(out, "\n");
 }
 
-static void spell_title(const struct sheet *sheet, char title[TITLE_MAX + 1])
+/* Cuts to so many octets at most, and no character of UTF-8 in two. */
+static void cut(char *text, size_t max)
 {
-    const char *from = sheet->title + strspn(sheet->title, "-.");
-    snprintf(title, TITLE_MAX + 1, "%s", from[0] != '\0' ? from : "account");
+    size_t len = strlen(text) < max ? strlen(text) : max;
+    while (len > 0 && (text[len] & 0xc0) == 0x80)
+        len--;
+    text[len] = '\0';
+}
+
+void sheet_title(const char *text, char title[SHEET_TITLE_SIZE])
+{
+    char *whole = xstrdup(text);
+    const char *from = whole + strspn(whole, "-.");
+    cut(whole, (size_t)(from - whole) + SHEET_TITLE_SIZE - 1);
+    snprintf(title, SHEET_TITLE_SIZE, "%s", from[0] != '\0' ? from : "account");
+    free(whole);
     for (char *p = title; *p != '\0'; p++)
         if (*p == '/' || *p == ':' || (unsigned char)*p < 0x20 || *p == 0x7f)
             *p = '-';
@@ -155,21 +166,22 @@ static void spell_title(const struct sheet *sheet, char title[TITLE_MAX + 1])
 
 static bool is_taken(const struct sheets *sheets, size_t which, const char *title)
 {
-    char other[TITLE_MAX + 1];
+    char other[SHEET_TITLE_SIZE];
     for (size_t i = 0; i < which; i++) {
-        spell_title(&sheets->at[i], other);
+        sheet_title(sheets->at[i].title, other);
         if (strcmp(other, title) == 0)
             return true;
     }
     return false;
 }
 
-static void make_title(const struct sheets *sheets, size_t which, char title[TITLE_MAX + 1])
+void sheets_title(const struct sheets *sheets, size_t which, char title[SHEET_TITLE_SIZE])
 {
-    spell_title(&sheets->at[which], title);
+    sheet_title(sheets->at[which].title, title);
     char *whole = xstrdup(title);
+    cut(whole, 40);
     for (size_t number = which + 1; is_taken(sheets, which, title); number++)
-        snprintf(title, TITLE_MAX + 1, "%.50s-%zu", whole, number);
+        snprintf(title, SHEET_TITLE_SIZE, "%s-%zu", whole, number);
     free(whole);
 }
 
@@ -191,8 +203,8 @@ static const struct sheet *twin_of(const struct sheets *sheets, size_t which)
 void sheets_spell(const struct sheets *sheets, size_t which, struct buf *out)
 {
     const struct sheet *sheet = &sheets->at[which], *twin = twin_of(sheets, which);
-    char title[TITLE_MAX + 1];
-    make_title(sheets, which, title);
+    char title[SHEET_TITLE_SIZE];
+    sheets_title(sheets, which, title);
     bool out_of_it = sheet->left_out != NULL || twin != NULL;
     if (sheet->left_out != NULL)
         buf_addf(out, "\n# Left out: account \"%s\": %s.\n", title, sheet->left_out);

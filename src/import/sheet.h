@@ -55,8 +55,17 @@ const char *sheet_value(const struct sheet *sheet, const char *name);
 /* True if the value is yes, on, true or 1. */
 bool sheet_is_on(const struct sheet *sheet, const char *name);
 
-/* Appends the account as the configuration file has it, with a title that is none of the earlier
- * sheets'. One that is left out, or is the mailbox of an earlier one, becomes a comment. */
+#define SHEET_TITLE_SIZE 65 /* with the NUL; see fetchpoprc(5) */
+
+/* A text as the title of an account: without what none may have, and cut behind a whole character
+ * where it is too long. */
+void sheet_title(const char *text, char title[SHEET_TITLE_SIZE]);
+
+/* The title under which this account is spelled, which is none of the earlier sheets'. */
+void sheets_title(const struct sheets *sheets, size_t which, char title[SHEET_TITLE_SIZE]);
+
+/* Appends the account as the configuration file has it, under its sheets_title. One that is left
+ * out, or is the mailbox of an earlier one, becomes a comment. */
 void sheets_spell(const struct sheets *sheets, size_t which, struct buf *out);
 
 /* A text as a value of the configuration file, in quotes if it needs them. */

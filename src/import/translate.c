@@ -100,6 +100,16 @@ void translate_quote(const char *word, struct buf *out)
     buf_addf(out, "'");
 }
 
+char *translate_quoted(const char *word)
+{
+    struct buf out;
+    buf_init(&out, 4 * strlen(word) + 2);
+    translate_quote(word, &out);
+    char *text = xmemdup0(out.data, out.len);
+    buf_free(&out);
+    return text;
+}
+
 struct str translate_first(struct str text, struct str *rest)
 {
     struct str line = {"", 0};

@@ -28,6 +28,7 @@ void translate_rows(const struct translate_row *rows, size_t count, const struct
 struct translate_place {
     const char *file;
     bool secret_ok;
+    const char *user; /* the login name of whoever runs this; NULL: it has none */
 };
 void translate_secret(const struct sheet *from, const char *name,
                       const struct translate_place *place, struct sheet *to);
@@ -40,6 +41,9 @@ char *translate_fill(const char *command, const char *mark, const char *by);
 
 /* Appends one word of a command line, quoted for the shell where that is needed. */
 void translate_quote(const char *word, struct buf *out);
+
+/* The same as a text of its own; malloced. */
+char *translate_quoted(const char *word);
 
 /* The first word of the first line that is neither empty nor a comment, and what follows it in
  * `rest`, up to the end of the text. */

@@ -244,6 +244,24 @@ END
     [[ $output == *'# Left out: account "i": its type is imap'* ]] || fail "IMAP"
 }
 
+@test "fdm's tags of home and user are filled in, and the list is where its configuration says" {
+    local me
+    me=$(id -un)
+    cat >"$H/.fdm.conf" <<'END'
+action "box" maildir "%h/Mail/%u"
+action "sort" pipe "%h/bin/sort -u '%u'"
+account "a" pop3s server "pop.example.com" user "alice" cache "%[home]/lists/it's-%[user]"
+account "b" pop3s server "pop.example.com" user "bob" cache "%h/lists/b" keep
+match account "a" action "box"
+match all action "sort"
+END
+    want 0 --import fdm
+    says "maildir = \"~/Mail/$me\"" 'mda = "$HOME/bin/sort -u $LOGNAME"' \
+        "# The list of what fdm has fetched here: fetchpop --import-seen fdm '~/lists/it'\\''s-' a" \
+        "# The list of what fdm has fetched here: fetchpop --import-seen fdm ~/lists/b b"
+    hides ACCOUNT 'a tag of fdm'
+}
+
 @test "fdm itself reads that file" {
     need fdm
     fdmconf

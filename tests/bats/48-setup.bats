@@ -11,7 +11,7 @@ load lib/moving
 setup_file() {
     export TLS=$BATS_FILE_TMPDIR/tls
     authority "$TLS" ca
-    issue "$TLS" ca names "DNS:pop.example.com,DNS:pop.example.org,DNS:mail.example.org,DNS:pop.gmail.com,DNS:outlook.office365.com"
+    issue "$TLS" ca names "DNS:pop.example.com,DNS:pop.example.org,DNS:mail.example.org,DNS:example.org,DNS:pop.gmail.com,DNS:outlook.office365.com"
     issue "$TLS" ca other "DNS:elsewhere.example.net"
     dovecot_start
     [ -z "$DOVE_MISSING" ] || return 0
@@ -197,6 +197,23 @@ REST=('Deliver to' '' 'or for how long' '' 'Fetch it' '' 'Keep it in' '1')
     [ ! -e "$T/ring-alice@example.invalid" ] || fail "the password is in the key ring"
 }
 
+@test "mail that is marked as fetched, for an account that cannot be written, is told of" {
+    need_dovecot
+    talk 'POP3 server' "localhost:$DOVE_POP3S" 'User name' alice 'Password' 'se cret' \
+        'Deliver to' '' 'or for how long' '' 'Fetch it' no 'Keep it in' "!mkdir '$RC'" -- \
+        --setup alice@example.invalid
+    [ "$status" -ne 0 ] || fail "a success"
+    [[ $output == *"not written, but what is on the server is marked as fetched; --all fetches it"* ]] ||
+        fail "not told of"
+    [ -z "$(find "$H" -name '*.password')" ] || fail "the password is there"
+    rmdir "$RC"
+    dovecot_account alice@example.invalid alice "se cret" implicit "maildir = \"$MD\"" | rc
+    want 0
+    [ "$(count)" -eq 0 ] || fail "it was not marked"
+    want 0 --all
+    [ "$(count)" -eq 3 ] || fail "--all does not fetch it"
+}
+
 @test "a file without an account is added to" {
     need_dovecot
     printf '# nothing so far' | rc
@@ -269,6 +286,36 @@ REST=('Deliver to' '' 'or for how long' '' 'Fetch it' '' 'Keep it in' '1')
         'or for how long' no 'Fetch it' '' 'Keep it in' 2 -- --setup alice@example.org
     [ "$status" -eq 0 ] || fail "status $status"
     grep -q 'tls = stls' "$RC" || fail "$(cat "$RC")"
+}
+
+@test "the bare domain is tried when no other name is there" {
+    namespace
+    tell m1
+    export CA=$TLS/ca.pem
+    POPD_ARGS=(-o tls=implicit -o "cert=$TLS/names.pem" -o "key=$TLS/names.key" -o user=alice)
+    popd_run 995
+    zone "example.org A 127.0.0.1"
+    talk 'POP3 server.*.example.org:995' '' 'User name' alice 'Password' secret 'It works: 1' '' \
+        'or for how long' '' 'Fetch it' '' 'Keep it in' 2 -- --setup alice@example.org
+    [ "$status" -eq 0 ] || fail "status $status"
+    grep -q 'server = "example.org"' "$RC" || fail "$(cat "$RC")"
+}
+
+@test "an account's title is the address up to 64 octets, and no character of it in two" {
+    need_dovecot
+    local local_part=aaaaaaaabbbbbbbbccccccccddddddddeeeeeeeeffffffffgggggggghhhhhh
+    for address in "${local_part}@example.invalid:${local_part}@e" \
+        "${local_part}@ö.invalid:${local_part}@"; do
+        talk 'POP3 server' "localhost:$DOVE_POP3S" 'User name' alice 'Password' 'se cret' \
+            "${REST[@]}" -- --setup "${address%:*}"
+        [ "$status" -eq 0 ] || fail "status $status"
+        grep -q -x -F "account \"${address#*:}\" {" "$RC" || fail "$(cat "$RC")"
+        FP_ENV=("SSL_CERT_FILE=$DOVE_CA")
+        want 0
+        talk -- --setup "${address%:*}"
+        [[ $output == *"has an account \"${address#*:}\" already"* ]] || fail "not told why"
+        rm -r "$RC" "$STATE" "$H/Mail"
+    done
 }
 
 # stub NAME: a program in front of the PATH that keeps its arguments and its input
@@ -538,8 +585,15 @@ uidls() {
     sed -i '/idfile/d' "$H/.fetchmailrc"
     talk 'configuration of fetchmail, ~/.fetchmailrc' '' 'Add this' '' -- --setup
     [ "$status" -eq 0 ] || fail "status $status"
-    [[ $output == *"fetchpop --import-seen fetchmail ~/.fetchids"* ]] || fail "no word of the list"
+    [[ $output == *"fetchpop --import-seen fetchmail ~/.fetchids localhost"* ]] ||
+        fail "no word of the list"
     grep -q 'account "localhost"' "$RC" || fail "it is not written"
+    rm "$RC"
+    printf 'set idfile "%s"\n' "$H/my lists" | cat - "$H/.fetchmailrc" >"$T/with-idfile"
+    talk 'Add this' '' -- --setup -f "$RC" --import fetchmail "$T/with-idfile"
+    [ "$status" -eq 0 ] || fail "status $status"
+    [[ $output == *"fetchpop -f $RC --import-seen fetchmail '$H/my lists' localhost"* ]] ||
+        fail "the list is not where the configuration says"
     rm "$RC"
     talk 'Take over its accounts' n 'Your mail address:' '^C' -- --setup
     [ ! -e "$RC" ] || fail "it is written all the same"
@@ -583,7 +637,7 @@ moves() {
     outside fdm
     printf '%s\n' "set lock-file \"$home/lock\"" "action \"in\" maildir \"$home/old\"" \
         "account \"a\" pop3 server \"localhost\" port $DOVE_POP3 user \"dora\" pass \"se cret\"" \
-        "    new-only cache \"$home/.fdm.cache\" no-apop keep" 'match all action "in"' >"$home/.fdm.conf"
+        "    new-only cache \"$home/.cache-%u\" no-apop keep" 'match all action "in"' >"$home/.fdm.conf"
     chmod 600 "$home/.fdm.conf"
     theirs_outside fdm -f "$home/.fdm.conf" fetch >"$T/out" 2>&1 || fail "$(cat "$T/out")"
     cp "$home/.fdm.conf" "$H"
@@ -668,6 +722,9 @@ same() {
     [ "$status" -eq 0 ] || fail "status $status"
     grep -q -F "token_command = \"cat $T/token\"" "$RC" || fail "$(cat "$RC")"
     ! grep -q password "$RC" || fail "a password is kept"
+    rm "$RC"
+    talk 'POP3 server' '' 'User name' '' \
+        "prints a token: .oama access 'o'\\\\''brien@outlook.com'. " '^C' -- --setup "o'brien@outlook.com"
 }
 
 @test "without a terminal --setup says so; without a configuration file fetchpop names it" {

@@ -11,7 +11,7 @@
 
 static void import(const char *name, struct str text)
 {
-    const struct translate_place place = {"file", true};
+    const struct translate_place place = {"file", true, "alice"};
     struct import import;
     struct err err = {0};
     struct buf out;
