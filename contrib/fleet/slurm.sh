@@ -6,8 +6,8 @@
 #   scrontab -e       */5 * * * * sbatch --array=0-7 --dependency=singleton slurm.sh
 #
 # The number of shards is that of the array; all tasks need the same one, so start a single shard again
-# as `fetchpop --shard 3/8`, not with --array=3. A task that is killed, or whose node dies, is put
-# back into the queue and goes on where it was.
+# as `fetchpop --shard 3/8`, not with --array=3. A task whose node dies is put back into the queue, and with
+# RequeueExit=137 in slurm.conf one that was killed is, too; either goes on where it was.
 #
 # FETCHPOPRC names the configuration file; state and mail are on storage that all nodes share.
 #
@@ -25,13 +25,12 @@
 #SBATCH --output=fetchpop-%A_%a.log
 
 # 75: try again later, which the next run does.
+trap 'kill -TERM $!' TERM
 fetchpop --shard auto "$@" &
-shard=$!
-trap 'kill -TERM $shard' TERM
-wait $shard
+wait $!
 status=$?
-while kill -0 $shard 2>/dev/null; do
-    wait $shard
+while kill -0 $! 2>/dev/null; do
+    wait $!
     status=$?
 done
 [ $status -eq 75 ] || exit $status

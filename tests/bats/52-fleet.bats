@@ -199,6 +199,61 @@ has_some() { [ "$(delivered)" -ge "$1" ]; }
     each_once $((MESSAGES + 1))
 }
 
+# --- the scripts that start a shard ---------------------------------------------------------------
+
+# pod_script: what the CronJob has its shell do
+pod_script() {
+    sed -n '/^ *- |$/,/^ *resources:/{ //d; s/^ *//; p; }' "$FLEET/kubernetes.yaml"
+}
+
+# shard_as STATUS: a stand-in that ends with this status, and with 75 after TERM, which it notes
+shard_as() {
+    mkdir -p "$T/bin"
+    printf '#!/bin/sh\ntrap ": >%s; exit 75" TERM\n: >%s\n%s\nexit %s\n' "$T/told" "$T/runs" \
+        'if [ -n "$LAST" ]; then while :; do sleep 0.1; done; fi' "$1" >"$T/bin/fetchpop"
+    chmod 755 "$T/bin/fetchpop"
+    rm -f "$T/told" "$T/runs"
+}
+
+@test "slurm.sh and the CronJob: 75 is a success, another status stays, TERM goes to the shard" {
+    local script code
+    pod_script >"$T/pod.sh"
+    grep -q '^fetchpop .*--shard auto/' "$T/pod.sh" || fail "no script in kubernetes.yaml"
+    for script in "$T/pod.sh" "$FLEET/slurm.sh"; do
+        for code in 0 64 70 75 78; do
+            shard_as "$code"
+            run env PATH="$T/bin:$PATH" LAST= sh "$script"
+            [ "$status" -eq $((code == 75 ? 0 : code)) ] || fail "$script: status $status"
+        done
+        shard_as 0
+        env PATH="$T/bin:$PATH" LAST=yes sh "$script" 3>&- 4>&- &
+        PIDS+=($!)
+        wait_until 20 test -e "$T/runs"
+        kill -TERM $!
+        status=0
+        wait $! || status=$?
+        [ "$status" -eq 0 ] || fail "$script: status $status after TERM"
+        [ -e "$T/told" ] || fail "$script: the shard was not told"
+    done
+}
+
+@test "the configuration that kubernetes.yaml proposes is read" {
+    mkdir -p "$T/data/metrics" "$T/data/accounts.d" "$T/etc"
+    echo pw >"$T/etc/NAME"
+    sed -n '/may begin so:$/,/^# The folders/s/^#   //p' "$FLEET/kubernetes.yaml" |
+        sed "s,/var/lib/fetchpop,$T/data,; s,/etc/fetchpop,$T/etc," | rc
+    [ "$(grep -c . "$RC")" -ge 4 ] || fail "no configuration in kubernetes.yaml"
+    {
+        echo 'account "a" { server = h user = u'
+        sed -n "s,.* its own as \(password_file = .*\)\.$,\1,; s,/etc/fetchpop,$T/etc,p" "$FLEET/kubernetes.yaml" |
+            grep password_file
+        echo '}'
+    } >"$T/data/accounts.d/a"
+    chmod 600 "$T/data/accounts.d/a" "$T/etc/NAME"
+    want 0 --print-config
+    [[ $output == *"password_file = \"$T/etc/NAME\""* ]] || fail "the account has no password: $output"
+}
+
 # --- the other two --------------------------------------------------------------------------------
 
 @test "fetchpop-shard@: systemd takes the units" {
@@ -238,7 +293,7 @@ poll_all() {
     eval "export $(sed -n 's/^Environment=//p' "$FLEET/fetchpop-shard@.service")"
     for ((i = 0; i < FETCHPOP_SHARDS; i++)); do unit+=("${command/\%i/$i}"); done
     poll_all "${unit[@]}"
-    command=$(sed -n 's/^ *- \(fetchpop .*\)/\1/p' "$FLEET/kubernetes.yaml")
+    command=$(pod_script)
     for ((i = 0; i < 8; i++)); do pod+=("export JOB_COMPLETION_INDEX=$i; $command"); done
     poll_all "${pod[@]}"
     [ "$(count)" -eq 2 ]
