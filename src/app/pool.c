@@ -59,6 +59,7 @@ struct pool {
     int stops;       /* signals passed on so far */
     uint64_t looked; /* the turns' changes as we last looked for one that is due */
     int64_t next;    /* the moment from which looking may be worth it without a change */
+    bool prepared;   /* OpenSSL, for all workers */
     bool starved;    /* fork failed; wait for a worker to end */
     sigset_t before; /* signals that were held back before us */
 };
@@ -258,15 +259,22 @@ static struct slot *free_slot(struct pool *pool)
     return &pool->slots[count];
 }
 
+/* Will other workers, or later ones, need OpenSSL as well? */
+static bool is_shared(const struct pool *pool, const struct account *account)
+{
+    return account->tls != ACCOUNT_TLS_NONE && (pool->turns->count > 1 || pool->turns->every > 0);
+}
+
 /* 0, or -1 with errno. */
 static int start(struct pool *pool, struct slot *slot, struct turn *turn)
 {
     int fds[2];
     if (make_pipe(fds) < 0)
         return -1;
-    if (turn->account->tls != ACCOUNT_TLS_NONE &&
-        (pool->turns->count > 1 || pool->turns->every > 0))
+    if (is_shared(pool, turn->account) && !pool->prepared) {
         tls_prepare();
+        pool->prepared = true;
+    }
     pid_t parent = getpid();
     pid_t pid = fork();
     if (pid == 0) {

@@ -139,10 +139,7 @@ static int set_floor(struct tls *tls, struct err *err)
 
 void tls_prepare(void)
 {
-    static bool prepared;
-    if (!prepared)
-        SSL_CTX_free(SSL_CTX_new(TLS_client_method()));
-    prepared = true;
+    SSL_CTX_free(SSL_CTX_new(TLS_client_method()));
     ERR_clear_error();
 }
 
