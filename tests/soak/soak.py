@@ -66,12 +66,20 @@ def lists_short(plan):
 def comes_short(plan):
     """A message is only once sent short: the same twice would be believed."""
     fresh = [n for n in plan.names() if n not in plan.shortened]
-    if not fresh or plan.read_once:
+    if not fresh or plan.read_once or plan.was_away:
         return ""
     name = plan.chance.choice(fresh)
     plan.shortened.add(name)
     how = plan.chance.choice(['text "+OK\\r\\n.\\r\\n"', "short %d" % plan.chance.randrange(20)])
     return "on x1 RETR =%s: %s" % (name, how)
+
+
+def store_away(plan):
+    """Once in a life, for the same reason: of one or two messages, it would be believed."""
+    if plan.was_away or plan.shortened:
+        return ""
+    plan.was_away = True
+    return 'on RETR: text "+OK\\r\\n.\\r\\n"\non TOP: text "+OK\\r\\n.\\r\\n"'
 
 
 # (weight, name, function of the plan that gives a script)
@@ -87,6 +95,7 @@ LIES = [
     (2, "one has junk behind it", one_message('answer; send "+OK junk\\r\\n"')),
     (2, "one is no mail", one_message('text "junk\\r\\n.\\r\\n"')),
     (3, "one is short", comes_short),
+    (6, "the store is away", store_away),
     (2, "list ends early", lists_short),
     (2, "UIDL refused", each_of('UIDL ""')("not now")),
     (2, "LIST refused", each_of('LIST ""')("not now")),
@@ -146,7 +155,7 @@ class Plan:
             self.keep, self.changes_keep = "no", False
         self.two = self.destination == "maildir" and self.chance.random() < 0.25
         self.max_tries = self.chance.choice(["1", "2", "5"])
-        self.shortened = set()
+        self.shortened, self.was_away = set(), False
         self.names = list
 
     def pick(self, table):
