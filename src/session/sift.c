@@ -243,10 +243,12 @@ static void answer(void *ctx, uint32_t number, bool came)
     struct message *message = listing_find(sifting->listing, number);
     struct verdict verdict = {.rule = VERDICT_RULES};
     int64_t until = 0;
+    bool whole = fields_is_done(sifting->fields);
     fields_end(sifting->fields);
     const struct sift_facts facts = {
         .size = message->size, .fields = sifting->fields, .header = buf_str(&sifting->header)};
-    if (came && sifting->poll->local.kind == ERR_NONE)
+    /* Of one that breaks off, what is missing proves nothing: the message itself is looked at. */
+    if (came && whole && sifting->poll->local.kind == ERR_NONE)
         verdict = sift_judge(sifting->poll, sifting->listing, message, &facts, &until);
     if (!sifting->again)
         settle(sifting, message, verdict, until);

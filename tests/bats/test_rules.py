@@ -338,6 +338,17 @@ def store_away(action):
     return case
 
 
+def top_is_cut(action):
+    """TOP breaks off within the header: what is missing there proves nothing."""
+    def case(w):
+        rules = 'allow_delete = yes\nrule { not_subject = "*" action = %s }\n' % action
+        mail = [put(w, "m%d" % i) for i in range(3)]
+        run = w.run(rules=rules, script="on TOP: short 30")
+        w.need(run.status == 0 and w.left() == mail, "nothing is deleted", run, w.left())
+        w.need_each(1, mail, when="by what the message itself says")
+    return case
+
+
 # ---- what goes, and what is shortened ------------------------------------------------------------
 
 def deletes(script=None, keep="yes"):
@@ -854,6 +865,8 @@ CASES = [
     ("a header that changes: nothing is deleted for it", deletes_only_what_it_saw),
     ("the server's store is away: nothing is deleted", store_away("delete")),
     ("the server's store is away: nothing is left", store_away("leave")),
+    ("TOP breaks off within the header: nothing is deleted", top_is_cut("delete")),
+    ("TOP breaks off within the header: nothing is left", top_is_cut("leave")),
     ("a stub comes once, and the whole by --fetch", stubs("yes")),
     ("the same with keep = no", stubs("no")),
     ("a stub is twenty lines, and says how to fetch the whole", stub_is_a_beginning(None)),
