@@ -150,8 +150,7 @@ int secrets_fetch(struct account *account, const struct log *log, struct err *er
 
 /* --- what the configuration file does not say ------------------------------------------------- */
 
-/* The account names a source, or a method that needs neither password nor token. */
-static bool are_given(const struct account *account)
+bool secrets_are_given(const struct account *account)
 {
     if (account->password.len > 0 || account->password_command != NULL ||
         account->password_file != NULL || account->token_command != NULL)
@@ -225,7 +224,7 @@ static int from_before(struct account *account, const struct account *before)
 static int find(struct account *account, bool may_ask, const struct account *before,
                 const struct log *log, struct err *err)
 {
-    if (are_given(account))
+    if (secrets_are_given(account))
         return 0;
     int result = from_credentials(account, log, err);
     if (result == 0)

@@ -19,8 +19,12 @@
  * nothing was typed. */
 int secrets_find(struct account *account, const struct log *log, struct err *err);
 
-/* The same for an account of a configuration file that is read again: nobody is asked, but what was
- * typed for `before` (the same mailbox; NULL: there was none) is used again. */
+/* True if nothing has to be found: the account names a source, or a method that needs neither
+ * password nor token. */
+bool secrets_are_given(const struct account *account);
+
+/* As secrets_find, for an account of a configuration file that is read again: nobody is asked, but
+ * what was typed for `before` (the same mailbox; NULL: there was none) is used again. */
 int secrets_find_again(struct account *account, const struct account *before, const struct log *log,
                        struct err *err);
 

@@ -14,21 +14,145 @@ void turns_init(struct turns *turns, int64_t every)
     *turns = (struct turns){.every = every, .end = &turns->first};
 }
 
+/* --- those that wait: a heap ------------------------------------------------------------------ */
+
+/* Who waits longest comes first; of those that wait equally long, the first that was added. */
+static bool is_before(const struct turn *a, const struct turn *b)
+{
+    return a->due != b->due ? a->due < b->due : a->number < b->number;
+}
+
+static void put_at(struct turns *turns, size_t place, struct turn *turn)
+{
+    turns->waiting[place - 1] = turn;
+    turn->place = place;
+}
+
+static void move_up(struct turns *turns, struct turn *turn)
+{
+    size_t place = turn->place;
+    for (; place > 1 && is_before(turn, turns->waiting[place / 2 - 1]); place /= 2)
+        put_at(turns, place, turns->waiting[place / 2 - 1]);
+    put_at(turns, place, turn);
+}
+
+static void move_down(struct turns *turns, struct turn *turn)
+{
+    size_t place = turn->place;
+    for (size_t child; (child = place * 2) <= turns->waiting_count; place = child) {
+        if (child < turns->waiting_count &&
+            is_before(turns->waiting[child], turns->waiting[child - 1]))
+            child++;
+        if (is_before(turn, turns->waiting[child - 1]))
+            break;
+        put_at(turns, place, turns->waiting[child - 1]);
+    }
+    put_at(turns, place, turn);
+}
+
+static void wait_for_turn(struct turns *turns, struct turn *turn)
+{
+    if (turns->waiting_count == turns->waiting_room) {
+        turns->waiting_room = turns->waiting_room * 2 + 16;
+        turns->waiting = xreallocarray(turns->waiting, turns->waiting_room, sizeof *turns->waiting);
+    }
+    turn->place = ++turns->waiting_count;
+    move_up(turns, turn);
+}
+
+static void stop_waiting(struct turns *turns, struct turn *turn)
+{
+    if (turn->place == 0)
+        return;
+    struct turn *last = turns->waiting[--turns->waiting_count];
+    if (last != turn) {
+        put_at(turns, turn->place, last);
+        move_up(turns, last);
+        move_down(turns, last);
+    }
+    turn->place = 0;
+}
+
+/* --- those whose server has no room ----------------------------------------------------------- */
+
+/* In the order in which they were found so. A lot is there while somebody is in it, and as many
+ * servers as are full have one: no more than there are workers. */
+struct lot {
+    struct lot *next;
+    struct turn *first, **end;
+};
+
+/* The pointer to the lot of the account's server; the end of the list if there is none. */
+static struct lot **find_lot(struct turns *turns, const struct account *account)
+{
+    struct lot **at = &turns->lots;
+    while (*at != NULL && account_compare_servers((*at)->first->account, account) != 0)
+        at = &(*at)->next;
+    return at;
+}
+
+static void park(struct turns *turns, struct turn *turn)
+{
+    struct lot **at = find_lot(turns, turn->account);
+    if (*at == NULL) {
+        *at = xcalloc(1, sizeof **at);
+        (*at)->end = &(*at)->first;
+    }
+    stop_waiting(turns, turn);
+    turn->parked = NULL;
+    *(*at)->end = turn;
+    (*at)->end = &turn->parked;
+}
+
+/* The first in this lot waits again. */
+static void leave_lot(struct turns *turns, struct lot **at)
+{
+    struct lot *lot = *at;
+    struct turn *turn = lot->first;
+    lot->first = turn->parked;
+    if (lot->first == NULL) {
+        *at = lot->next;
+        free(lot);
+    }
+    wait_for_turn(turns, turn);
+}
+
+/* Moments have changed, or how many there may be of a server. */
+static void wait_anew(struct turns *turns)
+{
+    while (turns->lots != NULL)
+        leave_lot(turns, &turns->lots);
+    for (size_t place = turns->waiting_count; place > 0; place--)
+        move_down(turns, turns->waiting[place - 1]);
+}
+
+/* --- all -------------------------------------------------------------------------------------- */
+
+static void free_turn(struct turns *turns, struct turn *turn)
+{
+    stop_waiting(turns, turn);
+    settings_free(turn->account);
+    free(turn);
+}
+
 void turns_free(struct turns *turns)
 {
+    wait_anew(turns);
     while (turns->first != NULL) {
         struct turn *turn = turns->first;
         turns->first = turn->next;
-        settings_free(turn->account);
-        free(turn);
+        free_turn(turns, turn);
     }
+    free(turns->waiting);
     turns_init(turns, turns->every);
 }
 
 static void append(struct turns *turns, struct turn *turn)
 {
     turns->changes++;
+    turn->number = turns->numbers++;
     turn->next = NULL;
+    turn->link = turns->end;
     *turns->end = turn;
     turns->end = &turn->next;
     turns->count++;
@@ -40,35 +164,31 @@ void turns_add(struct turns *turns, struct account *account)
     turn->account = account;
     turn->due = clock_ms();
     append(turns, turn);
+    wait_for_turn(turns, turn);
 }
 
-struct turn *turns_due(const struct turns *turns, int64_t now,
-                       bool (*may)(const void *ctx, const struct account *account), const void *ctx)
+struct turn *turns_due(struct turns *turns, int64_t now,
+                       bool (*has_room)(const void *ctx, const struct account *account),
+                       const void *ctx)
 {
-    struct turn *best = NULL;
-    for (struct turn *turn = turns->first; turn != NULL; turn = turn->next)
-        if (!turn->running && turn->due <= now && (best == NULL || turn->due < best->due) &&
-            may(ctx, turn->account)) {
-            best = turn;
-            if (turns->every == 0) /* in the order in which they were added */
-                break;
-        }
-    return best;
+    while (turns->waiting_count > 0 && turns->waiting[0]->due <= now) {
+        struct turn *turn = turns->waiting[0];
+        if (has_room(ctx, turn->account))
+            return turn;
+        park(turns, turn);
+    }
+    return NULL;
 }
 
 int64_t turns_next(const struct turns *turns, int64_t now)
 {
-    int64_t next = CLOCK_NEVER;
-    if (turns->every == 0) /* all were due when they were added */
-        return next;
-    for (const struct turn *turn = turns->first; turn != NULL; turn = turn->next)
-        if (!turn->running && turn->due > now && turn->due < next)
-            next = turn->due;
-    return next;
+    bool none = turns->waiting_count == 0 || turns->waiting[0]->due <= now;
+    return none ? CLOCK_NEVER : turns->waiting[0]->due;
 }
 
 void turns_begin(struct turns *turns, struct turn *turn, int64_t now)
 {
+    stop_waiting(turns, turn);
     turn->running = true;
     turn->again = false;
     turn->hurried = false;
@@ -80,23 +200,16 @@ void turns_begin(struct turns *turns, struct turn *turn, int64_t now)
         account_wipe(turn->account);
 }
 
-static void free_turn(struct turn *turn)
-{
-    settings_free(turn->account);
-    free(turn);
-}
-
 static void drop(struct turns *turns, struct turn *turn)
 {
-    struct turn **at = &turns->first;
-    while (*at != turn)
-        at = &(*at)->next;
-    *at = turn->next;
-    if (turn->next == NULL)
-        turns->end = at;
+    *turn->link = turn->next;
+    if (turn->next != NULL)
+        turn->next->link = turn->link;
+    else
+        turns->end = turn->link;
     turns->count--;
     turns->leaving -= turn->leaving;
-    free_turn(turn);
+    free_turn(turns, turn);
 }
 
 static int64_t interval_ms(const struct turns *turns, const struct account *account)
@@ -125,15 +238,20 @@ static int64_t next_due(const struct turns *turns, const struct turn *turn, int6
 
 void turns_end(struct turns *turns, struct turn *turn, int64_t now)
 {
+    struct lot **lot = find_lot(turns, turn->account);
     turns->changes++;
     turns->running -= turn->running;
     turn->running = false;
-    if (turn->again)
-        turn->due = now;
-    else if (turns->every == 0 || turn->leaving)
+    stop_waiting(turns, turn); /* it does if it was polled in place */
+    if (*lot != NULL)
+        leave_lot(turns, lot);
+    if (!turn->again && (turns->every == 0 || turn->leaving)) {
         drop(turns, turn);
-    else /* hurried: once more */
+        return;
+    }
+    if (!turn->again) /* else its moment stays: nobody waits longer. hurried: once more */
         turn->due = turn->hurried ? now : next_due(turns, turn, now);
+    wait_for_turn(turns, turn);
 }
 
 void turns_hurry(struct turns *turns, int64_t now)
@@ -143,6 +261,7 @@ void turns_hurry(struct turns *turns, int64_t now)
         turn->due = now;
         turn->hurried = true;
     }
+    wait_anew(turns);
 }
 
 void turns_slept(struct turns *turns, int64_t ms, int64_t now)
@@ -155,29 +274,46 @@ void turns_slept(struct turns *turns, int64_t ms, int64_t now)
         if (turn->due > soonest)
             turn->due = turn->due - ms > soonest ? turn->due - ms : soonest;
     }
+    wait_anew(turns);
 }
 
 /* --- another configuration file --------------------------------------------------------------- */
 
-static bool is_same(const struct account *a, const struct account *b)
+static int compare_mailboxes(const struct account *a, const struct account *b)
 {
-    return account_compare_servers(a, b) == 0 && strcmp(a->user, b->user) == 0;
-}
-
-/* The pointer to the turn of that mailbox; the end of the list if there is none. */
-static struct turn **find_link(struct turn **at, const struct account *like)
-{
-    while (*at != NULL && !is_same((*at)->account, like))
-        at = &(*at)->next;
-    return at;
+    int order = account_compare_servers(a, b);
+    return order != 0 ? order : strcmp(a->user, b->user);
 }
 
 const struct account *turns_find(const struct turns *turns, const struct account *like)
 {
     const struct turn *turn = turns->first;
-    while (turn != NULL && !is_same(turn->account, like))
+    while (turn != NULL && compare_mailboxes(turn->account, like) != 0)
         turn = turn->next;
     return turn != NULL ? turn->account : NULL;
+}
+
+static int order_turns(const void *a, const void *b)
+{
+    const struct turn *const *left = a, *const *right = b;
+    return compare_mailboxes((*left)->account, (*right)->account);
+}
+
+static int order_account(const void *account, const void *turn)
+{
+    const struct turn *const *at = turn;
+    return compare_mailboxes(account, (*at)->account);
+}
+
+/* All turns by their mailboxes, so that each is found quickly. */
+static struct turn **sort_all(const struct turns *turns)
+{
+    struct turn **all = xcalloc(turns->count, sizeof *all);
+    size_t count = 0;
+    for (struct turn *turn = turns->first; turn != NULL; turn = turn->next)
+        all[count++] = turn;
+    qsort(all, count, sizeof *all, order_turns);
+    return all;
 }
 
 /* Its interval may be shorter now. */
@@ -193,35 +329,36 @@ static void change(struct turns *turns, struct turn *turn, struct account *accou
 static void leave(struct turns *turns, struct turn *turn)
 {
     if (turn->running) {
-        turn->leaving = true;
         turns->leaving++;
         append(turns, turn);
     } else {
-        free_turn(turn);
+        free_turn(turns, turn);
     }
 }
 
 void turns_replace(struct turns *turns, struct account **accounts, size_t count)
 {
-    struct turn *old = turns->first;
+    size_t old_count = turns->count;
+    struct turn **old = sort_all(turns);
+    wait_anew(turns);
+    for (size_t i = 0; i < old_count; i++)
+        old[i]->leaving = true;
     turns->changes++;
     turns->first = NULL;
     turns->end = &turns->first;
     turns->count = turns->leaving = 0;
     for (size_t i = 0; i < count; i++) {
-        struct turn **at = find_link(&old, accounts[i]);
-        struct turn *turn = *at;
-        if (turn == NULL) {
+        struct turn **at = bsearch(accounts[i], old, old_count, sizeof *old, order_account);
+        if (at == NULL) {
             turns_add(turns, accounts[i]);
             continue;
         }
-        *at = turn->next;
-        change(turns, turn, accounts[i]);
-        append(turns, turn);
+        change(turns, *at, accounts[i]);
+        append(turns, *at);
     }
-    while (old != NULL) {
-        struct turn *turn = old;
-        old = turn->next;
-        leave(turns, turn);
-    }
+    for (size_t i = 0; i < old_count; i++)
+        if (old[i]->leaving)
+            leave(turns, old[i]);
+    free(old);
+    wait_anew(turns);
 }

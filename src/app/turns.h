@@ -17,7 +17,10 @@
 #include "session/account.h"
 
 struct turn {
-    struct turn *next;
+    struct turn *next, **link; /* link: what points to it */
+    size_t number;             /* in the order in which they were added */
+    size_t place;              /* among those that wait, from 1; 0: it does not */
+    struct turn *parked;       /* the next one whose server has no room */
     struct account *account;
     int64_t due, begun; /* clock_ms() moments; begun: of the last poll, while it runs */
     int64_t not_before; /* the next poll, as the last one learned; 0: at any time */
@@ -34,7 +37,10 @@ struct turns {
     int64_t every; /* seconds; 0: each account is polled once */
     struct turn *first;
     struct turn **end; /* where the next one is linked in */
-    size_t count, running, leaving;
+    size_t count, running, leaving, numbers;
+    struct turn **waiting; /* a heap, by `due` */
+    size_t waiting_count, waiting_room;
+    struct lot *lots; /* those that are due, but their server has no room */
     uint64_t changes; /* grows whenever something may have become due or free */
 };
 
@@ -47,13 +53,16 @@ void turns_free(struct turns *turns);
 /* Takes the account over; it is due at once. */
 void turns_add(struct turns *turns, struct account *account);
 
-/* Of the turns that are due and not running, for which `may` says yes: the one that has waited
- * longest, the first added of those that waited equally long. NULL: none. */
-struct turn *turns_due(const struct turns *turns, int64_t now,
-                       bool (*may)(const void *ctx, const struct account *account),
+/* Of the turns that are due and not running, and whose server has room: the one that has waited
+ * longest, the first added of those that waited equally long. NULL: none. A server that has none
+ * gets room when a turn of its own ends, and is not asked about before; so a poll of each account
+ * costs the same however many there are. */
+struct turn *turns_due(struct turns *turns, int64_t now,
+                       bool (*has_room)(const void *ctx, const struct account *account),
                        const void *ctx);
 
-/* The moment after `now` at which the next turn becomes due, or CLOCK_NEVER. */
+/* The moment at which the next turn becomes due, or CLOCK_NEVER: so, too, while one is due already,
+ * since then it is room that is missing. */
 int64_t turns_next(const struct turns *turns, int64_t now);
 
 /* A worker has its copy of the account: if this was the only poll, the secrets go. */

@@ -2,18 +2,28 @@
 /* Moments are the test's own; only turns_add looks at the clock. */
 #include "app/turns.h"
 
+#include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/xalloc.h"
 #include "tap.h"
 
-static struct account *make(const char *title, int64_t interval)
+static struct account *mailbox(const char *title, const char *server, const char *user)
 {
     struct account *account = xcalloc(1, sizeof *account);
     account->title = xstrdup(title);
-    account->interval = interval;
+    account->server = xstrdup(server);
+    account->user = xstrdup(user);
     secret_set(&account->password, str_from("sesame"));
+    return account;
+}
+
+static struct account *make(const char *title, int64_t interval)
+{
+    struct account *account = mailbox(title, title, "u");
+    account->interval = interval;
     return account;
 }
 
@@ -24,12 +34,7 @@ static bool any(const void *ctx, const struct account *account)
     return true;
 }
 
-static bool all_but(const void *ctx, const struct account *account)
-{
-    return strcmp(account->title, ctx) != 0;
-}
-
-static const char *due(const struct turns *turns, int64_t now)
+static const char *due(struct turns *turns, int64_t now)
 {
     const struct turn *turn = turns_due(turns, now, any, NULL);
     return turn != NULL ? turn->account->title : "none";
@@ -46,12 +51,11 @@ static void test_once(void)
     int64_t now = clock_ms();
     is_str(due(&turns, before - 1), "none", "an account is not due before it was added");
     is_str(due(&turns, now), "a", "the first account is due at once");
-    struct turn *turn = turns_due(&turns, now, all_but, "a");
-    is_str(turn->account->title, "b", "an account that may not is passed over");
     struct turn *first = turns_due(&turns, now, any, NULL);
     turns_begin(&turns, first, now);
     is_int((int)first->account->password.len, 0,
            "without an interval the secret is wiped when the turn begins");
+    struct turn *turn = turns_due(&turns, now, any, NULL);
     is_int((int)turn->account->password.len, 6, "the secret of the other account is kept");
     is_str(due(&turns, now), "b", "what runs is not due");
     turns_begin(&turns, turn, now);
@@ -66,6 +70,117 @@ static void test_once(void)
            "without an interval each account has one turn and no more");
     turns_free(&turns);
     is_int((int)turns.count, 0, "turns_free leaves no account");
+}
+
+/* Servers with room: how many may run at each, and who does. */
+struct room {
+    size_t most, count, asked;
+    struct turn *running[8];
+};
+
+static bool has_room(const void *ctx, const struct account *account)
+{
+    /* The counter alone is written. */
+    struct room *room = (struct room *)(uintptr_t)ctx;
+    size_t same = 0;
+    room->asked++;
+    for (size_t i = 0; i < room->count; i++)
+        same += account_compare_servers(room->running[i]->account, account) == 0;
+    return same < room->most;
+}
+
+/* The titles of those that are begun now. */
+static const char *begin_all(struct turns *turns, struct room *room, int64_t now)
+{
+    static char text[100];
+    struct turn *turn;
+    text[0] = '\0';
+    while (room->count < 8 && (turn = turns_due(turns, now, has_room, room)) != NULL) {
+        strncat(text, turn->account->title, sizeof text - strlen(text) - 1);
+        turns_begin(turns, turn, now);
+        room->running[room->count++] = turn;
+    }
+    return text;
+}
+
+static void end_first(struct turns *turns, struct room *room, int64_t now)
+{
+    struct turn *turn = room->running[0];
+    memmove(room->running, room->running + 1, --room->count * sizeof *room->running);
+    turns_end(turns, turn, now);
+}
+
+static void test_room(void)
+{
+    struct turns turns;
+    struct room room = {.most = 2};
+    turns_init(&turns, 0);
+    turns_add(&turns, mailbox("a", "x", "1"));
+    turns_add(&turns, mailbox("b", "X.", "2"));
+    turns_add(&turns, mailbox("c", "x", "3"));
+    turns_add(&turns, mailbox("d", "x", "4"));
+    turns_add(&turns, mailbox("e", "y", "1"));
+    turns_add(&turns, mailbox("f", "x", "5"));
+    int64_t now = clock_ms();
+    is_str(begin_all(&turns, &room, now), "abe", "who is at a full server is passed over");
+    is_str(begin_all(&turns, &room, now), "", "as long as it is full");
+    end_first(&turns, &room, now);
+    is_str(begin_all(&turns, &room, now), "c", "where one has ended, the next one begins");
+    end_first(&turns, &room, now);
+    end_first(&turns, &room, now);
+    is_str(begin_all(&turns, &room, now), "d", "as many as have ended there, and in their order");
+    end_first(&turns, &room, now);
+    end_first(&turns, &room, now);
+    is_str(begin_all(&turns, &room, now), "f", "the last one has its turn, too");
+    end_first(&turns, &room, now);
+    is_int((int)turns.count, 0, "and all had theirs");
+    turns_free(&turns);
+}
+
+static void test_room_again(void)
+{
+    struct turns turns;
+    struct room room = {.most = 1};
+    turns_init(&turns, 100);
+    turns_add(&turns, mailbox("a", "x", "1"));
+    turns_add(&turns, mailbox("b", "x", "2"));
+    turns_add(&turns, mailbox("c", "x", "3"));
+    int64_t now = clock_ms();
+    is_str(begin_all(&turns, &room, now), "a", "one of three begins");
+    room.most = 3;
+    is_str(begin_all(&turns, &room, now), "", "the others wait for its end");
+    turns_hurry(&turns, now);
+    is_str(begin_all(&turns, &room, now), "bc", "unless all are due anew");
+    room.count = 0;
+    struct account *accounts[] = {mailbox("C", "x", "3"), mailbox("d", "x", "4"),
+                                  mailbox("e", "x", "5")};
+    room.most = 0;
+    turns_replace(&turns, accounts, 3);
+    now = clock_ms();
+    is_str(begin_all(&turns, &room, now), "", "a full server's new accounts wait");
+    struct account *others[] = {mailbox("E", "x", "5")};
+    turns_replace(&turns, others, 1);
+    room.most = 9;
+    is_str(begin_all(&turns, &room, now), "E", "and are asked about again after a new file");
+    turns_free(&turns);
+}
+
+/* One server that is always full, as in a hoster's file. */
+static void test_room_cost(void)
+{
+    enum { COUNT = 3000 };
+    struct turns turns;
+    struct room room = {.most = 4};
+    turns_init(&turns, 0);
+    for (int i = 0; i < COUNT; i++)
+        turns_add(&turns, mailbox("a", "x", "u"));
+    int64_t now = clock_ms();
+    do
+        begin_all(&turns, &room, now);
+    while (end_first(&turns, &room, now), turns.count > 0);
+    ok(room.asked <= 3 * COUNT, "how often a server is looked at grows with the accounts (%d)",
+       (int)room.asked);
+    turns_free(&turns);
 }
 
 /* `begun` and `ended` in ms after the start; the moment at which it is due again. */
@@ -133,23 +248,47 @@ static void test_longest_wait(void)
 {
     struct turns turns;
     turns_init(&turns, 100);
-    turns_add(&turns, make("a", 0));
-    turns_add(&turns, make("b", 0));
+    turns_add(&turns, make("a", 200));
+    turns_add(&turns, make("b", 100));
     int64_t now = clock_ms();
-    turns.first->due = now - 10;
-    turns.first->next->due = now - 20;
-    is_str(due(&turns, now), "b", "who waits longest is first, though second in the list");
-    turns.first->due = now - 30;
-    is_str(due(&turns, now), "a", "who waits longest is first, where it is first in the list");
+    struct turn *a = turns.first, *b = a->next;
+    turns_begin(&turns, a, now);
+    turns_begin(&turns, b, now);
+    turns_end(&turns, a, now);
+    turns_end(&turns, b, now);
+    ok(turns_next(&turns, now) == b->due, "the next turn is that of the shorter interval");
+    is_str(due(&turns, now + 300000), "b", "who waits longest is first, though second in the list");
+    turns_begin(&turns, b, now + 300000);
+    turns_end(&turns, b, now + 300000);
+    is_str(due(&turns, now + 500000), "a", "who waits longest is first, where it is first there");
     turns_free(&turns);
 }
 
-static struct account *mailbox(const char *title, const char *server, const char *user)
+/* Each moment in its order, however they were added, and when some have gone. */
+static void test_order(void)
 {
-    struct account *account = make(title, 0);
-    account->server = xstrdup(server);
-    account->user = xstrdup(user);
-    return account;
+    enum { COUNT = 500 };
+    struct turns turns;
+    int64_t now = clock_ms(), last = 0;
+    int wrong = 0, seen = 0;
+    turns_init(&turns, 100);
+    for (int i = 0; i < COUNT; i++) {
+        turns_add(&turns, make("a", 1 + i * 7919 % 10000));
+        struct turn *turn = turns_due(&turns, clock_ms(), any, NULL);
+        turns_begin(&turns, turn, now);
+        turns_end(&turns, turn, now);
+    }
+    for (struct turn *turn = turns.first; turn != NULL; turn = turn->next->next)
+        turns_begin(&turns, turn, now);
+    for (struct turn *turn; (turn = turns_due(&turns, CLOCK_NEVER - 1, any, NULL)) != NULL;
+         seen++) {
+        wrong += turn->due < last;
+        last = turn->due;
+        turns_begin(&turns, turn, now);
+    }
+    is_int(seen, COUNT / 2, "all that wait have a turn");
+    is_int(wrong, 0, "none of them before one that waits longer");
+    turns_free(&turns);
 }
 
 /* The titles in their order; a * behind one that runs, a ! behind one that is leaving. */
@@ -265,10 +404,14 @@ static void test_slept(void)
 int main(void)
 {
     test_once();
+    test_room();
+    test_room_again();
+    test_room_cost();
     test_next_turn();
     test_not_before();
     test_own_interval();
     test_longest_wait();
+    test_order();
     test_replace();
     test_hurry();
     test_slept();
