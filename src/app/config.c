@@ -27,16 +27,16 @@ static int check_twins(const struct rcparse *parsed, const struct config *config
     size_t earlier, later;
     if (twins_find(config->accounts, config->count, TWINS_TITLE, &earlier, &later)) {
         return err_set(err, ERR_CONFIG, "%s:%u: a second account \"%s\"; give each its own title",
-                       parsed->accounts[later]->file, parsed->accounts[later]->line,
+                       parsed->accounts[later].file, parsed->accounts[later].line,
                        config->accounts[later]->title);
     }
     if (twins_find(config->accounts, config->count, TWINS_MAILBOX, &earlier, &later)) {
         return err_set(err, ERR_CONFIG,
                        "%s:%u: account \"%s\" is the same mailbox as \"%s\" (%s:%u): one "
                        "server and user; remove one of them",
-                       parsed->accounts[later]->file, parsed->accounts[later]->line,
+                       parsed->accounts[later].file, parsed->accounts[later].line,
                        config->accounts[later]->title, config->accounts[earlier]->title,
-                       parsed->accounts[earlier]->file, parsed->accounts[earlier]->line);
+                       parsed->accounts[earlier].file, parsed->accounts[earlier].line);
     }
     return 0;
 }
@@ -49,11 +49,11 @@ static int convert_all(struct rcparse *parsed, const struct shard *shard, struct
     config->accounts = xcalloc(parsed->account_count, sizeof *config->accounts);
     for (size_t i = 0; i < parsed->account_count; i++) {
         struct account *account;
-        if (settings_account(parsed->accounts[i], parsed->defaults, &account, err) < 0)
+        if (settings_account(&parsed->accounts[i], parsed->defaults, &account, err) < 0)
             return -1;
-        section_clear(parsed->accounts[i]); /* its place is still needed, its words are not */
+        section_clear(&parsed->accounts[i]); /* its place is still needed, its words are not */
         if (shard_has(shard, account->server, account->user)) {
-            struct section *mine = parsed->accounts[i]; /* at the same index as the account */
+            struct section mine = parsed->accounts[i]; /* at the same index as the account */
             parsed->accounts[i] = parsed->accounts[config->count];
             parsed->accounts[config->count] = mine;
             config->accounts[config->count++] = account;
@@ -158,7 +158,7 @@ static void check_sections(struct rcparse *parsed, struct telling *telling)
     if (parsed->defaults != NULL)
         settings_check(parsed->defaults, NULL, tell, telling);
     for (size_t i = 0; i < parsed->account_count; i++)
-        settings_check(parsed->accounts[i], parsed->defaults, tell, telling);
+        settings_check(&parsed->accounts[i], parsed->defaults, tell, telling);
     if (telling->count == before && convert_all(parsed, &all.shard, &config, &err) < 0)
         tell(telling, err.text);
     if (telling->count == before && parsed->account_count == 0)
@@ -207,7 +207,7 @@ int config_spell(const char *path, struct buf *out, struct err *err)
         return -1;
     int result = rcparse_text(&parsed, &text, &all, err);
     for (size_t i = 0; i < parsed.account_count && result == 0; i++)
-        settings_spell(parsed.accounts[i], parsed.defaults, out);
+        settings_spell(&parsed.accounts[i], parsed.defaults, out);
     if (result == 0)
         result = convert_all(&parsed, &all.shard, &config, err);
     rcparse_free(&parsed);

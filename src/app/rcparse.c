@@ -104,6 +104,17 @@ static void on_error(cfg_t *cfg, const char *fmt, va_list args)
 
 /* --- what libconfuse calls -------------------------------------------------------------------- */
 
+/* One behind the other, so that they leave no holes between the accounts that are made of them:
+ * each worker would put what it needs into those, and copy their pages. */
+static struct section *add_account(struct rcparse *into)
+{
+    if (into->account_count == into->account_room) {
+        into->account_room = into->account_room * 2 + 16;
+        into->accounts = xreallocarray(into->accounts, into->account_room, sizeof *into->accounts);
+    }
+    return &into->accounts[into->account_count++];
+}
+
 /* libconfuse tells of a section by its first key, or by its end. */
 static int begin_section(struct parse *parse, cfg_t *cfg)
 {
@@ -118,18 +129,12 @@ static int begin_section(struct parse *parse, cfg_t *cfg)
         return refuse(parse, line, "a second defaults (the first is in line %u of %s); join them",
                       parse->into->defaults->line, parse->into->defaults->file);
     }
-    struct section *section = xcalloc(1, sizeof *section);
-    section->title = is_account ? xstrdup(cfg->title) : NULL;
-    section->file = here(parse, line)->name;
-    section->line = line - here(parse, line)->first + 1;
-    parse->current = section;
-    if (!is_account) {
-        parse->into->defaults = section;
-        return 0;
-    }
-    parse->into->accounts = xreallocarray(parse->into->accounts, parse->into->account_count + 1,
-                                          sizeof *parse->into->accounts);
-    parse->into->accounts[parse->into->account_count++] = section;
+    if (!is_account)
+        parse->into->defaults = xmalloc(sizeof *parse->into->defaults);
+    parse->current = is_account ? add_account(parse->into) : parse->into->defaults;
+    *parse->current = (struct section){.title = is_account ? xstrdup(cfg->title) : NULL,
+                                       .file = here(parse, line)->name,
+                                       .line = line - here(parse, line)->first + 1};
     return 0;
 }
 
@@ -196,7 +201,6 @@ static void drop_others(struct parse *parse)
     if (last == parse->into->defaults || !is_others(parse, last))
         return;
     section_clear(last);
-    free(last);
     parse->into->account_count--;
     parse->into->other_count++;
 }
@@ -489,6 +493,10 @@ static cfg_opt_t *add_keys(cfg_opt_t *to, enum key_scope scope)
     return to;
 }
 
+/* No key has a value of libconfuse's own. To look for one it would compare each name with each in
+ * every section; of this flag it concludes that it has done so. */
+#define MANY (CFGF_MULTI | CFGF_DEFINIT)
+
 /* All levels of libconfuse's tables; it makes a copy of them. */
 static cfg_t *new_parser(struct parse *parse)
 {
@@ -503,13 +511,13 @@ static cfg_t *new_parser(struct parse *parse)
     *to++ = anchor;
     *to = (cfg_opt_t)CFG_END();
     to = add_keys(inner, KEY_ACCOUNT);
-    *to = (cfg_opt_t)CFG_SEC("rule", rule, CFGF_MULTI | CFGF_NODEFAULT);
+    *to = (cfg_opt_t)CFG_SEC("rule", rule, MANY | CFGF_NODEFAULT);
     to++->validcb = end_rule;
     *to++ = anchor;
     *to = (cfg_opt_t)CFG_END();
     to = add_keys(outer, KEY_TOP);
     *to++ = (cfg_opt_t)CFG_SEC("defaults", inner, CFGF_NODEFAULT);
-    *to++ = (cfg_opt_t)CFG_SEC("account", inner, CFGF_MULTI | CFGF_TITLE);
+    *to++ = (cfg_opt_t)CFG_SEC("account", inner, MANY | CFGF_TITLE);
     *to++ = anchor;
     *to = (cfg_opt_t)CFG_END();
     cfg_t *cfg = cfg_init(outer, CFGF_NONE);
@@ -559,10 +567,8 @@ void rcparse_free(struct rcparse *parsed)
         section_clear(parsed->defaults);
         free(parsed->defaults);
     }
-    for (size_t i = 0; i < parsed->account_count; i++) {
-        section_clear(parsed->accounts[i]);
-        free(parsed->accounts[i]);
-    }
+    for (size_t i = 0; i < parsed->account_count; i++)
+        section_clear(&parsed->accounts[i]);
     free(parsed->accounts);
     for (size_t i = 0; i < parsed->text_count; i++) {
         for (size_t j = 0; j < parsed->part_counts[i]; j++)

@@ -27,9 +27,9 @@ struct rcparse_want {
 
 struct rcparse {
     struct section top;
-    struct section *defaults;  /* NULL: there is none */
-    struct section **accounts; /* in the order of the file */
-    size_t account_count;
+    struct section *defaults; /* NULL: there is none */
+    struct section *accounts; /* in the order of the file */
+    size_t account_count, account_room;
     size_t other_count; /* accounts of other shards, left out */
     unsigned fault;     /* after a failure: its line, if it is one of the file itself; or 0 */
     struct rctext_part *
