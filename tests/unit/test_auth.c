@@ -1199,6 +1199,9 @@ static void test_lengths(void)
     is_int(outcome.rc, 0, "and logs in");
 }
 
+#define XOAUTH2_TALK                                                                               \
+    .capa = "SASL XOAUTH2\r\n", .auth = "xoauth2", .secret = "token.123", .token = true
+
 /* Only a token that the server saw and refused is worth another one. */
 static void test_refusals(void)
 {
@@ -1206,19 +1209,8 @@ static void test_refusals(void)
         struct talk talk;
         bool refused;
     } rows[] = {
-        {{.name = "refused",
-          .capa = "SASL XOAUTH2\r\n",
-          .auth = "xoauth2",
-          .replies = {"+ \r\n", "-ERR no\r\n"},
-          .secret = "token.123",
-          .token = true},
-         true},
-        {{.name = "refused with [AUTH]",
-          .capa = "SASL XOAUTH2\r\n",
-          .auth = "xoauth2",
-          .replies = {"+ \r\n", "-ERR [AUTH] no\r\n"},
-          .secret = "token.123",
-          .token = true},
+        {{.name = "refused", XOAUTH2_TALK, .replies = {"+ \r\n", "-ERR no\r\n"}}, true},
+        {{.name = "refused with [AUTH]", XOAUTH2_TALK, .replies = {"+ \r\n", "-ERR [AUTH] no\r\n"}},
          true},
         {{.name = "refused after its JSON",
           .capa = "SASL OAUTHBEARER\r\n",
@@ -1227,34 +1219,10 @@ static void test_refusals(void)
           .secret = "token.123",
           .token = true},
          false /* no TLS: auto sends no token */},
-        {{.name = "in use",
-          .capa = "SASL XOAUTH2\r\n",
-          .auth = "xoauth2",
-          .replies = {"+ \r\n", "-ERR [IN-USE] later\r\n"},
-          .secret = "token.123",
-          .token = true},
-         false},
-        {{.name = "the mechanism refused",
-          .capa = "SASL XOAUTH2\r\n",
-          .auth = "xoauth2",
-          .replies = {"-ERR what\r\n"},
-          .secret = "token.123",
-          .token = true},
-         false},
-        {{.name = "hung up",
-          .capa = "SASL XOAUTH2\r\n",
-          .auth = "xoauth2",
-          .replies = {"+ \r\n"},
-          .secret = "token.123",
-          .token = true},
-         false},
-        {{.name = "taken",
-          .capa = "SASL XOAUTH2\r\n",
-          .auth = "xoauth2",
-          .replies = {"+ \r\n", "+OK\r\n"},
-          .secret = "token.123",
-          .token = true},
-         false},
+        {{.name = "in use", XOAUTH2_TALK, .replies = {"+ \r\n", "-ERR [IN-USE] later\r\n"}}, false},
+        {{.name = "the mechanism refused", XOAUTH2_TALK, .replies = {"-ERR what\r\n"}}, false},
+        {{.name = "hung up", XOAUTH2_TALK, .replies = {"+ \r\n"}}, false},
+        {{.name = "taken", XOAUTH2_TALK, .replies = {"+ \r\n", "+OK\r\n"}}, false},
         {{.name = "a password refused",
           .capa = "SASL PLAIN\r\n",
           .auth = "plain",
