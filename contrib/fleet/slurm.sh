@@ -6,8 +6,8 @@
 #   scrontab -e       */5 * * * * sbatch --array=0-7 --dependency=singleton slurm.sh
 #
 # The number of shards is that of the array; all tasks need the same one, so start a single shard again
-# as `fetchpop --shard 3/8`, not with --array=3. A task whose node dies is put back into the queue, and with
-# RequeueExit=137 in slurm.conf one that was killed is, too; either goes on where it was.
+# as `fetchpop --shard 3/8`, not with --array=3. A task whose node dies is requeued; so is one
+# that was killed, if slurm.conf has RequeueExit=137. Either goes on where it stopped.
 #
 # FETCHPOPRC names the configuration file; state and mail are on storage that all nodes share.
 #

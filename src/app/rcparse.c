@@ -104,8 +104,8 @@ static void on_error(cfg_t *cfg, const char *fmt, va_list args)
 
 /* --- what libconfuse calls -------------------------------------------------------------------- */
 
-/* One behind the other, so that they leave no holes between the accounts that are made of them:
- * each worker would put what it needs into those, and copy their pages. */
+/* In one block: single ones, once freed, would leave holes between the accounts, which each worker
+ * would fill, and so copy their pages. */
 static struct section *add_account(struct rcparse *into)
 {
     if (into->account_count == into->account_room) {
@@ -493,8 +493,8 @@ static cfg_opt_t *add_keys(cfg_opt_t *to, enum key_scope scope)
     return to;
 }
 
-/* No key has a value of libconfuse's own. To look for one it would compare each name with each in
- * every section; of this flag it concludes that it has done so. */
+/* No key has a default of libconfuse's. Looking for one, it compares each name with every other in
+ * every section; this flag makes it believe that it has done so. */
 #define MANY (CFGF_MULTI | CFGF_DEFINIT)
 
 /* All levels of libconfuse's tables; it makes a copy of them. */

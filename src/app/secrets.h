@@ -28,7 +28,7 @@ bool secrets_are_given(const struct account *account);
 int secrets_find_again(struct account *account, const struct account *before, const struct log *log,
                        struct err *err);
 
-/* Asks on the terminal, also for another one where the one that was typed is wrong. 1: there is
+/* Asks for the password on the terminal, or for another one if the one typed was wrong. 1: there is
  * one; 0: there is no terminal; -1: as tty_ask. */
 int secrets_ask(struct account *account, struct err *err);
 

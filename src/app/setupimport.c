@@ -147,7 +147,7 @@ static int ask_seen(struct taking *taking, struct err *err)
                taking->program->name);
     if (!found) {
         dialog_say(taking->dialog,
-                   ";\nif there is any, take over the list before the first poll:\n");
+                   ";\nif there is such mail, take over the list before the first poll:\n");
         say_lists(taking);
         return 0;
     }

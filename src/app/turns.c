@@ -75,8 +75,8 @@ static void stop_waiting(struct turns *turns, struct turn *turn)
 
 /* --- those whose server has no room ----------------------------------------------------------- */
 
-/* In the order in which they were found so. A lot is there while somebody is in it, and as many
- * servers as are full have one: no more than there are workers. */
+/* Turns that are due at one full server, in the order in which they were found so. Only a full
+ * server has a lot, while a turn is in it: so there are no more lots than workers. */
 struct lot {
     struct lot *next;
     struct turn *first, **end;
@@ -117,7 +117,7 @@ static void leave_lot(struct turns *turns, struct lot **at)
     wait_for_turn(turns, turn);
 }
 
-/* Moments have changed, or how many there may be of a server. */
+/* Called when `due` of turns, or how many a server may have, has changed: all of them wait anew. */
 static void wait_anew(struct turns *turns)
 {
     while (turns->lots != NULL)
@@ -249,7 +249,7 @@ void turns_end(struct turns *turns, struct turn *turn, int64_t now)
         drop(turns, turn);
         return;
     }
-    if (!turn->again) /* else its moment stays: nobody waits longer. hurried: once more */
+    if (!turn->again) /* then `due` stays: it is the earliest of all. hurried: due at once */
         turn->due = turn->hurried ? now : next_due(turns, turn, now);
     wait_for_turn(turns, turn);
 }

@@ -22,8 +22,8 @@ int secret_set(struct secret *secret, struct str bytes);
 void secret_wipe(struct secret *secret); /* and frees; may be called on an empty one */
 struct str secret_str(const struct secret *secret);
 
-/* For a process that was forked: of all secrets there are, only these are kept (NULL data: none is
- * there). The others are gone at once, however many there are, and may not be touched any more. */
+/* In a forked process: keeps only these secrets (one whose data is NULL is passed over). All others
+ * are gone at once, however many there are, and may not be touched any more. */
 void secret_keep(struct secret *const own[], size_t count);
 
 /* Wipes bytes in a way the compiler keeps. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * ahead: what comes in sets out for the disk before its batch is complete.
+ * ahead: mail starts on its way to the disk while its batch still comes in.
  *
  * A process of its own flushes it, so that the flush that counts (spool_secure) finds little left,
  * and the wire seldom waits for it. Nothing depends on that process: it says nothing, and whatever
@@ -15,8 +15,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define AHEAD_OCTETS ((uint64_t)8 * 1024 * 1024) /* are worth a flush; 300 short messages, too: */
-#define AHEAD_FILE ((uint64_t)24 * 1024)         /* to flush a new file's name costs as much */
+/* So many octets are worth a flush. Each new file counts for AHEAD_FILE beside its own, since its
+ * name is flushed, too: so about 300 short messages are worth one. */
+#define AHEAD_OCTETS ((uint64_t)8 * 1024 * 1024)
+#define AHEAD_FILE ((uint64_t)24 * 1024)
 
 /* For one destination. Starts as zeros. */
 struct ahead {

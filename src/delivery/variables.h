@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * variables: what the commands of an account find of a message in their environment (fetchpop(1),
- * MESSAGES AND COMMANDS). Pure.
+ * variables: what an account's commands are told of a message in their environment (fetchpop(1),
+ * DELIVERY TO A COMMAND). Pure.
  */
 #ifndef FP_DELIVERY_VARIABLES_H
 #define FP_DELIVERY_VARIABLES_H

@@ -267,7 +267,7 @@ static const struct sheet *find_rule(const struct reader *reader, const char *ac
     return NULL;
 }
 
-/* A shell reads a command, and nobody a path. */
+/* A shell expands variables in a command; nothing does in a path. */
 static char *fill_value(const char *key, const char *value, const char *user)
 {
     return strcmp(key, "mda") == 0 ? fill_tags(value, "$HOME", "$LOGNAME")

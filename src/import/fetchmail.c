@@ -89,7 +89,7 @@ struct reader {
     char *idfile;
 };
 
-/* And its name in the spelling of `rows`. */
+/* The entry of the lexer's word, or NULL; *name: that word as `rows` spells it. */
 static const struct word *find_word(const struct lexer *lexer, struct str *name)
 {
     for (size_t i = 0; i < WORDS && lexer->token == LEXER_WORD; i++)

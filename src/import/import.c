@@ -47,7 +47,7 @@ void import_end(struct import *import)
     sheets_free(&import->top);
 }
 
-/* Where it says that its list is. */
+/* Adds a note on where the other configuration keeps its list. */
 static void note_list(struct import *import, size_t which)
 {
     struct sheet *sheet = &import->sheets.at[which];
@@ -57,8 +57,9 @@ static void note_list(struct import *import, size_t which)
         return;
     sheets_title(&import->sheets, which, title);
     char *list = translate_quoted(sheet->seen), *account = translate_quoted(title);
-    sheet_note(sheet, "The list of what %s has fetched here: fetchpop --import-seen %s %s %s", name,
-               name, list, account);
+    sheet_note(sheet,
+               "To take over the list of what %s has fetched here: fetchpop --import-seen %s %s %s",
+               name, name, list, account);
     free(list);
     free(account);
 }
@@ -94,7 +95,9 @@ void import_spell(const struct import *import, struct buf *out)
     buf_addf(out, "# fetchpop's configuration (fetchpoprc(5)), made from that of %s.\n",
              program->name);
     if (is_usual(&import->sheets))
-        buf_addf(out, "# The list of what %s has fetched: fetchpop --import-seen %s %s ACCOUNT\n",
+        buf_addf(out,
+                 "# To take over the list of what %s has fetched: fetchpop --import-seen %s %s "
+                 "ACCOUNT\n",
                  program->name, program->name, program->seen);
     for (size_t i = 0; i < top->count; i++)
         buf_addf(out, "# %s\n", top->entries[i].value);

@@ -91,6 +91,10 @@ void translate_quote(const char *word, struct buf *out)
         buf_addf(out, "%s", word);
         return;
     }
+    if (strncmp(word, "~/", 2) == 0) { /* in quotes it would be no home folder */
+        buf_addf(out, "~/");
+        word += 2;
+    }
     buf_addf(out, "'");
     for (const char *p = word; *p != '\0'; p++)
         if (*p == '\'')

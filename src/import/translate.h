@@ -39,7 +39,8 @@ void translate_port(struct sheet *to);
 /* Replaces each `mark` in a command, with quotes right around it, by `by`; malloced. */
 char *translate_fill(const char *command, const char *mark, const char *by);
 
-/* Appends one word of a command line, quoted for the shell where that is needed. */
+/* Appends one word of a command line, quoted for the shell where that is needed; ~/ in front stays
+ * the home folder. */
 void translate_quote(const char *word, struct buf *out);
 
 /* The same as a text of its own; malloced. */

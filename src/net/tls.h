@@ -20,7 +20,7 @@ enum tls_want { TLS_DONE, TLS_WANT_READ, TLS_WANT_WRITE, TLS_END, TLS_FAILED };
 struct tls;
 
 /* OpenSSL loads what every session needs, so that processes that are forked from here on
- * have it: a quarter of the CPU of a poll with nothing new (OpenSSL 3.0). What fails here is told
+ * have it: a fifth of the CPU of a poll with nothing new (OpenSSL 3.0). What fails here is told
  * by tls_new. */
 void tls_prepare(void);
 

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define AGAIN_HINT "it is held after too many tries; --retry UIDL tries again at once"
+#define AGAIN_HINT "it is held; --retry UIDL tries it again at once"
 
 /* When to try again (wall clock, seconds) after this many tries; the first max_tries of them led to
  * its being held, and from then on later_held says how long to wait. */

@@ -20,8 +20,8 @@
 int decide_all(struct poll *poll, struct pop3 *pop3, struct listing *listing, bool count,
                struct queue *dele, struct err *err);
 
-/* Decides about those that were to be stubs and are to be fetched whole after all, if max_messages
- * and max_bytes have room for more than what is to be fetched already. */
+/* Decides about messages that were to be stubs and have to be fetched whole, within what
+ * max_messages and max_bytes still leave. */
 void decide_whole(struct poll *poll, struct listing *listing);
 
 /* How many messages are not simply left where they are. */

@@ -39,7 +39,8 @@ bool fault_postpone_empty(struct poll *poll, struct listing *listing, struct mes
 void fault_refuse_empty(struct poll *poll, struct listing *listing, struct message *message,
                         bool others_came);
 
-/* The words of both records say since when it is so: true if it was so a day ago. */
+/* The record's words (REASON_EMPTY, REASON_ALL_EMPTY) say since when: true if that was a day ago or
+ * more. */
 bool fault_is_a_day_old(const struct poll *poll, struct str words);
 
 /* `count` messages over which a connection broke have not had their turn: the next run tries

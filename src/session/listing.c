@@ -158,7 +158,8 @@ static void put_in_order(struct listing *listing)
     listing->count = listing->sorted = kept;
 }
 
-/* No message is so long: LIST is wrong, and does not know. Else it would wait for room for ever. */
+/* No message is longer: LIST is wrong, so the size counts as unknown. Otherwise it would wait for
+ * room for ever. */
 #define SIZE_MOST ((uint64_t)64 << 30)
 
 /* A number that UIDL did not list is a message too, one without a UIDL. */

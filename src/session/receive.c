@@ -391,8 +391,8 @@ int receive_answer(struct receiver *in, const struct pop3_answer *answer, int ta
 
 /* ---- what it is ---- */
 
-/* LIST calls it empty, too, or does not know. That is believed beside other mail, which may be yet
- * to come: it is asked for once more behind that. */
+/* It is empty, and LIST says so too, or does not know. That is believed only beside other mail; if
+ * none has come yet, it is asked for again after the rest. */
 static bool waits_for_others(const struct receiver *in, struct message *message,
                              const struct parcel *parcel)
 {
@@ -413,8 +413,8 @@ static bool is_short(const struct receiver *in, const struct message *message,
     return message->size > EMPTY_LISTED || (!in->came && !refusals_are_few(&in->refusals));
 }
 
-/* Was it so before? After a day in which all came empty, it has to be seen on two days on which
- * others came. */
+/* Was it so before? After a day in which all came empty, it has to be seen twice beside others, at
+ * least a day apart. */
 static bool is_believed(const struct receiver *in, const struct message *message,
                         const struct refusal *refusal)
 {

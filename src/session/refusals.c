@@ -59,7 +59,7 @@ static void blame_session(struct refusals *refusals)
     else
         err_set(&poll->over, ERR_AGAIN,
                 "message after message comes empty or short from the server; %s",
-                held ? "they are held after a day of that, and tried again from time to time"
+                held ? "after a day of that they are held there, and tried again from time to time"
                      : "the next run goes on");
     poll->over_before = true;
     poll->over_hash = refusals->hash;

@@ -4,9 +4,9 @@
  * fault that is.
  *
  * REFUSALS_ALIKE refusals in a row, in the same words, are the session's fault, not the messages':
- * a cap on downloads, or a store that is away. So are messages in a row that come empty though LIST
- * says otherwise, and fewer if nothing else comes though there is more; and such that are short and
- * all the same, as what stands for a message that cannot be read. Then poll->over is set, and
+ * a cap on downloads, or a store that is away. So are as many in a row that come empty though LIST
+ * says otherwise (or fewer, if nothing else comes and more are to come), or short and all the same,
+ * as a server's stand-in for a message that it cannot read. Then poll->over is set, and
  * nothing counts for a message. Else each message is at fault itself (session/fault.h).
  */
 #ifndef FP_SESSION_REFUSALS_H
@@ -53,7 +53,7 @@ int refusals_add(struct refusals *refusals, struct message *message, const struc
 /* So few messages are to come that no other can be expected beside them. */
 bool refusals_are_few(const struct refusals *refusals);
 
-/* The row ends: another message came, or no more will. -1: as above. */
+/* The row ends: another message came, or no more will. came, -1: as for refusals_add. */
 int refusals_end_row(struct refusals *refusals, bool came, struct err *err);
 
 #endif

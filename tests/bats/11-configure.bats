@@ -26,13 +26,13 @@ setup() {
         if grep -q "^#define ${name#* } 1" config.h; then
             version=$(pkg-config --modversion "${name% *}")
         else
-            version='no (Debian: '
+            version='no ('
         fi
         grep -q "^  ${name% *}  *${version//./\\.}" <<<"$output" || fail "not so: $name"
     done
 }
 
-@test "what is optional and not found is no error, and is told with what goes without it" {
+@test "a missing optional library is no error, and the summary says what is lost without it" {
     [ -x "$TREE/configure" ] || skip "there is no configure"
     [ ! -e "$TREE/config.status" ] || skip "the tree itself is configured"
     mkdir "$T/bin" "$T/build"

@@ -257,8 +257,8 @@ match all action "sort"
 END
     want 0 --import fdm
     says "maildir = \"~/Mail/$me\"" 'mda = "$HOME/bin/sort -u $LOGNAME"' \
-        "# The list of what fdm has fetched here: fetchpop --import-seen fdm '~/lists/it'\\''s-' a" \
-        "# The list of what fdm has fetched here: fetchpop --import-seen fdm ~/lists/b b"
+        "# To take over the list of what fdm has fetched here: fetchpop --import-seen fdm ~/'lists/it'\\''s-' a" \
+        "# To take over the list of what fdm has fetched here: fetchpop --import-seen fdm ~/lists/b b"
     hides ACCOUNT 'a tag of fdm'
 }
 

@@ -197,7 +197,7 @@ REST=('Deliver to' '' 'or for how long' '' 'Fetch it' '' 'Keep it in' '1')
     [ ! -e "$T/ring-alice@example.invalid" ] || fail "the password is in the key ring"
 }
 
-@test "mail that is marked as fetched, for an account that cannot be written, is told of" {
+@test "if the account cannot be written, it is said that mail was marked as fetched" {
     need_dovecot
     talk 'POP3 server' "localhost:$DOVE_POP3S" 'User name' alice 'Password' 'se cret' \
         'Deliver to' '' 'or for how long' '' 'Fetch it' no 'Keep it in' "!mkdir '$RC'" -- \
@@ -301,7 +301,7 @@ REST=('Deliver to' '' 'or for how long' '' 'Fetch it' '' 'Keep it in' '1')
     grep -q 'server = "example.org"' "$RC" || fail "$(cat "$RC")"
 }
 
-@test "an account's title is the address up to 64 octets, and no character of it in two" {
+@test "an account's title is the address, cut to at most 64 octets after a whole character" {
     need_dovecot
     local local_part=aaaaaaaabbbbbbbbccccccccddddddddeeeeeeeeffffffffgggggggghhhhhh
     for address in "${local_part}@example.invalid:${local_part}@e" \
