@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,13 +21,17 @@ bool ahead_is_due(struct ahead *ahead, size_t len)
     return ahead->octets >= AHEAD_OCTETS;
 }
 
-/* Keeps nothing open beside it: not the connection, nor what somebody reads to its end. */
+/* Keeps nothing open beside it: not the connection, nor what somebody reads to its end. Whoever
+ * owns the folder may have put a FIFO there. */
 static _Noreturn void flush(int folder, const char *name, bool all)
 {
-    int fd = openat(folder, all ? "." : name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 || dup2(fd, 0) < 0)
+    if (dup2(folder, 0) < 0)
         _exit(1);
     spawn_close_from(1);
+    int fd = openat(0, all ? "." : name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0 || dup2(fd, 0) < 0)
+        _exit(1);
+    close(fd);
 #ifdef HAVE_SYNCFS
     _exit(all ? syncfs(0) : fsync(0));
 #else
@@ -54,6 +59,8 @@ void ahead_start(struct ahead *ahead, int folder, const char *name, bool all)
 
 void ahead_end(struct ahead *ahead)
 {
+    if (ahead->child > 0)
+        kill(ahead->child, SIGKILL);
     while (ahead->child > 0 && waitpid(ahead->child, NULL, 0) < 0 && errno == EINTR)
         continue;
     ahead->child = 0;

@@ -37,7 +37,7 @@ bool ahead_is_due(struct ahead *ahead, size_t len);
  * under way. */
 void ahead_start(struct ahead *ahead, int folder, const char *name, bool all);
 
-/* Waits for the last one. */
+/* Ends the last one. */
 void ahead_end(struct ahead *ahead);
 
 #endif

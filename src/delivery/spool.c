@@ -175,6 +175,24 @@ int spool_adopt(struct parcel **out, int folder, const char *folder_path, const 
     return 0;
 }
 
+/* Linux of that version; what cannot be read as one counts as older. */
+static bool kernel_is_at_least(uint64_t major, uint64_t minor)
+{
+#ifdef FP_LINUX
+    struct utsname system;
+    uint64_t is_major = 0, is_minor = 0;
+    if (uname(&system) < 0)
+        return false;
+    struct str release = str_from(system.release);
+    bool read = str_number(str_until(&release, '.'), UINT32_MAX, &is_major) == 0 &&
+                str_number(str_until(&release, '.'), UINT32_MAX, &is_minor) == 0;
+    return read && (is_major > major || (is_major == major && is_minor >= minor));
+#else
+    (void)major, (void)minor;
+    return false;
+#endif
+}
+
 #if defined(HAVE_SYNCFS) && defined(HAVE_SYNC_FILE_RANGE)
 /* By the magic numbers of statfs(2). Others have it from the kernel's default, which reaches no
  * further than their own memory: FUSE, eCryptfs, CIFS. ext2 and ext3 share ext4's number, and
@@ -200,17 +218,10 @@ static bool trusts_syncfs(int folder)
 }
 
 /* Since Linux 5.8 syncfs(2) reports what write-back failed since `folder` was opened, which is
- * before the first message was begun. What cannot be read as a version counts as older. */
+ * before the first message was begun. */
 static bool reports_errors(void)
 {
-    struct utsname system;
-    uint64_t major = 0, minor = 0;
-    if (uname(&system) < 0)
-        return false;
-    struct str release = str_from(system.release);
-    bool read = str_number(str_until(&release, '.'), UINT32_MAX, &major) == 0 &&
-                str_number(str_until(&release, '.'), UINT32_MAX, &minor) == 0;
-    return read && (major > 5 || (major == 5 && minor >= 8));
+    return kernel_is_at_least(5, 8);
 }
 
 /* fsync after fsync sends one flush a message to the disk; this way it is two for a batch. Where
@@ -250,13 +261,21 @@ bool spool_secures_all(size_t n, int folder)
     return n > SPOOL_FSYNC_EACH && trusts_syncfs(folder);
 }
 
+/* Since Linux 4.13 an error of write-back is told to each open description; before, to whoever
+ * flushes first, and that would not be the flush that counts. */
+static void flush_ahead(struct parcel *parcel, size_t len)
+{
+    struct ahead *ahead = parcel->ahead;
+    if (ahead != NULL && ahead_is_due(ahead, len) && kernel_is_at_least(4, 13))
+        ahead_start(ahead, parcel->folder, parcel->name,
+                    ahead->files > 1 && trusts_syncfs(parcel->folder));
+}
+
 int spool_write(struct parcel *parcel, const char *bytes, size_t len, struct err *err)
 {
     if (file_write(parcel->fd, bytes, len, parcel->path, err) < 0)
         return -1;
-    if (parcel->ahead != NULL && ahead_is_due(parcel->ahead, len))
-        ahead_start(parcel->ahead, parcel->folder, parcel->name,
-                    parcel->ahead->files > 1 && trusts_syncfs(parcel->folder));
+    flush_ahead(parcel, len);
     return 0;
 }
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * ahead: when a flush ahead of the batch is due, what its process does with its descriptors, that
- * there is one at a time, and that it is waited for.
+ * there is one at a time, and that none is waited for.
  */
 #include "delivery/ahead.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -56,6 +57,13 @@ int syncfs(int fd)
 static char folder_path[] = "/tmp/fp-ahead-XXXXXX";
 static int folder, file;
 
+/* Lets it come to its end. */
+static void finish(const struct ahead *ahead)
+{
+    while (waitpid(ahead->child, NULL, 0) < 0 && errno == EINTR)
+        continue;
+}
+
 static ino_t inode_of(int fd)
 {
     struct stat status;
@@ -88,13 +96,12 @@ static void flushes_one_file(void)
     *seen = (struct seen){.fsyncs = 0};
     ahead_start(&ahead, folder, "message", false);
     ok(ahead.child > 0 && ahead.octets == 0 && ahead.files == 0, "it counts anew");
-    ahead_end(&ahead);
+    finish(&ahead);
     ok(seen->fsyncs == 1 && seen->syncfss == 0, "one file is flushed, once");
     ok(seen->pid != 0 && seen->pid != getpid(), "by another process");
     ok(seen->inode == inode_of(file), "it is the file of that name");
     ok(seen->at != OFFSET, "by a description of its own, so that ours hears of its errors");
     is_int(seen->open, 1, "it has nothing else open, a connection least of all");
-    ok(waitpid(-1, NULL, WNOHANG) < 0, "it was waited for");
 }
 
 static void flushes_all(void)
@@ -103,7 +110,7 @@ static void flushes_all(void)
     struct ahead ahead = {.files = 300};
     *seen = (struct seen){.fsyncs = 0};
     ahead_start(&ahead, folder, "message", true);
-    ahead_end(&ahead);
+    finish(&ahead);
     ok(seen->syncfss == 1 && seen->fsyncs == 0, "many files are flushed with their file system");
     ok(seen->inode == inode_of(folder), "by their folder");
     is_int(seen->open, 1, "which is all that is open");
@@ -124,13 +131,38 @@ static void one_at_a_time(void)
     ok(ahead.child == first && ahead.files == 5, "while one flushes, no other is started");
     ok(!ahead_is_due(&ahead, 1), "the next is tried after as much again");
     seen->wait = false;
-    ahead_end(&ahead);
+    finish(&ahead);
     is_int(seen->fsyncs, 1, "so there was one flush");
     ahead_start(&ahead, folder, "message", false);
     ok(ahead.child > 0 && ahead.child != first, "once it has ended another may be started");
+    finish(&ahead);
+}
+
+static void ends_what_hangs(void)
+{
+    struct ahead ahead = {.files = 1};
+    *seen = (struct seen){.wait = true};
+    ahead_start(&ahead, folder, "message", false);
+    alarm(30);
     ahead_end(&ahead);
+    alarm(0);
+    ok(ahead.child == 0 && waitpid(-1, NULL, WNOHANG) < 0, "one that hangs keeps nobody waiting");
     ahead_end(&ahead);
-    ok(ahead.child == 0, "there is nothing left to wait for");
+    ok(ahead.child == 0, "nor is there anything to end twice");
+}
+
+static void fifo_in_its_place(void)
+{
+    struct ahead ahead = {.files = 1};
+    *seen = (struct seen){.fsyncs = 0};
+    if (mkfifoat(folder, "fifo", 0600) < 0)
+        xdie("no FIFO");
+    alarm(30);
+    ahead_start(&ahead, folder, "fifo", false);
+    finish(&ahead);
+    alarm(0);
+    is_int(seen->fsyncs, 1, "a FIFO with nobody at its other end is opened all the same");
+    unlinkat(folder, "fifo", 0);
 }
 
 static void file_is_gone(void)
@@ -138,7 +170,7 @@ static void file_is_gone(void)
     struct ahead ahead = {.files = 1};
     *seen = (struct seen){.fsyncs = 0};
     ahead_start(&ahead, folder, "another", false);
-    ahead_end(&ahead);
+    finish(&ahead);
     is_int(seen->fsyncs, 0, "a file that is not there any more is nobody's trouble");
 }
 
@@ -156,6 +188,8 @@ int main(void)
     flushes_all();
     one_at_a_time();
     file_is_gone();
+    ends_what_hangs();
+    fifo_in_its_place();
     unlinkat(folder, "message", 0);
     rmdir(folder_path);
     return tap_done();
