@@ -9,11 +9,13 @@
 
 /* Secrets lie together in memory that nothing else shares, so that a forked process is rid of a
  * hundred thousand of them by giving back a few chunks, without a write to any page that it has in
- * common with its parent. Each chunk is twice as large as the one before. */
+ * common with its parent. A chunk is as large as all secrets that there are, so that a few chunks
+ * hold them, and those of a daemon do not grow with each new configuration. */
 struct chunk {
     struct chunk *before;
     size_t size, used; /* octets, this head included */
     size_t count;      /* secrets in it */
+    size_t octets;     /* of them */
 };
 
 #define CHUNK_LEAST ((size_t)128 * 1024)
@@ -24,7 +26,9 @@ static struct chunk *newest;
 
 static void add_chunk(void)
 {
-    size_t size = newest != NULL ? newest->size * 2 : CHUNK_LEAST;
+    size_t size = CHUNK_LEAST;
+    for (const struct chunk *chunk = newest; chunk != NULL; chunk = chunk->before)
+        size += chunk->octets;
     struct chunk *chunk =
         mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (chunk == MAP_FAILED)
@@ -42,6 +46,7 @@ static char *copy_in(struct str bytes)
     memcpy(copy, bytes.ptr, bytes.len);
     copy[bytes.len] = '\0';
     newest->used += bytes.len + 1;
+    newest->octets += bytes.len + 1;
     newest->count++;
     return copy;
 }
@@ -52,12 +57,13 @@ static bool is_in(const struct chunk *chunk, const char *copy)
 }
 
 /* The last one to leave a chunk gives it back; all others in it are wiped already. */
-static void take_out(const char *copy)
+static void take_out(const char *copy, size_t len)
 {
     struct chunk **at = &newest;
     while (!is_in(*at, copy))
         at = &(*at)->before;
     struct chunk *chunk = *at;
+    chunk->octets -= len + 1;
     if (--chunk->count > 0)
         return;
     *at = chunk->before;
@@ -89,7 +95,7 @@ void secret_wipe(struct secret *secret)
 {
     if (secret->data != NULL) {
         secret_wipe_bytes(secret->data, secret->len);
-        take_out(secret->data);
+        take_out(secret->data, secret->len);
     }
     secret->data = NULL;
     secret->len = 0;

@@ -158,6 +158,38 @@ static void test_keep_cost(void)
     free(all);
 }
 
+/* Of the whole process; 0 where the system does not say. */
+static long mapped_pages(void)
+{
+    long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (file != NULL && fscanf(file, "%ld", &pages) != 1)
+        pages = 0;
+    if (file != NULL)
+        fclose(file);
+    return pages;
+}
+
+/* As a daemon does that reads its configuration again: the new ones are there before the old ones
+ * go. */
+static void test_replaced(void)
+{
+    enum { COUNT = 2000 };
+    static struct secret all[2][COUNT];
+    long before = mapped_pages();
+    for (int turn = 0; turn <= 200; turn++) {
+        for (size_t i = 0; i < COUNT; i++)
+            secret_set(&all[turn % 2][i], str_from("one of forty octets, as tokens are these."));
+        for (size_t i = 0; i < COUNT; i++)
+            secret_wipe(&all[(turn + 1) % 2][i]);
+    }
+    long grown = mapped_pages() - before;
+    ok(grown < 200, "2,000 secrets that are replaced 200 times need no more memory (%ld pages)",
+       grown);
+    for (size_t i = 0; i < COUNT; i++)
+        secret_wipe(&all[0][i]);
+}
+
 int main(void)
 {
     heap_secret("2381-secno-lla-dna-dnuof-eb-ot-drow-eno", word);
@@ -167,5 +199,6 @@ int main(void)
     test_many();
     test_keep();
     test_keep_cost();
+    test_replaced();
     return tap_done();
 }
