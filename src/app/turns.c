@@ -196,7 +196,7 @@ void turns_begin(struct turns *turns, struct turn *turn, int64_t now)
     turn->not_before = 0;
     turn->slept = false;
     turns->running++;
-    if (turns->every == 0)
+    if (turns->every == 0 && !turn->account->password_typed) /* which may have to be typed again */
         account_wipe(turn->account);
 }
 
