@@ -175,7 +175,7 @@ void fault_break(struct poll *poll, struct listing *listing, struct message *mes
     const struct journal_failure failure = {.reason = why->kind == ERR_FRAMING ? REASON_OUT_OF_STEP
                                                                                : REASON_BROKEN_LINE,
                                             .words = str_from(why->text)};
-    bool server = poll->alone && poll->broken >= BROKEN_ALIKE && poll->run->figures.fetched == 0;
+    bool server = poll->alone && poll->broken >= BROKEN_ALIKE && poll->fetched == 0;
     if (!is_recorded(listing, message) || (poll->alone && !server)) {
         poll->broken += poll->alone;
         fault_refuse(poll, listing, message, &failure);

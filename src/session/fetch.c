@@ -125,7 +125,7 @@ static bool quit_is_due(const struct fetch *fetch)
                     poll->later == 0 && !journal_is_dirty(poll->journal);
     bool settled = fetch->stream.retr == 0 && proof->marks == 0 && proof->unproved == 0 &&
                    !proof_in_series(proof) && fetch->in.batch.count == 0 &&
-                   fetch->in.pending.message == NULL;
+                   fetch->in.pending.message == NULL && fetch->in.owed == 0;
     return fetch->stream.dele > 0 && !queue_has_next(&fetch->in.dele) && settled && in_order &&
            !one_at_a_time(fetch);
 }
@@ -379,6 +379,7 @@ enum connection_end fetch_run(struct poll *poll, struct pop3 *pop3, struct listi
     plan(fetch, verified);
     enum connection_end end = run(fetch, err);
     receive_end_row(&fetch->in);
+    poll->owned = poll->owned && fetch->in.owed == 0;
     free(fetch->wanted.at);
     free(fetch->retries.at);
     free(fetch->in.dele.at);

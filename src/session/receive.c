@@ -239,10 +239,12 @@ static int choose(struct receiver *in, struct err *err)
         .size = coming(in)->size, .fields = in->fields, .header = buf_str(&in->head)};
     const struct poll *poll = in->poll;
     struct sink sink = {.write = write_head, .ctx = in};
+    bool broken_off = !fields_is_done(in->fields);
     fields_end(in->fields);
     if (!in->verdict.judged && sift_is_wanted(poll))
         in->verdict = sift_judge(in->poll, in->listing, coming(in), &facts, &in->until);
-    if (poll->rules.switches.only != NULL) /* asked for by name */
+    /* Asked for by name; or a rule may fit only because the rest of the header is missing. */
+    if (poll->rules.switches.only != NULL || broken_off)
         in->verdict.action = RULE_FETCH;
     int result = begin(in, err);
     if (result == 0)
@@ -422,7 +424,8 @@ static bool is_believed(const struct receiver *in, const struct message *message
     if (record.reason != refusal->reason)
         return false;
     if (refusal->reason == REASON_SHORT)
-        return str_is(record.words, refusal->words);
+        return str_is(record.words, refusal->words) &&
+               (in->came || !refusals_are_alike(&in->refusals, record.words));
     return journal_entry(in->poll->journal, message->entry).state != JOURNAL_HELD ||
            (in->came && fault_is_a_day_old(in->poll, record.words));
 }
@@ -484,13 +487,20 @@ static bool pass_through(struct receiver *in, struct parcel **parcel, struct bat
     return true;
 }
 
+static void ask_again(struct receiver *in, struct message *message, struct parcel *parcel)
+{
+    queue_push(in->again, message->number);
+    in->owed++;
+    deliver_drop(parcel);
+}
+
 static void accept_parcel(struct receiver *in, struct message *message, struct parcel *parcel)
 {
+    in->owed -= message->twice && in->owed > 0;
     enum identify_as known =
         identify_fetched(in->listing, message, parcel->header, in->poll->run->log);
     if (known == IDENTIFY_NEW && waits_for_others(in, message, parcel)) {
-        queue_push(in->again, message->number);
-        deliver_drop(parcel);
+        ask_again(in, message, parcel);
         return;
     }
     if (known == IDENTIFY_NEW && is_put_aside(in, message, parcel)) {
@@ -504,8 +514,7 @@ static void accept_parcel(struct receiver *in, struct message *message, struct p
         return;
     }
     if (known == IDENTIFY_ASK_AGAIN) {
-        queue_push(in->again, message->number);
-        deliver_drop(parcel);
+        ask_again(in, message, parcel);
         return;
     }
     struct batch_item item = {.number = message->number,

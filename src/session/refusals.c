@@ -81,12 +81,39 @@ bool refusals_are_few(const struct refusals *refusals)
     return count < REFUSALS_ALIKE;
 }
 
+bool refusals_are_alike(const struct refusals *refusals, struct str words)
+{
+    const struct listing *listing = refusals->listing;
+    const struct journal *journal = refusals->poll->journal;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < listing->count && count < REFUSALS_ALIKE; i++) {
+        uint32_t entry = listing->messages[i].entry;
+        unsigned state = entry == JOURNAL_NONE ? JOURNAL_FREE : journal_entry(journal, entry).state;
+        if (state != JOURNAL_FAILED && state != JOURNAL_HELD)
+            continue;
+        struct record record = journal_record(journal, entry);
+        count += record.reason == REASON_ALL_EMPTY ||
+                 (record.reason == REASON_SHORT && str_equal(record.words, words));
+    }
+    return count >= REFUSALS_ALIKE;
+}
+
+/* Do the messages of the row, for which nothing else came, prove nothing? */
+static bool proves_nothing(const struct refusals *refusals)
+{
+    const struct refusal *first = &refusals->row[0].refusal;
+    if (refusals->count == 0)
+        return false;
+    if (first->reason == REASON_SHORT)
+        return refusals_are_alike(refusals, str_from(first->words));
+    return first->reason == REASON_EMPTY && !refusals_are_few(refusals);
+}
+
 int refusals_end_row(struct refusals *refusals, bool came, struct err *err)
 {
     int result = 0;
     came = came || refusals->poll->fetched > 0;
-    if (refusals->count > 0 && refusals->row[0].refusal.reason == REASON_EMPTY && !came &&
-        !refusals_are_few(refusals))
+    if (!came && proves_nothing(refusals))
         blame_session(refusals);
     for (unsigned i = 0; i < refusals->count; i++)
         if (blame_message(refusals, refusals->row[i].message, &refusals->row[i].refusal, came,

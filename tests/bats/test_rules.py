@@ -349,6 +349,18 @@ def top_is_cut(action):
     return case
 
 
+def message_is_cut(lists):
+    """So does the message itself: it is fetched, since its rule may fit only for that."""
+    def case(w):
+        rules = 'allow_delete = yes\nrule { not_subject = "*" action = delete }\n'
+        mail = [put(w, "m%d" % i, size=900) for i in range(2)]
+        for _ in range(3):
+            w.run("--force", rules=rules, script="on TOP: short 30\non RETR: short 30\n" + lists)
+        w.need(w.left() == mail, "nothing is deleted", w.left())
+        w.need(len(list(w.contents())) == 2, "what there is of them was delivered", w.stored())
+    return case
+
+
 # ---- what goes, and what is shortened ------------------------------------------------------------
 
 def deletes(script=None, keep="yes"):
@@ -867,6 +879,8 @@ CASES = [
     ("the server's store is away: nothing is left", store_away("leave")),
     ("TOP breaks off within the header: nothing is deleted", top_is_cut("delete")),
     ("TOP breaks off within the header: nothing is left", top_is_cut("leave")),
+    ("the message breaks off within the header: nothing is deleted", message_is_cut("")),
+    ("the same without LIST", message_is_cut('on LIST: err "no"')),
     ("a stub comes once, and the whole by --fetch", stubs("yes")),
     ("the same with keep = no", stubs("no")),
     ("a stub is twenty lines, and says how to fetch the whole", stub_is_a_beginning(None)),

@@ -494,7 +494,7 @@ def empty_for_good(keep):
     return case
 
 
-def store_away(days, count, keep, how="", **keys):
+def store_away(days, count, keep, how="", lines=1, **keys):
     """The store is away, and all mail looks empty in RETR and TOP: not one message is lost, and all
     come soon after it is back."""
     def case(w):
@@ -502,7 +502,8 @@ def store_away(days, count, keep, how="", **keys):
         names = w.fill(count, size=4000)
         for hour in range(0, 24 * days, 3):
             run = w.run(script=away, keep=keep, max_tries=2, **keys)
-            w.need(len(run.err.splitlines()) <= 1 and not w.stored(), "nothing is believed", hour, run)
+            w.need(len(run.err.splitlines()) <= lines and not w.stored(), "nothing is believed",
+                   hour, run)
             w.later(hours=3)
         w.need(w.left() == names, "nothing is deleted", w.left())
         for _ in range(4):
@@ -544,6 +545,36 @@ def store_away_and_new_mail(w):
     w.need(w.is_holding() and not w.stored(), "some are held", w.status())
     w.run(keep="no")
     w.need_each(1, names, when="with the first run")
+
+
+def words_and_new_mail(w):
+    """What comes in while the store sends the same few words for each message is one of them."""
+    names = w.fill(3, size=4000)
+    for turn in range(16):
+        w.run(script="on RETR: %s" % UNREADABLE, keep="no")
+        w.need(not w.stored(), "nothing is believed", turn, w.stored())
+        if turn % 5 == 4:
+            names.append("new%d" % turn)
+            w.put(names[-1], size=4000)
+        w.later(hours=4)
+    w.need(w.left() == sorted(names), "nothing is deleted", w.left())
+    for _ in range(4):
+        w.run(keep="no")
+        w.later(days=1)
+    w.need_each(1, names, when="once it is back")
+    w.need_nothing_held()
+
+
+def owed_no_quit(w):
+    """A server that never shows again what it handed out before QUIT."""
+    names = w.fill(2, size=4000)
+    lie = 'set size m001 =0\non x1 RETR 1: %s\non RETR 2: sleep 2500' % EMPTY
+    run = w.run(script="set read-once yes\n" + lie, keep="no", session_timeout="1s")
+    w.need(len(run.sent("RETR")) == 2 and not run.sent("QUIT"), "what it showed is not given up",
+           run, run.sent("RETR"), run.sent("QUIT"))
+    w.later(hours=5)
+    w.run("--force", script="set read-once yes", keep="no")
+    w.need_each(1, names)
 
 
 def store_goes_away_before_quit(w):
@@ -723,6 +754,12 @@ CASES = [
     ("thirty look empty for three days: all come, none is lost", store_away(3, 30, "no")),
     ("each is the same few words for two days: none is taken for a message",
      store_away(2, 7, "no", "on RETR: %s" % UNREADABLE)),
+    ("four are the same few words for three days: the one that no row has is no message either",
+     store_away(3, 4, "no", "on RETR: %s" % UNREADABLE)),
+    ("each is the same few words, two a run: nothing is believed",
+     store_away(1, 8, "no", "on RETR: %s" % UNREADABLE, lines=2, max_messages=2)),
+    ("each is the same few words, and mail comes in: nor is that believed", words_and_new_mail),
+    ("shown empty once, and the session ends before it is asked for again: no QUIT", owed_no_quit),
     ("they look empty for a day, in LIST, too", store_away_unlisted),
     ("LIST says more than any disk has: it is not believed", sizes_of_no_message),
     ("they look empty for days while mail comes in: all come at once", store_away_and_new_mail),
