@@ -12,7 +12,6 @@
 void ahead_begun(struct ahead *ahead)
 {
     ahead->files++;
-    ahead->octets += AHEAD_FILE;
 }
 
 bool ahead_is_due(struct ahead *ahead, size_t len)

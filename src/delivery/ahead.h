@@ -15,16 +15,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* So many octets are worth a flush. Each new file counts for AHEAD_FILE beside its own, since its
- * name is flushed, too: so about 300 short messages are worth one. */
-#define AHEAD_OCTETS ((uint64_t)8 * 1024 * 1024)
-#define AHEAD_FILE ((uint64_t)24 * 1024)
+#define AHEAD_OCTETS ((uint64_t)8 * 1024 * 1024) /* are worth a flush */
 
 /* For one destination. Starts as zeros. */
 struct ahead {
     pid_t child;     /* that flushes; 0: none */
     unsigned files;  /* begun since one was started, */
-    uint64_t octets; /* and written, AHEAD_FILE for each of them */
+    uint64_t octets; /* and written */
 };
 
 /* A file was made. */

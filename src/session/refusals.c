@@ -58,9 +58,10 @@ static void blame_session(struct refusals *refusals)
                 refusals->row[0].refusal.words);
     else
         err_set(&poll->over, ERR_AGAIN,
-                "message after message comes empty or short from the server; %s",
-                held ? "after a day of that they are held there, and tried again from time to time"
-                     : "the next run goes on");
+                held ? "message after message comes empty or short from the server; after a day of "
+                       "that they are held there, and tried again from time to time"
+                     : "message after message comes empty or short from the server; the next run "
+                       "goes on");
     poll->over_before = true;
     poll->over_hash = refusals->hash;
     refusals->count = 0;

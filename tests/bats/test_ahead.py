@@ -46,13 +46,13 @@ def long_ones(w):
     each_octet(w, names)
 
 
-def short_ones(w):
-    names = w.fill(450)
+def many(w):
+    names = w.fill(100, size=100000)
     found, worker, _ = flushes(w)
     ahead = [row for row in found if row[0] != worker]
     if not any(row[1] == "syncfs" for row in found):
         raise world.Skip("the file system here is flushed file by file")
-    w.need([row[1] for row in ahead] == ["syncfs"], "450 short ones: one flush by another", ahead)
+    w.need([row[1] for row in ahead] == ["syncfs"], "10 MB in all: one flush by another", ahead)
     w.need((worker, "syncfs") in [row[:2] for row in found[found.index(ahead[0]):]] if ahead
            else False, "and the worker's own behind it", found[-8:])
     each_octet(w, names)
@@ -94,7 +94,7 @@ def disk_that_forgets(w):
 
 CASES = [
     ("long messages: flushed while more comes in, and by the worker behind that", long_ones),
-    ("short messages: so are some hundreds of them at once", short_ones),
+    ("many messages: so are all of them at once", many),
     ("fsync = none: nothing is flushed ahead either", no_flush_at_all),
     ("a disk that cannot write back: what it does not have stays on the server", disk_that_forgets),
 ]

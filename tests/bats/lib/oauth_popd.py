@@ -95,7 +95,8 @@ def scram(conn, mech, initial):
     header = first[:-len(bare)]
     user, nonce = (f[2:] for f in bare.split(",")[:2])
     count = int(lie[11:]) if lie.startswith("iterations=") else 4096
-    nonce = ("x" + nonce[1:] if lie == "nonce" else nonce) + "server"
+    other = "x" if nonce[0] != "x" else "y"
+    nonce = (other + nonce[1:] if lie == "nonce" else nonce) + "server"
     reply = "r=%s,s=%s,i=%d" % (nonce, base64.b64encode(b"salt").decode(), count)
     final = conn.ask(reply.encode()).decode()
     conn.server.log(conn.number, "events", b"scram: the client went on\n")
