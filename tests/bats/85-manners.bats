@@ -51,7 +51,7 @@ dovecot_logins() {
     [ "$(($(dovecot_logins) - before))" -eq 1 ] || fail "more than one login"
     on_tty
     [ "$status" -eq 77 ]
-    told 'login refused.*refused since [0-9: -]+; again at [0-9: -]+; --force now'
+    told 'login refused.*refused since [0-9: -]+; next try again at [0-9: -]+; --force now'
     want 0 --status
     [[ $output == *"refused since"* ]] || fail "--status does not say so"
     want 77 -c

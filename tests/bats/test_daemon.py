@@ -283,7 +283,7 @@ def refused_secret(w):
             w.need(server.commands().count("PASS wrong") == 1, "one try", server.commands())
             words = d.said().splitlines()
             w.need(len(words) == 3 and all(
-                re.fullmatch(r"fetchpop: a: login refused by .*; again at [0-9: -]+; --force now\)", x)
+                re.fullmatch(r"fetchpop: a: login refused by .*; next try again at [0-9: -]+; --force now\)", x)
                 for x in words), "what was refused, and when it is tried again", words)
         log = w.path("log")
         with Daemon(w, "-d", NEVER, "-f", rc, "-L", log) as d:
