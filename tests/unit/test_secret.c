@@ -161,13 +161,13 @@ static void test_keep_cost(void)
 /* Of the whole process; 0 where the system does not say. */
 static long mapped_pages(void)
 {
-    long pages = 0;
+    char line[128] = "";
     FILE *file = fopen("/proc/self/statm", "r");
-    if (file != NULL && fscanf(file, "%ld", &pages) != 1)
-        pages = 0;
-    if (file != NULL)
-        fclose(file);
-    return pages;
+    if (file == NULL)
+        return 0;
+    char *first = fgets(line, sizeof line, file);
+    fclose(file);
+    return first != NULL ? strtol(first, NULL, 10) : 0;
 }
 
 /* As a daemon does that reads its configuration again: the new ones are there before the old ones

@@ -15,7 +15,7 @@ static int fail_in_silence(const void *run, const void *look, const void *err)
 #define session_poll(run, err) fail_in_silence(run, NULL, err)
 #define look_run(run, look, err) fail_in_silence(run, look, err)
 
-#include "app/worker.c"
+#include "app/worker.c" /* NOLINT(bugprone-suspicious-include): it calls the two above */
 
 #include <stdlib.h>
 
