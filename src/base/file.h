@@ -64,8 +64,8 @@ int file_unnamed(const char *folder, struct err *err);
 int file_replace(const char *path, const void *bytes, size_t len, mode_t mode, bool durable,
                  struct err *err);
 
-/* The same for a file that other runs may write at the same time, and that may be lost in a power cut:
- * through a name of this process, `path.PID.new`, and without fsync. */
+/* The same for a file that other runs may write at the same time, and that may be lost in a power
+ * cut: through a name of this process, `path.PID.new`, and without fsync. */
 int file_replace_unlocked(const char *path, const void *bytes, size_t len, mode_t mode,
                           struct err *err);
 

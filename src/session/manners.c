@@ -98,10 +98,11 @@ static int tell_refused(const struct note *note, int64_t now, struct err *err)
 {
     char since[MANNERS_TIME + 8], next[MANNERS_TIME];
     bool wrong = !note->refused.doubted || note->refused.tries >= DOUBTS;
-    return err_set(
-        err, wrong ? ERR_PASSWORD_REFUSED : ERR_AGAIN, "%s (refused%s; %snext try again at %s; --force now)",
-        note->refused.text, spell_since(note->refused.when, now, since, sizeof since),
-        wrong ? "" : "it has worked before; ", manners_spell_time(note->refused.next, now, next));
+    return err_set(err, wrong ? ERR_PASSWORD_REFUSED : ERR_AGAIN,
+                   "%s (refused%s; %snext try again at %s; --force now)", note->refused.text,
+                   spell_since(note->refused.when, now, since, sizeof since),
+                   wrong ? "" : "it has worked before; ",
+                   manners_spell_time(note->refused.next, now, next));
 }
 
 enum manners_leave manners_allow(struct session_run *run, int64_t now, struct err *err)

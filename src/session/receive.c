@@ -232,6 +232,13 @@ static int write_head(void *ctx, const char *bytes, size_t len, struct err *err)
     return write_body(ctx, bytes, len, err);
 }
 
+/* filter_command did not say. */
+static bool was_put_off(const struct receiver *in)
+{
+    uint32_t entry = coming(in)->entry;
+    return entry != JOURNAL_NONE && journal_entry(in->poll->journal, entry).tried;
+}
+
 /* The header decides, or as much of it as came. */
 static int choose(struct receiver *in, struct err *err)
 {
@@ -244,7 +251,7 @@ static int choose(struct receiver *in, struct err *err)
     if (!in->verdict.judged && sift_is_wanted(poll))
         in->verdict = sift_judge(in->poll, in->listing, coming(in), &facts, &in->until);
     /* Asked for by name; or a rule may fit only because the rest of the header is missing. */
-    if (poll->rules.switches.only != NULL || broken_off)
+    if (poll->rules.switches.only != NULL || (broken_off && !was_put_off(in)))
         in->verdict.action = RULE_FETCH;
     int result = begin(in, err);
     if (result == 0)
@@ -425,7 +432,7 @@ static bool is_believed(const struct receiver *in, const struct message *message
         return false;
     if (refusal->reason == REASON_SHORT)
         return str_is(record.words, refusal->words) &&
-               (in->came || !refusals_are_alike(&in->refusals, record.words));
+               (in->came || !refusals_are_alike(&in->refusals, message));
     return journal_entry(in->poll->journal, message->entry).state != JOURNAL_HELD ||
            (in->came && fault_is_a_day_old(in->poll, record.words));
 }
@@ -496,7 +503,6 @@ static void ask_again(struct receiver *in, struct message *message, struct parce
 
 static void accept_parcel(struct receiver *in, struct message *message, struct parcel *parcel)
 {
-    in->owed -= message->twice && in->owed > 0;
     enum identify_as known =
         identify_fetched(in->listing, message, parcel->header, in->poll->run->log);
     if (known == IDENTIFY_NEW && waits_for_others(in, message, parcel)) {
@@ -553,6 +559,7 @@ void receive_confirm(struct receiver *in)
     in->pending.message = NULL;
     if (message == NULL)
         return;
+    in->owed -= message->twice && in->owed > 0; /* a refusal is an answer, too */
     if (in->pending.parcel != NULL)
         accept_parcel(in, message, in->pending.parcel);
     else if (refusals_add(&in->refusals, message, &in->pending.refusal, in->came, &err) < 0)

@@ -44,7 +44,7 @@ struct receiver {
     int64_t told;           /* clock_ms() of the last progress */
     bool came;              /* a message that is believed, with something in it, has come */
     struct queue *again;    /* to be asked for once more; borrowed */
-    uint32_t owed;          /* of these, how many have not come: the server has shown them already */
+    uint32_t owed;          /* of these, how many have not come; all were shown already */
     struct refusals refusals;
     struct {                     /* the last answer to a RETR, until it is confirmed */
         struct message *message; /* NULL: there is none */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "session/fault.h"
+#include "session/fingerprints.h"
 #include "session/manners.h"
 
 #define UNWRITTEN_MAX 500 /* failures, so that they cost no memory */
@@ -58,8 +59,8 @@ static void blame_session(struct refusals *refusals)
                 refusals->row[0].refusal.words);
     else
         err_set(&poll->over, ERR_AGAIN,
-                held ? "message after message comes empty or short from the server; after a day of "
-                       "that they are held there, and tried again from time to time"
+                held ? "message after message comes empty or short; they are held, and tried again "
+                       "from time to time"
                      : "message after message comes empty or short from the server; the next run "
                        "goes on");
     poll->over_before = true;
@@ -82,19 +83,32 @@ bool refusals_are_few(const struct refusals *refusals)
     return count < REFUSALS_ALIKE;
 }
 
-bool refusals_are_alike(const struct refusals *refusals, struct str words)
+static bool came_short(const struct journal *journal, uint32_t entry, struct record *record)
+{
+    if (entry == JOURNAL_NONE)
+        return false;
+    enum journal_state state = journal_entry(journal, entry).state;
+    if (state != JOURNAL_FAILED && state != JOURNAL_HELD)
+        return false;
+    *record = journal_record(journal, entry);
+    return record->reason == REASON_SHORT || record->reason == REASON_ALL_EMPTY;
+}
+
+bool refusals_are_alike(const struct refusals *refusals, const struct message *message)
 {
     const struct listing *listing = refusals->listing;
     const struct journal *journal = refusals->poll->journal;
+    const struct fingerprint *shown = listing_fingerprint(listing, message);
+    struct record record;
     uint32_t count = 0;
+    /* Asked of few: the first one that is believed, or is not, settles it for this connection. */
+    if (shown == NULL || !came_short(journal, message->entry, &record))
+        return false;
     for (uint32_t i = 0; i < listing->count && count < REFUSALS_ALIKE; i++) {
-        uint32_t entry = listing->messages[i].entry;
-        unsigned state = entry == JOURNAL_NONE ? JOURNAL_FREE : journal_entry(journal, entry).state;
-        if (state != JOURNAL_FAILED && state != JOURNAL_HELD)
+        if (!came_short(journal, listing->messages[i].entry, &record))
             continue;
-        struct record record = journal_record(journal, entry);
-        count += record.reason == REASON_ALL_EMPTY ||
-                 (record.reason == REASON_SHORT && str_equal(record.words, words));
+        struct fingerprint known = record_fingerprint(&record);
+        count += fingerprints_equal(&known, shown);
     }
     return count >= REFUSALS_ALIKE;
 }
@@ -106,7 +120,7 @@ static bool proves_nothing(const struct refusals *refusals)
     if (refusals->count == 0)
         return false;
     if (first->reason == REASON_SHORT)
-        return refusals_are_alike(refusals, str_from(first->words));
+        return refusals_are_alike(refusals, refusals->row[0].message);
     return first->reason == REASON_EMPTY && !refusals_are_few(refusals);
 }
 

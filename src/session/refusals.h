@@ -53,9 +53,9 @@ int refusals_add(struct refusals *refusals, struct message *message, const struc
 /* So few messages are to come that no other can be expected beside them. */
 bool refusals_are_few(const struct refusals *refusals);
 
-/* As short as REFUSALS_ALIKE messages of the mailbox were, in these words, or found to be empty with
- * all others: it may be what the server sends in the place of each. */
-bool refusals_are_alike(const struct refusals *refusals, struct str words);
+/* It came short before, and so did others, REFUSALS_ALIKE with it, under the header that it shows
+ * now: it may be what the server sends in the place of each. */
+bool refusals_are_alike(const struct refusals *refusals, const struct message *message);
 
 /* The row ends: another message came, or no more will. came, -1: as for refusals_add. */
 int refusals_end_row(struct refusals *refusals, bool came, struct err *err);

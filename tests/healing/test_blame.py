@@ -565,6 +565,22 @@ def words_and_new_mail(w):
     w.need_nothing_held()
 
 
+def list_says_too_much(lengths, keep):
+    """LIST says more than twice too much of each, and some are of the same length: each comes one
+    poll later."""
+    def case(w):
+        names = ["m%03d" % (i + 1) for i in range(len(lengths))]
+        for name, length in zip(names, lengths):
+            w.put(name, size=length)
+        for _ in range(3):
+            w.run(script="\n".join("set size %s =20000" % name for name in names), keep=keep)
+            w.later(hours=1)
+        w.need_each(1, names, when="after three polls")
+        w.need(keep == "yes" or w.left() == [], "deleted", w.left())
+        w.need_nothing_held()
+    return case
+
+
 def owed_no_quit(w):
     """A server that never shows again what it handed out before QUIT."""
     names = w.fill(2, size=4000)
@@ -759,6 +775,13 @@ CASES = [
     ("each is the same few words, two a run: nothing is believed",
      store_away(1, 8, "no", "on RETR: %s" % UNREADABLE, lines=2, max_messages=2)),
     ("each is the same few words, and mail comes in: nor is that believed", words_and_new_mail),
+    ("LIST says too much, the first three are as long, keep = no",
+     list_says_too_much([100] * 3 + list(range(200, 900, 100)), "no")),
+    ("LIST says too much, the first three are as long, keep = yes",
+     list_says_too_much([100] * 3 + list(range(200, 900, 100)), "yes")),
+    ("LIST says too much, five in the middle are as long",
+     list_says_too_much([100, 200, 300] + [400] * 5 + [500, 600], "no")),
+    ("LIST says too much, all are as long", list_says_too_much([300] * 12, "no")),
     ("shown empty once, and the session ends before it is asked for again: no QUIT", owed_no_quit),
     ("they look empty for a day, in LIST, too", store_away_unlisted),
     ("LIST says more than any disk has: it is not believed", sizes_of_no_message),
