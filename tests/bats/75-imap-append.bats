@@ -21,6 +21,7 @@ setup() {
     home_setup
     USER_NAME=u$BATS_TEST_NUMBER
     dovecot_user "$USER_NAME" 'pw "x\'
+    sleep 1.1 # Dovecot looks at its passwd-file once a second
     BOX=$DOVE/mail/$USER_NAME/Maildir
     echo 'pw "x\' >"$T/pw"
     ARGS=(--server "localhost:$DOVE_IMAP" --tls starttls --ca-file "$DOVE_CA" --user "$USER_NAME"
