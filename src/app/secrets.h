@@ -28,8 +28,8 @@ bool secrets_are_given(const struct account *account);
 int secrets_find_again(struct account *account, const struct account *before, const struct log *log,
                        struct err *err);
 
-/* Asks for the password on the terminal, or for another one if the one typed was wrong. 1: there is
- * one; 0: there is no terminal; -1: as tty_ask. */
+/* Asks for the password on the terminal, or for another one if the one typed was wrong. 1: the
+ * account has it now; 0: there is no terminal; -1: the errors of tty_ask. */
 int secrets_ask(struct account *account, struct err *err);
 
 /* The worker's task: fills account->password from the command or file. ERR_LOGIN, ERR_CONFIG,

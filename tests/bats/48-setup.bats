@@ -275,13 +275,18 @@ REST=('Deliver to' '' 'or for how long' '' 'Fetch it' '' 'Keep it in' '1')
     grep -q 'keep = no' "$RC"
 }
 
-@test "mail., and STLS on port 110, are tried as well" {
+# named_server NAME TLS PORT: alice's server, the only one that the domain has
+named_server() {
     namespace
     tell m1
     export CA=$TLS/ca.pem
-    POPD_ARGS=(-o tls=stls -o "cert=$TLS/names.pem" -o "key=$TLS/names.key" -o user=alice)
-    popd_run 110
-    zone "mail.example.org A 127.0.0.1"
+    POPD_ARGS=(-o "tls=$2" -o "cert=$TLS/names.pem" -o "key=$TLS/names.key" -o user=alice)
+    popd_run "$3"
+    zone "$1 A 127.0.0.1"
+}
+
+@test "mail., and STLS on port 110, are tried as well" {
+    named_server mail.example.org stls 110
     talk 'POP3 server.*mail.example.org:110' '' 'User name' alice 'Password' secret 'It works: 1' '' \
         'or for how long' no 'Fetch it' '' 'Keep it in' 2 -- --setup alice@example.org
     [ "$status" -eq 0 ] || fail "status $status"
@@ -289,12 +294,7 @@ REST=('Deliver to' '' 'or for how long' '' 'Fetch it' '' 'Keep it in' '1')
 }
 
 @test "the bare domain is tried when no other name is there" {
-    namespace
-    tell m1
-    export CA=$TLS/ca.pem
-    POPD_ARGS=(-o tls=implicit -o "cert=$TLS/names.pem" -o "key=$TLS/names.key" -o user=alice)
-    popd_run 995
-    zone "example.org A 127.0.0.1"
+    named_server example.org implicit 995
     talk 'POP3 server.*.example.org:995' '' 'User name' alice 'Password' secret 'It works: 1' '' \
         'or for how long' '' 'Fetch it' '' 'Keep it in' 2 -- --setup alice@example.org
     [ "$status" -eq 0 ] || fail "status $status"

@@ -361,6 +361,17 @@ def message_is_cut(lists):
     return case
 
 
+def filter_fails_and_message_is_cut(w):
+    """filter_command did not say: the next run asks again, whatever of the header is missing."""
+    mail = [put(w, "m%d" % i, size=900) for i in range(2)]
+    for _ in range(3):
+        run = w.run("--force", filter_command="exit 75", keep="no",
+                    script="on TOP: short 30\non RETR: short 30\non LIST: err \"no\"")
+        w.need(run.status == 75, "it is said", run)
+    w.need(w.left() == mail and not list(w.contents()), "nothing is delivered or deleted",
+           w.left(), w.stored())
+
+
 # ---- what goes, and what is shortened ------------------------------------------------------------
 
 def deletes(script=None, keep="yes"):
@@ -881,6 +892,7 @@ CASES = [
     ("TOP breaks off within the header: nothing is left", top_is_cut("leave")),
     ("the message breaks off within the header: nothing is deleted", message_is_cut("")),
     ("the same without LIST", message_is_cut('on LIST: err "no"')),
+    ("the same, and filter_command fails: it is asked again", filter_fails_and_message_is_cut),
     ("a stub comes once, and the whole by --fetch", stubs("yes")),
     ("the same with keep = no", stubs("no")),
     ("a stub is twenty lines, and says how to fetch the whole", stub_is_a_beginning(None)),
