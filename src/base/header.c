@@ -25,23 +25,46 @@ enum field {
     FIELD_OTHER = FIELDS
 };
 
-static const char *const kept[FIELDS] = {
-    [FIELD_RETURN_PATH] = "Return-Path",
-    [FIELD_FROM] = "From",
-    [FIELD_DELIVERED_TO] = "Delivered-To",
-    [FIELD_X_ORIGINAL_TO] = "X-Original-To",
-    [FIELD_ENVELOPE_TO] = "Envelope-To",
-    [FIELD_TO] = "To",
-    [FIELD_DATE] = "Date",
-    [FIELD_SUBJECT] = "Subject",
-    [FIELD_MESSAGE_ID] = "Message-ID",
+/* PART_TRACE: what servers write on top when they take a message in, or hand it on. */
+enum part { PART_CONTENT, PART_TRACE, PART_CHANGING };
+
+#define NAMED(text) .name = (text), .len = sizeof(text) - 1
+
+/* All fields that are more to us than some octets of the fingerprint. */
+static const struct known {
+    const char *name;
+    size_t len;
+    enum part part;
+    enum field field;
+} known_fields[] = {
+    {NAMED("Return-Path"), PART_TRACE, FIELD_RETURN_PATH},
+    {NAMED("From"), PART_CONTENT, FIELD_FROM},
+    {NAMED("Delivered-To"), PART_TRACE, FIELD_DELIVERED_TO},
+    {NAMED("X-Original-To"), PART_TRACE, FIELD_X_ORIGINAL_TO},
+    {NAMED("Envelope-To"), PART_TRACE, FIELD_ENVELOPE_TO},
+    {NAMED("To"), PART_CONTENT, FIELD_TO},
+    {NAMED("Date"), PART_CONTENT, FIELD_DATE},
+    {NAMED("Subject"), PART_CONTENT, FIELD_SUBJECT},
+    {NAMED("Message-ID"), PART_CONTENT, FIELD_MESSAGE_ID},
+    {NAMED("Received"), PART_TRACE, FIELD_OTHER},
+    {NAMED("Received-SPF"), PART_TRACE, FIELD_OTHER},
+    {NAMED("X-Received"), PART_TRACE, FIELD_OTHER},
+    {NAMED("Authentication-Results"), PART_TRACE, FIELD_OTHER},
+    {NAMED("X-Envelope-To"), PART_TRACE, FIELD_OTHER},
+    {NAMED("X-Envelope-From"), PART_TRACE, FIELD_OTHER},
+    {NAMED("X-Fetchpop-Account"), PART_TRACE, FIELD_OTHER}, /* our own */
+    {NAMED("Status"), PART_CHANGING, FIELD_OTHER},
+    {NAMED("X-Status"), PART_CHANGING, FIELD_OTHER},
+    {NAMED("X-Keywords"), PART_CHANGING, FIELD_OTHER},
+    {NAMED("X-UID"), PART_CHANGING, FIELD_OTHER},
+    {NAMED("X-UIDL"), PART_CHANGING, FIELD_OTHER},
+    {NAMED("X-IMAP"), PART_CHANGING, FIELD_OTHER},
+    {NAMED("X-IMAPbase"), PART_CHANGING, FIELD_OTHER},
+    {NAMED("Content-Length"), PART_CHANGING, FIELD_OTHER},
+    {NAMED("Lines"), PART_CHANGING, FIELD_OTHER},
 };
 
-/* The two fields that identify a message. */
-enum identity { IDENTITY_MESSAGE_ID, IDENTITY_DATE, IDENTITIES, IDENTITY_NONE = IDENTITIES };
-
-static const char *const identifying[IDENTITIES] = {
-    [IDENTITY_MESSAGE_ID] = "Message-ID", [IDENTITY_DATE] = "Date"};
+static const struct known unknown = {.part = PART_CONTENT, .field = FIELD_OTHER};
 
 #define IDENTITY_SHORT 3 /* "<>" and the like identify nothing */
 
@@ -64,9 +87,9 @@ struct header {
     bool left_out;      /* the field being read is not part of the fingerprint */
     enum field capture; /* the field being read is this one, and the first of its name */
     struct value values[FIELDS];
-    enum identity identifies;      /* the field being read */
-    size_t identified[IDENTITIES]; /* visible octets in each of them */
-    char *sender;                  /* HEADER_ADDRESS_MAX + 1 bytes each */
+    enum field identifies;     /* the field being read is this one of the identifying ones */
+    size_t identified[FIELDS]; /* visible octets in each of those */
+    char *sender;              /* HEADER_ADDRESS_MAX + 1 bytes each */
     char *recipient;
 };
 
@@ -75,7 +98,7 @@ struct header *header_new(void)
     struct header *header = xcalloc(1, sizeof *header);
     header->digest = digest_new();
     header->identity = digest_new();
-    header->identifies = IDENTITY_NONE;
+    header->identifies = FIELD_OTHER;
     header->capture = FIELD_OTHER;
     for (size_t i = 0; i < FIELDS; i++)
         buf_init(&header->values[i].text, HEADER_VALUE_MAX);
@@ -106,61 +129,62 @@ static void digest_part(struct header *header, const char *bytes, size_t len)
 
 static void identify_part(struct header *header, const char *bytes, size_t len)
 {
-    if (header->identifies == IDENTITY_NONE)
+    if (header->identifies == FIELD_OTHER)
         return;
     digest_add(header->identity, bytes, len);
     for (size_t i = 0; i < len; i++)
         header->identified[header->identifies] += bytes[i] > ' ';
 }
 
+/* Unfolding takes only the line end away; a blank in its place is as good. */
 static void keep_part(struct header *header, const char *bytes, size_t len)
 {
     if (header->capture == FIELD_OTHER)
         return;
     struct value *value = &header->values[header->capture];
-    for (size_t i = 0; i < len && !value->cut; i++) {
-        /* Unfolding takes only the line end away; a blank in its place is as good. */
-        char c = bytes[i] == '\r' || bytes[i] == '\n' ? ' ' : bytes[i];
-        value->cut = buf_add(&value->text, &c, 1) < 0;
-    }
+    size_t room = value->text.max - value->text.len;
+    value->cut = value->cut || len > room;
+    size_t from = value->text.len;
+    buf_add(&value->text, bytes, len < room ? len : room);
+    for (char *at = value->text.data + from; at < value->text.data + value->text.len; at++)
+        if (*at == '\r' || *at == '\n')
+            *at = ' ';
+}
+
+/* Its length tells most names apart; this runs for each field of each message. */
+static const struct known *look_up(struct str name)
+{
+    for (size_t i = 0; i < sizeof known_fields / sizeof known_fields[0]; i++)
+        if (known_fields[i].len == name.len &&
+            str_equal_nocase(name, str_of(known_fields[i].name, name.len)))
+            return &known_fields[i];
+    return &unknown;
 }
 
 bool header_is_changing(struct str name)
 {
-    return str_is_among_nocase(name, "Status X-Status X-Keywords X-UID X-UIDL X-IMAP X-IMAPbase "
-                                     "Content-Length Lines");
+    return look_up(name)->part == PART_CHANGING;
 }
 
-/* What servers write on top when they take a message in, or hand it on; the last one is ours. */
-static bool is_trace(struct str name)
+static bool is_identifying(enum field field)
 {
-    return str_is_among_nocase(name,
-                               "Received Received-SPF X-Received Return-Path "
-                               "Authentication-Results Delivered-To X-Original-To Envelope-To "
-                               "X-Envelope-To X-Envelope-From X-Fetchpop-Account");
+    return field == FIELD_MESSAGE_ID || field == FIELD_DATE;
 }
 
-/* The first of its name counts. */
-static enum identity identity_of(const struct header *header, struct str name)
-{
-    for (int i = 0; i < IDENTITIES; i++)
-        if (str_is_nocase(name, identifying[i]))
-            return header->identified[i] == 0 ? (enum identity)i : IDENTITY_NONE;
-    return IDENTITY_NONE;
-}
-
-/* A field begins. An empty name is a line without one: an mbox's From_ line, or nonsense. */
+/* A field begins. An empty name is a line without one: an mbox's From_ line, or nonsense. The first
+ * of its name is kept, and the first that is not empty identifies. */
 static void begin_field(struct header *header, struct str name)
 {
-    name = str_trim(name); /* RFC 5322, section 4.5: blanks may stand before the colon */
-    header->left_out = header_is_changing(name) || is_trace(name);
-    header->identifies = identity_of(header, name);
+    /* RFC 5322, section 4.5: blanks may stand before the colon. */
+    const struct known *known = look_up(str_trim(name));
+    header->left_out = known->part != PART_CONTENT;
+    header->identifies = FIELD_OTHER;
+    if (is_identifying(known->field) && header->identified[known->field] == 0)
+        header->identifies = known->field;
     header->capture = FIELD_OTHER;
-    for (int i = 0; i < FIELDS; i++) {
-        if (str_is_nocase(name, kept[i]) && !header->values[i].seen) {
-            header->values[i].seen = true;
-            header->capture = (enum field)i;
-        }
+    if (known->field != FIELD_OTHER && !header->values[known->field].seen) {
+        header->values[known->field].seen = true;
+        header->capture = known->field;
     }
     digest_part(header, header->name, header->name_len);
     header->name_len = 0;
@@ -267,9 +291,9 @@ void header_fingerprint(struct header *header, unsigned char out[HEADER_FINGERPR
 
 enum header_kind header_kind(const struct header *header)
 {
-    if (header->identified[IDENTITY_MESSAGE_ID] < IDENTITY_SHORT)
+    if (header->identified[FIELD_MESSAGE_ID] < IDENTITY_SHORT)
         return HEADER_ANONYMOUS;
-    return header->identified[IDENTITY_DATE] < IDENTITY_SHORT ? HEADER_IDENTIFIED : HEADER_DATED;
+    return header->identified[FIELD_DATE] < IDENTITY_SHORT ? HEADER_IDENTIFIED : HEADER_DATED;
 }
 
 void header_identity(struct header *header, unsigned char out[HEADER_IDENTITY])
@@ -328,8 +352,6 @@ const char *header_recipient(const struct header *header)
 
 struct str header_value(const struct header *header, const char *name)
 {
-    for (int i = 0; i < FIELDS; i++)
-        if (strcmp(kept[i], name) == 0)
-            return str_trim(buf_str(&header->values[i].text));
-    return str_of(NULL, 0);
+    enum field field = look_up(str_from(name))->field;
+    return field != FIELD_OTHER ? str_trim(buf_str(&header->values[field].text)) : str_of(NULL, 0);
 }

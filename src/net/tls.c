@@ -34,6 +34,8 @@ struct tls {
     bool asked; /* the server wanted a certificate, and we have none */
 
     int fd;
+    char *ahead; /* what was received, and OpenSSL has not asked for: ahead[at..end) */
+    int at, end;
     int turns; /* recvs left before the socket has to be polled */
     int lost;  /* errno of a failed recv */
     bool eof, peer_deaf, heard;
@@ -43,25 +45,43 @@ struct tls {
 
 /* --- the socket under OpenSSL ---------------------------------------------------------------- */
 
-static int bio_read(BIO *bio, char *to, int cap)
+/* What is there, up to READ_AHEAD octets. As recv(2). */
+static ssize_t receive_ahead(struct tls *tls)
 {
-    struct tls *tls = BIO_get_data(bio);
-    ssize_t got = -1;
-    BIO_clear_retry_flags(bio);
     errno = EAGAIN;
-    if (tls->turns > 0)
-        got = sock_recv(tls->fd, to, (size_t)cap);
+    if (tls->turns == 0)
+        return -1;
+    ssize_t got = sock_recv(tls->fd, tls->ahead, READ_AHEAD);
     if (got > 0) {
-        tls->turns = got < cap ? 0 : tls->turns - 1;
+        tls->turns = got < READ_AHEAD ? 0 : tls->turns - 1;
+        tls->at = 0;
+        tls->end = (int)got;
         if (!tls->heard)
-            tls->first = (unsigned char)to[0];
+            tls->first = (unsigned char)tls->ahead[0];
         tls->heard = true;
     } else if (got == 0) {
         tls->eof = true;
-    } else if (sock_is_busy(errno)) {
+    }
+    return got;
+}
+
+/* OpenSSL asks for a record in two parts, its header and the rest. Its own reading ahead moves all
+ * that is behind a record to the front for each of them. */
+static int bio_read(BIO *bio, char *to, int cap)
+{
+    struct tls *tls = BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
+    ssize_t got = tls->at < tls->end ? 1 : receive_ahead(tls);
+    if (got > 0) {
+        int part = tls->end - tls->at < cap ? tls->end - tls->at : cap;
+        memcpy(to, tls->ahead + tls->at, (size_t)part);
+        tls->at += part;
+        return part;
+    }
+    if (got < 0 && sock_is_busy(errno)) {
         tls->turns = 0;
         BIO_set_retry_read(bio);
-    } else {
+    } else if (got < 0) {
         tls->lost = errno;
     }
     return (int)got;
@@ -152,8 +172,6 @@ static int make_context(struct tls *tls, struct err *err)
         return -1;
     SSL_CTX_set_mode(tls->context,
                      SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    SSL_CTX_set_read_ahead(tls->context, 1);
-    SSL_CTX_set_default_read_buffer_len(tls->context, READ_AHEAD);
     SSL_CTX_set_session_cache_mode(tls->context, SSL_SESS_CACHE_OFF);
     return 0;
 }
@@ -226,6 +244,7 @@ int tls_new(struct tls **made, int fd, const struct tls_options *options, struct
     tls->host = xmemdup0(host.ptr, host.len);
     tls->options = *options;
     tls->fd = fd;
+    tls->ahead = xmalloc(READ_AHEAD);
     ERR_clear_error();
     if (make_context(tls, err) < 0 || load_identity(tls, err) < 0 ||
         trust_new(&tls->trust, &tls->options, tls->host, tls->context, err) < 0 ||
@@ -247,6 +266,7 @@ void tls_free(struct tls *tls)
     SSL_CTX_free(tls->context);
     BIO_meth_free(tls->method);
     trust_free(tls->trust);
+    free(tls->ahead);
     free(tls->host);
     free(tls);
 }
