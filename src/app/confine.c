@@ -13,9 +13,7 @@
 #include "base/xalloc.h"
 #include "pop3/method.h"
 
-/* At most this many beside those of destinations. */
-#define FIXED_PORTS 3
-#define FIXED_COMMANDS 3
+#define FIXED_PORTS 3 /* at most this many beside those of destinations */
 
 struct list {
     char **at; /* owned, NULL-terminated as soon as there is one */
@@ -75,7 +73,7 @@ static bool may_use_ticket(const struct account *account)
     for (char **name = account->auth; name != NULL && *name != NULL; name++) {
         enum method_proof proof = method_proof(str_from(*name));
         if (proof == METHOD_TICKET || strstr(*name, "iakerb") != NULL ||
-            (proof == METHOD_ANY && !account_has_secret(account)))
+            (proof == METHOD_ANY && account->password.data == NULL))
             return true;
     }
     return false;
@@ -159,25 +157,17 @@ static void fill_ports(unsigned *ports, const struct account *account)
     ports[count] = 0;
 }
 
-/* Those that may be started from here on. */
-static size_t fill_commands(const char **commands, const struct account *account)
+/* Those that may be started from here on, NULL behind them; NULL: there are none. */
+static const char **list_commands(const struct account *account)
 {
-    struct account_target target;
+    const char **commands = NULL, *command;
     size_t count = 0;
-    if (account->connect_command != NULL)
-        commands[count++] = account->connect_command;
-    if (account->token_command != NULL)
-        commands[count++] = account->token_command;
-    for (size_t at = 0; account_next_target(account, &at, &target);)
-        if (target.kind == DELIVER_MDA)
-            commands[count++] = target.where;
-    if (account->filter_command != NULL)
-        commands[count++] = account->filter_command;
-    if (account->pipe_through != NULL)
-        commands[count++] = account->pipe_through;
-    if (account->after_new != NULL)
-        commands[count++] = account->after_new;
-    return count;
+    for (size_t at = 0; (command = account_next_command(account, &at)) != NULL;) {
+        commands = xreallocarray(commands, count + 2, sizeof *commands);
+        commands[count++] = command;
+        commands[count] = NULL;
+    }
+    return commands;
 }
 
 static int enter(const struct account *account, const char *state_dir, bool commands,
@@ -207,11 +197,11 @@ int confine_enter(const struct account *account, const char *state_dir, struct e
 {
     if (account->sandbox == ACCOUNT_SANDBOX_OFF || !sandbox_is_there())
         return 0;
-    const char **commands = xcalloc(account->rules.count + FIXED_COMMANDS + 2, sizeof *commands);
-    size_t count = fill_commands(commands, account);
-    int result = count > 0 ? broker_begin(commands, err) : 0;
+    const char **commands = list_commands(account);
+    bool some = commands != NULL;
+    int result = some ? broker_begin(commands, err) : 0;
     free(commands);
-    return result < 0 ? -1 : enter(account, state_dir, count > 0, err);
+    return result < 0 ? -1 : enter(account, state_dir, some, err);
 }
 
 void confine_end(void)

@@ -39,16 +39,13 @@ static void add_command(char text[WORDS_MAX], const char *command)
 
 static void add_commands(char text[WORDS_MAX], const struct account *account)
 {
-    const char *commands[] = {account->password_command, account->token_command,
-                              account->connect_command,  account->filter_command,
-                              account->pipe_through,     account->after_new};
-    struct account_target target;
-    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-        if (commands[i] != NULL)
-            add_command(text, commands[i]);
-    for (size_t at = 0; account_next_target(account, &at, &target);)
-        if (target.kind == DELIVER_MDA)
-            add_command(text, target.where);
+    const char *const first[] = {account->password_command, account->tls_key_password_command};
+    const char *command;
+    for (size_t i = 0; i < sizeof first / sizeof first[0]; i++)
+        if (first[i] != NULL)
+            add_command(text, first[i]);
+    for (size_t at = 0; (command = account_next_command(account, &at)) != NULL;)
+        add_command(text, command);
     if (account->password_command != NULL &&
         str_has_prefix(str_from(account->password_command), "secret-tool"))
         add(text, "DBUS_SESSION_BUS_ADDRESS (secret-tool needs it: use password_file)");

@@ -40,10 +40,21 @@ bool account_next_target(const struct account *account, size_t *at, struct accou
     return false;
 }
 
-bool account_has_secret(const struct account *account)
+const char *account_next_command(const struct account *account, size_t *at)
 {
-    return account->password.data != NULL || account->proxy_password.data != NULL ||
-           account->tls_key_password.data != NULL;
+    const char *const own[] = {account->connect_command, account->token_command,
+                               account->filter_command, account->pipe_through, account->after_new};
+    const size_t owns = sizeof own / sizeof own[0];
+    struct account_target target;
+    while (*at < owns)
+        if (own[(*at)++] != NULL)
+            return own[*at - 1];
+    for (size_t rest = *at - owns; account_next_target(account, &rest, &target);) {
+        *at = owns + rest;
+        if (target.kind == DELIVER_MDA)
+            return target.where;
+    }
+    return NULL;
 }
 
 #define SECRETS 3

@@ -106,8 +106,9 @@ struct account_target {
  * last one. */
 bool account_next_target(const struct account *account, size_t *at, struct account_target *target);
 
-/* True if there is a secret in it. */
-bool account_has_secret(const struct account *account);
+/* The commands that a poll may start once it has its secret, those of destinations included; *at:
+ * as above. NULL behind the last one. */
+const char *account_next_command(const struct account *account, size_t *at);
 
 /* Wipes the secrets and leaves the rest. */
 void account_wipe(struct account *account);

@@ -152,6 +152,20 @@ def programs_with_mda(w):
         w.need(f.read().split() == ["1", "1"], "the mda ran for each message, and could be setuid")
 
 
+def all_commands(w):
+    """However many commands it has, the worker knows them all when it enters the sandbox."""
+    need(w, "no_new_privs")
+    w.fill(2)
+    pipe = os.path.join(HERE, "lib", "socks_server.py")
+    w.fine(connect_command=pipe + " pipe $FETCHPOP_PORT", filter_command="cat >/dev/null",
+           pipe_through="cat", after_new="cat >>" + w.path("after"),
+           mda="cat >>" + w.path("one"),
+           rules="rule { from = nobody mda = 'cat >>%s' }\n" % w.path("two"))
+    with open(w.path("one")) as one, open(w.path("after")) as after:
+        w.need(one.read().count("Subject:") == 2, "both messages went through all of them")
+        w.need(after.read().count("\n") == 2, "and after_new heard of both")
+
+
 def traces(w):
     need(w, "seccomp")
     check(w, "trace", "me")
@@ -181,6 +195,7 @@ CASES = [
     ("no agent's socket is connected to", agents),
     ("a word of the server's starts no shell", programs),
     ("nor where the account has an mda, which is started outside the sandbox", programs_with_mda),
+    ("an account with every command there is starts them all", all_commands),
     ("no program gives it new privileges", privileges),
     ("no process is traced", traces),
     ("no other process is signalled", signals),
