@@ -7,31 +7,39 @@
 #include "base/xalloc.h"
 #include "session/again.h"
 
-struct refusal {
+struct undelivered {
     uint32_t entry;
     enum parcel_outcome outcome;
     int status;
     char *name, *why;
 };
 
-static void add(struct destination *destination, uint32_t entry, const char *name,
-                const struct parcel *parcel)
+static struct undelivered note_down(uint32_t entry, const char *name, const struct parcel *parcel)
+{
+    return (struct undelivered){.entry = entry,
+                                .outcome = parcel->outcome,
+                                .status = parcel->status,
+                                .name = xstrdup(name),
+                                .why = xstrdup(parcel->why)};
+}
+
+static void clear(struct undelivered *message)
+{
+    free(message->name);
+    free(message->why);
+}
+
+static void add(struct destination *destination, struct undelivered message)
 {
     destination->waiting =
         xreallocarray(destination->waiting, destination->count + 1, sizeof *destination->waiting);
-    destination->waiting[destination->count++] = (struct refusal){.entry = entry,
-                                                                  .outcome = parcel->outcome,
-                                                                  .status = parcel->status,
-                                                                  .name = xstrdup(name),
-                                                                  .why = xstrdup(parcel->why)};
+    destination->waiting[destination->count++] = message;
 }
 
 static void forget(struct destination *destination, size_t from)
 {
-    for (size_t i = from; i < destination->count; i++) {
-        free(destination->waiting[i].name);
-        free(destination->waiting[i].why);
-    }
+    for (size_t i = from; i < destination->count; i++)
+        clear(&destination->waiting[i]);
     destination->count = from;
     if (from > 0)
         return;
@@ -44,33 +52,33 @@ static void forget(struct destination *destination, size_t from)
 /* True if it is held from now on. What was held stays held; a first one is only if the destination
  * takes others. */
 static bool count_refusal(struct poll *poll, const struct destination *destination,
-                          const struct refusal *refusal)
+                          const struct undelivered *message)
 {
-    struct journal_entry entry = journal_entry(poll->journal, refusal->entry);
+    struct journal_entry entry = journal_entry(poll->journal, message->entry);
     unsigned tries = entry.tries + 1u, most = poll->run->account->max_tries;
     bool held = entry.state == JOURNAL_REFUSED || (destination->delivered > 0 && tries >= most);
     const struct journal_failure failure = {
         .reason = REASON_DESTINATION,
-        .words = str_from(refusal->why),
+        .words = str_from(message->why),
         .next_try = held ? again_next_try(tries, most, poll->rules.now) : 0};
-    journal_keep(poll->journal, refusal->entry, held ? JOURNAL_REFUSED : JOURNAL_KEPT, true, NULL,
+    journal_keep(poll->journal, message->entry, held ? JOURNAL_REFUSED : JOURNAL_KEPT, true, NULL,
                  &failure);
     return held;
 }
 
 static void tell(struct poll *poll, const struct destination *destination,
-                 const struct refusal *refusal)
+                 const struct undelivered *message)
 {
     const char *then = "it is kept here, and the next run tries again";
     poll->run->figures.failed++;
-    if (refusal->outcome == PARCEL_REFUSED) {
+    if (message->outcome == PARCEL_REFUSED) {
         poll->refused++;
-        if (count_refusal(poll, destination, refusal))
+        if (count_refusal(poll, destination, message))
             then = AGAIN_HINT;
     } else {
         poll->later++;
     }
-    log_line(poll->run->log, FP_LOG_ERROR, "%s: %s; %s", refusal->name, refusal->why, then);
+    log_line(poll->run->log, FP_LOG_ERROR, "%s: %s; %s", message->name, message->why, then);
 }
 
 static void tell_all(struct poll *poll, struct destination *destination)
@@ -94,7 +102,7 @@ static enum err_kind kind_of(int status)
 
 static void blame_machine(struct destination *destination, size_t from)
 {
-    const struct refusal *first = &destination->waiting[from];
+    const struct undelivered *first = &destination->waiting[from];
     size_t n = destination->count - from;
     if (destination->trouble.kind != ERR_NONE)
         ;
@@ -145,14 +153,10 @@ void destination_refused(struct poll *poll, uint32_t entry, const char *name,
                          const struct parcel *parcel)
 {
     struct destination *destination = of(poll, parcel);
-    struct journal_entry known = journal_entry(poll->journal, entry);
-    if (known.state == JOURNAL_REFUSED) { /* as before: that says nothing of today */
-        struct refusal again = {.entry = entry, .outcome = parcel->outcome};
-        again.name = xstrdup(name);
-        again.why = xstrdup(parcel->why);
-        tell(poll, destination, &again);
-        free(again.name);
-        free(again.why);
+    struct undelivered message = note_down(entry, name, parcel);
+    if (journal_entry(poll->journal, entry).state == JOURNAL_REFUSED) {
+        tell(poll, destination, &message); /* as before: that says nothing of today */
+        clear(&message);
         return;
     }
     bool alike = destination->row > 0 && destination->outcome == parcel->outcome &&
@@ -162,7 +166,7 @@ void destination_refused(struct poll *poll, uint32_t entry, const char *name,
     destination->row = alike ? destination->row + 1 : 1;
     destination->outcome = parcel->outcome;
     destination->status = parcel->status;
-    add(destination, entry, name, parcel);
+    add(destination, message);
     destination->shut = destination->row >= DESTINATION_ROW;
 }
 

@@ -243,13 +243,12 @@ static int deliver_all(struct again *again, struct err *err)
 int kept_deliver(struct poll *poll, struct err *err)
 {
     struct again *again = xcalloc(1, sizeof *again);
-    size_t room = batch_room();
     aside_tell(&poll->aside); /* of recovery */
     again->poll = poll;
     again->uidls = xcalloc(BATCH_ROOM, sizeof *again->uidls);
     again->owned = true;
     again->batch.journal = poll->journal;
-    again->batch.files = room < BATCH_ROOM ? room / 2 : BATCH_FILES;
+    again->batch.files = batch_files(batch_room());
     again->batch.policy = plan_keeps_new(&poll->rules) ? JOURNAL_KEEP : JOURNAL_DELETE;
     again->batch.commands = routes_have_command(&poll->routes);
     again->batch.is_shut = is_shut;

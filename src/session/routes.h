@@ -23,8 +23,8 @@ struct destination {
     uint32_t row; /* how many in a row came to the same end: */
     enum parcel_outcome outcome;
     int status;
-    bool shut;               /* nothing more is delivered */
-    struct refusal *waiting; /* not reported yet, since it is not known whose fault it is */
+    bool shut;                   /* nothing more is delivered */
+    struct undelivered *waiting; /* not reported yet, since it is not known whose fault it is */
     size_t count;
     struct err trouble; /* of this machine; kind ERR_NONE: none */
 };
