@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "base/maildate.h"
 #include "session/fingerprints.h"
-#include "session/headers.h"
 #include "session/queue.h"
 #include "session/run.h"
 #include "session/statedir.h"
@@ -86,19 +85,13 @@ static int ask(struct asking *asking, struct pop3 *pop3, const struct queue *num
                struct err *err)
 {
     const struct fingerprints asked = {.pop3 = pop3,
+                                       .habits = asking->listing->habits,
                                        .numbers = numbers->at,
                                        .count = numbers->count,
                                        .fingerprint = learn,
                                        .date = dates ? look_at_date : NULL,
                                        .ctx = asking};
-    if (headers_possible(pop3) && !habits_has(asking->listing->habits, HABIT_TOP))
-        return fingerprints_run(&asked, err);
-    for (uint32_t i = 0; i < numbers->count; i++) {
-        if (dates)
-            queue_push(&asking->late, numbers->at[i]);
-        learn(asking, numbers->at[i], &(struct fingerprint){.known = false});
-    }
-    return 0;
+    return fingerprints_run(&asked, err);
 }
 
 int adopt_learn(struct listing *listing, struct pop3 *pop3, struct err *err)

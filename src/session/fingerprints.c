@@ -73,7 +73,12 @@ int fingerprints_run(const struct fingerprints *asked, struct err *err)
                                     .feed = feed,
                                     .answer = answer,
                                     .ctx = &asking};
-    int result = headers_run(&headers, err);
+    int result = 0;
+    if (headers_may_ask(asked->pop3, asked->habits))
+        result = headers_run(&headers, err);
+    else
+        for (size_t i = 0; i < asked->count; i++)
+            answer(&asking, asked->numbers[i], false);
     header_free(asking.header);
     return result;
 }

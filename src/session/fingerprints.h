@@ -13,15 +13,18 @@
 #include "base/err.h"
 #include "base/header.h"
 #include "pop3/pop3.h"
+#include "session/habits.h"
 #include "state/journal.h"
 
 struct fingerprints {
     struct pop3 *pop3;
-    const uint32_t *numbers; /* borrowed */
+    const struct habits *habits; /* borrowed */
+    const uint32_t *numbers;     /* borrowed */
     size_t count;
-    /* Called in order, once for each: fingerprint->known is false if the server refused. */
+    /* Called in order, once for each: fingerprint->known is false if the server refused, or cannot
+     * be asked for headers. */
     void (*fingerprint)(void *ctx, uint32_t number, const struct fingerprint *fingerprint);
-    /* Before that, the Date of a header that came; NULL: nobody wants to know. */
+    /* Before that, the Date of its header; empty if none came. NULL: nobody wants to know. */
     void (*date)(void *ctx, uint32_t number, struct str date);
     void *ctx;
 };

@@ -16,6 +16,11 @@ bool headers_possible(struct pop3 *pop3)
     return !capa->known || capa->top;
 }
 
+bool headers_may_ask(struct pop3 *pop3, const struct habits *habits)
+{
+    return headers_possible(pop3) && !habits_has(habits, HABIT_TOP);
+}
+
 static int next(void *ctx, enum pop3_verb *verb, uint32_t *number, struct err *err)
 {
     struct asking *asking = ctx;

@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "pop3/pop3.h"
+#include "session/habits.h"
 
 #define HEADERS_MAX (4u * 1024 * 1024)       /* octets of a header */
 #define HEADERS_BODY_MAX (64u * 1024 * 1024) /* octets of a body that comes with it */
@@ -31,6 +32,9 @@ struct headers {
 
 /* True unless the server's CAPA says that there is no TOP. */
 bool headers_possible(struct pop3 *pop3);
+
+/* The same, unless a connection has ended over it before. */
+bool headers_may_ask(struct pop3 *pop3, const struct habits *habits);
 
 /* Asks for all of them. -1: the connection is lost (as pop3_take); ERR_MESSAGE: over a TOP that
  * does not end. */

@@ -7,7 +7,6 @@
 #include "base/digest.h"
 #include "base/xalloc.h"
 #include "session/fingerprints.h"
-#include "session/headers.h"
 #include "session/queue.h"
 
 /* The same header, with a Message-ID in it, or with the same body under it. */
@@ -327,7 +326,6 @@ static void match_moved(struct listing *listing)
 static int ask_top(struct listing *listing, struct pop3 *pop3, struct err *err)
 {
     struct queue lacking = {NULL, 0, 0};
-    int result = 0;
     for (uint32_t i = 0; i < listing->count; i++) {
         const struct message *message = &listing->messages[i];
         bool lacks = message->compare || (message->entry == JOURNAL_NONE && message->vague);
@@ -335,15 +333,12 @@ static int ask_top(struct listing *listing, struct pop3 *pop3, struct err *err)
             queue_push(&lacking, message->number);
     }
     const struct fingerprints asked = {.pop3 = pop3,
+                                       .habits = listing->habits,
                                        .numbers = lacking.at,
                                        .count = lacking.count,
                                        .fingerprint = take_fingerprint,
                                        .ctx = listing};
-    if (headers_possible(pop3) && !habits_has(listing->habits, HABIT_TOP))
-        result = fingerprints_run(&asked, err);
-    else
-        for (uint32_t i = 0; i < lacking.count; i++)
-            take_fingerprint(listing, lacking.at[i], &(struct fingerprint){.known = false});
+    int result = fingerprints_run(&asked, err);
     match_moved(listing);
     free(lacking.at);
     return result;

@@ -276,11 +276,6 @@ static int ask(struct sifting *sifting, struct pop3 *pop3, const struct queue *n
     return result;
 }
 
-static bool may_ask(const struct poll *poll, struct pop3 *pop3)
-{
-    return headers_possible(pop3) && !habits_has(&poll->habits, HABIT_TOP);
-}
-
 /* Where it is fetched in any case, the rules say where it goes once it is here. */
 static bool wants_header(const struct poll *poll, const struct message *message)
 {
@@ -301,7 +296,7 @@ static bool is_open(const struct poll *poll, const struct listing *listing,
 static void look_at_sizes(struct sifting *sifting, struct pop3 *pop3, struct queue *numbers)
 {
     struct listing *listing = sifting->listing;
-    bool has_top = may_ask(sifting->poll, pop3);
+    bool has_top = headers_may_ask(pop3, &sifting->poll->habits);
     for (uint32_t i = 0; i < listing->count; i++) {
         struct message *message = &listing->messages[i];
         const struct sift_facts facts = {.size = message->size};
@@ -329,7 +324,7 @@ static int look_again(struct sifting *sifting, struct pop3 *pop3, struct err *er
             queue_push(&numbers, listing->messages[i].number);
     sifting->again = true;
     int result = 0;
-    if (may_ask(sifting->poll, pop3))
+    if (headers_may_ask(pop3, &sifting->poll->habits))
         result = ask(sifting, pop3, &numbers, err);
     else
         for (uint32_t i = 0; i < numbers.count; i++)
@@ -364,7 +359,7 @@ int sift_listing(struct poll *poll, struct pop3 *pop3, struct listing *listing, 
     struct sifting sifting = {.poll = poll, .listing = listing};
     struct queue numbers = {NULL, 0, 0};
     look_at_sizes(&sifting, pop3, &numbers);
-    int result = may_ask(poll, pop3) ? ask(&sifting, pop3, &numbers, err) : 0;
+    int result = headers_may_ask(pop3, &poll->habits) ? ask(&sifting, pop3, &numbers, err) : 0;
     free(numbers.at);
     *spared = sifting.spared;
     return result;

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "session/fingerprints.h"
-#include "session/headers.h"
 #include "session/match.h"
 #include "state/mailbox.h"
 
@@ -65,17 +64,15 @@ int verify_deletions(struct poll *poll, struct pop3 *pop3, struct listing *listi
             (renamed && is_known(poll->journal, &listing->messages[i])))
             queue_push(&delivered, listing->messages[i].number);
     const struct fingerprints asked = {.pop3 = pop3,
+                                       .habits = &poll->habits,
                                        .numbers = delivered.at,
                                        .count = delivered.count,
                                        .fingerprint = verify_one,
                                        .ctx = &verifying};
     if (habits_has(&poll->habits, HABIT_HEADERS))
         queue_push_all(verified, listing, PLAN_DELETE);
-    else if (headers_possible(pop3) && !habits_has(&poll->habits, HABIT_TOP))
-        result = fingerprints_run(&asked, err);
     else
-        for (uint32_t i = 0; i < delivered.count; i++)
-            verify_one(&verifying, delivered.at[i], &(struct fingerprint){.known = false});
+        result = fingerprints_run(&asked, err);
     free(delivered.at);
     if (result == 0 && renamed)
         journal_confirm_name(poll->journal);
