@@ -75,12 +75,8 @@ static void check_tls(struct conn *conn, const struct checkup *checkup)
 static int greet(struct pop3 *pop3, const struct account *account, const struct tls_options *tls,
                  int64_t deadline, struct err *err)
 {
-    if (account->tls != ACCOUNT_TLS_IMPLICIT && transport_wants_tls(account, pop3_conn(pop3)))
-        return err_set(err, ERR_PROTOCOL,
-                       "%s: no greeting on port %u, which wants TLS from the start; write tls = "
-                       "\"implicit\"",
-                       account->server, account->port);
-    if (pop3_greeting(pop3, err) < 0 || pop3_capa(pop3, err) < 0)
+    if (transport_await_greeting(account, pop3_conn(pop3), err) < 0 ||
+        pop3_greeting(pop3, err) < 0 || pop3_capa(pop3, err) < 0)
         return -1;
     return account->tls == ACCOUNT_TLS_STLS ? pop3_stls(pop3, tls, deadline, err) : 0;
 }

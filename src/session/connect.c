@@ -130,19 +130,13 @@ static int greet(struct login *login, struct pop3 *pop3, const struct note *note
     const struct account *account = login->run->account;
     struct conn *conn = pop3_conn(pop3);
     struct tls_options options = transport_tls_options(account, pop3_log(pop3)), *tls = &options;
-    bool implicit = account->tls == ACCOUNT_TLS_IMPLICIT;
     tofu_ask(tls, login->run, login->note);
-    if (implicit && conn_start_tls(conn, tls, err) < 0)
+    if (account->tls == ACCOUNT_TLS_IMPLICIT && conn_start_tls(conn, tls, err) < 0)
         return -1;
     transport_tell_tls(conn, pop3_log(pop3));
     if (account->tls != ACCOUNT_TLS_STLS)
         conn_set_deadline(conn, login->hard);
-    if (!implicit && transport_wants_tls(account, conn))
-        return err_set(err, ERR_PROTOCOL,
-                       "%s: no greeting on port %u, which wants TLS from the start; write tls = "
-                       "\"implicit\"",
-                       account->server, account->port);
-    if (pop3_greeting(pop3, err) < 0)
+    if (transport_await_greeting(account, conn, err) < 0 || pop3_greeting(pop3, err) < 0)
         return -1;
     login->recalled = recall_capa(note, account, pop3);
     bool asked = !login->recalled && !is_mute(login->note);

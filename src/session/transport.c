@@ -171,8 +171,14 @@ static bool has_tls(const struct account *account, int64_t ms)
     return found;
 }
 
-bool transport_wants_tls(const struct account *account, struct conn *conn)
+int transport_await_greeting(const struct account *account, struct conn *conn, struct err *err)
 {
     int64_t half = account->timeout * 1000 / 2, ms = half < SILENCE_MS ? half : SILENCE_MS;
-    return account->connect_command == NULL && conn_await(conn, ms) == 0 && has_tls(account, ms);
+    if (account->tls == ACCOUNT_TLS_IMPLICIT || account->connect_command != NULL ||
+        conn_await(conn, ms) != 0 || !has_tls(account, ms))
+        return 0;
+    return err_set(err, ERR_PROTOCOL,
+                   "%s: no greeting on port %u, which wants TLS from the start; write tls = "
+                   "\"implicit\"",
+                   account->server, account->port);
 }

@@ -30,7 +30,8 @@ struct tls_options transport_tls_options(const struct account *account, const st
 void transport_tell_tls(struct conn *conn, const struct log *log);
 
 /* Nothing was sent yet. If the server says nothing for some seconds (half of timeout, 5 at most),
- * is that because its port has TLS from the start? Another connection finds out. */
-bool transport_wants_tls(const struct account *account, struct conn *conn);
+ * another connection finds out whether its port has TLS from the start: then -1 and ERR_PROTOCOL.
+ * Of an account that begins with TLS, nothing is asked. */
+int transport_await_greeting(const struct account *account, struct conn *conn, struct err *err);
 
 #endif
