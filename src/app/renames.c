@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 #include "app/renames.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/file.h"
+#include "app/tty.h"
 #include "base/words.h"
 #include "base/xalloc.h"
 #include "state/mailbox.h"
@@ -69,19 +67,16 @@ static int readable(const char *stem)
 
 void renames_ask(struct account *account)
 {
-    char line[16] = "";
-    FILE *terminal = account->former == NULL ? NULL : fopen("/dev/tty", "r+e");
-    if (terminal == NULL)
+    if (account->former == NULL)
         return;
-    fprintf(terminal, "%s: there is a journal of %.*s. Is %s@%s the same mailbox? [y/n] ",
-            account->title, readable(account->former), account->former, account->user,
-            account->server);
-    (void)fflush(terminal);
-    if (fgets(line, sizeof line, terminal) == NULL || (line[0] != 'y' && line[0] != 'Y')) {
+    char *question = xasprintf("%s: there is a journal of %.*s. Is %s@%s the same mailbox? [y/n] ",
+                               account->title, readable(account->former), account->former,
+                               account->user, account->server);
+    if (tty_confirm(question) == TTY_NO) {
         free(account->former);
         account->former = NULL;
     }
-    fclose(terminal);
+    free(question);
 }
 
 int renames_move(const char *from, const struct account *account, const char *state_dir,

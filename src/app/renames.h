@@ -14,7 +14,7 @@
  * not know all accounts cannot tell which journal has lost its own. */
 void renames_look(const struct config *config, const char *state_dir, const char *config_file);
 
-/* On a terminal: is it still the same mailbox? The answer "no" begins a new journal. */
+/* On a terminal: is it still the same mailbox? Any answer but "yes" begins a new journal. */
 void renames_ask(struct account *account);
 
 /* --rename: the journal of "user@server" is this account's from now on. ERR_MESSAGE: there is none;

@@ -88,18 +88,18 @@ int tty_ask(const char *prompt, struct secret *secret, struct err *err)
     return result;
 }
 
-bool tty_confirm(const char *question)
+enum tty_answer tty_confirm(const char *question)
 {
     char line[LINE_OCTETS];
     size_t len = 0;
     struct err ignored;
     int fd = file_open("/dev/tty", O_RDWR | O_NOCTTY, 0);
     if (fd < 0)
-        return false;
+        return TTY_NONE;
     bool answered = file_write(fd, question, strlen(question), "the terminal", NULL) == 0 &&
                     read_line(fd, line, &len, &ignored) == 1;
     close(fd);
-    return answered && len > 0 && (line[0] == 'y' || line[0] == 'Y');
+    return answered && len > 0 && (line[0] == 'y' || line[0] == 'Y') ? TTY_YES : TTY_NO;
 }
 
 size_t tty_columns(void)

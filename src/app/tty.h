@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * tty: asking a person for a password, and how wide a terminal is.
+ * tty: asking a person on the terminal, and how wide it is.
  */
 #ifndef FP_APP_TTY_H
 #define FP_APP_TTY_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -16,8 +15,10 @@
  * restored. */
 int tty_ask(const char *prompt, struct secret *secret, struct err *err);
 
-/* Asks a question on /dev/tty: true for an answer that begins with y or Y. */
-bool tty_confirm(const char *question);
+/* Asks a question on /dev/tty, which shows the answer. TTY_YES: it begins with y or Y; TTY_NO: any
+ * other, or none; TTY_NONE: there is no terminal. */
+enum tty_answer { TTY_NO, TTY_YES, TTY_NONE };
+enum tty_answer tty_confirm(const char *question);
 
 /* Columns of the terminal that standard output is; 79 if it does not say. One more stays free: a
  * full line would make some terminals go on to the next. */

@@ -152,7 +152,7 @@ static int print_body(void *ctx, const char *bytes, size_t len, struct err *err)
 static bool confirm(void *ctx)
 {
     const struct work *work = ctx;
-    return work->job->look->yes || tty_confirm("Delete it from the server? [y/N] ");
+    return work->job->look->yes || tty_confirm("Delete it from the server? [y/N] ") == TTY_YES;
 }
 
 static int look_around(struct work *work, struct session_run *run, struct err *err)
