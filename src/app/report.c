@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "app/json.h"
-#include "app/status.h"
+#include "app/progress.h"
 #include "app/tty.h"
 #include "base/clock.h"
 #include "base/utf8.h"
@@ -148,12 +148,12 @@ static void sum(struct session_figures *to, const struct session_figures *more)
     to->octets_coming += more->octets_coming;
 }
 
-static void draw(struct report *report, const struct status_facts *facts)
+static void draw(struct report *report, const struct progress_facts *facts)
 {
     char line[WIDTH_MAX + 1];
     char whole[WIDTH_MAX + 8];
     size_t columns = tty_columns();
-    status_spell(facts, columns < WIDTH_MAX ? columns : WIDTH_MAX, line);
+    progress_spell(facts, columns < WIDTH_MAX ? columns : WIDTH_MAX, line);
     int len = snprintf(whole, sizeof whole, "\r%s\033[K", line);
     put(STDOUT_FILENO, whole, (size_t)len);
     report->shown = true;
@@ -170,7 +170,7 @@ void report_progress(struct report *report, const struct session_figures *runnin
     report->started = report->started == 0 && all.planned > 0 ? now : report->started;
     /* what is kept here and delivered meanwhile was not planned */
     uint64_t fetched = (uint64_t)all.fetched + all.coming, octets = all.octets + all.octets_coming;
-    struct status_facts facts = {
+    struct progress_facts facts = {
         .total = report->total,
         .done = report->done < report->total ? report->done : report->total,
         .known = known,

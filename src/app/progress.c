@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "app/status.h"
+#include "app/progress.h"
 
 #include <inttypes.h>
 #include <stdbool.h>
@@ -14,7 +14,7 @@
 /* Seconds; -1: nobody knows. While there are accounts whose mail nobody has counted, they are
  * taken to be like those that are done. What the server says of sizes may be nothing, or too
  * little: then messages count. */
-static double time_left(const struct status_facts *facts)
+static double time_left(const struct progress_facts *facts)
 {
     double run = (double)facts->run_ms / 1000, fetch = (double)facts->fetch_ms / 1000;
     size_t open = facts->total - facts->done;
@@ -37,14 +37,14 @@ static bool add(char *line, size_t width, const char *part)
     return true;
 }
 
-static bool add_messages(const struct status_facts *facts, size_t width, char *line)
+static bool add_messages(const struct progress_facts *facts, size_t width, char *line)
 {
     char part[PART];
     snprintf(part, sizeof part, "%" PRIu32 "/%" PRIu32 " messages", facts->fetched, facts->planned);
     return add(line, width, part);
 }
 
-static bool add_octets(const struct status_facts *facts, size_t width, char *line)
+static bool add_octets(const struct progress_facts *facts, size_t width, char *line)
 {
     char part[PART], size[24], whole[24];
     str_spell_size(facts->octets, size);
@@ -54,7 +54,7 @@ static bool add_octets(const struct status_facts *facts, size_t width, char *lin
     return add(line, width, part);
 }
 
-static bool add_rate(const struct status_facts *facts, size_t width, char *line)
+static bool add_rate(const struct progress_facts *facts, size_t width, char *line)
 {
     char part[PART];
     char size[24];
@@ -65,7 +65,7 @@ static bool add_rate(const struct status_facts *facts, size_t width, char *line)
     return add(line, width, part);
 }
 
-static void add_time_left(const struct status_facts *facts, size_t width, char *line)
+static void add_time_left(const struct progress_facts *facts, size_t width, char *line)
 {
     char part[PART];
     double left = time_left(facts);
@@ -76,7 +76,7 @@ static void add_time_left(const struct status_facts *facts, size_t width, char *
     }
 }
 
-void status_spell(const struct status_facts *facts, size_t width, char *line)
+void progress_spell(const struct progress_facts *facts, size_t width, char *line)
 {
     snprintf(line, width + 1, "%zu/%zu accounts", facts->done, facts->total);
     if (facts->planned > 0 && add_messages(facts, width, line) && add_octets(facts, width, line) &&
