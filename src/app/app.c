@@ -11,9 +11,7 @@
 #include "app/config.h"
 #include "app/daemon.h"
 #include "app/discover.h"
-#include "app/health.h"
 #include "app/hooks.h"
-#include "app/json.h"
 #include "app/moving.h"
 #include "app/options.h"
 #include "app/outlet.h"
@@ -21,16 +19,16 @@
 #include "app/pool.h"
 #include "app/renames.h"
 #include "app/report.h"
+#include "app/retry.h"
 #include "app/roster.h"
 #include "app/secrets.h"
 #include "app/setup.h"
 #include "app/shard.h"
-#include "base/clock.h"
+#include "app/status.h"
 #include "base/file.h"
 #include "base/spawn.h"
 #include "base/stop.h"
 #include "base/utf8.h"
-#include "session/held.h"
 
 #define PRINTED_MAX ((size_t)64 * 1024 * 1024)
 
@@ -107,115 +105,6 @@ static void run_daemon(struct app *app)
     report_repeat(&app->report);
     daemon_run(&job);
     app->report.status = 0; /* a daemon that was told to end has succeeded */
-}
-
-/* --- held messages ---------------------------------------------------------------------------- */
-
-struct answers {
-    struct report *report;
-    const char *title;
-    size_t lines;
-};
-
-static void answer_line(void *ctx, const char *text)
-{
-    struct answers *answers = ctx;
-    answers->lines++;
-    report_answer(answers->report, answers->title, text);
-}
-
-static void show_condition(struct app *app, const struct account *account,
-                           const struct condition *condition)
-{
-    const char *state_dir = app->roster.state_dir;
-    char text[ERR_TEXT_MAX];
-    int64_t now = clock_wall();
-    if (app->options.json) {
-        struct buf line;
-        buf_init(&line, JSON_MAX);
-        health_json(condition, account->title, state_dir, &line);
-        report_json_line(&app->report, &line);
-        buf_free(&line);
-        return;
-    }
-    report_answer(&app->report, account->title,
-                  health_spell_poll(condition, now, text, sizeof text));
-    report_answer(&app->report, account->title,
-                  health_spell_mail(condition, state_dir, text, sizeof text));
-}
-
-static void show_status(struct app *app)
-{
-    const struct roster *roster = &app->roster;
-    for (size_t i = 0; i < roster->count; i++) {
-        const struct account *account = roster->accounts[i];
-        struct answers answers = {&app->report, account->title, 0};
-        struct condition condition;
-        struct err err = {0};
-        if (condition_read(&condition, account, roster->state_dir, clock_wall(), &err) < 0) {
-            report_error(&app->report, answers.title, &err);
-            continue;
-        }
-        if (!app->options.silent || app->options.json)
-            show_condition(app, account, &condition);
-        if (!app->options.json &&
-            held_list(account, roster->state_dir, answer_line, &answers, &err) < 0)
-            report_error(&app->report, answers.title, &err);
-        if (!app->options.json && answers.lines == 0 && !app->options.silent &&
-            condition.trouble[0] == '\0')
-            report_answer(&app->report, answers.title, "nothing failed, nothing held");
-    }
-}
-
-/* What is here needs no connection. */
-static uint32_t deliver(struct app *app, const struct account *account, struct log *log)
-{
-    struct err err;
-    account_hide(account, log);
-    struct session_run run = {.account = account,
-                              .state_dir = app->roster.state_dir,
-                              .mode = SESSION_POLL,
-                              .attended = true,
-                              .log = log};
-    if (session_deliver(&run, &err) < 0 && !run.figures.told)
-        report_error(&app->report, account->title, &err);
-    return run.figures.fetched;
-}
-
-static void tell_released(struct app *app, const char *title, unsigned released, uint32_t delivered)
-{
-    char text[120];
-    if (app->options.silent)
-        return;
-    if (delivered == 0)
-        snprintf(text, sizeof text, "%u released; the next run tries again", released);
-    else
-        snprintf(text, sizeof text, "%u released, %u of them delivered from here", released,
-                 (unsigned)delivered);
-    report_answer(&app->report, title, text);
-}
-
-static void retry(struct app *app)
-{
-    const char *uidl = strcmp(app->options.retry, "all") == 0 ? NULL : app->options.retry;
-    const struct roster *roster = &app->roster;
-    unsigned sum = 0;
-    struct err err = {0};
-    for (size_t i = 0; i < roster->count; i++) {
-        const char *title = roster->accounts[i]->title;
-        struct report_about about = {&app->report, title};
-        struct log log = report_log(&about);
-        unsigned released = 0;
-        if (held_release(roster->accounts[i], roster->state_dir, uidl, &log, &released, &err) < 0)
-            report_error(&app->report, title, &err);
-        else if (released > 0)
-            tell_released(app, title, released, deliver(app, roster->accounts[i], &log));
-        sum += released;
-    }
-    if (sum == 0 && app->report.status == 0) {
-        err_set(&err, ERR_MESSAGE, "no such message is held; fetchpop --status lists them");
-        report_error(&app->report, NULL, &err);
-    }
 }
 
 /* --- the whole -------------------------------------------------------------------------------- */
@@ -318,32 +207,50 @@ static bool trusts_at_sight(struct app *app)
     return true;
 }
 
+static void tell_none(struct app *app)
+{
+    report_line(&app->report, NULL, FP_LOG_NOTE,
+                app->options.shard.count == 0 ? "no account is enabled"
+                                              : "no account of this shard is enabled");
+}
+
+static void show_pins(struct app *app)
+{
+    app->report.summaries = app->report.live = false;
+    run_pool(app, WORKER_PIN);
+}
+
 static void act(struct app *app)
 {
-    if (!names_one(app) || !trusts_at_sight(app))
-        return;
-    if (app->roster.count == 0) {
-        report_line(&app->report, NULL, FP_LOG_NOTE,
-                    app->options.shard.count == 0 ? "no account is enabled"
-                                                  : "no account of this shard is enabled");
-    } else if (app->options.mode == OPTIONS_STATUS) {
-        show_status(app);
-    } else if (is_look(app->options.mode)) {
+    switch (app->options.mode) {
+    case OPTIONS_STATUS:
+        status_show(&app->roster, app->options.silent, &app->report);
+        break;
+    case OPTIONS_DOCTOR:
+    case OPTIONS_LIST:
+    case OPTIONS_SHOW:
+    case OPTIONS_DELETE:
         look(app);
-    } else if (app->options.mode == OPTIONS_RETRY) {
-        retry(app);
-    } else if (app->options.mode == OPTIONS_RENAME) {
+        break;
+    case OPTIONS_RETRY:
+        retry_run(&app->options, &app->roster, &app->report);
+        break;
+    case OPTIONS_RENAME:
         rename_account(app);
-    } else if (app->options.mode == OPTIONS_IMPORT_SEEN) {
+        break;
+    case OPTIONS_IMPORT_SEEN:
         moving_import_seen(&app->options, &app->roster, &app->report);
-    } else if (app->options.mode == OPTIONS_EXPORT_STATE) {
+        break;
+    case OPTIONS_EXPORT_STATE:
         moving_export_state(&app->roster, &app->report);
-    } else if (app->options.mode == OPTIONS_IMPORT_STATE) {
+        break;
+    case OPTIONS_IMPORT_STATE:
         moving_import_state(&app->roster, &app->report);
-    } else if (app->options.mode == OPTIONS_PRINT_PIN) {
-        app->report.summaries = app->report.live = false;
-        run_pool(app, WORKER_PIN);
-    } else {
+        break;
+    case OPTIONS_PRINT_PIN:
+        show_pins(app);
+        break;
+    default:
         poll_between(app);
     }
 }
@@ -374,7 +281,11 @@ static int run(struct app *app)
         report_refusal(&app->report, &err);
     } else {
         app->report.total = app->roster.count;
-        act(app);
+        bool good = names_one(app) && trusts_at_sight(app);
+        if (good && app->roster.count == 0)
+            tell_none(app);
+        else if (good)
+            act(app);
     }
     roster_free(&app->roster);
     int status = report_end(&app->report);
