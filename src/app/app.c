@@ -25,6 +25,7 @@
 #include "app/setup.h"
 #include "app/shard.h"
 #include "app/status.h"
+#include "app/usage.h"
 #include "base/file.h"
 #include "base/spawn.h"
 #include "base/stop.h"
@@ -378,7 +379,7 @@ int app_run(int argc, char **argv)
     struct err err;
     fill_standard();
     spawn_set_umask(umask(077));
-    if (options_parse(&app.options, argc, argv, &err) < 0) {
+    if (options_parse(&app.options, argc, argv, &err) < 0 || usage_check(&app.options, &err) < 0) {
         fprintf(stderr, "fetchpop: %s\n", err.text);
         return err_status(err.kind);
     }

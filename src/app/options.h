@@ -67,7 +67,8 @@ struct options {
     size_t account_count;
 };
 
-/* Reads the command line; may reorder argv. ERR_USAGE says what is wrong. */
+/* Reads the command line; may reorder argv. ERR_USAGE says what is wrong with an option; whether
+ * they go together is another question (app/usage.h). */
 int options_parse(struct options *options, int argc, char **argv, struct err *err);
 
 /* Is an account given by its URL (app/url.h)? */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/usage.h"
 #include "base/xalloc.h"
 #include "tap.h"
 
@@ -36,6 +37,12 @@ static void drop(struct line *line)
         free(line->args[i]);
 }
 
+static int read_options(struct options *options, struct line *line, struct err *err)
+{
+    return options_parse(options, line->count, line->args, err) < 0 ? -1
+                                                                    : usage_check(options, err);
+}
+
 static void refused(const char *text, const char *words)
 {
     struct line line;
@@ -43,7 +50,7 @@ static void refused(const char *text, const char *words)
     struct err err;
     err_clear(&err);
     split(&line, text);
-    int result = options_parse(&options, line.count, line.args, &err);
+    int result = read_options(&options, &line, &err);
     if (!ok(result == -1 && err_status(err.kind) == 64 && strstr(err.text, words) != NULL, "64: %s",
             text))
         printf("#      got: %d, %s\n# expected: %s\n", result, err.text, words);
@@ -57,7 +64,7 @@ static struct options taken(struct line *line, const char *text)
     struct err err;
     err_clear(&err);
     split(line, text);
-    if (!ok(options_parse(&options, line->count, line->args, &err) == 0, "taken: %s", text))
+    if (!ok(read_options(&options, line, &err) == 0, "taken: %s", text))
         printf("# %s\n", err.text);
     return options;
 }
