@@ -2,8 +2,9 @@
 /*
  * session: one account, one poll.
  *
- * Recover, connect, secure, log in, list, plan, then batches of fetch and commit, and at the end
- * delete, quit, report. This is the story of a poll; no bytes of mail pass through here.
+ * Recover, deliver what is kept here, then one connection after the other (session/connection.h)
+ * for as long as another one is worth it, and the sum of it all. No bytes of mail pass through
+ * here.
  */
 #ifndef FP_SESSION_SESSION_H
 #define FP_SESSION_SESSION_H
