@@ -18,8 +18,6 @@
 #include "pop3/reply.h"
 #include "session/account.h"
 
-#define DAY (24 * 3600)
-
 /* One value under conversion. */
 struct take {
     const struct key *key;
@@ -224,7 +222,7 @@ static int take_duration(const struct take *take, const char *text)
                       "must be a duration such as 60s, 30m, 2h or 1d, from %llus to %llud, "
                       "not \"%.60s\"",
                       (unsigned long long)take->key->low,
-                      (unsigned long long)(take->key->high / DAY), text);
+                      (unsigned long long)(take->key->high / CLOCK_DAY), text);
     }
     *(int64_t *)field(take) = seconds;
     return 0;
@@ -513,7 +511,7 @@ static const struct key keys[] = {
     {"lmtp", &lmtp, AT(where), .group = KEY_TARGET},
     {"lmtp_recipient", &recipient, AT(recipient)},
     {"allow_delete", &flag, AT(allow_delete), .words = "no|yes", .initial = "no"},
-    {"mda_timeout", &duration, AT(mda_timeout), .low = 1, .high = DAY, .initial = "5m"},
+    {"mda_timeout", &duration, AT(mda_timeout), .low = 1, .high = CLOCK_DAY, .initial = "5m"},
     {"filter_command", &command, AT(filter_command)},
     {"pipe_through", &command, AT(pipe_through)},
     {"trace_header", &flag, AT(trace_header), .words = "no|yes", .initial = "no"},
@@ -521,10 +519,10 @@ static const struct key keys[] = {
     {"arrival_date", &flag, AT(arrival_date), .words = "no|yes", .initial = "no"},
     {"after_new", &command, AT(after_new)},
     {"log_messages", &flag, AT(log_messages), .words = "no|yes", .initial = "no"},
-    {"timeout", &duration, AT(timeout), .low = 1, .high = DAY, .initial = "60s"},
-    {"session_timeout", &duration, AT(session_timeout), .low = 1, .high = 7 * DAY,
+    {"timeout", &duration, AT(timeout), .low = 1, .high = CLOCK_DAY, .initial = "60s"},
+    {"session_timeout", &duration, AT(session_timeout), .low = 1, .high = 7 * CLOCK_DAY,
      .initial = "30m"},
-    {"interval", &duration, AT(interval), .low = 1, .high = 30 * DAY},
+    {"interval", &duration, AT(interval), .low = 1, .high = 30 * CLOCK_DAY},
     {"max_size", &size, AT(max_size)},
     {"max_bytes", &size, AT(max_bytes)},
     {"max_messages", &number, AT(max_messages), .words = "none", .low = 1,

@@ -13,7 +13,6 @@
 #include "base/xalloc.h"
 #include "pop3/reply.h"
 
-#define DAY (24 * 3600)
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 /* --- values ----------------------------------------------------------------------------------- */
@@ -80,7 +79,7 @@ static int take_number(const struct given *given, struct err *err)
 static int take_duration(const struct given *given, struct err *err)
 {
     int64_t seconds;
-    if (str_duration(str_from(given->value), &seconds) < 0 || seconds < 1 || seconds > DAY) {
+    if (str_duration(str_from(given->value), &seconds) < 0 || seconds < 1 || seconds > CLOCK_DAY) {
         return err_set(err, ERR_USAGE,
                        "--%s takes a duration from 1s to 1d, such as 60s or 5m, not \"%.60s\"",
                        given->row->name, given->value);

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #define CLOCK_NEVER INT64_MAX
+#define CLOCK_DAY 86400 /* seconds */
 
 int64_t clock_ms(void);               /* milliseconds on the monotonic clock */
 int64_t clock_us(void);               /* microseconds on the same */

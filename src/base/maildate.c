@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "base/clock.h"
+
 #define YEAR_MAX 9999
 
 /* Days since 1970-01-01 of a day of the Gregorian calendar; the year begins with March, so that
@@ -97,7 +99,7 @@ int maildate_read(struct str text, int64_t *when)
     struct date date;
     if (read_date(text, &date) < 0)
         return -1;
-    *when = days_of((int64_t)date.year, date.month, (int64_t)date.day) * 86400 + date.seconds -
+    *when = days_of((int64_t)date.year, date.month, (int64_t)date.day) * CLOCK_DAY + date.seconds -
             zone_of(date.zone);
     return 0;
 }

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
+
 struct str str_from(const char *text)
 {
     return str_of(text, text != NULL ? strlen(text) : 0);
@@ -219,7 +221,7 @@ static int read_scaled(struct str text, const char *units, const uint64_t *facto
 
 int str_duration(struct str text, int64_t *seconds)
 {
-    static const uint64_t factors[] = {1, 60, 3600, 86400};
+    static const uint64_t factors[] = {1, 60, 3600, CLOCK_DAY};
     uint64_t value;
     if (read_scaled(text, "smhd", factors, (uint64_t)STR_DURATION_MAX, &value) < 0)
         return -1;

@@ -18,7 +18,7 @@
 #include "session/transport.h"
 
 #define GRACE_MS ((int64_t)60 * 1000)
-#define WARN_WEEK ((int64_t)7 * 24 * 3600)
+#define WARN_WEEK ((int64_t)7 * CLOCK_DAY)
 #define WARN_DAYS 14      /* before the server's certificate expires */
 #define LAST_WORDS_MS 500 /* for a command that hung up to report its status */
 

@@ -17,8 +17,7 @@
 #include "session/stub.h"
 #include "session/verify.h"
 
-#define SECONDS_A_DAY 86400
-#define ONE_BY_ONE_SECONDS ((int64_t)30 * SECONDS_A_DAY)
+#define ONE_BY_ONE_SECONDS ((int64_t)30 * CLOCK_DAY)
 #define SLICE_LEAST 2   /* messages: a single one is not a slice ... */
 #define SLICE_MOST 1000 /* ... nor are this many: the slices that are known have some hundreds */
 #define NOOP_MS ((int64_t)60 * 1000)
@@ -48,9 +47,9 @@ static void set_window(struct connection *connection)
 {
     const struct reply_capa *capa = pop3_capabilities(connection->pop3);
     enum account_pipelining wish = connection->poll->run->account->pipelining;
-    bool pipelining =
-        wish == ACCOUNT_PIPELINING_ON || (wish == ACCOUNT_PIPELINING_AUTO && capa->known &&
-                                          capa->pipelining && !connection_is_one_by_one(connection));
+    bool pipelining = wish == ACCOUNT_PIPELINING_ON ||
+                      (wish == ACCOUNT_PIPELINING_AUTO && capa->known && capa->pipelining &&
+                       !connection_is_one_by_one(connection));
     pop3_set_window(connection->pop3, pipelining ? POP3_WINDOW : 1);
 }
 
@@ -124,7 +123,7 @@ static int list(struct connection *connection, struct err *err)
     if (begin_with_newest(connection, err) < 0)
         return without_top(connection, "looking at dates", err);
     if ((listing->has_uidl || listing->has_list) && listing->missing == 0)
-        journal_listed_all(poll->journal, clock_wall() / SECONDS_A_DAY);
+        journal_listed_all(poll->journal, clock_wall() / CLOCK_DAY);
     return 0;
 }
 

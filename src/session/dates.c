@@ -4,11 +4,13 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "base/clock.h"
+
 #define DAY_SHOWN 16
 
 static const char *spell_day(int64_t day, char out[DAY_SHOWN])
 {
-    time_t then = (time_t)(day * CALENDAR_SECONDS);
+    time_t then = (time_t)(day * CLOCK_DAY);
     struct tm tm;
     if (gmtime_r(&then, &tm) == NULL || strftime(out, DAY_SHOWN, "%Y-%m-%d", &tm) == 0)
         return "another day";
@@ -39,14 +41,14 @@ int dates_begin(struct journal *journal, struct plan_rules *rules, const struct 
     rules->clock_doubted = calendar_is_doubted(look);
     if (run->mode != SESSION_POLL)
         return 0;
-    tell(run->log, look, last_day, rules->now / CALENDAR_SECONDS);
+    tell(run->log, look, last_day, rules->now / CLOCK_DAY);
     return rules->clock_doubted ? 0 : journal_mend_dates(journal, rules->now, err);
 }
 
 void dates_note_due(struct journal *journal, const struct plan_rules *rules,
                     const struct message *message, const struct plan_message *known)
 {
-    int64_t today = rules->now / CALENDAR_SECONDS;
+    int64_t today = rules->now / CLOCK_DAY;
     bool again = known->due == 0 || known->due > today;
     bool not_due =
         message->action == PLAN_LEAVE && !rules->clock_doubted && !rules->switches.never_delete;

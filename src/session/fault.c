@@ -3,12 +3,12 @@
 
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "session/again.h"
 
 #define NAME_SHOWN (LOG_QUOTE_MAX + 40)
 #define WHY_SHOWN (ERR_TEXT_MAX + 64)
 #define BROKEN_ALIKE 2 /* in a poll in which nothing came: the next is the server's fault */
-#define DAY ((uint64_t)24 * 3600)
 #define LEFT_HINT "it stays on the server"
 
 /* Its failures are recorded if the journal can find it again, and if it was not delivered by an
@@ -101,7 +101,8 @@ static uint64_t since_when(const struct poll *poll, struct str words)
 
 bool fault_is_a_day_old(const struct poll *poll, struct str words)
 {
-    return (uint64_t)poll->rules.now - since_when(poll, words) >= DAY && !poll->rules.clock_doubted;
+    return (uint64_t)poll->rules.now - since_when(poll, words) >= CLOCK_DAY &&
+           !poll->rules.clock_doubted;
 }
 
 /* True if it is held from now on, or still. */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 #include "session/habits.h"
 
-#define SECONDS_A_DAY 86400
+#include "base/clock.h"
 
 static bool is_within(int64_t when, int days, int64_t now)
 {
-    return when <= now && now - when < (int64_t)days * SECONDS_A_DAY;
+    return when <= now && now - when < (int64_t)days * CLOCK_DAY;
 }
 
 void habits_load(struct habits *habits, const struct note *note, int64_t now)

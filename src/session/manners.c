@@ -7,12 +7,13 @@
 #include <time.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/random.h"
 #include "state/later.h"
 
 #define MINUTE 60
 #define HOUR 3600
-#define WEEK (7 * MANNERS_DAY)
+#define WEEK (7 * CLOCK_DAY)
 #define DOUBTS 3        /* refusals of a secret that has worked, before it is called wrong */
 #define SECRET_SLACK 30 /* seconds that it may be tried early */
 #define WAY_MAX 1024    /* octets of what else a secret is bound to */
@@ -246,7 +247,7 @@ static void remember_success(struct manners *manners)
     if (is_secret(manners->run->account, &note->refused.secret))
         note->worked = note->refused.secret;
     keep_secret(manners->run->account, &note->worked);
-    if (manners->now - note->worked_when >= MANNERS_DAY)
+    if (manners->now - note->worked_when >= CLOCK_DAY)
         note->worked_when = manners->now;
     note->refused.secret.known = false;
 }
@@ -313,7 +314,7 @@ static bool is_outage_news(const struct note *note, uint64_t way, int64_t now)
                 note->told_when >= note->failing_since &&
                 (note->worked_when != 0 || note->told_hash == way);
     bool matters = note->worked_when == 0 || note->failures >= MANNERS_PATIENCE;
-    int64_t gap = note->told_when - note->failing_since < HOUR ? HOUR : MANNERS_DAY - MANNERS_SLACK;
+    int64_t gap = note->told_when - note->failing_since < HOUR ? HOUR : CLOCK_DAY - MANNERS_SLACK;
     return told ? now - note->told_when >= gap : matters;
 }
 
@@ -342,7 +343,7 @@ static bool is_news(const struct manners *manners, const struct err *err)
     bool same = note->told_status == status && note->told_hash == hash;
     bool news = offline  ? !same
                 : passes ? is_outage_news(note, way, manners->now)
-                         : !same || manners->now - note->told_when >= MANNERS_DAY - MANNERS_SLACK;
+                         : !same || manners->now - note->told_when >= CLOCK_DAY - MANNERS_SLACK;
     if (news) {
         note->told_status = status;
         note->told_hash = hash;
@@ -457,7 +458,7 @@ void manners_tell_undeleted(struct manners *manners, uint32_t count, uint32_t nu
         note->undeleted_told = run->figures.deleted > 0 ? 0 : note->undeleted_told;
         return;
     }
-    bool due = manners->now - note->undeleted_told >= MANNERS_DAY - MANNERS_SLACK;
+    bool due = manners->now - note->undeleted_told >= CLOCK_DAY - MANNERS_SLACK;
     if (due)
         note->undeleted_told = manners->now;
     if (!due && !run->attended)
@@ -474,9 +475,9 @@ void manners_learn_expiry(struct manners *manners, int64_t days)
 {
     const struct account *account = manners->run->account;
     uint32_t told = days < 0 ? 0 : (uint32_t)days + 1;
-    bool short_of = days >= 0 &&
-                    (account->keep == ACCOUNT_KEEP || (account->keep == ACCOUNT_KEEP_FOR &&
-                                                       account->keep_seconds > days * MANNERS_DAY));
+    bool short_of =
+        days >= 0 && (account->keep == ACCOUNT_KEEP || (account->keep == ACCOUNT_KEEP_FOR &&
+                                                        account->keep_seconds > days * CLOCK_DAY));
     if (short_of && manners->note->expires != told && manners->run->mode == SESSION_POLL)
         log_line(manners->run->log, FP_LOG_WARNING,
                  days == 0 ? "the server deletes mail by itself once it was fetched (EXPIRE 0), "

@@ -34,8 +34,7 @@
 
 #define MANNERS_PATIENCE 3 /* failures in a row before they have consequences */
 #define MANNERS_DELAY 60   /* seconds, where the server announces none */
-#define MANNERS_DAY (24 * 3600)
-#define MANNERS_SLACK 300 /* seconds that a daily report may come early */
+#define MANNERS_SLACK 300  /* seconds that a daily report may come early */
 
 struct manners {
     struct session_run *run;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "session/plan.h"
 
+#include "base/clock.h"
 #include "state/calendar.h"
 
 void plan_spend(struct plan_spent *spent, uint64_t size)
@@ -39,7 +40,7 @@ static bool is_old_enough(const struct plan_rules *rules, const struct plan_mess
 {
     const struct account *account = rules->account;
     return account->keep == ACCOUNT_KEEP_FOR && !rules->clock_doubted &&
-           message->first_seen >= (int64_t)CALENDAR_SET * CALENDAR_SECONDS &&
+           message->first_seen >= (int64_t)CALENDAR_SET * CLOCK_DAY &&
            rules->now - message->first_seen >= account->keep_seconds;
 }
 
@@ -55,7 +56,7 @@ static enum plan_action leave_or_delete(const struct plan_rules *rules,
         return PLAN_DELETE;
     if (!is_old_enough(rules, message))
         return PLAN_LEAVE;
-    bool twice = message->due != 0 && message->due < rules->now / CALENDAR_SECONDS;
+    bool twice = message->due != 0 && message->due < rules->now / CLOCK_DAY;
     return twice ? PLAN_DELETE : PLAN_DUE;
 }
 

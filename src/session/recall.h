@@ -21,11 +21,12 @@
 
 #include <stdbool.h>
 
+#include "base/clock.h"
 #include "pop3/pop3.h"
 #include "session/account.h"
 #include "state/note.h"
 
-#define RECALL_SECONDS ((int64_t)24 * 3600)
+#define RECALL_SECONDS ((int64_t)CLOCK_DAY)
 
 /* TLS is up, the greeting was read: if the note has capabilities for this server, pop3 gets them
  * and true is returned. A list that cannot be read counts as none. note may be NULL: false. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/xalloc.h"
 #include "delivery/keep.h"
 #include "session/kept.h"
@@ -167,7 +168,7 @@ static int record_place(struct journal *journal, const struct route *route, int6
 {
     struct buf place;
     int result = 0;
-    int64_t today = now < CALENDAR_SECONDS ? 1 : now / CALENDAR_SECONDS;
+    int64_t today = now < CLOCK_DAY ? 1 : now / CLOCK_DAY;
     buf_init(&place, RECORD_WORDS_MAX);
     deliver_place(&route->settings, &place);
     if (!is_known(journal, buf_str(&place)))
@@ -195,7 +196,7 @@ static int find_place(const struct journal *journal, const struct deliver_settin
     struct tm tm;
     buf_init(&place, RECORD_WORDS_MAX);
     deliver_place(settings, &place);
-    time_t day = (time_t)(journal_place_day(journal, buf_str(&place)) * CALENDAR_SECONDS);
+    time_t day = (time_t)(journal_place_day(journal, buf_str(&place)) * CLOCK_DAY);
     buf_free(&place);
     if (day == 0 || !deliver_is_gone(settings))
         return 0;

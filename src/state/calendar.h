@@ -13,9 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CALENDAR_SET 20454     /* 2026-01-01: before that there was no fetchpop */
-#define CALENDAR_SECONDS 86400 /* of a day */
-#define CALENDAR_LEAP 90       /* a gap of more days than this is reported */
+#define CALENDAR_SET 20454 /* 2026-01-01: before that there was no fetchpop */
+#define CALENDAR_LEAP 90   /* a gap of more days than this is reported */
 
 struct calendar {
     uint32_t days;     /* complete listings so far, at most one a day */

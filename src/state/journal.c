@@ -452,8 +452,7 @@ enum calendar_look journal_look_at_clock(struct journal *journal, int64_t now, i
 {
     struct calendar *calendar = &journal->replay.calendar, before = *calendar;
     *last_day = (int64_t)before.last_day;
-    enum calendar_look look =
-        calendar_look(calendar, now > 0 ? (uint64_t)now / CALENDAR_SECONDS : 0);
+    enum calendar_look look = calendar_look(calendar, now > 0 ? (uint64_t)now / CLOCK_DAY : 0);
     if (calendar->last_day != before.last_day)
         note(journal, &(struct record){.verb = RECORD_DAY,
                                        .number = calendar->days,
@@ -461,14 +460,13 @@ enum calendar_look journal_look_at_clock(struct journal *journal, int64_t now, i
     if (calendar->behind != before.behind)
         note(journal, &(struct record){.verb = RECORD_CLOCK, .date = calendar->behind});
     if (look == CALENDAR_TAKEN_BACK)
-        journal->right_since = before.behind * CALENDAR_SECONDS;
+        journal->right_since = before.behind * CLOCK_DAY;
     return look;
 }
 
 static bool is_true_date(uint64_t first_seen, uint64_t now)
 {
-    return first_seen >= (uint64_t)CALENDAR_SET * CALENDAR_SECONDS &&
-           first_seen <= now + CALENDAR_SECONDS;
+    return first_seen >= (uint64_t)CALENDAR_SET * CLOCK_DAY && first_seen <= now + CLOCK_DAY;
 }
 
 int journal_mend_dates(struct journal *journal, int64_t now, struct err *err)

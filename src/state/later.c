@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 #include "state/later.h"
 
-#define HOUR ((int64_t)3600)
-#define DAY (24 * HOUR)
+#include "base/clock.h"
 
-const struct later later_held = {HOUR, 7 * DAY};
-const struct later later_secret = {HOUR, DAY};
+#define HOUR ((int64_t)3600)
+
+const struct later later_held = {HOUR, 7 * CLOCK_DAY};
+const struct later later_secret = {HOUR, CLOCK_DAY};
 const struct later later_pause = {60, HOUR};
 
 int64_t later_seconds(const struct later *later, uint32_t failures)

@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/err.h"
 #include "base/str.h"
@@ -27,7 +28,7 @@
 #define NOTE_CHECK 2                        /* octets */
 #define NOTE_PIN 45                         /* a SHA-256 in base64, with its NUL */
 #define NOTE_BACK_OFF_MAX (3600 + 3600 / 5) /* seconds: an hour and its jitter */
-#define NOTE_DELAY_MAX ((int64_t)24 * 3600) /* seconds that a server can ask for */
+#define NOTE_DELAY_MAX ((int64_t)CLOCK_DAY) /* seconds that a server can ask for */
 
 enum note_why { NOTE_WHY_NONE, NOTE_WHY_BACK_OFF, NOTE_WHY_DELAY };
 

@@ -2,6 +2,7 @@
 /*
  * journal: what was said is there again after the next open, whatever the file went through.
  */
+#include "base/clock.h"
 #include "state/journal.h"
 
 #include <time.h>
@@ -334,7 +335,7 @@ static void test_forgetting_in_short_journal(void)
     }
 }
 
-#define NOW ((int64_t)20800 * CALENDAR_SECONDS)
+#define NOW ((int64_t)20800 * CLOCK_DAY)
 
 /* Which day a message was found old enough, and which date was doubted, is known to the next run. */
 static void test_due(void)
@@ -355,14 +356,14 @@ static void test_due(void)
         sync_and_close(journal);
     }
     struct journal *journal = open_journal();
-    is_int(journal_look_at_clock(journal, NOW + CALENDAR_SECONDS, &last), CALENDAR_TAKEN_BACK,
+    is_int(journal_look_at_clock(journal, NOW + CLOCK_DAY, &last), CALENDAR_TAKEN_BACK,
            "a day later it is believed");
     journal_take(journal, find(journal, "due"), JOURNAL_KEEP, str_from("mda"));
     is_int(journal_entry(journal, find(journal, "due")).due, 0, "taken again, it is not due");
     sync_and_close(journal);
     journal = open_journal();
     is_int(journal_entry(journal, find(journal, "due")).due, 0, "nor for the next run");
-    is_int(journal_look_at_clock(journal, NOW + CALENDAR_SECONDS, &last), CALENDAR_RIGHT,
+    is_int(journal_look_at_clock(journal, NOW + CLOCK_DAY, &last), CALENDAR_RIGHT,
            "and the date is the last listing's");
     journal_done(journal, find(journal, "due"));
     sync_and_close(journal);
@@ -376,7 +377,7 @@ static uint64_t seen(struct journal *journal, const char *uidl)
 static void test_dates(void)
 {
     static const char *const names[] = {"1970", "this year", "in ten years"};
-    const int64_t dates[] = {5, NOW - 1000, NOW + 3650 * (int64_t)CALENDAR_SECONDS};
+    const int64_t dates[] = {5, NOW - 1000, NOW + 3650 * (int64_t)CLOCK_DAY};
     struct err err;
     struct journal *journal = open_journal();
     for (int i = 0; i < 3; i++) {
