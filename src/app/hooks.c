@@ -52,37 +52,37 @@ void hooks_after(const char *command, int status, const struct log *log)
     free(env);
 }
 
-void hooks_new_begin(struct hooks_new *new)
+void hooks_new_begin(struct hooks_new *news)
 {
-    if (new->account->after_new != NULL)
-        new->list = tmpfile(); /* without a name: nothing is left behind by a kill */
+    if (news->account->after_new != NULL)
+        news->list = tmpfile(); /* without a name: nothing is left behind by a kill */
 }
 
-void hooks_new_add(struct hooks_new *new, struct str record)
+void hooks_new_add(struct hooks_new *news, struct str record)
 {
-    if (new->list == NULL)
+    if (news->list == NULL)
         return;
-    (void)fwrite(record.ptr, 1, record.len, new->list); /* ferror tells, at the end */
-    (void)putc('\n', new->list);
+    (void)fwrite(record.ptr, 1, record.len, news->list); /* ferror tells, at the end */
+    (void)putc('\n', news->list);
 }
 
-void hooks_new_end(struct hooks_new *new, uint32_t delivered, const struct log *log)
+void hooks_new_end(struct hooks_new *news, uint32_t delivered, const struct log *log)
 {
-    bool whole = new->list != NULL &&fflush(new->list) == 0 && !ferror(new->list);
-    if (new->account->after_new != NULL && delivered > 0) {
-        char *account = xasprintf("FETCHPOP_ACCOUNT=%s", new->account->title);
+    bool whole = news->list != NULL && fflush(news->list) == 0 && !ferror(news->list);
+    if (news->account->after_new != NULL && delivered > 0) {
+        char *account = xasprintf("FETCHPOP_ACCOUNT=%s", news->account->title);
         char *count = xasprintf("FETCHPOP_NEW=%lu", (unsigned long)delivered);
         if (!whole)
             log_line(log, FP_LOG_WARNING, "after_new gets no list: it cannot be written to %s",
                      P_tmpdir);
         else
-            rewind(new->list);
-        run("after_new", new->account->after_new, whole ? fileno(new->list) : -1,
+            rewind(news->list);
+        run("after_new", news->account->after_new, whole ? fileno(news->list) : -1,
             (const char *const[]){account, count, "FETCHPOP_LIST=/dev/stdin", NULL}, log);
         free(account);
         free(count);
     }
-    if (new->list != NULL)
-        fclose(new->list);
-    new->list = NULL;
+    if (news->list != NULL)
+        fclose(news->list);
+    news->list = NULL;
 }

@@ -29,11 +29,11 @@ struct hooks_new {
 };
 
 /* Makes the list, where the temporary folder can still be written to. */
-void hooks_new_begin(struct hooks_new *new);
+void hooks_new_begin(struct hooks_new *news);
 /* Adds a message's record (app/json.h), which gets its line end. */
-void hooks_new_add(struct hooks_new *new, struct str record);
+void hooks_new_add(struct hooks_new *news, struct str record);
 
-/* Runs after_new if the account has one and anything was delivered; frees what `new` holds. */
-void hooks_new_end(struct hooks_new *new, uint32_t delivered, const struct log *log);
+/* Runs after_new if the account has one and anything was delivered; frees what it holds. */
+void hooks_new_end(struct hooks_new *news, uint32_t delivered, const struct log *log);
 
 #endif

@@ -158,22 +158,25 @@ static void add_status(struct buf *out, const void *field)
 
 static void add_one(struct buf *out, const void *field)
 {
-    (void)field;
+    (void)field; /* its label says it */
     buf_addf(out, "1");
 }
 
-#define AT(field) offsetof(struct row, field)
+#define AT(field) .offset = offsetof(struct row, field)
 
 static const struct {
     const char *name, *help;
     void (*add)(struct buf *out, const void *field);
     size_t offset;
+    bool labelled;       /* with the kind of the outcome */
+    bool of_certificate; /* there only if one was seen */
 } gauges[] = {
     {"last_poll_timestamp_seconds", "When the last poll ended.", add_i64, AT(when)},
     {"last_success_timestamp_seconds", "When the last poll that went well ended; 0: never.",
      add_i64, AT(measured.last_success)},
     {"last_poll_status", "Exit status of the last poll; 0: it went well.", add_status, AT(kind)},
-    {"last_poll_outcome", "Always 1; the label says how the last poll ended.", add_one, AT(kind)},
+    {"last_poll_outcome", "Always 1; the label says how the last poll ended.", add_one, AT(kind),
+     .labelled = true},
     {"last_poll_seconds", "How long the last poll took.", add_seconds, AT(measured.milliseconds)},
     {"last_poll_messages", "Messages that the last poll delivered.", add_u32, AT(figures.fetched)},
     {"last_poll_octets", "Octets that the last poll delivered.", add_u64, AT(figures.octets)},
@@ -187,17 +190,17 @@ static const struct {
     {"secret_refused_timestamp_seconds", "Since when the secret has been refused; 0: it is not.",
      add_i64, AT(measured.refused)},
     {"certificate_days", "Days until the server's certificate expires.", add_days,
-     AT(figures.certificate_days)},
+     AT(figures.certificate_days), .of_certificate = true},
 };
 
 static void add_sample(struct buf *out, size_t which, const struct row *row)
 {
-    if (!row->polled || (gauges[which].add == add_days && !row->figures.certificate_seen))
+    if (!row->polled || (gauges[which].of_certificate && !row->figures.certificate_seen))
         return;
     buf_addf(out, "fetchpop_%s{account=\"", gauges[which].name);
     add_label(out, row->title);
     buf_addf(out, "\"");
-    if (gauges[which].add == add_one)
+    if (gauges[which].labelled)
         buf_addf(out, ",kind=\"%s\"",
                  row->figures.skipped && row->kind == ERR_NONE ? "skipped" : err_word(row->kind));
     buf_addf(out, "} ");

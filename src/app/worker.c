@@ -24,7 +24,7 @@ struct work {
     const struct worker_job *job;
     struct log log;
     bool renewed; /* the token, once in a poll */
-    struct hooks_new new;
+    struct hooks_new delivered;
 };
 
 static void emit(const struct work *work, const struct event *event)
@@ -71,7 +71,7 @@ static void on_delivered(void *ctx, const struct session_message *message)
     struct buf record;
     buf_init(&record, JSON_MESSAGE_MAX);
     json_message(&record, work->job->account->title, message);
-    hooks_new_add(&work->new, buf_str(&record));
+    hooks_new_add(&work->delivered, buf_str(&record));
     if (work->job->records)
         emit_record(work, buf_str(&record));
     buf_free(&record);
@@ -237,7 +237,7 @@ static bool measure(const struct worker_job *job, int64_t begun, struct metrics_
 
 void worker_run(const struct worker_job *job)
 {
-    struct work work = {.job = job, .new = {.account = job->account}};
+    struct work work = {.job = job, .delivered = {.account = job->account}};
     work.log = (struct log){.level = job->level, .write = on_line, .ctx = &work};
     account_hide(job->account, &work.log);
     bool told_each = job->account->after_new != NULL || job->account->log_messages || job->records;
@@ -260,7 +260,7 @@ void worker_run(const struct worker_job *job)
     struct err err = {0};
     int64_t begun = clock_ms();
     signal(SIGXFSZ, SIG_IGN);
-    hooks_new_begin(&work.new);
+    hooks_new_begin(&work.delivered);
     int result = job->task == WORKER_PIN      ? show_pin(&work, &run, &err)
                  : job->task == WORKER_DOCTOR ? examine(&work, &run, &err)
                  : job->task == WORKER_LOOK   ? look_around(&work, &run, &err)
@@ -268,7 +268,7 @@ void worker_run(const struct worker_job *job)
     if (result < 0 && err.kind == ERR_NONE) /* a bug: not a success */
         err_set(&err, ERR_WORKER, "the poll failed for no known reason; please report it");
     account_wipe(job->account);
-    hooks_new_end(&work.new, run.figures.fetched, &work.log);
+    hooks_new_end(&work.delivered, run.figures.fetched, &work.log);
     confine_end();
     struct event event = {.kind = EVENT_RESULT, .figures = run.figures};
     event.measured = measure(job, begun, &event.measures);
