@@ -112,40 +112,20 @@ int endpoint_address(const char *text, struct err *err)
 
 /* --- proxies ---------------------------------------------------------------------------------- */
 
-/* Decodes %40 and the like where it stands: the new length, 0 if it makes no sense. */
-static size_t unescape(char *text, size_t len)
-{
-    size_t to = 0;
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] != '%') {
-            text[to++] = text[i];
-            continue;
-        }
-        int high = i + 2 < len ? str_hex_digit(text[i + 1]) : -1;
-        int low = high >= 0 ? str_hex_digit(text[i + 2]) : -1;
-        if (low < 0 || (high == 0 && low == 0))
-            return 0;
-        text[to++] = (char)(high << 4 | low);
-        i += 2;
-    }
-    return to;
-}
-
 /* "user:password", which is changed where it stands. */
 static int read_login(struct endpoint_proxy *proxy, char *login, size_t len, struct err *err)
 {
-    char *colon = memchr(login, ':', len);
-    size_t user = colon != NULL ? unescape(login, (size_t)(colon - login)) : 0;
-    size_t behind = colon != NULL ? len - (size_t)(colon - login) - 1 : 0;
-    size_t password = colon != NULL ? unescape(colon + 1, behind) : 0;
+    struct str rest = str_of(login, len), name = str_until(&rest, ':');
+    char *behind = login + (len - rest.len);
+    long user = str_percent_decode(name, login), password = str_percent_decode(rest, behind);
     if (user < 1 || user > SOCKS_TEXT_MAX || password < 1 || password > SOCKS_TEXT_MAX) {
         return err_set(err, ERR_CONFIG,
                        "must have user:password before the @, each of 1 to %d characters; write "
                        "%%, @, : as %%25, %%40, %%3a",
                        SOCKS_TEXT_MAX);
     }
-    proxy->user = xmemdup0(login, user);
-    return secret_set(&proxy->password, str_of(colon + 1, password));
+    proxy->user = xmemdup0(login, (size_t)user);
+    return secret_set(&proxy->password, str_of(behind, (size_t)password));
 }
 
 /* "host:port", "[address]:port". NULL: it is neither. */

@@ -32,36 +32,16 @@ bool url_is(const char *text)
     return scheme_of(text) < SCHEMES;
 }
 
-/* Malloced; NULL: a % that escapes nothing, or a NUL. */
-static char *unescape(struct str text)
-{
-    char *out = xmalloc(text.len + 1);
-    size_t to = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        int high = 0, low = (unsigned char)text.ptr[i];
-        if (text.ptr[i] == '%') {
-            high = i + 2 < text.len ? str_hex_digit(text.ptr[i + 1]) : -1;
-            low = high >= 0 ? str_hex_digit(text.ptr[i + 2]) : -1;
-            i += 2;
-        }
-        if (low < 0 || (high | low) == 0) {
-            free(out);
-            return NULL;
-        }
-        out[to++] = (char)(high << 4 | low);
-    }
-    out[to] = '\0';
-    return out;
-}
-
 static int set(struct sheet *sheet, const char *key, struct str text, struct err *err)
 {
-    char *value = unescape(text);
-    if (value == NULL || value[0] == '\0') {
+    char *value = xmalloc(text.len + 1);
+    long len = str_percent_decode(text, value);
+    if (len <= 0) {
         free(value);
         return err_set(err, ERR_USAGE, "%s of the URL makes no sense; write it as in " EXAMPLE,
                        key);
     }
+    value[len] = '\0';
     sheet_set(sheet, key, value, 0);
     free(value);
     return 0;

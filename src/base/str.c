@@ -106,6 +106,24 @@ int str_hex_digit(char c)
     return small >= 'a' && small <= 'f' ? small - 'a' + 10 : -1;
 }
 
+long str_percent_decode(struct str in, char *out)
+{
+    size_t to = 0;
+    for (size_t i = 0; i < in.len; i++) {
+        int byte = (unsigned char)in.ptr[i];
+        if (byte == '%') {
+            int high = i + 2 < in.len ? str_hex_digit(in.ptr[i + 1]) : -1;
+            int low = high >= 0 ? str_hex_digit(in.ptr[i + 2]) : -1;
+            byte = low >= 0 ? high << 4 | low : 0;
+            i += 2;
+        }
+        if (byte == 0)
+            return -1;
+        out[to++] = (char)byte;
+    }
+    return (long)to;
+}
+
 struct str str_word(struct str *rest)
 {
     size_t start = 0;

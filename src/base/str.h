@@ -70,6 +70,10 @@ bool str_has_control(struct str a);
 /* The value of a hexadecimal digit of either case, or -1. */
 int str_hex_digit(char c);
 
+/* Decodes %41 and the like (RFC 3986, section 2.1) into out, which has room for in.len octets and
+ * may be in.ptr. Returns their number; -1: a % without two digits behind it, or a NUL. */
+long str_percent_decode(struct str in, char *out);
+
 /* Takes the next word (run of bytes other than blank and tab) off the front of *rest, skipping
  * blanks and tabs before it. Returns an empty view at the end. */
 struct str str_word(struct str *rest);

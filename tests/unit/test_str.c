@@ -177,6 +177,20 @@ static void test_units(void)
     }
 }
 
+static void test_percent(void)
+{
+    char out[20];
+    is_mem(out, (size_t)str_percent_decode(str_from("a%40b%2Fc%2f"), out), "a@b/c/", 6,
+           "digits of either case are decoded");
+    char same[] = "%25%25x";
+    is_mem(same, (size_t)str_percent_decode(str_from(same), same), "%%x", 3,
+           "a text may be decoded where it stands");
+    ok(str_percent_decode(str_from(""), out) == 0, "the empty text stays empty");
+    const char *const bad[] = {"a%", "a%4", "a%4g", "%g1", "%00", "%%41"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        ok(str_percent_decode(str_from(bad[i]), out) == -1, "%s is refused", bad[i]);
+}
+
 int main(void)
 {
     test_compare();
@@ -186,6 +200,7 @@ int main(void)
     test_number();
     test_take_number();
     test_units();
+    test_percent();
     /* The published check values of 64-bit FNV-1a. */
     ok(str_hash(str_from("")) == UINT64_C(0xcbf29ce484222325),
        "the hash of the empty text is FNV-1a's");
