@@ -194,14 +194,8 @@ int keep_sweep(const struct deliver_settings *settings, struct err *err)
     int result = 0;
     for (int folder = SPOOL; folder <= HELD; folder++) {
         char *path = xasprintf("%s/%s", settings->state_dir, folders[folder]);
-        int fd = file_open(path, O_RDONLY | O_DIRECTORY, 0);
-        if (fd >= 0) {
-            if (spool_sweep(fd, path, settings->mailbox, NULL, settings->keeps, err) < 0)
-                result = -1;
-            close(fd);
-        } else if (errno != ENOENT) {
-            result = err_errno(err, ERR_IO, errno, "cannot open the folder %s", path);
-        }
+        if (spooldir_clear(path, settings, err) < 0)
+            result = -1;
         free(path);
     }
     return result;

@@ -45,17 +45,21 @@ void spooldir_place(const struct deliver_settings *settings, const char *kind, s
     free(path);
 }
 
+int spooldir_clear(const char *path, const struct deliver_settings *settings, struct err *err)
+{
+    int fd = file_open(path, O_RDONLY | O_DIRECTORY, 0);
+    if (fd < 0)
+        return errno == ENOENT ? 0
+                               : err_errno(err, ERR_IO, errno, "cannot open the folder %s", path);
+    int result = spool_sweep(fd, path, settings->mailbox, NULL, settings->keeps, err);
+    close(fd);
+    return result;
+}
+
 int spooldir_sweep(const struct deliver_settings *settings, struct str words, struct err *err)
 {
     char *path = words_text(str_word(&words));
-    int fd = path == NULL ? -1 : file_open(path, O_RDONLY | O_DIRECTORY, 0);
-    int result = 0;
-    if (fd >= 0) {
-        result = spool_sweep(fd, path, settings->mailbox, NULL, settings->keeps, err);
-        close(fd);
-    } else if (path != NULL && errno != ENOENT) {
-        result = err_errno(err, ERR_IO, errno, "cannot open the folder %s", path);
-    }
+    int result = path != NULL ? spooldir_clear(path, settings, err) : 0;
     free(path);
     return result;
 }

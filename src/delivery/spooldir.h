@@ -24,6 +24,10 @@ char *spooldir_path(const struct deliver_settings *settings);
 int spooldir_open(struct spooldir *dir, const struct deliver_settings *settings, struct err *err);
 void spooldir_close(struct spooldir *dir);
 
+/* Removes the mailbox's own files from such a folder but those that settings->keeps; one that is
+ * gone is fine. */
+int spooldir_clear(const char *path, const struct deliver_settings *settings, struct err *err);
+
 /* As the kinds' namesakes; `kind` is the first word. */
 void spooldir_place(const struct deliver_settings *settings, const char *kind, struct buf *out);
 int spooldir_sweep(const struct deliver_settings *settings, struct str words, struct err *err);
