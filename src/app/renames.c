@@ -18,9 +18,7 @@ static char *name_of(const struct account *account, const char *config_file)
     buf_init(&out, WORDS_ESCAPED_MAX(strlen(name)) + 1);
     words_add(&out, str_from(name));
     free(name);
-    name = xmemdup0(out.data, out.len);
-    buf_free(&out);
-    return name;
+    return buf_end(&out);
 }
 
 static void look(struct account *account, const struct rename_orphans *orphans,

@@ -86,3 +86,10 @@ struct str buf_str(const struct buf *buf)
 {
     return str_of(buf->data, buf->len);
 }
+
+char *buf_end(struct buf *buf)
+{
+    char *text = xmemdup0(buf_str(buf).ptr, buf->len);
+    buf_free(buf);
+    return text;
+}

@@ -36,4 +36,7 @@ char *buf_reserve(struct buf *buf, size_t len);
 /* A view of what is in it, good until it is added to or freed. */
 struct str buf_str(const struct buf *buf);
 
+/* What is in it as a text with a NUL behind it, malloced; the buffer is freed. */
+char *buf_end(struct buf *buf);
+
 #endif

@@ -99,8 +99,7 @@ int appends_open(struct appends *appends, const struct deliver_settings *setting
     buf_init(&text, FILE_MAX);
     *appends = (struct appends){.fd = -1, .path = file_of(settings, real)};
     words_add(&mbox, str_from(real));
-    appends->mbox = xmemdup0(mbox.data, mbox.len);
-    buf_free(&mbox);
+    appends->mbox = buf_end(&mbox);
     appends->fd = file_open(appends->path, O_RDWR | (make ? O_CREAT : 0), 0600);
     if (appends->fd < 0)
         return errno == ENOENT && !make

@@ -70,17 +70,12 @@ static char *expand(const struct reader *reader, const char *text)
 /* Tags that stand for the same with every message; where the user is NULL, its tags stay. */
 static char *fill_tags(const char *text, const char *home, const char *user)
 {
-    const char *const tags[][2] = {
-        {"%[home]", home}, {"%h", home}, {"%[user]", user}, {"%u", user}};
-    char *whole = xstrdup(text);
-    for (size_t i = 0; i < sizeof tags / sizeof tags[0]; i++) {
-        if (tags[i][1] == NULL)
-            continue;
-        char *next = translate_fill(whole, tags[i][0], tags[i][1]);
-        free(whole);
-        whole = next;
-    }
-    return whole;
+    const struct translate_mark tags[] = {{"%[home]", home},
+                                          {"%h", home},
+                                          {user != NULL ? "%[user]" : NULL, user},
+                                          {"%u", user},
+                                          {NULL, NULL}};
+    return translate_fill_all(text, tags);
 }
 
 static void take_value(struct reader *reader, struct sheet *sheet, const char *name)
@@ -106,7 +101,7 @@ static bool begins(const struct lexer *lexer)
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
         if (lexer_is(lexer, commands[i]))
             return true;
-    return lexer->token == LEXER_END || (is_macro(lexer));
+    return lexer->token == LEXER_END || is_macro(lexer);
 }
 
 static void read_braces(struct reader *reader, struct sheet *sheet, const char *name)
@@ -149,7 +144,7 @@ static void read_action(struct reader *reader, const char *title)
     struct sheet *action = sheets_add(&reader->actions, title, NULL);
     sheet_set(action, "kind", kind, lexer->line);
     lexer_next(lexer);
-    if (lexer->token == LEXER_TEXT || (is_macro(lexer))) {
+    if (lexer->token == LEXER_TEXT || is_macro(lexer)) {
         char *value = expand(reader, lexer->text);
         sheet_set(action, "value", value, lexer->line);
         free(value);

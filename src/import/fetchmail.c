@@ -122,11 +122,10 @@ static void read_names(struct reader *reader, const char *name)
     lexer_next(&reader->lexer);
     for (; is_name(&reader->lexer); lexer_next(&reader->lexer))
         buf_addf(&value, "%s%s", value.len > 0 ? " " : "", reader->lexer.text);
-    char *text = xasprintf("%.*s", (int)value.len, value.data != NULL ? value.data : "");
+    char *text = buf_end(&value);
     bool is_user = strcmp(name, "is") == 0 && reader->is_local && reader->has_user;
     sheet_set(reader->sheet, is_user ? "user" : name, text, line);
     free(text);
-    buf_free(&value);
 }
 
 static void read_word(struct reader *reader, enum takes takes, struct str word, bool no)
@@ -288,21 +287,20 @@ static void translate_delivery(const struct sheet *from, struct sheet *to)
                    "Left out: to %s: mail is not shared out among users; give it to an mda "
                    "that does.",
                    names);
-    char *name = xasprintf("%.*s", (int)local.len, local.data);
+    char *name = buf_end(&local);
     const char *mda = sheet_value(from, "mda");
     if (mda == NULL) {
         sheet_note(to, "fetchmail gives mail to the SMTP server here; sendmail does so, too. "
                        "Or write maildir = \"~/Maildir\".");
         sheet_setf(to, "mda", "/usr/sbin/sendmail -i -- %s", name);
     } else {
-        char *half = translate_fill(mda, "%T", name);
-        char *whole = translate_fill(half, "%F", "\"$FETCHPOP_SENDER\"");
-        sheet_set(to, "mda", whole, 0);
-        free(half);
-        free(whole);
+        const struct translate_mark marks[] = {
+            {"%T", name}, {"%F", "\"$FETCHPOP_SENDER\""}, {NULL, NULL}};
+        char *command = translate_fill_all(mda, marks);
+        sheet_set(to, "mda", command, 0);
+        free(command);
     }
     free(name);
-    buf_free(&local);
 }
 
 static void translate_connection(const struct sheet *from, struct sheet *to)
@@ -313,11 +311,11 @@ static void translate_connection(const struct sheet *from, struct sheet *to)
         sheet_set(to, "port", port, 0);
     translate_port(to);
     if (plugin != NULL) {
-        char *half = translate_fill(plugin, "%h", "$FETCHPOP_SERVER");
-        char *whole = translate_fill(half, "%p", "$FETCHPOP_PORT");
-        sheet_set(to, "connect_command", whole, 0);
-        free(half);
-        free(whole);
+        static const struct translate_mark marks[] = {
+            {"%h", "$FETCHPOP_SERVER"}, {"%p", "$FETCHPOP_PORT"}, {NULL, NULL}};
+        char *command = translate_fill_all(plugin, marks);
+        sheet_set(to, "connect_command", command, 0);
+        free(command);
     }
 }
 

@@ -144,13 +144,14 @@ static void set_command(struct sheet *to, const char *key, const char *path, con
     if (path != NULL)
         translate_quote(path, &out);
     add_words(&out, tuple != NULL ? tuple : "");
-    sheet_setf(to, key, "%.*s", (int)out.len, out.data != NULL ? out.data : "");
-    if (strstr(sheet_value(to, key), "%(") != NULL)
+    char *command = buf_end(&out);
+    sheet_set(to, key, command, 0);
+    if (strstr(command, "%(") != NULL)
         sheet_note(to,
                    "%s has a %%(...) of getmail's in it; write $FETCHPOP_RECIPIENT or its like "
                    "(fetchpop(1)).",
                    key);
-    buf_free(&out);
+    free(command);
 }
 
 static void translate_delivery(const struct sheet *from, struct sheet *to)

@@ -137,13 +137,13 @@ static void translate_filter(const struct sheet *from, struct sheet *to)
     const char *filter = sheet_value(from, "filter");
     if (filter == NULL || filter[0] == '\0')
         return;
-    char *sender = translate_fill(filter, "%F", "\"$FETCHPOP_SENDER\"");
-    char *command = translate_fill(sender, "%S", "\"$FETCHPOP_SIZE\"");
+    static const struct translate_mark marks[] = {
+        {"%F", "\"$FETCHPOP_SENDER\""}, {"%S", "\"$FETCHPOP_SIZE\""}, {NULL, NULL}};
+    char *command = translate_fill_all(filter, marks);
     sheet_set(to, "filter_command", command, 0);
     sheet_note(to,
                "filter_command may delete mail, as with mpop, once allow_delete = yes is here.");
     free(command);
-    free(sender);
 }
 
 /* A password counts before a command; with neither, mpop asks the key ring. */
@@ -185,9 +185,9 @@ static void translate_list(const struct sheet *from, struct sheet *to)
     const char *host = sheet_value(from, "host");
     if (path == NULL || path[0] == '\0')
         return;
-    char *half = translate_fill(path, "%U", user != NULL ? user : "");
-    to->seen = translate_fill(half, "%H", host != NULL ? host : "");
-    free(half);
+    const struct translate_mark marks[] = {
+        {"%U", user != NULL ? user : ""}, {"%H", host != NULL ? host : ""}, {NULL, NULL}};
+    to->seen = translate_fill_all(path, marks);
 }
 
 static void read_text(struct str text, const struct translate_place *place, struct sheets *to,

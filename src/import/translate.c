@@ -65,24 +65,42 @@ void translate_port(struct sheet *to)
     }
 }
 
-char *translate_fill(const char *command, const char *mark, const char *by)
+/* The mark that a text begins with, in quotes or not; *len: how much of the text that is. */
+static const struct translate_mark *mark_at(const char *text, const struct translate_mark *marks,
+                                            size_t *len)
 {
-    struct buf out;
-    size_t len = strlen(mark);
-    buf_init(&out, 65536);
-    for (const char *p = command; *p != '\0';) {
-        bool quoted =
-            (*p == '"' || *p == '\'') && strncmp(p + 1, mark, len) == 0 && p[len + 1] == *p;
-        if (quoted || strncmp(p, mark, len) == 0) {
-            buf_addf(&out, "%s", by);
-            p += len + 2 * (size_t)quoted;
-        } else {
-            buf_add(&out, p++, 1);
+    for (; marks->mark != NULL; marks++) {
+        *len = strlen(marks->mark);
+        if (strncmp(text, marks->mark, *len) == 0)
+            return marks;
+        if ((*text == '"' || *text == '\'') && strncmp(text + 1, marks->mark, *len) == 0 &&
+            text[*len + 1] == *text) {
+            *len += 2;
+            return marks;
         }
     }
-    char *text = xasprintf("%.*s", (int)out.len, out.data != NULL ? out.data : "");
-    buf_free(&out);
-    return text;
+    return NULL;
+}
+
+char *translate_fill_all(const char *text, const struct translate_mark *marks)
+{
+    struct buf out;
+    size_t len;
+    buf_init(&out, 65536);
+    while (*text != '\0') {
+        const struct translate_mark *found = mark_at(text, marks, &len);
+        if (found != NULL)
+            buf_addf(&out, "%s", found->by);
+        else
+            buf_add(&out, text, 1);
+        text += found != NULL ? len : 1;
+    }
+    return buf_end(&out);
+}
+
+char *translate_fill(const char *text, const char *mark, const char *by)
+{
+    return translate_fill_all(text, (struct translate_mark[]){{mark, by}, {NULL, NULL}});
 }
 
 void translate_quote(const char *word, struct buf *out)
@@ -109,9 +127,7 @@ char *translate_quoted(const char *word)
     struct buf out;
     buf_init(&out, 4 * strlen(word) + 2);
     translate_quote(word, &out);
-    char *text = xmemdup0(out.data, out.len);
-    buf_free(&out);
-    return text;
+    return buf_end(&out);
 }
 
 struct str translate_first(struct str text, struct str *rest)

@@ -36,8 +36,14 @@ void translate_secret(const struct sheet *from, const char *name,
 /* A port that is the name of a service as its number. */
 void translate_port(struct sheet *to);
 
-/* Replaces each `mark` in a command, with quotes right around it, by `by`; malloced. */
-char *translate_fill(const char *command, const char *mark, const char *by);
+/* Replaces each `mark` in a text, with quotes right around it, by `by`; malloced. */
+char *translate_fill(const char *text, const char *mark, const char *by);
+
+/* The same for several marks; the list ends with one that is NULL. */
+struct translate_mark {
+    const char *mark, *by;
+};
+char *translate_fill_all(const char *text, const struct translate_mark *marks);
 
 /* Appends one word of a command line, quoted for the shell where that is needed; ~/ in front stays
  * the home folder. */
