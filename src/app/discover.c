@@ -10,10 +10,10 @@
 #include "base/xalloc.h"
 #include "net/dns.h"
 #include "net/idn.h"
+#include "session/account.h"
 
 #define LOCAL_MAX 64 /* RFC 5321 section 4.5.3.1 */
 #define DOMAIN_MAX 240
-#define TITLE_MAX 64
 
 /* --- the address ------------------------------------------------------------------------------ */
 
@@ -84,10 +84,9 @@ static void spell_others(const struct srv_list *list, struct buf *out)
     }
 }
 
-/* An account's title has 64 characters at most (app/settings.c). */
 static const char *title_of(const struct discover_address *address)
 {
-    return strlen(address->whole) <= TITLE_MAX ? address->whole : "discovered";
+    return strlen(address->whole) <= ACCOUNT_TITLE_MAX ? address->whole : "discovered";
 }
 
 /* The address is a word of a shell command there. */

@@ -10,8 +10,6 @@
 #include "base/xalloc.h"
 #include "import/sheet.h"
 
-#define TITLE_MAX 64
-
 static const struct setting *setting_of(const struct section *section, const char *name)
 {
     return section_find(section, keys_find(name, KEY_ACCOUNT));
@@ -22,11 +20,12 @@ static const struct setting *setting_of(const struct section *section, const cha
 static int check_title(const struct section *own, struct err *err)
 {
     const char *title = own->title;
-    if (title[0] == '\0' || title[0] == '-' || title[0] == '.' || strlen(title) > TITLE_MAX) {
+    if (title[0] == '\0' || title[0] == '-' || title[0] == '.' ||
+        strlen(title) > ACCOUNT_TITLE_MAX) {
         return err_set(err, ERR_CONFIG,
                        "%s:%u: an account's title has 1 to %d characters and does not begin with "
                        "- or .",
-                       own->file, own->line, TITLE_MAX);
+                       own->file, own->line, ACCOUNT_TITLE_MAX);
     }
     if (str_has_control(str_from(title)) || strpbrk(title, "/:") != NULL) {
         return err_set(err, ERR_CONFIG,

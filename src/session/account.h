@@ -17,6 +17,7 @@
 #include "net/tls.h"
 #include "session/rules.h"
 
+#define ACCOUNT_TITLE_MAX 64 /* octets */
 #define ACCOUNT_PORT 110     /* RFC 1939, with STLS or without TLS */
 #define ACCOUNT_PORT_TLS 995 /* RFC 8314, TLS from the first byte */
 
