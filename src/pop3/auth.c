@@ -2,455 +2,10 @@
 #include "pop3/auth.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/digest.h"
-#include "base/words.h"
-#include "base/xalloc.h"
-#include "net/tls.h"
 #include "pop3/method.h"
-#include "pop3/oauth.h"
 #include "pop3/sasl.h"
-
-#define SCRAM_ROUNDS_MIN 4096
-
-/* One attempt with one method. */
-struct attempt {
-    struct pop3 *pop3;
-    const struct auth_options *options;
-    const struct method *method;
-    struct sasl *sasl;
-    struct secret sent; /* the last line with a secret in it; hidden during the attempt */
-    bool told;          /* something was sent: no other method after this one */
-    bool proved;        /* password or proof was sent: a server that hangs up may mean "wrong" */
-    unsigned responses; /* of SASL, sent so far */
-    bool resent;        /* the initial response, which the server had overlooked */
-};
-
-/* --- words ------------------------------------------------------------------------------------ */
-
-/* What webmail providers say when the account's own password will not do. */
-static bool wants_app_password(struct str text)
-{
-    return str_contains_nocase(text, "application-specific") ||
-           str_contains_nocase(text, "application specific") ||
-           str_contains_nocase(text, "app-specific") || str_contains_nocase(text, "app password");
-}
-
-/* Without TLS, and before the secret went out. */
-static bool wants_tls(const struct attempt *attempt, struct str text)
-{
-    return !pop3_is_secure(attempt->pop3) &&
-           (reply_wants_tls(text) || (!attempt->proved && attempt->method->way == METHOD_USER));
-}
-
-static const char *advice(const struct attempt *attempt, const struct reply *reply)
-{
-    if (reply->code == REPLY_CODE_POP_OFF)
-        return "switch POP on in the provider's settings";
-    if (wants_tls(attempt, reply->text))
-        return "the server seems to want TLS first: set tls = \"stls\" or \"implicit\"";
-    if (wants_app_password(reply->text))
-        return "make an app password at the provider";
-    if (strcmp(attempt->method->name, "EXTERNAL") == 0)
-        return "check the client certificate";
-    if (strcmp(attempt->method->name, "GSSAPI") == 0)
-        return "check the Kerberos ticket (klist)";
-    if (!attempt->proved && attempt->method->way == METHOD_USER)
-        return "check user";
-    if (!attempt->proved)
-        return "no password was sent: name another mechanism with auth";
-    return attempt->options->is_token ? "check user and token" : "check user and password";
-}
-
-/* What the JSON of a refused token says, as ` (status "...", scope "...")`. */
-static void explain_token(const struct attempt *attempt, char *out, size_t cap)
-{
-    static const char *const fields[] = {"status", "error_description", "scope"};
-    struct str json = attempt->sasl != NULL ? sasl_refusal(attempt->sasl) : str_of(NULL, 0);
-    char shown[LOG_QUOTE_MAX + 4];
-    size_t at = 0;
-    out[0] = '\0';
-    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-        struct str value = oauth_field(json, fields[i]);
-        if (value.len > 0 && at < cap) {
-            at += (size_t)snprintf(out + at, cap - at, "%s%s \"%s\"", at == 0 ? " (" : ", ",
-                                   fields[i], log_quote(pop3_log(attempt->pop3), value, shown));
-        }
-    }
-    if (at == 0 && json.len > 0)
-        at += (size_t)snprintf(out, cap, " (%s", log_quote(pop3_log(attempt->pop3), json, shown));
-    if (at > 0 && at + 1 < cap)
-        memcpy(out + at, ")", 2);
-}
-
-/* Is it the secret that is refused? Only if it was sent, and the server says so: a secret that is
- * believed to be wrong is tried again after a while only. */
-static enum err_kind kind_of(const struct attempt *attempt, const struct reply *reply)
-{
-    bool said = reply->code == REPLY_CODE_AUTH ||
-                (reply->code == REPLY_CODE_NONE && reply_blames_secret(reply->text));
-    bool other = wants_tls(attempt, reply->text) ||
-                 strcmp(attempt->method->name, "EXTERNAL") == 0 ||
-                 strcmp(attempt->method->name, "GSSAPI") == 0;
-    return attempt->proved && said && !other ? ERR_PASSWORD_REFUSED : ERR_LOGIN_REFUSED;
-}
-
-static bool is_about_login(const struct reply *reply)
-{
-    return reply->code == REPLY_CODE_AUTH || reply->code == REPLY_CODE_POP_OFF ||
-           ((reply->code == REPLY_CODE_NONE || reply->code == REPLY_CODE_OTHER ||
-             reply->code == REPLY_CODE_UTF8) &&
-            !reply_blames_server(reply->text));
-}
-
-/* Its code or its words say whether it is temporary or permanent. */
-static int not_now(const struct attempt *attempt, const struct reply *reply, struct err *err)
-{
-    char what[256];
-    snprintf(what, sizeof what, "login at %s", attempt->options->server);
-    return pop3_refused(attempt->pop3, reply, ERR_AGAIN, what, err);
-}
-
-/* An -ERR: its code may say that it is temporary or permanent; else it is about our identity. */
-static int refused(const struct attempt *attempt, const struct reply *reply, struct err *err)
-{
-    char text[LOG_QUOTE_MAX + 4], token[3 * LOG_QUOTE_MAX], how[48] = "";
-    if (!is_about_login(reply))
-        return not_now(attempt, reply, err);
-    if (attempt->options->used != NULL)
-        attempt->options->used->refused = true;
-    if (attempt->options->token_refused != NULL && attempt->proved &&
-        method_proof(str_from(attempt->method->name)) == METHOD_TOKEN)
-        *attempt->options->token_refused = true;
-    if (!attempt->proved && attempt->method->way == METHOD_SASL)
-        snprintf(how, sizeof how, " with %s", attempt->method->name);
-    explain_token(attempt, token, sizeof token);
-    log_quote(pop3_log(attempt->pop3), reply->text, text);
-    bool bare = text[0] == '\0';
-    return err_set(err, kind_of(attempt, reply), "login%s refused by %s%s%s%s%s; %s", how,
-                   attempt->options->server, bare ? "" : ": \"", text, bare ? "" : "\"", token,
-                   advice(attempt, reply));
-}
-
-static int protocol_error(const struct attempt *attempt, const char *what, struct err *err)
-{
-    return err_set(err, ERR_LOGIN, "login at %s with %s: %s", attempt->options->server,
-                   attempt->method->name, what);
-}
-
-/* --- lines out and in ------------------------------------------------------------------------- */
-
-static int send_line(struct attempt *attempt, struct str line, const char *shown,
-                     struct reply *reply, struct err *err)
-{
-    attempt->told = true;
-    if (pop3_call(attempt->pop3, line, shown, reply, err) == 0)
-        return 0;
-    if (attempt->proved && err->kind == ERR_CLOSED) {
-        struct err was = *err;
-        return err_set(err, ERR_CLOSED,
-                       "%s: %s; some servers hang up on a wrong password: check it if this goes on",
-                       attempt->options->server, was.text);
-    }
-    return -1;
-}
-
-/* As send_line, for a line with a secret or proof in it: it is hidden in all later messages. */
-static int send_hidden(struct attempt *attempt, struct str line, const char *shown,
-                       struct reply *reply, struct err *err)
-{
-    (void)secret_set(&attempt->sent,
-                     line); /* longer than SECRET_MAX: parts of it are hidden as is */
-    return send_line(attempt, line, shown, reply, err);
-}
-
-/* --- USER and PASS, APOP (RFC 1939) ----------------------------------------------------------- */
-
-static bool fits_line(struct str text)
-{
-    for (size_t i = 0; i < text.len; i++)
-        if (text.ptr[i] == '\r' || text.ptr[i] == '\n' || text.ptr[i] == '\0')
-            return false;
-    return true;
-}
-
-/* Before a byte is sent: a text that would break the line is refused here. */
-static int check_line(const struct attempt *attempt, struct err *err)
-{
-    if (!fits_line(str_from(attempt->options->user)) || attempt->options->user[0] == '\0')
-        return err_set(err, ERR_CONFIG, "user must be one line of text");
-    if (attempt->method->way == METHOD_APOP &&
-        memchr(attempt->options->user, ' ', strlen(attempt->options->user)) != NULL)
-        return err_set(err, ERR_CONFIG,
-                       "with APOP, user cannot contain a blank; use another mechanism with auth");
-    if (attempt->method->way == METHOD_USER && !fits_line(secret_str(attempt->options->secret))) {
-        return err_set(err, ERR_CONFIG,
-                       "the password contains a line end or NUL, which PASS cannot "
-                       "carry; name a SASL mechanism with auth");
-    }
-    return 0;
-}
-
-static int send_pass(struct attempt *attempt, struct reply *reply, struct err *err)
-{
-    struct str secret = secret_str(attempt->options->secret);
-    size_t len = secret.len + 5;
-    char *line = xmalloc(len);
-    memcpy(line, "PASS ", 5);
-    memcpy(line + 5, secret.ptr, secret.len);
-    attempt->proved = true;
-    int rc = send_hidden(attempt, str_of(line, len), "PASS ***", reply, err);
-    secret_wipe_bytes(line, len);
-    free(line);
-    return rc;
-}
-
-/* +OK: 0; -ERR: refused; "+ " must not come here. */
-static int judge(const struct attempt *attempt, const struct reply *reply, struct err *err)
-{
-    if (reply->kind == REPLY_OK)
-        return 0;
-    if (reply->kind == REPLY_ERR)
-        return refused(attempt, reply, err);
-    return err_set(err, ERR_PROTOCOL,
-                   "login at %s: the server asks for more where the protocol has nothing to "
-                   "send; ask its administrator",
-                   attempt->options->server);
-}
-
-static int login_user(struct attempt *attempt, struct err *err)
-{
-    struct reply reply;
-    if (check_line(attempt, err) < 0)
-        return -1;
-    char *line = xasprintf("USER %s", attempt->options->user);
-    int rc = send_line(attempt, str_from(line), NULL, &reply, err);
-    free(line);
-    if (rc != 0 || judge(attempt, &reply, err) < 0 || send_pass(attempt, &reply, err) < 0)
-        return -1;
-    return judge(attempt, &reply, err);
-}
-
-/* RFC 1939, section 7. */
-static int login_apop(struct attempt *attempt, struct err *err)
-{
-    unsigned char digest[DIGEST_MD5_SIZE];
-    char hex[2 * DIGEST_MD5_SIZE + 1];
-    if (check_line(attempt, err) < 0)
-        return -1;
-    if (digest_md5(pop3_stamp(attempt->pop3), secret_str(attempt->options->secret), digest) < 0)
-        return err_set(err, ERR_LOGIN,
-                       "APOP: OpenSSL has no MD5 here; name another mechanism with auth");
-    words_hex(digest, sizeof digest, hex);
-    char *line = xasprintf("APOP %s %s", attempt->options->user, hex);
-    struct reply reply;
-    attempt->proved = true;
-    int rc = send_hidden(attempt, str_from(line), "APOP ***", &reply, err);
-    free(line);
-    return rc == 0 ? judge(attempt, &reply, err) : -1;
-}
-
-/* --- AUTH (RFC 5034) -------------------------------------------------------------------------- */
-
-static struct sasl_login sasl_login_of(const struct attempt *attempt, unsigned char *binding)
-{
-    const struct auth_options *options = attempt->options;
-    const struct method *method = attempt->method;
-    struct sasl_login login = {
-        .server = options->server,
-        .port = options->port,
-        .user = options->user,
-        .identity = options->identity,
-        .secret = options->secret,
-        .secure = pop3_is_secure(attempt->pop3),
-        .allow_plaintext = method->named,
-        .client_certificate = options->client_certificate,
-        .log = pop3_log(attempt->pop3),
-    };
-    char plus[sizeof method->name + 5];
-    snprintf(plus, sizeof plus, "%s-PLUS", method->name);
-    login.server_offers_plus = reply_capa_has(pop3_capabilities(attempt->pop3), plus);
-    struct tls *tls = conn_tls(pop3_conn(attempt->pop3));
-    if (strncmp(method->name, "SCRAM-", 6) == 0 && tls != NULL &&
-        tls_binding(tls, &login.binding_type, binding, SASL_BINDING_MAX, &login.binding_len) == 0)
-        login.binding = binding;
-    else
-        login.binding_type = NULL;
-    return login;
-}
-
-static char *encode(struct str bytes, size_t *len)
-{
-    char *text = xmalloc(4 * ((bytes.len + 2) / 3) + 1);
-    *len = digest_base64(bytes, text);
-    return text;
-}
-
-/* SCRAM's first message has the user's name and no proof, and so has LOGIN's. */
-static void count_response(struct attempt *attempt)
-{
-    const char *name = attempt->method->name;
-    bool name_first = strncmp(name, "SCRAM-", 6) == 0 || strcmp(name, "LOGIN") == 0;
-    attempt->responses++;
-    attempt->proved = attempt->proved || attempt->responses > (name_first ? 1u : 0u);
-}
-
-static int send_response(struct attempt *attempt, struct str response, struct reply *reply,
-                         struct err *err)
-{
-    size_t len;
-    char *line = encode(response, &len);
-    count_response(attempt);
-    int rc = send_hidden(attempt, str_of(line, len), "***", reply, err);
-    secret_wipe_bytes(line, len);
-    free(line);
-    return rc;
-}
-
-/* The AUTH line. *held: there is an initial response, but it goes out alone, when asked for: it
- * would make the line too long, or it is a token, which big servers take in no other way. */
-static int send_auth(struct attempt *attempt, bool has_initial, struct str initial, bool *held,
-                     struct reply *reply, struct err *err)
-{
-    char line[AUTH_LINE_MAX + 1], shown[64];
-    const char *name = attempt->method->name;
-    size_t len = (size_t)snprintf(line, sizeof line, "AUTH %s", name);
-    size_t more = initial.len == 0 ? 1 : 4 * ((initial.len + 2) / 3);
-    *held = has_initial &&
-            (method_proof(str_from(name)) == METHOD_TOKEN || len + 1 + more + 2 > AUTH_LINE_MAX);
-    if (!has_initial || *held)
-        return send_line(attempt, str_of(line, len), NULL, reply, err);
-    line[len++] = ' ';
-    if (initial.len == 0)
-        line[len++] = '=';
-    else
-        len += digest_base64(initial, line + len);
-    snprintf(shown, sizeof shown, "AUTH %s ***", name);
-    count_response(attempt);
-    int rc = send_hidden(attempt, str_of(line, len), shown, reply, err);
-    secret_wipe_bytes(line, sizeof line);
-    return rc;
-}
-
-/* Tells the server that we give up; it answers with -ERR. The error stays what it was. */
-static int cancel(struct attempt *attempt)
-{
-    struct reply reply;
-    struct err ignored;
-    (void)pop3_call(attempt->pop3, str_from("*"), NULL, &reply, &ignored);
-    return -1;
-}
-
-/* Fewer rounds make it cheap to guess the password from what everybody on the way can see (RFC 7677
- * section 4 wants 4096 at least). */
-static bool has_few_rounds(const struct attempt *attempt, struct str challenge)
-{
-    uint64_t rounds;
-    if (strncmp(attempt->method->name, "SCRAM-", 6) != 0 || pop3_is_secure(attempt->pop3))
-        return false;
-    while (challenge.len > 0) {
-        struct str field = str_until(&challenge, ',');
-        if (str_has_prefix(field, "i="))
-            return str_number(str_behind(field, 2), UINT32_MAX, &rounds) == 0 &&
-                   rounds < SCRAM_ROUNDS_MIN;
-    }
-    return false;
-}
-
-/* Everything was said in the initial response, and the server asks for it: it has overlooked it. */
-static bool is_overlooked(struct attempt *attempt, struct str initial, struct str challenge)
-{
-    bool overlooked = initial.ptr != NULL && challenge.len == 0 && attempt->responses == 1 &&
-                      !attempt->resent && sasl_is_done(attempt->sasl);
-    attempt->resent = attempt->resent || overlooked;
-    return overlooked;
-}
-
-/* One challenge and its answer; the next reply is in *reply. What is not base64 says nothing: "+ go
- * ahead", "+ Username:". */
-static int answer(struct attempt *attempt, bool held, struct str initial, struct reply *reply,
-                  struct err *err)
-{
-    char bytes[REPLY_LINE_MAX];
-    struct str response = initial;
-    long len = digest_unbase64(str_trim(reply->text), bytes, sizeof bytes);
-    struct str challenge = str_of(bytes, len > 0 ? (size_t)len : 0);
-    if (has_few_rounds(attempt, challenge)) {
-        protocol_error(attempt,
-                       "the server asks for fewer than 4096 rounds, which is unsafe without TLS; "
-                       "set tls",
-                       err);
-        return cancel(attempt);
-    }
-    if (held && challenge.len > 0) {
-        protocol_error(attempt, "the server sends a challenge where the mechanism has none", err);
-        return cancel(attempt);
-    }
-    if (!held && !is_overlooked(attempt, initial, challenge) &&
-        sasl_step(attempt->sasl, challenge, &response, err) < 0) {
-        err_prefix(err, "login at %s", attempt->options->server);
-        return cancel(attempt);
-    }
-    return send_response(attempt, response, reply, err);
-}
-
-static int exchange(struct attempt *attempt, bool has_initial, struct str initial, struct err *err)
-{
-    struct reply reply;
-    bool held;
-    if (send_auth(attempt, has_initial, initial, &held, &reply, err) < 0)
-        return -1;
-    for (int challenges = 0; reply.kind == REPLY_CONTINUE; challenges++) {
-        if (challenges == AUTH_CHALLENGES_MAX) {
-            protocol_error(attempt, "the server sends challenges without end", err);
-            return cancel(attempt);
-        }
-        if (answer(attempt, held, initial, &reply, err) < 0)
-            return -1;
-        held = false;
-    }
-    if (reply.kind == REPLY_OK && (held || !sasl_is_done(attempt->sasl))) {
-        return protocol_error(
-            attempt, "the server says +OK before it has proved its identity; it may be a fake",
-            err);
-    }
-    return judge(attempt, &reply, err);
-}
-
-static int check_token(const struct attempt *attempt, struct err *err)
-{
-    if (method_proof(str_from(attempt->method->name)) != METHOD_TOKEN)
-        return 0;
-    for (const char *c = attempt->options->user; *c != '\0'; c++)
-        if (*c > 0 && *c < 0x20)
-            return err_set(err, ERR_CONFIG, "user must be one line of text");
-    if (!oauth_is_token(secret_str(attempt->options->secret))) {
-        return err_set(err, ERR_CONFIG,
-                       "the token is empty or contains blanks or control bytes; token_command must "
-                       "print the token alone");
-    }
-    return 0;
-}
-
-static int login_sasl(struct attempt *attempt, struct err *err)
-{
-    unsigned char binding[SASL_BINDING_MAX];
-    struct str initial;
-    bool has_initial;
-    if (check_token(attempt, err) < 0)
-        return -1;
-    struct sasl_login login = sasl_login_of(attempt, binding);
-    if (sasl_start(&attempt->sasl, &login, attempt->method->name, &has_initial, &initial, err) < 0)
-        return err_prefix(err, "login at %s", attempt->options->server);
-    int rc = exchange(attempt, has_initial, initial, err);
-    sasl_end(attempt->sasl);
-    attempt->sasl = NULL;
-    return rc;
-}
-
-/* --- which one -------------------------------------------------------------------------------- */
 
 static void join(char *out, size_t cap, const char *word)
 {
@@ -492,13 +47,13 @@ static int nothing_in_common(struct pop3 *pop3, const struct method_question *qu
         return err_set(err, ERR_LOGIN,
                        "login at %s: libsasl2 has no plugin for %s; install it (Debian: %s), or "
                        "set auth (it has \"%s\")",
-                       options->server, missing, method_package(missing), offer);
+                       options->who.server, missing, method_package(missing), offer);
     }
     if (!question->secret && str_is_nocase(str_from(options->methods[0]), "auto")) {
         return err_set(err, ERR_CONFIG,
                        "no password, and %s has only \"%s\" (auth is \"%s\"); add password_command "
                        "or password_file",
-                       options->server, offer, wish);
+                       options->who.server, offer, wish);
     }
     if (question->identity)
         why = "; authorization_identity wants a mechanism that carries it, such as PLAIN or SCRAM";
@@ -509,25 +64,7 @@ static int nothing_in_common(struct pop3 *pop3, const struct method_question *qu
     else if (question->token)
         why = "; a token wants OAUTHBEARER or XOAUTH2";
     return err_set(err, ERR_LOGIN, "no way to log in at %s: it offers \"%s\", auth is \"%s\"%s",
-                   options->server, offer, wish, why);
-}
-
-static int try_one(struct attempt *attempt, struct err *err)
-{
-    struct log *log = pop3_log(attempt->pop3);
-    int rc;
-    if (log != NULL)
-        log_hide(log, &attempt->sent);
-    if (attempt->method->way == METHOD_SASL)
-        rc = login_sasl(attempt, err);
-    else if (attempt->method->way == METHOD_APOP)
-        rc = login_apop(attempt, err);
-    else
-        rc = login_user(attempt, err);
-    if (log != NULL)
-        log_unhide(log, &attempt->sent);
-    secret_wipe(&attempt->sent);
-    return rc;
+                   options->who.server, offer, wish, why);
 }
 
 /* USER, and everything else that is not a SASL mechanism, is listed or not by its own line. */
@@ -541,13 +78,17 @@ static void look_up(const struct pop3 *pop3, struct auth_used *used)
         strcmp(used->method, "USER") == 0 ? capa->user : reply_capa_has(capa, used->method);
 }
 
-static void note_used(const struct attempt *attempt)
+static void note_used(const struct pop3 *pop3, const struct auth_options *options,
+                      const struct method *method, const struct login_outcome *outcome)
 {
-    struct auth_used *used = attempt->options->used;
+    struct auth_used *used = options->used;
+    if (options->token_refused != NULL && outcome->token_refused)
+        *options->token_refused = true;
     if (used != NULL) {
-        memcpy(used->method, attempt->method->name, sizeof used->method);
-        used->proved = attempt->proved;
-        look_up(attempt->pop3, used);
+        memcpy(used->method, method->name, sizeof used->method);
+        used->refused = outcome->refused;
+        used->proved = outcome->proved;
+        look_up(pop3, used);
     }
 }
 
@@ -564,13 +105,13 @@ static int try_all(struct pop3 *pop3, const struct auth_options *options, const 
                    size_t count, struct err *err)
 {
     for (size_t i = 0; i < count; i++) {
-        struct attempt attempt = {.pop3 = pop3, .options = options, .method = &list[i]};
-        if (try_one(&attempt, err) == 0) {
+        struct login_outcome outcome;
+        if (login_try(pop3, &list[i], &options->who, &outcome, err) == 0) {
             log_line(pop3_log(pop3), FP_LOG_TRACE, "logged in with %s", list[i].name);
             return 0;
         }
-        if (attempt.told) {
-            note_used(&attempt);
+        if (outcome.sent) {
+            note_used(pop3, options, &list[i], &outcome);
             return -1;
         }
         if (i + 1 < count)
@@ -587,11 +128,11 @@ int auth_login(struct pop3 *pop3, const struct auth_options *options, struct err
         .wishes = options->methods,
         .secure = pop3_is_secure(pop3),
         .stamp = pop3_stamp(pop3).len > 0,
-        .secret = options->secret != NULL && options->secret->data != NULL,
-        .token = options->is_token,
+        .secret = options->who.secret != NULL && options->who.secret->data != NULL,
+        .token = options->who.is_token,
         .pinned = options->pinned,
-        .certificate = options->client_certificate,
-        .identity = options->identity != NULL,
+        .certificate = options->who.client_certificate,
+        .identity = options->who.identity != NULL,
         .has = sasl_has,
     };
     size_t count = method_choose(&question, list);

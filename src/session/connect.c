@@ -209,14 +209,14 @@ static int log_in(struct login *login, struct err *err)
     if (ask_utf8(login, err) < 0)
         return -1;
     const struct auth_options options = {
-        .server = account->server,
-        .port = account->port,
-        .user = account->user,
+        .who = {.server = account->server,
+                .port = account->port,
+                .user = account->user,
+                .identity = account->authorization_identity,
+                .secret = &account->password,
+                .is_token = account->token_command != NULL,
+                .client_certificate = account->tls_cert_file != NULL},
         .methods = (const char *const *)account->auth,
-        .identity = account->authorization_identity,
-        .secret = &account->password,
-        .is_token = account->token_command != NULL,
-        .client_certificate = account->tls_cert_file != NULL,
         .pinned = account->trust == TLS_TRUST_PIN || account->trust == TLS_TRUST_BOTH ||
                   tofu_is_known(account, login->note),
         .token_refused = &login->token_refused,

@@ -536,12 +536,12 @@ static int log_in(const struct talk *talk, int fd, struct outcome *outcome)
     char *copy = split(talk->auth, ' ', wishes);
     secret_set(&secret, str_from(talk->secret != NULL ? talk->secret : SECRET_TEXT));
     log_hide(&log, &secret);
-    struct auth_options options = {.server = "pop.example.com",
-                                   .user = "tim",
+    struct auth_options options = {.who = {.server = "pop.example.com",
+                                           .user = "tim",
+                                           .secret = &secret,
+                                           .is_token = talk->token,
+                                           .port = 995},
                                    .methods = wishes,
-                                   .secret = &secret,
-                                   .is_token = talk->token,
-                                   .port = 995,
                                    .token_refused = &outcome->token_refused};
     int rc = -1;
     if (pop3_greeting(pop3, &outcome->err) == 0 && pop3_capa(pop3, &outcome->err) == 0)
