@@ -7,14 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/clock.h"
 #include "base/xalloc.h"
+#include "pop3/capa.h"
 #include "pop3/dot.h"
 
 #define OUT_SIZE (64 * 1024)          /* decoded octets handed to a sink at once */
 #define DRAIN_MAX (16u * 1024 * 1024) /* of an unwanted body, before the connection is given up */
-#define CAPA_LINES_MAX 500
 #define SIGN_MS 1000
 #define COMMAND_MAX 16  /* "TOP 4000000 20" and a line end: no number is longer */
 #define PARTING_MS 3000 /* from a server's last line to the end of the connection, at most */
@@ -29,9 +28,7 @@ struct queued {
 struct pop3 {
     struct conn *conn;
     struct log *log;
-    struct reply_capa capa;
-    struct buf capa_text; /* of which capa was made ... */
-    bool capa_cut;        /* ... and not all of it */
+    struct capa capa;
     unsigned window, head, count;
     struct queued queue[POP3_WINDOW]; /* a ring: sent, not answered yet */
     bool bare_lf;                     /* the last status line ended in LF alone */
@@ -60,7 +57,7 @@ struct pop3 *pop3_new(struct conn *conn, struct log *log)
     pop3->conn = conn;
     pop3->log = log;
     pop3->window = 1;
-    buf_init(&pop3->capa_text, POP3_CAPA_TEXT);
+    capa_init(&pop3->capa);
     return pop3;
 }
 
@@ -69,7 +66,7 @@ void pop3_free(struct pop3 *pop3)
     if (pop3 == NULL)
         return;
     conn_free(pop3->conn);
-    buf_free(&pop3->capa_text);
+    capa_free(&pop3->capa);
     free(pop3);
 }
 
@@ -80,7 +77,7 @@ struct str pop3_stamp(const struct pop3 *pop3)
 
 const struct reply_capa *pop3_capabilities(const struct pop3 *pop3)
 {
-    return &pop3->capa;
+    return &pop3->capa.said;
 }
 
 bool pop3_is_secure(const struct pop3 *pop3)
@@ -438,26 +435,12 @@ static int take_lines(struct pop3 *pop3, const struct pop3_taker *taker, bool lf
     return 0;
 }
 
-static void forget_capa(struct pop3 *pop3)
-{
-    reply_capa_init(&pop3->capa);
-    pop3->capa_cut = false;
-    buf_clear(&pop3->capa_text);
-}
-
-static void learn_capability(struct pop3 *pop3, struct str line)
-{
-    reply_capa_line(&pop3->capa, line);
-    if (buf_add(&pop3->capa_text, line.ptr, line.len) < 0 || buf_add(&pop3->capa_text, "\n", 1) < 0)
-        pop3->capa_cut = true;
-}
-
 static int add_capability(void *ctx, struct str line, struct err *err)
 {
     struct pop3 *pop3 = ctx;
     (void)err;
     trace(pop3, "<", line);
-    learn_capability(pop3, line);
+    capa_learn(&pop3->capa, line);
     return 0;
 }
 
@@ -465,38 +448,18 @@ static int take_capa(struct pop3 *pop3, bool lf_only, struct err *err)
 {
     struct pop3_taker taker = {.line = add_capability, .ctx = pop3};
     struct refusal refusal = {.there = false};
-    forget_capa(pop3);
-    pop3->capa.known = true;
+    capa_begin(&pop3->capa);
     return take_lines(pop3, &taker, lf_only, CAPA_LINES_MAX, &refusal, err);
 }
 
 struct str pop3_capa_text(const struct pop3 *pop3)
 {
-    return pop3->capa_cut ? str_of("", 0) : buf_str(&pop3->capa_text);
-}
-
-static int learn_all(struct pop3 *pop3, struct str text)
-{
-    size_t lines = 0;
-    while (text.len > 0) {
-        const char *end = memchr(text.ptr, '\n', text.len);
-        size_t len = end == NULL ? SIZE_MAX : (size_t)(end - text.ptr);
-        if (len > REPLY_LINE_MAX || ++lines > CAPA_LINES_MAX)
-            return -1;
-        learn_capability(pop3, str_of(text.ptr, len));
-        text = str_of(end + 1, text.len - len - 1);
-    }
-    return lines == 0 || pop3->capa_cut ? -1 : 0;
+    return capa_text(&pop3->capa);
 }
 
 int pop3_set_capa(struct pop3 *pop3, struct str text)
 {
-    forget_capa(pop3);
-    pop3->capa.known = true;
-    if (learn_all(pop3, text) == 0)
-        return 0;
-    forget_capa(pop3);
-    return -1;
+    return capa_read(&pop3->capa, text);
 }
 
 /* "+OK 0 messages" is the whole answer of some servers to UIDL and LIST of an empty mailbox. */
@@ -577,7 +540,7 @@ int pop3_take_list(struct pop3 *pop3, const struct pop3_taker *taker, struct err
 int pop3_capa(struct pop3 *pop3, struct err *err)
 {
     struct pop3_answer answer;
-    forget_capa(pop3);
+    capa_forget(&pop3->capa);
     if (pop3_put(pop3, POP3_CAPA, 0, err) < 0 || conn_flush(pop3->conn, err) < 0)
         return -1;
     return pop3_take(pop3, NULL, &answer, err);
@@ -588,8 +551,8 @@ int pop3_stls(struct pop3 *pop3, const struct tls_options *options, int64_t dead
 {
     struct reply reply;
     char shown[LOG_QUOTE_MAX + 4];
-    bool ask_again = pop3->capa.known;
-    if (ask_again && !pop3->capa.stls)
+    bool ask_again = pop3->capa.said.known;
+    if (ask_again && !pop3->capa.said.stls)
         return err_set(err, ERR_TRUST,
                        "the server does not offer STLS, and nothing is sent in the clear; try "
                        "tls = \"implicit\"");
@@ -600,7 +563,7 @@ int pop3_stls(struct pop3 *pop3, const struct tls_options *options, int64_t dead
             err, ERR_TRUST,
             "STLS refused, and nothing is sent in the clear: \"%s\"; try tls = \"implicit\"",
             log_quote(pop3->log, reply.text, shown));
-    forget_capa(pop3);
+    capa_forget(&pop3->capa);
     pop3->stamp_len = 0; /* it came in the clear, so anybody may have made it */
     if (conn_start_tls(pop3->conn, options, err) < 0)
         return -1;

@@ -68,8 +68,6 @@ struct str pop3_stamp(const struct pop3 *pop3); /* APOP's, of the greeting; empt
 int pop3_capa(struct pop3 *pop3, struct err *err);
 const struct reply_capa *pop3_capabilities(const struct pop3 *pop3);
 
-#define POP3_CAPA_TEXT 4000 /* octets of an answer to CAPA that is worth keeping */
-
 /* The lines of the last answer to CAPA as they came, an LF behind each; empty if there was none, or
  * a longer one. A view that lives until CAPA is asked again. */
 struct str pop3_capa_text(const struct pop3 *pop3);

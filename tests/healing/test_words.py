@@ -287,6 +287,7 @@ def capa_bad(how):
         second = w.run(script=lie, timeout="2s")
         w.need_each(1, names, when="after two runs")
         w.need(run.status in (0, 75) and second.status == 0, "exit status", run, second)
+        w.need("EXPIRE" not in run.err + second.err, "what was not asked was not said", run, second)
         w.need(not w.run(script=lie, timeout="2s").sent("CAPA"), "remembered")
         w.later(days=1, hours=1)
         w.need(w.run("--force", timeout="2s").sent("CAPA"), "for a day")
