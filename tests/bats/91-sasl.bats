@@ -49,11 +49,6 @@ teardown_file() {
     dovecot_stop
 }
 
-real() {
-    need_dovecot
-    N=$(ls "$DOVE/corpus" | wc -l)
-}
-
 # enters MECHANISM TLS USER PASSWORD: logs in with it, and Dovecot says so, too
 enters() {
     rm -rf "$MD" "$T/state"

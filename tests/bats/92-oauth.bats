@@ -48,11 +48,6 @@ teardown_file() {
     dovecot_stop
 }
 
-real() {
-    need_dovecot
-    N=$(ls "$DOVE/corpus" | wc -l)
-}
-
 # oauth_account MECHANISM COMMAND [LINE...]
 oauth_account() {
     local mech=$1 command=$2

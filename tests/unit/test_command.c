@@ -12,19 +12,9 @@
 
 #include "base/clock.h"
 #include "base/stop.h"
+#include "kit_log.h"
 #include "net/conn.h"
 #include "tap.h"
-
-static char heard[20000];
-
-static void hear(void *ctx, enum log_level level, const char *line)
-{
-    (void)ctx;
-    size_t at = strlen(heard);
-    snprintf(heard + at, sizeof heard - at, "%d %s\n", (int)level, line);
-}
-
-static const struct log log_all = {.level = FP_LOG_TRACE, .write = hear};
 
 /* A conn over the command. */
 static struct conn *begin(const char *text, const char *const *env)

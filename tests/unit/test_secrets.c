@@ -16,18 +16,8 @@
 #include "base/stop.h"
 #include "base/xalloc.h"
 #include "kit_heap.h"
+#include "kit_log.h"
 #include "tap.h"
-
-static char heard[4000];
-
-static void hear(void *ctx, enum log_level level, const char *line)
-{
-    (void)ctx;
-    size_t at = strlen(heard);
-    snprintf(heard + at, sizeof heard - at, "%d %s\n", (int)level, line);
-}
-
-static const struct log log_all = {.level = FP_LOG_TRACE, .write = hear};
 
 static struct account *make(void)
 {

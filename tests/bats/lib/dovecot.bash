@@ -16,6 +16,12 @@ need_dovecot() {
     [ -z "${DOVE_MISSING:-}" ] || skip "$DOVE_MISSING"
 }
 
+# real: the same, and N is how many messages $DOVE/corpus has
+real() {
+    need_dovecot
+    N=$(ls "$DOVE/corpus" | wc -l)
+}
+
 # need_part lmtp|imap: in setup(); visible skip
 need_part() {
     [ -x "/usr/lib/dovecot/$1" ] || skip "dovecot's $1 is not installed"
