@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 #include "state/places.h"
 
+#include <stdlib.h>
+
 #include "base/buf.h"
 #include "base/xalloc.h"
-#include <stdlib.h>
 
 void places_free(struct places *places)
 {
