@@ -5,7 +5,8 @@
     w.run(script="on RETR 2: close")    and in this one besides
     w.later(hours=1)                    the next runs see a clock that is so much further on
     w.offline()                         with it nobody listens: `with w.offline(): w.run()`
-    w.run(tty=True)                     somebody sits at a terminal; typed="y\\n": and answers a question
+    w.run(tty=True)                     somebody sits at a terminal; typed="y\\n": and answers a question,
+                                        typed=["a\\n", "b\\n"]: one after the other
 
 The clock, and other ways to make the machine a worse one, are those of shim.c, a preload that is
 built when the tests begin; where there is no compiler they are skipped.
@@ -285,7 +286,8 @@ def in_silence(command, env, limit):
 
 def on_terminal(command, env, limit, typed=""):
     """Everything is one terminal; what was shown is given as standard error. A question, which ends in
-    "? " or "] ", is answered with what is typed."""
+    "? ", "] " or ": ", is answered with what is typed."""
+    answers = [typed] if isinstance(typed, str) else list(typed)
     pid, fd = pty.fork()
     if pid == 0:
         os.execvpe(command[0], command, dict(env, TERM="dumb"))
@@ -300,9 +302,8 @@ def on_terminal(command, env, limit, typed=""):
         if not data:
             break
         shown.append(data)
-        if typed and data.endswith((b"? ", b"] ")):
-            os.write(fd, typed.encode())
-            typed = ""
+        if answers and data.endswith((b"? ", b"] ", b": ")):
+            os.write(fd, answers.pop(0).encode())
     timer.cancel()
     os.close(fd)
     _, status = os.waitpid(pid, 0)

@@ -5,11 +5,14 @@ themselves, and whoever sits before it or names the account is not kept away.
 """
 import os
 import re
+import socket
 import sys
+import threading
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 import heal  # noqa: E402
+import socks_server  # noqa: E402
 from heal import HOUR  # noqa: E402
 
 GONE = 'on RETR =m002: err "message is corrupt"'
@@ -346,6 +349,22 @@ def never_worked(w):
     w.need({r.status for r in runs} == {75}, "75", [r.status for r in runs])
 
 
+def mistyped_behind_a_proxy(w):
+    """A password that was typed wrong is asked for again, and the proxy gets its own both times."""
+    names = w.fill(1)
+    listen = socket.create_server(("127.0.0.1", 0))
+    proxy = socks_server.Proxy(w.top, ["login=me:through"])
+    threading.Thread(target=lambda: [proxy.serve(listen.accept()[0]) for _ in range(2)],
+                     daemon=True).start()
+    run = w.run(tty=True, typed=["wrong\n", "secret\n"], password=None,
+                proxy="socks5://me:through@127.0.0.1:%d" % listen.getsockname()[1])
+    with open(w.path("log")) as f:
+        logins = [line.strip() for line in f if line.startswith("login")]
+    w.need(logins == ["login me through"] * 2, "the proxy's password", logins, run)
+    w.need(run.status == 0 and run.err.count("Password for") == 2, "asked for twice", run)
+    w.need_each(1, names)
+
+
 CASES = [
     ("held for the server's refusals, then handed out: it comes by itself, keep = no",
      held_comes_by_itself("no")),
@@ -380,6 +399,8 @@ CASES = [
     ("an account that never worked: told at once, and again when tls has changed", never_worked),
     ("LOGIN-DELAY is told with the time and --force", told_when("delay")),
     ("a refused secret is told with the time and --force", told_when("secret")),
+    ("a password typed wrong, and a proxy that has its own: asked for again, and mail comes",
+     mistyped_behind_a_proxy),
     ("no network for two hours: told once, fetched by the first run after it", one_outage({})),
     ("no resolver for two hours: told once, no pause", one_outage({"server": "pop.example.org"})),
 ]

@@ -258,6 +258,21 @@ def all_stall(w):
     w.need_each(1, names, when="within weeks, by themselves")
 
 
+def all_stall_beside_kept(w):
+    """What an earlier run kept, and this one delivers, is no sign that the server is well."""
+    names, agent = w.fill(12), heal.Agent(w)
+    keys = {"keep": "no", "max_tries": 1, "timeout": "1s", "mda": agent}
+    agent.does("exit 75")
+    w.run("--force", max_messages=1, **keys)
+    agent.does("")
+    run = w.run("--force", script="on RETR: hang", **keys)
+    agent.need_each(1, ["m001"], when="kept, and delivered by the next run")
+    w.need(run.status in (65, 75) and w.status().count("held: ") <= 2, "few are blamed", run, w.status())
+    w.later(days=7)
+    w.run("--force", **keys)
+    agent.need_each(1, names, when="once the server is well")
+
+
 def bad_with_read_once(w):
     """The read-once server and a message that breaks the line: the others are not lost for it."""
     names = w.fill(6)
@@ -593,6 +608,23 @@ def owed_no_quit(w):
     w.need_each(1, names)
 
 
+def empty_then_refused(w):
+    """A refusal is the answer to what was asked for again, too: nothing keeps QUIT back."""
+    w.put_raw("a000", b"")
+    names, asked = w.fill(3), []
+
+    def retr(conn, event, arg):
+        asked.append(arg)
+        return b"-ERR no such message\r\n" if len(asked) > 1 else None
+    run = w.run(script=[("RETR 1", retr)], keep="no")
+    w.need(len(asked) == 2 and run.sent("RETR")[-1] == "RETR 1", "asked for again after the rest", run,
+           run.sent("RETR"))
+    w.need(run.status == 65 and "a000" in run.err, "its refusal is told", run)
+    w.need(run.sessions("QUIT")[0], "that session ends with QUIT", run)
+    w.need_each(1, names)
+    w.need(w.left() == ["a000"], "the others are deleted", w.left())
+
+
 def store_goes_away_before_quit(w):
     """What was delivered, and not deleted yet, is not taken for another message since it looks empty."""
     names = w.fill(4, size=4000)
@@ -745,6 +777,8 @@ HEAD = b"From: a@example.org\nMessage-ID: <m002@example.org>\nSubject: m002\n"
 CASES = [
     *session_cases(), *agent_cases(), *bad_cases(),
     ("every message stalls: the server is blamed, and its mail comes when it is well", all_stall),
+    ("every message stalls, and one that was kept is delivered: the server is blamed all the same",
+     all_stall_beside_kept),
     ("a message without end stops near what LIST says", endless_message),
     ("three times as long as LIST says is taken", longer_than_listed),
     ("longer than max_size, and LIST says it is short, keep = no: held until the limit changes",
@@ -783,6 +817,8 @@ CASES = [
      list_says_too_much([100, 200, 300] + [400] * 5 + [500, 600], "no")),
     ("LIST says too much, all are as long", list_says_too_much([300] * 12, "no")),
     ("shown empty once, and the session ends before it is asked for again: no QUIT", owed_no_quit),
+    ("shown empty once, and refused when it is asked for again: QUIT, and the others are deleted",
+     empty_then_refused),
     ("they look empty for a day, in LIST, too", store_away_unlisted),
     ("LIST says more than any disk has: it is not believed", sizes_of_no_message),
     ("they look empty for days while mail comes in: all come at once", store_away_and_new_mail),

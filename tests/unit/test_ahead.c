@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * ahead: when a flush ahead of the batch is due, what its process does with its descriptors, that
- * there is one at a time, and that none is waited for.
+ * ahead: when a flush ahead of the batch is due, on which kernels, what its process does with its
+ * descriptors, that there is one at a time, and that none is waited for.
  */
 #include "delivery/ahead.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/xalloc.h"
+#include "delivery/spool.h"
 #include "tap.h"
 
 #define KILO 1024
@@ -52,6 +55,16 @@ int syncfs(int fd)
 {
     seen->syncfss++;
     return look(fd);
+}
+
+static const char *release; /* what uname(2) says; NULL: it fails */
+
+int uname(struct utsname *system)
+{
+    *system = (struct utsname){.sysname = "Linux"};
+    if (release != NULL)
+        snprintf(system->release, sizeof system->release, "%s", release);
+    return release != NULL ? 0 : -1;
 }
 
 static char folder_path[] = "/tmp/fp-ahead-XXXXXX";
@@ -166,6 +179,42 @@ static void file_is_gone(void)
     is_int(seen->fsyncs, 0, "a file that is not there any more is nobody's trouble");
 }
 
+static bool starts_on(const char *kernel)
+{
+    struct ahead ahead = {.files = 1, .octets = AHEAD_OCTETS};
+    struct parcel parcel = {
+        .path = folder_path, .name = "message", .folder = folder, .fd = file, .ahead = &ahead};
+    struct err err;
+    release = kernel;
+    if (spool_write(&parcel, "x", 1, &err) < 0)
+        xdie("nothing can be written");
+    bool started = ahead.child > 0;
+    ahead_end(&ahead);
+    return started;
+}
+
+static void kernels(void)
+{
+#ifdef FP_LINUX
+    static const char *const old[] = {"4.12.14-122.37-default",
+                                      "3.10.0-1160.el7.x86_64",
+                                      "2.6.32",
+                                      "4.9",
+                                      "5",
+                                      "hardened",
+                                      "",
+                                      NULL};
+    static const char *const known[] = {"4.13", "4.13.0-rc1", "4.19.0-27-amd64", "5.0.1", "10.2"};
+    for (size_t i = 0; i < sizeof old / sizeof old[0]; i++)
+        ok(!starts_on(old[i]), "%s: nothing is flushed ahead",
+           old[i] != NULL ? old[i] : "a kernel that does not say");
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        ok(starts_on(known[i]), "%s: a flush is started", known[i]);
+#else
+    ok(!starts_on("14.2"), "nothing is flushed ahead on other systems");
+#endif
+}
+
 int main(void)
 {
     seen = mmap(NULL, sizeof *seen, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -182,6 +231,7 @@ int main(void)
     file_is_gone();
     ends_what_hangs();
     fifo_in_its_place();
+    kernels();
     unlinkat(folder, "message", 0);
     rmdir(folder_path);
     return tap_done();
