@@ -30,9 +30,13 @@ struct attempt {
 /* What webmail providers say when the account's own password will not do. */
 static bool wants_app_password(struct str text)
 {
-    return str_contains_nocase(text, "application-specific") ||
-           str_contains_nocase(text, "application specific") ||
-           str_contains_nocase(text, "app-specific") || str_contains_nocase(text, "app password");
+    static const char *const words[] = {
+        "application-specific", "application specific",  "app-specific",      "app password",
+        "application password", "external applications", "authorization code"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (str_contains_nocase(text, words[i]))
+            return true;
+    return false;
 }
 
 /* Without TLS, and before the secret went out. */

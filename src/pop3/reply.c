@@ -41,6 +41,19 @@ static const struct phrase phrases[] = {
     {"too frequent", REPLY_CODE_LOGIN_DELAY},
     {"too frequently", REPLY_CODE_LOGIN_DELAY},
     {"too soon", REPLY_CODE_LOGIN_DELAY},
+    {"too quickly", REPLY_CODE_LOGIN_DELAY},
+    {"too fast", REPLY_CODE_LOGIN_DELAY},
+    {"login limit", REPLY_CODE_LOGIN_DELAY},
+    {"rate limit", REPLY_CODE_LOGIN_DELAY},
+    {"rate limited", REPLY_CODE_LOGIN_DELAY},
+    {"throttled", REPLY_CODE_LOGIN_DELAY},
+    {"frequency", REPLY_CODE_LOGIN_DELAY},
+    {"number of logins", REPLY_CODE_LOGIN_DELAY},
+    {"logins per", REPLY_CODE_LOGIN_DELAY},
+    {"between logins", REPLY_CODE_LOGIN_DELAY},
+    {"next login", REPLY_CODE_LOGIN_DELAY},
+    {"once every", REPLY_CODE_LOGIN_DELAY},
+    {"must wait", REPLY_CODE_LOGIN_DELAY},
     {"in use", REPLY_CODE_IN_USE},
     {"in-use", REPLY_CODE_IN_USE},
     {"locked", REPLY_CODE_IN_USE},
@@ -66,22 +79,32 @@ static const struct phrase phrases[] = {
     {"too many connections", REPLY_CODE_SYS_TEMP},
     {"too many simultaneous", REPLY_CODE_SYS_TEMP},
     {"too many sessions", REPLY_CODE_SYS_TEMP},
+    {"too many requests", REPLY_CODE_SYS_TEMP},
+    {"maximum number of", REPLY_CODE_SYS_TEMP},
+    {"too many login attempts", REPLY_CODE_SYS_TEMP},
+    {"too many failed login attempts", REPLY_CODE_SYS_TEMP},
+    {"too many logins", REPLY_CODE_SYS_TEMP},
 };
 
-/* The user's account is locked, or it is the password after all: waiting does not help. */
-static bool is_about_the_person(struct str text)
+static bool is_about_the_secret(struct str text)
 {
-    return says(text, "password") || says(text, "credentials") || says(text, "invalid") ||
-           (says(text, "account") && !says(text, "mailbox") && !says(text, "maildrop") &&
-            !says(text, "temporarily") && !says(text, "in use"));
+    return says(text, "password") || says(text, "credentials") || says(text, "invalid");
+}
+
+/* The user's account is locked: waiting does not help. */
+static bool is_account_locked(struct str text)
+{
+    return says(text, "account") && !says(text, "mailbox") && !says(text, "maildrop") &&
+           !says(text, "temporarily") && !says(text, "in use") && !says(text, "too many");
 }
 
 static enum reply_code code_by_words(struct str text)
 {
-    if (is_about_the_person(text))
+    if (is_about_the_secret(text))
         return REPLY_CODE_NONE;
     for (size_t i = 0; i < sizeof phrases / sizeof phrases[0]; i++)
-        if (says(text, phrases[i].words))
+        if (says(text, phrases[i].words) &&
+            (phrases[i].code == REPLY_CODE_LOGIN_DELAY || !is_account_locked(text)))
             return phrases[i].code;
     return REPLY_CODE_NONE;
 }
@@ -130,9 +153,6 @@ static bool says_pop_is_off(struct str text)
                                       "not been enabled",
                                       "disabled",
                                       "not active",
-                                      "not activated",
-                                      "n't activated",
-                                      "deactivated",
                                       "not open",
                                       "not opened",
                                       "n't open",
@@ -150,14 +170,30 @@ static bool says_pop_is_off(struct str text)
                                       "enable pop",
                                       "turn on pop",
                                       "switch on pop",
-                                      "activate pop",
                                       "open pop",
+                                      "not have pop",
+                                      "n't have pop",
+                                      "pop off",
+                                      "pop3 off",
+                                      "not authori",
+                                      "not provisioned",
+                                      "not subscribed",
+                                      "not set up for pop",
+                                      "not available for",
+                                      "not supported for",
+                                      "forbidden",
+                                      "blocked",
+                                      "activate",
+                                      "deaktiviert",
+                                      "nicht aktiv",
+                                      "nicht freigeschaltet",
                                       "\xe6\x9c\xaa\xe5\xbc\x80",
                                       "\xce\xb4\xbf\xaa",
                                       "\xe6\xb2\xa1\xe6\x9c\x89\xe6\x9d\x83\xe9\x99\x90",
                                       "\xc3\xbb\xd3\xd0\xc8\xa8\xcf\xde",
                                       NULL};
-    static const char *const other[] = {"temporar", "connection", "plaintext", "session", NULL};
+    static const char *const other[] = {"temporar", "connection", "plaintext", "session",
+                                        "your ip",  "ip address", NULL};
     return (says(text, "pop") || says(text, "pop3")) && has_any(text, off) &&
            (!has_any(text, other) || says(text, "secure connection"));
 }
@@ -165,20 +201,56 @@ static bool says_pop_is_off(struct str text)
 static enum reply_code find_code(struct str text)
 {
     enum reply_code code = bracket_code(text);
+    bool vague = code == REPLY_CODE_NONE || code == REPLY_CODE_OTHER;
+    enum reply_code words = vague ? code_by_words(text) : REPLY_CODE_NONE;
+    if (words == REPLY_CODE_LOGIN_DELAY)
+        return words;
     if (code != REPLY_CODE_SYS_TEMP && code != REPLY_CODE_IN_USE &&
         code != REPLY_CODE_LOGIN_DELAY && says_pop_is_off(text))
         return REPLY_CODE_POP_OFF;
-    if (code != REPLY_CODE_NONE && code != REPLY_CODE_OTHER)
-        return code;
-    enum reply_code words = code_by_words(text);
     return words != REPLY_CODE_NONE ? words : code;
 }
 
 bool reply_blames_server(struct str text)
 {
-    static const char *const own[] = {"unavailable", "maintenance", "internal", "server error",
-                                      "timed out",   "timeout",     "time out", "backend",
-                                      "database",    "unreachable", "overload", "not responding",
+    static const char *const own[] = {"unavailable",
+                                      "not available",
+                                      "maintenance",
+                                      "internal",
+                                      "server error",
+                                      "system error",
+                                      "timed out",
+                                      "timeout",
+                                      "time out",
+                                      "backend",
+                                      "database",
+                                      "ldap",
+                                      "sql",
+                                      "unreachable",
+                                      "overload",
+                                      "too loaded",
+                                      "not responding",
+                                      "is down",
+                                      "restarting",
+                                      "cannot open",
+                                      "can't open",
+                                      "unable to open",
+                                      "could not open",
+                                      "failed to open",
+                                      "failed to create",
+                                      "unable to create",
+                                      "could not access",
+                                      "cannot access",
+                                      "unable to access",
+                                      "cannot connect",
+                                      "can't connect",
+                                      "unable to conn",
+                                      "could not connect",
+                                      "connection refused",
+                                      "unable to process",
+                                      "i/o error",
+                                      "input/output",
+                                      "out of memory",
                                       NULL};
     return has_any(text, own);
 }
@@ -193,10 +265,22 @@ bool reply_blames_secret(struct str text)
 
 bool reply_wants_tls(struct str text)
 {
-    static const char *const words[] = {
-        "stls",           "starttls",           "ssl",      "non-secure",
-        "encrypted conn", "without encryption", "insecure", "encryption req",
-        "plaintext auth", "cleartext",          NULL};
+    static const char *const words[] = {"stls",
+                                        "starttls",
+                                        "ssl",
+                                        "non-secure",
+                                        "encrypted conn",
+                                        "unencrypted",
+                                        "without encryption",
+                                        "insecure",
+                                        "encryption req",
+                                        "secure connection",
+                                        "secure port",
+                                        "plaintext auth",
+                                        "cleartext",
+                                        "clear text",
+                                        "not valid in this state",
+                                        NULL};
     return says(text, "tls") || has_any(text, words);
 }
 

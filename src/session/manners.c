@@ -290,16 +290,20 @@ static void got_through(struct manners *manners)
 static void count_failure(struct manners *manners, const struct manners_end *end,
                           const struct err *err)
 {
+    const struct session_figures *figures = &manners->run->figures;
     struct note *note = manners->note;
     int64_t wait = 0;
     if (note->failures == 0 || note->failing_since == 0)
         note->failing_since = manners->now;
     if (note->failures < UINT32_MAX)
         note->failures++;
-    if (err->kind == ERR_DELAY)
-        wait = end->login_delay > 0 ? end->login_delay : MANNERS_DELAY;
-    else if (manners->run->figures.fetched == 0)
+    /* Some servers count each login against the next; but one that let this poll in does not. */
+    if (err->kind == ERR_DELAY ? figures->listed == 0 : figures->fetched == 0)
         wait = manners_back_off(note->failures, draw());
+    if (err->kind == ERR_DELAY && end->login_delay > 0)
+        wait = end->login_delay;
+    else if (err->kind == ERR_DELAY && wait < MANNERS_DELAY)
+        wait = MANNERS_DELAY;
     note->why = err->kind == ERR_DELAY ? NOTE_WHY_DELAY : NOTE_WHY_BACK_OFF;
     wait = wait < NOTE_DELAY_MAX ? wait : NOTE_DELAY_MAX;
     note->not_before = wait > 0 ? end->now + wait : 0;

@@ -63,10 +63,15 @@ def user_refused(text):
     return case
 
 
-def server_unavailable(w):
-    w.fill(1)
-    run = w.run("--force", script='on PASS: err "Server Unavailable. 21"')
-    w.need(run.status == 75 and "check user and password" not in run.err, "the server's own fault", run)
+def servers_own_fault(text):
+    """Nothing is said against the password, which is tried again soon."""
+    def case(w):
+        w.fill(1)
+        run = w.run("--force", script='on PASS: err "%s"' % text)
+        w.need(run.status == 75 and "check user and password" not in run.err, "the server's own", run)
+        w.later(minutes=20)
+        w.need(w.run().status == 0, "a little later")
+    return case
 
 
 # ---- challenges ----------------------------------------------------------------------------------------
@@ -397,7 +402,10 @@ TLS_WORDS = [
 CASES = [
     *off_cases(),
     *[("USER refused for want of TLS, %r: it says tls" % text, user_refused(text)) for text in TLS_WORDS],
-    ("PASS refused with \"unavailable\": 75, no word of the password", server_unavailable),
+    *[("PASS refused, \"%s\": 75, no word of the password" % text, servers_own_fault(text))
+      for text in ("Server Unavailable. 21", "login failed: cannot open mailbox, I/O error",
+                   "Exceeded the login limit for a 15 minute period. Reduce the frequency of requests",
+                   "Too many login attempts for this account")],
     ("AUTH LOGIN, \"+ go ahead\": an empty challenge", challenge("LOGIN", "go ahead")),
     ("AUTH LOGIN, \"+ Username:\": likewise", challenge("LOGIN", "Username:")),
     ("AUTH LOGIN, \"+\" and UTF-8: likewise", challenge("LOGIN", script_of(UTF8))),

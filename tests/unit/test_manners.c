@@ -353,6 +353,13 @@ static void test_delay(void)
            "a poll at the end of the server's pause is allowed");
     run(&(struct poll){.at = START, .kind = ERR_NONE, .login_delay = 600});
     is_int(poll_at(START + 1, ERR_NONE, ""), ALLOWED, "an announcement alone makes no pause");
+    for (int i = 0; i < 6; i++) {
+        force = true;
+        poll_at(START, ERR_DELAY, "too often");
+        force = false;
+    }
+    ok(figures.next_try >= START + 384 && figures.next_try <= START + 576,
+       "after six that came too soon it is eight minutes, give or take a fifth");
 }
 
 static void test_refused_secret(void)
