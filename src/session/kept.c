@@ -240,10 +240,17 @@ static int deliver_all(struct again *again, struct err *err)
     return commit(again, err);
 }
 
-int kept_deliver(struct poll *poll, struct err *err)
+static bool has_due(const struct poll *poll)
+{
+    for (uint32_t id = 0; id < journal_count(poll->journal); id++)
+        if (is_due(poll, id))
+            return true;
+    return false;
+}
+
+static int deliver_due(struct poll *poll, struct err *err)
 {
     struct again *again = xcalloc(1, sizeof *again);
-    aside_tell(&poll->aside); /* of recovery */
     again->poll = poll;
     again->uidls = xcalloc(BATCH_ROOM, sizeof *again->uidls);
     again->owned = true;
@@ -257,6 +264,14 @@ int kept_deliver(struct poll *poll, struct err *err)
     int result = deliver_all(again, err);
     free(again->uidls);
     free(again);
+    return result;
+}
+
+/* Most polls have nothing here, and a batch takes 300 kB. */
+int kept_deliver(struct poll *poll, struct err *err)
+{
+    aside_tell(&poll->aside); /* of recovery */
+    int result = has_due(poll) ? deliver_due(poll, err) : 0;
     destination_reopen(poll);
     (void)kept_tidy(poll);
     poll->kept_octets = keep_octets(poll->settings->state_dir);
