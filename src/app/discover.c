@@ -8,9 +8,9 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "import/sheet.h"
 #include "net/dns.h"
 #include "net/idn.h"
-#include "session/account.h"
 
 #define LOCAL_MAX 64 /* RFC 5321 section 4.5.3.1 */
 #define DOMAIN_MAX 240
@@ -84,11 +84,6 @@ static void spell_others(const struct srv_list *list, struct buf *out)
     }
 }
 
-static const char *title_of(const struct discover_address *address)
-{
-    return strlen(address->whole) <= ACCOUNT_TITLE_MAX ? address->whole : "discovered";
-}
-
 /* The address is a word of a shell command there. */
 static void spell_command(const struct discover_address *address, struct buf *out)
 {
@@ -105,6 +100,8 @@ void discover_spell(const struct discover_address *address, const struct srv_lis
                     bool secure, struct buf *out)
 {
     const struct srv *best = &list->records[0];
+    char title[SHEET_TITLE_SIZE];
+    sheet_title(address->whole, title);
     buf_addf(out, "# What the DNS of %s names for POP3 (RFC 6186).\n", address->domain);
     if (!discover_is_within(best->target, address->domain)) {
         buf_addf(out,
@@ -122,8 +119,7 @@ void discover_spell(const struct discover_address *address, const struct srv_lis
              "    # Some servers want the part before the @ alone.\n"
              "    user    = \"%s\"\n"
              "    maildir = \"~/Mail/%s\"\n",
-             title_of(address), best->target, best->port, secure ? "implicit" : "stls",
-             address->whole, title_of(address));
+             title, best->target, best->port, secure ? "implicit" : "stls", address->whole, title);
     spell_command(address, out);
     buf_addf(out, "}\n");
 }

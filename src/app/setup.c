@@ -188,7 +188,7 @@ static void add_inbox(struct place *places, size_t *count)
 }
 
 /* What is found here comes first. */
-static size_t find_places(const struct setup *setup, struct place places[PLACES])
+static size_t find_places(struct setup *setup, struct place places[PLACES])
 {
     size_t count = 0;
     char own[DIALOG_ANSWER_MAX];
@@ -198,7 +198,7 @@ static size_t find_places(const struct setup *setup, struct place places[PLACES]
         add_place(places, &count, "maildir", "~/Mail");
     if (paths_allow("~/.procmailrc", F_OK) && setupstore_has("procmail"))
         add_place(places, &count, "mda", "procmail");
-    snprintf(own, sizeof own, "~/Mail/%.60s", setup->address.whole);
+    snprintf(own, sizeof own, "~/Mail/%s", sheet_of(setup)->title);
     if (!paths_allow("~/Mail/new", F_OK))
         add_place(places, &count, "maildir", own);
     add_inbox(places, &count);

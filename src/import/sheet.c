@@ -6,11 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/digest.h"
 #include "base/secret.h"
 #include "base/str.h"
+#include "base/words.h"
 #include "base/xalloc.h"
 
 #define VALUE_MAX 8192
+#define TITLE_SUM 4 /* octets of the digest that ends a title that was cut */
 
 static void wipe(char *text)
 {
@@ -154,10 +157,16 @@ static void cut(char *text, size_t max)
 
 void sheet_title(const char *text, char title[SHEET_TITLE_SIZE])
 {
-    char *whole = xstrdup(text);
-    const char *from = whole + strspn(whole, "-.");
-    cut(whole, (size_t)(from - whole) + SHEET_TITLE_SIZE - 1);
-    snprintf(title, SHEET_TITLE_SIZE, "%s", from[0] != '\0' ? from : "account");
+    unsigned char sum[DIGEST_SIZE];
+    char end[TITLE_SUM * 2 + 1];
+    const char *from = text + strspn(text, "-.");
+    char *whole = xstrdup(from[0] != '\0' ? from : "account");
+    digest_bytes(str_from(text), sum);
+    words_hex(sum, TITLE_SUM, end);
+    bool fits = strlen(whole) < SHEET_TITLE_SIZE;
+    if (!fits)
+        cut(whole, SHEET_TITLE_SIZE - 1 - sizeof end);
+    snprintf(title, SHEET_TITLE_SIZE, "%s%s%s", whole, fits ? "" : "-", fits ? "" : end);
     free(whole);
     for (char *p = title; *p != '\0'; p++)
         if (*p == '/' || *p == ':' || (unsigned char)*p < 0x20 || *p == 0x7f)

@@ -57,8 +57,9 @@ bool sheet_is_on(const struct sheet *sheet, const char *name);
 
 #define SHEET_TITLE_SIZE 65 /* with the NUL; see fetchpoprc(5) */
 
-/* A text as the title of an account: without what none may have, and cut behind a whole character
- * where it is too long. */
+/* A text as the title of an account, which also names files: without what none may have. Where it
+ * is too long it is cut behind a whole character, and ends in a digest, so that no two have the
+ * same one. */
 void sheet_title(const char *text, char title[SHEET_TITLE_SIZE]);
 
 /* The title under which this account is spelled, which is none of the earlier sheets'. */

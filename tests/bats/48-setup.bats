@@ -91,6 +91,22 @@ REST=('Deliver to' '' 'or for how long' '' 'Fetch it' '' 'Keep it in' '1')
     [ "$(count "$H/Mail/carol@example.invalid")" -eq 0 ] || fail "it was fetched"
 }
 
+@test "two long addresses that differ at their end are two accounts, each with a Maildir" {
+    need_dovecot
+    local long user
+    long=$(printf '%064d' 0)
+    for user in alice bob; do
+        talk 'POP3 server' "localhost:$DOVE_POP3S" 'User name' "$user" 'Password' 'se cret' \
+            "${REST[@]}" -- --setup "$long@$user.example.invalid"
+        [ "$status" -eq 0 ] || fail "status $status"
+    done
+    FP_ENV=("SSL_CERT_FILE=$DOVE_CA")
+    want 0
+    set -- "$H/Mail"/*
+    [ $# -eq 2 ] || fail "Maildirs: $*"
+    [ "$(count "$1")" -eq 3 ] && [ "$(count "$2")" -eq 3 ] || fail "mail is missing"
+}
+
 @test "an existing file is added to, and not rewritten; a second such account is refused" {
     need_dovecot
     printf '# mine\naccount "old" { server = h  user = u  maildir = m }   # as it was\n' | rc

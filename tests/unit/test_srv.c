@@ -344,24 +344,52 @@ static void test_command(void)
            rows[i].line);
 }
 
-/* A title is shorter than an address may be. */
-static void test_long_address(void)
+/* The title and the Maildir of this address, which are the same. */
+static void name_of(const char *whom, char title[100])
 {
     const struct srv_list list = {.count = 1, .records = {{1, 1, 995, "p.example.com"}}};
     struct config config;
     struct err err = {ERR_NONE, ""};
-    char whom[300];
+    const char *text = stanza(whom, &list, true);
+    if (config_parse(&config, "rc", text, strlen(text), &err) < 0) {
+        snprintf(title, 100, "%.90s", err.text);
+        return;
+    }
+    const struct account *account = config.accounts[0];
+    const char *slash = strrchr(account->where, '/');
+    bool same = slash != NULL && strcmp(slash + 1, account->title) == 0;
+    bool whole = strcmp(account->user, whom) == 0;
+    snprintf(title, 100, "%s",
+             !whole  ? "not the user in full"
+             : !same ? "another Maildir"
+                     : account->title);
+    config_free(&config);
+}
+
+/* A title is shorter than an address may be. */
+static void test_long_address(void)
+{
+    char whom[300] = "", title[100], again[100];
     memset(whom, 'a', 64);
     snprintf(whom + 64, sizeof whom - 64, "@%s%s%s%s.example.com", "a.long.domain.",
              "a.long.domain.", "a.long.domain.", "a.long.domain");
-    const char *text = stanza(whom, &list, true);
-    if (config_parse(&config, "rc", text, strlen(text), &err) < 0) {
-        ok(false, "a long address: %s", err.text);
-        return;
-    }
-    is_str(config.accounts[0]->user, whom, "a long address is the user in full");
-    is_str(config.accounts[0]->title, "discovered", "a long address is not the title");
-    config_free(&config);
+    name_of(whom, title);
+    ok(strlen(title) == 64 && strncmp(title, whom, 55) == 0 && title[55] == '-',
+       "a long address is the title as far as there is room: %s", title);
+    name_of(whom, again);
+    is_str(again, title, "it always is the same");
+    whom[100] = 'x';
+    name_of(whom, again);
+    ok(strcmp(again, title) != 0, "an address that differs at its end has another");
+    for (int i = 0; i < 28; i++)
+        memcpy(whom + i * 2, "\xc3\xbc", 2);
+    strcpy(whom + 56, "@example.com");
+    name_of(whom, title);
+    ok(strlen(title) == 63 && title[54] == '-', "no character is cut in two: %s", title);
+    memset(whom, 'b', 52);
+    strcpy(whom + 52, "@example.com");
+    name_of(whom, title);
+    is_str(title, whom, "64 octets are not too many");
 }
 
 /* What is printed is a configuration file. */
