@@ -36,7 +36,7 @@ static void look_all(const struct config *config, const char *state_dir)
     for (size_t i = 0; i < config->count; i++)
         used[i] = mailbox_stem(config->accounts[i]->server, config->accounts[i]->user);
     struct rename_orphans *orphans = rename_orphans_new(state_dir, used, config->count);
-    for (size_t i = 0; i < config->count; i++)
+    for (size_t i = 0; i < config->count && orphans != NULL; i++)
         look(config->accounts[i], orphans, state_dir);
     rename_orphans_free(orphans);
     for (size_t i = 0; i < config->count; i++)

@@ -83,7 +83,8 @@ static void add_json(const struct condition *condition, const char *title, const
 
 struct answers {
     struct report *report;
-    const char *title;
+    const char *title, *state_dir;
+    bool silent, trouble;
     size_t lines;
 };
 
@@ -94,48 +95,46 @@ static void answer_line(void *ctx, const char *text)
     report_answer(answers->report, answers->title, text);
 }
 
-static void print_json(struct report *report, const char *title, const char *state_dir,
-                       const struct condition *condition)
+static void print_json(const struct answers *answers, const struct condition *condition)
 {
     struct buf line;
     buf_init(&line, JSON_MAX);
-    add_json(condition, title, state_dir, &line);
-    report_json_line(report, &line);
+    add_json(condition, answers->title, answers->state_dir, &line);
+    report_json_line(answers->report, &line);
     buf_free(&line);
 }
 
-static void print_words(struct report *report, const char *title, const char *state_dir,
-                        const struct condition *condition)
+static void print_words(const struct answers *answers, const struct condition *condition)
 {
     char text[ERR_TEXT_MAX];
-    report_answer(report, title, spell_poll(condition, clock_wall(), text, sizeof text));
-    report_answer(report, title, spell_mail(condition, state_dir, text, sizeof text));
+    report_answer(answers->report, answers->title,
+                  spell_poll(condition, clock_wall(), text, sizeof text));
+    report_answer(answers->report, answers->title,
+                  spell_mail(condition, answers->state_dir, text, sizeof text));
 }
 
-static int show(struct report *report, const struct account *account, const char *state_dir,
-                bool silent, struct err *err)
+static void answer_condition(void *ctx, const struct condition *condition)
 {
-    struct answers answers = {report, account->title, 0};
-    struct condition condition;
-    if (condition_read(&condition, account, state_dir, clock_wall(), err) < 0)
-        return -1;
-    if (report->json) {
-        print_json(report, account->title, state_dir, &condition);
-        return 0;
-    }
-    if (!silent)
-        print_words(report, account->title, state_dir, &condition);
-    int result = held_list(account, state_dir, answer_line, &answers, err);
-    if (answers.lines == 0 && !silent && condition.trouble[0] == '\0')
-        report_answer(report, account->title, "nothing failed, nothing held");
-    return result;
+    struct answers *answers = ctx;
+    answers->trouble = condition->trouble[0] != '\0';
+    if (answers->report->json)
+        print_json(answers, condition);
+    else if (!answers->silent)
+        print_words(answers, condition);
 }
 
 void status_show(const struct roster *roster, bool silent, struct report *report)
 {
+    bool words = !report->json;
     for (size_t i = 0; i < roster->count; i++) {
+        struct answers answers = {
+            report, roster->accounts[i]->title, roster->state_dir, silent, false, 0};
+        const struct held_listener listener = {answer_condition, words ? answer_line : NULL,
+                                               &answers};
         struct err err = {0};
-        if (show(report, roster->accounts[i], roster->state_dir, silent, &err) < 0)
-            report_error(report, roster->accounts[i]->title, &err);
+        if (held_list(roster->accounts[i], roster->state_dir, &listener, &err) < 0)
+            report_error(report, answers.title, &err);
+        else if (words && !silent && answers.lines == 0 && !answers.trouble)
+            report_answer(report, answers.title, "nothing failed, nothing held");
     }
 }

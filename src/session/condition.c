@@ -35,18 +35,24 @@ static void look_up(struct condition *condition, const struct note *note, int64_
     condition->next_try = next > now ? next : 0;
 }
 
+void condition_find(struct condition *condition, const struct journal *journal,
+                    const struct note *note, int64_t now)
+{
+    *condition = (struct condition){0};
+    count(condition, journal);
+    look_up(condition, note, now);
+}
+
 int condition_read(struct condition *condition, const struct account *account,
                    const char *state_dir, int64_t now, struct err *err)
 {
     struct journal *journal;
     struct log log = {.level = FP_LOG_ERROR};
-    *condition = (struct condition){0};
     if (statedir_journal(&journal, account, state_dir, JOURNAL_READ, &log, err) < 0)
         return -1;
-    count(condition, journal);
-    journal_close(journal);
     struct note *note = note_load(state_dir, account->server, account->user, NOTE_READ, now);
-    look_up(condition, note, now);
+    condition_find(condition, journal, note, now);
     note_free(note);
+    journal_close(journal);
     return 0;
 }

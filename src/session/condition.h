@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "session/account.h"
+#include "state/journal.h"
 #include "state/note.h"
 
 /* Times are seconds since 1970; 0: never, or not known. */
@@ -28,7 +29,11 @@ struct condition {
     uint32_t spooled; /* messages that are here and not delivered */
 };
 
-/* now: wall clock, seconds. -1: the journal cannot be read. */
+/* What these say. now: wall clock, seconds. */
+void condition_find(struct condition *condition, const struct journal *journal,
+                    const struct note *note, int64_t now);
+
+/* The same of the account's own. -1: the journal cannot be read. */
 int condition_read(struct condition *condition, const struct account *account,
                    const char *state_dir, int64_t now, struct err *err);
 

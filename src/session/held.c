@@ -66,15 +66,12 @@ static void describe(const struct journal *journal, uint32_t id, const char *sta
              counted ? "" : "; the next run tries again");
 }
 
-int held_list(const struct account *account, const char *state_dir,
-              void (*line)(void *ctx, const char *text), void *ctx, struct err *err)
+static void list(const struct account *account, const char *state_dir,
+                 const struct journal *journal, const struct held_listener *listener)
 {
-    struct journal *journal;
     char text[ERR_TEXT_MAX];
     struct log log = {.level = FP_LOG_ERROR}; /* writes nothing, knows what to blank */
     account_hide(account, &log);
-    if (statedir_journal(&journal, account, state_dir, JOURNAL_READ, NULL, err) < 0)
-        return -1;
     for (uint32_t id = 0; id < journal_count(journal); id++) {
         unsigned state = journal_entry(journal, id).state;
         /* What the server does not list any more is not missed. */
@@ -82,10 +79,27 @@ int held_list(const struct account *account, const char *state_dir,
         if (state == JOURNAL_FREE || state >= JOURNAL_TAKEN || gone)
             continue;
         describe(journal, id, state_dir, &log, text, sizeof text);
-        line(ctx, text);
+        listener->line(listener->ctx, text);
     }
+}
+
+int held_list(const struct account *account, const char *state_dir,
+              const struct held_listener *listener, struct err *err)
+{
+    struct journal *journal;
+    struct condition condition;
+    int64_t now = clock_wall();
+    if (statedir_journal(&journal, account, state_dir, JOURNAL_READ, NULL, err) < 0)
+        return -1;
+    struct note *note = note_load(state_dir, account->server, account->user, NOTE_READ, now);
+    condition_find(&condition, journal, note, now);
+    listener->condition(listener->ctx, &condition);
+    if (listener->line != NULL) {
+        list(account, state_dir, journal, listener);
+        manners_status(note, now, listener->line, listener->ctx);
+    }
+    note_free(note);
     journal_close(journal);
-    manners_status(account, state_dir, clock_wall(), line, ctx);
     return 0;
 }
 

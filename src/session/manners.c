@@ -132,10 +132,9 @@ enum manners_leave manners_allow(struct session_run *run, int64_t now, struct er
     return leave;
 }
 
-void manners_status(const struct account *account, const char *state_dir, int64_t now,
-                    void (*line)(void *ctx, const char *text), void *ctx)
+void manners_status(const struct note *note, int64_t now, void (*line)(void *ctx, const char *text),
+                    void *ctx)
 {
-    struct note *note = note_load(state_dir, account->server, account->user, NOTE_READ, now);
     struct err err;
     if (note->not_before > now) {
         stay_away(note, now, &err);
@@ -145,7 +144,6 @@ void manners_status(const struct account *account, const char *state_dir, int64_
         tell_refused(note, now, &err);
         line(ctx, err.text);
     }
-    note_free(note);
 }
 
 /* ---- the secret ---- */

@@ -78,8 +78,8 @@ int manners_get_secret(struct manners *manners, struct err *err);
 void manners_end(struct manners *manners, const struct manners_end *end, struct err *err);
 
 /* --status: what keeps the account from being polled, one line each through `line`. */
-void manners_status(const struct account *account, const char *state_dir, int64_t now,
-                    void (*line)(void *ctx, const char *text), void *ctx);
+void manners_status(const struct note *note, int64_t now, void (*line)(void *ctx, const char *text),
+                    void *ctx);
 
 /* The server refuses to delete `count` messages, in these words (quoted); the first of them
  * is message `number`. Told once a day where nobody watches. count 0: it refuses none. */

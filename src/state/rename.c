@@ -92,11 +92,16 @@ struct rename_orphans *rename_orphans_new(const char *state_dir, char **used, si
     }
     if (dir != NULL)
         closedir(dir);
-    return orphans;
+    if (orphans->count > 0)
+        return orphans;
+    free(orphans);
+    return NULL;
 }
 
 void rename_orphans_free(struct rename_orphans *orphans)
 {
+    if (orphans == NULL)
+        return;
     for (size_t i = 0; i < orphans->count; i++) {
         free(orphans->all[i].stem);
         free(orphans->all[i].account);

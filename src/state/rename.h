@@ -17,7 +17,8 @@
 /* The journals whose stem (mailbox_stem) no account uses any more. */
 struct rename_orphans;
 
-/* Looks through the state folder once, whatever the number of accounts; sorts `used`. */
+/* Looks through the state folder once, whatever the number of accounts; sorts `used`. NULL: there
+ * is none. */
 struct rename_orphans *rename_orphans_new(const char *state_dir, char **used, size_t count);
 void rename_orphans_free(struct rename_orphans *orphans);
 

@@ -100,10 +100,22 @@ def several(w):
     w.need(len(read) == 1, "OpenSSL's configuration is read once for all workers", read)
 
 
+def status(w):
+    """There may be a hundred thousand accounts."""
+    w.fill(1)
+    w.fine()
+    run, calls = traced(w, "--status")
+    w.need(run.status == 0 and "1 message kept" in run.out, "status", run)
+    for ending in ("journal", "note"):
+        read = of(calls, re.compile(r"\.%s\"" % ending))
+        w.need(len(read) == 1, "the %s is opened once" % ending, read)
+
+
 CASES = [
     ("a server that is not there: no OpenSSL, no SASL, no CA file, no flush", refused),
     ("a poll with nothing new flushes nothing; USER and PASS load no plugin", nothing_new),
     ("several accounts: OpenSSL starts once for all of them", several),
+    ("--status opens an account's journal and its note once", status),
     ("PLAIN: neither Kerberos nor databases are loaded", plain),
 ]
 

@@ -108,12 +108,11 @@ int session_deliver(struct session_run *run, struct err *err)
 }
 
 int held_list(const struct account *account, const char *state_dir,
-              void (*line)(void *ctx, const char *text), void *ctx, struct err *err)
+              const struct held_listener *listener, struct err *err)
 {
     (void)account;
     (void)state_dir;
-    (void)line;
-    (void)ctx;
+    (void)listener;
     return err_set(err, ERR_IO, "not here");
 }
 
