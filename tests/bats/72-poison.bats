@@ -41,10 +41,10 @@ BAD=('on RETR 3: err "broken"' 'on RETR 7: err "broken too"')
     [[ $again == *"RETR 1 " ]] || fail "order: $again"
 }
 
-@test "a message that breaks the connection does not keep the others away, nor on the server" {
+# others_come: with the popd that runs, whose m002 breaks each connection, two runs bring the other four
+others_come() {
     tell_many 5
-    popd_start 'on RETR =m002: send "+OK\r\nhalf"; close'
-    popd_rc 'keep = "no"' 'max_tries = "3"'
+    popd_rc 'keep = "no"' 'max_tries = "3"' "$@"
     local i
     for i in 1 2; do
         want '65|75|76'
@@ -52,21 +52,19 @@ BAD=('on RETR 3: err "broken"' 'on RETR 7: err "broken too"')
     done
     [ "$(count)" -eq 4 ] || fail "$(count) of 4"
     [ "$(ls "$MB")" = m002 ] || fail "on the server: $(ls "$MB")"
+}
+
+@test "a message that breaks the connection does not keep the others away, nor on the server" {
+    popd_start 'on RETR =m002: send "+OK\r\nhalf"; close'
+    others_come
+    local i
     for i in 1 2 3 4 5; do want '0|65|75|76'; done
     [ "$status" -eq 0 ] || fail "not held in the end"
 }
 
 @test "a message whose end never comes: the same" {
-    tell_many 5
     popd_start 'on RETR =m002: send "+OK\r\nhalf"; hang'
-    popd_rc 'keep = "no"' 'max_tries = "3"' 'timeout = "1s"'
-    local i
-    for i in 1 2; do
-        want '65|75|76'
-        tmp_empty
-    done
-    [ "$(count)" -eq 4 ] || fail "$(count) of 4"
-    [ "$(ls "$MB")" = m002 ] || fail "on the server: $(ls "$MB")"
+    others_come 'timeout = "1s"'
 }
 
 @test "max_tries: held, 65 in that run, 0 later, --status lists it, --retry releases it" {
