@@ -20,6 +20,8 @@ struct attempt {
     const struct method *method;
     struct login_outcome *outcome;
     struct sasl *sasl;
+    struct str initial; /* response, if it has one */
+    bool has_initial;
     struct secret sent; /* the last line with a secret in it; hidden during the attempt */
     unsigned responses; /* of SASL, sent so far */
     bool resent;        /* the initial response, which the server had overlooked */
@@ -312,16 +314,16 @@ static int send_response(struct attempt *attempt, struct str response, struct re
 
 /* The AUTH line. *held: there is an initial response, but it goes out alone, when asked for: it
  * would make the line too long, or it is a token, which big servers take in no other way. */
-static int send_auth(struct attempt *attempt, bool has_initial, struct str initial, bool *held,
-                     struct reply *reply, struct err *err)
+static int send_auth(struct attempt *attempt, bool *held, struct reply *reply, struct err *err)
 {
+    struct str initial = attempt->initial;
     char line[LOGIN_LINE_MAX + 1], shown[64];
     const char *name = attempt->method->name;
     size_t len = (size_t)snprintf(line, sizeof line, "AUTH %s", name);
     size_t more = initial.len == 0 ? 1 : 4 * ((initial.len + 2) / 3);
-    *held = has_initial &&
+    *held = attempt->has_initial &&
             (method_proof(str_from(name)) == METHOD_TOKEN || len + 1 + more + 2 > LOGIN_LINE_MAX);
-    if (!has_initial || *held)
+    if (!attempt->has_initial || *held)
         return send_line(attempt, str_of(line, len), NULL, reply, err);
     line[len++] = ' ';
     if (initial.len == 0)
@@ -361,9 +363,9 @@ static bool has_few_rounds(const struct attempt *attempt, struct str challenge)
 }
 
 /* Everything was said in the initial response, and the server asks for it: it has overlooked it. */
-static bool is_overlooked(struct attempt *attempt, struct str initial, struct str challenge)
+static bool is_overlooked(struct attempt *attempt, struct str challenge)
 {
-    bool overlooked = initial.ptr != NULL && challenge.len == 0 && attempt->responses == 1 &&
+    bool overlooked = attempt->has_initial && challenge.len == 0 && attempt->responses == 1 &&
                       !attempt->resent && sasl_is_done(attempt->sasl);
     attempt->resent = attempt->resent || overlooked;
     return overlooked;
@@ -371,11 +373,10 @@ static bool is_overlooked(struct attempt *attempt, struct str initial, struct st
 
 /* One challenge and its answer; the next reply is in *reply. What is not base64 says nothing: "+ go
  * ahead", "+ Username:". */
-static int answer(struct attempt *attempt, bool held, struct str initial, struct reply *reply,
-                  struct err *err)
+static int answer(struct attempt *attempt, bool held, struct reply *reply, struct err *err)
 {
     char bytes[REPLY_LINE_MAX];
-    struct str response = initial;
+    struct str response = attempt->initial;
     long len = digest_unbase64(str_trim(reply->text), bytes, sizeof bytes);
     struct str challenge = str_of(bytes, len > 0 ? (size_t)len : 0);
     if (has_few_rounds(attempt, challenge)) {
@@ -389,7 +390,7 @@ static int answer(struct attempt *attempt, bool held, struct str initial, struct
         protocol_error(attempt, "the server sends a challenge where the mechanism has none", err);
         return cancel(attempt);
     }
-    if (!held && !is_overlooked(attempt, initial, challenge) &&
+    if (!held && !is_overlooked(attempt, challenge) &&
         sasl_step(attempt->sasl, challenge, &response, err) < 0) {
         err_prefix(err, "login at %s", attempt->who->server);
         return cancel(attempt);
@@ -397,18 +398,18 @@ static int answer(struct attempt *attempt, bool held, struct str initial, struct
     return send_response(attempt, response, reply, err);
 }
 
-static int exchange(struct attempt *attempt, bool has_initial, struct str initial, struct err *err)
+static int exchange(struct attempt *attempt, struct err *err)
 {
     struct reply reply;
     bool held;
-    if (send_auth(attempt, has_initial, initial, &held, &reply, err) < 0)
+    if (send_auth(attempt, &held, &reply, err) < 0)
         return -1;
     for (int challenges = 0; reply.kind == REPLY_CONTINUE; challenges++) {
         if (challenges == LOGIN_CHALLENGES_MAX) {
             protocol_error(attempt, "the server sends challenges without end", err);
             return cancel(attempt);
         }
-        if (answer(attempt, held, initial, &reply, err) < 0)
+        if (answer(attempt, held, &reply, err) < 0)
             return -1;
         held = false;
     }
@@ -438,14 +439,14 @@ static int check_token(const struct attempt *attempt, struct err *err)
 static int login_sasl(struct attempt *attempt, struct err *err)
 {
     unsigned char binding[SASL_BINDING_MAX];
-    struct str initial;
-    bool has_initial;
     if (check_token(attempt, err) < 0)
         return -1;
     struct sasl_login login = sasl_login_of(attempt, binding);
-    if (sasl_start(&attempt->sasl, &login, attempt->method->name, &has_initial, &initial, err) < 0)
+    int rc = sasl_start(&attempt->sasl, &login, attempt->method->name, &attempt->initial, err);
+    if (rc < 0)
         return err_prefix(err, "login at %s", attempt->who->server);
-    int rc = exchange(attempt, has_initial, initial, err);
+    attempt->has_initial = rc > 0;
+    rc = exchange(attempt, err);
     sasl_end(attempt->sasl);
     attempt->sasl = NULL;
     return rc;

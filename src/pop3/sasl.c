@@ -439,8 +439,7 @@ static int set_binding(struct sasl *sasl, struct err *err)
     return set_property(sasl, SASL_CHANNEL_BINDING, &sasl->binding, err);
 }
 
-static int start(struct sasl *sasl, const char *mechanism, bool *has_initial, struct str *initial,
-                 struct err *err)
+static int start(struct sasl *sasl, const char *mechanism, struct str *initial, struct err *err)
 {
     bool binding = wants_binding(&sasl->login, mechanism);
     char names[2 * sizeof sasl->name];
@@ -464,13 +463,12 @@ static int start(struct sasl *sasl, const char *mechanism, bool *has_initial, st
     if (rc != SASL_OK && rc != SASL_CONTINUE)
         return fail(sasl, rc, err);
     sasl->done = rc == SASL_OK;
-    *has_initial = out != NULL;
-    *initial = str_of(out, out != NULL ? len : 0);
-    return 0;
+    *initial = str_of(out, len);
+    return out != NULL;
 }
 
 int sasl_start(struct sasl **sasl, const struct sasl_login *login, const char *mechanism,
-               bool *has_initial, struct str *initial, struct err *err)
+               struct str *initial, struct err *err)
 {
     *sasl = NULL;
     if (load(mechanism, err) < 0)
@@ -483,12 +481,12 @@ int sasl_start(struct sasl **sasl, const struct sasl_login *login, const char *m
     mine->password = copy_password(login->secret, wants_prep(mechanism));
     mine->user = copy_user(login->user, wants_prep(mechanism));
     set_callbacks(mine);
-    if (start(mine, mechanism, has_initial, initial, err) < 0) {
+    int result = start(mine, mechanism, initial, err);
+    if (result < 0)
         sasl_end(mine);
-        return -1;
-    }
-    *sasl = mine;
-    return 0;
+    else
+        *sasl = mine;
+    return result;
 }
 
 static void forget_challenge(struct sasl *sasl)

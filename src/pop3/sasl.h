@@ -34,12 +34,12 @@ struct sasl_login {
 };
 
 /* Begins one mechanism ("PLAIN", "SCRAM-SHA-256", ...), asked for by exactly this name: one with
- * -PLUS wants a channel binding. No security layer is ever made: TLS is the layer. *has_initial
- * says whether there is an initial response; *initial (may be empty) lives until the next sasl_
- * call. Failing here means that nothing was sent yet: the caller may try the next mechanism.
+ * -PLUS wants a channel binding. No security layer is ever made: TLS is the layer. Returns 1 with
+ * the initial response in *initial (it may be empty, and lives until the next sasl_step), 0 if
+ * there is none. Failing here means that nothing was sent yet: the caller may try the next one.
  * ERR_LOGIN. */
 int sasl_start(struct sasl **sasl, const struct sasl_login *login, const char *mechanism,
-               bool *has_initial, struct str *initial, struct err *err);
+               struct str *initial, struct err *err);
 
 /* One challenge (decoded) gives one response (not yet encoded; lives until the next sasl_ call). A
  * challenge after the end is ERR_LOGIN. The one exception: an OAuth mechanism is done after its
