@@ -26,7 +26,7 @@
 #include "base/str.h"
 #include "net/tls.h"
 
-#define CONN_INPUT (128 * 1024)
+#define CONN_INPUT (64 * 1024)
 #define CONN_OUTPUT (40 * 1024)
 #define CONN_MIN_RATE 256
 
