@@ -105,6 +105,13 @@ bool fault_is_a_day_old(const struct poll *poll, struct str words)
            !poll->rules.clock_doubted;
 }
 
+bool fault_was_seen_a_day_ago(const struct poll *poll, uint32_t entry)
+{
+    uint64_t seen = journal_record(poll->journal, entry).first_seen,
+             now = (uint64_t)poll->rules.now;
+    return seen <= now && now - seen >= DAY && !poll->rules.clock_doubted;
+}
+
 /* True if it is held from now on, or still. */
 static bool note_empty(struct poll *poll, struct listing *listing, struct message *message,
                        enum reason reason)

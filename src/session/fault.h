@@ -43,6 +43,9 @@ void fault_refuse_empty(struct poll *poll, struct listing *listing, struct messa
  * more. */
 bool fault_is_a_day_old(const struct poll *poll, struct str words);
 
+/* True if the entry is as old as that. */
+bool fault_was_seen_a_day_ago(const struct poll *poll, uint32_t entry);
+
 /* `count` messages over which a connection broke have not had their turn: the next run tries
  * again. */
 void fault_leave(struct poll *poll, uint32_t count);

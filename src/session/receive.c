@@ -422,6 +422,13 @@ static bool is_short(const struct receiver *in, const struct message *message,
     return message->size > EMPTY_LISTED || (!in->came && !refusals_are_few(&in->refusals));
 }
 
+/* Of some that came short nothing but such ones comes: their bodies may be away, for a day. */
+static bool may_be_away(const struct receiver *in, const struct message *message)
+{
+    return !in->came && in->poll->fetched == 0 && !refusals_are_few(&in->refusals) &&
+           !fault_was_seen_a_day_ago(in->poll, message->entry);
+}
+
 /* Was it so before? After a day in which all came empty, it has to be seen twice beside others, at
  * least a day apart. */
 static bool is_believed(const struct receiver *in, const struct message *message,
@@ -431,7 +438,7 @@ static bool is_believed(const struct receiver *in, const struct message *message
     if (record.reason != refusal->reason)
         return false;
     if (refusal->reason == REASON_SHORT)
-        return str_is(record.words, refusal->words) &&
+        return str_is(record.words, refusal->words) && !may_be_away(in, message) &&
                (in->came || !refusals_are_alike(&in->refusals, message));
     return journal_entry(in->poll->journal, message->entry).state != JOURNAL_HELD ||
            (in->came && fault_is_a_day_old(in->poll, record.words));
@@ -441,7 +448,7 @@ static bool is_believed(const struct receiver *in, const struct message *message
  * length than then counts as a refusal. */
 static bool is_put_aside(struct receiver *in, struct message *message, const struct parcel *parcel)
 {
-    bool empty = parcel->octets == 0;
+    bool empty = parcel->octets == 0, away = false;
     struct refusal refusal = {.reason = empty ? REASON_EMPTY : REASON_SHORT, .later = true};
     struct err err;
     if (!is_short(in, message, parcel) || identify_is_delivered(in->poll->journal, message->entry))
@@ -453,8 +460,14 @@ static bool is_put_aside(struct receiver *in, struct message *message, const str
         if (is_believed(in, message, &refusal))
             return false;
         refusal.later = record.reason != REASON_SHORT && record.reason != REASON_EMPTY;
+        away = !refusal.later && !empty && may_be_away(in, message) &&
+               !refusals_are_alike(&in->refusals, message);
     }
     in->poll->owned = false; /* what came of it is not the whole */
+    if (away) {
+        refusals_wait(&in->refusals, message, &refusal);
+        return true;
+    }
     if (refusals_add(&in->refusals, message, &refusal, in->came, &err) < 0)
         receive_trouble(in, &err);
     return true;

@@ -38,6 +38,24 @@ static int blame_message(struct refusals *refusals, struct message *message,
     return journal_sync(refusals->poll->journal, err);
 }
 
+static void blame_store(struct poll *poll, bool held)
+{
+    err_set(&poll->over, ERR_AGAIN,
+            held
+                ? "message after message comes empty or short; they are held, and tried again from "
+                  "time to time"
+                : "message after message comes empty or short from the server; the next run goes "
+                  "on");
+}
+
+void refusals_wait(struct refusals *refusals, struct message *message,
+                   const struct refusal *refusal)
+{
+    const struct journal_failure failure = failure_of(refusal);
+    fault_postpone(refusals->poll, refusals->listing, message, &failure);
+    blame_store(refusals->poll, false);
+}
+
 /* The messages of the row are asked for last by the next run, so that it makes progress if they are
  * at fault after all. That they came empty, or in the same few words, proves nothing then. */
 static void blame_session(struct refusals *refusals)
@@ -58,11 +76,7 @@ static void blame_session(struct refusals *refusals)
                 "the server refuses message after message: \"%s\"; the next run goes on",
                 refusals->row[0].refusal.words);
     else
-        err_set(&poll->over, ERR_AGAIN,
-                held ? "message after message comes empty or short; they are held, and tried again "
-                       "from time to time"
-                     : "message after message comes empty or short from the server; the next run "
-                       "goes on");
+        blame_store(poll, held);
     poll->over_before = true;
     poll->over_hash = refusals->hash;
     refusals->count = 0;

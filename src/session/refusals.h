@@ -50,6 +50,11 @@ void refusals_init(struct refusals *refusals, struct poll *poll, struct listing 
 int refusals_add(struct refusals *refusals, struct message *message, const struct refusal *refusal,
                  bool came, struct err *err);
 
+/* It came short before, was told then, and so does all that comes: it waits without another word, and
+ * the session ends. */
+void refusals_wait(struct refusals *refusals, struct message *message,
+                   const struct refusal *refusal);
+
 /* So few messages are to come that no other can be expected beside them. */
 bool refusals_are_few(const struct refusals *refusals);
 

@@ -580,17 +580,39 @@ def words_and_new_mail(w):
     w.need_nothing_held()
 
 
+def bodies_away(hours, keep, tail):
+    """The bodies are away: each comes as its header and a few words. It is not believed for a day, and
+    told once for each; all come once they are back."""
+    def case(w):
+        names = w.fill(8, size=4000)
+
+        def retr(conn, event, arg):
+            head = conn.find(arg).data().partition(b"\r\n\r\n")[0]
+            return b"+OK\r\n" + head + b"\r\n\r\n" + tail(int(w.now())) + b".\r\n"
+        for hour in range(hours):
+            run = w.run("--force", script=[("RETR", retr)], keep=keep, max_tries=2)
+            w.need(run.status == 75 and not w.stored() and w.left() == names, "nothing is believed", hour,
+                   run, w.left())
+            w.need(len(run.err.splitlines()) <= (8 if hour == 0 else 1), "told once", hour, run)
+            w.later(hours=1)
+        w.need_nothing_held()
+        w.need(w.run("--force", keep=keep, max_tries=2).status == 0, "they are back")
+        w.need_each(1, names)
+        w.need(keep == "yes" or w.left() == [], "deleted then", w.left())
+    return case
+
+
 def list_says_too_much(lengths, keep):
     """LIST says more than twice too much of each, and some are of the same length: each comes one
-    poll later."""
+    poll later, or after a day if nothing else comes."""
     def case(w):
         names = ["m%03d" % (i + 1) for i in range(len(lengths))]
         for name, length in zip(names, lengths):
             w.put(name, size=length)
         for _ in range(3):
             w.run(script="\n".join("set size %s =20000" % name for name in names), keep=keep)
-            w.later(hours=1)
-        w.need_each(1, names, when="after three polls")
+            w.later(hours=13)
+        w.need_each(1, names, when="after three polls, and a day")
         w.need(keep == "yes" or w.left() == [], "deleted", w.left())
         w.need_nothing_held()
     return case
@@ -809,6 +831,11 @@ CASES = [
     ("each is the same few words, two a run: nothing is believed",
      store_away(1, 8, "no", "on RETR: %s" % UNREADABLE, lines=2, max_messages=2)),
     ("each is the same few words, and mail comes in: nor is that believed", words_and_new_mail),
+    ("each comes without its body for twenty hours, keep = no: nothing is believed",
+     bodies_away(20, "no", lambda _: b"[the text is not here]\r\n")),
+    ("the same with keep = yes", bodies_away(20, "yes", lambda _: b"")),
+    ("the same, and each time it is another length",
+     bodies_away(20, "no", lambda now: b"x" * (now // 3600 % 50) + b"\r\n")),
     ("LIST says too much, the first three are as long, keep = no",
      list_says_too_much([100] * 3 + list(range(200, 900, 100)), "no")),
     ("LIST says too much, the first three are as long, keep = yes",
