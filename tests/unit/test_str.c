@@ -179,12 +179,12 @@ static void test_units(void)
 
 static void test_percent(void)
 {
-    char out[20];
-    is_mem(out, (size_t)str_percent_decode(str_from("a%40b%2Fc%2f"), out), "a@b/c/", 6,
-           "digits of either case are decoded");
+    char out[20] = "";
+    long len = str_percent_decode(str_from("a%40b%2Fc%2f"), out);
+    is_mem(out, (size_t)len, "a@b/c/", 6, "digits of either case are decoded");
     char same[] = "%25%25x";
-    is_mem(same, (size_t)str_percent_decode(str_from(same), same), "%%x", 3,
-           "a text may be decoded where it stands");
+    len = str_percent_decode(str_from(same), same);
+    is_mem(same, (size_t)len, "%%x", 3, "a text may be decoded where it stands");
     ok(str_percent_decode(str_from(""), out) == 0, "the empty text stays empty");
     const char *const bad[] = {"a%", "a%4", "a%4g", "%g1", "%00", "%%41"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
