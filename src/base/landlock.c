@@ -18,7 +18,6 @@
 enum { RULE_PATH = 1, RULE_PORT = 2 };
 
 #define FS(bit) ((uint64_t)1 << (bit))
-#define FS_EXECUTE FS(0)
 #define FS_WRITE_FILE FS(1)
 #define FS_READ_FILE FS(2)
 #define FS_READ_DIR FS(3)

@@ -126,12 +126,12 @@ static bool note_empty(struct poll *poll, struct listing *listing, struct messag
     bool held = known.state == JOURNAL_HELD || fault_is_a_day_old(poll, before);
     snprintf(since, sizeof since, "%llu", (unsigned long long)since_when(poll, before));
     failure.words = str_from(since);
-    if (held)
+    if (held) {
         failure.next_try = (uint64_t)again_next_try(max + known.tries, max, poll->rules.now);
-    if (held)
         journal_hold(poll->journal, entry, &failure);
-    else
+    } else {
         journal_put_off(poll->journal, entry, &failure);
+    }
     poll->run->figures.held += held;
     return held;
 }
