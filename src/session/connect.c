@@ -125,7 +125,7 @@ static bool is_mute(const struct note *note)
 
 /* Up to TLS and the capabilities. The deadline for connecting goes on until TLS is up; then that of
  * the whole poll takes its place. */
-static int greet(struct login *login, struct pop3 *pop3, const struct note *note, struct err *err)
+static int greet(struct login *login, struct pop3 *pop3, bool recall, struct err *err)
 {
     const struct account *account = login->run->account;
     struct conn *conn = pop3_conn(pop3);
@@ -138,7 +138,7 @@ static int greet(struct login *login, struct pop3 *pop3, const struct note *note
         conn_set_deadline(conn, login->hard);
     if (transport_await_greeting(account, conn, err) < 0 || pop3_greeting(pop3, err) < 0)
         return -1;
-    login->recalled = recall_capa(note, account, pop3);
+    login->recalled = recall && recall_capa(login->note, account, pop3);
     bool asked = !login->recalled && !is_mute(login->note);
     int result = asked ? pop3_capa(pop3, err) : 0;
     bool stls = result == 0 && account->tls == ACCOUNT_TLS_STLS;
@@ -152,8 +152,9 @@ static int greet(struct login *login, struct pop3 *pop3, const struct note *note
     return result < 0 ? -1 : tofu_keep(login->run, login->note, conn, err);
 }
 
-/* A session that may log in; it replaces an earlier one, if any. */
-static int meet(struct login *login, const struct note *note, struct err *err)
+/* A session that may log in; it replaces an earlier one, if any. recall: what the note remembers of
+ * CAPA will do. */
+static int meet(struct login *login, bool recall, struct err *err)
 {
     const struct account *account = login->run->account;
     struct log *log = login->run->log;
@@ -164,7 +165,7 @@ static int meet(struct login *login, const struct note *note, struct err *err)
     if (transport_open(&conn, account, clock_in(account->timeout * 1000), log, err) < 0)
         return -1;
     struct pop3 *pop3 = pop3_new(conn, log);
-    if (greet(login, pop3, note, err) < 0) {
+    if (greet(login, pop3, recall, err) < 0) {
         explain_command(conn, false, err);
         explain_port(account, err);
         pop3_free(pop3);
@@ -244,15 +245,15 @@ static bool has_other_ways(struct login *login, bool dropped)
     struct auth_used used = login->used;
     struct err ignored;
     login->recalled = false;
-    if ((dropped || pop3_capa(login->pop3, &ignored) < 0) && meet(login, NULL, &ignored) < 0)
+    if ((dropped || pop3_capa(login->pop3, &ignored) < 0) && meet(login, false, &ignored) < 0)
         return false;
     return auth_has_changed(login->pop3, &used);
 }
 
 /* Only then there is another login, else the error stays what it was. */
-static int log_in_afresh(struct login *login, struct note *note, struct err *err)
+static int log_in_afresh(struct login *login, struct err *err)
 {
-    recall_forget(note);
+    recall_forget(login->note);
     if (!has_other_ways(login, err->kind == ERR_CLOSED))
         return -1;
     log_line(login->run->log, FP_LOG_NOTE,
@@ -273,37 +274,36 @@ static int log_in_again(struct login *login, struct err *err)
         return -1;
     if (log_in(login, err) == 0)
         return 0;
-    if ((err->kind != ERR_CLOSED && err->kind != ERR_FRAMING) || meet(login, NULL, err) < 0)
+    if ((err->kind != ERR_CLOSED && err->kind != ERR_FRAMING) || meet(login, false, err) < 0)
         return -1;
     return log_in(login, err);
 }
 
 /* As meet; a server that cannot answer CAPA is met once more, and not asked. */
-static int meet_somehow(struct login *login, struct note *note, struct err *err)
+static int meet_somehow(struct login *login, struct err *err)
 {
-    if (meet(login, note, err) == 0)
+    if (meet(login, true, err) == 0)
         return 0;
-    if (!login->capa_broke || note == NULL || stop_asked())
+    if (!login->capa_broke || login->note == NULL || stop_asked())
         return -1;
     log_line(login->run->log, FP_LOG_NOTE, "CAPA: %s; leaving it out for a day", err->text);
-    note->no_capa = clock_wall();
+    login->note->no_capa = clock_wall();
     err_clear(err);
-    return meet(login, note, err);
+    return meet(login, true, err);
 }
 
-static int log_in_somehow(struct login *login, struct note *note, int64_t *login_delay,
-                          struct err *err)
+static int log_in_somehow(struct login *login, int64_t *login_delay, struct err *err)
 {
-    if (meet_somehow(login, note, err) < 0)
+    if (meet_somehow(login, err) < 0)
         return -1;
     *login_delay = pop3_capabilities(login->pop3)->login_delay;
     int result = log_in(login, err);
     if (result < 0 && is_doubtful(login, err))
-        result = log_in_afresh(login, note, err);
+        result = log_in_afresh(login, err);
     if (result < 0 && login->token_refused && login->run->renew != NULL)
         result = log_in_again(login, err);
     if (result == 0 && !login->recalled) /* CAPA was not asked since the login */
-        recall_keep(note, login->run->account, login->pop3);
+        recall_keep(login->note, login->run->account, login->pop3);
     return result;
 }
 
@@ -314,7 +314,7 @@ int connect_open(struct pop3 **out, const struct session_run *run, struct note *
     struct login login = {.run = run, .hard = hard, .note = note};
     *out = NULL;
     *login_delay = -1;
-    if (log_in_somehow(&login, note, login_delay, err) < 0) {
+    if (log_in_somehow(&login, login_delay, err) < 0) {
         if (login.pop3 != NULL)
             explain_command(pop3_conn(login.pop3), login.used.proved, err);
         pop3_free(login.pop3);
