@@ -109,7 +109,7 @@ bool fault_was_seen_a_day_ago(const struct poll *poll, uint32_t entry)
 {
     uint64_t seen = journal_record(poll->journal, entry).first_seen,
              now = (uint64_t)poll->rules.now;
-    return seen <= now && now - seen >= DAY && !poll->rules.clock_doubted;
+    return seen <= now && now - seen >= CLOCK_DAY && !poll->rules.clock_doubted;
 }
 
 /* True if it is held from now on, or still. */
