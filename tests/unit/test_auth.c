@@ -222,7 +222,7 @@ static void test_json(void)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         /* in memory of exactly its size */
         size_t len = strlen(rows[i].json);
-        char *json = malloc(len > 0 ? len : 1);
+        char *json = xmalloc(len > 0 ? len : 1);
         memcpy(json, rows[i].json, len);
         struct str got = oauth_field(str_of(json, len), rows[i].field);
         is_mem(got.ptr, got.len, rows[i].want, strlen(rows[i].want), rows[i].json);
