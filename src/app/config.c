@@ -16,7 +16,8 @@
 #include "base/xalloc.h"
 #include "import/import.h"
 
-#define CHECK_MAX 100 /* mistakes that are told */
+#define CHECK_MAX 100              /* mistakes that are told */
+#define RECOGNISED ((size_t)65536) /* octets in which another program's file shows what it is */
 
 static const struct rcparse_want all = {0};
 
@@ -73,7 +74,8 @@ static int make(struct config *config, struct rctext *text, const struct rcparse
     char *name = xstrdup(text->parts->name);
     struct rcparse parsed;
     *config = (struct config){0};
-    const struct import_program *other = import_recognise(str_of(text->data, text->size));
+    size_t seen = text->size < RECOGNISED ? text->size : RECOGNISED;
+    const struct import_program *other = import_recognise(str_of(text->data, seen));
     int result = rcparse_text(&parsed, text, want, err);
     if (result < 0 && other != NULL)
         err_set(err, ERR_CONFIG,
