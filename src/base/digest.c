@@ -129,7 +129,7 @@ static uint32_t four_bytes(const unsigned char *at)
     return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
 }
 
-static uint32_t sum_of_four(uint32_t word, const uint32_t (*after)[256])
+static uint32_t sum_of_four(uint32_t word, uint32_t (*after)[256])
 {
     return after[3][word & 255] ^ after[2][word >> 8 & 255] ^ after[1][word >> 16 & 255] ^
            after[0][word >> 24];
