@@ -122,8 +122,10 @@ static int list(struct connection *connection, struct err *err)
         return without_top(connection, "listing", err);
     if (begin_with_newest(connection, err) < 0)
         return without_top(connection, "looking at dates", err);
-    if ((listing->has_uidl || listing->has_list) && listing->missing == 0)
-        journal_listed_all(poll->journal, clock_wall() / CLOCK_DAY);
+    if ((listing->has_uidl || listing->has_list) && listing->missing == 0) {
+        connection->new_day |= journal_count_day(poll->journal, clock_wall() / CLOCK_DAY);
+        journal_count_missing(poll->journal, false);
+    }
     return 0;
 }
 
@@ -165,11 +167,26 @@ static int quit(struct connection *connection, const struct fetched *fetched, st
                    "fetches none again");
 }
 
+/* What is known by its header alone is known once it was fetched: only then is it clear which
+ * messages are missing. */
+static void count_missing(struct connection *connection)
+{
+    const struct listing *listing = &connection->listing;
+    bool all =
+        connection->new_day && (listing->has_uidl || listing->has_list) && listing->missing == 0;
+    for (uint32_t i = 0; i < listing->count && all; i++)
+        all = listing->messages[i].entry != JOURNAL_NONE || !listing->messages[i].vague;
+    journal_count_missing(connection->poll->journal, all);
+    connection->new_day = connection->new_day && !all;
+}
+
 static enum connection_end fetch_and_quit(struct connection *connection, struct err *err)
 {
     struct fetched fetched = {.quit = FETCH_QUIT_NOT_SENT};
     enum connection_end end = fetch_run(connection->poll, connection->pop3, &connection->listing,
                                         &connection->verified, &fetched, err);
+    if (end == CONNECTION_DONE)
+        count_missing(connection);
     /* After QUIT some servers never show again what they handed out. */
     if (end == CONNECTION_DONE && connection->poll->owned && quit(connection, &fetched, err) < 0)
         end = CONNECTION_LOST;

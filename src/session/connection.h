@@ -40,6 +40,7 @@ struct connection {
     bool one_by_one;   /* one command at a time: set by the caller when several got no answer */
     bool counted;      /* figures of the listing are there: later connections see less */
     bool faulted;      /* one ended over a message that is known */
+    bool new_day;      /* it was the first complete listing of its day */
     bool listing_junk; /* lines in both lists that make no sense */
     uint32_t missing;  /* messages that STAT counts and no list has */
     uint32_t slice;    /* messages in the last listing, if none of them was to stay as it is */

@@ -493,23 +493,28 @@ int journal_mend_dates(struct journal *journal, int64_t now, struct err *err)
     return 0;
 }
 
-void journal_listed_all(struct journal *journal, int64_t day)
+bool journal_count_day(struct journal *journal, int64_t day)
 {
-    struct replay *replay = &journal->replay;
-    struct calendar *calendar = &replay->calendar;
-    bool new_day = calendar_listed(calendar, day > 0 ? (uint64_t)day : 0);
-    if (new_day)
+    struct calendar *calendar = &journal->replay.calendar;
+    bool first = calendar_listed(calendar, day > 0 ? (uint64_t)day : 0);
+    if (first)
         note(journal, &(struct record){.verb = RECORD_DAY,
                                        .number = calendar->days,
                                        .date = calendar->last_day});
+    return first;
+}
+
+void journal_count_missing(struct journal *journal, bool all)
+{
+    struct replay *replay = &journal->replay;
     for (uint32_t id = 0; id < table_count(replay->table); id++) {
         struct journal_entry *entry = table_entry(replay->table, id);
         if (entry->listed != 0 && entry->absent != 0) {
             entry->absent = 0;
             note(journal, &(struct record){.verb = RECORD_BACK, .id = id});
-        } else if (entry->listed == 0 && entry->absent == 0 && new_day &&
+        } else if (all && entry->listed == 0 && entry->absent == 0 &&
                    entry->state != JOURNAL_FREE) {
-            entry->absent = (uint16_t)calendar->days;
+            entry->absent = (uint16_t)replay->calendar.days;
             note(journal, &(struct record){.verb = RECORD_MISS, .id = id, .number = entry->absent});
         }
     }

@@ -117,9 +117,10 @@ enum calendar_look journal_look_at_clock(struct journal *journal, int64_t now, i
  * first seen now. */
 int journal_mend_dates(struct journal *journal, int64_t now, struct err *err);
 
-/* There was a complete listing on this day (days since 1970): counts which messages were
- * missing. */
-void journal_listed_all(struct journal *journal, int64_t day);
+/* There was a complete listing on this day (days since 1970). True: the first on it. */
+bool journal_count_day(struct journal *journal, int64_t day);
+/* What is listed is not missing any more; if all that is listed is known, the rest is missing. */
+void journal_count_missing(struct journal *journal, bool all);
 
 /* A DONE one was found old enough to be deleted on this day; 0: it is not. */
 void journal_find_due(struct journal *journal, uint32_t id, int64_t day);

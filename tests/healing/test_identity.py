@@ -95,6 +95,18 @@ def without_any_identity(w):
     w.need(len(run.conns) <= 2, "connections", len(run.conns))
 
 
+def known_once_fetched(always, count=2):
+    """Its UIDL does not tell, and no Message-ID: until it is fetched it looks as if it were missing."""
+    def case(w):
+        w.always = always
+        wanted = fill_bodies(w, count, message_id=False)
+        for _ in range(34):
+            w.fine("--force")
+            w.later(days=1)
+        need_bodies(w, wanted, "after 34 days")
+    return case
+
+
 def kept_for_ever(liar, message_id):
     def case(w):
         w.always = LIARS[liar]
@@ -334,6 +346,9 @@ CASES = [
     ("failed, fetched while UIDL is refused, and known when it is back", failed_then_without_uidl("")),
     ("the same on a server whose TOP is not RETR",
      failed_then_without_uidl(LIARS["TOP lacks a line that RETR has"])),
+    ("no UIDL and no Message-ID: fetched to be known, and not forgotten", known_once_fetched("set uidl no")),
+    ("one UIDL listed twice, no Message-ID: not forgotten",
+     known_once_fetched("set uidl 1 one\nset uidl 2 one")),
     ("size 0 equals any", sizes_are("=0")),
     ("an unknown size equals any", sizes_are("=?")),
     ("look-alikes without Message-ID under UIDLs of their own all come", twins_all_come(None)),
