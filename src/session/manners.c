@@ -343,9 +343,9 @@ static bool is_news(const struct manners *manners, const struct err *err)
     uint64_t words = manners_hash(refused ? note->refused.text : err->text);
     uint64_t hash = offline ? OFFLINE : passes ? way : words ^ way;
     bool same = note->told_status == status && note->told_hash == hash;
-    bool news = offline  ? !same
-                : passes ? is_outage_news(note, way, manners->now)
-                         : !same || manners->now - note->told_when >= CLOCK_DAY - MANNERS_SLACK;
+    bool news = passes && !offline
+                    ? is_outage_news(note, way, manners->now)
+                    : !same || manners->now - note->told_when >= CLOCK_DAY - MANNERS_SLACK;
     if (news) {
         note->told_status = status;
         note->told_hash = hash;

@@ -481,8 +481,15 @@ static void test_offline(void)
         ok(figures.next_try == 0, "without a network there is no pause");
     }
     is_int(told, 1, "it is told once");
-    is_int(poll_at(START + 1500, ERR_NONE, ""), ALLOWED, "the first poll with a network is made");
-    poll_at(START + 1800, ERR_NETWORK, "no way");
+    for (int hour = 1, again = 0; hour <= 72; hour++) {
+        poll_at(START + (int64_t)hour * 3600, ERR_NETWORK, "no way");
+        again += !figures.quiet;
+        if (hour % 24 == 23)
+            is_int(again, hour / 24, "and once more each day that it lasts");
+    }
+    is_int(poll_at(START + 73 * 3600, ERR_NONE, ""), ALLOWED,
+           "the first poll with a network is made");
+    poll_at(START + 74 * 3600, ERR_NETWORK, "no way");
     ok(!figures.quiet, "the next outage is told, too");
 }
 
