@@ -226,6 +226,24 @@ static void tries_a_new_one(void)
     end_run(&bench);
 }
 
+/* A batch ends in the middle of a row, and the next one goes on with it. */
+static void goes_on_with_a_row(void)
+{
+    struct bench bench;
+    forget_all();
+    begin_run(&bench);
+    for (int i = 0; i < 4; i++)
+        give_to(&bench, i, 75, 0);
+    destination_conclude(&bench.poll);
+    give_to(&bench, 4, 75, 0);
+    destination_conclude(&bench.poll);
+    is_int(destination_trouble(&bench.poll)->kind, ERR_LOCAL, "a row over two conclusions: blamed");
+    is_int(count_lines(), 0, "no message of either is told on its own");
+    ok(strstr(destination_trouble(&bench.poll)->text, "all of 4") != NULL,
+       "told with the first four");
+    end_run(&bench);
+}
+
 /* Each destination has its own troubles. */
 static void keeps_two_apart(void)
 {
@@ -258,6 +276,7 @@ int main(void)
     holds();
     waits_for_a_delivery();
     tries_a_new_one();
+    goes_on_with_a_row();
     keeps_two_apart();
     return end();
 }
