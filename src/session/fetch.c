@@ -55,7 +55,7 @@ static bool may_begin(struct fetch *fetch)
     size_t open = fetch->in.batch.count + fetch->stream.retr;
     if (stop_asked() || clock_left(fetch->poll->deadline) == 0) {
         fetch->time_is_up = true;
-        fetch->poll->cut_short = has_more(fetch);
+        fetch->poll->cut_short = fetch->poll->cut_short || has_more(fetch);
         return false;
     }
     if (open + 1 >= fetch->room)

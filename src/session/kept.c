@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/random.h"
 #include "base/stop.h"
 #include "base/xalloc.h"
 #include "delivery/keep.h"
@@ -109,7 +110,8 @@ static void on_settled(void *ctx, const struct batch_item *item, const struct pa
 {
     struct poll *poll = ((struct again *)ctx)->poll;
     char name[LOG_QUOTE_MAX + 40], quoted[LOG_QUOTE_MAX + 4], uidl[JOURNAL_UIDL_ROOM];
-    journal_mark_tried(poll->journal, item->entry);
+    if (parcel->outcome == PARCEL_DELIVERED || parcel->why != NULL) /* else it was not tried */
+        journal_mark_tried(poll->journal, item->entry);
     if (parcel->outcome == PARCEL_DELIVERED) {
         poll->run->figures.fetched++;
         poll->run->figures.octets += parcel->octets;
@@ -221,31 +223,65 @@ static int commit(struct again *again, struct err *err)
     return result;
 }
 
-static bool is_over(const struct poll *poll)
+static bool is_late(const struct poll *poll)
 {
-    return stop_asked() || clock_left(poll->deadline) == 0 || destination_all_shut(poll);
+    return stop_asked() || clock_left(poll->deadline) == 0;
 }
 
-static int deliver_all(struct again *again, struct err *err)
+static int add(struct again *again, uint32_t id, struct err *err)
+{
+    if (take_up(again, id, err) == 0)
+        return 0;
+    batch_drop(&again->batch);
+    return -1;
+}
+
+/* In the order in which they came, until the row is over. */
+static int deliver_row(struct again *again, struct err *err)
 {
     struct poll *poll = again->poll;
-    for (uint32_t id = 0; id < journal_count(poll->journal) && !is_over(poll); id++) {
-        if (is_due(poll, id) && take_up(again, id, err) < 0) {
-            batch_drop(&again->batch);
+    for (uint32_t id = 0;
+         id < journal_count(poll->journal) && !is_late(poll) && !destination_all_shut(poll); id++) {
+        if (is_due(poll, id) && add(again, id, err) < 0)
             return -1;
-        }
         if (batch_is_full(&again->batch) && commit(again, err) < 0)
             return -1;
     }
     return commit(again, err);
 }
 
-static bool has_due(const struct poll *poll)
+/* One that waits behind the row, another in each run. */
+static int deliver_another(struct again *again, uint32_t due, struct err *err)
 {
+    uint32_t id = 0, skip = 0;
+    (void)random_bytes((unsigned char *)&skip, sizeof skip);
+    for (skip %= due; skip > 0 || !is_due(again->poll, id); id++)
+        skip -= is_due(again->poll, id);
+    destination_reopen(again->poll);
+    return add(again, id, err) < 0 ? -1 : commit(again, err);
+}
+
+static uint32_t count_due(const struct poll *poll)
+{
+    uint32_t due = 0;
     for (uint32_t id = 0; id < journal_count(poll->journal); id++)
-        if (is_due(poll, id))
-            return true;
-    return false;
+        due += is_due(poll, id);
+    return due;
+}
+
+static int deliver_all(struct again *again, struct err *err)
+{
+    struct poll *poll = again->poll;
+    const uint32_t *fetched = &poll->run->figures.fetched;
+    int result = deliver_row(again, err);
+    for (uint32_t due; result == 0 && !is_late(poll) && (due = count_due(poll)) > 0;) {
+        uint32_t before = *fetched;
+        result = deliver_another(again, due, err);
+        if (*fetched == before)
+            break;
+        result = deliver_row(again, err);
+    }
+    return result;
 }
 
 static int deliver_due(struct poll *poll, struct err *err)
@@ -271,7 +307,8 @@ static int deliver_due(struct poll *poll, struct err *err)
 int kept_deliver(struct poll *poll, struct err *err)
 {
     aside_tell(&poll->aside); /* of recovery */
-    int result = has_due(poll) ? deliver_due(poll, err) : 0;
+    int result = count_due(poll) > 0 ? deliver_due(poll, err) : 0;
+    poll->cut_short = is_late(poll) && count_due(poll) > 0;
     destination_reopen(poll);
     (void)kept_tidy(poll);
     poll->kept_octets = keep_octets(poll->settings->state_dir);

@@ -200,6 +200,58 @@ def others_go_on(w):
     w.need(w.left() == [], "and then it is deleted on the server", w.left())
 
 
+def bad_ones_first(end, rows):
+    """So many rows of bad ones come first, and nothing new comes: the good ones do not wait for ever."""
+    def case(w):
+        bad = 3 * rows
+        names, agent = w.fill(bad + 5), heal.Agent(w)
+        good = names[bad:]
+        agent.does('case "$FETCHPOP_UIDL" in %s) %s;; esac' % ("|".join(names[:bad]), end))
+        for _ in range(48):
+            run = w.run(mda=agent, keep="no")
+            w.need(run.status != 0, "the bad ones are told", run)
+            if set(good) <= set(agent.stored()):
+                break
+            w.later(hours=1)
+        agent.need_each(1, good, when="within two days")
+        agent.does("")
+        w.run("--force", "--retry", "all", mda=agent, keep="no")
+        agent.need_each(1, names, when="once the bad ones are taken")
+    return case
+
+
+def kept_and_no_time(how, **keys):
+    """The time is over, or somebody ends the run, with kept mail not tried: not a success."""
+    def case(w):
+        names, agent = w.fill(40), heal.Agent(w)
+        agent.does('case "$FETCHPOP_UIDL" in *[13579]) exit 75;; esac')
+        w.run("--force", mda=agent, **keys)
+        kept = [n for n in names if not agent.stored()[n]]
+        agent.does("sleep 0.3")
+        w.later(minutes=5)
+        status = how(w, agent, keys)
+        left = [n for n in kept if not agent.stored()[n]]
+        w.need(0 < len(left) < len(kept), "some were delivered, not all", left)
+        w.need(status == 75, "they are told", status)
+        agent.does("")
+        w.run("--force", mda=agent, **keys)
+        agent.need_each(1, names, when="by the next run")
+    return case
+
+
+def time_is_over(w, agent, keys):
+    return w.run(mda=agent, session_timeout="2s", **keys).status
+
+
+def is_ended(w, agent, keys):
+    before = sum(agent.stored().values())
+    child = w.start(mda=agent, **keys)
+    heal.wait_for(lambda: sum(agent.stored().values()) > before, 30)
+    child.terminate()
+    child.communicate(timeout=60)
+    return child.returncode
+
+
 # ---- while the server is left alone -------------------------------------------------------------------
 
 def kept_in_a_pause(w):
@@ -518,6 +570,13 @@ CASES = [
     ("killed while the command runs: delivered by the next run", killed_before_delivery),
     ("a command that fails in ten runs: each run takes the new, nothing twice", growing_spool),
     ("a message that is put off does not stop the others and is fetched once", others_go_on),
+    ("three that are put off, kept in front of others: those are delivered", bad_ones_first("exit 75", 1)),
+    ("three that are refused, likewise", bad_ones_first("exit 1", 1)),
+    ("nine that are refused, likewise", bad_ones_first("exit 65", 3)),
+    ("session_timeout while kept mail is delivered: 75, and the rest comes",
+     kept_and_no_time(time_is_over)),
+    ("the same before an interval is over", kept_and_no_time(time_is_over, interval="1h")),
+    ("TERM while kept mail is delivered: likewise", kept_and_no_time(is_ended, interval="1h")),
     ("in a pause after failures, what is kept is delivered all the same", kept_in_a_pause),
     ("and before an interval is over", kept_in_an_interval),
     ("and while the server wants a pause: to a person, too", kept_and_login_delay),
