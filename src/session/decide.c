@@ -121,7 +121,8 @@ static void decide(struct poll *poll, struct listing *listing, struct message *m
             count_planned(poll, message, JOURNAL_LEFT);
         return;
     }
-    message->compare = message->compare && (state == JOURNAL_DONE || state == JOURNAL_GONE);
+    message->compare = message->compare && (state == JOURNAL_DONE || state == JOURNAL_GONE ||
+                                            record_is_here(state));
     if (message->compare) /* its UIDL is known, but does it have it still? */
         known.known = JOURNAL_FREE;
     message->action = plan_decide(&poll->rules, &known, spent);

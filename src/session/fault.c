@@ -11,14 +11,14 @@
 #define BROKEN_ALIKE 2 /* in a poll in which nothing came: the next is the server's fault */
 #define LEFT_HINT "it stays on the server"
 
-/* Its failures are recorded if the journal can find it again, and if it was not delivered by an
- * earlier run: with -a it is fetched once more, and stays what it was. */
+/* Its failures are recorded if the journal can find it again, and if it is neither delivered nor
+ * here: fetched once more, with -a or to be compared, it stays what it was. */
 static bool is_recorded(const struct listing *listing, const struct message *message)
 {
     unsigned state = JOURNAL_FREE;
     if (message->entry != JOURNAL_NONE)
         state = journal_entry(listing->journal, message->entry).state;
-    return state != JOURNAL_DONE && state != JOURNAL_GONE &&
+    return state != JOURNAL_DONE && state != JOURNAL_GONE && !record_is_here(state) &&
            (listing_has_uidl(message) || listing_fingerprint(listing, message) != NULL);
 }
 

@@ -168,24 +168,44 @@ enum fingerprints_verdict match_compare(struct listing *listing, const struct me
     return verdict;
 }
 
+/* It has the UIDL of one that a rule left, or that is held, and may be another one. What is known
+ * of its header from now on is compared next time. */
+static void release(struct listing *listing, struct message *message)
+{
+    struct journal_subject subject = listing_subject(listing, message);
+    journal_learn(listing->journal, message->entry, &subject);
+    journal_retry(listing->journal, message->entry);
+    message->compare = false;
+}
+
+void match_doubt(struct listing *listing, struct message *message)
+{
+    struct journal_entry entry = journal_entry(listing->journal, message->entry);
+    bool stub = entry.state == JOURNAL_DONE && entry.policy == JOURNAL_STUB;
+    if (entry.state == JOURNAL_LEFT || entry.state == JOURNAL_HELD || stub)
+        release(listing, message);
+}
+
 /* The message of this UIDL has shown its header. What cannot be told is known by its UIDL, if it
- * was never delivered, or if nothing is known of its header. */
+ * never came, or if nothing is known of its header. */
 static void judge(struct listing *listing, struct message *message,
                   const struct fingerprint *fingerprint)
 {
     struct record record = journal_record(listing->journal, message->entry);
     unsigned state = journal_entry(listing->journal, message->entry).state;
-    bool certain =
-        state == JOURNAL_DONE ? record_fingerprint(&record).known : state == JOURNAL_GONE;
+    bool delivered = state == JOURNAL_DONE || state == JOURNAL_GONE || record_is_here(state);
+    bool certain = delivered && (state != JOURNAL_DONE || record_fingerprint(&record).known);
     enum fingerprints_verdict verdict = match_compare(listing, message, fingerprint);
-    bool same = verdict == FINGERPRINTS_SAME ||
-                (verdict == FINGERPRINTS_ALIKE && state != JOURNAL_GONE) ||
-                (verdict == FINGERPRINTS_UNSURE && !certain);
-    if (verdict == FINGERPRINTS_OTHER && !certain) {
+    if (verdict == FINGERPRINTS_OTHER && !delivered) {
         match_undo(listing, message);
         return;
     }
-    if (!same)
+    if (verdict == FINGERPRINTS_OTHER || verdict == FINGERPRINTS_UNSURE)
+        match_doubt(listing, message);
+    bool same = verdict == FINGERPRINTS_SAME ||
+                (verdict == FINGERPRINTS_ALIKE && state != JOURNAL_GONE) ||
+                (verdict == FINGERPRINTS_UNSURE && !certain);
+    if (!same || !message->compare)
         return;
     if (fingerprint->known && !is_size(listing, message))
         habits_count_size(listing->habits);

@@ -42,6 +42,10 @@ enum fingerprints_verdict match_compare(struct listing *listing, const struct me
  * fingerprint if it was retrieved. */
 void match_learn(struct listing *listing, const struct message *message);
 
+/* Its entry, found by UIDL, may be another message: what a rule left, or gave a stub of, is judged
+ * anew, and what is held is tried. */
+void match_doubt(struct listing *listing, struct message *message);
+
 /* Its entry is not this message after all: it is a new one. */
 void match_undo(struct listing *listing, struct message *message);
 

@@ -23,20 +23,19 @@ static void verify_one(void *ctx, uint32_t number, const struct fingerprint *fin
     unsigned state = journal_entry(journal, message->entry).state;
     uint64_t max = verifying->poll->run->account->max_size;
     enum fingerprints_verdict verdict = match_compare(listing, message, fingerprint);
-    if (!record_fingerprint(&record).known || verdict == FINGERPRINTS_SAME) {
+    bool came = state != JOURNAL_LEFT && state != JOURNAL_HELD;
+    if ((came && !record_fingerprint(&record).known) || verdict == FINGERPRINTS_SAME) {
         if (message->action == PLAN_DELETE)
             queue_push(verifying->verified, number);
         return;
     }
-    if (state != JOURNAL_DONE && state != JOURNAL_GONE) { /* never delivered */
-        if (verdict == FINGERPRINTS_OTHER) {
-            match_undo(listing, message);
-            message->action = PLAN_FETCH;
-        }
-        return;
-    }
     if (fingerprint->known)
         listing_set_fingerprint(listing, message, fingerprint);
+    if (!came) { /* of another mailbox, perhaps */
+        if (verdict != FINGERPRINTS_ALIKE)
+            match_doubt(listing, message);
+        return;
+    }
     message->compare = true;
     message->action = max != 0 && message->size > max ? PLAN_LEAVE : PLAN_FETCH;
 }
@@ -48,7 +47,8 @@ static bool is_known(const struct journal *journal, const struct message *messag
         (message->action != PLAN_LEAVE && message->action != PLAN_DUE))
         return false;
     unsigned state = journal_entry(journal, message->entry).state;
-    return state == JOURNAL_DONE || state == JOURNAL_GONE || state == JOURNAL_HELD;
+    return state == JOURNAL_DONE || state == JOURNAL_GONE || state == JOURNAL_HELD ||
+           state == JOURNAL_LEFT || record_is_here(state);
 }
 
 int verify_deletions(struct poll *poll, struct pop3 *pop3, struct listing *listing,

@@ -273,6 +273,60 @@ def uidl_of_another(keep):
     return case
 
 
+LARGE = "    rule { larger = 10K action = %s }\n"
+NUMBERS = "set uidl 1 one\n"
+FIRST = {
+    "kept here": (200, "", {}),
+    "left by a rule": (20000, "", {"rules": LARGE % "leave"}),
+    "given as a stub": (20000, "", {"rules": LARGE % "stub"}),
+    "held for its length": (6000, "set size m001 500", {"max_size": "2K", "max_tries": 2}),
+}
+
+
+def uidl_of_one_that_waits(what):
+    """The server uses its UIDL, a number, for another message, of another size."""
+    def case(w):
+        size, script, keys = FIRST[what]
+        agent = heal.Agent(w)
+        w.put_raw("m001", mail("first", "body 1\n" + "x" * 70 + ("\n" + "x" * 70) * (size // 71), "m1"))
+        agent.does("exit 75" if what == "kept here" else "")
+        for _ in range(3):
+            w.run("--force", mda=agent, script=NUMBERS + script, **keys)
+        os.unlink(os.path.join(w.box, "m001"))
+        w.put_raw("m002", mail("second", "body 2", "m2"))
+        for _ in range(3):      # the first of them has what is kept here still
+            w.later(hours=2)
+            w.run("--force", mda=agent, script=NUMBERS, **keys)
+            agent.does("")
+        found = [data.split(b"\n\n")[1].strip() for data in agent.contents()]
+        w.need(found.count(b"body 2") == 1, "the other message is delivered", found, w.status(**keys))
+    return case
+
+
+def mailbox_of_another(what):
+    """user = alice becomes user = bob; each mailbox numbers its messages, and the sizes agree."""
+    def case(w):
+        w.server_options = {"users": {"bob": ("secret", w.path("bob"))}}
+        os.mkdir(w.path("bob"))
+        agent = heal.Agent(w)
+        agent.does("exit 75" if what == "kept" else "")
+        keys = {"mda": agent, "script": NUMBERS}
+        if what == "left":
+            keys["rules"] = "    rule { subject = alpha action = leave }\n"
+        w.put_raw("m001", mail("alpha", "body 1", "m1"))
+        w.run(**keys)
+        with open(os.path.join(w.path("bob"), "x001"), "wb") as f:
+            f.write(mail("omega", "body 2", "m2"))
+        for _ in range(3):
+            w.later(days=1)
+            w.run("--force", user="bob", **keys)
+            agent.does("")
+        found = [data.split(b"\n\n")[1].strip() for data in agent.contents()]
+        w.need(found.count(b"body 2") == 1, "bob's is delivered", found)
+        w.need(found.count(b"body 1") == (what == "kept"), "and alice's, if it was here", found)
+    return case
+
+
 # ---- TOP -------------------------------------------------------------------------------------------
 
 def big_box(w, size):
@@ -368,6 +422,13 @@ CASES = [
     ("a known UIDL for another message, keep = yes: fetched", uidl_of_another("yes")),
     ("a known UIDL for another message, keep = no: fetched, not deleted unread",
      uidl_of_another("no")),
+] + [
+    ("the UIDL of one that is %s, for another message: that is fetched" % what,
+     uidl_of_one_that_waits(what)) for what in FIRST
+] + [
+    ("alice becomes bob, one is %s under the same UIDL: bob's is fetched" % what,
+     mailbox_of_another(what)) for what in ("kept", "left")
+] + [
     ("TOP sends 24 MB when a message is due: new mail comes", top_is_whole("due")),
     ("TOP sends 24 MB with -F: new mail comes", top_is_whole("flush")),
     ("TOP sends 24 MB after a refused QUIT: new mail comes", top_is_whole("refused QUIT")),
