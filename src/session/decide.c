@@ -231,7 +231,8 @@ void decide_owe_again(struct poll *poll, struct listing *listing)
         enum reason reason = !sift_is_by_rule(&entry)      ? REASON_ASKED_AGAIN
                              : entry.state == JOURNAL_LEFT ? REASON_RULES_SAY
                                                            : REASON_WHOLE;
-        if (entry.state == JOURNAL_LEFT || entry.state == JOURNAL_DONE)
+        if (entry.state == JOURNAL_LEFT || entry.state == JOURNAL_DONE ||
+            entry.state == JOURNAL_GONE)
             journal_put_off(poll->journal, message->entry,
                             &(struct journal_failure){.reason = reason});
     }

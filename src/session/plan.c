@@ -92,6 +92,8 @@ enum plan_action plan_decide(const struct plan_rules *rules, const struct plan_m
     case JOURNAL_REFUSED:
         return PLAN_LEAVE;
     case JOURNAL_GONE: /* it was deleted, and is back */
+        if (rules->switches.fetch_seen)
+            return fetch(rules, message, PLAN_FETCH, spent);
         return !rules->switches.never_delete && (rules->switches.flush || plan_deletes_new(rules))
                    ? PLAN_DELETE
                    : PLAN_LEAVE;

@@ -473,6 +473,25 @@ static bool is_put_aside(struct receiver *in, struct message *message, const str
     return true;
 }
 
+/* It was delivered by an earlier run, and is wanted again (--all, --fetch). */
+static bool is_asked_again(const struct receiver *in, const struct message *message)
+{
+    const struct session_switches *wish = &in->poll->rules.switches;
+    return (wish->fetch_seen || wish->only != NULL) &&
+           !journal_entry(in->poll->journal, message->entry).tried;
+}
+
+/* Unless a rule spares it, it is owed again. */
+static bool owe_again(struct receiver *in, const struct message *message)
+{
+    unsigned action = in->pending.verdict.action;
+    if (!is_asked_again(in, message) || action == RULE_LEAVE || action == RULE_DELETE)
+        return false;
+    journal_put_off(in->poll->journal, message->entry,
+                    &(struct journal_failure){.reason = REASON_ASKED_AGAIN});
+    return true;
+}
+
 static void forget_copy(struct receiver *in, struct message *message, struct parcel *parcel)
 {
     struct plan_rules rules = in->poll->rules;
@@ -481,7 +500,7 @@ static void forget_copy(struct receiver *in, struct message *message, struct par
     in->poll->run->figures.seen++;
     struct plan_message known =
         plan_look_up(&rules, in->poll->journal, message->entry, message->size);
-    if (plan_decide(&rules, &known, &spent) == PLAN_DELETE &&
+    if (!is_asked_again(in, message) && plan_decide(&rules, &known, &spent) == PLAN_DELETE &&
         !decide_is_newest(in->poll, in->listing, message))
         queue_push(&in->dele, message->number);
     deliver_drop(parcel);
@@ -528,7 +547,7 @@ static void accept_parcel(struct receiver *in, struct message *message, struct p
     }
     in->came = in->came || parcel->octets > 0;
     receive_end_row(in);
-    if (known == IDENTIFY_DELIVERED) {
+    if (known == IDENTIFY_DELIVERED && !owe_again(in, message)) {
         forget_copy(in, message, parcel);
         return;
     }

@@ -32,6 +32,34 @@ def again_fails(first_keep, args, keep, end):
     return case
 
 
+def asked_again(always, args, keep="yes", mid="", back=False):
+    """What has to be fetched to be known as delivered is delivered again where that is asked for, and
+    never deleted instead."""
+    def case(w):
+        w.always = always
+        raw = {}
+        for name in ("m001", "m002", "m003"):
+            raw[name] = ("From: a@example.org\nDate: Mon, 2 Nov 2026 10:00:00 +0000\nSubject: %s\n%s\n"
+                         "body of %s\n" % (name, mid % name if mid else "", name)).encode()
+            w.put_raw(name, raw[name])
+        w.run(keep="no" if back else "yes")
+        w.need_each(1, raw, when="first")
+        if back:
+            w.need(w.left() == [], "deleted", w.left())
+            for name, data in raw.items():
+                w.put_raw(name, data)
+        w.later(days=1)
+        run = w.run(*args, keep=keep)
+        found = w.stored()
+        wanted = ["m002"] if "--fetch" in args else list(raw)
+        w.need(run.status == 0 and all(found[n] == 1 + (n in wanted) for n in raw), "delivered again",
+               run, found)
+        w.later(days=1)
+        w.run(keep=keep)
+        w.need(sum(w.stored().values()) == 3 + len(wanted), "once, and no more than that", w.stored())
+    return case
+
+
 def again_killed(w):
     """-a with keep = no, killed anywhere: what is deleted was delivered once more, or not begun."""
     point, step = 1, 1 if os.environ.get("FP_LONG") else 4
@@ -242,6 +270,9 @@ def set_back(w):
     w.at(2016, 11, 1)
 
 
+BARE = "set uidl no\nset top no"
+MID = "Message-ID: <%s@example.org>\n"
+
 CASES = [
     ("-a and keep = no, the command puts all off: nothing is deleted",
      again_fails("yes", ["-a"], "no", "exit 75")),
@@ -253,6 +284,17 @@ CASES = [
      again_fails("yes", ["-a"], "no", "kill -9 $$")),
     ("-a where a deletion was pending, the command puts all off: nothing is deleted",
      again_fails("no", ["-a"], "no", "exit 75")),
+    ("-a without UIDL and TOP: delivered again", asked_again(BARE, ["-a"], mid=MID)),
+    ("-a -F without UIDL and TOP: delivered again, not deleted", asked_again(BARE, ["-a", "-F"], mid=MID)),
+    ("-a -F without UIDL and Message-ID: likewise", asked_again("set uidl no", ["-a", "-F"])),
+    ("-a -F where sizes change, without TOP: likewise",
+     asked_again("set sizes-change yes\nset top no", ["-a", "-F"], mid=MID)),
+    ("-a, keep = no, of what was deleted and is back: delivered, then deleted",
+     asked_again("", ["-a"], keep="no", mid=MID, back=True)),
+    ("--fetch of what was deleted and is back, without Message-ID: delivered",
+     asked_again("", ["--fetch", "m002", "w"], back=True)),
+    ("the same, keep = no, without TOP: delivered, then deleted",
+     asked_again("set top no", ["--fetch", "m002", "w"], keep="no", mid=MID, back=True)),
     ("-a -K killed anywhere: each is there once or twice, none lost", again_killed),
     ("-K deletes what this run fetched", nokeep_for_old),
     ("-k on keep = no: deleted by a later run, not fetched again", keep_in_one_run),

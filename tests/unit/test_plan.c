@@ -42,7 +42,7 @@ static const struct row rows[] = {
     {"old enough yesterday, and young", JOURNAL_DONE, true, DAY - 1, 1, {L, L, L, F, D}},
     {"delivered and kept, from the future", JOURNAL_DONE, true, -DAY, 1, {L, L, L, F, D}},
     {"delivered, its DELE not confirmed", JOURNAL_DONE, false, 0, NONE, {D, D, D, F, D}},
-    {"deleted, and back", JOURNAL_GONE, true, 0, NONE, {L, D, L, L, D}},
+    {"deleted, and back", JOURNAL_GONE, true, 0, NONE, {L, D, L, F, D}},
 };
 
 static struct account account; /* what the rules of a test are about */
