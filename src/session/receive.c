@@ -422,33 +422,51 @@ static bool is_short(const struct receiver *in, const struct message *message,
     return message->size > EMPTY_LISTED || (!in->came && !refusals_are_few(&in->refusals));
 }
 
+/* Other mail has come in this poll. */
+static bool others_came(const struct receiver *in)
+{
+    return in->came || in->poll->fetched > 0;
+}
+
 /* Of some that came short nothing but such ones comes: their bodies may be away, for a day. */
 static bool may_be_away(const struct receiver *in, const struct message *message)
 {
-    return !in->came && in->poll->fetched == 0 && !refusals_are_few(&in->refusals) &&
+    return !others_came(in) && !refusals_are_few(&in->refusals) &&
            !fault_was_seen_a_day_ago(in->poll, message->entry);
 }
 
-/* Was it so before? After a day in which all came empty, it has to be seen twice beside others, at
- * least a day apart. */
+/* Was it so before? Of three or more that came empty, others have to come a day later, since a part
+ * of the store may be away. After a day in which all came empty, it has to be seen twice beside
+ * others, at least a day apart. */
 static bool is_believed(const struct receiver *in, const struct message *message,
-                        const struct refusal *refusal)
+                        const struct record *record, const struct refusal *refusal)
 {
-    struct record record = journal_record(in->poll->journal, message->entry);
-    if (record.reason != refusal->reason)
+    if (record->reason != refusal->reason)
         return false;
     if (refusal->reason == REASON_SHORT)
-        return str_is(record.words, refusal->words) && !may_be_away(in, message) &&
+        return str_is(record->words, refusal->words) && !may_be_away(in, message) &&
                (in->came || !refusals_are_alike(&in->refusals, message));
-    return journal_entry(in->poll->journal, message->entry).state != JOURNAL_HELD ||
-           (in->came && fault_is_a_day_old(in->poll, record.words));
+    if (journal_entry(in->poll->journal, message->entry).state == JOURNAL_HELD)
+        return in->came && fault_is_a_day_old(in->poll, record->words);
+    return !refusals_are_many_empty(&in->refusals) ||
+           (in->came && fault_was_seen_a_day_ago(in->poll, message->entry));
+}
+
+/* It was told before, and for a day nothing more is to be said of it. */
+static bool waits_a_day(const struct receiver *in, const struct message *message,
+                        const struct refusal *refusal)
+{
+    if (refusal->reason == REASON_SHORT)
+        return may_be_away(in, message) && !refusals_are_alike(&in->refusals, message);
+    return others_came(in) &&
+           journal_entry(in->poll->journal, message->entry).state != JOURNAL_HELD;
 }
 
 /* Not believed at first sight; as short as that in an earlier poll: it is what there is. Another
  * length than then counts as a refusal. */
 static bool is_put_aside(struct receiver *in, struct message *message, const struct parcel *parcel)
 {
-    bool empty = parcel->octets == 0, away = false;
+    bool empty = parcel->octets == 0;
     struct refusal refusal = {.reason = empty ? REASON_EMPTY : REASON_SHORT, .later = true};
     struct err err;
     if (!is_short(in, message, parcel) || identify_is_delivered(in->poll->journal, message->entry))
@@ -457,14 +475,12 @@ static bool is_put_aside(struct receiver *in, struct message *message, const str
         snprintf(refusal.words, sizeof refusal.words, "%llu", (unsigned long long)parcel->octets);
     if (message->entry != JOURNAL_NONE) {
         struct record record = journal_record(in->poll->journal, message->entry);
-        if (is_believed(in, message, &refusal))
+        if (is_believed(in, message, &record, &refusal))
             return false;
         refusal.later = record.reason != REASON_SHORT && record.reason != REASON_EMPTY;
-        away = !refusal.later && !empty && may_be_away(in, message) &&
-               !refusals_are_alike(&in->refusals, message);
     }
     in->poll->owned = false; /* what came of it is not the whole */
-    if (away) {
+    if (!refusal.later && waits_a_day(in, message, &refusal)) {
         refusals_wait(&in->refusals, message, &refusal);
         return true;
     }

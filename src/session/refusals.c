@@ -97,7 +97,8 @@ bool refusals_are_few(const struct refusals *refusals)
     return count < REFUSALS_ALIKE;
 }
 
-static bool came_short(const struct journal *journal, uint32_t entry, struct record *record)
+/* It failed in an earlier poll, or is held; *record: why. */
+static bool has_failed(const struct journal *journal, uint32_t entry, struct record *record)
 {
     if (entry == JOURNAL_NONE)
         return false;
@@ -105,7 +106,24 @@ static bool came_short(const struct journal *journal, uint32_t entry, struct rec
     if (state != JOURNAL_FAILED && state != JOURNAL_HELD)
         return false;
     *record = journal_record(journal, entry);
-    return record->reason == REASON_SHORT || record->reason == REASON_ALL_EMPTY;
+    return true;
+}
+
+bool refusals_are_many_empty(const struct refusals *refusals)
+{
+    const struct listing *listing = refusals->listing;
+    struct record record;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < listing->count && count < REFUSALS_ALIKE; i++)
+        count += has_failed(refusals->poll->journal, listing->messages[i].entry, &record) &&
+                 record.reason == REASON_EMPTY;
+    return count >= REFUSALS_ALIKE;
+}
+
+static bool came_short(const struct journal *journal, uint32_t entry, struct record *record)
+{
+    return has_failed(journal, entry, record) &&
+           (record->reason == REASON_SHORT || record->reason == REASON_ALL_EMPTY);
 }
 
 bool refusals_are_alike(const struct refusals *refusals, const struct message *message)

@@ -50,13 +50,16 @@ void refusals_init(struct refusals *refusals, struct poll *poll, struct listing 
 int refusals_add(struct refusals *refusals, struct message *message, const struct refusal *refusal,
                  bool came, struct err *err);
 
-/* It came short before, was told then, and so does all that comes: it waits without another word,
- * and the session ends. */
+/* It came short before, was told then, and so does all that comes, or it was one of many that came
+ * empty: it waits without another word, and the session ends. */
 void refusals_wait(struct refusals *refusals, struct message *message,
                    const struct refusal *refusal);
 
 /* So few messages are to come that no other can be expected beside them. */
 bool refusals_are_few(const struct refusals *refusals);
+
+/* So many messages came empty in earlier polls that a part of the store may be away. */
+bool refusals_are_many_empty(const struct refusals *refusals);
 
 /* It came short before, and so did others, REFUSALS_ALIKE with it, under the header that it shows
  * now: it may be what the server sends in the place of each. */

@@ -451,16 +451,43 @@ def all_come_empty(keep):
     return case
 
 
+def half_away(count, keep, new_mail):
+    """A part of the store is away, and each second message comes empty. That they alone are left for
+    the next poll, or that mail comes in beside them, proves nothing."""
+    def case(w):
+        names = w.fill(count, size=4000)
+        lost = names[1::2]
+        lie = "\n".join("on RETR =%s: %s\non TOP =%s: %s" % (n, EMPTY, n, EMPTY) for n in lost)
+        run = w.run(script=lie, keep=keep)
+        w.need(run.status == 75, "missed mail", run)
+        for turn in range(5):
+            w.later(hours=4)
+            if new_mail:
+                names.append("new%d" % turn)
+                w.put(names[-1], size=4000)
+            run = w.run("--force", script=lie, keep=keep, max_tries=2)
+            w.need(run.status == 75 and len(run.err.splitlines()) == 1, "75, in one line", turn, run)
+            w.need_each(1, [n for n in names if n not in lost], when="what is there")
+        w.need(set(lost) <= set(w.left()), "nothing else is deleted", w.left())
+        for _ in range(3):
+            w.later(days=1)
+            w.run(keep=keep, max_tries=2)
+        w.need_each(1, names, when="once all of it is back")
+        w.need(keep == "yes" or w.left() == [], "deleted then", w.left())
+        w.need_nothing_held()
+    return case
+
+
 def some_are_empty(w):
-    """Many that are empty in truth come all the same, in time, if others do."""
+    """Many that are empty in truth come all the same, on the next day, if others do."""
     names = w.fill(10, size=4000)
     empty = names[2:8]
     lies = "\n".join('on RETR =%s: text "+OK\\r\\n.\\r\\n"' % n for n in empty)
     w.names[b""] = "empty"
-    for i in range(4):
+    for i in range(6):
         w.put("new%d" % i)
         run = w.run("--force", script=lies, keep="no")
-        w.later(minutes=10)
+        w.later(hours=9)
     found = w.stored()
     w.need(run.status == 0 and found["empty"] == 6, "the same twice is believed", found, run)
     w.need(all(found[n] == 1 for n in names if n not in empty), "the others are there", found)
@@ -851,6 +878,9 @@ CASES = [
     ("they look empty for days while mail comes in: all come at once", store_away_and_new_mail),
     ("they look empty, two a run: nothing is believed", empty_beside_a_limit),
     ("delivered and not deleted, then all look empty: none comes twice", store_goes_away_before_quit),
+    ("each second comes empty, and then they alone are left, keep = no", half_away(20, "no", False)),
+    ("the same with keep = yes", half_away(20, "yes", False)),
+    ("each second comes empty, and mail comes in beside them", half_away(8, "no", True)),
     ("six that are empty in truth come in time, since others do", some_are_empty),
     ("a message that is empty by LIST, too, is believed at once", honest_empty),
     ("DELE is refused for all: one line a day, new mail comes, all are deleted in the end",
