@@ -21,6 +21,7 @@ struct looker {
     struct pop3 *pop3;
     struct fields *fields; /* of the message that is being asked for */
     uint32_t next, end;    /* messages whose header is asked for */
+    bool owed;             /* one was retrieved that only the server has */
 };
 
 /* ---- rows ---- */
@@ -194,6 +195,16 @@ static int ask(struct looker *looker, enum pop3_verb verb, uint32_t number, cons
     return pipe_run(&pipe, NULL, err);
 }
 
+/* After QUIT some servers never show again what they handed out. */
+static bool is_ours(const struct looker *looker, const struct message *message)
+{
+    if (message->entry == JOURNAL_NONE)
+        return false;
+    struct journal_entry entry = journal_entry(looker->journal, message->entry);
+    return record_is_here(entry.state) || entry.state == JOURNAL_GONE ||
+           (entry.state == JOURNAL_DONE && entry.policy != JOURNAL_STUB);
+}
+
 static int show(struct looker *looker, struct err *err)
 {
     const struct message *message = find(looker, err);
@@ -203,6 +214,7 @@ static int show(struct looker *looker, struct err *err)
         return err_set(
             err, ERR_MESSAGE,
             "the server has no TOP, so the header cannot be shown alone; -a shows it all");
+    looker->owed = looker->look->whole && !is_ours(looker, message);
     return ask(looker, looker->look->whole ? POP3_RETR : POP3_TOP, message->number,
                &looker->look->body, err);
 }
@@ -258,7 +270,7 @@ static int look_around(struct looker *looker, struct err *err)
     if (looker->look->what == LOOK_DELETE)
         return delete_one(looker, err);
     int result = looker->look->what == LOOK_LIST ? list(looker, err) : show(looker, err);
-    if (result == 0)
+    if (result == 0 && !looker->owed)
         (void)pop3_quit(looker->pop3, false, false, &confirmed, &ignored);
     return result;
 }

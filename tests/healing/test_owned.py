@@ -527,6 +527,16 @@ def slices_and_max_messages(w):
     w.need(sum(w.stored().values()) == 12, "-B bounds it", sum(w.stored().values()), run)
 
 
+def shown_whole(w):
+    """--show -a hands a message out: it is not given up for that by a server that shows mail once."""
+    w.always = ONCE
+    names = w.fill(3)
+    run = w.fine("--show", "m002", "-a")
+    w.need(w.names.get(run.out.encode()) == "m002", "it is shown", run)
+    w.fine(keep="yes")
+    w.need_each(1, names, when="by the next poll")
+
+
 def slices_and_session_timeout(w):
     w.fill(40)
     w.always = "set slice 2"
@@ -600,6 +610,7 @@ CASES = [
      slices("yes", "set slice 6\nset read-once yes")),
     ("a server that hands out six a session: one run brings all", slices("no", "set retr-max 6")),
     ("the same with keep = yes", slices("yes", "set retr-max 6")),
+    ("--show -a on a server that shows mail once: the next poll brings it", shown_whole),
     ("-v says that it connects again", slices_said),
     ("a slice that stays the same: it ends", slices_bring_nothing_new),
     ("1,000 at once are all there is", a_thousand_are_no_slice),
