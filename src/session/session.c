@@ -107,8 +107,10 @@ static enum connection_end poll_as_it_likes(struct session *session, struct err 
         err_clear(err);
         end = connection_poll(&session->connection, err);
     }
-    if (end == CONNECTION_DONE && session->poll.wants_utf8 && !session->poll.utf8 &&
-        !is_over(session)) {
+    bool wants_utf8 = end == CONNECTION_DONE && session->poll.wants_utf8 && !session->poll.utf8;
+    if (wants_utf8 && is_over(session)) {
+        session->poll.cut_short = session->poll.over.kind == ERR_NONE;
+    } else if (wants_utf8) {
         session->manners.note->utf8 = session->poll.utf8 = true;
         end = connection_poll(&session->connection, err);
     }

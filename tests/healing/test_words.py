@@ -226,6 +226,20 @@ def utf8_hangs_up(w):
     w.need_each(1, names + ["m900"], when="once it works")
 
 
+def utf8_and_no_time(w):
+    """The time is up before the connection on which UTF8 is asked for: what is missing is no success."""
+    w.always = "set utf8 yes"
+    w.put("m001")
+    w.fine(keep="yes")
+    data = "From: a@example.org\nMessage-ID: <u@example.org>\nSubject: gr\u00fc\u00dfe\n\nx\n".encode()
+    w.put_raw("m900", data)
+    run = w.run(script="on RETR =m900: sleep 2500", keep="yes", session_timeout="2s")
+    w.need(run.status == 75 and "session_timeout" in run.err and run.connections == 1, "75, and why", run)
+    w.need_each(1, ["m001"], when="this one came")
+    w.run("--force", keep="yes")
+    w.need_each(1, ["m001", "m900"], when="the rest with the next run")
+
+
 def message_in_utf8_without(w):
     """A server without UTF8 that sends such a header all the same: stored as it is."""
     w.put_raw("m001", "Subject: gr\u00fc\u00dfe\n\nx\n".encode())
@@ -425,6 +439,7 @@ CASES = [
     ("[UTF8] at RETR: UTF8 is used, keep = no", utf8_refusal("no")),
     ("[UTF8] at RETR: UTF8 is used, keep = yes", utf8_refusal("yes")),
     ("[UTF8] at RETR, and UTF8 hangs up: the others come", utf8_hangs_up),
+    ("[UTF8] at RETR, and the time is up: 75, the rest comes next", utf8_and_no_time),
     ("a UTF-8 header without UTF8 is stored as it is", message_in_utf8_without),
     ("a password of 200 octets, PLAIN: no command over 255", long_secret(200, "plain")),
     ("a password of 240 octets, USER: no command over 255", long_secret(240, "user")),
