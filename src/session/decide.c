@@ -6,6 +6,7 @@
 #include "session/again.h"
 #include "session/dates.h"
 #include "session/fault.h"
+#include "session/identify.h"
 #include "session/sift.h"
 
 #define RULE_SHOWN 300 /* octets of where a rule stands */
@@ -109,6 +110,15 @@ bool decide_is_newest(const struct poll *poll, const struct listing *listing,
     return behind <= poll->run->account->keep_newest && !poll->rules.switches.flush;
 }
 
+/* Has it to be fetched to be known? Of those that nothing can be told of, no more than there are
+ * delivered ones that are not found in the listing. */
+static bool is_unsure(const struct message *message, struct plan_spent *spent)
+{
+    bool nameless = message->entry == JOURNAL_NONE && message->vague && spent->copies > 0;
+    spent->copies -= nameless;
+    return message->compare || nameless;
+}
+
 static void decide(struct poll *poll, struct listing *listing, struct message *message, bool count,
                    struct plan_spent *spent)
 {
@@ -125,6 +135,7 @@ static void decide(struct poll *poll, struct listing *listing, struct message *m
                                             record_is_here(state));
     if (message->compare) /* its UIDL is known, but does it have it still? */
         known.known = JOURNAL_FREE;
+    known.unsure = is_unsure(message, spent);
     message->action = plan_decide(&poll->rules, &known, spent);
     if (message->compare && message->action == PLAN_REFUSE)
         message->action = PLAN_LEAVE;
@@ -157,9 +168,22 @@ static int turn_of(const struct poll *poll, const struct message *message)
     return state == JOURNAL_DOUBTED ? 2 : state == JOURNAL_FAILED || empty ? 1 : 0;
 }
 
+/* Delivered ones that are not found in the listing so far. */
+static uint32_t count_unlisted(const struct poll *poll)
+{
+    uint32_t count = 0;
+    for (uint32_t id = 0; id < journal_count(poll->journal) && plan_is_limited(&poll->rules); id++)
+        count += journal_entry(poll->journal, id).listed == 0 &&
+                 identify_is_delivered(poll->journal, id);
+    return count;
+}
+
 static void decide_each(struct poll *poll, struct listing *listing, bool count, uint32_t ahead)
 {
-    struct plan_spent spent = {.messages = poll->fetched, .octets = poll->octets, .ahead = ahead};
+    struct plan_spent spent = {.messages = poll->fetched,
+                               .octets = poll->octets,
+                               .ahead = ahead,
+                               .copies = count_unlisted(poll)};
     bool more = true; /* messages of a later turn */
     for (int turn = 0; turn < 3 && more; turn++) {
         more = false;

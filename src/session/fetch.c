@@ -82,6 +82,20 @@ enum turn {
     NONE    /* nothing is wanted */
 };
 
+/* The plan counts nothing for what may turn out to be known: only what came tells. One that is
+ * asked for again may be the only one that the server has. */
+static bool is_within_limits(const struct fetch *fetch, const struct message *message)
+{
+    if (message->twice)
+        return true;
+    struct plan_spent spent = fetch->in.spent;
+    spent.messages += fetch->stream.retr;
+    spent.octets += fetch->stream.octets;
+    if (fetch->in.pending.message != NULL)
+        plan_spend(&spent, fetch->in.pending.message->size);
+    return plan_has_room(fetch->poll->run->account, message->size, &spent);
+}
+
 /* No message is asked for that there is no room for. */
 static enum turn next_message(struct fetch *fetch, struct message **message)
 {
@@ -94,6 +108,10 @@ static enum turn next_message(struct fetch *fetch, struct message **message)
         if (!fetch->in.came && fetch->stream.retr >= RETR_FIRST &&
             habits_has(&fetch->poll->habits, HABIT_REFUSES))
             return WINDOW;
+        if (!is_within_limits(fetch, *message)) {
+            fetch->time_is_up = fetch->stream.retr == 0 && fetch->in.pending.message == NULL;
+            return fetch->time_is_up ? NONE : WINDOW;
+        }
         if (!stream_wants_more(&fetch->stream) || !stream_fits(&fetch->stream, (*message)->size))
             return WINDOW;
         if (!may_begin(fetch) || !receive_may_ask(&fetch->in, *message, fetch->stream.octets))

@@ -11,14 +11,13 @@ void plan_spend(struct plan_spent *spent, uint64_t size)
 }
 
 /* What is longer than max_bytes alone must come at some time: it is the next run's first. */
-static bool has_room(const struct account *account, const struct plan_message *message,
-                     struct plan_spent *spent)
+bool plan_has_room(const struct account *account, uint64_t size, struct plan_spent *spent)
 {
     uint64_t most = account->max_bytes;
     if (account->max_messages != 0 && spent->messages >= account->max_messages)
         return false;
     spent->full = spent->full || (most != 0 && spent->messages > 0 &&
-                                  (spent->octets >= most || message->size > most - spent->octets));
+                                  (spent->octets >= most || size > most - spent->octets));
     return !spent->full;
 }
 
@@ -27,7 +26,9 @@ static enum plan_action fetch(const struct plan_rules *rules, const struct plan_
 {
     if (rules->account->max_size != 0 && message->size > rules->account->max_size)
         return PLAN_REFUSE;
-    if (!has_room(rules->account, message, spent)) {
+    if (message->unsure)
+        return how;
+    if (!plan_has_room(rules->account, message->size, spent)) {
         bool ahead = spent->ahead > 0;
         spent->ahead -= ahead;
         return ahead ? how : PLAN_LEAVE;

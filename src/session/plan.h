@@ -37,6 +37,7 @@ struct plan_message {
     enum journal_policy policy; /* DONE: it was delivered under this one */
     int64_t first_seen;         /* wall clock, seconds */
     int64_t due;                /* DONE: the day (since 1970) of PLAN_DUE; 0: none yet */
+    bool unsure;                /* it may turn out to be delivered: it counts once it came */
 };
 
 /* What the journal knows of the message with this entry's id (JOURNAL_NONE: nothing). */
@@ -50,10 +51,14 @@ struct plan_spent {
     uint64_t octets; /* by LIST */
     bool full;       /* one was too long for the rest of max_bytes: what is behind it waits too */
     uint32_t ahead;  /* this many more are given that, beyond both limits, to be judged by rules */
+    uint32_t copies; /* this many that nothing can be told of yet may be unsure */
 };
 
 /* One more is to be fetched, of this size by LIST. */
 void plan_spend(struct plan_spent *spent, uint64_t size);
+
+/* Is there room below max_messages and max_bytes for one more, of this size? */
+bool plan_has_room(const struct account *account, uint64_t size, struct plan_spent *spent);
 
 /* Decides about one message, and adds to `spent` what is to be fetched. max_bytes always lets the
  * first one through. */

@@ -90,6 +90,7 @@ void receive_init(struct receiver *in, struct poll *poll, struct pop3 *pop3,
     in->batch.is_shut = is_shut;
     in->batch.settled = on_settled;
     in->batch.ctx = in;
+    in->spent = (struct plan_spent){.messages = poll->fetched, .octets = poll->octets};
     refusals_init(&in->refusals, poll, listing);
     buf_init(&in->head, FIELDS_MAX);
 }
@@ -585,6 +586,8 @@ static void accept_parcel(struct receiver *in, struct message *message, struct p
         parcel->header = NULL;
     }
     batch_add(&in->batch, parcel, item);
+    if (item.action != RULE_LEAVE && item.action != RULE_DELETE)
+        plan_spend(&in->spent, message->size);
 #ifdef FP_CONTROL_DELE_EARLY
     if (plan_deletes_new(&in->poll->rules))
         queue_push(&in->dele, message->number);

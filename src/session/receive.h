@@ -27,24 +27,25 @@ struct receiver {
     struct poll *poll; /* borrowed, as the next two */
     struct pop3 *pop3;
     struct listing *listing;
-    struct queue dele;      /* may have their DELE; `at` is the owner's to free */
-    struct batch batch;     /* complete, and not committed yet */
-    struct parcel *parcel;  /* being written */
-    struct verdict verdict; /* what the rules say of it ... */
-    int64_t until;          /* ... and until when (rules_find) */
-    int64_t arrived;        /* heading_arrived */
-    struct fields *fields;  /* while that depends on its header, what came of that ... */
-    struct buf head;        /* ... and all that came, which is not written yet */
-    bool like_status;       /* it begins as a status line does */
-    enum reason fault;      /* why it was given up, if that is its own fault */
-    char fault_words[24];   /* and the limit that it is over */
-    struct queue coming;    /* RETR went out; `at` is the owner's to free */
-    uint64_t body_max;      /* a longer message is taken for one without an end */
-    uint64_t budget;        /* octets there is room for */
-    int64_t told;           /* clock_ms() of the last progress */
-    bool came;              /* a message that is believed, with something in it, has come */
-    struct queue *again;    /* to be asked for once more; borrowed */
-    uint32_t owed;          /* of these, how many have not come; all were shown already */
+    struct queue dele;       /* may have their DELE; `at` is the owner's to free */
+    struct batch batch;      /* complete, and not committed yet */
+    struct parcel *parcel;   /* being written */
+    struct verdict verdict;  /* what the rules say of it ... */
+    int64_t until;           /* ... and until when (rules_find) */
+    int64_t arrived;         /* heading_arrived */
+    struct fields *fields;   /* while that depends on its header, what came of that ... */
+    struct buf head;         /* ... and all that came, which is not written yet */
+    bool like_status;        /* it begins as a status line does */
+    enum reason fault;       /* why it was given up, if that is its own fault */
+    char fault_words[24];    /* and the limit that it is over */
+    struct queue coming;     /* RETR went out; `at` is the owner's to free */
+    uint64_t body_max;       /* a longer message is taken for one without an end */
+    uint64_t budget;         /* octets there is room for */
+    int64_t told;            /* clock_ms() of the last progress */
+    bool came;               /* a message that is believed, with something in it, has come */
+    struct queue *again;     /* to be asked for once more; borrowed */
+    struct plan_spent spent; /* what came in this run and is wanted */
+    uint32_t owed;           /* of these, how many have not come; all were shown already */
     struct refusals refusals;
     struct {                     /* the last answer to a RETR, until it is confirmed */
         struct message *message; /* NULL: there is none */

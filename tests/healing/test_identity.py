@@ -394,7 +394,32 @@ def liars():
     return cases
 
 
+def limited_and_unknown(always, per_run, *args, keep="yes", **limits):
+    """What has to be fetched to be known counts for no limit: each run brings as many new ones."""
+    def case(w):
+        w.always = always
+        for i in range(12):
+            mid = "" if "top" not in always else "Message-ID: <%d@example.org>\n" % i
+            w.put_raw("m%03d" % i, ("From: a@example.org\nDate: Mon, 2 Nov 2026 10:00:00 +0000\nSubject: %d\n%s"
+                                    "\nbody %d\n" % (i + 100, mid, i + 100)).encode())
+        for turn in range(1, 5):
+            w.fine(*args, keep=keep, **limits)
+            got = sum(w.stored().values())
+            w.need(got == min(12, per_run * turn), "so many in each run", turn, got)
+            w.later(hours=1)
+        w.need_each(1, ["m%03d" % i for i in range(12)])
+    return case
+
+
 CASES = [
+    ("no UIDL, no TOP, and max_messages: each run brings as many new ones",
+     limited_and_unknown("set uidl no\nset top no", 3, max_messages=3)),
+    ("no UIDL, no Message-ID, and max_messages: likewise",
+     limited_and_unknown("set uidl no", 3, max_messages=3)),
+    ("no UIDL, no Message-ID, and -B: likewise", limited_and_unknown("set uidl no", 3, "-B", "3")),
+    ("no UIDL, no Message-ID, and max_bytes: likewise", limited_and_unknown("set uidl no", 3, max_bytes=300)),
+    ("DELE does nothing, no Message-ID, and max_messages: likewise",
+     limited_and_unknown("on DELE: ok", 3, keep="no", max_messages=3)),
     *liars(),
     ("no UIDL and other headers each time: once in a poll", without_any_identity),
     ("failed, fetched while UIDL is refused, and known when it is back", failed_then_without_uidl("")),

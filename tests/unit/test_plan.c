@@ -139,6 +139,21 @@ static void test_octets(void)
     is_int(plan_decide(&rules, &message, &spent), PLAN_FETCH, "without max_bytes all are");
 }
 
+/* It may turn out to be delivered, and counts once it came. */
+static void test_unsure(void)
+{
+    struct plan_rules rules = rules_of(ACCOUNT_NOKEEP, 0);
+    account.max_messages = 1;
+    struct plan_message message = {.size = 10, .known = JOURNAL_FREE, .unsure = true};
+    struct plan_spent spent = {.messages = 1, .octets = 10};
+    is_int(plan_decide(&rules, &message, &spent), PLAN_FETCH,
+           "one that may be a copy is fetched beyond the limit");
+    is_int(spent.messages, 1, "and counts for nothing before it came");
+    ok(!plan_has_room(&account, 10, &spent), "one that came takes the room");
+    message.unsure = false;
+    is_int(plan_decide(&rules, &message, &spent), PLAN_LEAVE, "another one waits");
+}
+
 static void test_never(void)
 {
     struct plan_rules rules = rules_of(ACCOUNT_NOKEEP, 0);
@@ -189,6 +204,7 @@ int main(void)
     test_limits();
     test_octets();
     test_new_ones();
+    test_unsure();
     test_never();
     test_clock();
     return tap_done();
