@@ -219,13 +219,15 @@ static int resume_copy(struct deliver *deliver, const char *name, struct parcel 
                        struct err *err)
 {
     const char *state_dir = deliver->settings->state_dir;
-    char *path = keep_path(state_dir, name);
-    int result =
-        path == NULL
-            ? err_set(err, ERR_IO,
-                      "%s is not in %s/spool any more; it is fetched again if the server has it",
-                      name, state_dir)
-            : copy_in(deliver, path, parcel, err);
+    char *path;
+    uint64_t octets;
+    int result = keep_find(state_dir, name, &path, &octets, err);
+    if (result == 0)
+        result = copy_in(deliver, path, parcel, err);
+    else if (result == 1)
+        result = err_set(err, ERR_IO,
+                         "%s is not in %s/spool any more; it is fetched again if the server has it",
+                         name, state_dir);
     free(path);
     return result;
 }
@@ -336,36 +338,6 @@ static int enter_place(const struct kind *kind, struct str words, struct identit
     return result;
 }
 
-/* Not delivered, or it cannot be known: kept, if there is something to keep. */
-static void save(const struct deliver_settings *settings, const struct kind *kind,
-                 struct deliver_claim *claim)
-{
-    struct keep_source source = {.path = "a spool file of the last run", .quoted = kind->quotes};
-    struct err err;
-    struct identity owner;
-    if (claim->kept || enter_place(kind, claim->receipt, &owner, &err) < 0)
-        return;
-    int found = kind->find(settings, claim->receipt, &source.fd);
-    identity_leave(&owner);
-    if (found < 0)
-        return;
-    if (keep_copy(settings, &source, &claim->file, &err) == 0) {
-        claim->doubtful = claim->found == DELIVER_LOST;
-        claim->found = DELIVER_KEPT;
-    } else {
-        log_line(settings->log, FP_LOG_WARNING, "%s", err.text);
-    }
-    close(source.fd);
-}
-
-static void save_all(const struct deliver_settings *settings, const struct kind *kind,
-                     struct deliver_claim *claims, size_t n)
-{
-    for (size_t i = 0; i < n && kind->find != NULL; i++)
-        if (claims[i].found != DELIVER_PUBLISHED)
-            save(settings, kind, &claims[i]);
-}
-
 static int check_place(const struct kind *kind, const struct deliver_settings *settings,
                        struct deliver_claim *claims, size_t n, struct err *err)
 {
@@ -393,8 +365,10 @@ static bool is_receipt_of(const struct deliver_settings *settings, struct str re
 static bool is_given_up(const struct deliver_settings *settings, struct str receipt,
                         const struct err *err)
 {
-    if (err->kind == ERR_LOCKED || err->kind == ERR_STOPPED)
-        return false;
+    struct str words = receipt;
+    enum deliver_kind kind = kind_of(str_word(&words));
+    if (err->kind == ERR_LOCKED || err->kind == ERR_STOPPED || kinds[kind]->is_gone == NULL)
+        return false; /* is_gone: a command has nothing but its file in our own folder */
     const struct deliver_settings *at = settings;
     do {
         if (is_receipt_of(at, receipt))
@@ -404,17 +378,64 @@ static bool is_given_up(const struct deliver_settings *settings, struct str rece
     return true;
 }
 
+/* The spool file, if there is one. At a place that is given up, one that cannot be seen is none. */
+static int find(const struct deliver_settings *settings, const struct kind *kind,
+                struct str receipt, int *fd, struct err *err)
+{
+    struct identity owner;
+    int result = enter_place(kind, receipt, &owner, err);
+    if (result == 0) {
+        result = kind->find(settings, receipt, fd, err);
+        identity_leave(&owner);
+    }
+    return result < 0 && kind->as_owner && is_given_up(settings, receipt, err) ? 1 : result;
+}
+
+/* Not delivered, or it cannot be known: kept, if there is something to keep. */
+static int save(const struct deliver_settings *settings, const struct kind *kind,
+                struct deliver_claim *claim, struct err *err)
+{
+    struct keep_source source = {.path = "a spool file of the last run", .quoted = kind->quotes};
+    if (claim->kept)
+        return 0;
+    int result = find(settings, kind, claim->receipt, &source.fd, err);
+    if (result != 0)
+        return result < 0 ? -1 : 0;
+    result = keep_copy(settings, &source, &claim->file, err);
+    close(source.fd);
+    if (result < 0)
+        return -1;
+    claim->doubtful = claim->found == DELIVER_LOST;
+    claim->found = DELIVER_KEPT;
+    return 0;
+}
+
+/* What cannot be kept now must not be given up: its spool file may be all there is of it. */
+static int save_all(const struct deliver_settings *settings, const struct kind *kind,
+                    struct deliver_claim *claims, size_t n, struct err *err)
+{
+    int result = 0;
+    struct err later;
+    for (size_t i = 0; i < n && kind->find != NULL; i++) {
+        if (claims[i].found == DELIVER_PUBLISHED ||
+            save(settings, kind, &claims[i], result == 0 ? err : &later) == 0)
+            continue;
+        claims[i].found = DELIVER_OPEN;
+        result = -1;
+    }
+    return result;
+}
+
 /* It cannot be seen whether they were delivered: they are delivered from their copies, or
  * fetched. */
 static void give_up(const struct deliver_settings *settings, struct deliver_claim *claims, size_t n,
-                    struct err *err)
+                    const struct err *err)
 {
     size_t unseen = 0;
     for (size_t i = 0; i < n; i++) {
         if (claims[i].found == DELIVER_PUBLISHED)
             continue;
-        if (claims[i].found != DELIVER_KEPT && !claims[i].kept)
-            claims[i].found = DELIVER_STUCK;
+        claims[i].found = DELIVER_STUCK;
         unseen++;
     }
     if (unseen > 0)
@@ -422,31 +443,44 @@ static void give_up(const struct deliver_settings *settings, struct deliver_clai
                  "%zu message(s) may come twice: whether they are at the old destination cannot be "
                  "checked: %s",
                  unseen, err->text);
-    err_clear(err);
+}
+
+/* Claims of one place. */
+static int check_claims(const struct deliver_settings *settings, struct deliver_claim *claims,
+                        size_t n, struct err *err)
+{
+    struct str words = claims->receipt;
+    enum deliver_kind kind = kind_of(str_word(&words));
+    if (kind == DELIVER_KINDS)
+        return err_set(err, ERR_IO,
+                       "the journal names a destination that this version does not know; use "
+                       "the version that wrote it");
+    int result = check_place(kinds[kind], settings, claims, n, err);
+    if (result < 0 && !is_given_up(settings, claims->receipt, err))
+        return -1;
+    if (result < 0)
+        give_up(settings, claims, n, err);
+    return save_all(settings, kinds[kind], claims, n, err);
 }
 
 int deliver_check(const struct deliver_settings *settings, struct deliver_claim *claims, size_t n,
                   struct err *err)
 {
+    int result = 0;
+    struct err later;
+    for (size_t i = 0; i < n; i++)
+        claims[i].found = DELIVER_OPEN;
     for (size_t from = 0, to; from < n; from = to) {
         for (to = from + 1; to < n && same_place(claims[from].receipt, claims[to].receipt); to++)
             ;
-        struct str words = claims[from].receipt;
-        enum deliver_kind kind = kind_of(str_word(&words));
-        if (kind == DELIVER_KINDS)
-            return err_set(err, ERR_IO,
-                           "the journal names a destination that this version does not know; use "
-                           "the version that wrote it");
-        for (size_t i = from; i < to; i++)
-            claims[i].found = DELIVER_AGAIN;
-        int result = check_place(kinds[kind], settings, claims + from, to - from, err);
-        if (result < 0 && !is_given_up(settings, claims[from].receipt, err))
-            return -1;
-        save_all(settings, kinds[kind], claims + from, to - from);
-        if (result < 0)
-            give_up(settings, claims + from, to - from, err);
+        struct err *why = result == 0 ? err : &later;
+        if (check_claims(settings, claims + from, to - from, why) == 0)
+            continue;
+        result = -1;
+        if (why->kind == ERR_STOPPED)
+            break;
     }
-    return 0;
+    return result;
 }
 
 int deliver_sweep(const struct deliver_settings *settings, struct str place, struct err *err)

@@ -108,7 +108,8 @@ void deliver_abandon(struct parcel **batch, size_t n);
 
 /* Looks for each, publishes what waits complete in tmp/, and makes what is found durable in this
  * very process. Works by the receipts alone, since the configuration file may have changed. An
- * error at a place that the settings no longer name is not an error: see DELIVER_STUCK. */
+ * error at a place that the settings no longer name is not an error: see DELIVER_STUCK. -1 with the
+ * first error: the claims that are not DELIVER_OPEN are settled all the same. */
 int deliver_check(const struct deliver_settings *settings, struct deliver_claim *claims, size_t n,
                   struct err *err);
 

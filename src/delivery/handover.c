@@ -73,35 +73,42 @@ void handover_receipt(const struct deliver *deliver, const struct parcel *parcel
     words_add(out, str_from(spool->path));
 }
 
-/* The spool file is the kept one. */
-static bool find_file(const struct deliver_settings *settings, struct deliver_claim *claim)
+int handover_read_receipt(struct str receipt, struct deliver_file *file)
 {
-    struct str words = claim->receipt;
-    struct deliver_file *file = &claim->file;
-    struct stat status;
     size_t len;
-    str_word(&words);
-    if (str_number(str_word(&words), INT64_MAX, &file->octets) < 0 ||
-        words_unescape(str_word(&words), file->name, sizeof file->name - 1, &len) < 0)
-        return false;
+    str_word(&receipt);
+    if (str_number(str_word(&receipt), INT64_MAX, &file->octets) < 0 ||
+        words_unescape(str_word(&receipt), file->name, sizeof file->name - 1, &len) < 0)
+        return -1;
     file->name[len] = '\0';
-    char *path = keep_path(settings->state_dir, file->name);
-    bool whole =
-        path != NULL && stat(path, &status) == 0 && (uint64_t)status.st_size == file->octets;
+    return 0;
+}
+
+/* The spool file is the kept one. */
+static enum deliver_found look(const struct deliver_settings *settings, struct deliver_claim *claim,
+                               struct err *err)
+{
+    char *path;
+    uint64_t octets;
+    if (claim->kept || handover_read_receipt(claim->receipt, &claim->file) < 0)
+        return DELIVER_AGAIN;
+    int result = keep_find(settings->state_dir, claim->file.name, &path, &octets, err);
     free(path);
-    return whole;
+    if (result < 0)
+        return DELIVER_OPEN;
+    return result == 0 && octets == claim->file.octets ? DELIVER_KEPT : DELIVER_AGAIN;
 }
 
 int handover_check(const struct deliver_settings *settings, struct deliver_claim *claims, size_t n,
                    struct err *err)
 {
-    (void)err;
+    int result = 0;
     for (size_t i = 0; i < n; i++) {
-        claims[i].found = DELIVER_AGAIN;
-        if (!claims[i].kept && find_file(settings, &claims[i]))
-            claims[i].found = DELIVER_KEPT;
+        claims[i].found = look(settings, &claims[i], err);
+        if (claims[i].found == DELIVER_OPEN)
+            result = -1;
     }
-    return 0;
+    return result;
 }
 
 void handover_settle(struct parcel *parcel, enum parcel_outcome outcome, const char *fmt, ...)

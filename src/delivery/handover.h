@@ -33,6 +33,7 @@ int handover_resume(struct deliver *deliver, const char *name, struct parcel **p
 int handover_secure(struct deliver *deliver, struct parcel *const *batch, size_t n,
                     struct err *err);
 void handover_receipt(const struct deliver *deliver, const struct parcel *parcel, struct buf *out);
+int handover_read_receipt(struct str receipt, struct deliver_file *file); /* -1: it is none */
 int handover_check(const struct deliver_settings *settings, struct deliver_claim *claims, size_t n,
                    struct err *err);
 

@@ -25,10 +25,14 @@ static char *path_in(const char *state_dir, int folder, const char *name)
     return xasprintf("%s/%s/%s", state_dir, folders[folder], name);
 }
 
-static bool is_file(const char *path)
+/* 0: it is a file, of that length; 1: there is none; -1: that cannot be seen. */
+static int look(const char *path, uint64_t *octets, struct err *err)
 {
     struct stat status;
-    return lstat(path, &status) == 0 && S_ISREG(status.st_mode);
+    if (lstat(path, &status) < 0)
+        return errno == ENOENT ? 1 : err_errno(err, ERR_IO, errno, "cannot look at %s", path);
+    *octets = (uint64_t)status.st_size;
+    return S_ISREG(status.st_mode) ? 0 : 1;
 }
 
 #define PASSED ".passed"
@@ -45,15 +49,21 @@ bool keep_is_passed(const char *name)
     return len > end && strcmp(name + len - end, PASSED) == 0;
 }
 
-char *keep_path(const char *state_dir, const char *name)
+int keep_find(const char *state_dir, const char *name, char **path, uint64_t *octets,
+              struct err *err)
 {
-    for (int folder = SPOOL; folder <= HELD; folder++) {
-        char *path = path_in(state_dir, folder, name);
-        if (is_file(path))
-            return path;
-        free(path);
+    int result = 1;
+    *path = NULL;
+    for (int folder = SPOOL; folder <= HELD && result == 1; folder++) {
+        free(*path);
+        *path = path_in(state_dir, folder, name);
+        result = look(*path, octets, err);
     }
-    return NULL;
+    if (result == 0)
+        return 0;
+    free(*path);
+    *path = NULL;
+    return result;
 }
 
 int keep_read(const struct keep_source *source, struct sink sink, struct err *err)
@@ -126,8 +136,10 @@ static int move(const struct deliver_settings *settings, const char *name, int f
     char *old = path_in(settings->state_dir, from, name);
     char *new = path_in(settings->state_dir, to, name);
     char *folder = xasprintf("%s/%s", settings->state_dir, folders[to]);
-    int result = file_make_folder(folder, settings->durable, err);
-    if (result == 0 && is_file(old))
+    uint64_t octets;
+    int there = look(old, &octets, err);
+    int result = there < 0 ? -1 : file_make_folder(folder, settings->durable, err);
+    if (result == 0 && there == 0)
         result = link_over(old, new, err);
     if (result == 0 && settings->durable)
         result = file_sync_folder(folder, NULL, err);
@@ -147,9 +159,10 @@ int keep_hold(const struct deliver_settings *settings, const char *name, struct 
 int keep_free(const struct deliver_settings *settings, const char *name, struct err *err)
 {
     char *path = path_in(settings->state_dir, SPOOL, name);
-    int result = is_file(path) ? 0 : move(settings, name, HELD, SPOOL, err);
+    uint64_t octets;
+    int result = look(path, &octets, err);
     free(path);
-    return result;
+    return result == 1 ? move(settings, name, HELD, SPOOL, err) : result;
 }
 
 void keep_remove(const struct deliver_settings *settings, const char *name)

@@ -44,13 +44,15 @@ struct kind {
     int (*secure)(struct deliver *deliver, struct parcel *const *batch, size_t n, struct err *err);
     void (*receipt)(const struct deliver *deliver, const struct parcel *parcel, struct buf *out);
     int (*publish)(struct deliver *deliver, struct parcel *const *batch, size_t n, struct err *err);
-    /* Claims of this kind, all with the same last word (the path), none found yet. After a failure
-     * those that are PUBLISHED are. */
+    /* Claims of this kind, all with the same last word (the path), all OPEN. After a failure those
+     * that could not be seen still are. */
     int (*check)(const struct deliver_settings *settings, struct deliver_claim *claims, size_t n,
                  struct err *err);
     /* The spool file that a receipt names, if it is there, whole, and surely or possibly not
-     * delivered: 0 and a descriptor, else -1. NULL: there is none beside the kept file. */
-    int (*find)(const struct deliver_settings *settings, struct str receipt, int *fd);
+     * delivered: 0 and a descriptor; else 1; or -1, that cannot be seen now. NULL: there is none
+     * beside the kept file. */
+    int (*find)(const struct deliver_settings *settings, struct str receipt, int *fd,
+                struct err *err);
     int (*sweep)(const struct deliver_settings *settings, struct str words, struct err *err);
 };
 

@@ -304,8 +304,10 @@ static int note_found(const struct maildir *maildir, int which, const char *name
                       struct sought *sought, struct err *err)
 {
     int fd = openat(maildir->fd[which], name, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
+    if (fd < 0 && errno == ENOENT)
         return 0; /* moved on just now */
+    if (fd < 0)
+        return err_errno(err, ERR_IO, errno, "cannot open %s/%s", maildir->path[which], name);
     sought->found = true;
     int synced = file_sync(fd, name, err);
     close(fd);
@@ -420,7 +422,8 @@ static int settle(const struct deliver_settings *settings, const struct maildir 
         if (sync_folder(settings, maildir->path[i], result < 0 ? &later : err) < 0)
             return -1;
     for (size_t i = 0; i < n; i++)
-        sought[i].claim->found = sought[i].found ? DELIVER_PUBLISHED : DELIVER_LOST;
+        if (sought[i].found || result == 0)
+            sought[i].claim->found = sought[i].found ? DELIVER_PUBLISHED : DELIVER_LOST;
     return result;
 }
 
@@ -460,21 +463,27 @@ static int check(const struct deliver_settings *settings, struct deliver_claim *
     return result;
 }
 
-static int find(const struct deliver_settings *settings, struct str receipt, int *fd)
+static int find(const struct deliver_settings *settings, struct str receipt, int *fd,
+                struct err *err)
 {
     struct deliver_claim claim = {.receipt = receipt};
     struct sought sought;
     struct str path = {"", 0};
     (void)settings;
     *fd = -1;
-    if (read_receipt(&claim, &sought, &path, NULL) < 0)
+    if (read_receipt(&claim, &sought, &path, err) < 0)
         return -1;
     char *where = path_of(path);
     char *file = xasprintf("%s/%s/%s", where, folder_names[TMP], sought.name);
+    int result = 0;
     *fd = file_open(file, O_RDONLY | O_NOFOLLOW, 0);
+    if (*fd < 0)
+        result = errno == ENOENT || errno == ENOTDIR
+                     ? 1
+                     : err_errno(err, ERR_IO, errno, "cannot open %s", file);
     free(file);
     free(where);
-    return *fd < 0 ? -1 : 0;
+    return result;
 }
 
 static int sweep(const struct deliver_settings *settings, struct str words, struct err *err)

@@ -103,7 +103,13 @@ static void close_kind(struct deliver *deliver)
     free(mbox);
 }
 
-/* Each message needs room in both: the tighter one counts. */
+static bool is_one_disk(const char *a, const char *b)
+{
+    struct stat of_a, of_b;
+    return stat(a, &of_a) == 0 && stat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev;
+}
+
+/* Each message needs room in both: the tighter one counts, and twice if they are one. */
 static uint64_t room(const struct deliver *deliver)
 {
     const struct mbox *mbox = deliver->state;
@@ -114,7 +120,8 @@ static uint64_t room(const struct deliver *deliver)
     uint64_t there = file_room(mbox->folder);
     identity_leave(&owner);
     uint64_t here = file_room(mbox->spool.path);
-    return there < here ? there : here;
+    uint64_t least = there < here ? there : here;
+    return is_one_disk(mbox->folder, mbox->spool.path) ? least / 2 : least;
 }
 
 static void place(const struct deliver_settings *settings, struct buf *out)
@@ -382,16 +389,15 @@ static int look_without(const struct deliver_settings *settings, const char *pat
 {
     struct appends appends;
     char *real = mboxlock_real_name(path);
-    for (size_t i = 0; i < n; i++)
-        claims[i].found = DELIVER_LOST;
-    if (real == NULL)
-        return 0;
-    int result = appends_open(&appends, settings, real, false, err);
-    bool sure = appends.sure || appends.fd < 0;
-    for (size_t i = 0; i < n && result == 0 && sure; i++)
-        if (appends_find(&appends, finds[i].name) == NULL)
-            claims[i].found = DELIVER_AGAIN;
-    appends_close(&appends);
+    int result = 0;
+    if (real != NULL)
+        result = appends_open(&appends, settings, real, false, err);
+    bool sure = real != NULL && (appends.sure || appends.fd < 0);
+    for (size_t i = 0; i < n && result == 0; i++)
+        claims[i].found =
+            sure && appends_find(&appends, finds[i].name) == NULL ? DELIVER_AGAIN : DELIVER_LOST;
+    if (real != NULL)
+        appends_close(&appends);
     free(real);
     return result;
 }
@@ -412,8 +418,8 @@ static int check(const struct deliver_settings *settings, struct deliver_claim *
     } else if (result == 0) {
         result = look(settings, &lock, finds, n, err);
         mboxlock_drop(&lock);
-        for (size_t i = 0; i < n; i++)
-            claims[i].found = result == 0 && finds[i].found ? DELIVER_PUBLISHED : DELIVER_AGAIN;
+        for (size_t i = 0; i < n && result == 0; i++)
+            claims[i].found = finds[i].found ? DELIVER_PUBLISHED : DELIVER_AGAIN;
     }
     free(path);
     free(finds);
@@ -421,17 +427,20 @@ static int check(const struct deliver_settings *settings, struct deliver_claim *
 }
 
 /* It was not appended, or nobody can tell. */
-static int find(const struct deliver_settings *settings, struct str receipt, int *fd)
+static int find(const struct deliver_settings *settings, struct str receipt, int *fd,
+                struct err *err)
 {
     const struct deliver_claim claim = {.receipt = receipt};
     struct mboxfind wanted;
-    struct span span;
+    struct span span = {.fd = -1};
     char *path = NULL;
-    bool there = read_receipt(&claim, &wanted, &path, NULL) == 0 &&
-                 mboxrepair_open_spool(settings, wanted.name, wanted.length, wanted.digest, &span);
+    int result = read_receipt(&claim, &wanted, &path, err);
+    if (result == 0)
+        result =
+            mboxrepair_open_spool(settings, wanted.name, wanted.length, wanted.digest, &span, err);
     free(path);
-    *fd = there ? span.fd : -1;
-    return there ? 0 : -1;
+    *fd = span.fd;
+    return result;
 }
 
 const struct kind mbox_kind = {

@@ -129,8 +129,8 @@ static int is_at(const struct hunt *hunt, const struct mboxfind *find, uint64_t 
     struct span spool;
     struct span there = {.fd = hunt->lock->fd, .path = hunt->lock->path, .offset = at};
     *found = false;
-    if (find->kept &&
-        mboxrepair_open_spool(hunt->settings, find->name, find->length, find->digest, &spool)) {
+    if (find->kept && mboxrepair_open_spool(hunt->settings, find->name, find->length, find->digest,
+                                            &spool, NULL) == 0) {
         there.length = INT64_MAX - at; /* up to the end of the file: fields may have been added */
         int result = compare_loosely(&there, &spool, found, err);
         mboxrepair_close_spool(&spool);
@@ -238,8 +238,8 @@ static int scan(struct hunt *hunt, struct err *err)
 static int look_first(struct hunt *hunt, struct mboxfind *find, struct err *err)
 {
     struct span spool;
-    find->kept =
-        mboxrepair_open_spool(hunt->settings, find->name, find->length, find->digest, &spool);
+    find->kept = mboxrepair_open_spool(hunt->settings, find->name, find->length, find->digest,
+                                       &spool, NULL) == 0;
     if (find->kept) {
         find->head_hash = head_hash(spool);
         mboxrepair_close_spool(&spool);

@@ -10,7 +10,6 @@
 
 #include "base/file.h"
 #include "base/xalloc.h"
-#include "delivery/spooldir.h"
 
 /* One batch with something open in it. */
 struct repair {
@@ -22,25 +21,34 @@ struct repair {
     bool changed;
 };
 
-bool mboxrepair_open_spool(const struct deliver_settings *settings, const char *name,
-                           uint64_t length, const unsigned char digest[DIGEST_SIZE],
-                           struct span *span)
+static int check_spool(struct span *span, const unsigned char digest[DIGEST_SIZE], struct err *err)
 {
     struct stat status;
     unsigned char found[DIGEST_SIZE];
-    char *folder = spooldir_path(settings);
-    char *path = xasprintf("%s/%s", folder, name);
+    if (fstat(span->fd, &status) < 0)
+        return err_errno(err, ERR_IO, errno, "cannot look at %s", span->path);
+    if ((uint64_t)status.st_size < span->length)
+        return 1;
+    span->offset = (uint64_t)status.st_size - span->length;
+    if (span_digest(span, found, err) < 0)
+        return -1;
+    return memcmp(found, digest, DIGEST_SIZE) == 0 ? 0 : 1;
+}
+
+int mboxrepair_open_spool(const struct deliver_settings *settings, const char *name,
+                          uint64_t length, const unsigned char digest[DIGEST_SIZE],
+                          struct span *span, struct err *err)
+{
+    char *path = xasprintf("%s/spool/%s", settings->state_dir, name);
     *span = (struct span){.path = "a spool file of an earlier run", .length = length};
     span->fd = file_open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
-    free(folder);
+    int result = span->fd >= 0     ? check_spool(span, digest, err)
+                 : errno == ENOENT ? 1
+                                   : err_errno(err, ERR_IO, errno, "cannot open %s", path);
     free(path);
-    if (span->fd >= 0 && fstat(span->fd, &status) == 0 && (uint64_t)status.st_size >= length) {
-        span->offset = (uint64_t)status.st_size - length;
-        if (span_digest(span, found, NULL) == 0 && memcmp(found, digest, DIGEST_SIZE) == 0)
-            return true;
-    }
-    mboxrepair_close_spool(span);
-    return false;
+    if (result != 0)
+        mboxrepair_close_spool(span);
+    return result;
 }
 
 void mboxrepair_close_spool(struct span *span)
@@ -50,9 +58,12 @@ void mboxrepair_close_spool(struct span *span)
     span->fd = -1;
 }
 
+/* One that cannot be read must not keep other people's mail from this mbox: it counts as gone, and
+ * only NULs are cut. */
 static bool open_spool(const struct repair *repair, const struct append *entry, struct span *span)
 {
-    return mboxrepair_open_spool(repair->settings, entry->name, entry->length, entry->digest, span);
+    return mboxrepair_open_spool(repair->settings, entry->name, entry->length, entry->digest, span,
+                                 NULL) == 0;
 }
 
 static struct span there(const struct repair *repair, uint64_t from, uint64_t to)

@@ -24,11 +24,12 @@
 int mboxrepair_run(const struct deliver_settings *settings, const struct mboxlock *lock,
                    struct appends *appends, struct err *err);
 
-/* Opens the spool file `name` of a message whose mbox form is `length` bytes long with that digest.
- * True if it is there and right; the span's descriptor is then the caller's to close. */
-bool mboxrepair_open_spool(const struct deliver_settings *settings, const char *name,
-                           uint64_t length, const unsigned char digest[DIGEST_SIZE],
-                           struct span *span);
+/* Opens the spool file `name` of a message whose mbox form is `length` bytes long with that digest:
+ * 0 if it is there and right, and the span's descriptor is then the caller's to close; 1 if not;
+ * -1 if that cannot be seen now. */
+int mboxrepair_open_spool(const struct deliver_settings *settings, const char *name,
+                          uint64_t length, const unsigned char digest[DIGEST_SIZE],
+                          struct span *span, struct err *err);
 void mboxrepair_close_spool(struct span *span);
 
 #endif

@@ -59,8 +59,9 @@ enum deliver_found {
     DELIVER_PUBLISHED, /* there, and durable now */
     DELIVER_KEPT,      /* not there, or nobody can tell; but it is in a file that is kept */
     DELIVER_LOST,      /* as AGAIN, but it was there before, and is nowhere: worth a warning */
-    DELIVER_STUCK /* as AGAIN: its place can be neither read nor mended, and is not the one that is
+    DELIVER_STUCK, /* as AGAIN: its place can be neither read nor mended, and is not the one that is
                     * delivered to by now; told for all of a place in one line */
+    DELIVER_OPEN   /* that cannot be seen, or it cannot be kept, now: the next run looks again */
 };
 struct deliver_claim {
     struct str receipt;

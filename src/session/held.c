@@ -36,8 +36,12 @@ static void spell_path(const struct journal *journal, uint32_t id, const char *s
     if (!record_is_here(journal_entry(journal, id).state) ||
         journal_file(journal, id, room, &octets).len == 0)
         return;
-    char *path = keep_path(state_dir, room);
-    snprintf(out, cap, ", in %s", path != NULL ? path : "a file that is gone");
+    char *path;
+    int result = keep_find(state_dir, room, &path, &octets, NULL);
+    snprintf(out, cap, ", in %s",
+             result == 0  ? path
+             : result > 0 ? "a file that is gone"
+                          : "a file that cannot be looked at");
     free(path);
 }
 

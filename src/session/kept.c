@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -138,13 +137,6 @@ static bool is_due(const struct poll *poll, uint32_t id)
     return again_is_due(journal_record(poll->journal, id).next_try, poll->rules.now);
 }
 
-/* The file is whole: what it was when it was made durable. */
-static bool is_whole(const char *path, uint64_t octets)
-{
-    struct stat status;
-    return path != NULL && stat(path, &status) == 0 && (uint64_t)status.st_size == octets;
-}
-
 static void give_up(struct poll *poll, uint32_t id)
 {
     char quoted[LOG_QUOTE_MAX + 4], uidl[JOURNAL_UIDL_ROOM];
@@ -183,17 +175,17 @@ static int take_up(struct again *again, uint32_t id, struct err *err)
 {
     struct poll *poll = again->poll;
     char name[JOURNAL_FILE_MAX];
-    uint64_t octets;
-    int result = 0;
-    char *path = journal_file(poll->journal, id, name, &octets).len > 0
-                     ? keep_path(poll->settings->state_dir, name)
-                     : NULL;
-    if (is_whole(path, octets))
+    uint64_t octets, found = 0;
+    char *path = NULL;
+    int result = 1;
+    if (journal_file(poll->journal, id, name, &octets).len > 0)
+        result = keep_find(poll->settings->state_dir, name, &path, &found, err);
+    if (result == 0 && found == octets) /* what it was when it was made durable */
         result = resume(again, id, name, path, octets, err);
-    else
+    else if (result >= 0)
         give_up(poll, id);
     free(path);
-    return result;
+    return result < 0 ? -1 : 0;
 }
 
 /* The files of what is done go; each name was in the journal until now. */

@@ -23,6 +23,8 @@ static void settle(struct journal *journal, const struct deliver_settings *setti
     const struct journal_file file = {.name = str_from(claim->file.name),
                                       .octets = claim->file.octets};
     char shown[LOG_QUOTE_MAX + 4], room[JOURNAL_UIDL_ROOM];
+    if (claim->found == DELIVER_OPEN)
+        return;
     if (claim->found == DELIVER_PUBLISHED) {
         journal_done(journal, id);
         return;
@@ -64,14 +66,17 @@ static int settle_open(struct journal *journal, const struct deliver_settings *s
         filled++;
     }
     int result = deliver_check(settings, claims, n, err);
-    for (size_t i = 0; i < n && result == 0; i++)
+    for (size_t i = 0; i < n; i++)
         settle(journal, settings, ids[i], &claims[i]);
     for (size_t i = 0; i < n; i++)
         free(receipts[i]);
     free(receipts);
     free(claims);
     free(ids);
-    return result < 0 ? -1 : journal_sync(journal, err);
+    struct err later;
+    if (journal_sync(journal, result < 0 ? &later : err) < 0)
+        return -1;
+    return result;
 }
 
 static bool is_today(const struct deliver_settings *settings, struct str place)

@@ -559,6 +559,26 @@ def slices_and_login_delay(w):
     w.need(w.run(keep="no").status == 0, "in the end")
 
 
+def spool_unseen(w):
+    """An mbox was locked; in the next run the spool file cannot be opened, and then it can."""
+    w.put("m000")
+    w.fine(mbox=w.mbox)
+    names = w.fill(1)
+    w.always = ONCE
+    with open(w.mbox, "a+b") as box:
+        fcntl.lockf(box, fcntl.LOCK_EX)
+        w.run(mbox=w.mbox, timeout="1s")
+    spool = os.path.join(w.state, "spool")
+    name = os.path.join(spool, os.listdir(spool)[0])
+    os.rename(name, w.path("aside"))
+    os.symlink(name, name)
+    run = w.run("--force", mbox=w.mbox)
+    w.need(run.status in (74, 75), "that is an error", run)
+    os.rename(w.path("aside"), name)
+    w.fine("--force", mbox=w.mbox)
+    w.need_each(1, ["m000"] + names, w.mbox, when="once its file can be opened")
+
+
 CASES = [
     ("a command that exits 75: delivered by the next run, without a network",
      command_fails("exit 75", "no")),
@@ -576,6 +596,7 @@ CASES = [
     ("a Maildir on a disk that is read-only for a while: likewise", read_only("maildir")),
     ("a Maildir on a full disk: nothing is lost", full_disk("maildir")),
     ("an mbox on a full disk: nothing is lost", full_disk("mbox")),
+    ("a spool file that cannot be opened in one run: its message is not given up", spool_unseen),
     ("a Maildir whose new/ is gone for a while: delivered by the next run", maildir_new_is_gone),
     ("killed while the command runs: delivered by the next run", killed_before_delivery),
     ("a command that fails in ten runs: each run takes the new, nothing twice", growing_spool),

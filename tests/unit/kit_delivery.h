@@ -187,7 +187,7 @@ __attribute__((unused)) static int kit_check(const struct kit *kit, const char *
         claims[n] = (struct deliver_claim){.receipt = str_until(&rest, '\n')};
     int result = deliver_check(&kit->settings, claims, n, err);
     for (size_t i = 0; i < n; i++)
-        answer[i] = "APKL"[claims[i].found];
+        answer[i] = "APKLSO"[claims[i].found];
     answer[n] = '\0';
     return result;
 }

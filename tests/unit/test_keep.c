@@ -37,6 +37,15 @@ static struct deliver_file keep(const struct kit *kit, const char *bytes)
     return file;
 }
 
+/* Malloced, or NULL. */
+static char *path_of(const struct kit *kit, const char *name)
+{
+    char *path;
+    uint64_t octets;
+    (void)keep_find(kit->state, name, &path, &octets, NULL);
+    return path;
+}
+
 static void copies(void)
 {
     struct kit kit;
@@ -46,7 +55,7 @@ static void copies(void)
     kit_settings(&kit, DELIVER_MDA, "true", KIT_A);
     struct deliver_file file = keep(&kit, message);
     is_int((long long)file.octets, sizeof message - 1, "its length is told");
-    char *path = keep_path(kit.state, file.name);
+    char *path = path_of(&kit, file.name);
     ok(path != NULL && is_in("spool", file.name), "it is found in spool/");
     char *bytes = kit_read(path != NULL ? path : "", &len);
     is_mem(bytes, len, message, sizeof message - 1, "byte for byte");
@@ -110,15 +119,14 @@ static void moves(void)
     is_int(keep_hold(&kit.settings, file.name, &err), 0, "it is held");
     ok(is_in("held", file.name) && !is_in("spool", file.name), "then it is in held/ alone");
     is_int(keep_hold(&kit.settings, file.name, &err), 0, "held once more, nothing happens");
-    char *path = keep_path(kit.state, file.name);
+    char *path = path_of(&kit, file.name);
     ok(path != NULL && strstr(path, "/held/") != NULL, "it is found there");
     free(path);
     is_int(keep_free(&kit.settings, file.name, &err), 0, "it is released");
     ok(is_in("spool", file.name) && !is_in("held", file.name), "then it is in spool/ alone");
     is_int(keep_free(&kit.settings, file.name, &err), 0, "released once more, nothing happens");
     keep_remove(&kit.settings, file.name);
-    ok(keep_path(kit.state, file.name) == NULL && keep_octets(kit.state) == 0,
-       "delivered, it is nowhere");
+    ok(path_of(&kit, file.name) == NULL && keep_octets(kit.state) == 0, "delivered, it is nowhere");
     kit_free(&kit);
 }
 
@@ -173,9 +181,13 @@ static void has_no_folder(void)
     kit_settings(&kit, DELIVER_MDA, "true", KIT_A);
     is_int(keep_sweep(&kit.settings, &err), 0, "without folders there is nothing to sweep");
     is_int((long long)keep_octets(kit.state), 0, "nor to count");
-    ok(keep_path(kit.state, "x") == NULL, "nor to find");
+    ok(path_of(&kit, "x") == NULL, "nor to find");
     char *path = kit_path("state/spool");
     kit_write(path, "", 0, "w");
+    char *found;
+    uint64_t octets;
+    is_int(keep_find(kit.state, "x", &found, &octets, &err), -1,
+           "a folder that cannot be looked into is no proof that a file is not there");
     struct deliver_file file = keep(&kit, message);
     ok(file.octets == 0 && file.name[0] == '\0', "where none can be made, nothing is kept");
     free(path);

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
@@ -812,6 +813,61 @@ static void mbox_not_made(void)
     free(receipts);
 }
 
+/* A check while a file is in the place of the folder spool/, or no file may become longer. */
+static void hinder(const struct kit *kit, bool hide, const char *receipts, char answer[65],
+                   struct err *err)
+{
+    struct rlimit before, none;
+    char *spool = kit_path("state/spool"), *away = kit_path("state/away");
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before);
+    none = before;
+    none.rlim_cur = 0;
+    if (hide && rename(spool, away) == 0)
+        kit_write(spool, "", 0, "w");
+    else
+        setrlimit(RLIMIT_FSIZE, &none);
+    int result = kit_check(kit, receipts, answer, err);
+    setrlimit(RLIMIT_FSIZE, &before);
+    signal(SIGXFSZ, handler);
+    if (hide && (unlink(spool) < 0 || rename(away, spool) < 0))
+        xdie("cannot put back what the test had moved");
+    ok(result < 0, "that is an error: %s", err->text);
+    free(spool);
+    free(away);
+}
+
+/* What cannot be seen or kept now may be all there is of the message. */
+static void left_open(void)
+{
+    struct kit kit;
+    struct err err = {0};
+    char answer[65], *spool;
+    fresh();
+    spool = kit_path("state/spool");
+    kit_settings(&kit, DELIVER_MBOX, mbox, KIT_A);
+    for (int i = 0; i < SMALL; i++)
+        kit_spool(&kit, small[i], strlen(small[i]), 100, &err);
+    deliver_secure(kit.deliver, kit.batch, SMALL, &err);
+    char *receipts = kit_receipts(&kit);
+    hinder(&kit, true, receipts, answer, &err);
+    is_str(answer, "OOO", "spool files that cannot be looked at: their takes stay open");
+    hinder(&kit, false, receipts, answer, &err);
+    is_str(answer, "OOO", "no room for copies: likewise");
+    is_int((long long)kit_count(spool), SMALL, "and nothing of a copy is left");
+    ok(kit_check(&kit, receipts, answer, &err) == 0 && strcmp(answer, "KKK") == 0,
+       "once that is over, they are kept");
+    unlink(kit.batch[1]->path);
+    ok(kit_check(&kit, receipts, answer, &err) == 0 && strcmp(answer, "KAK") == 0,
+       "a spool file that is not there: fetched again");
+    ok(deliver_room(kit.deliver) < file_room(kit_folder) / 4 * 3,
+       "spool and mbox on one disk: each message needs its room twice");
+    deliver_abandon(kit.batch, SMALL);
+    kit_free(&kit);
+    free(receipts);
+    free(spool);
+}
+
 /* Equal messages need as many places. */
 static void twins(void)
 {
@@ -973,6 +1029,7 @@ int main(void)
     readers();
     mbox_gone();
     mbox_not_made();
+    left_open();
     twins();
     settled();
     bad_lines();

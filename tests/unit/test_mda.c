@@ -225,6 +225,20 @@ static void closed_folder(void)
     free(before);
 }
 
+static void cannot_be_seen(const struct kit *kit, const char *receipts)
+{
+    struct err err = {0};
+    char answer[65];
+    char *spool = kit_path("state/spool"), *away = kit_path("state/away");
+    ok(rename(spool, away) == 0, "prepare: a file is in the place of spool/");
+    kit_write(spool, "", 0, "w");
+    ok(kit_check(kit, receipts, answer, &err) < 0 && strcmp(answer, "O") == 0,
+       "one that cannot be looked at stays open: %s", err.text);
+    ok(unlink(spool) == 0 && rename(away, spool) == 0, "prepare: spool/ is back");
+    free(spool);
+    free(away);
+}
+
 static void checks(void)
 {
     struct kit kit;
@@ -236,6 +250,7 @@ static void checks(void)
     char *receipts = kit_receipts(&kit);
     ok(kit_check(&kit, receipts, answer, &err) == 0 && strcmp(answer, "K") == 0,
        "an open take: its spool file is kept");
+    cannot_be_seen(&kit, receipts);
     is_int((long long)deliver_unit(kit.deliver), 1, "a command takes one message at a time");
     struct buf place;
     buf_init(&place, 4096);
