@@ -4,7 +4,8 @@
  *
  * What a pipe holds when the reader dies is lost, and nobody can say whether the last message was
  * read. So one counts as delivered once all of it was written (and flushed, where the output is a
- * file); a take that is still open is fetched again, and a crash can show that one message twice.
+ * file); a take that is still open is kept and written again, and a crash can show that one message
+ * twice.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -76,6 +77,28 @@ static int check(const struct deliver_settings *settings, struct deliver_claim *
     return 0;
 }
 
+/* It was not written, or not to its end. Quotes make its file longer than the message. */
+static int find(const struct deliver_settings *settings, struct str receipt, int *fd,
+                struct err *err)
+{
+    struct deliver_file file;
+    struct stat status;
+    *fd = -1;
+    if (handover_read_receipt(receipt, &file) < 0)
+        return 1;
+    char *path = xasprintf("%s/spool/%s", settings->state_dir, file.name);
+    *fd = file_open(path, O_RDONLY | O_NOFOLLOW, 0);
+    int result = *fd >= 0 && fstat(*fd, &status) == 0 ? 0
+                 : errno == ENOENT                    ? 1
+                                   : err_errno(err, ERR_IO, errno, "cannot open %s", path);
+    if (result == 0 && (uint64_t)status.st_size < MBOXFORM_BODY + file.octets)
+        result = 1;
+    if (result != 0 && *fd >= 0)
+        close(*fd);
+    free(path);
+    return result;
+}
+
 const struct kind output_kind = {
     .name = "output",
     .unit = 1,
@@ -92,5 +115,6 @@ const struct kind output_kind = {
     .receipt = handover_receipt,
     .publish = publish,
     .check = check,
+    .find = find,
     .sweep = spooldir_sweep,
 };

@@ -559,6 +559,32 @@ def slices_and_login_delay(w):
     w.need(w.run(keep="no").status == 0, "in the end")
 
 
+def output_fails(make):
+    """Standard output takes nothing of a message, and the server shows it once."""
+    def run(w):
+        w.put("m001", size=200000)
+        w.always = ONCE
+        w.server.play([w.always])
+        first = subprocess.run(w.command("-m", "-"), stdin=subprocess.DEVNULL, stdout=make(),
+                               stderr=subprocess.PIPE, env=w.environment())
+        w.server.settle(5)
+        w.need(first.returncode in (74, 75), "that is said", first)
+        w.need(w.hidden() == ["m001"], "the server does not show it again", w.hidden())
+        w.fine("--force")
+        w.need_each(1, ["m001"], when="what standard output did not take")
+    return run
+
+
+def nobody_reads():
+    ours, theirs = os.pipe()
+    os.close(ours)
+    return theirs
+
+
+def device_is_full():
+    return os.open("/dev/full", os.O_WRONLY)
+
+
 def spool_unseen(w):
     """An mbox was locked; in the next run the spool file cannot be opened, and then it can."""
     w.put("m000")
@@ -596,6 +622,9 @@ CASES = [
     ("a Maildir on a disk that is read-only for a while: likewise", read_only("maildir")),
     ("a Maildir on a full disk: nothing is lost", full_disk("maildir")),
     ("an mbox on a full disk: nothing is lost", full_disk("mbox")),
+    ("standard output that nobody reads, read once: delivered by the next run",
+     output_fails(nobody_reads)),
+    ("standard output on a full device: likewise", output_fails(device_is_full)),
     ("a spool file that cannot be opened in one run: its message is not given up", spool_unseen),
     ("a Maildir whose new/ is gone for a while: delivered by the next run", maildir_new_is_gone),
     ("killed while the command runs: delivered by the next run", killed_before_delivery),
