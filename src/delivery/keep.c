@@ -202,6 +202,52 @@ uint64_t keep_octets(const char *state_dir)
     return sum;
 }
 
+/* Its octets; 0: it is none. A spool file of mboxform.h begins with a hole. */
+static uint64_t octets_of_message(int folder, const char *name)
+{
+    struct stat status;
+    char first = '\0';
+    int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return 0;
+    bool is_message = fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
+                      pread(fd, &first, 1, 0) == 1 && first != '\0';
+    close(fd);
+    return is_message ? (uint64_t)status.st_size : 0;
+}
+
+static int find_in(const char *folder, const struct deliver_settings *settings,
+                   const struct keep_finder *finder, struct err *err)
+{
+    DIR *dir = opendir(folder);
+    if (dir == NULL)
+        return errno == ENOENT ? 0
+                               : err_errno(err, ERR_IO, errno, "cannot read the folder %s", folder);
+    for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
+        const char *name = entry->d_name;
+        uint64_t octets =
+            spool_is_own(name, settings->mailbox) && !spool_list_has(settings->keeps, name)
+                ? octets_of_message(dirfd(dir), name)
+                : 0;
+        if (octets > 0)
+            finder->found(finder->ctx, name, octets);
+    }
+    closedir(dir);
+    return 0;
+}
+
+int keep_find(const struct deliver_settings *settings, const struct keep_finder *finder,
+              struct err *err)
+{
+    int result = 0;
+    for (int folder = SPOOL; folder <= HELD && result == 0; folder++) {
+        char *path = xasprintf("%s/%s", settings->state_dir, folders[folder]);
+        result = find_in(path, settings, finder, err);
+        free(path);
+    }
+    return result;
+}
+
 int keep_sweep(const struct deliver_settings *settings, struct err *err)
 {
     int result = 0;

@@ -51,6 +51,15 @@ void keep_remove(const struct deliver_settings *settings, const char *name);
 /* Octets of all files in both folders, those of other mailboxes included. */
 uint64_t keep_octets(const char *state_dir);
 
+/* Calls found with each of the mailbox's own files in either folder that settings->keeps does not
+ * name and that may be a message as it came: not empty, nor a spool file of mboxform.h. ERR_IO. */
+struct keep_finder {
+    void (*found)(void *ctx, const char *name, uint64_t octets);
+    void *ctx;
+};
+int keep_find(const struct deliver_settings *settings, const struct keep_finder *finder,
+              struct err *err);
+
 /* Removes the mailbox's own files from both folders but those that settings->keeps. */
 int keep_sweep(const struct deliver_settings *settings, struct err *err);
 

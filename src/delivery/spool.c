@@ -330,10 +330,10 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static bool is_kept(const struct spool_list *kept, const char *name)
+bool spool_list_has(const struct spool_list *list, const char *name)
 {
-    return kept != NULL && kept->count > 0 &&
-           bsearch(&name, kept->at, kept->count, sizeof *kept->at, by_name) != NULL;
+    return list != NULL && list->count > 0 &&
+           bsearch(&name, list->at, list->count, sizeof *list->at, by_name) != NULL;
 }
 
 int spool_sweep(int folder, const char *folder_path, const char *mailbox, const char *state,
@@ -349,8 +349,9 @@ int spool_sweep(int folder, const char *folder_path, const char *mailbox, const 
     }
     int result = 0;
     for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
-        if (is_litter(folder, entry->d_name, mailbox, state) && !is_kept(kept, entry->d_name) &&
-            unlinkat(folder, entry->d_name, 0) < 0 && errno != ENOENT)
+        if (is_litter(folder, entry->d_name, mailbox, state) &&
+            !spool_list_has(kept, entry->d_name) && unlinkat(folder, entry->d_name, 0) < 0 &&
+            errno != ENOENT)
             result =
                 err_errno(err, ERR_IO, errno, "cannot remove %s/%s", folder_path, entry->d_name);
     }

@@ -108,6 +108,7 @@ struct spool_list {
     char **at;
     size_t count;
 };
+bool spool_list_has(const struct spool_list *list, const char *name); /* NULL: has none */
 
 /* Removes from a folder what runs of this mailbox left there: names that were made for it and
  * for this state folder, and what others left (another state folder, another program) that nobody

@@ -21,7 +21,8 @@
  * - spool/ to held/ and back: the journal is first, and both folders are looked in, so the order
  *   does not matter; the new name is durable before the old one goes.
  * - the sweep removes what no entry names, after recovery: then every entry whose message is not
- *   known to be delivered, or left on the server, names its file.
+ *   known to be delivered, or left on the server, names its file. Where the journal has gaps,
+ *   recovery enters what none names first.
  * - an entry with a file is never forgotten, whatever the server lists. Its message is not fetched
  *   again if it is listed, and deleted there only once it is `done`.
  */

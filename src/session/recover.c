@@ -138,10 +138,46 @@ static void sweep(const struct journal *journal, const struct deliver_settings *
     kept_free_list(&kept);
 }
 
+struct found {
+    struct journal *journal;
+    uint32_t count;
+};
+
+static void on_found(void *ctx, const char *name, uint64_t octets)
+{
+    struct found *found = ctx;
+    const struct journal_file file = {.name = str_from(name), .octets = octets};
+    found->count++;
+    journal_find_file(found->journal, &file, clock_wall());
+}
+
+/* What the journal would name if it had no gaps: the sweep would take it for litter. */
+static int find_unnamed(struct journal *journal, const struct deliver_settings *settings,
+                        struct err *err)
+{
+    struct deliver_settings sparing = *settings;
+    struct spool_list kept;
+    struct found found = {.journal = journal};
+    const struct keep_finder finder = {.found = on_found, .ctx = &found};
+    kept_list(journal, &kept);
+    sparing.keeps = &kept;
+    int result = keep_find(&sparing, &finder, err);
+    kept_free_list(&kept);
+    if (result < 0 || found.count == 0)
+        return result;
+    log_line(settings->log, FP_LOG_WARNING,
+             "the journal is new or damaged; %u message(s) kept in %s are not in it: delivered, "
+             "perhaps twice",
+             found.count, settings->state_dir);
+    return journal_sync(journal, err);
+}
+
 static int recover_as(struct journal *journal, const struct deliver_settings *settings,
                       struct err *err)
 {
     if (settle_open(journal, settings, err) < 0)
+        return -1;
+    if (journal_has_gaps(journal) && find_unnamed(journal, settings, err) < 0)
         return -1;
     sweep(journal, settings);
     return 0;

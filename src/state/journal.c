@@ -30,6 +30,8 @@ struct journal {
     char *head;
     char id[MAILBOX_ID + 1];
     uint64_t synced; /* lines that there were then */
+    uint32_t found;  /* entries of files that none named */
+    bool gaps;
     uint32_t looked; /* how often a UIDL was looked at, in the text */
 };
 
@@ -99,6 +101,7 @@ static int load(struct journal *journal, struct err *err)
     if (!replay->write)
         return 0;
     bool is_new = replay->is_new;
+    journal->gaps = is_new || replay->damaged > 0;
     if (replay_compact(replay, err) < 0)
         return -1;
     replay->is_new = is_new;
@@ -161,7 +164,12 @@ bool journal_is_new(const struct journal *journal)
 
 bool journal_was_listed(const struct journal *journal)
 {
-    return journal->replay.calendar.days > 0 || table_count(journal->replay.table) > 0;
+    return journal->replay.calendar.days > 0 || table_count(journal->replay.table) > journal->found;
+}
+
+bool journal_has_gaps(const struct journal *journal)
+{
+    return journal->gaps;
 }
 
 bool journal_was_renamed(const struct journal *journal, char id[MAILBOX_ID + 1])
@@ -421,6 +429,18 @@ void journal_keep(struct journal *journal, uint32_t id, enum journal_state state
                   const struct journal_file *file, const struct journal_failure *failure)
 {
     fail(journal, id, state, count, file, failure);
+}
+
+/* Nobody knows its UIDL; the name of its file is as good a name. */
+void journal_find_file(struct journal *journal, const struct journal_file *file, int64_t now)
+{
+    const struct journal_subject subject = {.uidl = file->name, .size = file->octets};
+    const struct journal_failure failure = {.reason = REASON_WAITING};
+    if (journal_find(journal, file->name, JOURNAL_NONE) != JOURNAL_NONE)
+        return;
+    uint32_t id = journal_add(journal, &subject, now);
+    journal_keep(journal, id, JOURNAL_KEPT, false, file, &failure);
+    journal->found++;
 }
 
 void journal_put_off(struct journal *journal, uint32_t id, const struct journal_failure *failure)

@@ -45,6 +45,11 @@ struct journal_settings { /* borrowed for the call; log: for the journal's life 
     struct log *log;
 };
 
+struct journal_file { /* session/kept.h */
+    struct str name;
+    uint64_t octets;
+};
+
 /* state_dir exists (JOURNAL_WRITE). ERR_BUSY: another run has it and makes progress; ERR_LOCKED:
  * that one has made none for an hour. ERR_IO: unreadable, or written by a newer version (it is left
  * alone). Junk is moved aside to NAME.bad with a warning; an older version's is written anew. */
@@ -53,6 +58,13 @@ void journal_close(struct journal *journal); /* NULL is fine; what was not synce
 
 /* True if there was no journal before. */
 bool journal_is_new(const struct journal *journal);
+
+/* True if it was new, or lines of it could not be read: then a file of ours that no entry names may
+ * be all that is left of a message. */
+bool journal_has_gaps(const struct journal *journal);
+
+/* Such a file: a new entry, KEPT, unless there is one of that name. Gathered. */
+void journal_find_file(struct journal *journal, const struct journal_file *file, int64_t now);
 
 /* True if the mailbox was listed before, to its end, or messages of it are known. */
 bool journal_was_listed(const struct journal *journal);
@@ -152,12 +164,8 @@ void journal_adopt(struct journal *journal, uint32_t id);
 /* It failed: tries + 1. */
 void journal_fail(struct journal *journal, uint32_t id, const struct journal_failure *failure);
 void journal_hold(struct journal *journal, uint32_t id, const struct journal_failure *failure);
-/* It is in a file of ours (session/kept.h), of `octets`: `state` is KEPT or REFUSED. `count`: it
+/* It is in that file of ours: `state` is KEPT or REFUSED. `count`: it
  * was tried. Of one that is in a file already, file may be empty: it stays there. */
-struct journal_file {
-    struct str name;
-    uint64_t octets;
-};
 void journal_keep(struct journal *journal, uint32_t id, enum journal_state state, bool count,
                   const struct journal_file *file, const struct journal_failure *failure);
 /* It may work later: the next run asks for it after the others, and no try is counted. */

@@ -252,6 +252,58 @@ def is_ended(w, agent, keys):
     return child.returncode
 
 
+# ---- without the journal -----------------------------------------------------------------------------
+
+def removed(path):
+    os.unlink(path)
+
+
+def emptied(path):
+    os.truncate(path, 0)
+
+
+def of_zeros(path):
+    size = os.path.getsize(path)
+    with open(path, "wb") as f:
+        f.write(bytes(size))
+
+
+def damaged(path):
+    """One bit in each line of the message that is kept."""
+    with open(path, "rb") as f:
+        lines = f.read().splitlines(keepends=True)
+    words = [line.split() for line in lines]
+    entry = next(w[2] for w in words if w[1] in (b"kept", b"refused"))
+    with open(path, "wb") as f:
+        for line, w in zip(lines, words):
+            ours = w[2:3] == [entry]
+            f.write(bytes([line[0] ^ 1]) + line[1:] if ours else line)
+
+
+def journal_lost(how, status):
+    """What is kept is the only copy, and outlives the journal that names it."""
+    def case(w):
+        names, agent = w.fill(4), heal.Agent(w)
+        w.always = ONCE
+        agent.does('[ "$FETCHPOP_UIDL" != m002 ] || exit %d' % status)
+        w.run(mda=agent, max_tries=1)
+        how(w.journal_path())
+        agent.does("")
+        run = w.run("--force", mda=agent, max_tries=1)
+        w.need("1 message(s) kept in" in run.err, "it is told", run)
+        agent.need_each(1, names, when="by the next run")
+        run = w.run("--force", mda=agent, max_tries=1)
+        w.need(run.status == 0 and run.err == "", "then all is well", run)
+        agent.need_each(1, names, when="in the end")
+        w.need(not files_of(w), "and nothing is kept", files_of(w))
+    return case
+
+
+def files_of(w):
+    return [name for top, _, names in os.walk(w.state) for name in names
+            if os.path.basename(top) in ("spool", "held")]
+
+
 # ---- while the server is left alone -------------------------------------------------------------------
 
 def kept_in_a_pause(w):
@@ -650,6 +702,10 @@ CASES = [
     ("refused once more after --retry: it is still kept", held_and_refused_again),
     ("spool_max bounds it: 75, one clear line, all there after the repair", spool_is_bounded),
     ("spool_max is a size in the configuration file", spool_max_is_a_size),
+    *[("the journal is %s, mail is %s: it is delivered" % (how.__name__.replace("_", " "), where),
+       journal_lost(how, status))
+      for how in (removed, emptied, of_zeros, damaged)
+      for where, status in (("kept", 75), ("held", 1))],
     ("the last 5 % of the file system are left alone", last_of_the_disk),
     ("killed at any call, read once, into a Maildir: nothing lost", kill_sweep("maildir", "no")),
     ("killed at any call, read once, into an mbox: nothing lost", kill_sweep("mbox", "no")),
