@@ -25,6 +25,7 @@
 struct journal {
     uint64_t right_since; /* first day on which a clock that was ahead was right; 0: unknown */
     int lock;
+    char *lock_path;
     struct lines *lines;
     struct replay replay;
     char *head;
@@ -62,8 +63,20 @@ static bool is_getting_on(const struct journal *journal)
            now - (int64_t)when < JOURNAL_PATIENCE;
 }
 
-static int take_lock(struct journal *journal, const char *path, struct err *err)
+/* Somebody may remove the file of a run that hangs, and then the next one makes another. */
+static bool has_lost_lock(const struct journal *journal)
 {
+    struct stat open, named;
+    if (fstat(journal->lock, &open) < 0)
+        return false;
+    if (stat(journal->lock_path, &named) < 0)
+        return errno == ENOENT;
+    return open.st_dev != named.st_dev || open.st_ino != named.st_ino;
+}
+
+static int take_lock(struct journal *journal, struct err *err)
+{
+    const char *path = journal->lock_path;
     journal->lock = file_open(path, O_RDWR | O_CREAT, 0600);
     if (journal->lock < 0)
         return err_errno(err, ERR_CREATE, errno, "cannot make %s", path);
@@ -116,24 +129,23 @@ int journal_open(struct journal **out, const struct journal_settings *settings, 
 {
     struct journal *journal = xcalloc(1, sizeof *journal);
     char *stem = mailbox_stem(settings->server, settings->user);
-    char *lock = xasprintf("%s/%s.lock", settings->state_dir, stem);
     char *path = xasprintf("%s/%s.journal", settings->state_dir, stem);
     bool write = settings->mode == JOURNAL_WRITE;
     journal->lock = -1;
+    journal->lock_path = xasprintf("%s/%s.lock", settings->state_dir, stem);
     make_head(journal, settings->server, settings->user, settings->account);
     journal->replay = (struct replay){.head = journal->head,
                                       .id = journal->id,
                                       .log = settings->log,
                                       .write = write,
                                       .durable = settings->durable};
-    int result = write ? take_lock(journal, lock, err) : 0;
+    int result = write ? take_lock(journal, err) : 0;
     if (result == 0)
         result = lines_open(&journal->lines, path, write ? LINES_WRITE : LINES_READ,
                             settings->durable, err);
     if (result == 0)
         result = load(journal, err);
     free(path);
-    free(lock);
     free(stem);
     if (result < 0) {
         journal_close(journal);
@@ -153,6 +165,7 @@ void journal_close(struct journal *journal)
     lines_close(journal->lines);
     if (journal->lock >= 0)
         close(journal->lock); /* and with it the lock */
+    free(journal->lock_path);
     free(journal->head);
     free(journal);
 }
@@ -583,6 +596,10 @@ bool journal_is_dirty(const struct journal *journal)
 int journal_sync(struct journal *journal, struct err *err)
 {
     const struct replay *replay = &journal->replay;
+    if (journal->lock >= 0 && journal_is_dirty(journal) && has_lost_lock(journal))
+        return err_set(err, ERR_LOCKED,
+                       "%s was removed during this run, and another may have begun; this one ends",
+                       journal->lock_path);
     if (journal->lock >= 0 && replay->count != journal->synced)
         show_progress(journal);
     int result = replay_sync(&journal->replay, err);

@@ -304,6 +304,25 @@ def files_of(w):
             if os.path.basename(top) in ("spool", "held")]
 
 
+def lock_removed(keep):
+    """Of a run that hangs, as one does with other programs: nothing comes twice."""
+    def case(w):
+        names = w.fill(6)
+        child = w.start(keep=keep, script="on @1 RETR 5: sleep 8000")
+        heal.wait_for(lambda: w.record() and ("RETR", "5") in w.record()[-1].commands, 30)
+        for name in os.listdir(w.state):
+            if name.endswith(".lock"):
+                os.unlink(os.path.join(w.state, name))
+        second = w.run("--force", keep=keep)
+        w.need(child.poll() is None and second.status == 0, "the first one hangs still", second)
+        _, err = child.communicate(timeout=60)
+        w.need(child.returncode == 75 and b".lock was removed" in err, "and ends", child.returncode, err)
+        w.put("m007")
+        w.fine("--force", keep=keep)
+        w.need_each(1, names + ["m007"], when="in the end")
+    return case
+
+
 # ---- while the server is left alone -------------------------------------------------------------------
 
 def kept_in_a_pause(w):
@@ -706,6 +725,8 @@ CASES = [
        journal_lost(how, status))
       for how in (removed, emptied, of_zeros, damaged)
       for where, status in (("kept", 75), ("held", 1))],
+    ("the lock file of a run that hangs is removed: nothing comes twice, keep = no", lock_removed("no")),
+    ("the same, keep = yes", lock_removed("yes")),
     ("the last 5 % of the file system are left alone", last_of_the_disk),
     ("killed at any call, read once, into a Maildir: nothing lost", kill_sweep("maildir", "no")),
     ("killed at any call, read once, into an mbox: nothing lost", kill_sweep("mbox", "no")),
