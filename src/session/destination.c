@@ -83,7 +83,7 @@ static void tell(struct poll *poll, const struct destination *destination,
 
 static void tell_all(struct poll *poll, struct destination *destination)
 {
-    if (destination->trouble.kind == ERR_NONE)
+    if (destination->trouble.kind == ERR_NONE && destination->count > 0)
         aside_tell(&poll->aside);
     for (size_t i = 0; i < destination->count; i++)
         tell(poll, destination, &destination->waiting[i]);

@@ -70,8 +70,8 @@ void fault_leave_large(struct poll *poll, struct listing *listing, struct messag
              str_spell_size(poll->run->account->max_size, limit));
 }
 
-void fault_put_off(struct poll *poll, struct listing *listing, struct message *message,
-                   const struct journal_failure *failure)
+static void put_off(struct poll *poll, struct listing *listing, struct message *message,
+                    const struct journal_failure *failure, const struct log *log)
 {
     char name[NAME_SHOWN], why[WHY_SHOWN];
     listing_name(listing, message, poll->run->log, name, sizeof name);
@@ -82,8 +82,20 @@ void fault_put_off(struct poll *poll, struct listing *listing, struct message *m
         journal_mark_tried(poll->journal, entry);
         journal_put_off(poll->journal, entry, failure);
     }
-    log_line(poll->run->log, FP_LOG_ERROR, "%s: %s; the next run tries again", name,
+    log_line(log, FP_LOG_ERROR, "%s: %s; the next run tries again", name,
              reason_text(failure->reason, failure->words, why, sizeof why));
+}
+
+void fault_put_off(struct poll *poll, struct listing *listing, struct message *message,
+                   const struct journal_failure *failure)
+{
+    put_off(poll, listing, message, failure, poll->run->log);
+}
+
+void fault_put_off_aside(struct poll *poll, struct listing *listing, struct message *message,
+                         const struct journal_failure *failure)
+{
+    put_off(poll, listing, message, failure, &poll->aside.log);
 }
 
 void fault_postpone(struct poll *poll, struct listing *listing, struct message *message,

@@ -26,6 +26,10 @@ void fault_refuse(struct poll *poll, struct listing *listing, struct message *me
 void fault_put_off(struct poll *poll, struct listing *listing, struct message *message,
                    const struct journal_failure *failure);
 
+/* The same, for trouble with a command: reported as often as that is. */
+void fault_put_off_aside(struct poll *poll, struct listing *listing, struct message *message,
+                         const struct journal_failure *failure);
+
 /* The same without a report: it was refused along with others, and the session is at fault. */
 void fault_postpone(struct poll *poll, struct listing *listing, struct message *message,
                     const struct journal_failure *failure);

@@ -52,7 +52,7 @@ static int run(const struct poll *poll, const struct filter_message *message, in
                                   .env = (const char *const *)variables,
                                   .deadline = clock_in(account->mda_timeout * 1000),
                                   .stoppable = true,
-                                  .log = poll->run->log};
+                                  .log = &poll->aside.log};
     int ended = child_run(&job, result, err);
     header_free(header);
     variables_free(variables);

@@ -46,7 +46,7 @@ struct manners {
 
 /* How a poll ended. */
 struct manners_end {
-    bool destination;    /* it does not take mail: that is told, once a day */
+    bool destination;    /* it takes no mail, or filter_command says nothing: told once a day */
     struct err server;   /* what went wrong besides; kind ERR_NONE: nothing */
     bool offline;        /* no connection was to be made: nothing is known of the server */
     bool here;           /* whatever the kind of its error: the trouble was on this machine */

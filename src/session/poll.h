@@ -48,20 +48,22 @@ struct poll {
         uint32_t number; /* ... the first of them, and its words */
         char words[LOG_QUOTE_MAX + 4];
     } undeleted;
-    bool careful;       /* the two sides went out of step before: one message at a time */
-    bool wants_utf8;    /* a message was refused for want of UTF8 (RFC 6856), and stays for ... */
-    bool utf8;          /* ... another connection, on which UTF8 is asked for */
-    bool alone;         /* this connection is for messages that an earlier one broke over */
-    bool only_deletes;  /* this one is for DELEs that an earlier one could not end with QUIT */
-    struct err local;   /* trouble on our side of the wire; kind ERR_NONE: none */
-    struct err over;    /* the server refuses message after message: the session is at fault */
-    bool over_before;   /* this, or an earlier session of this poll, ended so ... */
-    uint64_t over_hash; /* ... with these words (manners_hash) */
+    bool careful;        /* the two sides went out of step before: one message at a time */
+    bool wants_utf8;     /* a message was refused for want of UTF8 (RFC 6856), and stays for ... */
+    bool utf8;           /* ... another connection, on which UTF8 is asked for */
+    bool alone;          /* this connection is for messages that an earlier one broke over */
+    bool only_deletes;   /* this one is for DELEs that an earlier one could not end with QUIT */
+    struct err local;    /* trouble on our side of the wire; kind ERR_NONE: none */
+    struct err over;     /* the server refuses message after message: the session is at fault */
+    bool over_before;    /* this, or an earlier session of this poll, ended so ... */
+    uint64_t over_hash;  /* ... with these words (manners_hash) */
     struct habits habits;
     struct {                      /* session/sift.h */
         struct verdict *verdicts; /* of each message of the listing; NULL: there are none */
         bool stale;               /* the journal was kept by other rules */
-        unsigned failed;          /* how often in a row the filter_command did not say */
+        unsigned failed;          /* how often in a row the filter_command did not say, ... */
+        struct err why;           /* ... what it did instead the last time, ... */
+        bool answered;            /* ... and whether it ever said anything */
     } sift;
 };
 

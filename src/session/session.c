@@ -257,6 +257,8 @@ static int conclude(struct session *session, int result, struct err *err)
     if (local)
         add_error(session, &sum, poll->local.kind, poll->local.text);
     const struct err *trouble = destination_trouble(poll);
+    if (trouble->kind == ERR_NONE && sift_trouble(poll) != NULL)
+        trouble = sift_trouble(poll);
     if (!local && trouble->kind != ERR_NONE)
         add_error(session, &sum, trouble->kind, trouble->text);
     if (result < 0 && err->kind != ERR_NONE) /* what came of trouble here is not worth telling */
@@ -326,7 +328,8 @@ static int run_session(struct session_run *run, bool offline, struct err *err)
                            session->poll.undeleted.number, session->poll.undeleted.words);
     result = conclude(session, result, err);
     session->end.now = clock_wall();
-    session->end.destination = destination_trouble(&session->poll)->kind != ERR_NONE;
+    session->end.destination = destination_trouble(&session->poll)->kind != ERR_NONE ||
+                               sift_trouble(&session->poll) != NULL;
     session->end.here = session->poll.local.kind != ERR_NONE;
     session->end.offline = offline;
     session->end.login_delay = session->connection.login_delay;

@@ -138,7 +138,8 @@ static void put_off(struct poll *poll, struct listing *listing, struct message *
                                             .words = str_from(why->text)};
     bool writes = poll->run->mode == SESSION_POLL;
     if (writes)
-        fault_put_off(poll, listing, message, &failure);
+        fault_put_off_aside(poll, listing, message, &failure);
+    poll->sift.why = *why;
     if (writes && ++poll->sift.failed < FILTER_ROW && why->kind == ERR_LOCAL)
         return;
     poll->local = *why;
@@ -156,10 +157,12 @@ static struct verdict by_filter(struct poll *poll, struct listing *listing, stru
     enum rule_action action = RULE_LEAVE;
     const struct filter_message asked = {
         .header = facts->header, .uidl = listing_uidl(listing, message), .size = facts->size};
-    if (filter_ask(poll, &asked, &action, &err) == 0)
+    if (filter_ask(poll, &asked, &action, &err) == 0) {
         poll->sift.failed = 0;
-    else
+        poll->sift.answered = true;
+    } else {
         put_off(poll, listing, message, &err);
+    }
     if (action == RULE_DELETE && !poll->run->account->allow_delete)
         action = RULE_LEAVE;
     verdict.action = action;
@@ -375,6 +378,11 @@ int sift_conclude(struct poll *poll, struct pop3 *pop3, struct listing *listing,
         return -1;
     conclude(poll);
     return 0;
+}
+
+const struct err *sift_trouble(const struct poll *poll)
+{
+    return poll->sift.answered || poll->sift.failed == 0 ? NULL : &poll->sift.why;
 }
 
 void sift_end(struct poll *poll)

@@ -53,6 +53,9 @@ int sift_listing(struct poll *poll, struct pop3 *pop3, struct listing *listing, 
 int sift_conclude(struct poll *poll, struct pop3 *pop3, struct listing *listing, struct queue *dele,
                   struct err *err);
 
+/* What stands in the way if filter_command said of no message what becomes of it; NULL: nothing. */
+const struct err *sift_trouble(const struct poll *poll);
+
 /* Forgets the listing. */
 void sift_end(struct poll *poll);
 

@@ -467,6 +467,26 @@ def once_a_day(password_command, text):
     return case
 
 
+def filter_is_broken(count):
+    """It says of no message what becomes of it: told at once, then once a day; nothing is lost."""
+    def case(w):
+        names, told = w.fill(count), []
+        keys = {"keep": "no", "filter_command": w.path("filter")}
+        for hour in range(30):
+            run = w.run(**keys)
+            w.need(run.status == 75 and not w.stored(), "75, and none is fetched", hour, run)
+            told += [hour] if run.err else []
+            w.later(hours=1)
+        w.need(told in ([0, 23], [0, 24]), "told at once, and a day later", told, run)
+        with open(w.path("filter"), "w") as f:
+            f.write("#!/bin/sh\nexit 0\n")
+        os.chmod(w.path("filter"), 0o755)
+        w.need(w.run(**keys).status == 0, "mended")
+        w.need_each(1, names)
+        w.need(w.left() == [], "and deleted", w.left())
+    return case
+
+
 def overlap(w):
     """While the other run makes progress a second one is silent, 75; after an hour it is told."""
     names = w.fill(12)
@@ -571,6 +591,8 @@ CASES = [
     ("a locked keyring is told at once, then once a day",
      once_a_day('echo "gpg: No secret key" >&2; exit 2', "No secret key")),
     ("a command that prints nothing: likewise", once_a_day("true", "password_command")),
+    ("a filter_command that is not there is told at once, then once a day", filter_is_broken(6)),
+    ("the same, and a single message waits", filter_is_broken(1)),
     ("overlapping cron runs: 75, silent, told after an hour", overlap),
     ("an empty configuration file is never 0", configuration("")),
     ("a configuration file of comments, too", configuration("# nothing\n# here\n")),
