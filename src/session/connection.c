@@ -135,8 +135,11 @@ static int record_deleted(struct connection *connection, const struct queue *del
                           struct err *err)
 {
     struct poll *poll = connection->poll;
-    for (uint32_t i = 0; i < deleted->count; i++)
-        journal_gone(poll->journal, listing_find(&connection->listing, deleted->at[i])->entry);
+    for (uint32_t i = 0; i < deleted->count; i++) {
+        uint32_t entry = listing_find(&connection->listing, deleted->at[i])->entry;
+        poll->reappeared += journal_entry(poll->journal, entry).state == JOURNAL_GONE;
+        journal_gone(poll->journal, entry);
+    }
     poll->run->figures.deleted += deleted->count;
     return journal_sync(poll->journal, err);
 }

@@ -473,6 +473,25 @@ void manners_tell_undeleted(struct manners *manners, uint32_t count, uint32_t nu
                  "the server will not delete %" PRIu32 " messages: \"%s\"", count, words);
 }
 
+void manners_tell_reappeared(struct manners *manners, uint32_t count)
+{
+    struct note *note = manners->note;
+    if (note == NULL || (count == 0 && manners->run->figures.listed == 0))
+        return;
+    if (count == 0 || note->reappearing == 0) {
+        note->reappearing = count == 0 ? 0 : manners->now;
+        return;
+    }
+    if (manners->now - note->reappearing < CLOCK_DAY - MANNERS_SLACK)
+        return;
+    note->reappearing = manners->now;
+    log_line(manners->run->log, FP_LOG_WARNING,
+             "the server says that it has deleted %" PRIu32
+             " message%s, and shows %s again; ask its "
+             "administrator",
+             count, count == 1 ? "" : "s", count == 1 ? "it" : "them");
+}
+
 void manners_learn_expiry(struct manners *manners, int64_t days)
 {
     const struct account *account = manners->run->account;

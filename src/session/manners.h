@@ -86,6 +86,10 @@ void manners_status(const struct note *note, int64_t now, void (*line)(void *ctx
 void manners_tell_undeleted(struct manners *manners, uint32_t count, uint32_t number,
                             const char *words);
 
+/* So many messages were deleted in this poll that had been before: told where it goes on for a day,
+ * and then once a day. */
+void manners_tell_reappeared(struct manners *manners, uint32_t count);
+
 /* The server deletes mail by itself after this many days (RFC 2449 section 6.6; -1: it does not say
  * so): told once if the account wants to keep it longer. */
 void manners_learn_expiry(struct manners *manners, int64_t days);

@@ -48,6 +48,7 @@ struct poll {
         uint32_t number; /* ... the first of them, and its words */
         char words[LOG_QUOTE_MAX + 4];
     } undeleted;
+    uint32_t reappeared; /* messages that are deleted once more */
     bool careful;        /* the two sides went out of step before: one message at a time */
     bool wants_utf8;     /* a message was refused for want of UTF8 (RFC 6856), and stays for ... */
     bool utf8;           /* ... another connection, on which UTF8 is asked for */

@@ -326,6 +326,8 @@ static int run_session(struct session_run *run, bool offline, struct err *err)
         session->end.server = *err;
     manners_tell_undeleted(&session->manners, session->poll.undeleted.count,
                            session->poll.undeleted.number, session->poll.undeleted.words);
+    if (result == 0)
+        manners_tell_reappeared(&session->manners, session->poll.reappeared);
     result = conclude(session, result, err);
     session->end.now = clock_wall();
     session->end.destination = destination_trouble(&session->poll)->kind != ERR_NONE ||

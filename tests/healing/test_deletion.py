@@ -270,8 +270,26 @@ def set_back(w):
     w.at(2016, 11, 1)
 
 
+def deleted_in_vain(w):
+    """The server confirms each QUIT, and deletes nothing: that is told, but not each time."""
+    names, told = w.fill(5), []
+    for hour in range(0, 68, 4):
+        run = w.run(script='on QUIT: ok "bye"; close', keep="no")
+        w.need(run.status == 0, "no mail is missing", run)
+        told += [hour] if "shows them again" in run.err else []
+        w.need(bool(run.err) == (hour in told), "nothing else is said", run)
+        w.later(hours=4)
+    w.need(told in ([24, 48], [28, 52]), "after a day, and a day later", told)
+    w.need_each(1, names)
+    w.fine(keep="no")
+    w.need(w.left() == [], "deleted once it does", w.left())
+    w.put("new")
+    w.fine(keep="no")
+
+
 BARE = "set uidl no\nset top no"
 MID = "Message-ID: <%s@example.org>\n"
+
 
 CASES = [
     ("-a and keep = no, the command puts all off: nothing is deleted",
@@ -297,6 +315,7 @@ CASES = [
      asked_again("set top no", ["--fetch", "m002", "w"], keep="no", mid=MID, back=True)),
     ("-a -K killed anywhere: each is there once or twice, none lost", again_killed),
     ("-K deletes what this run fetched", nokeep_for_old),
+    ("deletions that are confirmed, and in vain: told after a day, once a day", deleted_in_vain),
     ("-k on keep = no: deleted by a later run, not fetched again", keep_in_one_run),
     ("the same on a server whose headers change", keep_in_one_run_and_liar),
     ("keep changed from yes to no: those kept before stay", keep_changed),
