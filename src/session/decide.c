@@ -131,8 +131,8 @@ static void decide(struct poll *poll, struct listing *listing, struct message *m
             count_planned(poll, message, JOURNAL_LEFT);
         return;
     }
-    message->compare = message->compare && (state == JOURNAL_DONE || state == JOURNAL_GONE ||
-                                            record_is_here(state));
+    message->compare = message->compare &&
+                       (state == JOURNAL_DONE || state == JOURNAL_GONE || record_is_here(state));
     if (message->compare) /* its UIDL is known, but does it have it still? */
         known.known = JOURNAL_FREE;
     known.unsure = is_unsure(message, spent);

@@ -73,12 +73,17 @@ static bool find_own(struct listing *listing, struct message *message)
     return true;
 }
 
-/* A size that is not known equals any. */
-static bool is_size(const struct listing *listing, const struct message *message)
+/* Is the message of this entry as long? A size that is not known equals any. */
+static bool is_as_long(const struct listing *listing, uint32_t id, const struct message *message)
 {
-    uint64_t known = journal_size(listing->journal, message->entry);
+    uint64_t known = journal_size(listing->journal, id);
     return known == message->size || known == 0 || message->size == 0 ||
            habits_has(listing->habits, HABIT_SIZES) || habits_has(listing->habits, HABIT_HEADERS);
+}
+
+static bool is_size(const struct listing *listing, const struct message *message)
+{
+    return is_as_long(listing, message->entry, message);
 }
 
 /* By UIDL alone, if it was not deleted before: a UIDL that comes back after its message is gone may
@@ -246,7 +251,8 @@ static void index_fingerprints(struct listing *listing)
 
 /* May this entry be this message? An entry of another UIDL only if UIDLs tell nothing here, or this
  * one tells something wrong; what was deleted under another UIDL does not make it pass over a
- * message. */
+ * message. Without UIDLs it does, if there is a Message-ID and the size is the same: a server may
+ * not delete what it says it has. */
 static bool may_be(const struct listing *listing, uint32_t id, const struct message *message,
                    const struct fingerprint *fingerprint)
 {
@@ -257,12 +263,14 @@ static bool may_be(const struct listing *listing, uint32_t id, const struct mess
     struct record record = journal_record(listing->journal, id);
     if (!is_same(&record, fingerprint))
         return false;
+    bool as_long = is_as_long(listing, id, message);
     if (!listing_has_uidl(message) || entry.blank) /* no UIDL on one side: the header decides */
-        return entry.state != JOURNAL_GONE || (!listing_has_uidl(message) && entry.blank);
+        return entry.state != JOURNAL_GONE || (!listing_has_uidl(message) && entry.blank &&
+                                               fingerprint->kind != HEADER_ANONYMOUS && as_long);
     if (str_equal(journal_uidl(listing->journal, id, room), listing_uidl(listing, message)))
         return true;
     return (listing->any_uidl || message->compare) && entry.state != JOURNAL_GONE &&
-           fingerprint->kind == HEADER_DATED;
+           fingerprint->kind == HEADER_DATED && (listing->any_size || as_long);
 }
 
 /* The i-th of several equal copies takes the i-th entry: n copies listed, n delivered. */
@@ -399,6 +407,33 @@ static bool is_reset(const struct listing *listing)
     return unknown > 0 && 2 * missing > expected;
 }
 
+/* Another server may count, or add, other octets; then several messages show it. A single one may be
+ * another copy, for another recipient or of another body. */
+static void match_other_sizes(struct listing *listing)
+{
+    struct queue found = {NULL, 0, 0};
+    listing->any_size = true;
+    for (uint32_t i = 0; i < listing->count; i++) {
+        const struct message *message = &listing->messages[i];
+        uint32_t id = JOURNAL_NONE;
+        if (message->entry == JOURNAL_NONE && message->fingerprint != 0)
+            id = find_by_fingerprint(listing, message, listing_fingerprint(listing, message));
+        if (id == JOURNAL_NONE)
+            continue;
+        journal_list(listing->journal, id);
+        queue_push(&found, id);
+    }
+    for (uint32_t i = 0; i < found.count; i++)
+        journal_unlist(listing->journal, found.at[i]);
+    listing->any_size = found.count > 1;
+    free(found.at);
+    for (uint32_t i = 0; i < listing->count && listing->any_size; i++) {
+        struct message *message = &listing->messages[i];
+        if (message->entry == JOURNAL_NONE && message->fingerprint != 0)
+            match_fingerprint(listing, message);
+    }
+}
+
 int match_listing(struct listing *listing, struct pop3 *pop3, struct log *log, struct err *err)
 {
     for (uint32_t id = 0; id < journal_count(listing->journal); id++)
@@ -415,6 +450,7 @@ int match_listing(struct listing *listing, struct pop3 *pop3, struct log *log, s
             "most UIDLs have changed since the last run; messages are recognised by their headers");
         listing->any_uidl = true;
         result = ask_fingerprints(listing, pop3, blank, err);
+        match_other_sizes(listing);
     }
     journal_expect(listing->journal, count_unknown(listing));
     return result;

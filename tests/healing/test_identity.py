@@ -273,6 +273,40 @@ def uidl_of_another(keep):
     return case
 
 
+def single_look_alike(keep):
+    """One with its header comes, of another length, after the only one we know has gone."""
+    def case(w):
+        w.put_raw("m001", mail("invoice", "body 1", "m1"))
+        w.run(keep=keep, script="on QUIT: do; close" if keep == "no" else "")
+        if keep == "yes":
+            os.unlink(os.path.join(w.box, "m001"))
+        w.put_raw("m002", mail("invoice", "body 2, which is of another length", "m1"))
+        for _ in range(2):
+            w.later(hours=2)
+            w.run("--force", keep=keep)
+        need_bodies(w, {"body 1": 1, "body 2, which is of another length": 1}, "in the end")
+    return case
+
+
+def deleted_without_uidl(what):
+    """No UIDL, keep = no. What was deleted is no reason to delete one that looks like it."""
+    first, second = {
+        "alert": (mail("full", "look", date=""), mail("full", "look", date="")),
+        "copy": (mail("hello", "to both", "m1", extra="Delivered-To: alice@example.org\n"),
+                 mail("hello", "to both", "m1", extra="Delivered-To: bob@example.org\n"))}[what]
+
+    def case(w):
+        w.always = "set uidl no"
+        for data, name in ((first, "m001"), (None, ""), (second, "m002")):
+            if data is not None:
+                w.put_raw(name, data)
+            w.fine("--force", keep="no")
+            w.later(days=1)
+        w.need(sum(subjects(w).values()) == 2, "both are delivered", subjects(w))
+        w.need(w.left() == [], "and deleted", w.left())
+    return case
+
+
 LARGE = "    rule { larger = 10K action = %s }\n"
 NUMBERS = "set uidl 1 one\n"
 FIRST = {
@@ -447,6 +481,10 @@ CASES = [
     ("a known UIDL for another message, keep = yes: fetched", uidl_of_another("yes")),
     ("a known UIDL for another message, keep = no: fetched, not deleted unread",
      uidl_of_another("no")),
+    ("one look-alike of another length, keep = yes: both come", single_look_alike("yes")),
+    ("the same, keep = no, QUIT's answer lost: not deleted unread", single_look_alike("no")),
+    ("no UIDL, keep = no: the next equal alert comes", deleted_without_uidl("alert")),
+    ("no UIDL, keep = no: the copy for another recipient comes", deleted_without_uidl("copy")),
 ] + [
     ("the UIDL of one that is %s, for another message: that is fetched" % what,
      uidl_of_one_that_waits(what)) for what in FIRST
