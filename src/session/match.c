@@ -9,12 +9,13 @@
 #include "session/fingerprints.h"
 #include "session/queue.h"
 
-/* The same header, with a Message-ID in it, or with the same body under it. */
-static bool is_same(const struct record *record, const struct fingerprint *fingerprint)
+/* The same header, with a Message-ID in it, or with the same body under it. For what a rule left the
+ * header is enough, as it was for the rule. */
+static bool is_same(const struct record *record, bool left, const struct fingerprint *fingerprint)
 {
     struct fingerprint known = record_fingerprint(record);
     return fingerprints_equal(&known, fingerprint) &&
-           fingerprints_compare(&known, fingerprint) == FINGERPRINTS_SAME;
+           (left || fingerprints_compare(&known, fingerprint) == FINGERPRINTS_SAME);
 }
 
 void match_learn(struct listing *listing, const struct message *message)
@@ -261,9 +262,9 @@ static bool may_be(const struct listing *listing, uint32_t id, const struct mess
     if (entry.listed != 0)
         return false;
     struct record record = journal_record(listing->journal, id);
-    if (!is_same(&record, fingerprint))
-        return false;
     bool as_long = is_as_long(listing, id, message);
+    if (!is_same(&record, entry.state == JOURNAL_LEFT && as_long, fingerprint))
+        return false;
     if (!listing_has_uidl(message) || entry.blank) /* no UIDL on one side: the header decides */
         return entry.state != JOURNAL_GONE || (!listing_has_uidl(message) && entry.blank &&
                                                fingerprint->kind != HEADER_ANONYMOUS && as_long);

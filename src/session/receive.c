@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/stop.h"
+#include "session/dates.h"
 #include "session/decide.h"
 #include "session/destination.h"
 #include "session/fault.h"
@@ -517,8 +518,11 @@ static void forget_copy(struct receiver *in, struct message *message, struct par
     in->poll->run->figures.seen++;
     struct plan_message known =
         plan_look_up(&rules, in->poll->journal, message->entry, message->size);
-    if (!is_asked_again(in, message) && plan_decide(&rules, &known, &spent) == PLAN_DELETE &&
-        !decide_is_newest(in->poll, in->listing, message))
+    message->action = plan_decide(&rules, &known, &spent);
+    if (is_asked_again(in, message) || decide_is_newest(in->poll, in->listing, message))
+        message->action = PLAN_LEAVE;
+    dates_note_due(in->poll->journal, &rules, message, &known);
+    if (message->action == PLAN_DELETE)
         queue_push(&in->dele, message->number);
     deliver_drop(parcel);
 }

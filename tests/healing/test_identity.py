@@ -107,6 +107,36 @@ def known_once_fetched(always, count=2):
     return case
 
 
+def kept_thirty_days_without_uidl(always, message_id):
+    """Known once it was fetched: by then it may be due."""
+    def case(w):
+        w.always = always
+        wanted = fill_bodies(w, message_id=message_id)
+        for month, day in ((11, 1), (11, 29)):
+            w.at(2026, month, day)
+            w.fine("--force", keep="30d")
+        w.need(len(w.left()) == 6, "still on the server", w.left())
+        for day in (2, 3, 4):
+            w.at(2026, 12, day)
+            w.fine("--force", keep="30d")
+            w.need(day > 2 or len(w.left()) == 6, "one look at the clock deletes nothing", w.left())
+        need_bodies(w, wanted, "each once")
+        w.need(w.left() == [], "deleted", w.left())
+    return case
+
+
+def left_without_uidl(w):
+    """What a rule leaves is known by its header: the journal does not grow by it in each poll."""
+    w.always = "set uidl no"
+    fill_bodies(w, 3, message_id=False)
+    for _ in range(6):
+        w.fine("--force", rules="    rule { subject = 'm*' action = leave }\n")
+        w.later(hours=1)
+    w.need(len(w.entries()) == 3, "entries of three messages", len(w.entries()))
+    w.fine("--force")
+    need_bodies(w, {"body %d" % i: 1 for i in (1, 2, 3)}, "without the rule")
+
+
 def kept_for_ever(liar, message_id):
     def case(w):
         w.always = LIARS[liar]
@@ -462,6 +492,11 @@ CASES = [
     ("no UIDL and no Message-ID: fetched to be known, and not forgotten", known_once_fetched("set uidl no")),
     ("one UIDL listed twice, no Message-ID: not forgotten",
      known_once_fetched("set uidl 1 one\nset uidl 2 one")),
+    ("no UIDL and no Message-ID, keep = 30d: deleted when due",
+     kept_thirty_days_without_uidl("set uidl no", False)),
+    ("no UIDL and no TOP, keep = 30d: deleted when due",
+     kept_thirty_days_without_uidl("set uidl no\nset top no", True)),
+    ("no UIDL and no Message-ID, left by a rule: one entry each", left_without_uidl),
     ("size 0 equals any", sizes_are("=0")),
     ("an unknown size equals any", sizes_are("=?")),
     ("look-alikes without Message-ID under UIDLs of their own all come", twins_all_come(None)),
