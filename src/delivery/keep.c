@@ -236,8 +236,8 @@ static int find_in(const char *folder, const struct deliver_settings *settings,
     return 0;
 }
 
-int keep_find(const struct deliver_settings *settings, const struct keep_finder *finder,
-              struct err *err)
+int keep_find_unnamed(const struct deliver_settings *settings, const struct keep_finder *finder,
+                      struct err *err)
 {
     int result = 0;
     for (int folder = SPOOL; folder <= HELD && result == 0; folder++) {

@@ -57,8 +57,8 @@ struct keep_finder {
     void (*found)(void *ctx, const char *name, uint64_t octets);
     void *ctx;
 };
-int keep_find(const struct deliver_settings *settings, const struct keep_finder *finder,
-              struct err *err);
+int keep_find_unnamed(const struct deliver_settings *settings, const struct keep_finder *finder,
+                      struct err *err);
 
 /* Removes the mailbox's own files from both folders but those that settings->keeps. */
 int keep_sweep(const struct deliver_settings *settings, struct err *err);

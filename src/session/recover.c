@@ -161,7 +161,7 @@ static int find_unnamed(struct journal *journal, const struct deliver_settings *
     const struct keep_finder finder = {.found = on_found, .ctx = &found};
     kept_list(journal, &kept);
     sparing.keeps = &kept;
-    int result = keep_find(&sparing, &finder, err);
+    int result = keep_find_unnamed(&sparing, &finder, err);
     kept_free_list(&kept);
     if (result < 0 || found.count == 0)
         return result;
