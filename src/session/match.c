@@ -9,8 +9,8 @@
 #include "session/fingerprints.h"
 #include "session/queue.h"
 
-/* The same header, with a Message-ID in it, or with the same body under it. For what a rule left the
- * header is enough, as it was for the rule. */
+/* The same header, with a Message-ID in it, or with the same body under it. For what a rule left
+ * the header is enough, as it was for the rule. */
 static bool is_same(const struct record *record, bool left, const struct fingerprint *fingerprint)
 {
     struct fingerprint known = record_fingerprint(record);
@@ -408,8 +408,8 @@ static bool is_reset(const struct listing *listing)
     return unknown > 0 && 2 * missing > expected;
 }
 
-/* Another server may count, or add, other octets; then several messages show it. A single one may be
- * another copy, for another recipient or of another body. */
+/* Another server may count, or add, other octets; then several messages show it. A single one may
+ * be another copy, for another recipient or of another body. */
 static void match_other_sizes(struct listing *listing)
 {
     struct queue found = {NULL, 0, 0};
