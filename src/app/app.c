@@ -30,6 +30,7 @@
 #include "base/spawn.h"
 #include "base/stop.h"
 #include "base/utf8.h"
+#include "base/xalloc.h"
 
 #define PRINTED_MAX ((size_t)64 * 1024 * 1024)
 
@@ -79,11 +80,6 @@ static void run_pool(struct app *app, enum worker_task task)
                                      .whole = options->all,
                                      .yes = options->yes};
     struct roster *roster = &app->roster;
-    struct turns turns;
-    turns_init(&turns, 0);
-    for (size_t i = 0; i < roster->count; i++)
-        turns_add(&turns, roster->accounts[i]);
-    roster->count = 0;
     struct pool_job job = {
         .task = task,
         .look = &look,
@@ -96,6 +92,14 @@ static void run_pool(struct app *app, enum worker_task task)
                    options->mode == OPTIONS_DOCTOR, /* they may ask */
         .hurried = app->report.watched || app->options.account_count > 0,
     };
+    struct turns turns;
+    turns_init(&turns, 0);
+    if (job.no_fork)
+        turns_share(&turns);
+    for (size_t i = 0; i < roster->count; i++)
+        turns_add(&turns, roster->accounts[i]);
+    roster->count = 0;
+    xtrim();
     pool_run(&job, &turns, &app->report);
     turns_free(&turns);
 }

@@ -3,9 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 
 #include "app/keys.h"
 #include "app/rcparse.h"
@@ -91,9 +88,7 @@ static int make(struct config *config, struct rctext *text, const struct rcparse
     free(name);
     if (result != 0)
         config_free(config);
-#ifdef __GLIBC__
-    malloc_trim(0); /* libconfuse's tables are large, and workers inherit what is left */
-#endif
+    xtrim(); /* libconfuse's tables are large */
     return result;
 }
 

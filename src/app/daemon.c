@@ -30,8 +30,8 @@ struct daemon {
 /* Empties the roster. */
 static void take_roster(struct daemon *daemon, struct roster *roster)
 {
-    turns_replace(&daemon->turns, roster->accounts, roster->count);
     metrics_replace(daemon->job->report->metrics, roster->accounts, roster->count);
+    turns_replace(&daemon->turns, roster->accounts, roster->count);
     roster->count = 0;
     free(daemon->state_dir);
     daemon->state_dir = roster->state_dir;

@@ -28,7 +28,13 @@ struct take {
 
 struct key_type {
     int (*take)(const struct take *take, const char *text);
-    void (*clear)(void *field); /* NULL: nothing is to be freed */
+    const struct owned *owned; /* NULL: nothing is to be freed */
+};
+
+/* What a field owns. */
+struct owned {
+    void (*clear)(void *field);
+    void (*pack)(void *field, struct block *block);
 };
 
 /* The start of the field; the table below is what makes the cast right. */
@@ -56,11 +62,26 @@ static void clear_text(void *field)
     *text = NULL;
 }
 
+static void pack_text(void *field, struct block *block)
+{
+    block_move_text(block, field);
+}
+
+static struct account *of_proxy(void *field)
+{
+    return (void *)((char *)field - offsetof(struct account, proxy_host));
+}
+
 static void clear_proxy(void *field)
 {
-    struct account *account = (void *)((char *)field - offsetof(struct account, proxy_host));
-    clear_text(&account->proxy_host);
-    clear_text(&account->proxy_user);
+    clear_text(&of_proxy(field)->proxy_host);
+    clear_text(&of_proxy(field)->proxy_user);
+}
+
+static void pack_proxy(void *field, struct block *block)
+{
+    block_move_text(block, &of_proxy(field)->proxy_host);
+    block_move_text(block, &of_proxy(field)->proxy_user);
 }
 
 static void clear_list(void *field)
@@ -71,6 +92,25 @@ static void clear_list(void *field)
     free(*list);
     *list = NULL;
 }
+
+static void pack_list(void *field, struct block *block)
+{
+    char ***list = field;
+    size_t count = 0;
+    if (*list == NULL)
+        return;
+    while ((*list)[count] != NULL)
+        count++;
+    char **copy = block_add(block, *list, (count + 1) * sizeof **list);
+    for (size_t i = 0; i < count; i++)
+        block_move_text(block, copy != NULL ? &copy[i] : &(*list)[i]);
+    if (copy != NULL)
+        *list = copy;
+}
+
+static const struct owned one_text = {clear_text, pack_text};
+static const struct owned two_texts = {clear_proxy, pack_proxy};
+static const struct owned some_texts = {clear_list, pack_list};
 
 static int put(const struct take *take, char *owned)
 {
@@ -449,20 +489,20 @@ static int take_headers(const struct take *take, const char *text)
 #define AT_TOP(name) .offset = offsetof(struct keys_top, name), .scope = KEY_TOP
 #define AT_RULE(name) .offset = offsetof(struct rule, name), .scope = KEY_RULE
 
-static const struct key_type text = {take_text, clear_text};
-static const struct key_type path = {take_path, clear_text};
-static const struct key_type command = {take_command, clear_text};
-static const struct key_type host = {take_host, clear_text};
-static const struct key_type address = {take_address, clear_text};
-static const struct key_type version = {take_version, clear_text};
-static const struct key_type maildir = {take_maildir, clear_text};
-static const struct key_type mbox = {take_mbox, clear_text};
-static const struct key_type mda = {take_mda, clear_text};
-static const struct key_type lmtp = {take_lmtp, clear_text};
-static const struct key_type recipient = {take_recipient, clear_text};
-static const struct key_type proxy = {take_proxy, clear_proxy};
-static const struct key_type pins = {take_pins, clear_list};
-static const struct key_type auth = {take_auth, clear_list};
+static const struct key_type text = {take_text, &one_text};
+static const struct key_type path = {take_path, &one_text};
+static const struct key_type command = {take_command, &one_text};
+static const struct key_type host = {take_host, &one_text};
+static const struct key_type address = {take_address, &one_text};
+static const struct key_type version = {take_version, &one_text};
+static const struct key_type maildir = {take_maildir, &one_text};
+static const struct key_type mbox = {take_mbox, &one_text};
+static const struct key_type mda = {take_mda, &one_text};
+static const struct key_type lmtp = {take_lmtp, &one_text};
+static const struct key_type recipient = {take_recipient, &one_text};
+static const struct key_type proxy = {take_proxy, &two_texts};
+static const struct key_type pins = {take_pins, &some_texts};
+static const struct key_type auth = {take_auth, &some_texts};
 static const struct key_type choice = {take_choice, NULL};
 static const struct key_type tls = {take_tls, NULL};
 static const struct key_type flag = {take_flag, NULL};
@@ -631,6 +671,16 @@ void keys_fill(enum key_scope scope, void *target)
 void keys_clear(enum key_scope scope, void *target)
 {
     for (size_t i = 0; i < KEYS; i++)
-        if (keys[i].scope == scope && keys[i].type->clear != NULL)
-            keys[i].type->clear((char *)target + keys[i].offset);
+        if (keys[i].scope == scope && keys[i].type->owned != NULL)
+            keys[i].type->owned->clear((char *)target + keys[i].offset);
+}
+
+void keys_pack(enum key_scope scope, void *target, struct block *block)
+{
+    for (size_t i = 0; i < KEYS; i++) {
+        /* Keys of one field stand one behind the other. */
+        bool again = i > 0 && keys[i - 1].scope == scope && keys[i - 1].offset == keys[i].offset;
+        if (keys[i].scope == scope && keys[i].type->owned != NULL && !again)
+            keys[i].type->owned->pack((char *)target + keys[i].offset, block);
+    }
 }

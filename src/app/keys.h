@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "app/section.h"
+#include "base/block.h"
 #include "base/err.h"
 
 /* What the keys of the top level say. */
@@ -68,6 +69,9 @@ int keys_take(const struct setting *setting, void *target, struct err *err);
 /* Frees what the fields of keys hold, and zeroes those. Secrets: see account_wipe; rules: see
  * rules_free. */
 void keys_clear(enum key_scope scope, void *target);
+
+/* Moves what those fields point to into the block. */
+void keys_pack(enum key_scope scope, void *target, struct block *block);
 
 /* A command for /bin/sh that has no %F or %T left from another program: 0, or ERR_CONFIG. */
 int keys_check_mda(const char *command, struct err *err);

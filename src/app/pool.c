@@ -200,10 +200,10 @@ static void send_event(void *ctx, const struct event *event)
     file_write(end->fd, event, sizeof *event, "the parent", NULL);
 }
 
-static void close_others(const struct pool *pool, const struct slot *own)
+static void close_others(const struct pool *pool)
 {
     for (size_t i = 0; i < pool->slot_count; i++)
-        if (&pool->slots[i] != own && pool->slots[i].pid != 0 && pool->slots[i].fd >= 0)
+        if (pool->slots[i].pid != 0 && pool->slots[i].fd >= 0)
             close(pool->slots[i].fd);
 }
 
@@ -216,23 +216,23 @@ static void take_null_input(void)
     }
 }
 
-static void run_child(const struct pool *pool, const struct slot *slot, struct turn *turn, int fd,
-                      pid_t parent)
+/* No turn may be touched here: see app/turns.h. */
+static void run_child(const struct pool *pool, const struct worker_job *job, int fd, pid_t parent)
 {
     stop_release(&pool->before);
     setpgid(0, 0);
     if (!spawn_die_with(parent))
         _exit(err_status(ERR_STOPPED));
-    close_others(pool, slot);
-    account_keep(turn->account);
+    close_others(pool);
+    account_keep(job->account);
     take_null_input();
     struct pipe_end end = {fd};
-    struct worker_job work = worker_job(pool, turn);
+    struct worker_job work = *job;
     work.alone = true;
     work.emit = send_event;
     work.ctx = &end;
     worker_run(&work);
-    settings_free(work.account);
+    account_wipe(work.account);
     _exit(0);
 }
 
@@ -275,13 +275,16 @@ static int start(struct pool *pool, struct slot *slot, struct turn *turn)
         tls_prepare();
         pool->prepared = true;
     }
+    struct worker_job work = worker_job(pool, turn);
+    work.account = settings_pack(turn->account, xmalloc(settings_size(turn->account)));
     pid_t parent = getpid();
     pid_t pid = fork();
     if (pid == 0) {
         close(fds[0]);
-        run_child(pool, slot, turn, fds[1], parent);
+        run_child(pool, &work, fds[1], parent);
     }
     int why = errno;
+    free(work.account);
     close(fds[1]);
     if (pid < 0) {
         close(fds[0]);

@@ -171,17 +171,22 @@ int settings_account(const struct section *own, const struct section *defaults,
     return 0;
 }
 
-void settings_free(struct account *account)
+static void free_text(struct account *account)
 {
-    if (account == NULL)
-        return;
     keys_clear(KEY_ACCOUNT, account);
-    rules_free(&account->rules);
-    account_wipe(account);
     free(account->title);
     free(account->journal_name);
     free(account->former);
     free(account);
+}
+
+void settings_free(struct account *account)
+{
+    if (account == NULL)
+        return;
+    rules_free(&account->rules);
+    account_wipe(account);
+    free_text(account);
 }
 
 int settings_top(const struct section *top, struct keys_top *result, struct err *err)
@@ -195,6 +200,40 @@ int settings_top(const struct section *top, struct keys_top *result, struct err 
         }
     }
     return 0;
+}
+
+/* --- in one piece of memory ------------------------------------------------------------------- */
+
+static struct account *fill_block(struct block *block, const struct account *account)
+{
+    struct account counted = *account;
+    struct account *copy = block_add(block, account, sizeof *account);
+    struct account *to = copy != NULL ? copy : &counted;
+    keys_pack(KEY_ACCOUNT, to, block);
+    block_move_text(block, &to->title);
+    block_move_text(block, &to->journal_name);
+    block_move_text(block, &to->former);
+    return copy;
+}
+
+size_t settings_size(const struct account *account)
+{
+    struct block block = {NULL, 0};
+    fill_block(&block, account);
+    return block.used;
+}
+
+struct account *settings_pack(const struct account *account, void *room)
+{
+    struct block block = {room, 0};
+    return fill_block(&block, account);
+}
+
+struct account *settings_move(struct account *account, void *room)
+{
+    struct account *packed = settings_pack(account, room);
+    free_text(account);
+    return packed;
 }
 
 /* --- telling ---------------------------------------------------------------------------------- */

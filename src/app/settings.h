@@ -21,6 +21,13 @@ int settings_account(const struct section *own, const struct section *defaults,
 /* Wipes and frees the account and all it owns. NULL is fine. */
 void settings_free(struct account *account);
 
+/* The account in one piece of memory: settings_pack makes that of settings_size octets of `room`.
+ * Its secrets and rules, which lie elsewhere, are those of the original: one of the two is let go
+ * without them, as settings_move does with the original. */
+size_t settings_size(const struct account *account);
+struct account *settings_pack(const struct account *account, void *room);
+struct account *settings_move(struct account *account, void *room);
+
 /* Reads the top level; keys_clear frees the result. ERR_CONFIG, and there is nothing to free. */
 int settings_top(const struct section *top, struct keys_top *result, struct err *err);
 

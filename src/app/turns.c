@@ -9,9 +9,19 @@
 #include "base/random.h"
 #include "base/xalloc.h"
 
+#define FREED_MOST ((size_t)64 * 1024) /* octets */
+
 void turns_init(struct turns *turns, int64_t every)
 {
-    *turns = (struct turns){.every = every, .end = &turns->first};
+    *turns = (struct turns){.every = every,
+                            .end = &turns->first,
+                            .memory = {.withheld = true},
+                            .accounts = {.withheld = true}};
+}
+
+void turns_share(struct turns *turns)
+{
+    turns->memory.withheld = turns->accounts.withheld = false;
 }
 
 /* --- those that wait: a heap ------------------------------------------------------------------ */
@@ -50,12 +60,22 @@ static void move_down(struct turns *turns, struct turn *turn)
     put_at(turns, place, turn);
 }
 
+static void set_room(struct turns *turns, size_t room)
+{
+    struct turn **old = turns->waiting;
+    size_t size = sizeof *old;
+    turns->waiting = room > 0 ? chunks_take(&turns->memory, room * size) : NULL;
+    if (old != NULL && turns->waiting != NULL)
+        memcpy(turns->waiting, old, turns->waiting_count * size);
+    if (old != NULL)
+        chunks_give_back(&turns->memory, old, turns->waiting_room * size);
+    turns->waiting_room = room;
+}
+
 static void wait_for_turn(struct turns *turns, struct turn *turn)
 {
-    if (turns->waiting_count == turns->waiting_room) {
-        turns->waiting_room = turns->waiting_room * 2 + 16;
-        turns->waiting = xreallocarray(turns->waiting, turns->waiting_room, sizeof *turns->waiting);
-    }
+    if (turns->waiting_count == turns->waiting_room)
+        set_room(turns, turns->waiting_room * 2 + 16);
     turn->place = ++turns->waiting_count;
     move_up(turns, turn);
 }
@@ -128,11 +148,32 @@ static void wait_anew(struct turns *turns)
 
 /* --- all -------------------------------------------------------------------------------------- */
 
+/* From here on the account is not in the memory that workers inherit. */
+static struct account *take_account(struct turns *turns, struct account *account)
+{
+    size_t size = settings_size(account);
+    struct account *moved = settings_move(account, chunks_take(&turns->accounts, size));
+    turns->freed += size;
+    if (turns->freed > FREED_MOST) {
+        xtrim();
+        turns->freed = 0;
+    }
+    return moved;
+}
+
+static void free_account(struct turns *turns, struct account *account)
+{
+    size_t size = settings_size(account);
+    rules_free(&account->rules);
+    account_wipe(account);
+    chunks_give_back(&turns->accounts, account, size);
+}
+
 static void free_turn(struct turns *turns, struct turn *turn)
 {
     stop_waiting(turns, turn);
-    settings_free(turn->account);
-    free(turn);
+    free_account(turns, turn->account);
+    chunks_give_back(&turns->memory, turn, sizeof *turn);
 }
 
 void turns_free(struct turns *turns)
@@ -143,7 +184,7 @@ void turns_free(struct turns *turns)
         turns->first = turn->next;
         free_turn(turns, turn);
     }
-    free(turns->waiting);
+    set_room(turns, 0);
     turns_init(turns, turns->every);
 }
 
@@ -160,8 +201,8 @@ static void append(struct turns *turns, struct turn *turn)
 
 void turns_add(struct turns *turns, struct account *account)
 {
-    struct turn *turn = xcalloc(1, sizeof *turn);
-    turn->account = account;
+    struct turn *turn = chunks_take(&turns->memory, sizeof *turn);
+    turn->account = take_account(turns, account);
     turn->due = clock_ms();
     append(turns, turn);
     wait_for_turn(turns, turn);
@@ -319,10 +360,10 @@ static struct turn **sort_all(const struct turns *turns)
 /* Its interval may be shorter now. */
 static void change(struct turns *turns, struct turn *turn, struct account *account)
 {
-    settings_free(turn->account);
-    turn->account = account;
+    free_account(turns, turn->account);
+    turn->account = take_account(turns, account);
     turn->leaving = false;
-    int64_t latest = clock_in(interval_ms(turns, account) / 10 * 11);
+    int64_t latest = clock_in(interval_ms(turns, turn->account) / 10 * 11);
     turn->due = turn->due < latest ? turn->due : latest;
 }
 
@@ -361,4 +402,5 @@ void turns_replace(struct turns *turns, struct account **accounts, size_t count)
             leave(turns, old[i]);
     free(old);
     wait_anew(turns);
+    xtrim();
 }

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/chunks.h"
 #include "session/account.h"
 
 struct turn {
@@ -42,15 +43,23 @@ struct turns {
     size_t waiting_count, waiting_room;
     struct lot *lots; /* those that are due, but their server has no room */
     uint64_t changes; /* grows whenever something may have become due or free */
+    /* Of turns and who waits, and of accounts. Workers do not get them, so that a fork costs the
+     * same however many there are. */
+    struct chunks memory, accounts;
+    size_t freed; /* octets of accounts that were moved there, roughly, since the last xtrim */
 };
 
 /* No turn yet; `every` in seconds. */
 void turns_init(struct turns *turns, int64_t every);
 
+/* Before any is added: the accounts are polled in this very process, and its commands, which are
+ * forked, need them. */
+void turns_share(struct turns *turns);
+
 /* Frees all accounts, too. */
 void turns_free(struct turns *turns);
 
-/* Takes the account over; it is due at once. */
+/* Takes the account over, and moves it; it is due at once. */
 void turns_add(struct turns *turns, struct account *account);
 
 /* Of the turns that are due and not running, and whose server has room: the one that has waited
@@ -83,8 +92,9 @@ void turns_slept(struct turns *turns, int64_t ms, int64_t now);
 /* The account of the same mailbox, or NULL; borrowed. */
 const struct account *turns_find(const struct turns *turns, const struct account *like);
 
-/* Replaces all accounts by these, and takes them over. One of the same mailbox keeps its turn, a
- * new one is due at once, and one that is not among them is removed, after its poll if it runs. */
+/* Replaces all accounts by these, and takes them over, as turns_add does. One of the same mailbox
+ * keeps its turn, a new one is due at once, and one that is not among them is removed, after its
+ * poll if it runs. */
 void turns_replace(struct turns *turns, struct account **accounts, size_t count);
 
 #endif

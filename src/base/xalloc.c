@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #define STATUS_SYSTEM 71
 
@@ -80,4 +83,11 @@ char *xasprintf(const char *fmt, ...)
         xdie("out of memory");
     va_end(again);
     return text;
+}
+
+void xtrim(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
 }

@@ -22,4 +22,7 @@ char *xmemdup0(const void *bytes, size_t length);          /* a copy with a NUL 
 /* printf into memory of its own. */
 char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* Gives back to the system what was freed; workers would inherit it. */
+void xtrim(void);
+
 #endif

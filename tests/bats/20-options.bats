@@ -234,6 +234,15 @@ m002" ] || fail "left on the server: $(ls "$MB")"
     [ "$(box_count)" -eq 0 ]
 }
 
+@test "--no-fork runs the account's commands" {
+    tell m1
+    popd_start
+    popd_rc -password 'password_command = "echo secret"' -maildir "mda = \"cat >>$T/got\""
+    want 0 --no-fork
+    silent
+    [ -s "$T/got" ] || fail "nothing was delivered"
+}
+
 @test "-t sets the idle limit: a hung server ends the run with 75" {
     tell m1
     popd_start 'on UIDL: hang' 'on LIST: hang'

@@ -326,6 +326,42 @@ def parent_is_small(w):
             w.need(growth < 1.6, "%s grows by %.2f kB an account" % (what, growth), found)
 
 
+def worker_among(w, count):
+    """The private memory of the first of so many accounts' workers, while it is under way."""
+    crowd = Crowd(w, "jobs = 1\n")
+    for i in range(count):
+        crowd.add("a%d" % i)
+    go, waiting = threading.Event(), threading.Semaphore(0)
+
+    def wait(conn, event, arg):
+        waiting.release()
+        go.wait(120)
+
+    with crowd.server(script=[("USER", wait)]) as server:
+        child = crowd.start(server.port, out=subprocess.DEVNULL)
+        w.need(waiting.acquire(timeout=120), "no worker among %d" % count)
+        with open("/proc/%d/task/%d/children" % (child.pid, child.pid)) as f:
+            workers = [int(pid) for pid in f.read().split()]
+        w.need(len(workers) == 1, "one worker", workers)
+        size = kilobytes(workers[0])[0]
+        for _ in range(2):
+            child.terminate()
+        go.set()
+        child.communicate(timeout=120)
+    return size
+
+
+def workers_are_small(w):
+    """What a worker inherits is copied by the kernel for each poll."""
+    if not os.path.exists("/proc/self/task/%d/children" % os.getpid()):
+        raise world.Skip("no /proc/PID/task/PID/children here")
+    if sanitized():
+        raise world.Skip("a sanitizer's memory is not ours")
+    w.fill(1)
+    few, many = (worker_among(w, count) for count in (10, 10_000))
+    w.need(many < few + 600, "a worker among 10,000 accounts has more memory, in kB", few, many)
+
+
 MIXED = 500 if LONG else 60
 
 CASES = [
@@ -343,6 +379,7 @@ CASES = [
     ("jobs of the configuration file", jobs_in_file),
     ("jobs of the command line", jobs_as_option),
     ("the parent's memory grows by less than 1.6 kB an account", parent_is_small),
+    ("a worker has no more memory where there are 10,000 accounts", workers_are_small),
 ]
 
 if __name__ == "__main__":

@@ -46,14 +46,14 @@ const struct kind printer_kind = {.name = "printer",
                                   HANDOVER_VERBS};
 '''),
     ("src/delivery/settings.h", "ROW(MBOX, mbox)", " ROW(PRINTER, printer)"),
-    ("src/app/keys.c", "static const struct key_type lmtp = {take_lmtp, clear_text};\n", '''
+    ("src/app/keys.c", "static const struct key_type lmtp = {take_lmtp, &one_text};\n", '''
 static int take_printer(const struct take *take, const char *value)
 {
     aim(take, DELIVER_PRINTER);
     return take_text(take, value);
 }
 
-static const struct key_type printer = {take_printer, clear_text};
+static const struct key_type printer = {take_printer, &one_text};
 '''),
     ("src/app/keys.c", '    {"user", &text, AT(user)},\n',
      '    {"printer", &printer, AT(where), .group = KEY_TARGET},\n'))

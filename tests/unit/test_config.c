@@ -12,6 +12,7 @@
 #include "app/keys.h"
 #include "app/paths.h"
 #include "app/rctext.h"
+#include "app/settings.h"
 #include "kit_config.h"
 #include "kit_heap.h"
 #include "tap.h"
@@ -570,6 +571,60 @@ static void test_paths(void)
     is_str(paths_expand("~bob", &err), NULL, "another user's home folder is refused");
 }
 
+/* --- in one piece of memory ------------------------------------------------------------------- */
+
+static const char every_text[] =
+    "account a { server = s user = u maildir = \"/m\" source_address = \"127.0.0.1\"\n"
+    "proxy = \"socks5://me:sesame@p:1080\" tls_ca_file = /ca tls_ca_dir = /dir\n"
+    "tls_cert_file = /cert tls_key_file = /key tls_key_password_command = kp\n"
+    "tls_min_version = \"1.3\" tls_server_name = n tls_crl_file = /crl tls_trust = both\n"
+    "tls_pin = {\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\",\n"
+    "\"BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"}\n"
+    "password_command = pc auth = {plain, user} authorization_identity = z\n"
+    "lmtp_recipient = \"r@example.com\" filter_command = f pipe_through = t after_new = n\n"
+    "rule { subject = hello action = leave } }\n";
+
+/* The words of the account that differ where the same account was made twice: what it points to. Of
+ * these, how many are the same in the copy? */
+static int count_shared(const struct account *account, const struct account *twin,
+                        const struct account *copy)
+{
+    int shared = 0;
+    for (size_t at = 0; at + sizeof(void *) <= sizeof *account; at += sizeof(void *)) {
+        const char *one = (const char *)account + at, *two = (const char *)twin + at;
+        shared += memcmp(one, two, sizeof(void *)) != 0 &&
+                  memcmp(one, (const char *)copy + at, sizeof(void *)) == 0;
+    }
+    return shared;
+}
+
+static void test_packed(void)
+{
+    struct config config, other;
+    struct account *account = one(&config, every_text), *twin = one(&other, every_text);
+    size_t size = settings_size(account);
+    struct account *copy = settings_pack(account, malloc(size));
+    is_int(count_shared(account, twin, copy), 2,
+           "an account and its copy have a secret and the rules in common, and nothing else");
+    is_int((long long)settings_size(copy), (long long)size, "a copy is as large as its original");
+    struct account *moved = settings_move(account, malloc(size));
+    free(copy);
+    config.count = 0;
+    is_str(moved->title, "a", "one that was moved has its title");
+    is_str(moved->where, "/m", "and where its mail goes");
+    is_str(moved->proxy_user, "me", "and both texts of its proxy");
+    is_str(moved->tls_pins[1], twin->tls_pins[1], "and its pins");
+    ok(moved->tls_pins[2] == NULL, "to the last");
+    is_str(moved->auth[1], "user", "and its methods");
+    is_mem(moved->proxy_password.data, moved->proxy_password.len, "sesame", 6, "and its secret");
+    is_int((long long)moved->rules.count, 1, "and its rules");
+    rules_free(&moved->rules);
+    account_wipe(moved);
+    free(moved);
+    config_free(&config);
+    config_free(&other);
+}
+
 int main(void)
 {
     test_builtin();
@@ -585,6 +640,7 @@ int main(void)
     test_ways();
     test_whole_accounts();
     test_paths();
+    test_packed();
     make_folder();
     test_files();
     test_include();

@@ -4,7 +4,11 @@
 
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/xalloc.h"
@@ -401,6 +405,72 @@ static void test_slept(void)
     turns_free(&turns);
 }
 
+/* What a fork would copy, or would not. */
+static bool child_has(const void *piece)
+{
+    int status;
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    (void)fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(msync((void *)((uintptr_t)piece / page * page), 1, MS_ASYNC) == 0 ? 1 : 0);
+    return waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+}
+
+static void test_withheld(void)
+{
+#if defined MADV_DONTFORK && !defined FP_PORTABLE
+    struct turns turns;
+    turns_init(&turns, 100);
+    turns_add(&turns, mailbox("a", "x", "1"));
+    ok(!child_has(turns.first), "a forked process has no turn");
+    ok(!child_has(turns.first->account), "and no account");
+    struct account *again[] = {mailbox("a", "x", "1"), mailbox("b", "x", "2")};
+    turns_replace(&turns, again, 2);
+    ok(!child_has(turns.first->account), "nor has it after the accounts were replaced");
+    ok(!child_has(turns.first->next->account), "and others were added");
+    turns_free(&turns);
+#else
+    tap_skip("a forked process has no turn", "no system call here withholds memory");
+#endif
+}
+
+/* Of the whole process; 0 where the system does not say. */
+static long mapped_pages(void)
+{
+    char line[128] = "";
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (file == NULL)
+        return 0;
+    char *first = fgets(line, sizeof line, file);
+    fclose(file);
+    return first != NULL ? strtol(first, NULL, 10) : 0;
+}
+
+/* As with each new configuration of a daemon, in which one account is new and one is gone. */
+static void test_replaced_often(void)
+{
+    enum { COUNT = 2000 };
+    static struct account *all[COUNT];
+    struct turns turns;
+    long before = 0;
+    turns_init(&turns, 100);
+    for (int round = 0; round <= 100; round++) {
+        for (int i = 0; i < COUNT; i++) {
+            char user[20];
+            snprintf(user, sizeof user, "%d", i == 0 ? -round : i);
+            all[i] = mailbox("a", "x", user);
+        }
+        turns_replace(&turns, all, COUNT);
+        if (round == 10)
+            before = mapped_pages();
+    }
+    long grown = mapped_pages() - before;
+    is_int((long long)turns.count, COUNT, "2,000 accounts that are replaced 100 times are as many");
+    ok(grown < 500, "and need no more memory (%ld pages)", grown);
+    turns_free(&turns);
+}
+
 int main(void)
 {
     test_once();
@@ -415,5 +485,7 @@ int main(void)
     test_replace();
     test_hurry();
     test_slept();
+    test_withheld();
+    test_replaced_often();
     return tap_done();
 }
