@@ -602,6 +602,10 @@ static void test_packed(void)
 {
     struct config config, other;
     struct account *account = one(&config, every_text), *twin = one(&other, every_text);
+    account->journal_name = strdup("a:rc");
+    account->former = strdup("u@s-0");
+    twin->journal_name = strdup("a:rc");
+    twin->former = strdup("u@s-0");
     size_t size = settings_size(account);
     struct account *copy = settings_pack(account, malloc(size));
     is_int(count_shared(account, twin, copy), 2,

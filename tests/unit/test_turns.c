@@ -447,7 +447,7 @@ static long mapped_pages(void)
     return first != NULL ? strtol(first, NULL, 10) : 0;
 }
 
-/* As with each new configuration of a daemon, in which one account is new and one is gone. */
+/* As with each new configuration of a daemon, in which one account is new, and stays. */
 static void test_replaced_often(void)
 {
     enum { COUNT = 2000 };
@@ -458,7 +458,7 @@ static void test_replaced_often(void)
     for (int round = 0; round <= 100; round++) {
         for (int i = 0; i < COUNT; i++) {
             char user[20];
-            snprintf(user, sizeof user, "%d", i == 0 ? -round : i);
+            snprintf(user, sizeof user, "%d", i <= round ? -1 - i : i);
             all[i] = mailbox("a", "x", user);
         }
         turns_replace(&turns, all, COUNT);
