@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "session/rules.h"
 
 #define DAY_SHOWN 16
 
@@ -42,12 +43,17 @@ int dates_begin(struct journal *journal, struct plan_rules *rules, const struct 
     if (run->mode != SESSION_POLL)
         return 0;
     tell(run->log, look, last_day, rules->now / CLOCK_DAY);
+    /* What the wrong date had left on the server by age is judged anew (session/sift.h). */
+    if (look == CALENDAR_TAKEN_BACK && rules_ask_age(&run->account->rules))
+        journal_set_rules(journal, "");
     return rules->clock_doubted ? 0 : journal_mend_dates(journal, rules->now, err);
 }
 
 void dates_note_due(struct journal *journal, const struct plan_rules *rules,
                     const struct message *message, const struct plan_message *known)
 {
+    if (known->known != JOURNAL_DONE)
+        return;
     int64_t today = rules->now / CLOCK_DAY;
     bool again = known->due == 0 || known->due > today;
     bool not_due =

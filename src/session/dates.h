@@ -14,7 +14,7 @@
 
 /* Before the first listing: is rules->now a date that ages can be counted by? Sets
  * rules->clock_doubted. A clock that has jumped is reported, and if it is right, impossible dates
- * are corrected; both in a poll only. */
+ * are corrected, and what rules left by age is to be judged anew; all in a poll only. */
 int dates_begin(struct journal *journal, struct plan_rules *rules, const struct session_run *run,
                 struct err *err);
 

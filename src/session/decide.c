@@ -259,6 +259,8 @@ void decide_owe_again(struct poll *poll, struct listing *listing)
             entry.state == JOURNAL_GONE)
             journal_put_off(poll->journal, message->entry,
                             &(struct journal_failure){.reason = reason});
+        if (entry.state == JOURNAL_LEFT) /* it may be to be deleted: see session/sift.h */
+            journal_find_due(poll->journal, message->entry, entry.due);
     }
 }
 
@@ -291,7 +293,8 @@ static const char *what_becomes_of(const struct message *message, struct verdict
                                         [PLAN_DUE] = "would be deleted by a poll on another day",
                                         [PLAN_REFUSE] = "too large, would stay on the server",
                                         [PLAN_STUB] = "its beginning would be fetched"};
-    return verdict.action == RULE_DELETE ? "would be deleted, unfetched" : words[message->action];
+    return verdict.action == RULE_DELETE ? "would be deleted, unfetched"
+                                         : words[verdict.due ? PLAN_DUE : message->action];
 }
 
 void decide_tell(struct poll *poll, const struct listing *listing)

@@ -25,6 +25,7 @@ struct verdict {
     unsigned action : 2; /* enum rule_action */
     bool judged : 1;     /* else nothing is known yet */
     bool filtered : 1;   /* filter_command said so */
+    bool due : 1;        /* left only until its age is found on another day, too; then deleted */
 };
 
 struct poll {

@@ -119,7 +119,7 @@ static void spare(struct receiver *in, const struct batch_item *item)
     if (item->action == RULE_DELETE && !in->poll->rules.switches.never_delete)
         queue_push(&in->dele, item->number);
     else if (!journal_entry(journal, item->entry).tried)
-        journal_leave(journal, item->entry, item->until);
+        sift_leave(in->poll, item->entry, item->due, item->until);
     else
         in->poll->owned = false;
     journal_mark_tried(journal, item->entry);
@@ -578,7 +578,8 @@ static void accept_parcel(struct receiver *in, struct message *message, struct p
     }
     struct batch_item item = {.number = message->number,
                               .action = (enum rule_action)in->pending.verdict.action,
-                              .until = in->pending.until};
+                              .until = in->pending.until,
+                              .due = in->pending.verdict.due};
     if (!pass_through(in, &parcel, &item))
         return;
     uint32_t entry = item.entry = listing_enter(in->listing, message);

@@ -31,7 +31,7 @@ struct receiver {
     struct batch batch;      /* complete, and not committed yet */
     struct parcel *parcel;   /* being written */
     struct verdict verdict;  /* what the rules say of it ... */
-    int64_t until;           /* ... and until when (rules_find) */
+    int64_t until;           /* ... and until when (sift_judge) */
     int64_t arrived;         /* heading_arrived */
     struct fields *fields;   /* while that depends on its header, what came of that ... */
     struct buf head;         /* ... and all that came, which is not written yet */

@@ -173,6 +173,20 @@ size_t rules_find(const struct rules *rules, const struct rules_facts *facts, in
     return RULES_NONE;
 }
 
+bool rules_found_by_age(const struct rules *rules, const struct rules_facts *facts)
+{
+    int64_t when, until = 0;
+    enum fit result = FIT_NO;
+    for (size_t i = 0; i < rules->count && result == FIT_NO; i++) {
+        const struct rule *rule = &rules->at[i];
+        if (has_age(rule) && facts->fields != NULL && fit_size(rule, facts->size) == FIT_YES &&
+            fits_patterns(rule, facts) && rules_date(facts->fields, &when) == 0)
+            return true;
+        result = fit(rule, facts, &until);
+    }
+    return false;
+}
+
 /* --- all messages ----------------------------------------------------------------------------- */
 
 bool rules_may_skip(const struct rules *rules, uint64_t size)
@@ -185,6 +199,14 @@ bool rules_may_skip(const struct rules *rules, uint64_t size)
         if (depends && rules->at[i].action != RULE_FETCH)
             return true;
     }
+    return false;
+}
+
+bool rules_ask_age(const struct rules *rules)
+{
+    for (size_t i = 0; i < rules->count; i++)
+        if (has_age(&rules->at[i]))
+            return true;
     return false;
 }
 

@@ -71,6 +71,13 @@ struct rules_facts {
  * age of the message may change that (with a clock in doubt, the first); 0: none. */
 size_t rules_find(const struct rules *rules, const struct rules_facts *facts, int64_t *until);
 
+/* True if an age had a say in what rules_find gave for these facts: with a clock that is wrong it
+ * could have been another rule. */
+bool rules_found_by_age(const struct rules *rules, const struct rules_facts *facts);
+
+/* True if a rule asks for an age. */
+bool rules_ask_age(const struct rules *rules);
+
 /* When the message arrived (wall clock, seconds): the date of the topmost Received field, or Date.
  * -1: neither can be read. */
 int rules_date(const struct fields *fields, int64_t *when);

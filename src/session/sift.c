@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/file.h"
 #include "base/words.h"
@@ -27,6 +28,7 @@ struct sifting {
     uint32_t spared;
 };
 
+#define NEXT_POLL 1  /* a moment that has passed: the message is judged anew */
 #define FILTER_ROW 3 /* times without an answer: then the command is at fault */
 
 static const struct rules *rules_of(const struct poll *poll)
@@ -125,9 +127,36 @@ static struct verdict by_rules(const struct poll *poll, uint64_t size, const str
         .size = size, .now = poll->rules.clock_doubted ? 0 : poll->rules.now, .fields = fields};
     *until = 0;
     size_t rule = rules_find(rules, &facts, until);
+    if (poll->rules.clock_doubted && *until != 0)
+        *until = NEXT_POLL;
     return (struct verdict){.rule = rule < rules->count ? (unsigned)rule : VERDICT_RULES,
                             .action = rule < rules->count ? rules->at[rule].action : RULE_FETCH,
                             .judged = rule != RULES_UNKNOWN};
+}
+
+static bool was_due_before(const struct poll *poll, const struct message *message)
+{
+    if (message->entry == JOURNAL_NONE)
+        return false;
+    struct journal_entry entry = journal_entry(poll->journal, message->entry);
+    return entry.state != JOURNAL_DONE && entry.due != 0 && entry.due < poll->rules.now / CLOCK_DAY;
+}
+
+/* Age has to be found twice, on different days, before it deletes: once, the clock may err. */
+static void wait_for_another_day(const struct poll *poll, const struct message *message,
+                                 const struct sift_facts *facts, struct verdict *verdict,
+                                 int64_t *until)
+{
+    const struct rules_facts known = {
+        .size = facts->size, .now = poll->rules.now, .fields = facts->fields};
+    if (verdict->action != RULE_DELETE || !rules_found_by_age(rules_of(poll), &known))
+        return;
+    bool doubted = poll->rules.clock_doubted;
+    if (!doubted && was_due_before(poll, message))
+        return;
+    verdict->action = RULE_LEAVE;
+    verdict->due = !doubted;
+    *until = doubted ? NEXT_POLL : (poll->rules.now / CLOCK_DAY + 1) * CLOCK_DAY;
 }
 
 /* The command did not say: another run asks again. If it never does, it is at fault itself. */
@@ -173,6 +202,7 @@ struct verdict sift_judge(struct poll *poll, struct listing *listing, struct mes
                           const struct sift_facts *facts, int64_t *until)
 {
     struct verdict verdict = by_rules(poll, facts->size, facts->fields, until);
+    wait_for_another_day(poll, message, facts, &verdict, until);
     bool named = poll->rules.switches.only != NULL; /* by its UIDL: no command is asked */
     if (!verdict.judged || verdict.action != RULE_FETCH || command_of(poll) == NULL || named)
         return verdict;
@@ -184,14 +214,21 @@ struct verdict sift_judge(struct poll *poll, struct listing *listing, struct mes
     return filtered.action == RULE_FETCH ? verdict : filtered;
 }
 
+void sift_leave(struct poll *poll, uint32_t entry, bool due, int64_t until)
+{
+    journal_leave(poll->journal, entry, until);
+    if (due)
+        journal_find_due(poll->journal, entry, poll->rules.now / CLOCK_DAY);
+}
+
 /* A message that was delivered (--all) stays one. */
-static void leave(const struct sifting *sifting, struct message *message, int64_t until)
+static void leave(const struct sifting *sifting, struct message *message, bool due, int64_t until)
 {
     struct journal *journal = sifting->poll->journal;
     uint32_t entry = listing_enter(sifting->listing, message);
     struct journal_entry known = journal_entry(journal, entry);
     if (known.state != JOURNAL_DONE && known.state != JOURNAL_GONE && !known.tried)
-        journal_leave(journal, entry, until);
+        sift_leave(sifting->poll, entry, due, until);
     journal_mark_tried(journal, entry);
 }
 
@@ -215,7 +252,7 @@ static void settle(struct sifting *sifting, struct message *message, struct verd
     if (poll->run->mode != SESSION_POLL)
         return;
     if (verdict.action == RULE_LEAVE)
-        leave(sifting, message, until);
+        leave(sifting, message, verdict.due, until);
     if (verdict.action == RULE_STUB)
         pass_stub(sifting, message);
 }

@@ -9,9 +9,10 @@
  * (session/receive.h).
  *
  * What is left on the server is LEFT in the journal, and not looked at again before the rules or
- * the command change, or age may make a difference. The journal has the digest of the rules by
- * which all that is LEFT, or was given as a stub, was judged; while some of it was not, it has
- * none.
+ * the command change, or age may make a difference; in the next poll while the clock is in doubt.
+ * An age that deletes has to be found by polls on two days: until then the message is left. The
+ * journal has the digest of the rules by which all that is LEFT, or was given as a stub, was
+ * judged; while some of it was not, it has none.
  */
 #ifndef FP_SESSION_SIFT_H
 #define FP_SESSION_SIFT_H
@@ -68,7 +69,8 @@ void sift_fetch_whole(struct poll *poll, const struct listing *listing,
                       const struct message *message);
 
 /* Judges a message by all that is there of it. fields and header say the same; without them,
- * `judged` tells whether its size is enough. *until: as rules_find. A filter_command that does not
+ * `judged` tells whether its size is enough. *until, of one that is left: when it is judged anew
+ * (wall clock, seconds; 0: as long as the rules are what they are). A filter_command that does not
  * say has the message left for another run, which is reported. */
 struct sift_facts {
     uint64_t size; /* octets; 0: not known */
@@ -77,6 +79,9 @@ struct sift_facts {
 };
 struct verdict sift_judge(struct poll *poll, struct listing *listing, struct message *message,
                           const struct sift_facts *facts, int64_t *until);
+
+/* A rule leaves the message of this entry, until then; `due`: as struct verdict has it. */
+void sift_leave(struct poll *poll, uint32_t entry, bool due, int64_t until);
 
 /* Where a message goes that this verdict is of. */
 const struct route *sift_route(const struct poll *poll, struct verdict verdict);

@@ -134,7 +134,7 @@ bool journal_count_day(struct journal *journal, int64_t day);
 /* What is listed is not missing any more; if all that is listed is known, the rest is missing. */
 void journal_count_missing(struct journal *journal, bool all);
 
-/* A DONE one was found old enough to be deleted on this day; 0: it is not. */
+/* It was found old enough to be deleted on this day; 0: it is not. */
 void journal_find_due(struct journal *journal, uint32_t id, int64_t day);
 
 /* What happens to messages. All of these are gathered, and on disk only after journal_sync. */

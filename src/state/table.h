@@ -20,7 +20,7 @@
 /* What is in memory of each. */
 struct journal_entry {
     uint16_t absent; /* the listing day it was first missed; 0: present */
-    uint16_t due;    /* DONE: the day (since 1970) a poll found it old enough to go; 0: none did */
+    uint16_t due;    /* the day (since 1970) a poll found it old enough to go; 0: none did */
     unsigned tries : 16;
     unsigned state : 4;  /* enum journal_state */
     unsigned before : 4; /* of a TAKEN entry: what it was */

@@ -3,6 +3,7 @@
 """When is it gone? A message is deleted on the server only for its own last delivery, and never for one
 wrong look at the clock.
 """
+import email.utils
 import os
 import shutil
 import sys
@@ -262,6 +263,65 @@ def due_and_liar(w):
     w.need_each(1, names)
 
 
+# ---- rules that ask for an age -----------------------------------------------------------------------
+
+OLD_DELETE = "    rule { older = 7d action = delete }\n"
+OLD_LEAVE = "    rule { older = 7d action = leave }\n"
+NEW_ONLY = "    rule { newer = 7d }\n    rule { action = leave }\n"
+NEW_DELETE = "    rule { newer = 7d }\n    rule { action = delete }\n"
+
+
+def put_of_today(w, *names):
+    for name in names:
+        date = email.utils.formatdate(w.now())
+        w.put_raw(name, ("Date: %s\nMessage-ID: <%s@example.org>\n\n%s\n" % (date, name, name)).encode())
+    return list(names)
+
+
+def wrong_once(rules, wrong, script=""):
+    """New mail, and one poll by a clock that is wrong: what age decides then is decided anew."""
+    def case(w):
+        w.always = script
+        account = {"rules": rules, "allow_delete": "yes"}
+        w.at(2026, 11, 9)
+        w.run(**account)
+        w.at(2026, 11, 10)
+        names = put_of_today(w, "m001", "m002")
+        w.at(*wrong)
+        run = w.run(**account)
+        w.need(run.sent("DELE") == [], "no DELE by a clock that is wrong", run)
+        w.at(2026, 11, 10, 13)
+        w.run(**account)
+        names += put_of_today(w, "m003")
+        for day in (10, 11, 12, 13):
+            w.at(2026, 11, day, 15)
+            w.run(**account)
+        w.need_each(1, names, when="once the clock is right")
+    return case
+
+
+def old_mail_deleted(script=""):
+    def case(w):
+        w.always = script
+        w.at(2026, 11, 1)
+        put_of_today(w, "m001", "m002")
+        w.at(2026, 11, 10)
+        put_of_today(w, "m003")
+        account = {"rules": OLD_DELETE, "allow_delete": "yes"}
+        if script == "":
+            shown = w.run("--dry-run", **account)
+            w.need(shown.out.count("on another day") == 2, "--dry-run says when", shown)
+        for minutes in (0, 5):
+            w.later(minutes=minutes)
+            run = w.fine(**account)
+            w.need(len(w.left()) == 3, "not on the first day that finds it so", run)
+        w.later(days=1)
+        w.fine(**account)
+        w.need(w.left() == ["m003"], "but on the second one", w.left())
+        w.need_each(1, ["m003"])
+    return case
+
+
 def set_ahead(w):
     w.at(2036, 11, 1)
 
@@ -329,6 +389,14 @@ CASES = [
     ("mail first seen in 1970 ages from the day the clock was set", seen_unset(1970)),
     ("mail first seen in 2021 ages from the day the clock was set", seen_unset(2021)),
     ("mail first seen by a clock ten months behind is not deleted at once", seen_early_this_year),
+    ("rules delete what is old on the second day that finds it so", old_mail_deleted()),
+    ("the same without TOP", old_mail_deleted("set top no")),
+    ("older = 7d delete, a clock 20 days ahead: nothing is lost", wrong_once(OLD_DELETE, (2026, 11, 30))),
+    ("the same without TOP: nothing is lost", wrong_once(OLD_DELETE, (2026, 11, 30), "set top no")),
+    ("older = 7d leave, a clock 20 days ahead: it comes", wrong_once(OLD_LEAVE, (2026, 11, 30))),
+    ("newer = 7d alone, a clock 20 days ahead: it comes", wrong_once(NEW_ONLY, (2026, 11, 30))),
+    ("newer = 7d alone, a clock in 1970: it comes", wrong_once(NEW_ONLY, (1970,))),
+    ("newer = 7d, the rest deleted, a clock in 1970: nothing is lost", wrong_once(NEW_DELETE, (1970,))),
     ("one run ten years ahead: what is gone is still forgotten in 30 days", forgetting_goes_on),
 ]
 

@@ -269,6 +269,35 @@ static void test_doubt(void)
     rules_free(&rules);
 }
 
+static void by_age(bool want, const char *header, int64_t now, const char *why)
+{
+    struct fields *fields = header != NULL ? read_header(header) : NULL;
+    ok(rules_found_by_age(&rules, &(struct rules_facts){2000, now, fields}) == want, "%s", why);
+    fields_free(fields);
+}
+
+static void test_by_age(void)
+{
+    struct rule *rule = add(RULE_DELETE);
+    rule->older = HOUR;
+    rule->larger = 1000;
+    add(RULE_DELETE);
+    ok(rules_ask_age(&rules), "a rule asks for an age");
+    by_age(true, RECEIVED_1H, NOW, "an age that fits has a say");
+    by_age(true, RECEIVED_1H, NOW - 1, "so has one that does not fit");
+    by_age(true, RECEIVED_1H, 0, "or is not known");
+    by_age(false, "Date: yesterday\n", NOW, "but none of a message without a date");
+    rules.at[0].larger = 2000;
+    by_age(false, RECEIVED_1H, NOW, "nor where another condition does not fit");
+    by_age(false, NULL, NOW, "nor where the size is enough");
+    rules_free(&rules);
+    add(RULE_DELETE);
+    ok(!rules_ask_age(&rules), "no rule asks for an age");
+    add(RULE_FETCH)->older = HOUR;
+    by_age(false, RECEIVED_1H, NOW, "a rule behind the one that fits has no say");
+    rules_free(&rules);
+}
+
 static void test_skip(void)
 {
     ok(!rules_may_skip(&rules, 2000), "no rules: no header is needed");
@@ -350,6 +379,7 @@ int main(void)
     test_age();
     test_date();
     test_doubt();
+    test_by_age();
     test_skip();
     test_digest();
     return tap_done();
