@@ -80,7 +80,7 @@ static void list(const struct account *account, const char *state_dir,
         unsigned state = journal_entry(journal, id).state;
         /* What the server does not list any more is not missed. */
         bool gone = journal_entry(journal, id).absent != 0 && !record_is_here(state);
-        if (state == JOURNAL_FREE || state >= JOURNAL_TAKEN || gone)
+        if (state == JOURNAL_FREE || state == JOURNAL_LEFT || state >= JOURNAL_TAKEN || gone)
             continue;
         describe(journal, id, state_dir, &log, text, sizeof text);
         listener->line(listener->ctx, text);

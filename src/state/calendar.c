@@ -30,7 +30,7 @@ enum calendar_look calendar_look(struct calendar *calendar, uint64_t today)
 
 bool calendar_listed(struct calendar *calendar, uint64_t today)
 {
-    if (today <= calendar->last_day)
+    if (calendar->days > 0 && today <= calendar->last_day)
         return false;
     calendar->last_day = today;
     calendar->days++;

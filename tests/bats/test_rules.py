@@ -47,6 +47,7 @@ def leaves(keep, script=None):
                again.sent("RETR") + again.sent("TOP"))
         w.need_each(1, mail, when="after the second run")
         w.need("2 left by rules" in w.status(), "--status says how many", w.status())
+        w.need("nothing failed, nothing held" in w.status(), "and that none has failed", w.status())
         listed = w.run("--list", rules=SPAM, script=script).out
         w.need(listed.count(" left ") == 2, "--list says which", listed)
         if script is None:

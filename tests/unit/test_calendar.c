@@ -23,6 +23,10 @@ static void test_days(void)
     is_look(&calendar, D + CALENDAR_LEAP, CALENDAR_RIGHT, "three months later: right");
     is_look(&calendar, D + CALENDAR_LEAP + 1, CALENDAR_AHEAD, "and a day more: worth a word");
     ok(calendar_listed(&calendar, D + 1) && calendar.days == 2, "days are counted");
+    calendar = (struct calendar){.days = 0};
+    ok(calendar_listed(&calendar, 0) && calendar.days == 1,
+       "a first listing by a clock that is not set is one");
+    ok(!calendar_listed(&calendar, 0), "and the next one that day is no new day");
 }
 
 static void test_once_ahead(void)
