@@ -221,7 +221,7 @@ static int resume_copy(struct deliver *deliver, const char *name, struct parcel 
     const char *state_dir = deliver->settings->state_dir;
     char *path;
     uint64_t octets;
-    int result = keep_find(state_dir, name, &path, &octets, err);
+    int result = keep_path(state_dir, name, &path, &octets, err);
     if (result == 0)
         result = copy_in(deliver, path, parcel, err);
     else if (result == 1)

@@ -92,7 +92,7 @@ static enum deliver_found look(const struct deliver_settings *settings, struct d
     uint64_t octets;
     if (claim->kept || handover_read_receipt(claim->receipt, &claim->file) < 0)
         return DELIVER_AGAIN;
-    int result = keep_find(settings->state_dir, claim->file.name, &path, &octets, err);
+    int result = keep_path(settings->state_dir, claim->file.name, &path, &octets, err);
     free(path);
     if (result < 0)
         return DELIVER_OPEN;

@@ -49,7 +49,7 @@ bool keep_is_passed(const char *name)
     return len > end && strcmp(name + len - end, PASSED) == 0;
 }
 
-int keep_find(const char *state_dir, const char *name, char **path, uint64_t *octets,
+int keep_path(const char *state_dir, const char *name, char **path, uint64_t *octets,
               struct err *err)
 {
     int result = 1;

@@ -24,7 +24,7 @@ bool keep_is_passed(const char *name);
 
 /* Where the file is (malloced), and its length: 0; or 1, there is none; or -1 with ERR_IO, that
  * cannot be seen now. *path is NULL unless 0. */
-int keep_find(const char *state_dir, const char *name, char **path, uint64_t *octets,
+int keep_path(const char *state_dir, const char *name, char **path, uint64_t *octets,
               struct err *err);
 
 /* Copies to a sink. fd is read from its beginning, by position; as `quoted` it is a spool file of

@@ -37,7 +37,7 @@ static void spell_path(const struct journal *journal, uint32_t id, const char *s
         journal_file(journal, id, room, &octets).len == 0)
         return;
     char *path;
-    int result = keep_find(state_dir, room, &path, &octets, NULL);
+    int result = keep_path(state_dir, room, &path, &octets, NULL);
     snprintf(out, cap, ", in %s",
              result == 0  ? path
              : result > 0 ? "a file that is gone"

@@ -179,7 +179,7 @@ static int take_up(struct again *again, uint32_t id, struct err *err)
     char *path = NULL;
     int result = 1;
     if (journal_file(poll->journal, id, name, &octets).len > 0)
-        result = keep_find(poll->settings->state_dir, name, &path, &found, err);
+        result = keep_path(poll->settings->state_dir, name, &path, &found, err);
     if (result == 0 && found == octets) /* what it was when it was made durable */
         result = resume(again, id, name, path, octets, err);
     else if (result >= 0)

@@ -42,7 +42,7 @@ static char *path_of(const struct kit *kit, const char *name)
 {
     char *path;
     uint64_t octets;
-    (void)keep_find(kit->state, name, &path, &octets, NULL);
+    (void)keep_path(kit->state, name, &path, &octets, NULL);
     return path;
 }
 
@@ -186,7 +186,7 @@ static void has_no_folder(void)
     kit_write(path, "", 0, "w");
     char *found;
     uint64_t octets;
-    is_int(keep_find(kit.state, "x", &found, &octets, &err), -1,
+    is_int(keep_path(kit.state, "x", &found, &octets, &err), -1,
            "a folder that cannot be looked into is no proof that a file is not there");
     struct deliver_file file = keep(&kit, message);
     ok(file.octets == 0 && file.name[0] == '\0', "where none can be made, nothing is kept");
