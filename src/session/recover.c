@@ -8,6 +8,7 @@
 #include "base/xalloc.h"
 #include "delivery/keep.h"
 #include "session/kept.h"
+#include "state/rename.h"
 
 static size_t count_open(const struct journal *journal)
 {
@@ -172,11 +173,10 @@ static int find_unnamed(struct journal *journal, const struct deliver_settings *
     return journal_sync(journal, err);
 }
 
-static int recover_as(struct journal *journal, const struct deliver_settings *settings,
-                      struct err *err)
+/* What runs of this mailbox have left, once no take is open. */
+static int clean_up(struct journal *journal, const struct deliver_settings *settings,
+                    struct err *err)
 {
-    if (settle_open(journal, settings, err) < 0)
-        return -1;
     if (journal_has_gaps(journal) && find_unnamed(journal, settings, err) < 0)
         return -1;
     sweep(journal, settings);
@@ -187,12 +187,14 @@ int recover(struct journal *journal, const struct deliver_settings *settings, st
 {
     struct deliver_settings former = *settings;
     char id[MAILBOX_ID + 1];
-    if (journal_was_renamed(journal, id)) {
-        former.mailbox = id;
-        if (recover_as(journal, &former, err) < 0)
+    if (settle_open(journal, settings, err) < 0)
+        return -1;
+    if (journal_was_renamed(journal, id) && !rename_is_known(settings->state_dir, id)) {
+        former.mailbox = id; /* another account may have that mailbox by now, and these files */
+        if (clean_up(journal, &former, err) < 0)
             return -1;
     }
-    return recover_as(journal, settings, err);
+    return clean_up(journal, settings, err);
 }
 
 static bool is_known(const struct journal *journal, struct str place)

@@ -70,6 +70,22 @@ static char *stem_of(const char *name)
                                                                     : NULL;
 }
 
+bool rename_is_known(const char *state_dir, const char *id)
+{
+    bool known = false;
+    DIR *dir = opendir(state_dir);
+    char *ending = xasprintf("-%s" ENDING, id);
+    for (struct dirent *entry = dir == NULL ? NULL : readdir(dir); entry != NULL && !known;
+         entry = readdir(dir)) {
+        size_t len = strlen(entry->d_name), end = strlen(ending);
+        known = len > end && strcmp(entry->d_name + len - end, ending) == 0;
+    }
+    free(ending);
+    if (dir != NULL)
+        closedir(dir);
+    return known;
+}
+
 /* Takes the stem over. */
 static void add(struct rename_orphans *orphans, const char *state_dir, char *stem)
 {

@@ -29,6 +29,9 @@ char *rename_find(const struct rename_orphans *orphans, const char *account);
 /* True if there is a journal of this stem. */
 bool rename_is_there(const char *state_dir, const char *stem);
 
+/* True if there is a journal of the mailbox with this id (mailbox_id). */
+bool rename_is_known(const char *state_dir, const char *id);
+
 /* Moves the journal and the note of one stem to another that has none, under the locks of both;
  * durably if asked to. ERR_LOCKED: a run is using one of them; ERR_CREATE, ERR_IO. */
 int rename_journal(const char *state_dir, const char *from, const char *to, bool durable,

@@ -432,6 +432,38 @@ def renamed_killed(kind):
     return case
 
 
+OLD = """account "old" {
+    server = 127.0.0.1
+    port = %d
+    tls = none
+    auth = user
+    user = alice
+    password = secret
+    mda = "%s"
+}
+"""
+
+
+def former_owner(w):
+    """An account has moved to a server that does not answer yet, and another one has its old mailbox:
+    what that one has kept is not swept."""
+    agent = heal.Agent(w)
+    w.put("m001")
+    w.fine()
+    moved = {"server": "localhost", "port": 1, "timeout": "1s"}
+    both = {**moved, "top": OLD % (w.server.port, agent)}
+    w.run("--force", **moved)
+    w.always = "set read-once yes"
+    w.put("m002")
+    agent.does("exit 75")
+    w.run("--force", **both)
+    w.need("m002" in w.hidden(), "the server does not show it again", w.hidden())
+    w.run("--force", **both)
+    agent.does("")
+    w.run("--force", **both)
+    w.need(agent.stored()["m002"] == 1, "it is delivered all the same", dict(agent.stored()))
+
+
 def second_account(w):
     """A second account with the same title in another file and another mailbox is not a renamed one:
     its mail is fetched."""
@@ -500,6 +532,7 @@ CASES = [
     ("--rename OLD NEW", renamed_by_hand),
     ("kept, renamed, and killed in its delivery, Maildir: each once", kept_renamed_killed("maildir")),
     ("kept, renamed, and killed in its delivery, mbox: each once", kept_renamed_killed("mbox")),
+    ("another account has the mailbox that one has left: its kept mail stays", former_owner),
     ("killed, then renamed, Maildir: each once, tmp/ empty", renamed_killed("maildir")),
     ("killed, then renamed, mbox: each once, spool/ empty", renamed_killed("mbox")),
     ("another mailbox under the same title is another mailbox", second_account),
