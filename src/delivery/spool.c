@@ -16,8 +16,11 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/random.h"
 #include "base/xalloc.h"
 #include "delivery/ahead.h"
+
+#define RANDOM 8 /* hex digits of a random number */
 
 /* The host's part of a name, with the bytes that maildir(5) forbids written in octal. */
 static void host_part(char *out, size_t cap)
@@ -39,17 +42,18 @@ void spool_names_init(struct spool_names *names, const char *mailbox, const char
     *names = (struct spool_names){.pid = (long)getpid()};
     snprintf(names->mailbox, sizeof names->mailbox, "%s", mailbox);
     snprintf(names->folder, sizeof names->folder, "%s", folder);
+    (void)random_bytes(&names->random, sizeof names->random);
     host_part(names->host, sizeof names->host);
 }
 
-/* A new name: seconds.M<µs>P<pid>Q<count>F<mailbox>S<folder>.<host>. */
+/* A new name: seconds.M<µs>P<pid>Q<count>R<random>F<mailbox>S<folder>.<host>. */
 static void make_name(struct spool_names *names, char out[SPOOL_NAME_MAX])
 {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    snprintf(out, SPOOL_NAME_MAX, "%lld.M%06ldP%ldQ%luF%sS%s.%s", (long long)now.tv_sec,
-             now.tv_nsec / 1000, names->pid, ++names->count, names->mailbox, names->folder,
-             names->host);
+    snprintf(out, SPOOL_NAME_MAX, "%lld.M%06ldP%ldQ%luR%08lxF%sS%s.%s", (long long)now.tv_sec,
+             now.tv_nsec / 1000, names->pid, ++names->count, (unsigned long)names->random,
+             names->mailbox, names->folder, names->host);
 }
 
 /* Whose a name is. The views point into it; folder is empty in names of earlier versions. */
@@ -80,7 +84,14 @@ static bool read_owner(const char *name, struct owner *owner)
         *name++ != 'P' || !take_digits(&name) || (*name != 'Q' && *name != 'B'))
         return false;
     name++;
-    if (!take_digits(&name) || *name++ != 'F' || !take_hex(&name, SPOOL_MAILBOX, &owner->mailbox))
+    if (!take_digits(&name))
+        return false;
+    if (*name == 'R') { /* not in earlier versions */
+        name++;
+        if (!take_hex(&name, RANDOM, &owner->mailbox))
+            return false;
+    }
+    if (*name++ != 'F' || !take_hex(&name, SPOOL_MAILBOX, &owner->mailbox))
         return false;
     if (*name == 'S') {
         name++;

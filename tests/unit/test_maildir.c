@@ -199,6 +199,9 @@ static void test_sweep(void)
         bool goes;
     } rows[] = {
         {"1.M1P1Q1F" KIT_A "S" KIT_STATE ".host", "our own, just made", 0, true},
+        {"1.M1P1Q1R0123abcdF" KIT_A "S" KIT_STATE ".host", "our own, with a random number", 0,
+         true},
+        {"1.M1P1Q1Rx123abcdF" KIT_A "S" KIT_STATE ".host", "not one of ours, of today", 0, false},
         {"1.M1P1Q1F" KIT_B "S" KIT_STATE ".host", "another mailbox's of ours", 48 * HOUR, false},
         {"1.M1P1Q1F" KIT_A "S" KIT_B ".host", "another state folder's, of today", 35 * HOUR, false},
         {"1.M1P1Q2F" KIT_A "S" KIT_B ".host", "another state folder's, old", 37 * HOUR, true},
@@ -219,6 +222,21 @@ static void test_sweep(void)
         ok(is_there(tmp, rows[i].name) == !rows[i].goes, "%s: %s", rows[i].what,
            rows[i].goes ? "it goes" : "it stays");
     buf_free(&place);
+    deliver_abandon(kit.batch, kit.n);
+    end();
+}
+
+/* The clock may stand still, and the process id be that of the run before. */
+static void test_names(void)
+{
+    struct spool_names a, b;
+    spool_names_init(&a, KIT_A, KIT_STATE);
+    spool_names_init(&b, KIT_A, KIT_STATE);
+    ok(a.random != b.random, "names of two runs differ by more than time and process");
+    begin(1);
+    const char *owner = strstr(kit.batch[0]->name, "F" KIT_A);
+    ok(owner != NULL && owner[-9] == 'R' && strspn(owner - 8, "0123456789abcdef") == 8,
+       "and say so: %s", kit.batch[0]->name);
     deliver_abandon(kit.batch, kit.n);
     end();
 }
@@ -268,6 +286,7 @@ int main(void)
     test_nowhere();
     test_old_receipt();
     test_sweep();
+    test_names();
     test_durable();
     kit_remove(kit_folder);
     return tap_done();
