@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/broker.h"
@@ -113,14 +114,31 @@ static void add_mbox(struct list *list, const char *where)
     free(real);
 }
 
+/* A part of a folder that is a link to elsewhere; where it leads is found when it is opened. */
+static void add_links(struct list *list, const char *folder, const char *const *names)
+{
+    for (; *names != NULL; names++) {
+        struct stat status;
+        char *path = xasprintf("%s/%s", folder, *names);
+        if (lstat(path, &status) == 0 && S_ISLNK(status.st_mode))
+            add(list, path);
+        free(path);
+    }
+}
+
 static void add_writes(struct list *list, const struct account *account, const char *state_dir)
 {
+    static const char *const of_state[] = {"spool", "held", NULL};
+    static const char *const of_maildir[] = {"tmp", "new", "cur", NULL};
     add(list, state_dir);
+    add_links(list, state_dir, of_state);
     add(list, "/dev/null");
     struct account_target target;
     for (size_t at = 0; account_next_target(account, &at, &target);) {
-        if (target.kind == DELIVER_MAILDIR)
+        if (target.kind == DELIVER_MAILDIR) {
             add(list, target.where);
+            add_links(list, target.where, of_maildir);
+        }
         if (target.kind == DELIVER_MBOX)
             add_mbox(list, target.where);
     }

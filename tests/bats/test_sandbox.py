@@ -106,6 +106,21 @@ def places_of_rules(w):
         w.need(seen == "write: open", "with the rule it may be written to", seen)
 
 
+def linked_parts(w):
+    """Parts of a Maildir and of the state folder lie elsewhere, where links lead."""
+    need(w, "Landlock")
+    for link, name in ((os.path.join(w.maildir, "new"), "new"), (os.path.join(w.maildir, "tmp"), "tmp"),
+                       (os.path.join(w.state, "spool"), "spool")):
+        os.makedirs(os.path.dirname(link), 0o700, exist_ok=True)
+        os.makedirs(w.path("far/" + name), 0o700)
+        os.symlink(w.path("far/" + name), link)
+    for name, account in (("m001", {}), ("m002", {"mbox": w.mbox})):
+        w.put(name)
+        run = w.run("--force", **account)
+        w.need(run.status == 0, "delivered through the links", run)
+    w.need(os.listdir(w.path("far/new")) != [], "into new/ where that is")
+
+
 def elsewhere(w):
     found = re.search(r"Landlock (\d+)", doctor(w))
     if not found or int(found.group(1)) < 4:
@@ -191,6 +206,7 @@ CASES = [
     ("keys in ~/.ssh are neither read nor written, nor is the rest of the home folder", other_files),
     ("nothing is made beside the destination", files_beside),
     ("the destinations of rules may be written to", places_of_rules),
+    ("parts of a Maildir and of the state folder may be links to elsewhere", linked_parts),
     ("no other TCP port is connected to", elsewhere),
     ("no agent's socket is connected to", agents),
     ("a word of the server's starts no shell", programs),
