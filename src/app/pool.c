@@ -70,9 +70,11 @@ int64_t pool_limit_ms(const struct account *account)
      * before the session: connecting, and three commands that print secrets. */
     struct account_target target;
     bool by_command = false;
+    int commands = account->pipe_through != NULL;
     for (size_t at = 0; account_next_target(account, &at, &target);)
         by_command = by_command || target.kind == DELIVER_MDA || target.kind == DELIVER_LMTP;
-    int64_t deliveries = by_command ? BATCH_COMMANDS * (account->mda_timeout + LIMIT_KILL_S) : 0;
+    commands += by_command;
+    int64_t deliveries = commands * BATCH_COMMANDS * (account->mda_timeout + LIMIT_KILL_S);
     int64_t behind = account->after_new != NULL ? HOOKS_SECONDS + LIMIT_KILL_S : 0;
     int64_t seconds = account->session_timeout * 2 + deliveries + behind + account->timeout * 4;
     return (seconds + LIMIT_EXTRA_S) * 1000;

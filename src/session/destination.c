@@ -174,6 +174,8 @@ void destination_reopen(struct poll *poll)
 {
     for (size_t i = 0; i < poll->routes.count; i++)
         poll->routes.at[i].destination.shut = false;
+    if (poll->routes.through != NULL)
+        poll->routes.through->destination.shut = false;
 }
 
 bool destination_is_shut(const struct poll *poll, const struct parcel *parcel)

@@ -32,7 +32,7 @@ void destination_took(struct poll *poll, const struct parcel *parcel);
 void destination_refused(struct poll *poll, uint32_t entry, const char *name,
                          const struct parcel *parcel);
 
-/* After the kept messages were tried: new ones may be. */
+/* After the kept messages were tried: new ones may be; pipe_through is run for them, too. */
 void destination_reopen(struct poll *poll);
 
 /* True if nothing more is delivered where the parcel goes, or it waits for pipe_through; and if

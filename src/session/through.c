@@ -13,6 +13,7 @@
 #include "base/xalloc.h"
 #include "delivery/keep.h"
 #include "delivery/variables.h"
+#include "session/destination.h"
 
 #define STATUS_DROP 99
 
@@ -79,17 +80,32 @@ static int judge(const struct child_result *result, bool printed, struct parcel 
     return 0;
 }
 
+/* Three in a row that come to the same end: the rest need not wait for it. */
+static void count(struct destination *through, enum through_end end, int status)
+{
+    bool alike = through->row > 0 && through->status == status;
+    through->row = end != THROUGH_LATER ? 0 : alike ? through->row + 1 : 1;
+    through->status = status;
+    through->shut = through->row >= DESTINATION_ROW;
+}
+
 int through_run(const struct poll *poll, struct parcel **parcel, struct deliver *to,
                 enum through_end *end, struct err *err)
 {
     struct child_result ended;
     struct parcel *raw = *parcel;
+    struct destination *through = &poll->routes.through->destination;
+    *end = THROUGH_LATER;
+    if (through->shut)
+        return 0;
     int output = file_unnamed(poll->settings->state_dir, err);
     if (output < 0)
         return -1;
     int result = run(poll, raw, &output, &ended, err);
     if (result == 0)
         result = judge(&ended, lseek(output, 0, SEEK_END) > 0, raw, end, err);
+    if (result == 0)
+        count(through, *end, raw->status);
     if (result == 0 && *end == THROUGH_TAKE)
         result = take_over(parcel, to, output, err);
     close(output);

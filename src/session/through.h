@@ -20,7 +20,8 @@
 enum through_end { THROUGH_TAKE, THROUGH_DROP, THROUGH_LATER };
 
 /* Runs the command over *parcel, which is complete. TAKE: *parcel is what came of it, for `to`.
- * DROP, LATER: *parcel is what it was; of LATER, its `why` says why. -1: trouble on our side, or
+ * DROP, LATER: *parcel is what it was; of LATER, its `why` says why; NULL: the command was not run,
+ * since three in a row came to such an end (destination_reopen). -1: trouble on our side, or
  * ERR_STOPPED; *parcel is what it was. */
 int through_run(const struct poll *poll, struct parcel **parcel, struct deliver *to,
                 enum through_end *end, struct err *err);

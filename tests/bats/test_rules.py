@@ -825,6 +825,22 @@ def through_fails(w):
     w.need_each(1, [*mail, "m2"], when="in the next run")
 
 
+def through_hangs(w):
+    """Three in a row are enough to know; all is kept, and passes through it when it is well."""
+    names = [put(w, "m%02d" % i) for i in range(16)]
+    filter_ = script(w, "filter", "echo >>%s\nexec sleep 1000\n" % w.path("asked"))
+    for new, most in (16, 3), (0, 7):       # then three that are kept, and one behind them
+        run = w.run("--force", pipe_through=filter_, mda_timeout="1s", keep="no")
+        asked = os.path.getsize(w.path("asked"))
+        w.need(asked == most, "how often it was asked", asked)
+        w.need(run.status == 75 and len(run.sent("RETR")) == new, "all is fetched, and once", run)
+        w.need("did not end in time" in run.err, "that is told", run)
+    script(w, "filter", THROUGH)
+    run = w.fine("--force", pipe_through=filter_, keep="no")
+    changed(w, names)
+    w.need_each(1, names, when="when it is well")
+
+
 def through_then_destination_fails(w):
     """What it made of a message is not kept: the next run has it pass through once more, once."""
     names = [put(w, "m1"), put(w, "m2")]
@@ -929,6 +945,7 @@ CASES = [
     ("pipe_through into a command", through("mda", "no")),
     ("pipe_through drops a message with 99", through_drops),
     ("what pipe_through does not take is kept as it came", through_fails),
+    ("pipe_through hangs: it is asked three times, and all is kept", through_hangs),
     ("it passes through once, also when its destination fails first", through_then_destination_fails),
     ("killed anywhere, with pipe_through, into a Maildir", through_and_kill("maildir")),
     ("killed anywhere, with pipe_through, into an mbox", through_and_kill("mbox")),

@@ -247,6 +247,15 @@ static void test_deaths(void)
     no_child_left("deaths");
 }
 
+static void test_time_of_commands(void)
+{
+    struct account *account = make("a", "x", "good");
+    int64_t without = pool_limit_ms(account);
+    account->pipe_through = xstrdup("cat");
+    ok(pool_limit_ms(account) >= without + 16 * account->mda_timeout * 1000,
+       "a worker has the time of a batch that pipe_through lets wait");
+}
+
 static void test_limits(void)
 {
     struct account *accounts[24];
@@ -389,6 +398,7 @@ int main(void)
     test_deaths();
     most_running("z");
     test_limits();
+    test_time_of_commands();
     test_lines();
     test_secrets();
     test_stop();
