@@ -26,14 +26,18 @@ static enum identify_as confirm(struct listing *listing, struct message *message
 }
 
 /* It was delivered under this UIDL, and comes with another header (or body). If it showed that one
- * twice in this session, it is another message; if it shows a new one each time, the UIDL is all
- * there is. */
+ * twice in this session (to the octet, under one Message-ID and Date), it is another message; if it
+ * shows a new one each time, the UIDL is all there is. */
 static enum identify_as deny(struct listing *listing, struct message *message,
                              const struct fingerprint *fingerprint, const struct log *log)
 {
     const struct fingerprint *shown = listing_fingerprint(listing, message);
-    bool steady = shown != NULL && fingerprints_compare(shown, fingerprint) <= FINGERPRINTS_ALIKE;
-    bool gone = journal_entry(listing->journal, message->entry).state == JOURNAL_GONE;
+    struct record record = journal_record(listing->journal, message->entry);
+    struct fingerprint known = record_fingerprint(&record);
+    bool one = fingerprints_compare(&known, fingerprint) == FINGERPRINTS_SAME;
+    bool steady = shown != NULL && fingerprints_compare(shown, fingerprint) <= FINGERPRINTS_ALIKE &&
+                  (!one || fingerprints_equal(shown, fingerprint));
+    bool gone = journal_entry(listing->journal, message->entry).state == JOURNAL_GONE && !one;
     if (!steady && !message->twice && !gone) {
         message->twice = true;
         listing_set_fingerprint(listing, message, fingerprint);
@@ -58,7 +62,8 @@ static enum identify_as compare(struct listing *listing, struct message *message
     bool done = journal_entry(listing->journal, message->entry).state == JOURNAL_DONE;
     bool told = record_fingerprint(&record).known; /* else its UIDL is all there is */
     bool headers = habits_has(listing->habits, HABIT_HEADERS);
-    if (match_compare(listing, message, fingerprint) == FINGERPRINTS_SAME ||
+    bool touched = match_is_touched(listing, message, fingerprint);
+    if ((!touched && match_compare(listing, message, fingerprint) == FINGERPRINTS_SAME) ||
         (done && (!told || headers)))
         return confirm(listing, message, fingerprint);
     return deny(listing, message, fingerprint, log);

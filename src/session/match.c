@@ -174,6 +174,14 @@ enum fingerprints_verdict match_compare(struct listing *listing, const struct me
     return verdict;
 }
 
+bool match_is_touched(const struct listing *listing, const struct message *message,
+                      const struct fingerprint *fingerprint)
+{
+    struct record record = journal_record(listing->journal, message->entry);
+    struct fingerprint known = record_fingerprint(&record);
+    return !is_size(listing, message) && !fingerprints_equal(&known, fingerprint);
+}
+
 /* It has the UIDL of one that a rule left, or that is held, and may be another one. What is known
  * of its header from now on is compared next time. */
 static void release(struct listing *listing, struct message *message)
@@ -213,8 +221,12 @@ static void judge(struct listing *listing, struct message *message,
                 (verdict == FINGERPRINTS_UNSURE && !certain);
     if (!same || !message->compare)
         return;
+    bool touched = delivered && verdict == FINGERPRINTS_SAME &&
+                   match_is_touched(listing, message, fingerprint);
     if (fingerprint->known && !is_size(listing, message))
         habits_count_size(listing->habits);
+    if (touched)
+        return;
     message->compare = false;
     match_learn(listing, message);
 }

@@ -38,6 +38,12 @@ uint32_t match_fetched(struct listing *listing, struct message *message,
 enum fingerprints_verdict match_compare(struct listing *listing, const struct message *message,
                                         const struct fingerprint *fingerprint);
 
+/* Has it neither the size nor, to the octet, the header of its entry, found by UIDL, on a server
+ * that does not show others each time? Then the same Message-ID and Date do not make it the same:
+ * a list's copy has them, too. */
+bool match_is_touched(const struct listing *listing, const struct message *message,
+                      const struct fingerprint *fingerprint);
+
 /* Records what is now known better about a message that is its entry: UIDL, size, and the
  * fingerprint if it was retrieved. */
 void match_learn(struct listing *listing, const struct message *message);

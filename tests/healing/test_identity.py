@@ -337,6 +337,24 @@ def deleted_without_uidl(what):
     return case
 
 
+def list_copy(keep):
+    """The direct copy has gone; the list's, with its Message-ID and Date, gets its UIDL."""
+    def case(w):
+        w.always = "set uidl 1 one"
+        w.put_raw("m001", mail("hello", "to you", "x1"))
+        w.run(keep=keep, script="on QUIT: do; close" if keep == "no" else "")
+        if keep == "yes":
+            os.unlink(os.path.join(w.box, "m001"))
+        w.put_raw("m002", mail("[list] hello", "to the list, with a footer", "x1",
+                               extra="List-Id: <l.example.org>\n"))
+        for _ in range(3):
+            w.later(hours=2)
+            w.run("--force", keep=keep)
+        need_bodies(w, {"to you": 1, "to the list, with a footer": 1}, "each once")
+        w.need(w.left() == ([] if keep == "no" else ["m002"]), "on the server", w.left())
+    return case
+
+
 LARGE = "    rule { larger = 10K action = %s }\n"
 NUMBERS = "set uidl 1 one\n"
 FIRST = {
@@ -518,6 +536,8 @@ CASES = [
      uidl_of_another("no")),
     ("one look-alike of another length, keep = yes: both come", single_look_alike("yes")),
     ("the same, keep = no, QUIT's answer lost: not deleted unread", single_look_alike("no")),
+    ("a list's copy under the UIDL of the direct one, keep = yes: it comes", list_copy("yes")),
+    ("the same, keep = no, QUIT's answer lost: the list's is not deleted unread", list_copy("no")),
     ("no UIDL, keep = no: the next equal alert comes", deleted_without_uidl("alert")),
     ("no UIDL, keep = no: the copy for another recipient comes", deleted_without_uidl("copy")),
 ] + [
