@@ -149,7 +149,7 @@ static void byte_by_byte(int fd)
 {
     for (const char *p = "+OK hello\r\n"; *p; p++) {
         say(fd, p, 1);
-        nap(2);
+        nap(20); /* the reader has to be there first, on a loaded machine too */
     }
 }
 
