@@ -49,14 +49,13 @@ static void forget(struct destination *destination, size_t from)
 
 /* ---- a message's own fault ---- */
 
-/* True if it is held from now on. What was held stays held; a first one is only if the destination
- * takes others. */
-static bool count_refusal(struct poll *poll, const struct destination *destination,
-                          const struct undelivered *message)
+/* True if it is held from now on. What was held stays held; a first one is only if it may be: the
+ * destination takes others. */
+static bool count_refusal(struct poll *poll, bool may_hold, const struct undelivered *message)
 {
     struct journal_entry entry = journal_entry(poll->journal, message->entry);
     unsigned tries = entry.tries + 1u, most = poll->run->account->max_tries;
-    bool held = entry.state == JOURNAL_REFUSED || (destination->delivered > 0 && tries >= most);
+    bool held = entry.state == JOURNAL_REFUSED || (may_hold && tries >= most);
     const struct journal_failure failure = {
         .reason = REASON_DESTINATION,
         .words = str_from(message->why),
@@ -66,14 +65,13 @@ static bool count_refusal(struct poll *poll, const struct destination *destinati
     return held;
 }
 
-static void tell(struct poll *poll, const struct destination *destination,
-                 const struct undelivered *message)
+static void tell(struct poll *poll, bool may_hold, const struct undelivered *message)
 {
     const char *then = "it is kept here, and the next run tries again";
     poll->run->figures.failed++;
     if (message->outcome == PARCEL_REFUSED) {
         poll->refused++;
-        if (count_refusal(poll, destination, message))
+        if (count_refusal(poll, may_hold, message))
             then = AGAIN_HINT;
     } else {
         poll->later++;
@@ -86,8 +84,16 @@ static void tell_all(struct poll *poll, struct destination *destination)
     if (destination->trouble.kind == ERR_NONE && destination->count > 0)
         aside_tell(&poll->aside);
     for (size_t i = 0; i < destination->count; i++)
-        tell(poll, destination, &destination->waiting[i]);
+        tell(poll, destination->delivered > 0, &destination->waiting[i]);
     forget(destination, 0);
+}
+
+void destination_unreadable(struct poll *poll, uint32_t entry, const char *name, const char *why)
+{
+    struct undelivered message = {
+        .entry = entry, .outcome = PARCEL_REFUSED, .name = xstrdup(name), .why = xstrdup(why)};
+    tell(poll, true, &message);
+    clear(&message);
 }
 
 /* ---- this machine's fault ---- */
@@ -155,7 +161,7 @@ void destination_refused(struct poll *poll, uint32_t entry, const char *name,
     struct destination *destination = of(poll, parcel);
     struct undelivered message = note_down(entry, name, parcel);
     if (journal_entry(poll->journal, entry).state == JOURNAL_REFUSED) {
-        tell(poll, destination, &message); /* as before: that says nothing of today */
+        tell(poll, true, &message); /* as before: that says nothing of today */
         clear(&message);
         return;
     }

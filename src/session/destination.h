@@ -32,6 +32,10 @@ void destination_took(struct poll *poll, const struct parcel *parcel);
 void destination_refused(struct poll *poll, uint32_t entry, const char *name,
                          const struct parcel *parcel);
 
+/* The file of a kept message cannot be read: that counts as a refusal of this one, and says nothing
+ * of the destination. */
+void destination_unreadable(struct poll *poll, uint32_t entry, const char *name, const char *why);
+
 /* After the kept messages were tried: new ones may be; pipe_through is run for them, too. */
 void destination_reopen(struct poll *poll);
 

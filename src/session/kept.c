@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 #include "session/kept.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -105,10 +107,20 @@ struct again {
     struct batch batch;
 };
 
+#define NAME_ROOM (LOG_QUOTE_MAX + 40)
+
+static const char *name_of(const struct poll *poll, uint32_t id, char name[NAME_ROOM])
+{
+    char quoted[LOG_QUOTE_MAX + 4], uidl[JOURNAL_UIDL_ROOM];
+    snprintf(name, NAME_ROOM, "message kept here (UIDL %s)",
+             log_quote(poll->run->log, journal_uidl(poll->journal, id, uidl), quoted));
+    return name;
+}
+
 static void on_settled(void *ctx, const struct batch_item *item, const struct parcel *parcel)
 {
     struct poll *poll = ((struct again *)ctx)->poll;
-    char name[LOG_QUOTE_MAX + 40], quoted[LOG_QUOTE_MAX + 4], uidl[JOURNAL_UIDL_ROOM];
+    char name[NAME_ROOM];
     if (parcel->outcome == PARCEL_DELIVERED || parcel->why != NULL) /* else it was not tried */
         journal_mark_tried(poll->journal, item->entry);
     if (parcel->outcome == PARCEL_DELIVERED) {
@@ -118,9 +130,7 @@ static void on_settled(void *ctx, const struct batch_item *item, const struct pa
         if (!item->dropped)
             poll_tell_delivered(poll, item->entry, parcel);
     } else if (parcel->why != NULL) {
-        snprintf(name, sizeof name, "message kept here (UIDL %s)",
-                 log_quote(poll->run->log, journal_uidl(poll->journal, item->entry, uidl), quoted));
-        destination_refused(poll, item->entry, name, parcel);
+        destination_refused(poll, item->entry, name_of(poll, item->entry, name), parcel);
     }
 }
 
@@ -145,6 +155,27 @@ static void give_up(struct poll *poll, uint32_t id)
              "the server has it",
              log_quote(poll->run->log, journal_uidl(poll->journal, id, uidl), quoted));
     journal_put_off(poll->journal, id, &(struct journal_failure){.reason = REASON_RELEASED});
+}
+
+static bool can_be_read(const char *path)
+{
+    char bytes[16 * 1024];
+    ssize_t got = -1;
+    int fd = file_open(path, O_RDONLY | O_NOFOLLOW, 0);
+    if (fd < 0)
+        return false;
+    while ((got = read(fd, bytes, sizeof bytes)) > 0)
+        ;
+    close(fd);
+    return got == 0;
+}
+
+/* A bad sector, or another user's rights: this one waits, and the others go on. */
+static void set_aside(struct poll *poll, uint32_t id, const struct err *why)
+{
+    char name[NAME_ROOM];
+    journal_mark_tried(poll->journal, id);
+    destination_unreadable(poll, id, name_of(poll, id, name), why->text);
 }
 
 /* It goes where the rules of today say, and through pipe_through. */
@@ -184,6 +215,11 @@ static int take_up(struct again *again, uint32_t id, struct err *err)
         result = resume(again, id, name, path, octets, err);
     else if (result >= 0)
         give_up(poll, id);
+    if (result < 0 && path != NULL && err->kind == ERR_IO && !can_be_read(path)) {
+        set_aside(poll, id, err);
+        err_clear(err);
+        result = 0;
+    }
     free(path);
     return result < 0 ? -1 : 0;
 }

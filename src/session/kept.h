@@ -42,7 +42,8 @@ void kept_free_list(struct spool_list *list);
 
 /* Delivers what is due. 0 also if the destination does not take a message (poll->destination); -1:
  * the destination failed as a whole. poll->cut_short: the time was over before all were tried. A
- * message whose file is gone is fetched again if the server still has it; that is reported. */
+ * message whose file is gone is fetched again if the server still has it; that is reported. One
+ * whose file cannot be read counts as refused, and the others go on. */
 int kept_deliver(struct poll *poll, struct err *err);
 
 /* Moves files to held/ that belong there. Not an error if that fails: they are found in either.

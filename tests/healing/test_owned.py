@@ -402,6 +402,59 @@ def refused(w, keep, always=""):
     return names, agent
 
 
+def unreadable(w):
+    """A kept file that cannot be read: that message waits, is held in the end, and nothing else is kept back."""
+    if os.geteuid() != 0:
+        raise heal.Skip("only root can take a file's rights away and give them back")
+    nobody = {"before": ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")}
+    if subprocess.run([*nobody["before"], "true"], stderr=subprocess.DEVNULL).returncode != 0:
+        raise heal.Skip("no setpriv")
+    write_rc = w.write_rc
+
+    def write_theirs(*args, **more):
+        path = write_rc(*args, **more)
+        os.chown(path, 65534, 65534)
+        return path
+
+    w.write_rc = write_theirs
+    agent = heal.Agent(w)
+    agent.does("exit 75")
+    w.fill(1)
+    give(w.top, 65534)
+    w.run("--force", mda=agent, **nobody)
+    files = spooled(w)
+    if not w.need(len(files) == 1, "it is kept", files):
+        return
+    give(files[0], 0)
+    agent.does("")
+    give(agent.script, 65534)
+    w.put("m002")
+    for _ in range(2):
+        run = w.run("--force", mda=agent, max_tries=2, **nobody)
+        w.need(run.status == 65 and "m001" in run.err, "it is told", run)
+        agent.need_each(1, ["m002"], when="new mail comes")
+    run = w.run("--force", mda=agent, max_tries=2, **nobody)
+    w.need(run.status == 0 and "m001" not in run.err, "held, it is not told in each run", run)
+    for path in spooled(w) + w.held_files():
+        give(path, 65534)
+    w.run("--retry", "all", mda=agent, max_tries=2, **nobody)
+    w.run("--force", mda=agent, max_tries=2, **nobody)
+    agent.need_each(1, ["m001", "m002"], when="once it can be read")
+
+
+def spooled(w):
+    folder = os.path.join(w.state, "spool")
+    return [os.path.join(folder, name) for name in os.listdir(folder)]
+
+
+def give(top, user):
+    """This file, or all of this folder, is that user's."""
+    for folder, folders, names in os.walk(top):
+        for name in folders + names:
+            os.chown(os.path.join(folder, name), user, user, follow_symlinks=False)
+    os.chown(top, user, user)
+
+
 def held_is_a_file(w):
     refused(w, "yes")
     files = w.held_files()
@@ -718,6 +771,7 @@ CASES = [
     ("--retry UIDL delivers from held/", held_retried("m002", "yes")),
     ("--retry all with keep = no: delivered from held/, then deleted", held_retried("all", "no")),
     ("--retry all where the server shows mail once", held_retried("all", "no", ONCE)),
+    ("one kept file that cannot be read keeps nothing else back", unreadable),
     ("refused once more after --retry: it is still kept", held_and_refused_again),
     ("spool_max bounds it: 75, one clear line, all there after the repair", spool_is_bounded),
     ("spool_max is a size in the configuration file", spool_max_is_a_size),
