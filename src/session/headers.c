@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "session/headers.h"
 
+#include "base/clock.h"
 #include "session/pipe.h"
 
 struct asking {
@@ -25,7 +26,8 @@ static int next(void *ctx, enum pop3_verb *verb, uint32_t *number, struct err *e
 {
     struct asking *asking = ctx;
     (void)err;
-    if (asking->next == asking->asked->count)
+    int64_t until = asking->asked->until;
+    if (asking->next == asking->asked->count || (until != 0 && clock_left(until) == 0))
         return 0;
     *verb = POP3_TOP;
     *number = asking->asked->numbers[asking->next++];

@@ -22,6 +22,7 @@ struct headers {
     struct pop3 *pop3;
     const uint32_t *numbers; /* borrowed */
     size_t count;
+    int64_t until; /* clock_ms(): then no more is asked for, and no answer called; 0: no limit */
     /* What the answer brings, as it comes; true once the header has ended: the rest is skipped. */
     bool (*feed)(void *ctx, const char *bytes, size_t len);
     /* Called in order, once for each: `came` is false if the server refused, or nothing came: no

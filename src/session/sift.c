@@ -26,6 +26,7 @@ struct sifting {
     bool again;        /* these are to be deleted: their headers must say so once more */
     struct buf header; /* the same as it came, for filter_command */
     uint32_t spared;
+    int64_t until; /* half of the session's time: what is judged by then is fetched. 0: no limit */
 };
 
 #define NEXT_POLL 1  /* a moment that has passed: the message is judged anew */
@@ -288,7 +289,8 @@ static void answer(void *ctx, uint32_t number, bool came)
     const struct sift_facts facts = {
         .size = message->size, .fields = sifting->fields, .header = buf_str(&sifting->header)};
     /* Of one that breaks off, what is missing proves nothing: the message itself is looked at. */
-    if (came && whole && sifting->poll->local.kind == ERR_NONE)
+    bool late = sifting->until != 0 && clock_left(sifting->until) == 0;
+    if (came && whole && !late && sifting->poll->local.kind == ERR_NONE)
         verdict = sift_judge(sifting->poll, sifting->listing, message, &facts, &until);
     if (!sifting->again)
         settle(sifting, message, verdict, until);
@@ -305,6 +307,7 @@ static int ask(struct sifting *sifting, struct pop3 *pop3, const struct queue *n
     const struct headers headers = {.pop3 = pop3,
                                     .numbers = numbers->at,
                                     .count = numbers->count,
+                                    .until = sifting->until,
                                     .feed = feed,
                                     .answer = answer,
                                     .ctx = sifting};
@@ -396,7 +399,10 @@ bool sift_open(struct poll *poll, const struct listing *listing)
 int sift_listing(struct poll *poll, struct pop3 *pop3, struct listing *listing, uint32_t *spared,
                  struct err *err)
 {
-    struct sifting sifting = {.poll = poll, .listing = listing};
+    struct sifting sifting = {.poll = poll,
+                              .listing = listing,
+                              .until =
+                                  poll->deadline - poll->run->account->session_timeout * 1000 / 2};
     struct queue numbers = {NULL, 0, 0};
     look_at_sizes(&sifting, pop3, &numbers);
     int result = headers_may_ask(pop3, &poll->habits) ? ask(&sifting, pop3, &numbers, err) : 0;

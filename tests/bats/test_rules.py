@@ -749,6 +749,28 @@ def headings(w):
     w.need(max(times) < time.time() + 60, "and none that is to come", times)
 
 
+# ---- slow answers ----------------------------------------------------------------------------------
+
+def slow(how, **keys):
+    """Asking about all that is new would take longer than session_timeout: what was judged is fetched,
+    and the rest is judged as it comes."""
+    def case(w):
+        names = [put(w, "m%03d" % i) for i in range(60)]
+        put(w, "n001", "[spam] no")
+        more = {k: v(w) if callable(v) else v for k, v in keys.items()}
+        more["script"] = "set pipelining no\n" + how
+        run = w.run("--force", keep="no", session_timeout="6s", limit=200, **more)
+        w.need(sum(w.stored().values()) > 5, "some mail came", run.seconds, run)
+        for _ in range(6):
+            if run.status == 0:
+                break
+            run = w.run("--force", keep="no", session_timeout="6s", limit=200, **more)
+        w.need(run.status == 0, "in the end all is done", run)
+        w.need_each(1, names, when="in the end, and no spam")
+        w.need(w.left() == ["n001"], "which is left", w.left())
+    return case
+
+
 # ---- pipe_through ----------------------------------------------------------------------------------
 
 def script(w, name, text):
@@ -940,6 +962,10 @@ CASES = [
     ("commands are not handed what looks like an option", tells_each),
     ("a filter_command that fails costs nothing", filter_fails),
     ("trace_header, drop_status, arrival_date", headings),
+    ("TOP takes longer than session_timeout: mail comes all the same",
+     slow("on TOP: sleep 200", rules=SPAM)),
+    ("filter_command takes longer: likewise",
+     slow("", filter_command=lambda w: script(w, "slow", "sleep 0.2; ! grep -q '^Subject: .spam'\n"))),
     ("pipe_through into a Maildir", through("maildir", "no")),
     ("pipe_through into an mbox", through("mbox", "yes")),
     ("pipe_through into a command", through("mda", "no")),
