@@ -21,23 +21,42 @@ static char *name_of(const struct account *account, const char *config_file)
     return buf_end(&out);
 }
 
+/* The target of a link may be another file with each change; its folder and its name are not. */
+static char *place_of(const char *config_file)
+{
+    const char *slash = strrchr(config_file, '/'), *name = slash == NULL ? config_file : slash + 1;
+    char *folder = xmemdup0(config_file, (size_t)(name - config_file));
+    char *whole = realpath(folder[0] == '\0' ? "." : folder, NULL);
+    char *place = whole == NULL ? xstrdup(config_file)
+                                : xasprintf("%s/%s", strcmp(whole, "/") == 0 ? "" : whole, name);
+    free(whole);
+    free(folder);
+    return place;
+}
+
+/* target: where a link leads, as earlier versions have it in their journals. */
 static void look(struct account *account, const struct rename_orphans *orphans,
-                 const char *state_dir)
+                 const char *state_dir, const char *target)
 {
     char *stem = mailbox_stem(account->server, account->user);
-    if (!rename_is_there(state_dir, stem))
+    if (!rename_is_there(state_dir, stem)) {
+        char *name = name_of(account, target);
         account->former = rename_find(orphans, account->journal_name);
+        if (account->former == NULL)
+            account->former = rename_find(orphans, name);
+        free(name);
+    }
     free(stem);
 }
 
-static void look_all(const struct config *config, const char *state_dir)
+static void look_all(const struct config *config, const char *state_dir, const char *target)
 {
     char **used = xcalloc(config->count + 1, sizeof *used);
     for (size_t i = 0; i < config->count; i++)
         used[i] = mailbox_stem(config->accounts[i]->server, config->accounts[i]->user);
     struct rename_orphans *orphans = rename_orphans_new(state_dir, used, config->count);
     for (size_t i = 0; i < config->count && orphans != NULL; i++)
-        look(config->accounts[i], orphans, state_dir);
+        look(config->accounts[i], orphans, state_dir, target);
     rename_orphans_free(orphans);
     for (size_t i = 0; i < config->count; i++)
         free(used[i]);
@@ -48,13 +67,13 @@ void renames_look(const struct config *config, const char *state_dir, const char
 {
     if (strcmp(config_file, "-") == 0)
         return;
-    char *whole = realpath(config_file, NULL);
+    char *place = place_of(config_file), *target = realpath(config_file, NULL);
     for (size_t i = 0; i < config->count; i++)
-        config->accounts[i]->journal_name =
-            name_of(config->accounts[i], whole != NULL ? whole : config_file);
-    free(whole);
+        config->accounts[i]->journal_name = name_of(config->accounts[i], place);
     if (config->complete)
-        look_all(config, state_dir);
+        look_all(config, state_dir, target != NULL ? target : place);
+    free(target);
+    free(place);
 }
 
 /* user@server-ID: the id says nothing to a person. */

@@ -4,7 +4,9 @@
 import os
 import re
 import stat
+import subprocess
 import sys
+import zlib
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
@@ -347,6 +349,43 @@ def renamed(change):
     return case
 
 
+def renamed_behind_a_link(old):
+    """The configuration file is a link whose target is another file after each change."""
+    def case(w):
+        names = w.fill(3)
+        link = w.path("link")
+
+        def run(target, **keys):
+            rc = w.write_rc(w.server.port, **keys)
+            os.rename(rc, w.path(target))
+            if os.path.islink(link):
+                os.unlink(link)
+            os.symlink(w.path(target), link)
+            w.server.play([w.always])
+            done = subprocess.run([heal.world.FETCHPOP, "-f", link, "--state-dir", w.state],
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, env=w.environment(), timeout=60)
+            w.server.settle(5)
+            return done
+
+        w.need(run("rc-1").returncode == 0, "the first run")
+        if old:                         # an earlier version's head names the target
+            head_names(w, w.path("rc-1"))
+        done = run("rc-1" if old else "rc-2", server="localhost")
+        w.need(b"its journal goes on" in done.stderr, "the journal is found", done.stderr)
+        w.need_each(1, names, when="by the other name")
+    return case
+
+
+def head_names(w, path):
+    """What the first line of the journal says of the configuration file."""
+    with open(w.journal_path(), "rb") as f:
+        head, rest = f.read().split(b"\n", 1)
+    text = head.split(b" ", 1)[1].rsplit(b":", 1)[0] + b":" + path.encode()
+    with open(w.journal_path(), "wb") as f:
+        f.write(b"%08x %s\n%s" % (zlib.crc32(text), text, rest))
+
+
 def renamed_and_asked(w):
     """On a terminal the answer decides, and it is asked for once."""
     for answer, times in (("y\n", 1), ("n\n", 2)):
@@ -528,6 +567,8 @@ CASES = [
     ("an mbox that never was is made", first_time("mbox")),
     ("the server has another name now: nothing again", renamed({"server": "localhost"})),
     ("the user's case changes: nothing again", renamed({"user": "Alice"})),
+    ("the same, the configuration file is a link to another file now", renamed_behind_a_link(False)),
+    ("the same, and an earlier version noted where the link led", renamed_behind_a_link(True)),
     ("on a terminal it is asked whether it is the same mailbox, once", renamed_and_asked),
     ("--rename OLD NEW", renamed_by_hand),
     ("kept, renamed, and killed in its delivery, Maildir: each once", kept_renamed_killed("maildir")),
