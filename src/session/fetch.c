@@ -96,6 +96,21 @@ static bool is_within_limits(const struct fetch *fetch, const struct message *me
     return plan_has_room(fetch->poll->run->account, message->size, &spent);
 }
 
+/* SENT: the message may be asked for, as far as limits and stream go. */
+static enum turn look_at_window(struct fetch *fetch, const struct message *message)
+{
+    bool refuses = !fetch->in.came && fetch->stream.retr >= RETR_FIRST &&
+                   habits_has(&fetch->poll->habits, HABIT_REFUSES);
+    if (!is_within_limits(fetch, message)) {
+        fetch->time_is_up = fetch->stream.retr == 0 && fetch->in.pending.message == NULL;
+        return fetch->time_is_up ? NONE : WINDOW;
+    }
+    return !refuses && stream_wants_more(&fetch->stream) &&
+                   stream_fits(&fetch->stream, message->size)
+               ? SENT
+               : WINDOW;
+}
+
 /* No message is asked for that there is no room for. */
 static enum turn next_message(struct fetch *fetch, struct message **message)
 {
@@ -105,15 +120,9 @@ static enum turn next_message(struct fetch *fetch, struct message **message)
         if (from == &fetch->retries && pop3_outstanding(fetch->pop3) > 0)
             return STUCK;
         *message = listing_find(fetch->listing, from->at[from->next]);
-        if (!fetch->in.came && fetch->stream.retr >= RETR_FIRST &&
-            habits_has(&fetch->poll->habits, HABIT_REFUSES))
-            return WINDOW;
-        if (!is_within_limits(fetch, *message)) {
-            fetch->time_is_up = fetch->stream.retr == 0 && fetch->in.pending.message == NULL;
-            return fetch->time_is_up ? NONE : WINDOW;
-        }
-        if (!stream_wants_more(&fetch->stream) || !stream_fits(&fetch->stream, (*message)->size))
-            return WINDOW;
+        enum turn turn = look_at_window(fetch, *message);
+        if (turn != SENT)
+            return turn;
         if (!may_begin(fetch) || !receive_may_ask(&fetch->in, *message, fetch->stream.octets))
             return fetch->time_is_up || is_winding_down(fetch) ? NONE : STUCK;
         from->next++;
