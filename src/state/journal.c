@@ -596,11 +596,12 @@ bool journal_is_dirty(const struct journal *journal)
 int journal_sync(struct journal *journal, struct err *err)
 {
     const struct replay *replay = &journal->replay;
-    if (journal->lock >= 0 && journal_is_dirty(journal) && has_lost_lock(journal))
+    bool has_news = journal->lock >= 0 && replay->count != journal->synced;
+    if (has_news && has_lost_lock(journal))
         return err_set(err, ERR_LOCKED,
                        "%s was removed during this run, and another may have begun; this one ends",
                        journal->lock_path);
-    if (journal->lock >= 0 && replay->count != journal->synced)
+    if (has_news)
         show_progress(journal);
     int result = replay_sync(&journal->replay, err);
     journal->synced = replay->count;
