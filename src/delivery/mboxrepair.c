@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/xalloc.h"
+#include "delivery/spooldir.h"
 
 /* One batch with something open in it. */
 struct repair {
@@ -39,12 +40,13 @@ int mboxrepair_open_spool(const struct deliver_settings *settings, const char *n
                           uint64_t length, const unsigned char digest[DIGEST_SIZE],
                           struct span *span, struct err *err)
 {
-    char *path = xasprintf("%s/spool/%s", settings->state_dir, name);
+    char *folder = spooldir_path(settings), *path = xasprintf("%s/%s", folder, name);
     *span = (struct span){.path = "a spool file of an earlier run", .length = length};
     span->fd = file_open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
     int result = span->fd >= 0     ? check_spool(span, digest, err)
                  : errno == ENOENT ? 1
                                    : err_errno(err, ERR_IO, errno, "cannot open %s", path);
+    free(folder);
     free(path);
     if (result != 0)
         mboxrepair_close_spool(span);

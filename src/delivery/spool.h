@@ -71,8 +71,8 @@ struct spool_names {
 void spool_names_init(struct spool_names *names, const char *mailbox, const char *folder);
 
 /* Creates a file in folder (0600, exclusive) under a new name,
- * seconds.M<µs>P<pid>Q<count>R<random>F<mailbox>S<folder>.<host>, and a parcel for it. ERR_CREATE, ERR_IO,
- * ERR_LOCAL (disk full). */
+ * seconds.M<µs>P<pid>Q<count>R<random>F<mailbox>S<folder>.<host>, and a parcel for it.
+ * ERR_CREATE, ERR_IO, ERR_LOCAL (disk full). */
 int spool_begin(struct parcel **out, int folder, const char *folder_path, struct spool_names *names,
                 struct err *err);
 
