@@ -63,8 +63,7 @@ struct spool_names {
     char host[100];
     long pid;
     unsigned long count;
-    uint32_t
-        random; /* clock and process id may come again: a container, a machine without battery */
+    uint32_t random; /* clock and pid may come again: a container, a machine without battery */
 };
 
 /* Looks up host and process, and draws the random number, once. */
