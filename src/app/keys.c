@@ -678,7 +678,7 @@ void keys_clear(enum key_scope scope, void *target)
 void keys_pack(enum key_scope scope, void *target, struct block *block)
 {
     for (size_t i = 0; i < KEYS; i++) {
-        /* Keys of one field stand one behind the other. */
+        /* Keys of one field stand next to each other. */
         bool again = i > 0 && keys[i - 1].scope == scope && keys[i - 1].offset == keys[i].offset;
         if (keys[i].scope == scope && keys[i].type->owned != NULL && !again)
             keys[i].type->owned->pack((char *)target + keys[i].offset, block);

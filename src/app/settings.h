@@ -21,8 +21,8 @@ int settings_account(const struct section *own, const struct section *defaults,
 /* Wipes and frees the account and all it owns. NULL is fine. */
 void settings_free(struct account *account);
 
-/* The account in one piece of memory: settings_pack makes that of settings_size octets of `room`.
- * Its secrets and rules, which lie elsewhere, are those of the original: one of the two is let go
+/* The account in one piece of memory: settings_pack copies it into `room`, of settings_size octets.
+ * Secrets and rules lie elsewhere, and both then point to them: one of the two must be freed
  * without them, as settings_move does with the original. */
 size_t settings_size(const struct account *account);
 struct account *settings_pack(const struct account *account, void *room);

@@ -109,7 +109,7 @@ static bool is_one_disk(const char *a, const char *b)
     return stat(a, &of_a) == 0 && stat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev;
 }
 
-/* Each message needs room in both: the tighter one counts, and twice if they are one. */
+/* Each message needs room on both disks: the fuller one counts; on one disk it needs room twice. */
 static uint64_t room(const struct deliver *deliver)
 {
     const struct mbox *mbox = deliver->state;

@@ -24,8 +24,8 @@ char *spooldir_path(const struct deliver_settings *settings);
 int spooldir_open(struct spooldir *dir, const struct deliver_settings *settings, struct err *err);
 void spooldir_close(struct spooldir *dir);
 
-/* Removes the mailbox's own files from such a folder but those that settings->keeps; one that is
- * gone is fine. */
+/* Removes the mailbox's own files from such a folder, except those that settings->keeps names; a
+ * folder that is gone is fine. */
 int spooldir_clear(const char *path, const struct deliver_settings *settings, struct err *err);
 
 /* As the kinds' namesakes; `kind` is the first word. */

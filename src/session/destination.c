@@ -211,7 +211,7 @@ void destination_conclude(struct poll *poll)
     for (size_t i = 0; i < poll->routes.count; i++) {
         struct destination *destination = &poll->routes.at[i].destination;
         size_t count = destination->count, row = destination->row;
-        /* A row that goes on behind a conclusion is longer than what has not been told of it. */
+        /* A row that goes on after a conclusion is longer than what still waits to be told. */
         if (count > 0 && is_machine(poll, destination))
             blame_machine(destination, count > row ? count - row : 0);
         tell_all(poll, destination);

@@ -10,8 +10,8 @@
  * delivered in this run, and one error of that status is reported.
  *
  * But bad messages that are kept here could look like that in every run. So after such a row among
- * those one that waits behind them is tried, another in each run, and one new message is fetched
- * and tried; if one is delivered, the others are at fault.
+ * those, one that waits behind them is tried, drawn by lot, and one new message is fetched and
+ * tried; if one is delivered, the others are at fault.
  */
 #ifndef FP_SESSION_DESTINATION_H
 #define FP_SESSION_DESTINATION_H

@@ -47,7 +47,7 @@ void fault_refuse_empty(struct poll *poll, struct listing *listing, struct messa
  * more. */
 bool fault_is_a_day_old(const struct poll *poll, struct str words);
 
-/* True if the entry is as old as that. */
+/* True if the entry's message was first seen a day ago or more, and the clock is not in doubt. */
 bool fault_was_seen_a_day_ago(const struct poll *poll, uint32_t entry);
 
 /* `count` messages over which a connection broke have not had their turn: the next run tries

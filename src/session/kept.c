@@ -278,7 +278,7 @@ static int deliver_row(struct again *again, struct err *err)
     return commit(again, err);
 }
 
-/* One that waits behind the row, another in each run. */
+/* One that waits behind the row, drawn by lot. */
 static int deliver_another(struct again *again, uint32_t due, struct err *err)
 {
     uint32_t id = 0, skip = 0;

@@ -18,8 +18,8 @@
  *
  * Unattended (cron): what may pass by itself is told from the third run in a row on (at once of an
  * account that has never worked, and again once port, tls or auth has changed), and when it is
- * over; no network, and what stays, is told at once, then once a day as long as it is the same, and
- * so is a secret that cannot be got. Held messages are told once a week. Where no note can be
+ * over; no network, lasting trouble, and a secret that cannot be got are told at once, then once a
+ * day as long as they are the same. Held messages are told once a week. Where no note can be
  * written, all is told each time.
  */
 #ifndef FP_SESSION_MANNERS_H

@@ -430,16 +430,17 @@ static bool others_came(const struct receiver *in)
     return in->came || in->poll->fetched > 0;
 }
 
-/* Of some that came short nothing but such ones comes: their bodies may be away, for a day. */
+/* Only messages that are too short come, and not just one or two: their bodies may be away. That is
+ * assumed for a day. */
 static bool may_be_away(const struct receiver *in, const struct message *message)
 {
     return !others_came(in) && !refusals_are_few(&in->refusals) &&
            !fault_was_seen_a_day_ago(in->poll, message->entry);
 }
 
-/* Was it so before? Of three or more that came empty, others have to come a day later, since a part
- * of the store may be away. After a day in which all came empty, it has to be seen twice beside
- * others, at least a day apart. */
+/* Was it so before? Three or more that came empty have to do so again a day later, beside other
+ * mail, since a part of the store may be away. After a day in which all came empty, it has to be
+ * seen twice beside other mail, at least a day apart. */
 static bool is_believed(const struct receiver *in, const struct message *message,
                         const struct record *record, const struct refusal *refusal)
 {

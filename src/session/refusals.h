@@ -50,8 +50,8 @@ void refusals_init(struct refusals *refusals, struct poll *poll, struct listing 
 int refusals_add(struct refusals *refusals, struct message *message, const struct refusal *refusal,
                  bool came, struct err *err);
 
-/* It came short before, was told then, and so does all that comes, or it was one of many that came
- * empty: it waits without another word, and the session ends. */
+/* It came short before, was told then, and all that comes is as short; or it was one of many that
+ * came empty: it waits without another word, and the session ends. */
 void refusals_wait(struct refusals *refusals, struct message *message,
                    const struct refusal *refusal);
 

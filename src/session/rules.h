@@ -71,8 +71,8 @@ struct rules_facts {
  * age of the message may change that (with a clock in doubt, the first); 0: none. */
 size_t rules_find(const struct rules *rules, const struct rules_facts *facts, int64_t *until);
 
-/* True if an age had a say in what rules_find gave for these facts: with a clock that is wrong it
- * could have been another rule. */
+/* True if an age had a say in what rules_find gave for these facts: with a right clock it might
+ * have been another rule. */
 bool rules_found_by_age(const struct rules *rules, const struct rules_facts *facts);
 
 /* True if a rule asks for an age. */
