@@ -114,13 +114,15 @@ static void add_mbox(struct list *list, const char *where)
     free(real);
 }
 
-/* A part of a folder that is a link to elsewhere; where it leads is found when it is opened. */
+/* A part of a folder that is a link to elsewhere; where it leads is found when it is opened. With
+ * root's rights only root says where. */
 static void add_links(struct list *list, const char *folder, const char *const *names)
 {
     for (; *names != NULL; names++) {
         struct stat status;
         char *path = xasprintf("%s/%s", folder, *names);
-        if (lstat(path, &status) == 0 && S_ISLNK(status.st_mode))
+        if (lstat(path, &status) == 0 && S_ISLNK(status.st_mode) &&
+            (status.st_uid == 0 || status.st_uid == geteuid()))
             add(list, path);
         free(path);
     }

@@ -52,7 +52,8 @@ static const struct known {
     {NAMED("Authentication-Results"), PART_TRACE, FIELD_OTHER},
     {NAMED("X-Envelope-To"), PART_TRACE, FIELD_OTHER},
     {NAMED("X-Envelope-From"), PART_TRACE, FIELD_OTHER},
-    {NAMED("X-Fetchpop-Account"), PART_TRACE, FIELD_OTHER}, /* our own */
+    {NAMED("X-Fetchpop-Account"), PART_TRACE, FIELD_OTHER}, /* our own, */
+    {NAMED("X-Fetchpop-Stub"), PART_TRACE, FIELD_OTHER},    /* too */
     {NAMED("Status"), PART_CHANGING, FIELD_OTHER},
     {NAMED("X-Status"), PART_CHANGING, FIELD_OTHER},
     {NAMED("X-Keywords"), PART_CHANGING, FIELD_OTHER},

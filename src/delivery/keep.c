@@ -202,18 +202,19 @@ uint64_t keep_octets(const char *state_dir)
     return sum;
 }
 
-/* Its octets; 0: it is none. A spool file of mboxform.h begins with a hole. */
+/* Its octets; 0: it is none. A spool file of mboxform.h begins with a hole. What cannot be read now
+ * may be one. */
 static uint64_t octets_of_message(int folder, const char *name)
 {
     struct stat status;
     char first = '\0';
-    int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0)
+    if (fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(status.st_mode))
         return 0;
-    bool is_message = fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
-                      pread(fd, &first, 1, 0) == 1 && first != '\0';
-    close(fd);
-    return is_message ? (uint64_t)status.st_size : 0;
+    int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    ssize_t got = fd >= 0 ? pread(fd, &first, 1, 0) : -1;
+    if (fd >= 0)
+        close(fd);
+    return got < 0 || (got == 1 && first != '\0') ? (uint64_t)status.st_size : 0;
 }
 
 static int find_in(const char *folder, const struct deliver_settings *settings,
@@ -223,7 +224,8 @@ static int find_in(const char *folder, const struct deliver_settings *settings,
     if (dir == NULL)
         return errno == ENOENT ? 0
                                : err_errno(err, ERR_IO, errno, "cannot read the folder %s", folder);
-    for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
+    struct dirent *entry;
+    while (errno = 0, (entry = readdir(dir)) != NULL) {
         const char *name = entry->d_name;
         uint64_t octets =
             spool_is_own(name, settings->mailbox) && !spool_list_has(settings->keeps, name)
@@ -232,8 +234,9 @@ static int find_in(const char *folder, const struct deliver_settings *settings,
         if (octets > 0)
             finder->found(finder->ctx, name, octets);
     }
+    int number = errno;
     closedir(dir);
-    return 0;
+    return number == 0 ? 0 : err_errno(err, ERR_IO, number, "cannot read the folder %s", folder);
 }
 
 int keep_find_unnamed(const struct deliver_settings *settings, const struct keep_finder *finder,

@@ -299,13 +299,17 @@ static int read_receipt(struct deliver_claim *claim, struct sought *sought, stru
     return 0;
 }
 
-/* The file was seen in the folder: flushed, so that it stays there. */
+/* The file was seen in the folder: flushed, so that it stays there, unless a filter has taken the
+ * right to open it from us. */
 static int note_found(const struct maildir *maildir, int which, const char *name,
                       struct sought *sought, struct err *err)
 {
     int fd = openat(maildir->fd[which], name, O_RDONLY | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT)
         return 0; /* moved on just now */
+    sought->found = fd < 0 && errno == EACCES;
+    if (sought->found)
+        return 0;
     if (fd < 0)
         return err_errno(err, ERR_IO, errno, "cannot open %s/%s", maildir->path[which], name);
     sought->found = true;

@@ -109,7 +109,8 @@ static bool is_one_disk(const char *a, const char *b)
     return stat(a, &of_a) == 0 && stat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev;
 }
 
-/* Each message needs room on both disks: the fuller one counts; on one disk it needs room twice. */
+/* Each message needs room on both disks: the fuller one counts. In the state folder it needs room
+ * twice, since recovery may copy it there, so on one disk three times. */
 static uint64_t room(const struct deliver *deliver)
 {
     const struct mbox *mbox = deliver->state;
@@ -120,8 +121,10 @@ static uint64_t room(const struct deliver *deliver)
     uint64_t there = file_room(mbox->folder);
     identity_leave(&owner);
     uint64_t here = file_room(mbox->spool.path);
-    uint64_t least = there < here ? there : here;
-    return is_one_disk(mbox->folder, mbox->spool.path) ? least / 2 : least;
+    if (is_one_disk(mbox->folder, mbox->spool.path))
+        return spooldir_share(there < here ? there : here, 3);
+    here = spooldir_share(here, 2);
+    return there < here ? there : here;
 }
 
 static void place(const struct deliver_settings *settings, struct buf *out)

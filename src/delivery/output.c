@@ -99,6 +99,12 @@ static int find(const struct deliver_settings *settings, struct str receipt, int
     return result;
 }
 
+/* What nobody reads is copied by recovery. */
+static uint64_t room(const struct deliver *deliver)
+{
+    return spooldir_share(handover_room(deliver), 2);
+}
+
 const struct kind output_kind = {
     .name = "output",
     .unit = 1,
@@ -107,7 +113,7 @@ const struct kind output_kind = {
     .probe = probe,
     .open = handover_open,
     .close = handover_close,
-    .room = handover_room,
+    .room = room,
     .place = handover_place,
     .begin = mboxform_begin,
     .finish = mboxform_finish,

@@ -26,6 +26,9 @@
 enum deliver_kind { DELIVER_EACH_KIND(DELIVER_CONSTANT) DELIVER_KINDS };
 #undef DELIVER_CONSTANT
 
+/* Octets left free on the file system beside a message, for names and journal. */
+#define DELIVER_SPARE ((uint64_t)1024 * 1024)
+
 /* Borrowed for the life of the deliver. */
 struct deliver_settings {
     enum deliver_kind kind;

@@ -16,6 +16,11 @@ char *spooldir_path(const struct deliver_settings *settings)
     return xasprintf("%s/spool", settings->state_dir);
 }
 
+uint64_t spooldir_share(uint64_t room, unsigned copies)
+{
+    return room > DELIVER_SPARE ? (room - DELIVER_SPARE) / copies + DELIVER_SPARE : room;
+}
+
 int spooldir_open(struct spooldir *dir, const struct deliver_settings *settings, struct err *err)
 {
     dir->path = spooldir_path(settings);

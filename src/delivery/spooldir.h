@@ -24,6 +24,9 @@ char *spooldir_path(const struct deliver_settings *settings);
 int spooldir_open(struct spooldir *dir, const struct deliver_settings *settings, struct err *err);
 void spooldir_close(struct spooldir *dir);
 
+/* Room for a message of which there will be so many copies, in `room` octets. */
+uint64_t spooldir_share(uint64_t room, unsigned copies);
+
 /* Removes the mailbox's own files from such a folder, except those that settings->keeps names; a
  * folder that is gone is fine. */
 int spooldir_clear(const char *path, const struct deliver_settings *settings, struct err *err);

@@ -224,8 +224,6 @@ bool reply_blames_server(struct str text)
                                       "time out",
                                       "backend",
                                       "database",
-                                      "ldap",
-                                      "sql",
                                       "unreachable",
                                       "overload",
                                       "too loaded",
@@ -252,7 +250,7 @@ bool reply_blames_server(struct str text)
                                       "input/output",
                                       "out of memory",
                                       NULL};
-    return has_any(text, own);
+    return has_any(text, own) || says(text, "ldap") || says(text, "sql");
 }
 
 bool reply_blames_secret(struct str text)

@@ -157,11 +157,15 @@ static void give_up(struct poll *poll, uint32_t id)
     journal_put_off(poll->journal, id, &(struct journal_failure){.reason = REASON_RELEASED});
 }
 
-static bool can_be_read(const char *path)
+static bool can_be_read(const struct poll *poll, const char *name)
 {
-    char bytes[16 * 1024];
+    char bytes[16 * 1024], *path;
+    uint64_t octets;
     ssize_t got = -1;
+    if (keep_path(poll->settings->state_dir, name, &path, &octets, NULL) != 0)
+        return false;
     int fd = file_open(path, O_RDONLY | O_NOFOLLOW, 0);
+    free(path);
     if (fd < 0)
         return false;
     while ((got = read(fd, bytes, sizeof bytes)) > 0)
@@ -215,7 +219,7 @@ static int take_up(struct again *again, uint32_t id, struct err *err)
         result = resume(again, id, name, path, octets, err);
     else if (result >= 0)
         give_up(poll, id);
-    if (result < 0 && path != NULL && err->kind == ERR_IO && !can_be_read(path)) {
+    if (result < 0 && err->kind == ERR_IO && !can_be_read(poll, name)) {
         set_aside(poll, id, err);
         err_clear(err);
         result = 0;

@@ -486,10 +486,9 @@ void manners_tell_reappeared(struct manners *manners, uint32_t count)
         return;
     note->reappearing = manners->now;
     log_line(manners->run->log, FP_LOG_WARNING,
-             "the server says that it has deleted %" PRIu32
-             " message%s, and shows %s again; ask its "
+             "the server says that it has deleted %u message(s), and shows them again; ask its "
              "administrator",
-             count, count == 1 ? "" : "s", count == 1 ? "it" : "them");
+             (unsigned)count);
 }
 
 void manners_learn_expiry(struct manners *manners, int64_t days)

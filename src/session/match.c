@@ -195,7 +195,9 @@ static void release(struct listing *listing, struct message *message)
 void match_doubt(struct listing *listing, struct message *message)
 {
     struct journal_entry entry = journal_entry(listing->journal, message->entry);
-    bool stub = entry.state == JOURNAL_DONE && entry.policy == JOURNAL_STUB;
+    struct record record = journal_record(listing->journal, message->entry);
+    bool stub = entry.state == JOURNAL_DONE && entry.policy == JOURNAL_STUB &&
+                record_fingerprint(&record).known;
     if (entry.state == JOURNAL_LEFT || entry.state == JOURNAL_HELD || stub)
         release(listing, message);
 }
@@ -425,10 +427,12 @@ static bool is_reset(const struct listing *listing)
 static void match_other_sizes(struct listing *listing)
 {
     struct queue found = {NULL, 0, 0};
+    uint32_t told = 0; /* of the unknown ones, by TOP: without it two at once are never seen */
     listing->any_size = true;
     for (uint32_t i = 0; i < listing->count; i++) {
         const struct message *message = &listing->messages[i];
         uint32_t id = JOURNAL_NONE;
+        told += message->entry == JOURNAL_NONE && message->fingerprint != 0;
         if (message->entry == JOURNAL_NONE && message->fingerprint != 0)
             id = find_by_fingerprint(listing, message, listing_fingerprint(listing, message));
         if (id == JOURNAL_NONE)
@@ -438,7 +442,7 @@ static void match_other_sizes(struct listing *listing)
     }
     for (uint32_t i = 0; i < found.count; i++)
         journal_unlist(listing->journal, found.at[i]);
-    listing->any_size = found.count > 1;
+    listing->any_size = found.count > 1 || told == 0;
     free(found.at);
     for (uint32_t i = 0; i < listing->count && listing->any_size; i++) {
         struct message *message = &listing->messages[i];

@@ -18,7 +18,6 @@
 #define BODY_MAX ((uint64_t)1024 * 1024 * 1024) /* of a message whose size is not known */
 #define BODY_SPARE ((uint64_t)4 * 1024 * 1024)  /* more than LIST says, or eightfold: without end */
 #define BODY_TIMES 8
-#define ROOM_SPARE ((uint64_t)1024 * 1024) /* left free on the file system, for names and journal */
 #define PROGRESS_MS 100
 #define EMPTY_LISTED 2 /* octets, by LIST, of a message with nothing in it: a line end */
 
@@ -116,9 +115,13 @@ void receive_trouble(struct receiver *in, const struct err *err)
 static void spare(struct receiver *in, const struct batch_item *item)
 {
     struct journal *journal = in->poll->journal;
-    if (item->action == RULE_DELETE && !in->poll->rules.switches.never_delete)
+    struct journal_entry known = journal_entry(journal, item->entry);
+    /* Without UIDL and TOP it is known only now that another day found the same. */
+    bool again = item->due && known.state == JOURNAL_LEFT && known.due != 0 &&
+                 known.due < in->poll->rules.now / CLOCK_DAY;
+    if ((item->action == RULE_DELETE || again) && !in->poll->rules.switches.never_delete)
         queue_push(&in->dele, item->number);
-    else if (!journal_entry(journal, item->entry).tried)
+    else if (!known.tried)
         sift_leave(in->poll, item->entry, item->due, item->until);
     else
         in->poll->owned = false;
@@ -181,11 +184,11 @@ bool receive_may_ask(struct receiver *in, const struct message *message, uint64_
 
 bool receive_expect(struct receiver *in, struct message *message, uint64_t on_the_way)
 {
-    if (message->size + ROOM_SPARE > in->budget) {
+    if (message->size + DELIVER_SPARE > in->budget) {
         uint64_t room = routes_room(&in->poll->routes);
         in->budget = room > on_the_way ? room - on_the_way : 0;
     }
-    if (message->size + ROOM_SPARE > in->budget) {
+    if (message->size + DELIVER_SPARE > in->budget) {
         fault_put_off(in->poll, in->listing, message,
                       &(struct journal_failure){.reason = REASON_NO_ROOM});
         return false;

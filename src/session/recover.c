@@ -177,7 +177,9 @@ static int find_unnamed(struct journal *journal, const struct deliver_settings *
 static int clean_up(struct journal *journal, const struct deliver_settings *settings,
                     struct err *err)
 {
-    if (journal_has_gaps(journal) && find_unnamed(journal, settings, err) < 0)
+    size_t places;
+    (void)journal_places(journal, &places); /* none: no run has got beyond this */
+    if ((journal_has_gaps(journal) || places == 0) && find_unnamed(journal, settings, err) < 0)
         return -1;
     sweep(journal, settings);
     return 0;
@@ -194,7 +196,9 @@ int recover(struct journal *journal, const struct deliver_settings *settings, st
         if (clean_up(journal, &former, err) < 0)
             return -1;
     }
-    return clean_up(journal, settings, err);
+    if (clean_up(journal, settings, err) < 0)
+        return -1;
+    return journal_close_gaps(journal, err);
 }
 
 static bool is_known(const struct journal *journal, struct str place)

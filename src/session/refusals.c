@@ -53,7 +53,10 @@ void refusals_wait(struct refusals *refusals, struct message *message,
 {
     const struct journal_failure failure = failure_of(refusal);
     fault_postpone(refusals->poll, refusals->listing, message, &failure);
-    blame_store(refusals->poll, false);
+    if (refusal->reason == REASON_SHORT)
+        blame_store(refusals->poll, false);
+    else /* others came: the store is there */
+        refusals->poll->later++;
 }
 
 /* The messages of the row are asked for last by the next run, so that it makes progress if they are

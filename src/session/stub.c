@@ -11,6 +11,7 @@
 #include "session/decide.h"
 #include "session/destination.h"
 #include "session/fault.h"
+#include "session/fingerprints.h"
 #include "session/headers.h"
 #include "session/pipe.h"
 #include "session/queue.h"
@@ -129,9 +130,13 @@ static int add(struct stubbing *stubbing, struct message *message, struct err *e
     parcel = stubbing->parcel;
     stubbing->parcel = NULL;
     parcel->uidl = listing_uidl(stubbing->listing, message);
+    struct fingerprint shown = fingerprints_of(parcel->header, false);
+    listing_set_fingerprint(stubbing->listing, message, &shown);
+    uint32_t entry = listing_enter(stubbing->listing, message);
+    struct journal_subject subject = listing_subject(stubbing->listing, message);
+    journal_learn(stubbing->poll->journal, entry, &subject);
     batch_add(&stubbing->batch, parcel,
-              (struct batch_item){.number = message->number,
-                                  .entry = listing_enter(stubbing->listing, message)});
+              (struct batch_item){.number = message->number, .entry = entry});
     return batch_is_full(&stubbing->batch) ? commit(stubbing, err) : 0;
 }
 

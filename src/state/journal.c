@@ -105,6 +105,16 @@ static void make_head(struct journal *journal, const char *server, const char *u
     mailbox_id(server, user, journal->id);
 }
 
+static int compact(struct journal *journal, struct err *err)
+{
+    bool is_new = journal->replay.is_new;
+    if (replay_compact(&journal->replay, err) < 0)
+        return -1;
+    journal->replay.is_new = is_new;
+    journal->synced = journal->replay.count;
+    return 0;
+}
+
 static int load(struct journal *journal, struct err *err)
 {
     struct replay *replay = &journal->replay;
@@ -113,14 +123,11 @@ static int load(struct journal *journal, struct err *err)
         return -1;
     if (!replay->write)
         return 0;
-    bool is_new = replay->is_new;
-    journal->gaps = is_new || replay->damaged > 0;
-    if (replay_compact(replay, err) < 0)
+    journal->gaps = replay->is_new || replay->damaged > 0;
+    if (!journal->gaps && compact(journal, err) < 0)
         return -1;
-    replay->is_new = is_new;
-    journal->synced = replay->count;
     /* An older fetchpop must notice that there are lines of this version. */
-    if (is_new || replay->old > 0)
+    if (replay->is_new || replay->old > 0)
         replay_add_head(replay);
     return 0;
 }
@@ -159,7 +166,8 @@ void journal_close(struct journal *journal)
 {
     if (journal == NULL)
         return;
-    if (journal->replay.table != NULL && !stop_asked())
+    bool is_ours = journal->lock < 0 || !has_lost_lock(journal);
+    if (journal->replay.table != NULL && !stop_asked() && !journal->gaps && is_ours)
         replay_close(&journal->replay);
     replay_free(&journal->replay);
     lines_close(journal->lines);
@@ -183,6 +191,14 @@ bool journal_was_listed(const struct journal *journal)
 bool journal_has_gaps(const struct journal *journal)
 {
     return journal->gaps;
+}
+
+int journal_close_gaps(struct journal *journal, struct err *err)
+{
+    if (!journal->gaps)
+        return 0;
+    journal->gaps = false;
+    return journal_sync(journal, err) < 0 ? -1 : compact(journal, err);
 }
 
 bool journal_was_renamed(const struct journal *journal, char id[MAILBOX_ID + 1])
@@ -355,8 +371,11 @@ void journal_learn(struct journal *journal, uint32_t id, const struct journal_su
     table_change(table, id, &record);
     if (state == JOURNAL_FREE)
         return;
+    unsigned due = table_entry(table, id)->due;
     record = journal_record(journal, id);
     note(journal, &record);
+    if (due != 0 && state != JOURNAL_DONE) /* a new line of these ends what was due */
+        note(journal, &(struct record){.verb = RECORD_DUE, .id = id, .number = due});
 }
 
 void journal_take(struct journal *journal, uint32_t id, enum journal_policy policy,

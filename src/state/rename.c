@@ -72,8 +72,8 @@ static char *stem_of(const char *name)
 
 bool rename_is_known(const char *state_dir, const char *id)
 {
-    bool known = false;
     DIR *dir = opendir(state_dir);
+    bool known = dir == NULL; /* who knows */
     char *ending = xasprintf("-%s" ENDING, id);
     for (struct dirent *entry = dir == NULL ? NULL : readdir(dir); entry != NULL && !known;
          entry = readdir(dir)) {

@@ -90,7 +90,7 @@ def file_limit_and_slow_server(w):
 def small_disk(w):
     """LIST tells a lie about the size, so that nobody can know before."""
     folder = w.path("fs")
-    world.mount(folder, "size=4m")
+    world.mount(folder, "size=3m")
     try:
         w.maildir = os.path.join(folder, "mail")
         names = large_among_small(w, 23 * MB)

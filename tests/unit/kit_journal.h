@@ -56,6 +56,7 @@ static inline void sync_and_close(struct journal *journal)
 {
     struct err err;
     ok(journal_sync(journal, &err) == 0, "synced");
+    ok(journal_close_gaps(journal, &err) == 0, "recovery is over");
     journal_close(journal);
 }
 

@@ -254,6 +254,7 @@ static void test_time_of_commands(void)
     account->pipe_through = xstrdup("cat");
     ok(pool_limit_ms(account) >= without + 16 * account->mda_timeout * 1000,
        "a worker has the time of a batch that pipe_through lets wait");
+    settings_free(account);
 }
 
 static void test_limits(void)

@@ -68,6 +68,7 @@ static void test_torn(void)
 
 static void test_damaged_line(void)
 {
+    struct err err;
     struct buf whole = read_journal();
     char *line = memchr(whole.data, '\n', whole.len);
     line = memchr(line + 1, '\n', (size_t)(whole.data + whole.len - line - 1));
@@ -76,6 +77,10 @@ static void test_damaged_line(void)
     struct journal *journal = open_journal();
     is_int(warnings, 1, "a damaged line is told to the user");
     is_int(state(journal, "d"), JOURNAL_FAILED, "the others count all the same");
+    journal_close(journal);
+    journal = open_journal();
+    is_int(warnings, 1, "and is there still until what it may have named is found");
+    is_int(journal_close_gaps(journal, &err), 0, "recovery is over");
     journal_close(journal);
     journal = open_journal();
     is_int(warnings, 0, "it is told once");
@@ -437,6 +442,7 @@ static void test_old_lines(void)
 
 static void test_version_1(void)
 {
+    struct err err;
     load_version_1();
     settings.mode = JOURNAL_READ;
     struct journal *journal = open_journal();
@@ -449,6 +455,7 @@ static void test_version_1(void)
     is_version_1(journal);
     is_rest_of_version_1(journal);
     ok(!journal_is_new(journal), "it is not taken for a new one");
+    is_int(journal_close_gaps(journal, &err), 0, "recovery is over");
     journal_close(journal);
     struct buf bytes = read_journal();
     ok(memcmp(bytes.data + WORDS_SUM, " fetchpop-journal 2 ", 20) == 0, "it is written anew");
