@@ -53,10 +53,7 @@ void refusals_wait(struct refusals *refusals, struct message *message,
 {
     const struct journal_failure failure = failure_of(refusal);
     fault_postpone(refusals->poll, refusals->listing, message, &failure);
-    if (refusal->reason == REASON_SHORT)
-        blame_store(refusals->poll, false);
-    else /* others came: the store is there */
-        refusals->poll->later++;
+    blame_store(refusals->poll, false);
 }
 
 /* The messages of the row are asked for last by the next run, so that it makes progress if they are
