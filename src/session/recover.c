@@ -167,8 +167,7 @@ static int find_unnamed(struct journal *journal, const struct deliver_settings *
     if (result < 0 || found.count == 0)
         return result;
     log_line(settings->log, FP_LOG_WARNING,
-             "the journal is new or damaged; %u message(s) kept in %s that it does not name are "
-             "delivered, perhaps twice",
+             "%u message(s) in %s that the journal does not name are delivered, perhaps twice",
              found.count, settings->state_dir);
     return journal_sync(journal, err);
 }

@@ -62,8 +62,8 @@ bool journal_is_new(const struct journal *journal);
 /* True if it was new, or lines of it could not be read: then a file of ours that no entry names may
  * be all that is left of a message. */
 bool journal_has_gaps(const struct journal *journal);
-/* All such files are found, and have entries: what is damaged may go. Until then it stays, run after
- * run. Entries may have other numbers afterwards. ERR_IO. */
+/* All such files are found, and have entries: what is damaged may go. Until then it stays. Entries
+ * may have other numbers afterwards. ERR_IO. */
 int journal_close_gaps(struct journal *journal, struct err *err);
 
 /* Such a file: a new entry, KEPT, unless there is one of that name. Gathered. */
