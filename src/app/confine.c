@@ -122,7 +122,7 @@ static void add_links(struct list *list, const char *folder, const char *const *
         struct stat status;
         char *path = xasprintf("%s/%s", folder, *names);
         if (lstat(path, &status) == 0 && S_ISLNK(status.st_mode) &&
-            (status.st_uid == 0 || status.st_uid == geteuid()))
+            (geteuid() != 0 || status.st_uid == 0))
             add(list, path);
         free(path);
     }

@@ -204,17 +204,24 @@ uint64_t keep_octets(const char *state_dir)
 
 /* Its octets; 0: it is none. A spool file of mboxform.h begins with a hole. What cannot be read now
  * may be one. */
-static uint64_t octets_of_message(int folder, const char *name)
+static int octets_of_message(int folder, const char *name, uint64_t *octets, struct err *err)
 {
+    *octets = 0;
     struct stat status;
     char first = '\0';
-    if (fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(status.st_mode))
+    if (fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+        return errno == ENOENT
+                   ? 0
+                   : err_errno(err, ERR_IO, errno, "cannot look at %s in the state folder", name);
+    if (!S_ISREG(status.st_mode))
         return 0;
     int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     ssize_t got = fd >= 0 ? pread(fd, &first, 1, 0) : -1;
     if (fd >= 0)
         close(fd);
-    return got < 0 || (got == 1 && first != '\0') ? (uint64_t)status.st_size : 0;
+    if (got < 0 || (got == 1 && first != '\0'))
+        *octets = (uint64_t)status.st_size;
+    return 0;
 }
 
 static int find_in(const char *folder, const struct deliver_settings *settings,
@@ -224,19 +231,20 @@ static int find_in(const char *folder, const struct deliver_settings *settings,
     if (dir == NULL)
         return errno == ENOENT ? 0
                                : err_errno(err, ERR_IO, errno, "cannot read the folder %s", folder);
-    struct dirent *entry;
-    while (errno = 0, (entry = readdir(dir)) != NULL) {
+    int result = 0, number = 0;
+    for (const struct dirent *entry; result == 0 && (errno = 0, entry = readdir(dir)) != NULL;) {
         const char *name = entry->d_name;
-        uint64_t octets =
-            spool_is_own(name, settings->mailbox) && !spool_list_has(settings->keeps, name)
-                ? octets_of_message(dirfd(dir), name)
-                : 0;
+        uint64_t octets = 0;
+        if (spool_is_own(name, settings->mailbox) && !spool_list_has(settings->keeps, name))
+            result = octets_of_message(dirfd(dir), name, &octets, err);
         if (octets > 0)
             finder->found(finder->ctx, name, octets);
     }
-    int number = errno;
+    number = errno;
     closedir(dir);
-    return number == 0 ? 0 : err_errno(err, ERR_IO, number, "cannot read the folder %s", folder);
+    if (result < 0 || number == 0)
+        return result;
+    return err_errno(err, ERR_IO, number, "cannot read the folder %s", folder);
 }
 
 int keep_find_unnamed(const struct deliver_settings *settings, const struct keep_finder *finder,

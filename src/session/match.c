@@ -7,6 +7,7 @@
 #include "base/digest.h"
 #include "base/xalloc.h"
 #include "session/fingerprints.h"
+#include "session/headers.h"
 #include "session/queue.h"
 
 /* The same header, with a Message-ID in it, or with the same body under it. For what a rule left
@@ -424,15 +425,13 @@ static bool is_reset(const struct listing *listing)
 
 /* Another server may count, or add, other octets; then several messages show it. A single one may
  * be another copy, for another recipient or of another body. */
-static void match_other_sizes(struct listing *listing)
+static void match_other_sizes(struct listing *listing, bool has_top)
 {
     struct queue found = {NULL, 0, 0};
-    uint32_t told = 0; /* of the unknown ones, by TOP: without it two at once are never seen */
     listing->any_size = true;
     for (uint32_t i = 0; i < listing->count; i++) {
         const struct message *message = &listing->messages[i];
         uint32_t id = JOURNAL_NONE;
-        told += message->entry == JOURNAL_NONE && message->fingerprint != 0;
         if (message->entry == JOURNAL_NONE && message->fingerprint != 0)
             id = find_by_fingerprint(listing, message, listing_fingerprint(listing, message));
         if (id == JOURNAL_NONE)
@@ -442,7 +441,7 @@ static void match_other_sizes(struct listing *listing)
     }
     for (uint32_t i = 0; i < found.count; i++)
         journal_unlist(listing->journal, found.at[i]);
-    listing->any_size = found.count > 1 || told == 0;
+    listing->any_size = found.count > 1 || !has_top;
     free(found.at);
     for (uint32_t i = 0; i < listing->count && listing->any_size; i++) {
         struct message *message = &listing->messages[i];
@@ -467,7 +466,7 @@ int match_listing(struct listing *listing, struct pop3 *pop3, struct log *log, s
             "most UIDLs have changed since the last run; messages are recognised by their headers");
         listing->any_uidl = true;
         result = ask_fingerprints(listing, pop3, blank, err);
-        match_other_sizes(listing);
+        match_other_sizes(listing, headers_may_ask(pop3, listing->habits));
     }
     journal_expect(listing->journal, count_unknown(listing));
     return result;

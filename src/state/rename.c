@@ -75,11 +75,12 @@ bool rename_is_known(const char *state_dir, const char *id)
     DIR *dir = opendir(state_dir);
     bool known = dir == NULL; /* who knows */
     char *ending = xasprintf("-%s" ENDING, id);
-    for (struct dirent *entry = dir == NULL ? NULL : readdir(dir); entry != NULL && !known;
-         entry = readdir(dir)) {
+    const struct dirent *entry;
+    while (!known && (errno = 0, entry = readdir(dir)) != NULL) {
         size_t len = strlen(entry->d_name), end = strlen(ending);
         known = len > end && strcmp(entry->d_name + len - end, ending) == 0;
     }
+    known = known || errno != 0;
     free(ending);
     if (dir != NULL)
         closedir(dir);

@@ -299,9 +299,11 @@ static void add_line(struct replay *replay, enum record_verb verb, uint64_t numb
     (void)lines_add(replay->lines, buf_str(&replay->line), &ignored);
 }
 
+/* A name that is not confirmed yet stays the former one. */
 void replay_add_head(struct replay *replay)
 {
-    add_line(replay, RECORD_HEAD, RECORD_VERSION, replay->head);
+    add_line(replay, RECORD_HEAD, RECORD_VERSION,
+             replay->former != NULL ? replay->former : replay->head);
 }
 
 static void add_names(struct replay *replay)
