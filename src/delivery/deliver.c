@@ -467,7 +467,7 @@ int deliver_check(const struct deliver_settings *settings, struct deliver_claim 
                   struct err *err)
 {
     int result = 0;
-    struct err later;
+    struct err later = {ERR_NONE, ""};
     for (size_t i = 0; i < n; i++)
         claims[i].found = DELIVER_OPEN;
     for (size_t from = 0, to; from < n; from = to) {

@@ -390,7 +390,7 @@ static int look_without(const struct deliver_settings *settings, const char *pat
                         const struct mboxfind *finds, struct deliver_claim *claims, size_t n,
                         struct err *err)
 {
-    struct appends appends;
+    struct appends appends = {.fd = -1};
     char *real = mboxlock_real_name(path);
     int result = 0;
     if (real != NULL)
