@@ -590,10 +590,12 @@ static int count_shared(const struct account *account, const struct account *twi
                         const struct account *copy)
 {
     int shared = 0;
-    for (size_t at = 0; at + sizeof(void *) <= sizeof *account; at += sizeof(void *)) {
-        const char *one = (const char *)account + at, *two = (const char *)twin + at;
-        shared += memcmp(one, two, sizeof(void *)) != 0 &&
-                  memcmp(one, (const char *)copy + at, sizeof(void *)) == 0;
+    for (size_t at = 0; at + sizeof(uintptr_t) <= sizeof *account; at += sizeof(uintptr_t)) {
+        uintptr_t one, two, three;
+        memcpy(&one, (const char *)account + at, sizeof one);
+        memcpy(&two, (const char *)twin + at, sizeof two);
+        memcpy(&three, (const char *)copy + at, sizeof three);
+        shared += one != two && one == three;
     }
     return shared;
 }
