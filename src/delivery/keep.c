@@ -231,7 +231,7 @@ static int find_in(const char *folder, const struct deliver_settings *settings,
     if (dir == NULL)
         return errno == ENOENT ? 0
                                : err_errno(err, ERR_IO, errno, "cannot read the folder %s", folder);
-    int result = 0, number = 0;
+    int result = 0;
     for (const struct dirent *entry; result == 0 && (errno = 0, entry = readdir(dir)) != NULL;) {
         const char *name = entry->d_name;
         uint64_t octets = 0;
@@ -240,7 +240,7 @@ static int find_in(const char *folder, const struct deliver_settings *settings,
         if (octets > 0)
             finder->found(finder->ctx, name, octets);
     }
-    number = errno;
+    int number = errno;
     closedir(dir);
     if (result < 0 || number == 0)
         return result;

@@ -374,8 +374,8 @@ void journal_learn(struct journal *journal, uint32_t id, const struct journal_su
     unsigned due = table_entry(table, id)->due;
     record = journal_record(journal, id);
     note(journal, &record);
-    if (due != 0 && state != JOURNAL_DONE &&
-        state != JOURNAL_GONE) /* a new line of these ends what was due */
+    /* In the states that rules and failures bring about, a new line ends what was due. */
+    if (due != 0 && state != JOURNAL_DONE && state != JOURNAL_GONE)
         note(journal, &(struct record){.verb = RECORD_DUE, .id = id, .number = due});
 }
 

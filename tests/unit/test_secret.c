@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "kit_heap.h"
+#include "kit_memory.h"
 #include "tap.h"
 
 static void test_set(void)
@@ -156,18 +157,6 @@ static void test_keep_cost(void)
     for (size_t i = 0; i < 20000; i++)
         secret_wipe(&all[i]);
     free(all);
-}
-
-/* Of the whole process; 0 where the system does not say. */
-static long mapped_pages(void)
-{
-    char line[128] = "";
-    FILE *file = fopen("/proc/self/statm", "r");
-    if (file == NULL)
-        return 0;
-    char *first = fgets(line, sizeof line, file);
-    fclose(file);
-    return first != NULL ? strtol(first, NULL, 10) : 0;
 }
 
 /* As a daemon does that reads its configuration again: the new ones are there before the old ones

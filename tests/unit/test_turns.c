@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/xalloc.h"
+#include "kit_memory.h"
 #include "tap.h"
 
 static struct account *mailbox(const char *title, const char *server, const char *user)
@@ -437,18 +438,6 @@ static void test_withheld(void)
     tap_skip("a forked process has no turn", "no system call here withholds memory");
 }
 #endif
-
-/* Of the whole process; 0 where the system does not say. */
-static long mapped_pages(void)
-{
-    char line[128] = "";
-    FILE *file = fopen("/proc/self/statm", "r");
-    if (file == NULL)
-        return 0;
-    char *first = fgets(line, sizeof line, file);
-    fclose(file);
-    return first != NULL ? strtol(first, NULL, 10) : 0;
-}
 
 /* As with each new configuration of a daemon, in which one account is new, and stays. */
 static void test_replaced_often(void)
