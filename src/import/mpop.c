@@ -131,7 +131,10 @@ static void translate_delivery(const struct sheet *from, struct sheet *to)
     free(what);
 }
 
-/* The same contract. What it deletes needs our permission too. */
+/* mpop(1) has 1 for deleting and 2 for leaving. */
+#define OUR_STATUS "; case $? in 0) exit 0 ;; 1) exit 2 ;; 2) exit 1 ;; *) exit 3 ;; esac"
+
+/* The same question, other answers. What it deletes needs our permission too. */
 static void translate_filter(const struct sheet *from, struct sheet *to)
 {
     const char *filter = sheet_value(from, "filter");
@@ -140,9 +143,9 @@ static void translate_filter(const struct sheet *from, struct sheet *to)
     static const struct translate_mark marks[] = {
         {"%F", "\"$FETCHPOP_SENDER\""}, {"%S", "\"$FETCHPOP_SIZE\""}, {NULL, NULL}};
     char *command = translate_fill_all(filter, marks);
-    sheet_set(to, "filter_command", command, 0);
-    sheet_note(to,
-               "filter_command may delete mail, as with mpop, once allow_delete = yes is here.");
+    sheet_setf(to, "filter_command", "(%s)" OUR_STATUS, command);
+    sheet_note(to, "fetchpop has 1 for what stays and 2 for what is deleted, so mpop's 1 and 2 are "
+                   "exchanged behind the filter; it deletes once allow_delete = yes is here.");
     free(command);
 }
 

@@ -138,11 +138,27 @@ END
         'auth = "scram-sha-256"'
     says 'account "plain" {' 'tls = none' 'mbox = "/var/mail/carol"'
     [ "$(grep -c -F 'gpg -d' <<<"$output")" -eq 1 ] || fail "home has a command it has not"
-    says 'filter_command = "choose --size \"$FETCHPOP_SIZE\" --from \"$FETCHPOP_SENDER\""' \
-        'trace_header = yes'
+    says 'trace_header = yes'
+    [[ $output == *'filter_command = "(choose --size \"$FETCHPOP_SIZE\" --from \"$FETCHPOP_SENDER\");'* ]] ||
+        fail "the filter is another"
     [ "$(grep -c trace_header <<<"$output")" -eq 1 ] || fail "received_header off is none"
     [[ $output == *'secret-tool lookup host plain.example service pop3 user carol'* ]] ||
         fail "the key ring that mpop asks by itself is not named"
+}
+
+# mpop(1): 0 fetches, 1 deletes, 2 skips, others are errors. Here 1 skips and 2 deletes.
+@test "what mpop's filter skips is left, what it deletes is deleted" {
+    local theirs ours command
+    for theirs in 0:0 1:2 2:1 3:3 75:3; do
+        ours=${theirs#*:}
+        printf '%s\n' 'account a' 'host h.example' 'user u' 'delivery maildir ~/M' \
+            "filter exit ${theirs%:*}" >"$H/.mpoprc"
+        chmod 600 "$H/.mpoprc"
+        want 0 --import mpop
+        command=$(sed -n 's/^ *filter_command = "\(.*\)"$/\1/p' <<<"$output")
+        run sh -c "$command"
+        [ "$status" -eq "$ours" ] || fail "status ${theirs%:*} is $status in '$command'"
+    done
 }
 
 @test "mpop itself reads that file" {
