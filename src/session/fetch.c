@@ -99,7 +99,7 @@ static bool is_within_limits(const struct fetch *fetch, const struct message *me
 /* SENT: the message may be asked for, as far as limits and stream go. */
 static enum turn look_at_window(struct fetch *fetch, const struct message *message)
 {
-    bool refuses = !fetch->in.came && fetch->stream.retr >= RETR_FIRST &&
+    bool refuses = !fetch->in.refusals.came && fetch->stream.retr >= RETR_FIRST &&
                    habits_has(&fetch->poll->habits, HABIT_REFUSES);
     if (!is_within_limits(fetch, message)) {
         fetch->time_is_up = fetch->stream.retr == 0 && fetch->in.pending.message == NULL;
@@ -321,17 +321,17 @@ static enum connection_end broken(struct fetch *fetch, const struct pop3_answer 
                                   ? listing_find(fetch->listing, answer->number)
                                   : NULL;
     bool ours = in_body != NULL && in_step && answer->given_up && err_keeps_connection(why->kind);
-    receive_drop(in);
-    if (in_step || (why->kind != ERR_FRAMING && in->pending.parcel != NULL))
+    body_drop(&in->body);
+    if (in_step || (why->kind != ERR_FRAMING && in->pending.arrival.parcel != NULL))
         receive_confirm(in);
-    if (ours && why->kind == ERR_MESSAGE && in->fault == REASON_NO_END) {
+    if (ours && why->kind == ERR_MESSAGE && in->body.fault == REASON_NO_END) {
         fault_break(fetch->poll, fetch->listing, in_body, why);
         return CONNECTION_AGAIN_ALL;
     }
     if (ours && why->kind == ERR_MESSAGE) {
-        fault_refuse(
-            fetch->poll, fetch->listing, in_body,
-            &(struct journal_failure){.reason = in->fault, .words = str_from(in->fault_words)});
+        fault_refuse(fetch->poll, fetch->listing, in_body,
+                     &(struct journal_failure){.reason = in->body.fault,
+                                               .words = str_from(in->body.fault_words)});
         return CONNECTION_AGAIN_ALL;
     }
     if (why->kind == ERR_FRAMING)
@@ -411,7 +411,7 @@ enum connection_end fetch_run(struct poll *poll, struct pop3 *pop3, struct listi
     free(fetch->retries.at);
     free(fetch->in.dele.at);
     free(fetch->in.coming.at);
-    receive_end(&fetch->in);
+    body_drop(&fetch->in.body);
     free(fetch);
     return end;
 }

@@ -2,24 +2,20 @@
 #include "session/receive.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/stop.h"
+#include "session/belief.h"
 #include "session/dates.h"
 #include "session/decide.h"
 #include "session/destination.h"
 #include "session/fault.h"
 #include "session/heading.h"
-#include "session/identify.h"
 #include "session/kept.h"
+#include "session/sift.h"
 #include "session/through.h"
 
-#define BODY_MAX ((uint64_t)1024 * 1024 * 1024) /* of a message whose size is not known */
-#define BODY_SPARE ((uint64_t)4 * 1024 * 1024)  /* more than LIST says, or eightfold: without end */
-#define BODY_TIMES 8
 #define PROGRESS_MS 100
-#define EMPTY_LISTED 2 /* octets, by LIST, of a message with nothing in it: a line end */
 
 static void tell_progress(struct receiver *in)
 {
@@ -30,7 +26,9 @@ static void tell_progress(struct receiver *in)
     in->told = now;
     struct session_figures figures = run->figures;
     figures.coming = (uint32_t)(in->batch.count - in->batch.told);
-    figures.octets_coming = in->batch.octets + (in->parcel != NULL ? in->parcel->octets : 0);
+    figures.octets_coming = in->batch.octets;
+    if (in->body.arrival.parcel != NULL)
+        figures.octets_coming += in->body.arrival.parcel->octets;
     run->progress(run->ctx, &figures);
 }
 
@@ -91,14 +89,8 @@ void receive_init(struct receiver *in, struct poll *poll, struct pop3 *pop3,
     in->batch.settled = on_settled;
     in->batch.ctx = in;
     in->spent = (struct plan_spent){.messages = poll->fetched, .octets = poll->octets};
+    body_init(&in->body, poll, listing);
     refusals_init(&in->refusals, poll, listing);
-    buf_init(&in->head, FIELDS_MAX);
-}
-
-void receive_end(struct receiver *in)
-{
-    fields_free(in->fields);
-    buf_free(&in->head);
 }
 
 void receive_trouble(struct receiver *in, const struct err *err)
@@ -155,16 +147,7 @@ void receive_commit(struct receiver *in)
     in->budget = 0;
 }
 
-/* ---- a body comes in ---- */
-
-/* LIST may be wrong by much, but not by any measure. */
-static uint64_t longest(uint64_t listed)
-{
-    if (listed == 0)
-        return BODY_MAX;
-    uint64_t times = listed > UINT64_MAX / BODY_TIMES ? UINT64_MAX : BODY_TIMES * listed;
-    return times > listed + BODY_SPARE ? times : listed + BODY_SPARE;
-}
+/* ---- it is asked for, and comes in ---- */
 
 bool receive_may_ask(struct receiver *in, const struct message *message, uint64_t on_the_way)
 {
@@ -198,87 +181,9 @@ bool receive_expect(struct receiver *in, struct message *message, uint64_t on_th
     return true;
 }
 
-static int give_up(struct receiver *in, enum reason fault, uint64_t limit, struct err *err)
-{
-    char text[LOG_QUOTE_MAX];
-    in->fault = fault;
-    snprintf(in->fault_words, sizeof in->fault_words, "%llu", (unsigned long long)limit);
-    return err_set(err, ERR_MESSAGE, "%s", reason_text(fault, str_of("", 0), text, sizeof text));
-}
-
-static int write_body(struct receiver *in, const char *bytes, size_t len, struct err *err)
-{
-    uint64_t max = in->poll->run->account->max_size;
-    if (max != 0 && in->parcel->octets + len > max)
-        return give_up(in, REASON_SURPRISE, max, err);
-    if (in->parcel->octets + len > in->body_max)
-        return give_up(in, REASON_NO_END, in->body_max, err);
-    tell_progress(in);
-    struct sink sink = spool_sink(in->parcel);
-    return sink.write(sink.ctx, bytes, len, err);
-}
-
 static struct message *coming(const struct receiver *in)
 {
     return listing_find(in->listing, in->coming.at[in->coming.next]);
-}
-
-static int begin(struct receiver *in, struct err *err)
-{
-    in->fault = REASON_UNKNOWN;
-    in->body_max = longest(coming(in)->size);
-    const struct route *through = in->poll->routes.through;
-    const struct route *route = through != NULL ? through : sift_route(in->poll, in->verdict);
-    return deliver_begin(route->deliver, &in->parcel, err);
-}
-
-static int write_head(void *ctx, const char *bytes, size_t len, struct err *err)
-{
-    return write_body(ctx, bytes, len, err);
-}
-
-/* filter_command did not say. */
-static bool was_put_off(const struct receiver *in)
-{
-    uint32_t entry = coming(in)->entry;
-    return entry != JOURNAL_NONE && journal_entry(in->poll->journal, entry).tried;
-}
-
-/* The header decides, or as much of it as came. */
-static int choose(struct receiver *in, struct err *err)
-{
-    const struct sift_facts facts = {
-        .size = coming(in)->size, .fields = in->fields, .header = buf_str(&in->head)};
-    const struct poll *poll = in->poll;
-    struct sink sink = {.write = write_head, .ctx = in};
-    bool broken_off = !fields_is_done(in->fields);
-    fields_end(in->fields);
-    if (!in->verdict.judged && sift_is_wanted(poll))
-        in->verdict = sift_judge(in->poll, in->listing, coming(in), &facts, &in->until);
-    /* Asked for by name; or a rule may fit only because the rest of the header is missing. */
-    if (poll->rules.switches.only != NULL || (broken_off && !was_put_off(in)))
-        in->verdict.action = RULE_FETCH;
-    int result = begin(in, err);
-    if (result == 0)
-        result = heading_write(poll->run->account, facts.header, poll->rules.now, sink, err);
-    in->arrived = heading_arrived(poll->run->account, in->fields, poll->rules.now);
-    fields_free(in->fields);
-    in->fields = NULL;
-    buf_free(&in->head);
-    return result;
-}
-
-/* With its first octets, or none if it is empty. */
-static int open_message(struct receiver *in, struct str first, struct err *err)
-{
-    in->like_status = str_has_prefix(first, "+OK") || str_has_prefix(first, "-ERR");
-    in->until = in->arrived = 0;
-    in->verdict = sift_verdict(in->poll, in->listing, coming(in));
-    if ((in->verdict.judged || !sift_is_wanted(in->poll)) &&
-        !heading_is_wanted(in->poll->run->account))
-        return begin(in, err);
-    in->fields = fields_new();
-    return 0;
 }
 
 int receive_body(void *ctx, const char *bytes, size_t len, struct err *err)
@@ -288,44 +193,15 @@ int receive_body(void *ctx, const char *bytes, size_t len, struct err *err)
         *err = in->poll->local;
         return -1;
     }
-    if (in->parcel == NULL && in->fields == NULL && open_message(in, str_of(bytes, len), err) < 0)
-        return -1;
-    if (in->fields == NULL)
-        return write_body(in, bytes, len, err);
-    fields_feed(in->fields, bytes, len);
-    bool fits = buf_add(&in->head, bytes, len) == 0;
-    if (fits && !fields_is_done(in->fields))
-        return 0;
-    return choose(in, err) < 0 || (!fits && write_body(in, bytes, len, err) < 0) ? -1 : 0;
-}
-
-/* All of a message is here. */
-static int close_message(struct receiver *in, struct err *err)
-{
-    if (in->parcel == NULL && in->fields == NULL && open_message(in, str_of("", 0), err) < 0)
-        return -1;
-    if (in->fields != NULL && choose(in, err) < 0)
-        return -1;
-    int result = deliver_finish(in->parcel, err);
-    heading_set_time(in->parcel, in->arrived);
-    return result;
-}
-
-void receive_drop(struct receiver *in)
-{
-    if (in->parcel != NULL)
-        deliver_drop(in->parcel);
-    in->parcel = NULL;
-    fields_free(in->fields);
-    in->fields = NULL;
-    buf_free(&in->head);
+    tell_progress(in);
+    return body_write(&in->body, coming(in), str_of(bytes, len), err);
 }
 
 void receive_drop_all(struct receiver *in)
 {
-    receive_drop(in);
-    if (in->pending.message != NULL && in->pending.parcel != NULL)
-        deliver_drop(in->pending.parcel);
+    body_drop(&in->body);
+    if (in->pending.message != NULL && in->pending.arrival.parcel != NULL)
+        deliver_drop(in->pending.arrival.parcel);
     in->pending.message = NULL;
     in->poll->owned = in->poll->owned && in->batch.count == 0;
     batch_drop(&in->batch);
@@ -343,7 +219,7 @@ static void refuse(struct receiver *in, struct message *message, enum reason rea
                    const char *words)
 {
     in->pending.message = message;
-    in->pending.parcel = NULL;
+    in->pending.arrival.parcel = NULL;
     in->pending.refusal.later = false;
     in->pending.refusal.reason = reason;
     snprintf(in->pending.refusal.words, sizeof in->pending.refusal.words, "%s", words);
@@ -366,32 +242,29 @@ static int take_answer(struct receiver *in, const struct pop3_answer *answer, in
     }
     if (taken == 0 && in->poll->local.kind != ERR_NONE) { /* an empty one, while winding down */
         in->poll->owned = false;
-        receive_drop(in);
+        body_drop(&in->body);
         return 0;
     }
-    if (taken < 0 || close_message(in, err) < 0) {
-        receive_drop(in);
+    if (taken < 0 || body_finish(&in->body, message, err) < 0) {
+        body_drop(&in->body);
         in->poll->owned = false;
         if (err->kind == ERR_MESSAGE)
-            refuse(in, message, in->fault, in->fault_words);
+            refuse(in, message, in->body.fault, in->body.fault_words);
         else
             receive_trouble(in, err);
         return 0;
     }
     /* A stray status line that took the place of the true one is no more than four octets. */
-    if (in->like_status && message->size != answer->octets)
+    if (in->body.like_status && message->size != answer->octets)
         return err_set(err, ERR_FRAMING,
                        "the server sends two status lines for one answer; tell its administrator");
-    /* Some servers count a line end as one octet. */
-    if (message->size != answer->octets && message->size != in->parcel->octets)
-        *doubtful = true;
-    in->parcel->uidl = listing_uidl(in->listing, message);
     in->pending.message = message;
-    in->pending.parcel = in->parcel;
-    in->pending.verdict = in->verdict;
-    in->pending.until = in->until;
-    in->pending.arrived = in->arrived;
-    in->parcel = NULL;
+    in->pending.arrival = body_take(&in->body);
+    struct parcel *parcel = in->pending.arrival.parcel;
+    parcel->uidl = listing_uidl(in->listing, message);
+    /* Some servers count a line end as one octet. */
+    if (message->size != answer->octets && message->size != parcel->octets)
+        *doubtful = true;
     return 0;
 }
 
@@ -403,97 +276,7 @@ int receive_answer(struct receiver *in, const struct pop3_answer *answer, int ta
     return result;
 }
 
-/* ---- what it is ---- */
-
-/* It is empty, and LIST says so too, or does not know. That is believed only beside other mail; if
- * none has come yet, it is asked for again after the rest. */
-static bool waits_for_others(const struct receiver *in, struct message *message,
-                             const struct parcel *parcel)
-{
-    if (parcel->octets > 0 || message->size > EMPTY_LISTED || in->came || message->twice)
-        return false;
-    message->twice = true;
-    return true;
-}
-
-/* Empty, or not half of what LIST says (octets has LF line ends): something went wrong on the
- * server, or its LIST is not worth much. The next message may be cut in half all the same, so it
- * is not noted as a habit. */
-static bool is_short(const struct receiver *in, const struct message *message,
-                     const struct parcel *parcel)
-{
-    if (parcel->octets > 0)
-        return message->size / 2 > parcel->octets;
-    return message->size > EMPTY_LISTED || (!in->came && !refusals_are_few(&in->refusals));
-}
-
-/* Other mail has come in this poll. */
-static bool others_came(const struct receiver *in)
-{
-    return in->came || in->poll->fetched > 0;
-}
-
-/* Only messages that are too short come, and not just one or two: their bodies may be away. That is
- * assumed for a day. */
-static bool may_be_away(const struct receiver *in, const struct message *message)
-{
-    return !others_came(in) && !refusals_are_few(&in->refusals) &&
-           !fault_was_seen_a_day_ago(in->poll, message->entry);
-}
-
-/* Was it so before? Three or more that came empty have to do so again a day later, beside other
- * mail, since a part of the store may be away. After a day in which all came empty, it has to be
- * seen twice beside other mail, at least a day apart. */
-static bool is_believed(const struct receiver *in, const struct message *message,
-                        const struct record *record, const struct refusal *refusal)
-{
-    if (record->reason != refusal->reason)
-        return false;
-    if (refusal->reason == REASON_SHORT)
-        return str_is(record->words, refusal->words) && !may_be_away(in, message) &&
-               (in->came || !refusals_are_alike(&in->refusals, message));
-    if (journal_entry(in->poll->journal, message->entry).state == JOURNAL_HELD)
-        return in->came && fault_is_a_day_old(in->poll, record->words);
-    return !refusals_are_many_empty(&in->refusals) ||
-           (in->came && fault_was_seen_a_day_ago(in->poll, message->entry));
-}
-
-/* It was told before, and for a day nothing more is to be said of it. */
-static bool waits_a_day(const struct receiver *in, const struct message *message,
-                        const struct refusal *refusal)
-{
-    if (refusal->reason == REASON_SHORT)
-        return may_be_away(in, message) && !refusals_are_alike(&in->refusals, message);
-    return others_came(in) &&
-           journal_entry(in->poll->journal, message->entry).state != JOURNAL_HELD;
-}
-
-/* Not believed at first sight; as short as that in an earlier poll: it is what there is. Another
- * length than then counts as a refusal. */
-static bool is_put_aside(struct receiver *in, struct message *message, const struct parcel *parcel)
-{
-    bool empty = parcel->octets == 0;
-    struct refusal refusal = {.reason = empty ? REASON_EMPTY : REASON_SHORT, .later = true};
-    struct err err;
-    if (!is_short(in, message, parcel) || identify_is_delivered(in->poll->journal, message->entry))
-        return false;
-    if (!empty)
-        snprintf(refusal.words, sizeof refusal.words, "%llu", (unsigned long long)parcel->octets);
-    if (message->entry != JOURNAL_NONE) {
-        struct record record = journal_record(in->poll->journal, message->entry);
-        if (is_believed(in, message, &record, &refusal))
-            return false;
-        refusal.later = record.reason != REASON_SHORT && record.reason != REASON_EMPTY;
-    }
-    in->poll->owned = false; /* what came of it is not the whole */
-    if (!refusal.later && waits_a_day(in, message, &refusal)) {
-        refusals_wait(&in->refusals, message, &refusal);
-        return true;
-    }
-    if (refusals_add(&in->refusals, message, &refusal, in->came, &err) < 0)
-        receive_trouble(in, &err);
-    return true;
-}
+/* ---- in step: it is genuine ---- */
 
 /* It was delivered by an earlier run, and is wanted again (--all, --fetch). */
 static bool is_asked_again(const struct receiver *in, const struct message *message)
@@ -506,7 +289,7 @@ static bool is_asked_again(const struct receiver *in, const struct message *mess
 /* Unless a rule spares it, it is owed again. */
 static bool owe_again(struct receiver *in, const struct message *message)
 {
-    unsigned action = in->pending.verdict.action;
+    unsigned action = in->pending.arrival.verdict.action;
     if (!is_asked_again(in, message) || action == RULE_LEAVE || action == RULE_DELETE)
         return false;
     journal_put_off(in->poll->journal, message->entry,
@@ -539,51 +322,24 @@ static bool pass_through(struct receiver *in, struct parcel **parcel, struct bat
     if (in->poll->routes.through == NULL || item->action == RULE_LEAVE ||
         item->action == RULE_DELETE)
         return true;
-    struct deliver *to = sift_route(in->poll, in->pending.verdict)->deliver;
+    struct deliver *to = sift_route(in->poll, in->pending.arrival.verdict)->deliver;
     if (through_run(in->poll, parcel, to, &end, &err) < 0) {
         receive_trouble(in, &err);
         in->poll->owned = false;
         deliver_drop(*parcel);
         return false;
     }
-    heading_set_time(*parcel, in->pending.arrived);
+    heading_set_time(*parcel, in->pending.arrival.arrived);
     item->dropped = end == THROUGH_DROP;
     return true;
 }
 
-static void ask_again(struct receiver *in, struct message *message, struct parcel *parcel)
+static void add_to_batch(struct receiver *in, struct message *message, struct parcel *parcel)
 {
-    queue_push(in->again, message->number);
-    in->owed++;
-    deliver_drop(parcel);
-}
-
-static void accept_parcel(struct receiver *in, struct message *message, struct parcel *parcel)
-{
-    enum identify_as known =
-        identify_fetched(in->listing, message, parcel->header, in->poll->run->log);
-    if (known == IDENTIFY_NEW && waits_for_others(in, message, parcel)) {
-        ask_again(in, message, parcel);
-        return;
-    }
-    if (known == IDENTIFY_NEW && is_put_aside(in, message, parcel)) {
-        deliver_drop(parcel);
-        return;
-    }
-    in->came = in->came || parcel->octets > 0;
-    receive_end_row(in);
-    if (known == IDENTIFY_DELIVERED && !owe_again(in, message)) {
-        forget_copy(in, message, parcel);
-        return;
-    }
-    if (known == IDENTIFY_ASK_AGAIN) {
-        ask_again(in, message, parcel);
-        return;
-    }
     struct batch_item item = {.number = message->number,
-                              .action = (enum rule_action)in->pending.verdict.action,
-                              .until = in->pending.until,
-                              .due = in->pending.verdict.due};
+                              .action = (enum rule_action)in->pending.arrival.verdict.action,
+                              .until = in->pending.arrival.until,
+                              .due = in->pending.arrival.verdict.due};
     if (!pass_through(in, &parcel, &item))
         return;
     uint32_t entry = item.entry = listing_enter(in->listing, message);
@@ -603,12 +359,43 @@ static void accept_parcel(struct receiver *in, struct message *message, struct p
 #endif
 }
 
-/* ---- in step ---- */
+static enum belief believe(struct receiver *in, struct message *message,
+                           const struct parcel *parcel)
+{
+    enum belief belief;
+    struct err err;
+    if (belief_form(&in->refusals, message, parcel, &belief, &err) < 0)
+        receive_trouble(in, &err);
+    return belief;
+}
+
+static void accept_parcel(struct receiver *in, struct message *message, struct parcel *parcel)
+{
+    switch (believe(in, message, parcel)) {
+    case BELIEF_NEW:
+        add_to_batch(in, message, parcel);
+        break;
+    case BELIEF_DELIVERED:
+        if (owe_again(in, message))
+            add_to_batch(in, message, parcel);
+        else
+            forget_copy(in, message, parcel);
+        break;
+    case BELIEF_ASK_AGAIN:
+        queue_push(in->again, message->number);
+        in->owed++;
+        deliver_drop(parcel);
+        break;
+    case BELIEF_NONE:
+        deliver_drop(parcel);
+        break;
+    }
+}
 
 void receive_end_row(struct receiver *in)
 {
     struct err err;
-    if (refusals_end_row(&in->refusals, in->came, &err) < 0)
+    if (refusals_end_row(&in->refusals, &err) < 0)
         receive_trouble(in, &err);
 }
 
@@ -620,8 +407,8 @@ void receive_confirm(struct receiver *in)
     if (message == NULL)
         return;
     in->owed -= message->twice && in->owed > 0; /* a refusal is an answer, too */
-    if (in->pending.parcel != NULL)
-        accept_parcel(in, message, in->pending.parcel);
-    else if (refusals_add(&in->refusals, message, &in->pending.refusal, in->came, &err) < 0)
+    if (in->pending.arrival.parcel != NULL)
+        accept_parcel(in, message, in->pending.arrival.parcel);
+    else if (refusals_add(&in->refusals, message, &in->pending.refusal, &err) < 0)
         receive_trouble(in, &err);
 }

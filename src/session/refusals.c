@@ -19,15 +19,21 @@ static struct journal_failure failure_of(const struct refusal *refusal)
     return (struct journal_failure){.reason = refusal->reason, .words = str_from(refusal->words)};
 }
 
+bool refusals_others_came(const struct refusals *refusals)
+{
+    return refusals->came || refusals->poll->fetched > 0;
+}
+
 /* Many failures with nothing delivered between them are written, too. */
 static int blame_message(struct refusals *refusals, struct message *message,
-                         const struct refusal *refusal, bool came, struct err *err)
+                         const struct refusal *refusal, struct err *err)
 {
     const struct journal_failure failure = failure_of(refusal);
     bool held = message->entry != JOURNAL_NONE &&
                 journal_entry(refusals->poll->journal, message->entry).state == JOURNAL_HELD;
     if (refusal->reason == REASON_EMPTY && held)
-        fault_refuse_empty(refusals->poll, refusals->listing, message, came);
+        fault_refuse_empty(refusals->poll, refusals->listing, message,
+                           refusals_others_came(refusals));
     else if (refusal->later)
         fault_put_off(refusals->poll, refusals->listing, message, &failure);
     else
@@ -156,15 +162,13 @@ static bool proves_nothing(const struct refusals *refusals)
     return first->reason == REASON_EMPTY && !refusals_are_few(refusals);
 }
 
-int refusals_end_row(struct refusals *refusals, bool came, struct err *err)
+int refusals_end_row(struct refusals *refusals, struct err *err)
 {
     int result = 0;
-    came = came || refusals->poll->fetched > 0;
-    if (!came && proves_nothing(refusals))
+    if (!refusals_others_came(refusals) && proves_nothing(refusals))
         blame_session(refusals);
     for (unsigned i = 0; i < refusals->count; i++)
-        if (blame_message(refusals, refusals->row[i].message, &refusals->row[i].refusal, came,
-                          err) < 0)
+        if (blame_message(refusals, refusals->row[i].message, &refusals->row[i].refusal, err) < 0)
             result = -1;
     refusals->count = 0;
     refusals->fresh = false;
@@ -195,17 +199,17 @@ static uint64_t hash_of(const struct refusals *refusals, const struct message *m
 }
 
 int refusals_add(struct refusals *refusals, struct message *message, const struct refusal *refusal,
-                 bool came, struct err *err)
+                 struct err *err)
 {
     struct poll *poll = refusals->poll;
     if (refusal->reason != REASON_REFUSED && refusal->reason != REASON_EMPTY &&
         refusal->reason != REASON_SHORT)
-        return blame_message(refusals, message, refusal, came, err);
+        return blame_message(refusals, message, refusal, err);
     if (poll->over.kind != ERR_NONE) /* it says what was said before */
         return 0;
     uint64_t hash = hash_of(refusals, message, refusal);
     int result =
-        refusals->count > 0 && refusals->hash != hash ? refusals_end_row(refusals, came, err) : 0;
+        refusals->count > 0 && refusals->hash != hash ? refusals_end_row(refusals, err) : 0;
     if (poll->over.kind != ERR_NONE)
         return result;
     refusals->row[refusals->count].message = message;
@@ -215,8 +219,8 @@ int refusals_add(struct refusals *refusals, struct message *message, const struc
     bool again = poll->over_before && hash == poll->over_hash;
     if (refusals->count < REFUSALS_ALIKE && !again)
         return result;
-    if (!again && !refusals->fresh && came)
-        return refusals_end_row(refusals, came, err) < 0 ? -1 : result;
+    if (!again && !refusals->fresh && refusals->came)
+        return refusals_end_row(refusals, err) < 0 ? -1 : result;
     blame_session(refusals);
     return result;
 }

@@ -32,6 +32,7 @@ struct refusal {
 struct refusals {
     struct poll *poll; /* borrowed, as the listing */
     struct listing *listing;
+    bool came;          /* a message that is believed, with something in it, came on it */
     unsigned unwritten; /* failures since the journal was written */
     unsigned count;     /* of the row */
     uint64_t hash;      /* of their words, without the numbers in them */
@@ -45,15 +46,17 @@ struct refusals {
 /* Empty; borrows both for the life of the connection. */
 void refusals_init(struct refusals *refusals, struct poll *poll, struct listing *listing);
 
-/* A message was refused or given up. came: one that is believed, with something in it, has come on
- * this connection. -1: ERR_IO, the journal cannot be written. */
+/* A message was refused or given up. -1: ERR_IO, the journal cannot be written. */
 int refusals_add(struct refusals *refusals, struct message *message, const struct refusal *refusal,
-                 bool came, struct err *err);
+                 struct err *err);
 
 /* It came short before, was told then, and all that comes is as short; or it was one of many that
  * came empty: it waits without another word, and the session ends. */
 void refusals_wait(struct refusals *refusals, struct message *message,
                    const struct refusal *refusal);
+
+/* Other mail has come in this poll, whatever becomes of these. */
+bool refusals_others_came(const struct refusals *refusals);
 
 /* So few messages are to come that no other can be expected beside them. */
 bool refusals_are_few(const struct refusals *refusals);
@@ -65,7 +68,7 @@ bool refusals_are_many_empty(const struct refusals *refusals);
  * now: it may be what the server sends in the place of each. */
 bool refusals_are_alike(const struct refusals *refusals, const struct message *message);
 
-/* The row ends: another message came, or no more will. came, -1: as for refusals_add. */
-int refusals_end_row(struct refusals *refusals, bool came, struct err *err);
+/* The row ends: another message came, or no more will. -1: as for refusals_add. */
+int refusals_end_row(struct refusals *refusals, struct err *err);
 
 #endif
