@@ -1,31 +1,25 @@
 /* SPDX-License-Identifier: ISC */
 #include "state/journal.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/stop.h"
 #include "base/words.h"
 #include "base/xalloc.h"
 #include "state/lines.h"
+#include "state/lock.h"
 #include "state/mailbox.h"
 #include "state/replay.h"
 
-#define JOURNAL_PATIENCE 3600 /* seconds without progress until another run is told of */
-#define NAME_SHOWN 1024       /* octets of server and user in the head */
-#define MEND_MANY 10000       /* dates are written at once */
+#define NAME_SHOWN 1024 /* octets of server and user in the head */
+#define MEND_MANY 10000 /* dates are written at once */
 
 struct journal {
     uint64_t right_since; /* first day on which a clock that was ahead was right; 0: unknown */
-    int lock;
-    char *lock_path;
+    struct lock lock;     /* none in JOURNAL_READ */
     struct lines *lines;
     struct replay replay;
     char *head;
@@ -37,62 +31,6 @@ struct journal {
 };
 
 /* ---- opening and closing ---- */
-
-/* A run that cannot have the lock reads there when its holder last made progress. */
-static void show_progress(const struct journal *journal)
-{
-    char text[24];
-    int len = snprintf(text, sizeof text, "%020lld\n", (long long)clock_wall());
-    if (pwrite(journal->lock, text, (size_t)len, 0) < 0)
-        return; /* then this run looks like one that makes no progress */
-}
-
-/* Another client of a network file system may not see yet what is written, but that the file is
- * new; and its clock may be ahead of ours. */
-static bool is_getting_on(const struct journal *journal)
-{
-    char text[24];
-    uint64_t when;
-    struct stat status;
-    int64_t now = clock_wall();
-    ssize_t len = pread(journal->lock, text, sizeof text, 0);
-    struct str line = str_trim(str_of(text, len > 0 ? (size_t)len : 0));
-    if (len == 0 && fstat(journal->lock, &status) == 0)
-        return now - (int64_t)status.st_mtime < JOURNAL_PATIENCE;
-    return str_number(line, INT64_MAX, &when) == 0 && (int64_t)when < now + JOURNAL_PATIENCE &&
-           now - (int64_t)when < JOURNAL_PATIENCE;
-}
-
-/* Somebody may remove the file of a run that hangs, and then the next one makes another. */
-static bool has_lost_lock(const struct journal *journal)
-{
-    struct stat open, named;
-    if (fstat(journal->lock, &open) < 0)
-        return false;
-    if (stat(journal->lock_path, &named) < 0)
-        return errno == ENOENT;
-    return open.st_dev != named.st_dev || open.st_ino != named.st_ino;
-}
-
-static int take_lock(struct journal *journal, struct err *err)
-{
-    const char *path = journal->lock_path;
-    journal->lock = file_open(path, O_RDWR | O_CREAT, 0600);
-    if (journal->lock < 0)
-        return err_errno(err, ERR_CREATE, errno, "cannot make %s", path);
-    if (file_check_owner(journal->lock, path, err) < 0)
-        return -1;
-    if (file_lock(journal->lock, path, err) == 0) {
-        show_progress(journal);
-        return 0;
-    }
-    if (err->kind != ERR_LOCKED)
-        return -1;
-    if (is_getting_on(journal))
-        return err_set(err, ERR_BUSY, "another run is fetching from this mailbox; nothing done");
-    return err_set(err, ERR_LOCKED,
-                   "another run has this mailbox, and has got nowhere for an hour; nothing done");
-}
 
 static void make_head(struct journal *journal, const char *server, const char *user,
                       const char *account)
@@ -138,15 +76,16 @@ int journal_open(struct journal **out, const struct journal_settings *settings, 
     char *stem = mailbox_stem(settings->server, settings->user);
     char *path = xasprintf("%s/%s.journal", settings->state_dir, stem);
     bool write = settings->mode == JOURNAL_WRITE;
-    journal->lock = -1;
-    journal->lock_path = xasprintf("%s/%s.lock", settings->state_dir, stem);
+    journal->lock.fd = -1;
     make_head(journal, settings->server, settings->user, settings->account);
     journal->replay = (struct replay){.head = journal->head,
                                       .id = journal->id,
                                       .log = settings->log,
                                       .write = write,
                                       .durable = settings->durable};
-    int result = write ? take_lock(journal, err) : 0;
+    int result = 0;
+    if (write)
+        result = lock_take(&journal->lock, xasprintf("%s/%s.lock", settings->state_dir, stem), err);
     if (result == 0)
         result = lines_open(&journal->lines, path, write ? LINES_WRITE : LINES_READ,
                             settings->durable, err);
@@ -166,14 +105,12 @@ void journal_close(struct journal *journal)
 {
     if (journal == NULL)
         return;
-    bool is_ours = journal->lock < 0 || !has_lost_lock(journal);
-    if (journal->replay.table != NULL && !stop_asked() && !journal->gaps && is_ours)
+    if (journal->replay.table != NULL && !stop_asked() && !journal->gaps &&
+        !lock_is_lost(&journal->lock))
         replay_close(&journal->replay);
     replay_free(&journal->replay);
     lines_close(journal->lines);
-    if (journal->lock >= 0)
-        close(journal->lock); /* and with it the lock */
-    free(journal->lock_path);
+    lock_drop(&journal->lock);
     free(journal->head);
     free(journal);
 }
@@ -616,13 +553,13 @@ bool journal_is_dirty(const struct journal *journal)
 int journal_sync(struct journal *journal, struct err *err)
 {
     const struct replay *replay = &journal->replay;
-    bool has_news = journal->lock >= 0 && replay->count != journal->synced;
-    if (has_news && has_lost_lock(journal))
+    bool has_news = journal->lock.fd >= 0 && replay->count != journal->synced;
+    if (has_news && lock_is_lost(&journal->lock))
         return err_set(err, ERR_LOCKED,
                        "%s was removed during this run, and another may have begun; this one ends",
-                       journal->lock_path);
+                       journal->lock.path);
     if (has_news)
-        show_progress(journal);
+        lock_show_progress(&journal->lock);
     int result = replay_sync(&journal->replay, err);
     journal->synced = replay->count;
     return result;

@@ -2,12 +2,11 @@
 /*
  * journal: what we know of one mailbox (server and user), in one append-only text file.
  *
- * It is opened under a lock that dies with the process; the lock is on a file of its own, never on
- * the one that is replaced. Each record is a line with its own CRC-32 in front; a damaged line
- * loses only itself; a torn end is cut off before the first append. Records are gathered in memory
- * and written by journal_sync, in one write and one fdatasync. When the file has half as many lines
- * again as it needs, it is written anew beside itself and renamed; a failed rewrite is not an
- * error.
+ * It is opened under a lock (state/lock.h). Each record is a line with its own CRC-32 in front; a
+ * damaged line loses only itself; a torn end is cut off before the first append. Records are
+ * gathered in memory and written by journal_sync, in one write and one fdatasync. When the file has
+ * half as many lines again as it needs, it is written anew beside itself and renamed; a failed
+ * rewrite is not an error.
  *
  * An entry is one message. It is forgotten only after its absence from REPLAY_FORGET complete
  * listings on as many different days, since servers hide messages and bring them back.

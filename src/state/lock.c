@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: ISC */
+#include "state/lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/str.h"
+
+#define PATIENCE 3600 /* seconds without progress until another run is told of */
+
+void lock_show_progress(const struct lock *lock)
+{
+    char text[24];
+    int len = snprintf(text, sizeof text, "%020lld\n", (long long)clock_wall());
+    if (pwrite(lock->fd, text, (size_t)len, 0) < 0)
+        return; /* then this run looks like one that makes no progress */
+}
+
+/* Another client of a network file system may not see yet what is written, but that the file is
+ * new; and its clock may be ahead of ours. */
+static bool is_getting_on(const struct lock *lock)
+{
+    char text[24];
+    uint64_t when;
+    struct stat status;
+    int64_t now = clock_wall();
+    ssize_t len = pread(lock->fd, text, sizeof text, 0);
+    struct str line = str_trim(str_of(text, len > 0 ? (size_t)len : 0));
+    if (len == 0 && fstat(lock->fd, &status) == 0)
+        return now - (int64_t)status.st_mtime < PATIENCE;
+    return str_number(line, INT64_MAX, &when) == 0 && (int64_t)when < now + PATIENCE &&
+           now - (int64_t)when < PATIENCE;
+}
+
+bool lock_is_lost(const struct lock *lock)
+{
+    struct stat open, named;
+    if (lock->fd < 0 || fstat(lock->fd, &open) < 0)
+        return false;
+    if (stat(lock->path, &named) < 0)
+        return errno == ENOENT;
+    return open.st_dev != named.st_dev || open.st_ino != named.st_ino;
+}
+
+int lock_take(struct lock *lock, char *path, struct err *err)
+{
+    *lock = (struct lock){.fd = file_open(path, O_RDWR | O_CREAT, 0600), .path = path};
+    if (lock->fd < 0)
+        return err_errno(err, ERR_CREATE, errno, "cannot make %s", path);
+    if (file_check_owner(lock->fd, path, err) < 0)
+        return -1;
+    if (file_lock(lock->fd, path, err) == 0) {
+        lock_show_progress(lock);
+        return 0;
+    }
+    if (err->kind != ERR_LOCKED)
+        return -1;
+    if (is_getting_on(lock))
+        return err_set(err, ERR_BUSY, "another run is fetching from this mailbox; nothing done");
+    return err_set(err, ERR_LOCKED,
+                   "another run has this mailbox, and has got nowhere for an hour; nothing done");
+}
+
+void lock_drop(struct lock *lock)
+{
+    if (lock->fd >= 0)
+        close(lock->fd); /* and with it the lock */
+    free(lock->path);
+    *lock = (struct lock){.fd = -1};
+}
