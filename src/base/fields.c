@@ -107,7 +107,7 @@ static size_t take_line_start(struct fields *fields, char c)
         fields->crs = true;
         return 1;
     }
-    bool folded = c == ' ' || c == '\t';
+    bool folded = str_is_blank(c);
     fields->name_at = fields->text.len;
     fields->where = folded && fields->open ? IN_VALUE : IN_NAME;
     if (fields->crs || (folded && !fields->open))

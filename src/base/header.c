@@ -214,7 +214,7 @@ static size_t take_line_start(struct header *header, char c)
     if (header->crs > 0)
         begin_nameless(header);
     else
-        header->where = c == ' ' || c == '\t' ? IN_REST : IN_NAME;
+        header->where = str_is_blank(c) ? IN_REST : IN_NAME;
     return 0;
 }
 

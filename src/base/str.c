@@ -56,6 +56,11 @@ static bool cut_to(struct str *a, size_t len)
     return true;
 }
 
+int str_order(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
 bool str_has_prefix(struct str a, const char *prefix)
 {
     struct str want = str_from(prefix);
@@ -68,18 +73,25 @@ bool str_has_prefix_nocase(struct str a, const char *prefix)
     return cut_to(&a, want.len) && str_equal_nocase(a, want);
 }
 
-bool str_contains_nocase(struct str a, const char *needle)
+static bool contains(struct str a, struct str needle)
 {
-    struct str want = str_from(needle);
-    for (size_t at = 0; at + want.len <= a.len; at++)
-        if (str_equal_nocase(str_of(a.ptr + at, want.len), want))
+    for (size_t at = 0; at + needle.len <= a.len; at++)
+        if (str_equal_nocase(str_of(a.ptr + at, needle.len), needle))
             return true;
-    return want.len == 0;
+    return needle.len == 0;
 }
 
-static bool is_blank(char c)
+bool str_contains_nocase(struct str a, const char *needle)
 {
-    return c == ' ' || c == '\t';
+    return contains(a, str_from(needle));
+}
+
+bool str_contains_any_nocase(struct str a, const char *needles)
+{
+    for (struct str rest = str_from(needles); rest.len > 0;)
+        if (contains(a, str_until(&rest, '|')))
+            return true;
+    return false;
 }
 
 bool str_is_made_of(struct str a, const char *also)
@@ -127,10 +139,10 @@ long str_percent_decode(struct str in, char *out)
 struct str str_word(struct str *rest)
 {
     size_t start = 0;
-    while (start < rest->len && is_blank(rest->ptr[start]))
+    while (start < rest->len && str_is_blank(rest->ptr[start]))
         start++;
     size_t end = start;
-    while (end < rest->len && !is_blank(rest->ptr[end]))
+    while (end < rest->len && !str_is_blank(rest->ptr[end]))
         end++;
     if (rest->ptr == NULL)
         return str_of(NULL, 0);
@@ -153,7 +165,7 @@ struct str str_until(struct str *rest, char stop)
 
 static bool is_space(char c)
 {
-    return is_blank(c) || c == '\r' || c == '\n';
+    return str_is_blank(c) || c == '\r' || c == '\n';
 }
 
 struct str str_trim(struct str a)
@@ -190,13 +202,13 @@ int str_take_number(struct str *rest, uint64_t max, uint64_t *value)
     if (rest->len == 0)
         return -1;
     const char *at = rest->ptr, *end = at + rest->len;
-    while (at < end && is_blank(*at))
+    while (at < end && str_is_blank(*at))
         at++;
     const char *from = at;
     uint64_t sum = 0;
     for (unsigned digit; at < end && (digit = (unsigned char)*at - (unsigned)'0') <= 9; at++)
         sum = sum * 10 + digit;
-    if (at == from || (at < end && !is_blank(*at)))
+    if (at == from || (at < end && !str_is_blank(*at)))
         return -1;
     if (at - from > DIGITS_SAFE && sum_up(from, at, max, &sum) < 0)
         return -1;
@@ -210,7 +222,7 @@ int str_take_number(struct str *rest, uint64_t max, uint64_t *value)
 
 int str_number(struct str digits, uint64_t max, uint64_t *value)
 {
-    if (digits.len == 0 || is_blank(digits.ptr[0]) || is_blank(digits.ptr[digits.len - 1]))
+    if (digits.len == 0 || str_is_blank(digits.ptr[0]) || str_is_blank(digits.ptr[digits.len - 1]))
         return -1;
     struct str rest = digits;
     uint64_t sum;

@@ -39,17 +39,25 @@ bool str_is_nocase(struct str a, const char *text); /* ASCII */
 /* True if it is one of `words`, which have blanks between them. */
 bool str_is_among(struct str a, const char *words);
 bool str_is_among_nocase(struct str a, const char *words); /* ASCII */
+/* For qsort(3) and bsearch(3) of char pointers to texts with a NUL. */
+int str_order(const void *a, const void *b);
 /* Begins with exactly these bytes. */
 bool str_has_prefix(struct str a, const char *prefix);
 /* The same, ASCII case ignored. */
 bool str_has_prefix_nocase(struct str a, const char *prefix);
 /* True if the needle occurs anywhere in a, ASCII case ignored; an empty one always does. */
 bool str_contains_nocase(struct str a, const char *needle);
+/* The same of one of several, which have | between them. */
+bool str_contains_any_nocase(struct str a, const char *needles);
 
 /* Characters of ASCII, whatever the locale. */
 static inline bool str_is_digit(char c)
 {
     return c >= '0' && c <= '9';
+}
+static inline bool str_is_blank(char c)
+{
+    return c == ' ' || c == '\t';
 }
 static inline bool str_is_alnum(char c)
 {

@@ -336,15 +336,10 @@ int spool_secure(struct parcel *const *parcels, size_t n, int folder, struct err
     return 0;
 }
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 bool spool_list_has(const struct spool_list *list, const char *name)
 {
     return list != NULL && list->count > 0 &&
-           bsearch(&name, list->at, list->count, sizeof *list->at, by_name) != NULL;
+           bsearch(&name, list->at, list->count, sizeof *list->at, str_order) != NULL;
 }
 
 int spool_sweep(int folder, const char *folder_path, const char *mailbox, const char *state,

@@ -91,7 +91,7 @@ static void read_lines(struct str text, struct sheet *sheet)
     char *section = xstrdup("");
     for (unsigned number = 1; text.len > 0; number++) {
         struct str raw = str_until(&text, '\n'), line = str_trim(raw);
-        bool more = raw.len > 0 && (raw.ptr[0] == ' ' || raw.ptr[0] == '\t');
+        bool more = raw.len > 0 && str_is_blank(raw.ptr[0]);
         if (line.len == 0 || line.ptr[0] == '#' || line.ptr[0] == ';')
             continue;
         if (more && reader.name != NULL) {

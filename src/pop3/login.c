@@ -32,13 +32,9 @@ struct attempt {
 /* What webmail providers say when the account's own password will not do. */
 static bool wants_app_password(struct str text)
 {
-    static const char *const words[] = {
-        "application-specific", "application specific",  "app-specific",      "app password",
-        "application password", "external applications", "authorization code"};
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        if (str_contains_nocase(text, words[i]))
-            return true;
-    return false;
+    return str_contains_any_nocase(text, "application-specific|application specific|app-specific|"
+                                         "app password|application password|"
+                                         "external applications|authorization code");
 }
 
 /* Without TLS, and before the secret went out. */
@@ -78,10 +74,9 @@ static void explain_token(const struct attempt *attempt, char *out, size_t cap)
     out[0] = '\0';
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         struct str value = oauth_field(json, fields[i]);
-        if (value.len > 0 && at < cap) {
+        if (value.len > 0 && at < cap)
             at += (size_t)snprintf(out + at, cap - at, "%s%s \"%s\"", at == 0 ? " (" : ", ",
                                    fields[i], log_quote(pop3_log(attempt->pop3), value, shown));
-        }
     }
     if (at == 0 && json.len > 0)
         at += (size_t)snprintf(out, cap, " (%s", log_quote(pop3_log(attempt->pop3), json, shown));
@@ -187,11 +182,10 @@ static int check_line(const struct attempt *attempt, struct err *err)
         memchr(attempt->who->user, ' ', strlen(attempt->who->user)) != NULL)
         return err_set(err, ERR_CONFIG,
                        "with APOP, user cannot contain a blank; use another mechanism with auth");
-    if (attempt->method->way == METHOD_USER && !fits_line(secret_str(attempt->who->secret))) {
+    if (attempt->method->way == METHOD_USER && !fits_line(secret_str(attempt->who->secret)))
         return err_set(err, ERR_CONFIG,
                        "the password contains a line end or NUL, which PASS cannot "
                        "carry; name a SASL mechanism with auth");
-    }
     return 0;
 }
 
@@ -413,11 +407,10 @@ static int exchange(struct attempt *attempt, struct err *err)
             return -1;
         held = false;
     }
-    if (reply.kind == REPLY_OK && (held || !sasl_is_done(attempt->sasl))) {
+    if (reply.kind == REPLY_OK && (held || !sasl_is_done(attempt->sasl)))
         return protocol_error(
             attempt, "the server says +OK before it has proved its identity; it may be a fake",
             err);
-    }
     return judge(attempt, &reply, err);
 }
 
@@ -428,11 +421,10 @@ static int check_token(const struct attempt *attempt, struct err *err)
     for (const char *c = attempt->who->user; *c != '\0'; c++)
         if (*c > 0 && *c < 0x20)
             return err_set(err, ERR_CONFIG, "user must be one line of text");
-    if (!oauth_is_token(secret_str(attempt->who->secret))) {
+    if (!oauth_is_token(secret_str(attempt->who->secret)))
         return err_set(err, ERR_CONFIG,
                        "the token is empty or contains blanks or control bytes; token_command must "
                        "print the token alone");
-    }
     return 0;
 }
 

@@ -3,109 +3,67 @@
 
 #include <string.h>
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
 static struct str skip_blanks(struct str text)
 {
     size_t n = 0;
-    while (n < text.len && is_blank(text.ptr[n]))
+    while (n < text.len && str_is_blank(text.ptr[n]))
         n++;
     return str_behind(text, n);
 }
 
 /* The phrase occurs with no letter or digit on either side: "locked", but not "blocked". */
-static bool says(struct str text, const char *phrase)
+static bool says_one(struct str text, struct str phrase)
 {
-    size_t len = strlen(phrase);
-    for (size_t i = 0; i + len <= text.len; i++)
-        if (str_is_nocase(str_of(text.ptr + i, len), phrase) &&
+    for (size_t i = 0; i + phrase.len <= text.len; i++)
+        if (str_equal_nocase(str_of(text.ptr + i, phrase.len), phrase) &&
             (i == 0 || !str_is_alnum(text.ptr[i - 1])) &&
-            (i + len == text.len || !str_is_alnum(text.ptr[i + len])))
+            (i + phrase.len == text.len || !str_is_alnum(text.ptr[i + phrase.len])))
             return true;
     return false;
 }
 
-struct phrase {
-    const char *words;
-    enum reply_code code;
-};
-
-/* What servers without response codes say, first match wins. */
-static const struct phrase phrases[] = {
-    {"login delay", REPLY_CODE_LOGIN_DELAY},
-    {"login-delay", REPLY_CODE_LOGIN_DELAY},
-    {"too often", REPLY_CODE_LOGIN_DELAY},
-    {"too frequent", REPLY_CODE_LOGIN_DELAY},
-    {"too frequently", REPLY_CODE_LOGIN_DELAY},
-    {"too soon", REPLY_CODE_LOGIN_DELAY},
-    {"too quickly", REPLY_CODE_LOGIN_DELAY},
-    {"too fast", REPLY_CODE_LOGIN_DELAY},
-    {"login limit", REPLY_CODE_LOGIN_DELAY},
-    {"rate limit", REPLY_CODE_LOGIN_DELAY},
-    {"rate limited", REPLY_CODE_LOGIN_DELAY},
-    {"throttled", REPLY_CODE_LOGIN_DELAY},
-    {"frequency", REPLY_CODE_LOGIN_DELAY},
-    {"number of logins", REPLY_CODE_LOGIN_DELAY},
-    {"logins per", REPLY_CODE_LOGIN_DELAY},
-    {"between logins", REPLY_CODE_LOGIN_DELAY},
-    {"next login", REPLY_CODE_LOGIN_DELAY},
-    {"once every", REPLY_CODE_LOGIN_DELAY},
-    {"must wait", REPLY_CODE_LOGIN_DELAY},
-    {"in use", REPLY_CODE_IN_USE},
-    {"in-use", REPLY_CODE_IN_USE},
-    {"locked", REPLY_CODE_IN_USE},
-    {"is lock", REPLY_CODE_IN_USE},
-    {"lock file", REPLY_CODE_IN_USE},
-    {"lock busy", REPLY_CODE_IN_USE},
-    {"get lock", REPLY_CODE_IN_USE},
-    {"lock maildrop", REPLY_CODE_IN_USE},
-    {"lock mailbox", REPLY_CODE_IN_USE},
-    {"lock the maildrop", REPLY_CODE_IN_USE},
-    {"lock the mailbox", REPLY_CODE_IN_USE},
-    {"lock your maildrop", REPLY_CODE_IN_USE},
-    {"lock your mailbox", REPLY_CODE_IN_USE},
-    {"already open", REPLY_CODE_IN_USE},
-    {"another session", REPLY_CODE_IN_USE},
-    {"busy", REPLY_CODE_IN_USE},
-    {"wait a few minutes", REPLY_CODE_IN_USE},
-    {"try again later", REPLY_CODE_SYS_TEMP},
-    {"try later", REPLY_CODE_SYS_TEMP},
-    {"retry later", REPLY_CODE_SYS_TEMP},
-    {"temporary", REPLY_CODE_SYS_TEMP},
-    {"temporarily", REPLY_CODE_SYS_TEMP},
-    {"too many connections", REPLY_CODE_SYS_TEMP},
-    {"too many simultaneous", REPLY_CODE_SYS_TEMP},
-    {"too many sessions", REPLY_CODE_SYS_TEMP},
-    {"too many requests", REPLY_CODE_SYS_TEMP},
-    {"maximum number of", REPLY_CODE_SYS_TEMP},
-    {"too many login attempts", REPLY_CODE_SYS_TEMP},
-    {"too many failed login attempts", REPLY_CODE_SYS_TEMP},
-    {"too many logins", REPLY_CODE_SYS_TEMP},
-};
-
-static bool is_about_the_secret(struct str text)
+/* One of several, which have | between them. */
+static bool says(struct str text, const char *phrases)
 {
-    return says(text, "password") || says(text, "credentials") || says(text, "invalid");
+    for (struct str rest = str_from(phrases); rest.len > 0;)
+        if (says_one(text, str_until(&rest, '|')))
+            return true;
+    return false;
 }
+
+/* What servers without response codes say: phrases, with | between them; first match wins. */
+static const struct {
+    enum reply_code code;
+    const char *phrases;
+} meanings[] = {
+    {REPLY_CODE_LOGIN_DELAY,
+     "login delay|login-delay|too often|too frequent|too frequently|too soon|too quickly|"
+     "too fast|login limit|rate limit|rate limited|throttled|frequency|number of logins|"
+     "logins per|between logins|next login|once every|must wait"},
+    {REPLY_CODE_IN_USE,
+     "in use|in-use|locked|is lock|lock file|lock busy|get lock|lock maildrop|lock mailbox|"
+     "lock the maildrop|lock the mailbox|lock your maildrop|lock your mailbox|already open|"
+     "another session|busy|wait a few minutes"},
+    {REPLY_CODE_SYS_TEMP,
+     "try again later|try later|retry later|temporary|temporarily|too many connections|"
+     "too many simultaneous|too many sessions|too many requests|maximum number of|"
+     "too many login attempts|too many failed login attempts|too many logins"},
+};
 
 /* The user's account is locked: waiting does not help. */
 static bool is_account_locked(struct str text)
 {
-    return says(text, "account") && !says(text, "mailbox") && !says(text, "maildrop") &&
-           !says(text, "temporarily") && !says(text, "in use") && !says(text, "too many");
+    return says(text, "account") && !says(text, "mailbox|maildrop|temporarily|in use|too many");
 }
 
 static enum reply_code code_by_words(struct str text)
 {
-    if (is_about_the_secret(text))
+    if (says(text, "password|credentials|invalid"))
         return REPLY_CODE_NONE;
-    for (size_t i = 0; i < sizeof phrases / sizeof phrases[0]; i++)
-        if (says(text, phrases[i].words) &&
-            (phrases[i].code == REPLY_CODE_LOGIN_DELAY || !is_account_locked(text)))
-            return phrases[i].code;
+    for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++)
+        if (says(text, meanings[i].phrases) &&
+            (meanings[i].code == REPLY_CODE_LOGIN_DELAY || !is_account_locked(text)))
+            return meanings[i].code;
     return REPLY_CODE_NONE;
 }
 
@@ -125,7 +83,10 @@ static enum reply_code bracket_code(struct str text)
     if (end == NULL)
         return REPLY_CODE_NONE;
     struct str code = str_trim(str_of(text.ptr + 1, (size_t)(end - text.ptr) - 1));
-    static const struct phrase codes[] = {
+    static const struct {
+        const char *words;
+        enum reply_code code;
+    } codes[] = {
         {"IN-USE", REPLY_CODE_IN_USE},     {"LOGIN-DELAY", REPLY_CODE_LOGIN_DELAY},
         {"SYS/TEMP", REPLY_CODE_SYS_TEMP}, {"SYS/PERM", REPLY_CODE_SYS_PERM},
         {"AUTH", REPLY_CODE_AUTH},         {"UTF8", REPLY_CODE_UTF8},
@@ -136,66 +97,22 @@ static enum reply_code bracket_code(struct str text)
     return REPLY_CODE_OTHER;
 }
 
-static bool has_any(struct str text, const char *const *words)
-{
-    for (size_t i = 0; words[i] != NULL; i++)
-        if (str_contains_nocase(text, words[i]))
-            return true;
-    return false;
-}
-
 /* Gmail's, Yandex's, Yahoo's, Microsoft's and Tencent's words, and the like. The Chinese ones are
  * "not switched on" and "no permission", in UTF-8 and in GBK. */
 static bool says_pop_is_off(struct str text)
 {
-    static const char *const off[] = {"not enabled",
-                                      "n't enabled",
-                                      "not been enabled",
-                                      "disabled",
-                                      "not active",
-                                      "not open",
-                                      "not opened",
-                                      "n't open",
-                                      "service is closed",
-                                      "service closed",
-                                      "service is off",
-                                      "switched off",
-                                      "turned off",
-                                      "not switched on",
-                                      "not turned on",
-                                      "not allowed",
-                                      "not permitted",
-                                      "no permission",
-                                      "pop access",
-                                      "enable pop",
-                                      "turn on pop",
-                                      "switch on pop",
-                                      "open pop",
-                                      "not have pop",
-                                      "n't have pop",
-                                      "pop off",
-                                      "pop3 off",
-                                      "not authori",
-                                      "not provisioned",
-                                      "not subscribed",
-                                      "not set up for pop",
-                                      "not available for",
-                                      "not supported for",
-                                      "forbidden",
-                                      "blocked",
-                                      "activate",
-                                      "deaktiviert",
-                                      "nicht aktiv",
-                                      "nicht freigeschaltet",
-                                      "\xe6\x9c\xaa\xe5\xbc\x80",
-                                      "\xce\xb4\xbf\xaa",
-                                      "\xe6\xb2\xa1\xe6\x9c\x89\xe6\x9d\x83\xe9\x99\x90",
-                                      "\xc3\xbb\xd3\xd0\xc8\xa8\xcf\xde",
-                                      NULL};
-    static const char *const other[] = {"temporar", "connection", "plaintext", "session",
-                                        "your ip",  "ip address", NULL};
-    return (says(text, "pop") || says(text, "pop3")) && has_any(text, off) &&
-           (!has_any(text, other) || says(text, "secure connection"));
+    static const char off[] =
+        "not enabled|n't enabled|not been enabled|disabled|not active|not open|not opened|"
+        "n't open|service is closed|service closed|service is off|switched off|turned off|"
+        "not switched on|not turned on|not allowed|not permitted|no permission|pop access|"
+        "enable pop|turn on pop|switch on pop|open pop|not have pop|n't have pop|pop off|"
+        "pop3 off|not authori|not provisioned|not subscribed|not set up for pop|"
+        "not available for|not supported for|forbidden|blocked|activate|deaktiviert|nicht aktiv|"
+        "nicht freigeschaltet|\xe6\x9c\xaa\xe5\xbc\x80|\xce\xb4\xbf\xaa|"
+        "\xe6\xb2\xa1\xe6\x9c\x89\xe6\x9d\x83\xe9\x99\x90|\xc3\xbb\xd3\xd0\xc8\xa8\xcf\xde";
+    static const char other[] = "temporar|connection|plaintext|session|your ip|ip address";
+    return says(text, "pop|pop3") && str_contains_any_nocase(text, off) &&
+           (!str_contains_any_nocase(text, other) || says(text, "secure connection"));
 }
 
 static enum reply_code find_code(struct str text)
@@ -213,73 +130,30 @@ static enum reply_code find_code(struct str text)
 
 bool reply_blames_server(struct str text)
 {
-    static const char *const own[] = {"unavailable",
-                                      "not available",
-                                      "maintenance",
-                                      "internal",
-                                      "server error",
-                                      "system error",
-                                      "timed out",
-                                      "timeout",
-                                      "time out",
-                                      "backend",
-                                      "database",
-                                      "unreachable",
-                                      "overload",
-                                      "too loaded",
-                                      "not responding",
-                                      "is down",
-                                      "restarting",
-                                      "cannot open",
-                                      "can't open",
-                                      "unable to open",
-                                      "could not open",
-                                      "failed to open",
-                                      "failed to create",
-                                      "unable to create",
-                                      "could not access",
-                                      "cannot access",
-                                      "unable to access",
-                                      "cannot connect",
-                                      "can't connect",
-                                      "unable to conn",
-                                      "could not connect",
-                                      "connection refused",
-                                      "unable to process",
-                                      "i/o error",
-                                      "input/output",
-                                      "out of memory",
-                                      NULL};
-    return has_any(text, own) || says(text, "ldap") || says(text, "sql");
+    static const char own[] =
+        "unavailable|not available|maintenance|internal|server error|system error|timed out|"
+        "timeout|time out|backend|database|unreachable|overload|too loaded|not responding|"
+        "is down|restarting|cannot open|can't open|unable to open|could not open|failed to open|"
+        "failed to create|unable to create|could not access|cannot access|unable to access|"
+        "cannot connect|can't connect|unable to conn|could not connect|connection refused|"
+        "unable to process|i/o error|input/output|out of memory";
+    return str_contains_any_nocase(text, own) || says(text, "ldap|sql");
 }
 
 bool reply_blames_secret(struct str text)
 {
-    static const char *const blame[] = {
-        "password", "authentication", "credentials", "login",  "user",
-        "invalid",  "incorrect",      "denied",      "failed", NULL};
-    return has_any(text, blame) && !reply_blames_server(text);
+    static const char blame[] =
+        "password|authentication|credentials|login|user|invalid|incorrect|denied|failed";
+    return str_contains_any_nocase(text, blame) && !reply_blames_server(text);
 }
 
 bool reply_wants_tls(struct str text)
 {
-    static const char *const words[] = {"stls",
-                                        "starttls",
-                                        "ssl",
-                                        "non-secure",
-                                        "encrypted conn",
-                                        "unencrypted",
-                                        "without encryption",
-                                        "insecure",
-                                        "encryption req",
-                                        "secure connection",
-                                        "secure port",
-                                        "plaintext auth",
-                                        "cleartext",
-                                        "clear text",
-                                        "not valid in this state",
-                                        NULL};
-    return says(text, "tls") || has_any(text, words);
+    static const char words[] =
+        "stls|starttls|ssl|non-secure|encrypted conn|unencrypted|without encryption|insecure|"
+        "encryption req|secure connection|secure port|plaintext auth|cleartext|clear text|"
+        "not valid in this state";
+    return says(text, "tls") || str_contains_any_nocase(text, words);
 }
 
 struct reply reply_parse(struct str line)
@@ -357,7 +231,7 @@ int reply_uidl_line(struct str line, uint32_t count, uint32_t *number, struct st
     if (read_index(&line, count, number) < 0)
         return -1;
     struct str rest = skip_blanks(line);
-    while (rest.len > 0 && is_blank(rest.ptr[rest.len - 1]))
+    while (rest.len > 0 && str_is_blank(rest.ptr[rest.len - 1]))
         rest.len--;
     *uidl = rest.len <= REPLY_UIDL_MAX ? rest : str_of(rest.ptr, 0);
     return 0;

@@ -178,14 +178,9 @@ void fault_leave(struct poll *poll, uint32_t count)
 
 bool fault_is_passing(struct str words)
 {
-    static const char *const signs[] = {
-        "try again", "try later", "temporar",    "too many",    "too often",       "too fast",
-        "busy",      "overload",  "please wait", "maintenance", "download exceed",
-    };
-    for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++)
-        if (str_contains_nocase(words, signs[i]))
-            return true;
-    return false;
+    return str_contains_any_nocase(words, "try again|try later|temporar|too many|too often|"
+                                          "too fast|busy|overload|please wait|maintenance|"
+                                          "download exceed");
 }
 
 void fault_break(struct poll *poll, struct listing *listing, struct message *message,

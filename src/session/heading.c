@@ -65,7 +65,7 @@ static bool is_status(struct str line)
 
 static bool is_folded(struct str line)
 {
-    return line.len > 0 && (line.ptr[0] == ' ' || line.ptr[0] == '\t');
+    return line.len > 0 && str_is_blank(line.ptr[0]);
 }
 
 /* What is left between two fields that are dropped goes out in one piece. */

@@ -25,11 +25,6 @@
 
 /* ---- the files ---- */
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 void kept_list(const struct journal *journal, struct spool_list *list)
 {
     char room[JOURNAL_FILE_MAX];
@@ -44,7 +39,7 @@ void kept_list(const struct journal *journal, struct spool_list *list)
         list->at[list->count++] = xstrdup(room);
     }
     if (list->count > 0)
-        qsort(list->at, list->count, sizeof *list->at, by_name);
+        qsort(list->at, list->count, sizeof *list->at, str_order);
 }
 
 void kept_free_list(struct spool_list *list)

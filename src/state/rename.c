@@ -57,11 +57,6 @@ static char *account_of(const char *state_dir, const char *stem)
     return xmemdup0(account.ptr, account.len);
 }
 
-static int compare(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /* NULL if the file is not a journal. */
 static char *stem_of(const char *name)
 {
@@ -97,12 +92,12 @@ static void add(struct rename_orphans *orphans, const char *state_dir, char *ste
 struct rename_orphans *rename_orphans_new(const char *state_dir, char **used, size_t count)
 {
     struct rename_orphans *orphans = xcalloc(1, sizeof *orphans);
-    qsort(used, count, sizeof *used, compare);
+    qsort(used, count, sizeof *used, str_order);
     DIR *dir = opendir(state_dir);
     for (struct dirent *entry = dir == NULL ? NULL : readdir(dir); entry != NULL;
          entry = readdir(dir)) {
         char *stem = stem_of(entry->d_name);
-        if (stem != NULL && bsearch(&stem, used, count, sizeof *used, compare) == NULL)
+        if (stem != NULL && bsearch(&stem, used, count, sizeof *used, str_order) == NULL)
             add(orphans, state_dir, stem);
         else
             free(stem);
