@@ -114,15 +114,6 @@ static size_t hidden_at(const struct log *log, struct str text)
     return longest;
 }
 
-/* Pairs of octets of another encoding may look like characters here and there. */
-static bool is_utf8(struct str text)
-{
-    while (text.len > 0)
-        if (utf8_take(&text) == UTF8_NONE)
-            return false;
-    return true;
-}
-
 /* One character, or an octet that belongs to none, as \xb5; how much of text it is. */
 static size_t spell_one(struct str text, bool utf8, char out[8], size_t *len)
 {
@@ -141,7 +132,8 @@ static size_t spell_one(struct str text, bool utf8, char out[8], size_t *len)
 char *log_quote(const struct log *log, struct str text, char out[LOG_QUOTE_MAX + 4])
 {
     size_t at = 0;
-    bool utf8 = is_utf8(text);
+    /* Pairs of octets of another encoding may look like characters here and there. */
+    bool utf8 = utf8_is_valid(text);
     while (text.len > 0) {
         char one[8] = "***";
         size_t adds = 3, used = hidden_at(log, text);

@@ -26,14 +26,6 @@ static bool is_charset(struct str name)
     return name.len > 0 && name.len <= CHARSET_MAX;
 }
 
-static bool is_utf8(struct str text)
-{
-    while (text.len > 0)
-        if (utf8_take(&text) == UTF8_NONE)
-            return false;
-    return true;
-}
-
 #if defined __GNUC__ && !defined __clang__ /* gcc's analyzer takes -1 of iconv_open for memory */
 #pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
 #endif
@@ -42,7 +34,7 @@ static bool is_utf8(struct str text)
  * UTF-8 once had. False: out is full. */
 static bool add_converted(struct buf *out, struct str piece)
 {
-    if (is_utf8(piece))
+    if (utf8_is_valid(piece))
         return buf_add(out, piece.ptr, piece.len) == 0;
     while (piece.len > 0) {
         const char *from = piece.ptr;
@@ -110,7 +102,7 @@ static void add_octets(struct buf *out, struct str line)
 /* Without the ends of its lines. */
 static void add_plain(struct buf *out, struct str text)
 {
-    bool good = is_utf8(text);
+    bool good = utf8_is_valid(text);
     while (text.len > 0) {
         size_t len = 0;
         while (len < text.len && text.ptr[len] != '\r' && text.ptr[len] != '\n')

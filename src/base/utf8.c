@@ -48,6 +48,14 @@ unsigned utf8_width(uint32_t character)
     return 1;
 }
 
+bool utf8_is_valid(struct str text)
+{
+    while (text.len > 0)
+        if (utf8_take(&text) == UTF8_NONE)
+            return false;
+    return true;
+}
+
 bool utf8_is_ascii(struct str text)
 {
     for (size_t i = 0; i < text.len; i++)

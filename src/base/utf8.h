@@ -25,6 +25,9 @@ bool utf8_is_control(uint32_t character);
  * for marks that go on the one before, else 1. */
 unsigned utf8_width(uint32_t character);
 
+/* True if all of it is UTF-8. */
+bool utf8_is_valid(struct str text);
+
 /* True if all of it is ASCII. */
 bool utf8_is_ascii(struct str text);
 
