@@ -125,6 +125,16 @@ int words_unescape(struct str word, char *out, size_t cap, size_t *length)
     return 0;
 }
 
+int words_read_name(struct str word, char *out, size_t cap)
+{
+    size_t len;
+    if (words_unescape(word, out, cap - 1, &len) < 0 || len == 0 || memchr(out, '/', len) != NULL ||
+        memchr(out, '\0', len) != NULL)
+        return -1;
+    out[len] = '\0';
+    return 0;
+}
+
 char *words_text(struct str word)
 {
     char *text = xmalloc(word.len + 1);

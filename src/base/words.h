@@ -24,6 +24,10 @@ void words_add(struct buf *out, struct str in); /* the same, appended */
  * words_escape makes of some bytes, or out is too small. */
 int words_unescape(struct str word, char *out, size_t cap, size_t *length);
 
+/* The same for a file's name in a folder, with a NUL behind it (cap counts that, too). -1: it is
+ * empty, or has a NUL or a slash in it. */
+int words_read_name(struct str word, char *out, size_t cap);
+
 /* The same as a malloced text with a NUL; NULL if it is not such a word, or hides a NUL. */
 char *words_text(struct str word);
 

@@ -21,16 +21,6 @@
 
 /* ---- reading ---- */
 
-static int copy_word(struct str word, char *out, size_t cap)
-{
-    size_t len;
-    if (words_unescape(word, out, cap - 1, &len) < 0 || memchr(out, '\0', len) != NULL ||
-        memchr(out, '/', len) != NULL || len == 0)
-        return -1;
-    out[len] = '\0';
-    return 0;
-}
-
 static int read_state(struct str word, enum append_state *state)
 {
     if (word.len != 1 || strchr("owxl", word.ptr[0]) == NULL)
@@ -44,8 +34,8 @@ static int read_line(const struct appends *appends, struct str line, struct appe
 {
     struct str rest = line, sum = str_word(&rest);
     if (rest.len < 2 || !words_is_sum(sum, str_of(rest.ptr, rest.len - 2)) ||
-        copy_word(str_word(&rest), entry->mailbox, sizeof entry->mailbox) < 0 ||
-        copy_word(str_word(&rest), entry->name, sizeof entry->name) < 0 ||
+        words_read_name(str_word(&rest), entry->mailbox, sizeof entry->mailbox) < 0 ||
+        words_read_name(str_word(&rest), entry->name, sizeof entry->name) < 0 ||
         str_number(str_word(&rest), INT64_MAX, &entry->start) < 0 ||
         words_read_sum(str_word(&rest), &entry->before) < 0 ||
         str_number(str_word(&rest), INT64_MAX, &entry->offset) < 0 ||

@@ -75,13 +75,10 @@ void handover_receipt(const struct deliver *deliver, const struct parcel *parcel
 
 int handover_read_receipt(struct str receipt, struct deliver_file *file)
 {
-    size_t len;
     str_word(&receipt);
-    if (str_number(str_word(&receipt), INT64_MAX, &file->octets) < 0 ||
-        words_unescape(str_word(&receipt), file->name, sizeof file->name - 1, &len) < 0)
+    if (str_number(str_word(&receipt), INT64_MAX, &file->octets) < 0)
         return -1;
-    file->name[len] = '\0';
-    return 0;
+    return words_read_name(str_word(&receipt), file->name, sizeof file->name);
 }
 
 /* The spool file is the kept one. */

@@ -272,16 +272,6 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct sought *)a)->name, ((const struct sought *)b)->name);
 }
 
-static int read_name(struct str word, char out[SPOOL_NAME_MAX])
-{
-    size_t len;
-    if (words_unescape(word, out, SPOOL_NAME_MAX - 1, &len) < 0 || memchr(out, '/', len) != NULL ||
-        memchr(out, '\0', len) != NULL || len == 0)
-        return -1;
-    out[len] = '\0';
-    return 0;
-}
-
 static int read_receipt(struct deliver_claim *claim, struct sought *sought, struct str *path,
                         struct err *err)
 {
@@ -289,7 +279,7 @@ static int read_receipt(struct deliver_claim *claim, struct sought *sought, stru
     str_word(&words); /* kind */
     str_word(&words); /* octets: for people */
     *sought = (struct sought){.claim = claim};
-    if (read_name(str_word(&words), sought->name) < 0)
+    if (words_read_name(str_word(&words), sought->name, sizeof sought->name) < 0)
         return err_set(
             err, ERR_IO,
             "the journal has a receipt that cannot be read; use the version that wrote it");

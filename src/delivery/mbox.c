@@ -334,15 +334,11 @@ static int read_receipt(const struct deliver_claim *claim, struct mboxfind *find
                         struct err *err)
 {
     struct str words = claim->receipt;
-    size_t len;
     *find = (struct mboxfind){.search = true};
     str_word(&words);
-    int bad = str_number(str_word(&words), INT64_MAX / 4, &find->length);
-    struct str digest = str_word(&words);
-    bad |= words_read_hex(digest, find->digest, DIGEST_SIZE);
-    bad |= words_unescape(str_word(&words), find->name, sizeof find->name - 1, &len);
-    if (bad == 0 && memchr(find->name, '/', len) == NULL && memchr(find->name, '\0', len) == NULL) {
-        find->name[len] = '\0';
+    if (str_number(str_word(&words), INT64_MAX / 4, &find->length) == 0 &&
+        words_read_hex(str_word(&words), find->digest, DIGEST_SIZE) == 0 &&
+        words_read_name(str_word(&words), find->name, sizeof find->name) == 0) {
         free(*path);
         *path = words_text(str_word(&words));
         if (*path != NULL)
