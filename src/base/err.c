@@ -43,38 +43,37 @@ static const struct {
 /* Worst first. */
 static const int order[] = {64, 70, 71, 78, 77, 76, 74, 73, 69, 68, 65, 75, 0};
 
-/* Adds text at `at` as far as there is room; the new end. */
-static size_t add_text(char text[ERR_TEXT_MAX], size_t at, const char *more)
+/* As far as there is room. */
+static void add(struct err *err, const char *more)
 {
-    size_t room = ERR_TEXT_MAX - 1 - at;
-    size_t len = strlen(more);
+    size_t at = strlen(err->text), len = strlen(more), room = sizeof err->text - 1 - at;
     if (len > room)
         len = room;
-    memcpy(text + at, more, len);
-    text[at + len] = '\0';
-    return at + len;
+    memcpy(err->text + at, more, len);
+    err->text[at + len] = '\0';
 }
 
 /* Formats aside first, since an argument may be the old text itself. */
-static void format(char text[ERR_TEXT_MAX], const char *fmt, va_list args)
-    __attribute__((format(printf, 2, 0)));
-static void format(char text[ERR_TEXT_MAX], const char *fmt, va_list args)
+static void fill(struct err *err, enum err_kind kind, const char *fmt, va_list args)
+    __attribute__((format(printf, 3, 0)));
+static void fill(struct err *err, enum err_kind kind, const char *fmt, va_list args)
 {
-    if (vsnprintf(text, ERR_TEXT_MAX, fmt, args) < 0)
+    char text[ERR_TEXT_MAX];
+    if (vsnprintf(text, sizeof text, fmt, args) < 0)
         text[0] = '\0';
+    err->kind = kind;
+    err->text[0] = '\0';
+    add(err, text);
 }
 
 int err_set(struct err *err, enum err_kind kind, const char *fmt, ...)
 {
     if (err == NULL)
         return -1;
-    char text[ERR_TEXT_MAX];
     va_list args;
     va_start(args, fmt);
-    format(text, fmt, args);
+    fill(err, kind, fmt, args);
     va_end(args);
-    err->kind = kind;
-    add_text(err->text, 0, text);
     return -1;
 }
 
@@ -127,16 +126,13 @@ int err_errno(struct err *err, enum err_kind kind, int number, const char *fmt, 
 {
     if (err == NULL)
         return -1;
-    char text[ERR_TEXT_MAX];
     va_list args;
     va_start(args, fmt);
-    format(text, fmt, args);
+    fill(err, kind_of(number, kind), fmt, args);
     va_end(args);
-    err->kind = kind_of(number, kind);
-    size_t at = add_text(err->text, 0, text);
-    at = add_text(err->text, at, ": ");
-    at = add_text(err->text, at, strerror(number));
-    add_text(err->text, at, remedy(number));
+    add(err, ": ");
+    add(err, strerror(number));
+    add(err, remedy(number));
     return -1;
 }
 
@@ -144,27 +140,24 @@ int err_prefix(struct err *err, const char *fmt, ...)
 {
     if (err == NULL)
         return -1;
-    char before[ERR_TEXT_MAX];
-    char after[ERR_TEXT_MAX];
+    struct err was = *err;
     va_list args;
     va_start(args, fmt);
-    format(before, fmt, args);
+    fill(err, was.kind, fmt, args);
     va_end(args);
-    add_text(after, 0, err->text);
-    size_t at = add_text(err->text, 0, before);
-    at = add_text(err->text, at, ": ");
-    add_text(err->text, at, after);
+    add(err, ": ");
+    add(err, was.text);
     return -1;
 }
 
 void err_append(struct err *err, const char *fmt, ...)
 {
-    char words[ERR_TEXT_MAX];
+    struct err more;
     va_list args;
     va_start(args, fmt);
-    format(words, fmt, args);
+    fill(&more, err->kind, fmt, args);
     va_end(args);
-    add_text(err->text, strlen(err->text), words);
+    add(err, more.text);
 }
 
 void err_clear(struct err *err)
