@@ -25,23 +25,24 @@ static void note(int number)
         asked = asked + 1;
 }
 
-void stop_install(void)
+/* Both signals get this handler. Each holds the other off, so that it never interrupts itself. */
+static void handle(int one, int other, void (*handler)(int number))
 {
     struct sigaction action;
     memset(&action, 0, sizeof action);
-    action.sa_handler = note;
+    action.sa_handler = handler;
     sigemptyset(&action.sa_mask);
-    /* Each holds the other off, so that note() never interrupts itself. */
-    sigaddset(&action.sa_mask, SIGINT);
-    sigaddset(&action.sa_mask, SIGTERM);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    sigaddset(&action.sa_mask, one);
+    sigaddset(&action.sa_mask, other);
+    sigaction(one, &action, NULL);
+    sigaction(other, &action, NULL);
+}
 
-    sigemptyset(&action.sa_mask);
-    action.sa_handler = SIG_IGN;
-    sigaction(SIGPIPE, &action, NULL);
-    action.sa_handler = SIG_DFL;
-    sigaction(SIGCHLD, &action, NULL);
+void stop_install(void)
+{
+    handle(SIGINT, SIGTERM, note);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGCHLD, SIG_DFL);
 }
 
 static void note_other(int number)
@@ -54,12 +55,7 @@ static void note_other(int number)
 
 void stop_listen(void)
 {
-    struct sigaction action;
-    memset(&action, 0, sizeof action);
-    action.sa_handler = note_other;
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGHUP, &action, NULL);
-    sigaction(SIGUSR1, &action, NULL);
+    handle(SIGHUP, SIGUSR1, note_other);
 }
 
 /* A signal between these two lines is answered, too: what it asks for is done after this. */
