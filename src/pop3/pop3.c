@@ -595,3 +595,10 @@ int pop3_quit(struct pop3 *pop3, bool wait, bool matters, bool *confirmed, struc
     *confirmed = pop3_quit_confirmed(pop3, &reply, matters);
     return 0;
 }
+
+void pop3_leave(struct pop3 *pop3)
+{
+    bool confirmed;
+    struct err ignored;
+    (void)pop3_quit(pop3, false, false, &confirmed, &ignored);
+}

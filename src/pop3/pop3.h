@@ -142,4 +142,8 @@ bool pop3_quit_confirmed(struct pop3 *pop3, const struct reply *reply, bool matt
  * to the log, as a warning if it `matters`); a missing answer is one. */
 int pop3_quit(struct pop3 *pop3, bool wait, bool matters, bool *confirmed, struct err *err);
 
+/* QUIT where nothing is to be deleted: its answer is not waited for, and a failure does not
+ * matter. */
+void pop3_leave(struct pop3 *pop3);
+
 #endif

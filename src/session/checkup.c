@@ -115,9 +115,8 @@ static bool check_connection(const struct session_run *run, const struct checkup
     const struct account *account = run->account;
     int64_t deadline = clock_in(account->timeout * 1000);
     char text[WORDS_MAX];
-    bool confirmed;
     struct conn *conn;
-    struct err err = {0}, ignored;
+    struct err err = {0};
     int result = transport_open(&conn, account, deadline, run->log, &err);
     if (result == 0)
         transport_spell_ends(account, conn, text, sizeof text);
@@ -143,7 +142,7 @@ static bool check_connection(const struct session_run *run, const struct checkup
         good = tell(checkup, "greeting", result, text, &err);
     }
     if (good)
-        (void)pop3_quit(pop3, false, false, &confirmed, &ignored);
+        pop3_leave(pop3);
     pop3_free(pop3);
     note_free(note);
     return good;
@@ -154,9 +153,8 @@ static void check_listing(struct session_run *run, struct pop3 *pop3, struct jou
 {
     struct listing listing;
     struct habits habits = {0};
-    struct err err, ignored;
+    struct err err;
     char text[WORDS_MAX];
-    bool confirmed;
     listing_init(&listing, journal, &habits);
     int result = listing_fetch(&listing, pop3, pop3_capabilities(pop3)->known, &err);
     run->figures.listed = listing.count;
@@ -164,7 +162,7 @@ static void check_listing(struct session_run *run, struct pop3 *pop3, struct jou
              listing.count == 1 ? "" : "s",
              listing.has_uidl ? "" : "; without UIDL, they are recognised by their headers");
     if (tell(checkup, "listing", result, text, &err))
-        (void)pop3_quit(pop3, false, false, &confirmed, &ignored);
+        pop3_leave(pop3);
     listing_free(&listing);
 }
 

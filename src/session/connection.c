@@ -113,10 +113,9 @@ static int list(struct connection *connection, struct err *err)
     if (!connection->counted)
         poll->run->figures.listed = listing->count;
     connection->listing_junk = is_junk(listing);
-    if (!listing->has_uidl && listing->count > 0 && !has_blank_entry(poll->journal)) {
+    if (!listing->has_uidl && listing->count > 0 && !has_blank_entry(poll->journal))
         log_line(poll->run->log, FP_LOG_NOTE,
                  "the server has no UIDL; messages are recognised by their headers");
-    }
     connection->missing = listing->missing;
     if (match_listing(listing, pop3, poll->run->log, err) < 0)
         return without_top(connection, "listing", err);
@@ -242,14 +241,6 @@ static int prepare(struct connection *connection, struct err *err)
     return 0;
 }
 
-/* Nothing was to be deleted. */
-static void quit_at_once(struct pop3 *pop3)
-{
-    bool confirmed;
-    struct err ignored;
-    (void)pop3_quit(pop3, false, false, &confirmed, &ignored);
-}
-
 static int catch_up(struct connection *connection, struct err *err)
 {
     struct poll *poll = connection->poll;
@@ -259,7 +250,7 @@ static int catch_up(struct connection *connection, struct err *err)
         return -1;
     if (adopt_listing(poll, &connection->listing, connection->pop3, &but, err) < 0)
         return without_top(connection, "looking at dates", err);
-    quit_at_once(connection->pop3);
+    pop3_leave(connection->pop3);
     return journal_sync(poll->journal, err);
 }
 
@@ -275,7 +266,7 @@ static enum connection_end work(struct connection *connection, struct err *err)
         return fetch_and_quit(connection, err);
     if (run->mode == SESSION_DRY_RUN)
         decide_tell(connection->poll, &connection->listing);
-    quit_at_once(connection->pop3);
+    pop3_leave(connection->pop3);
     return CONNECTION_DONE;
 }
 

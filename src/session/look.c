@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 #include "session/look.h"
 
+#include <stdlib.h>
+
 #include "base/clock.h"
+#include "base/xalloc.h"
 #include "session/connect.h"
 #include "session/headers.h"
 #include "session/listing.h"
@@ -20,7 +23,6 @@ struct looker {
     struct listing listing;
     struct pop3 *pop3;
     struct fields *fields; /* of the message that is being asked for */
-    uint32_t next, end;    /* messages whose header is asked for */
     bool owed;             /* one was retrieved that only the server has */
 };
 
@@ -77,53 +79,45 @@ static void tell_row(const struct looker *looker, const struct message *message,
     looker->look->row(looker->look->ctx, &row);
 }
 
-/* ---- headers, through the pipe ---- */
+/* ---- headers ---- */
 
-static int next(void *ctx, enum pop3_verb *verb, uint32_t *number, struct err *err)
+static bool feed(void *ctx, const char *bytes, size_t len)
 {
     struct looker *looker = ctx;
-    (void)err;
-    if (looker->next == looker->end)
-        return 0;
-    *verb = POP3_TOP;
-    *number = looker->listing.messages[looker->next++].number;
-    return 1;
-}
-
-static int write_header(void *ctx, const char *bytes, size_t len, struct err *err)
-{
-    struct looker *looker = ctx;
-    (void)err;
     fields_feed(looker->fields, bytes, len);
-    return 0;
+    return fields_is_done(looker->fields);
 }
 
-static int answer(void *ctx, const struct pop3_answer *answer, int taken, struct err *err)
+static void answer(void *ctx, uint32_t number, bool came)
 {
     struct looker *looker = ctx;
-    bool came = taken >= 0 && answer->reply.kind == REPLY_OK;
-    (void)err;
     fields_end(looker->fields);
-    tell_row(looker, listing_find(&looker->listing, answer->number), came ? looker->fields : NULL);
+    tell_row(looker, listing_find(&looker->listing, number), came ? looker->fields : NULL);
     fields_free(looker->fields);
     looker->fields = fields_new();
-    return 0;
 }
 
 /* A server without TOP shows number, size and state. */
-static int tell_rows(struct looker *looker, uint32_t from, uint32_t end, struct err *err)
+static int tell_rows(struct looker *looker, const struct message *from, uint32_t count,
+                     struct err *err)
 {
-    struct pop3_taker taker = {.sink = {.write = write_header, .ctx = looker}};
-    struct pipeline pipe = {
-        .pop3 = looker->pop3, .ctx = looker, .next = next, .taker = &taker, .answer = answer};
-    if (headers_possible(looker->pop3)) {
-        looker->next = from;
-        looker->end = end;
-        return pipe_run(&pipe, NULL, err);
-    }
-    for (uint32_t i = from; i < end; i++)
-        tell_row(looker, &looker->listing.messages[i], NULL);
-    return 0;
+    uint32_t *numbers = xcalloc(count, sizeof *numbers);
+    const struct headers headers = {.pop3 = looker->pop3,
+                                    .numbers = numbers,
+                                    .count = count,
+                                    .feed = feed,
+                                    .answer = answer,
+                                    .ctx = looker};
+    int result = 0;
+    for (uint32_t i = 0; i < count; i++)
+        numbers[i] = from[i].number;
+    if (headers_possible(looker->pop3))
+        result = headers_run(&headers, err);
+    else
+        for (uint32_t i = 0; i < count; i++)
+            tell_row(looker, &from[i], NULL);
+    free(numbers);
+    return result;
 }
 
 /* ---- one message ---- */
@@ -226,8 +220,7 @@ static int delete_one(struct looker *looker, struct err *err)
     const struct message *message = find(looker, err);
     if (message == NULL)
         return -1;
-    uint32_t at = (uint32_t)(message - looker->listing.messages);
-    if (tell_rows(looker, at, at + 1, err) < 0)
+    if (tell_rows(looker, message, 1, err) < 0)
         return -1;
     if (!looker->look->confirm(looker->look->ctx))
         return err_set(err, ERR_STOPPED, "nothing was deleted; --yes answers the question");
@@ -252,13 +245,11 @@ static int list(struct looker *looker, struct err *err)
 {
     for (uint32_t i = 0; i < looker->listing.count; i++)
         looker->run->figures.fresh += state_of(looker, &looker->listing.messages[i])[0] == 'n';
-    return tell_rows(looker, 0, looker->listing.count, err);
+    return tell_rows(looker, looker->listing.messages, looker->listing.count, err);
 }
 
 static int look_around(struct looker *looker, struct err *err)
 {
-    bool confirmed;
-    struct err ignored;
     const struct reply_capa *capa = pop3_capabilities(looker->pop3);
     enum account_pipelining wish = looker->run->account->pipelining;
     bool pipelining = wish == ACCOUNT_PIPELINING_ON ||
@@ -271,7 +262,7 @@ static int look_around(struct looker *looker, struct err *err)
         return delete_one(looker, err);
     int result = looker->look->what == LOOK_LIST ? list(looker, err) : show(looker, err);
     if (result == 0 && !looker->owed)
-        (void)pop3_quit(looker->pop3, false, false, &confirmed, &ignored);
+        pop3_leave(looker->pop3);
     return result;
 }
 
