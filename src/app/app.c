@@ -310,22 +310,18 @@ static int print(void (*printer)(FILE *to))
 
 /* --- looking at the configuration file -------------------------------------------------------- */
 
-static void show(const char *text)
+/* ctx is not needed: config_check gives one. */
+static void show(void *ctx, const char *text)
 {
     char shown[2 * ERR_TEXT_MAX];
     utf8_show(str_from(text), shown, sizeof shown);
     fprintf(stderr, "fetchpop: %s\n", shown);
-}
-
-static void show_mistake(void *ctx, const char *text)
-{
     (void)ctx;
-    show(text);
 }
 
 static int check_config(const char *path, struct err *err)
 {
-    unsigned count = config_check(path, show_mistake, NULL);
+    unsigned count = config_check(path, show, NULL);
     if (count == 0)
         return 0;
     return err_set(err, ERR_CONFIG, "%u mistake%s in %s; correct %s", count, count > 1 ? "s" : "",
@@ -373,7 +369,7 @@ static int answer_at_once(const struct options *options)
     struct err err;
     if (answer(options, &err) == 0)
         return 0;
-    show(err.text);
+    show(NULL, err.text);
     return err_status(err.kind);
 }
 
@@ -395,12 +391,10 @@ int app_run(int argc, char **argv)
         app.options.mode == OPTIONS_CHECK_CONFIG || app.options.mode == OPTIONS_PRINT_CONFIG)
         return answer_at_once(&app.options);
     stop_install();
-    if (app.options.mode == OPTIONS_SETUP) {
-        secrets_guard();
+    secrets_guard();
+    if (app.options.mode == OPTIONS_SETUP)
         return answer_at_once(&app.options);
-    }
     if (app.options.daemon > 0)
         stop_listen();
-    secrets_guard();
     return run(&app);
 }

@@ -85,15 +85,10 @@ static void show_progress(struct pool *pool)
     struct session_figures all = {0};
     size_t known = 0;
     for (size_t i = 0; i < pool->slot_count; i++) {
-        if (pool->slots[i].pid != 0) {
-            known += pool->slots[i].has_plan;
-            all.planned += pool->slots[i].figures.planned;
-            all.fetched += pool->slots[i].figures.fetched;
-            all.octets += pool->slots[i].figures.octets;
-            all.octets_planned += pool->slots[i].figures.octets_planned;
-            all.coming += pool->slots[i].figures.coming;
-            all.octets_coming += pool->slots[i].figures.octets_coming;
-        }
+        if (pool->slots[i].pid == 0)
+            continue;
+        known += pool->slots[i].has_plan;
+        report_add_figures(&all, &pool->slots[i].figures);
     }
     report_progress(pool->report, &all, known);
 }
@@ -191,15 +186,12 @@ static void report_lost(struct pool *pool, struct turn *turn, const struct err *
 
 /* --- in the worker ---------------------------------------------------------------------------- */
 
-struct pipe_end {
-    int fd;
-};
-
-/* If the parent is gone, nobody reads this; the work is still worth finishing. */
+/* ctx: the descriptor. If the parent is gone, nobody reads this; the work is still worth
+ * finishing. */
 static void send_event(void *ctx, const struct event *event)
 {
-    const struct pipe_end *end = ctx;
-    file_write(end->fd, event, sizeof *event, "the parent", NULL);
+    const int *fd = ctx;
+    file_write(*fd, event, sizeof *event, "the parent", NULL);
 }
 
 static void close_others(const struct pool *pool)
@@ -228,25 +220,15 @@ static void run_child(const struct pool *pool, const struct worker_job *job, int
     close_others(pool);
     account_keep(job->account);
     take_null_input();
-    struct pipe_end end = {fd};
     struct worker_job work = *job;
     work.alone = true;
     work.emit = send_event;
-    work.ctx = &end;
+    work.ctx = &fd;
     worker_run(&work);
-    account_wipe(work.account);
     _exit(0);
 }
 
 /* --- starting --------------------------------------------------------------------------------- */
-
-static int make_pipe(int fds[2])
-{
-    if (file_pipe(fds) < 0)
-        return -1;
-    fcntl(fds[0], F_SETFL, O_NONBLOCK);
-    return 0;
-}
 
 static struct slot *free_slot(struct pool *pool)
 {
@@ -271,8 +253,9 @@ static bool is_shared(const struct pool *pool, const struct account *account)
 static int start(struct pool *pool, struct slot *slot, struct turn *turn)
 {
     int fds[2];
-    if (make_pipe(fds) < 0)
+    if (file_pipe(fds) < 0)
         return -1;
+    fcntl(fds[0], F_SETFL, O_NONBLOCK);
     if (is_shared(pool, turn->account) && !pool->prepared) {
         tls_prepare();
         pool->prepared = true;

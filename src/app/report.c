@@ -41,13 +41,17 @@ static int put(int fd, const char *bytes, size_t len)
     return 0;
 }
 
+static void hide_status(struct report *report)
+{
+    if (report->shown)
+        put(STDOUT_FILENO, "\r\033[K", 4);
+    report->shown = false;
+}
+
 /* A whole line, its end included; the status line makes room for it. */
 static void put_line(struct report *report, int fd, const char *line, size_t size)
 {
-    if (report->shown) {
-        put(STDOUT_FILENO, "\r\033[K", 4);
-        report->shown = false;
-    }
+    hide_status(report);
     if (put(fd, line, size) < 0 && fd == STDOUT_FILENO)
         report->unwritten = true;
 }
@@ -132,7 +136,7 @@ static void spell(const struct report *report, const struct session_figures *fig
 
 /* --- the status line -------------------------------------------------------------------------- */
 
-static void sum(struct session_figures *to, const struct session_figures *more)
+void report_add_figures(struct session_figures *to, const struct session_figures *more)
 {
     to->planned += more->planned;
     to->fetched += more->fetched;
@@ -165,7 +169,7 @@ void report_progress(struct report *report, const struct session_figures *runnin
     if (!report->live || now - report->drawn < REDRAW_MS)
         return;
     struct session_figures all = report->ended;
-    sum(&all, running);
+    report_add_figures(&all, running);
     report->begun = report->begun == 0 ? now : report->begun;
     report->started = report->started == 0 && all.planned > 0 ? now : report->started;
     /* what is kept here and delivered meanwhile was not planned */
@@ -351,7 +355,7 @@ void report_result(struct report *report, const char *title, const struct sessio
                    enum err_kind kind, const char *text)
 {
     report->done++;
-    sum(&report->ended, figures);
+    report_add_figures(&report->ended, figures);
     /* What it did not get is not to be waited for. */
     report->ended.planned = report->ended.fetched;
     report->ended.octets_planned = report->ended.octets;
@@ -385,10 +389,7 @@ static void sum_up(struct report *report)
 
 int report_end(struct report *report)
 {
-    if (report->shown) {
-        put(STDOUT_FILENO, "\r\033[K", 4);
-        report->shown = false;
-    }
+    hide_status(report);
     sum_up(report);
     if (report->unwritten) {
         struct err err;

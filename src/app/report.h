@@ -80,6 +80,9 @@ struct log report_log(struct report_about *about);
 /* A line that the user asked for, always to standard output; with report_json it is only a note. */
 void report_answer(struct report *report, const char *title, const char *text);
 
+/* Adds the figures of one account to a sum. */
+void report_add_figures(struct session_figures *to, const struct session_figures *more);
+
 /* The sum of the figures of all accounts that are being polled, and how many of those know what
  * they will fetch: redraws the status line, at most ten times a second. */
 void report_progress(struct report *report, const struct session_figures *running, size_t known);

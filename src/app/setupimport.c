@@ -98,21 +98,24 @@ static char *usual_of(const struct taking *taking, const struct account *account
     if (form == NULL)
         return NULL;
     char *port = xasprintf("%u", (unsigned)account->port);
-    char *server = translate_fill(form, "%s", account->server);
-    char *half = translate_fill(server, "%p", port);
-    char *whole = translate_fill(half, "%u", account->user);
+    const struct translate_mark marks[] = {
+        {"%s", account->server}, {"%p", port}, {"%u", account->user}, {NULL, NULL}};
+    char *path = translate_fill_all(form, marks);
     free(port);
-    free(server);
-    free(half);
-    return whole;
+    return path;
+}
+
+static char *list_of(const struct taking *taking, const struct account *account)
+{
+    const char *named = named_of(taking, account);
+    return named != NULL ? xstrdup(named) : usual_of(taking, account);
 }
 
 /* NULL: it is not known, or not there. */
 static char *seen_of(const struct taking *taking, const struct account *account)
 {
     struct err err;
-    const char *named = named_of(taking, account);
-    char *whole = named != NULL ? xstrdup(named) : usual_of(taking, account);
+    char *whole = list_of(taking, account);
     char *path = whole != NULL && paths_allow(whole, R_OK) ? paths_expand(whole, &err) : NULL;
     free(whole);
     return path;
@@ -123,8 +126,7 @@ static void say_lists(const struct taking *taking)
 {
     for (size_t i = 0; i < taking->config.count; i++) {
         const struct account *account = taking->config.accounts[i];
-        const char *named = named_of(taking, account);
-        char *path = named != NULL ? xstrdup(named) : usual_of(taking, account);
+        char *path = list_of(taking, account);
         char *list = translate_quoted(path != NULL ? path : taking->program->seen);
         char *title = translate_quoted(account->title);
         dialog_say(taking->dialog, "  %s --import-seen %s %s %s\n", taking->file->command,

@@ -320,16 +320,10 @@ void turns_slept(struct turns *turns, int64_t ms, int64_t now)
 
 /* --- another configuration file --------------------------------------------------------------- */
 
-static int compare_mailboxes(const struct account *a, const struct account *b)
-{
-    int order = account_compare_servers(a, b);
-    return order != 0 ? order : strcmp(a->user, b->user);
-}
-
 const struct account *turns_find(const struct turns *turns, const struct account *like)
 {
     const struct turn *turn = turns->first;
-    while (turn != NULL && compare_mailboxes(turn->account, like) != 0)
+    while (turn != NULL && account_compare_mailboxes(turn->account, like) != 0)
         turn = turn->next;
     return turn != NULL ? turn->account : NULL;
 }
@@ -337,13 +331,13 @@ const struct account *turns_find(const struct turns *turns, const struct account
 static int order_turns(const void *a, const void *b)
 {
     const struct turn *const *left = a, *const *right = b;
-    return compare_mailboxes((*left)->account, (*right)->account);
+    return account_compare_mailboxes((*left)->account, (*right)->account);
 }
 
 static int order_account(const void *account, const void *turn)
 {
     const struct turn *const *at = turn;
-    return compare_mailboxes(account, (*at)->account);
+    return account_compare_mailboxes(account, (*at)->account);
 }
 
 /* All turns by their mailboxes, so that each is found quickly. */

@@ -18,8 +18,7 @@ static int compare_titles(const struct candidate *a, const struct candidate *b)
 
 static int compare_mailboxes(const struct candidate *a, const struct candidate *b)
 {
-    int order = account_compare_servers(a->account, b->account);
-    return order != 0 ? order : strcmp(a->account->user, b->account->user);
+    return account_compare_mailboxes(a->account, b->account);
 }
 
 /* Twins come to stand beside each other, the earlier one first. */

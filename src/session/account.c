@@ -17,6 +17,12 @@ int account_compare_servers(const struct account *a, const struct account *b)
     return order != 0 ? order : (a_len > b_len) - (a_len < b_len);
 }
 
+int account_compare_mailboxes(const struct account *a, const struct account *b)
+{
+    int order = account_compare_servers(a, b);
+    return order != 0 ? order : strcmp(a->user, b->user);
+}
+
 void account_hide(const struct account *account, struct log *log)
 {
     log_hide(log, &account->password);

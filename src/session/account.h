@@ -89,6 +89,8 @@ struct account {
 /* Orders accounts by server: 0 if they have the same one, since pop.example.com and
  * POP.Example.Com. are one. */
 int account_compare_servers(const struct account *a, const struct account *b);
+/* The same with their users: 0 if they have one mailbox. */
+int account_compare_mailboxes(const struct account *a, const struct account *b);
 
 /* From here on the log blanks the account's secrets, those that it gets later included. The account
  * must outlive the log. */
