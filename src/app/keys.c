@@ -324,10 +324,9 @@ static int take_keep(const struct take *take, const char *text)
     account->keep = ACCOUNT_KEEP_FOR;
     /* A bare number would mean seconds, but a person who writes 30 means days. */
     size_t len = strlen(text);
-    if (len > 0 && str_is_digit(text[len - 1])) {
+    if (len > 0 && str_is_digit(text[len - 1]))
         return refuse(
             take, "must be yes, no or a duration such as 30d, with its unit, not \"%.60s\"", text);
-    }
     if (str_duration(str_from(text), &account->keep_seconds) != 0 || account->keep_seconds <= 0)
         return refuse(take, "must be yes, no or a duration such as 30d, not \"%.60s\"", text);
     return 0;
@@ -336,12 +335,11 @@ static int take_keep(const struct take *take, const char *text)
 int keys_check_mda(const char *command, struct err *err)
 {
     for (const char *p = strchr(command, '%'); p != NULL; p = strchr(p + 1, '%')) {
-        if (p[1] == 'F' || p[1] == 'T') {
+        if (p[1] == 'F' || p[1] == 'T')
             return err_set(err, ERR_CONFIG,
                            "%%%c is not filled in; write \"$FETCHPOP_%s\" (with its quotes), a "
                            "variable of the command",
                            p[1], p[1] == 'F' ? "SENDER" : "RECIPIENT");
-        }
     }
     return 0;
 }
@@ -644,11 +642,10 @@ int keys_check_groups(const struct section *section, struct err *err)
         if (this->key->group == KEY_ALONE)
             continue;
         const struct setting *first = first_before(section, i, this->key->group);
-        if (first != NULL) {
+        if (first != NULL)
             return err_set(err, ERR_CONFIG,
                            "%s:%u: both %s and %s (line %u) are set; keep one of them", this->file,
                            this->line, this->key->name, first->key->name, first->line);
-        }
     }
     return 0;
 }
@@ -683,4 +680,9 @@ void keys_pack(enum key_scope scope, void *target, struct block *block)
         if (keys[i].scope == scope && keys[i].type->owned != NULL && !again)
             keys[i].type->owned->pack((char *)target + keys[i].offset, block);
     }
+}
+
+bool keys_hide(const struct key *key, const char *value)
+{
+    return key->secret && (key->group == KEY_SECRET || strchr(value, '@') != NULL);
 }

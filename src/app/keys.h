@@ -73,6 +73,10 @@ void keys_clear(enum key_scope scope, void *target);
 /* Moves what those fields point to into the block. */
 void keys_pack(enum key_scope scope, void *target, struct block *block);
 
+/* Must others not see this value of the key? A password, or a proxy with one:
+ * socks5://user:password@host. */
+bool keys_hide(const struct key *key, const char *value);
+
 /* A command for /bin/sh that has no %F or %T left from another program: 0, or ERR_CONFIG. */
 int keys_check_mda(const char *command, struct err *err);
 

@@ -125,10 +125,9 @@ static int begin_section(struct parse *parse, cfg_t *cfg)
     unsigned line = *met < file->section_count ? file->sections[*met] : (unsigned)cfg->line;
     (*met)++;
     bool is_account = strcmp(cfg->name, "account") == 0;
-    if (!is_account && parse->into->defaults != NULL) {
+    if (!is_account && parse->into->defaults != NULL)
         return refuse(parse, line, "a second defaults (the first is in line %u of %s); join them",
                       parse->into->defaults->line, parse->into->defaults->file);
-    }
     if (!is_account)
         parse->into->defaults = xmalloc(sizeof *parse->into->defaults);
     parse->current = is_account ? add_account(parse->into) : parse->into->defaults;
@@ -229,12 +228,6 @@ static bool belongs(const cfg_t *cfg, const cfg_opt_t *opt)
     return false;
 }
 
-/* A password, or a proxy with one: socks5://user:password@host. */
-static bool holds_secret(const struct key *key, const char *value)
-{
-    return key->secret && (key->group == KEY_SECRET || strchr(value, '@') != NULL);
-}
-
 /* See add_filler. */
 static bool is_filler(const char *value)
 {
@@ -263,16 +256,14 @@ static int keep_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *resul
     const struct key *key = keys_find(opt->name, scope);
     const struct setting *setting = section_find(section, key);
     /* In a list the second item finds one there already; so does the first after another `=`. */
-    if (setting->count > 0 && (!key->list || cfg_opt_size(opt) <= 1)) {
+    if (setting->count > 0 && (!key->list || cfg_opt_size(opt) <= 1))
         return refuse(parse, line, "%s is there already (line %u); keep one of them", opt->name,
                       setting->line);
-    }
-    if (file->others_read && holds_secret(key, value)) {
+    if (file->others_read && keys_hide(key, value))
         return refuse(parse, line,
                       "a password in a file that others can read; chmod 600 %s, or use "
                       "password_command",
                       file->name);
-    }
     section_add(section, key, value, file->name, line - file->first + 1);
     return 0;
 }

@@ -61,22 +61,24 @@ struct section *section_add_rule(struct section *section, const char *file, unsi
     return rule;
 }
 
+static void free_items(struct setting *setting)
+{
+    secret_wipe_bytes(setting->items, setting->octets);
+    free(setting->items);
+}
+
 void section_drop(struct section *section, size_t which)
 {
     struct setting *setting = &section->settings[which];
-    secret_wipe_bytes(setting->items, setting->octets);
-    free(setting->items);
+    free_items(setting);
     section->count--;
     memmove(setting, setting + 1, (section->count - which) * sizeof *setting);
 }
 
 void section_clear(struct section *section)
 {
-    for (size_t i = 0; i < section->count; i++) {
-        struct setting *setting = &section->settings[i];
-        secret_wipe_bytes(setting->items, setting->octets);
-        free(setting->items);
-    }
+    for (size_t i = 0; i < section->count; i++)
+        free_items(&section->settings[i]);
     for (size_t i = 0; i < section->rule_count; i++)
         section_clear(&section->rules[i]);
     if (section->shared != NULL)
@@ -85,9 +87,5 @@ void section_clear(struct section *section)
     free(section->rules);
     free(section->settings);
     free(section->title);
-    section->shared = NULL;
-    section->rules = NULL;
-    section->settings = NULL;
-    section->title = NULL;
-    section->rule_count = section->count = 0;
+    *section = (struct section){.file = section->file, .line = section->line};
 }

@@ -27,11 +27,10 @@ static int check_title(const struct section *own, struct err *err)
                        "- or .",
                        own->file, own->line, ACCOUNT_TITLE_MAX);
     }
-    if (str_has_control(str_from(title)) || strpbrk(title, "/:") != NULL) {
+    if (str_has_control(str_from(title)) || strpbrk(title, "/:") != NULL)
         return err_set(err, ERR_CONFIG,
                        "%s:%u: an account's title has no /, no : and no control character",
                        own->file, own->line);
-    }
     return 0;
 }
 
@@ -66,24 +65,21 @@ static int check_tls(const struct section *own, const struct section *defaults,
     const struct section *from = section_of(own, defaults, "tls_pin");
     const struct setting *pin = setting_of(from, "tls_pin");
     bool differs = from == defaults && setting_of(own, "tls_trust")->count > 0;
-    if (pinned && !checked && !differs) {
+    if (pinned && !checked && !differs)
         return err_set(err, ERR_CONFIG,
                        "%s:%u: tls_pin counts only with tls_trust = pin or both; change tls_trust",
                        pin->file, pin->line);
-    }
-    if (!pinned && checked) {
+    if (!pinned && checked)
         return err_set(err, ERR_CONFIG,
                        "%s:%u: account \"%s\" trusts a pin and has none; add tls_pin (--print-pin "
                        "shows it without tls_trust)",
                        own->file, own->line, own->title);
-    }
     bool keyed = account->tls_key_file != NULL || account->tls_key_password_command != NULL;
-    if (keyed && account->tls_cert_file == NULL) {
+    if (keyed && account->tls_cert_file == NULL)
         return err_set(err, ERR_CONFIG,
                        "%s:%u: account \"%s\" has %s without tls_cert_file; add it", own->file,
                        own->line, own->title,
                        account->tls_key_file != NULL ? "tls_key_file" : "tls_key_password_command");
-    }
     return 0;
 }
 
@@ -91,12 +87,11 @@ static int check_tls(const struct section *own, const struct section *defaults,
 static int check_source(const struct section *own, const struct account *account, struct err *err)
 {
     bool is_v6 = account->source_address != NULL && strchr(account->source_address, ':') != NULL;
-    if (account->source_address != NULL && account->ip == (is_v6 ? ACCOUNT_IP_4 : ACCOUNT_IP_6)) {
+    if (account->source_address != NULL && account->ip == (is_v6 ? ACCOUNT_IP_4 : ACCOUNT_IP_6))
         return err_set(err, ERR_CONFIG,
                        "%s:%u: account \"%s\" has ip = %d, and source_address %s is not of that "
                        "kind; change one of them",
                        own->file, own->line, own->title, is_v6 ? 4 : 6, account->source_address);
-    }
     return 0;
 }
 
@@ -112,10 +107,9 @@ static int check_whole(const struct section *own, const struct section *defaults
         missing = "destination for its mail; add maildir, mbox, mda or lmtp";
     else if (account->target == DELIVER_LMTP && account->recipient == NULL)
         missing = "recipient; add lmtp_recipient = \"alice@example.com\"";
-    if (missing != NULL) {
+    if (missing != NULL)
         return err_set(err, ERR_CONFIG, "%s:%u: account \"%s\" has no %s", own->file, own->line,
                        own->title, missing);
-    }
     if (check_tls(own, defaults, account, err) < 0 ||
         check_revocation(own, defaults, account, err) < 0)
         return -1;
@@ -279,8 +273,7 @@ static void spell_setting(const struct key *key, const struct setting *setting, 
     bool several = setting->count > 1;
     buf_addf(out, "    %s = %s", key->name, several ? "{ " : "");
     while ((item = section_next(setting, item)) != NULL) {
-        bool secret = key->secret && (key->group == KEY_SECRET || strchr(item, '@') != NULL);
-        sheet_spell_value(secret ? "***" : item, out);
+        sheet_spell_value(keys_hide(key, item) ? "***" : item, out);
         buf_addf(out, "%s", several && section_next(setting, item) != NULL ? ", " : "");
     }
     buf_addf(out, "%s\n", several ? " }" : "");
