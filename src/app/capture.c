@@ -37,27 +37,22 @@ static int judge(const struct capture *capture, const struct child_result *resul
     const char *key = capture->key;
     if (result->end == CHILD_STOPPED)
         return err_set(err, ERR_STOPPED, "interrupted while %s ran", key);
-    if (result->end == CHILD_TIMEOUT) {
+    if (result->end == CHILD_TIMEOUT)
         return err_set(err, ERR_LOCAL, "%s did not end within %lld seconds; run it by hand", key,
                        (long long)capture->seconds);
-    }
-    if (result->end == CHILD_SIGNALLED) {
+    if (result->end == CHILD_SIGNALLED)
         return err_set(err, capture->failed, "%s was ended by signal %d; run it by hand", key,
                        result->code);
-    }
-    if (result->code == 127 || result->code == 126) {
+    if (result->code == 127 || result->code == 126)
         return err_set(err, ERR_CONFIG,
                        "%s cannot be run (status %d); check its path in the configuration file",
                        key, result->code);
-    }
-    if (result->code != 0) {
+    if (result->code != 0)
         return err_set(err, capture->failed, "%s failed with status %d; run it by hand", key,
                        result->code);
-    }
-    if (result->overflow) {
+    if (result->overflow)
         return err_set(err, ERR_CONFIG, "%s printed more than %zu octets; it must print %s", key,
                        capture->output->max, capture->wanted);
-    }
     return 0;
 }
 

@@ -23,19 +23,17 @@ static const struct rcparse_want all = {0};
 static int check_twins(const struct rcparse *parsed, const struct config *config, struct err *err)
 {
     size_t earlier, later;
-    if (twins_find(config->accounts, config->count, TWINS_TITLE, &earlier, &later)) {
+    if (twins_find(config->accounts, config->count, TWINS_TITLE, &earlier, &later))
         return err_set(err, ERR_CONFIG, "%s:%u: a second account \"%s\"; give each its own title",
                        parsed->accounts[later].file, parsed->accounts[later].line,
                        config->accounts[later]->title);
-    }
-    if (twins_find(config->accounts, config->count, TWINS_MAILBOX, &earlier, &later)) {
+    if (twins_find(config->accounts, config->count, TWINS_MAILBOX, &earlier, &later))
         return err_set(err, ERR_CONFIG,
                        "%s:%u: account \"%s\" is the same mailbox as \"%s\" (%s:%u): one "
                        "server and user; remove one of them",
                        parsed->accounts[later].file, parsed->accounts[later].line,
                        config->accounts[later]->title, config->accounts[earlier]->title,
                        parsed->accounts[earlier].file, parsed->accounts[earlier].line);
-    }
     return 0;
 }
 
@@ -80,10 +78,9 @@ static int make(struct config *config, struct rctext *text, const struct rcparse
                 name, other->name, other->name, strcmp(name, "standard input") == 0 ? "-" : name);
     if (result == 0)
         result = convert_all(&parsed, &want->shard, config, err);
-    if (result == 0 && config->count + parsed.other_count == 0) {
+    if (result == 0 && config->count + parsed.other_count == 0)
         result = err_set(err, ERR_CONFIG,
                          "%s: has no account; fetchpoprc(5) begins with an example", name);
-    }
     rcparse_free(&parsed);
     free(name);
     if (result != 0)

@@ -46,11 +46,10 @@ static int read_again(struct daemon *daemon, struct err *err)
 {
     const struct options *options = daemon->job->options;
     struct roster roster;
-    if (options->config_file != NULL && strcmp(options->config_file, "-") == 0) {
+    if (options->config_file != NULL && strcmp(options->config_file, "-") == 0)
         return err_set(err, ERR_CONFIG,
                        "the configuration file came from standard input, which cannot be read "
                        "again; give a file with -f");
-    }
     if (roster_read(&roster, options, daemon->job->report, err) < 0)
         return -1;
     roster_find_secrets(&roster, &daemon->turns, daemon->job->report);

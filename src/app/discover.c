@@ -103,13 +103,12 @@ void discover_spell(const struct discover_address *address, const struct srv_lis
     char title[SHEET_TITLE_SIZE];
     sheet_title(address->whole, title);
     buf_addf(out, "# What the DNS of %s names for POP3 (RFC 6186).\n", address->domain);
-    if (!discover_is_within(best->target, address->domain)) {
+    if (!discover_is_within(best->target, address->domain))
         buf_addf(out,
                  "# Take care: %s does not belong to %s.\n"
                  "# Only the DNS says that it is the right one; ask your provider before you give "
                  "it a password.\n",
                  best->target, address->domain);
-    }
     spell_others(list, out);
     buf_addf(out,
              "account \"%s\" {\n"

@@ -103,10 +103,9 @@ char *endpoint_host(struct str text, struct err *err)
 int endpoint_address(const char *text, struct err *err)
 {
     unsigned char address[16];
-    if (inet_pton(AF_INET, text, address) != 1 && inet_pton(AF_INET6, text, address) != 1) {
+    if (inet_pton(AF_INET, text, address) != 1 && inet_pton(AF_INET6, text, address) != 1)
         return refuse("an address of this machine such as 192.0.2.7 or 2001:db8::7", str_from(text),
                       err);
-    }
     return 0;
 }
 
@@ -118,12 +117,11 @@ static int read_login(struct endpoint_proxy *proxy, char *login, size_t len, str
     struct str rest = str_of(login, len), name = str_until(&rest, ':');
     char *behind = login + (len - rest.len);
     long user = str_percent_decode(name, login), password = str_percent_decode(rest, behind);
-    if (user < 1 || user > SOCKS_TEXT_MAX || password < 1 || password > SOCKS_TEXT_MAX) {
+    if (user < 1 || user > SOCKS_TEXT_MAX || password < 1 || password > SOCKS_TEXT_MAX)
         return err_set(err, ERR_CONFIG,
                        "must have user:password before the @, each of 1 to %d characters; write "
                        "%%, @, : as %%25, %%40, %%3a",
                        SOCKS_TEXT_MAX);
-    }
     proxy->user = xmemdup0(login, (size_t)user);
     return secret_set(&proxy->password, str_of(behind, (size_t)password));
 }
@@ -175,10 +173,9 @@ int endpoint_proxy(const char *text, struct endpoint_proxy *proxy, struct err *e
     static const char scheme[] = "socks5://";
     struct str rest = str_from(text);
     *proxy = (struct endpoint_proxy){0};
-    if (!str_has_prefix_nocase(rest, scheme)) {
+    if (!str_has_prefix_nocase(rest, scheme))
         return err_set(err, ERR_CONFIG,
                        "must begin with socks5:// (names are always resolved by the proxy)");
-    }
     rest = str_of(rest.ptr + sizeof scheme - 1, rest.len - (sizeof scheme - 1));
     if (rest.len > 0 && rest.ptr[rest.len - 1] == '/')
         rest.len--;

@@ -68,10 +68,9 @@ static int take_text(const struct given *given, struct err *err)
 static int take_number(const struct given *given, struct err *err)
 {
     uint64_t number;
-    if (str_number(str_from(given->value), given->row->high, &number) < 0 || number == 0) {
+    if (str_number(str_from(given->value), given->row->high, &number) < 0 || number == 0)
         return err_set(err, ERR_USAGE, "--%s takes a number from 1 to %u, not \"%.60s\"",
                        given->row->name, given->row->high, given->value);
-    }
     *(unsigned *)field(given) = (unsigned)number;
     return 0;
 }
@@ -79,11 +78,10 @@ static int take_number(const struct given *given, struct err *err)
 static int take_duration(const struct given *given, struct err *err)
 {
     int64_t seconds;
-    if (str_duration(str_from(given->value), &seconds) < 0 || seconds < 1 || seconds > CLOCK_DAY) {
+    if (str_duration(str_from(given->value), &seconds) < 0 || seconds < 1 || seconds > CLOCK_DAY)
         return err_set(err, ERR_USAGE,
                        "--%s takes a duration from 1s to 1d, such as 60s or 5m, not \"%.60s\"",
                        given->row->name, given->value);
-    }
     *(int64_t *)field(given) = seconds;
     return 0;
 }
@@ -94,10 +92,9 @@ static int take_limit(const struct given *given, struct err *err)
     bool none = strcmp(given->value, "none") == 0 || strcmp(given->value, "0") == 0;
     options->has_max_size = true;
     options->max_size = 0;
-    if (!none && str_size(str_from(given->value), &options->max_size) < 0) {
+    if (!none && str_size(str_from(given->value), &options->max_size) < 0)
         return err_set(err, ERR_USAGE, "--limit takes a size such as 500K or 10M, not \"%.60s\"",
                        given->value);
-    }
     return 0;
 }
 
@@ -117,12 +114,11 @@ static int take_since(const struct given *given, struct err *err)
     struct str text = str_from(given->value);
     if (maildate_read_day(text, &given->options->since) == 0)
         return 0;
-    if (strpbrk(given->value, "smhd") == NULL || str_duration(text, &ago) < 0 || ago <= 0) {
+    if (strpbrk(given->value, "smhd") == NULL || str_duration(text, &ago) < 0 || ago <= 0)
         return err_set(err, ERR_USAGE,
                        "--since takes a day such as 2026-11-28, or a duration such as 30d, "
                        "not \"%.60s\"",
                        given->value);
-    }
     given->options->since = clock_wall() - ago;
     return 0;
 }

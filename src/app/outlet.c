@@ -38,16 +38,14 @@ static int check(const char *path, int fd, struct err *err)
         return err_errno(err, ERR_CREATE, errno, "%s", path);
     if (!S_ISREG(info.st_mode))
         return err_set(err, ERR_CREATE, "%s: is not a regular file; a log file must be one", path);
-    if (info.st_uid != geteuid()) {
+    if (info.st_uid != geteuid())
         return err_set(err, ERR_CREATE,
                        "%s: belongs to somebody else (uid %lu); log to a file of your own", path,
                        (unsigned long)info.st_uid);
-    }
-    if (info.st_nlink > 1) {
+    if (info.st_nlink > 1)
         return err_set(err, ERR_CREATE,
                        "%s: has a second name elsewhere (a hard link); log to a file of its own",
                        path);
-    }
     return 0;
 }
 
@@ -60,10 +58,9 @@ static int open_file(const char *path, struct err *err)
         return err_set(err, ERR_CREATE, "%s: is a link; name the log file itself", path);
     if (fd < 0 && errno == ENXIO)
         return err_set(err, ERR_CREATE, "%s: is not a regular file; a log file must be one", path);
-    if (fd < 0) {
+    if (fd < 0)
         return err_set(err, ERR_CREATE, "%s: %s; log to a file in a folder of your own", path,
                        strerror(errno));
-    }
     if (check(path, fd, err) < 0) {
         close(fd);
         return -1;

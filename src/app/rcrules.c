@@ -27,17 +27,15 @@ __attribute__((format(printf, 3, 4))) static int refuse(const struct setting *se
 /* Conditions that exclude each other. */
 static int check_conditions(const struct section *section, const struct rule *rule, struct err *err)
 {
-    if (rule->newer > 0 && rule->older >= rule->newer) {
+    if (rule->newer > 0 && rule->older >= rule->newer)
         return refuse(setting_of(section, "older"), err,
                       "no message is both older than %s and newer than %s; change one of them",
                       setting_of(section, "older")->items, setting_of(section, "newer")->items);
-    }
-    if (rule->smaller > 0 && rule->larger + 1 >= rule->smaller) {
+    if (rule->smaller > 0 && rule->larger + 1 >= rule->smaller)
         return refuse(setting_of(section, "smaller"), err,
                       "no message is both larger than %s and smaller than %s; change one of them",
                       rule->larger > 0 ? setting_of(section, "larger")->items : "0",
                       setting_of(section, "smaller")->items);
-    }
     return 0;
 }
 
@@ -48,18 +46,16 @@ static int check_action(const struct section *section, const struct rule *rule,
     const struct setting *target = keys_first_of(section, KEY_TARGET);
     if (target == NULL && rule->recipient != NULL)
         target = setting_of(section, "lmtp_recipient");
-    if (rule->action != RULE_FETCH && target != NULL) {
+    if (rule->action != RULE_FETCH && target != NULL)
         return refuse(target, err,
                       "%s goes with action = fetch alone, not with %s; remove one of them",
                       target->key->name, action->items);
-    }
-    if (rule->action == RULE_DELETE && !account->allow_delete) {
+    if (rule->action == RULE_DELETE && !account->allow_delete)
         return refuse(
             action, err,
             "action = delete removes messages that nobody has fetched; add allow_delete = "
             "yes to account \"%s\"",
             account->title);
-    }
     return 0;
 }
 
@@ -108,12 +104,11 @@ static int add_all(const struct section *section, struct account *account, struc
     rules->at = xreallocarray(rules->at, rules->count + section->rule_count, sizeof *rules->at);
     for (size_t i = 0; i < section->rule_count; i++) {
         const struct section *from = &section->rules[i];
-        if (takes_all != NULL) {
+        if (takes_all != NULL)
             return err_set(err, ERR_CONFIG,
                            "%s:%u: no message comes here: the rule in line %u has no condition; "
                            "put that one last",
                            from->file, from->line, takes_all->line);
-        }
         struct rule *rule = &rules->at[rules->count++];
         *rule = (struct rule){.action = RULE_FETCH};
         if (fill(rule, from, account, err) < 0)

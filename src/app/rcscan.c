@@ -46,10 +46,9 @@ static char next(const struct scan *scan)
 
 static int scan_comment(struct scan *scan)
 {
-    if (scan->behind == BEHIND_WORD) {
+    if (scan->behind == BEHIND_WORD)
         return refuse(scan, scan->line,
                       "# follows a word directly; quote the word, or put a space before a comment");
-    }
     while (scan->at < scan->end && *scan->at != '\n')
         *scan->at++ = ' ';
     return 0;
@@ -93,18 +92,16 @@ static int check_variable(struct scan *scan)
     bool has_default = scan->end - p > 1 && p[0] == ':' && p[1] == '-';
     while (has_default && stop < scan->end && strchr("}\"\\\n", *stop) == NULL)
         stop++;
-    if (len == 0 || len >= VARIABLE_MAX || stop >= scan->end || *stop != '}') {
+    if (len == 0 || len >= VARIABLE_MAX || stop >= scan->end || *stop != '}')
         return refuse(scan, scan->line,
                       "${ in double quotes begins the name of a variable; use single quotes");
-    }
     char variable[VARIABLE_MAX];
     memcpy(variable, name, len);
     variable[len] = '\0';
-    if (!has_default && getenv(variable) == NULL) {
+    if (!has_default && getenv(variable) == NULL)
         return refuse(scan, scan->line,
                       "the variable %s is not set; set it, or use single quotes if ${ means itself",
                       variable);
-    }
     scan->at = stop + 1;
     return 0;
 }
@@ -176,10 +173,9 @@ static int scan_single(struct scan *scan, unsigned first)
 
 static int scan_string(struct scan *scan)
 {
-    if (scan->behind != BEHIND_GAP) {
+    if (scan->behind != BEHIND_GAP)
         return refuse(scan, scan->line,
                       "a quote inside a word; quote the whole, with \\ before a quote inside");
-    }
     char quote = *scan->at++;
     int result = quote == '"' ? scan_double(scan, scan->line) : scan_single(scan, scan->line);
     scan->at += result == 0;
@@ -200,24 +196,20 @@ static int scan_word(struct scan *scan)
     char c = *scan->at;
     if (scan->behind == BEHIND_STRING && c == ';')
         return refuse(scan, scan->line, "a ; after a quote; remove it: no line needs one");
-    if (scan->behind == BEHIND_STRING) {
+    if (scan->behind == BEHIND_STRING)
         return refuse(scan, scan->line,
                       "a word directly after a quote; quote it all, with \\ before a quote inside");
-    }
-    if (c == '/' && (next(scan) == '/' || next(scan) == '*')) {
+    if (c == '/' && (next(scan) == '/' || next(scan) == '*'))
         return refuse(scan, scan->line,
                       "comments begin with #; a text with /%c in it goes in quotes", next(scan));
-    }
-    if (scan->behind == BEHIND_GAP && is_typographic(scan)) {
+    if (scan->behind == BEHIND_GAP && is_typographic(scan))
         return refuse(scan, scan->line,
                       "a typographic quote, which quotes nothing here; write \" or ' instead");
-    }
     if (c == '*' || c == '+' || c == '\\' || (c == '$' && next(scan) == '{'))
         return refuse(scan, scan->line, "%c outside quotes; put the text in quotes", c);
-    if ((unsigned char)c < 0x20 || c == 0x7f) {
+    if ((unsigned char)c < 0x20 || c == 0x7f)
         return refuse(scan, scan->line, "a control character (0x%02x) outside quotes; remove it",
                       (unsigned char)c);
-    }
     scan->behind = BEHIND_WORD;
     scan->at++;
     return 0;

@@ -19,21 +19,18 @@ static int check_kind(const char *name, const struct stat *info, struct err *err
     if (S_ISDIR(info->st_mode))
         return err_set(err, ERR_CONFIG, "%s: is a folder, not a configuration file; name a file",
                        name);
-    if (!S_ISREG(info->st_mode)) {
+    if (!S_ISREG(info->st_mode))
         return err_set(err, ERR_CONFIG, "%s: is not a regular file; `-f -` reads standard input",
                        name);
-    }
-    if (info->st_uid != geteuid() && info->st_uid != 0) {
+    if (info->st_uid != geteuid() && info->st_uid != 0)
         return err_set(err, ERR_CONFIG,
                        "%s: belongs to somebody else (uid %lu), who could have any command run; "
                        "make a copy of your own",
                        name, (unsigned long)info->st_uid);
-    }
-    if ((info->st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+    if ((info->st_mode & (S_IWGRP | S_IWOTH)) != 0)
         return err_set(err, ERR_CONFIG,
                        "%s: others can write to it, and so have any command run; chmod go-w %s",
                        name, name);
-    }
     return 0;
 }
 

@@ -59,11 +59,10 @@ static int take_line(struct secret *secret, const struct buf *buf, const char *w
         line.len--;
     if (line.len == 0)
         return err_set(err, ERR_LOGIN, "%s: the first line is empty; it must be the secret", what);
-    if (memchr(line.ptr, '\0', line.len) != NULL || secret_set(secret, line) < 0) {
+    if (memchr(line.ptr, '\0', line.len) != NULL || secret_set(secret, line) < 0)
         return err_set(err, ERR_LOGIN,
                        "%s: the first line is not a secret; it is too long or contains a NUL",
                        what);
-    }
     return 0;
 }
 
@@ -78,10 +77,9 @@ static int from_file(struct account *account, const char *path, const struct log
     if (result == 1 && take_line(&account->password, &buf, path, err) < 0)
         result = -1;
     secret_buf_free(&buf);
-    if (result == 1 && shared) {
+    if (result == 1 && shared)
         log_line(log, FP_LOG_WARNING, "%s: others can read this password; chmod 600 %s", path,
                  path);
-    }
     return result;
 }
 
@@ -137,12 +135,11 @@ int secrets_fetch(struct account *account, const struct log *log, struct err *er
         return from_command(account, "token_command", account->token_command, NULL, log, err);
     if (account->password_file != NULL) {
         int result = from_file(account, account->password_file, log, err);
-        if (result == 0) {
+        if (result == 0)
             return err_set(err, ERR_CONFIG,
                            "%s: this password_file is not there; write the password into it, or "
                            "correct the path",
                            account->password_file);
-        }
         return result < 0 ? -1 : 0;
     }
     return 0;
@@ -190,15 +187,13 @@ static int from_netrc(struct account *account, const struct log *log, struct err
     bool shared = false;
     secret_buf_init(&buf, NETRC_MAX);
     int result = slurp(path, &buf, &shared, err);
-    if (result == 1) {
+    if (result == 1)
         result = netrc_find(buf_str(&buf), path, account->server, account->user, &account->password,
                             err);
-    }
     secret_buf_free(&buf);
-    if (result == 1 && shared) {
+    if (result == 1 && shared)
         log_line(log, FP_LOG_WARNING, "%s: others can read its passwords; chmod 600 %s", path,
                  path);
-    }
     free(path);
     return result;
 }
@@ -231,12 +226,11 @@ static int find(struct account *account, bool may_ask, const struct account *bef
         result = from_netrc(account, log, err);
     if (result == 0)
         result = may_ask ? secrets_ask(account, err) : from_before(account, before);
-    if (result == 0 && !may_do_without(account)) {
+    if (result == 0 && !may_do_without(account))
         return err_set(err, ERR_CONFIG,
                        "no password, and %s; add password_command or "
                        "password_file to the configuration file",
                        may_ask ? "no terminal to ask on" : "a daemon asks only when it starts");
-    }
     return result < 0 ? -1 : 0;
 }
 

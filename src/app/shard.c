@@ -31,11 +31,10 @@ static int find_index(uint64_t *index, struct err *err)
     uint64_t first = 0;
     if (look("JOB_COMPLETION_INDEX", index))
         return 0;
-    if (!look("SLURM_ARRAY_TASK_ID", index)) {
+    if (!look("SLURM_ARRAY_TASK_ID", index))
         return err_set(err, ERR_USAGE,
                        "--shard auto needs $JOB_COMPLETION_INDEX or $SLURM_ARRAY_TASK_ID; set one, "
                        "or write --shard I/N");
-    }
     if (look("SLURM_ARRAY_TASK_MIN", &first) && first <= *index)
         *index -= first;
     return 0;
@@ -64,12 +63,11 @@ int shard_read(struct shard *shard, const char *text, struct err *err)
     if ((!automatic && str_number(index_text, SHARD_MAX, &index) < 0) ||
         (!whole && str_number(count_text, SHARD_MAX, &count) < 0))
         return refuse(text, err);
-    if (count == 0 || count > SHARD_MAX || index >= count) {
+    if (count == 0 || count > SHARD_MAX || index >= count)
         return err_set(err, ERR_USAGE,
                        "--shard %.60s: shard %llu of %llu does not exist; they are counted from 0, "
                        "and %d is the most",
                        text, (unsigned long long)index, (unsigned long long)count, SHARD_MAX);
-    }
     *shard = (struct shard){(unsigned)index, (unsigned)count};
     return 0;
 }

@@ -8,20 +8,18 @@
 /* What polls once, or asks for an answer, has no meaning again and again. */
 static int check_daemon(const struct options *options, struct err *err)
 {
-    if (options->mode != OPTIONS_POLL) {
+    if (options->mode != OPTIONS_POLL)
         return err_set(err, ERR_USAGE,
                        "--daemon polls; it goes with none of --check, --list, --status and the "
                        "like; give one");
-    }
     if (options->no_fork)
         return err_set(err, ERR_USAGE, "--daemon needs workers, --no-fork has none; give one");
     if (options->force)
         return err_set(err, ERR_USAGE, "--force is for one poll; send USR1 to a daemon");
-    if (options->all) {
+    if (options->all)
         return err_set(err, ERR_USAGE,
                        "--all with --daemon would fetch everything again in each "
                        "poll; give one");
-    }
     return 0;
 }
 
@@ -59,10 +57,9 @@ static int check_mode(const struct options *options, struct err *err)
 {
     if (options->shard.count > 0 && options->account_count > 0)
         return err_set(err, ERR_USAGE, "--shard is for all accounts; name none, or leave it out");
-    if (options->mode == OPTIONS_PRINT_PIN && options->account_count == 0) {
+    if (options->mode == OPTIONS_PRINT_PIN && options->account_count == 0)
         return err_set(err, ERR_USAGE,
                        "--print-pin needs the title of an account of the configuration file");
-    }
     if (options->accept_pin && (options->mode != OPTIONS_POLL || options->daemon > 0 ||
                                 options->account_count == 0 || options_has_url(options)))
         return err_set(err, ERR_USAGE,

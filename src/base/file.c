@@ -61,12 +61,11 @@ int file_read(int fd, struct buf *buf, const char *path, struct err *err)
             return err_errno(err, ERR_IO, errno, "cannot read %s", path);
         if (n == 0)
             return 0;
-        if (want == 0) {
+        if (want == 0)
             return err_set(
                 err, ERR_IO,
                 "%s is longer than the %zu bytes it may have; make it shorter, or move it away",
                 path, buf->max);
-        }
         buf->len += (size_t)n;
     }
 }

@@ -43,18 +43,16 @@ static int nothing_in_common(struct pop3 *pop3, const struct method_question *qu
         join(wish, sizeof wish, options->methods[i]);
     const char *why = "; name one that it has";
     const char *missing = missing_plugin(question);
-    if (missing != NULL) {
+    if (missing != NULL)
         return err_set(err, ERR_LOGIN,
                        "login at %s: libsasl2 has no plugin for %s; install it (Debian: %s), or "
                        "set auth (it has \"%s\")",
                        options->who.server, missing, method_package(missing), offer);
-    }
-    if (!question->secret && str_is_nocase(str_from(options->methods[0]), "auto")) {
+    if (!question->secret && str_is_nocase(str_from(options->methods[0]), "auto"))
         return err_set(err, ERR_CONFIG,
                        "no password, and %s has only \"%s\" (auth is \"%s\"); add password_command "
                        "or password_file",
                        options->who.server, offer, wish);
-    }
     if (question->identity)
         why = "; authorization_identity wants a mechanism that carries it, such as PLAIN or SCRAM";
     else if (!question->secure)

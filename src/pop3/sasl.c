@@ -261,10 +261,9 @@ static int load(const char *mechanism, struct err *err)
     int rc = sasl_client_init(kerberos ? all : most);
     if (rc == SASL_OK && !is_loaded("XOAUTH2", true))
         rc = sasl_client_add_plugin(PLUGIN, oauth_init);
-    if (rc != SASL_OK) {
+    if (rc != SASL_OK)
         return err_set(err, ERR_LOGIN, "libsasl2 does not start: %s",
                        sasl_errstring(rc, NULL, NULL));
-    }
     return 0;
 }
 
@@ -513,12 +512,11 @@ int sasl_step(struct sasl *sasl, struct str challenge, struct str *response, str
 {
     if (sasl->oauth && sasl->done)
         return take_refusal(sasl, challenge, response);
-    if (sasl->oauth || sasl->done) {
+    if (sasl->oauth || sasl->done)
         return err_set(err, ERR_LOGIN,
                        "%s: %s sends a challenge after the end of the exchange; name another "
                        "mechanism with auth",
                        sasl->name, sasl->login.server);
-    }
     const char *out = NULL;
     unsigned len = 0;
     forget_challenge(sasl);
