@@ -73,8 +73,7 @@ static void look_at_date(void *ctx, uint32_t number, struct str date)
 /* Nothing is known of it but its UIDL. */
 static bool is_bare(const struct listing *listing, const struct message *message)
 {
-    if (message->entry == JOURNAL_NONE ||
-        journal_entry(listing->journal, message->entry).state != JOURNAL_DONE ||
+    if (journal_entry(listing->journal, message->entry).state != JOURNAL_DONE ||
         journal_size(listing->journal, message->entry) != 0)
         return false;
     struct record record = journal_record(listing->journal, message->entry);
@@ -110,7 +109,7 @@ int adopt_learn(struct listing *listing, struct pop3 *pop3, struct err *err)
 
 static bool is_fetched(const struct listing *listing, const struct message *message)
 {
-    if (message->entry == JOURNAL_NONE || message->compare)
+    if (message->compare)
         return false;
     unsigned state = journal_entry(listing->journal, message->entry).state;
     return state == JOURNAL_DONE || state == JOURNAL_GONE || record_is_here(state);

@@ -60,7 +60,7 @@ static int begin_parcel(struct body *body, const struct message *message, struct
 /* filter_command did not say what becomes of it. */
 static bool was_put_off(const struct poll *poll, const struct message *message)
 {
-    return message->entry != JOURNAL_NONE && journal_entry(poll->journal, message->entry).tried;
+    return journal_entry(poll->journal, message->entry).tried;
 }
 
 static void forget_header(struct body *body)

@@ -33,9 +33,8 @@ static void count_planned(const struct poll *poll, const struct message *message
                      journal_record(poll->journal, message->entry).reason == REASON_TOO_LONG;
         figures->too_large += large;
         figures->held += known == JOURNAL_HELD && !large;
-        figures->left +=
-            is_new && !record_is_here(known) && message->action == PLAN_LEAVE &&
-            (message->entry == JOURNAL_NONE || !journal_entry(poll->journal, message->entry).tried);
+        figures->left += is_new && !record_is_here(known) && message->action == PLAN_LEAVE &&
+                         !journal_entry(poll->journal, message->entry).tried;
     }
 }
 
@@ -85,8 +84,7 @@ static enum journal_state state_of(const struct poll *poll, const struct message
 /* It was delivered as a stub, then the whole was asked for, and that run did not get it. */
 static bool is_whole_owed(const struct poll *poll, const struct message *message)
 {
-    return message->entry != JOURNAL_NONE &&
-           journal_entry(poll->journal, message->entry).state == JOURNAL_FAILED &&
+    return journal_entry(poll->journal, message->entry).state == JOURNAL_FAILED &&
            journal_record(poll->journal, message->entry).reason == REASON_WHOLE;
 }
 
@@ -97,8 +95,7 @@ static bool is_spared(const struct poll *poll, const struct listing *listing,
     enum rule_action action = (enum rule_action)sift_verdict(poll, listing, message).action;
     if (action == RULE_FETCH || (action == RULE_STUB && is_whole_owed(poll, message)))
         return false;
-    bool tried =
-        message->entry != JOURNAL_NONE && journal_entry(poll->journal, message->entry).tried;
+    bool tried = journal_entry(poll->journal, message->entry).tried;
     message->action = action == RULE_STUB && !tried ? PLAN_STUB : PLAN_LEAVE;
     return true;
 }
@@ -146,8 +143,7 @@ static void decide(struct poll *poll, struct listing *listing, struct message *m
     if (!message->compare)
         dates_note_due(poll->journal, &poll->rules, message, &known);
     /* What was told as a failure in this poll is not asked for again on its next connection. */
-    if (message->entry != JOURNAL_NONE && journal_entry(poll->journal, message->entry).tried &&
-        message->action != PLAN_DELETE)
+    if (journal_entry(poll->journal, message->entry).tried && message->action != PLAN_DELETE)
         message->action = PLAN_LEAVE;
     const char *only = poll->rules.switches.only;
     if (only != NULL)
@@ -161,8 +157,6 @@ static void decide(struct poll *poll, struct listing *listing, struct message *m
 /* max_messages and max_bytes count those first that did not fail before. */
 static int turn_of(const struct poll *poll, const struct message *message)
 {
-    if (message->entry == JOURNAL_NONE)
-        return 0;
     unsigned state = journal_entry(poll->journal, message->entry).state;
     bool empty = state == JOURNAL_HELD && is_held_empty(poll, message->entry);
     return state == JOURNAL_DOUBTED ? 2 : state == JOURNAL_FAILED || empty ? 1 : 0;

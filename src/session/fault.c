@@ -15,9 +15,7 @@
  * here: fetched once more, with -a or to be compared, it stays what it was. */
 static bool is_recorded(const struct listing *listing, const struct message *message)
 {
-    unsigned state = JOURNAL_FREE;
-    if (message->entry != JOURNAL_NONE)
-        state = journal_entry(listing->journal, message->entry).state;
+    unsigned state = journal_entry(listing->journal, message->entry).state;
     return state != JOURNAL_DONE && state != JOURNAL_GONE && !record_is_here(state) &&
            (listing_has_uidl(message) || listing_fingerprint(listing, message) != NULL);
 }

@@ -6,7 +6,7 @@
 
 bool identify_is_delivered(const struct journal *journal, uint32_t id)
 {
-    unsigned state = id == JOURNAL_NONE ? JOURNAL_FREE : journal_entry(journal, id).state;
+    unsigned state = journal_entry(journal, id).state;
     return state == JOURNAL_DONE || state == JOURNAL_GONE;
 }
 

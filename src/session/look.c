@@ -36,8 +36,6 @@ static const char *state_of(const struct looker *looker, const struct message *m
         [JOURNAL_REFUSED] = "held", [JOURNAL_TAKEN] = "new",      [JOURNAL_DONE] = "kept",
         [JOURNAL_GONE] = "kept",
     };
-    if (message->entry == JOURNAL_NONE)
-        return "new";
     struct journal_entry entry = journal_entry(looker->journal, message->entry);
     bool stub = entry.state == JOURNAL_DONE && entry.policy == JOURNAL_STUB;
     return stub ? "stub" : words[entry.state];
@@ -192,8 +190,6 @@ static int ask(struct looker *looker, enum pop3_verb verb, uint32_t number, cons
 /* After QUIT some servers never show again what they handed out. */
 static bool is_ours(const struct looker *looker, const struct message *message)
 {
-    if (message->entry == JOURNAL_NONE)
-        return false;
     struct journal_entry entry = journal_entry(looker->journal, message->entry);
     return record_is_here(entry.state) || entry.state == JOURNAL_GONE ||
            (entry.state == JOURNAL_DONE && entry.policy != JOURNAL_STUB);
@@ -230,10 +226,7 @@ static int delete_one(struct looker *looker, struct err *err)
     if (!confirmed)
         return err_set(err, ERR_AGAIN, "the server did not confirm the deletion; see --list");
     looker->run->figures.deleted++;
-    unsigned state = message->entry == JOURNAL_NONE
-                         ? JOURNAL_FREE
-                         : journal_entry(looker->journal, message->entry).state;
-    if (state != JOURNAL_DONE)
+    if (journal_entry(looker->journal, message->entry).state != JOURNAL_DONE)
         return 0;
     journal_gone(looker->journal, message->entry);
     return journal_sync(looker->journal, err);

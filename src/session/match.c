@@ -62,8 +62,7 @@ static uint32_t only_received(const struct listing *listing, uint32_t first)
  * failed. */
 static bool find_own(struct listing *listing, struct message *message)
 {
-    if (message->entry == JOURNAL_NONE || !listing_has_uidl(message) ||
-        journal_entry(listing->journal, message->entry).listed != 1)
+    if (!listing_has_uidl(message) || journal_entry(listing->journal, message->entry).listed != 1)
         return false;
     if (journal_next(listing->journal, message->entry) == JOURNAL_NONE)
         return true;

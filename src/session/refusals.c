@@ -29,8 +29,7 @@ static int blame_message(struct refusals *refusals, struct message *message,
                          const struct refusal *refusal, struct err *err)
 {
     const struct journal_failure failure = failure_of(refusal);
-    bool held = message->entry != JOURNAL_NONE &&
-                journal_entry(refusals->poll->journal, message->entry).state == JOURNAL_HELD;
+    bool held = journal_entry(refusals->poll->journal, message->entry).state == JOURNAL_HELD;
     if (refusal->reason == REASON_EMPTY && held)
         fault_refuse_empty(refusals->poll, refusals->listing, message,
                            refusals_others_came(refusals));
@@ -95,7 +94,7 @@ bool refusals_are_few(const struct refusals *refusals)
     uint32_t count = 0;
     for (uint32_t i = 0; i < listing->count && count < REFUSALS_ALIKE; i++) {
         uint32_t entry = listing->messages[i].entry;
-        unsigned state = entry == JOURNAL_NONE ? JOURNAL_FREE : journal_entry(journal, entry).state;
+        unsigned state = journal_entry(journal, entry).state;
         count +=
             state == JOURNAL_FREE || state == JOURNAL_FAILED || state == JOURNAL_DOUBTED ||
             (state == JOURNAL_HELD && journal_record(journal, entry).reason == REASON_ALL_EMPTY);
@@ -106,8 +105,6 @@ bool refusals_are_few(const struct refusals *refusals)
 /* It failed in an earlier poll, or is held; *record: why. */
 static bool has_failed(const struct journal *journal, uint32_t entry, struct record *record)
 {
-    if (entry == JOURNAL_NONE)
-        return false;
     enum journal_state state = journal_entry(journal, entry).state;
     if (state != JOURNAL_FAILED && state != JOURNAL_HELD)
         return false;
@@ -179,8 +176,6 @@ int refusals_end_row(struct refusals *refusals, struct err *err)
  * others came. */
 static bool is_fresh(const struct poll *poll, const struct message *message)
 {
-    if (message->entry == JOURNAL_NONE)
-        return true;
     unsigned state = journal_entry(poll->journal, message->entry).state;
     return state != JOURNAL_FAILED && state != JOURNAL_HELD;
 }

@@ -43,8 +43,7 @@ static void verify_one(void *ctx, uint32_t number, const struct fingerprint *fin
 /* By the journal alone: an earlier run fetched it, and it is left where it is. */
 static bool is_known(const struct journal *journal, const struct message *message)
 {
-    if (message->entry == JOURNAL_NONE ||
-        (message->action != PLAN_LEAVE && message->action != PLAN_DUE))
+    if (message->action != PLAN_LEAVE && message->action != PLAN_DUE)
         return false;
     unsigned state = journal_entry(journal, message->entry).state;
     return state == JOURNAL_DONE || state == JOURNAL_GONE || state == JOURNAL_HELD ||

@@ -162,7 +162,8 @@ uint32_t journal_count(const struct journal *journal)
 
 struct journal_entry journal_entry(const struct journal *journal, uint32_t id)
 {
-    return *table_entry(journal->replay.table, id);
+    return id != JOURNAL_NONE ? *table_entry(journal->replay.table, id)
+                              : (struct journal_entry){.state = JOURNAL_FREE};
 }
 
 struct record journal_record(const struct journal *journal, uint32_t id)

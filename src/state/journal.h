@@ -77,7 +77,7 @@ bool journal_was_listed(const struct journal *journal);
 bool journal_was_renamed(const struct journal *journal, char id[MAILBOX_ID + 1]);
 void journal_confirm_name(struct journal *journal);
 
-/* Entries are numbered 0 .. journal_count - 1; some may be FREE. */
+/* Entries are numbered 0 .. journal_count - 1; some may be FREE, as JOURNAL_NONE is. */
 uint32_t journal_count(const struct journal *journal);
 struct journal_entry journal_entry(const struct journal *journal, uint32_t id);
 
