@@ -83,11 +83,12 @@ static void run_pool(struct app *app, enum worker_task task)
     struct pool_job job = {
         .task = task,
         .look = &look,
-        .state_dir = roster->state_dir,
+        .state_dir = roster->top.state_dir,
         .mode = session_mode(app->options.mode),
         .switches = options_switches(&app->options),
-        .jobs = to_output(options) || is_look(options->mode) ? 1 : roster->jobs, /* in one piece */
-        .max_per_server = roster->max_per_server,
+        .jobs =
+            to_output(options) || is_look(options->mode) ? 1 : roster->top.jobs, /* in one piece */
+        .max_per_server = roster->top.max_per_server,
         .no_fork = options->no_fork || options->mode == OPTIONS_DELETE ||
                    options->mode == OPTIONS_DOCTOR, /* they may ask */
         .hurried = app->report.watched || app->options.account_count > 0,
@@ -118,7 +119,7 @@ static void rename_account(struct app *app)
 {
     const struct account *account = app->roster.accounts[0];
     struct err err = {0};
-    if (renames_move(app->options.rename, account, app->roster.state_dir, &err) < 0)
+    if (renames_move(app->options.rename, account, app->roster.top.state_dir, &err) < 0)
         report_error(&app->report, account->title, &err);
     else if (!app->options.silent)
         report_answer(&app->report, account->title,
@@ -130,10 +131,10 @@ static void rename_account(struct app *app)
 static void begin_metrics(struct app *app)
 {
     const struct roster *roster = &app->roster;
-    if (roster->metrics == NULL || app->options.account_count > 0 ||
+    if (roster->top.metrics == NULL || app->options.account_count > 0 ||
         session_mode(app->options.mode) != SESSION_POLL)
         return;
-    char *path = shard_path(&app->options.shard, roster->metrics);
+    char *path = shard_path(&app->options.shard, roster->top.metrics);
     app->report.metrics = metrics_new(path, roster->accounts, roster->count);
     free(path);
 }
@@ -167,9 +168,9 @@ static void poll_between(struct app *app)
     struct log log = report_log(&about);
     struct err err;
     bool polls = session_mode(app->options.mode) == SESSION_POLL;
-    char *after = polls ? app->roster.after : NULL;
-    app->roster.after = NULL;
-    if (hooks_before(polls ? app->roster.before : NULL, &log, &err) < 0) {
+    char *after = polls ? app->roster.top.after : NULL;
+    app->roster.top.after = NULL;
+    if (hooks_before(polls ? app->roster.top.before : NULL, &log, &err) < 0) {
         app->report.status = err_status(err.kind);
     } else {
         begin_metrics(app);
@@ -210,13 +211,6 @@ static bool trusts_at_sight(struct app *app)
             return false;
         }
     return true;
-}
-
-static void tell_none(struct app *app)
-{
-    report_line(&app->report, NULL, FP_LOG_NOTE,
-                app->options.shard.count == 0 ? "no account is enabled"
-                                              : "no account of this shard is enabled");
 }
 
 static void show_pins(struct app *app)
@@ -288,7 +282,9 @@ static int run(struct app *app)
         app->report.total = app->roster.count;
         bool good = names_one(app) && trusts_at_sight(app);
         if (good && app->roster.count == 0)
-            tell_none(app);
+            report_line(&app->report, NULL, FP_LOG_NOTE,
+                        app->options.shard.count == 0 ? "no account is enabled"
+                                                      : "no account of this shard is enabled");
         else if (good)
             act(app);
     }

@@ -34,11 +34,11 @@ static void take_roster(struct daemon *daemon, struct roster *roster)
     turns_replace(&daemon->turns, roster->accounts, roster->count);
     roster->count = 0;
     free(daemon->state_dir);
-    daemon->state_dir = roster->state_dir;
-    roster->state_dir = NULL;
+    daemon->state_dir = roster->top.state_dir;
+    roster->top.state_dir = NULL;
     daemon->pool_job.state_dir = daemon->state_dir;
-    daemon->pool_job.jobs = roster->jobs;
-    daemon->pool_job.max_per_server = roster->max_per_server;
+    daemon->pool_job.jobs = roster->top.jobs;
+    daemon->pool_job.max_per_server = roster->top.max_per_server;
     roster_free(roster);
 }
 

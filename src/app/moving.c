@@ -206,7 +206,7 @@ void moving_import_seen(const struct options *options, const struct roster *rost
     else
         (void)slurp(options->file, &text, &err);
     for (size_t i = 0; i < roster->count && err.kind == ERR_NONE; i++)
-        take_one(roster->accounts[i], format, buf_str(&text), roster->state_dir, report);
+        take_one(roster->accounts[i], format, buf_str(&text), roster->top.state_dir, report);
     if (err.kind != ERR_NONE)
         report_error(report, NULL, &err);
     buf_free(&text);
@@ -243,14 +243,14 @@ void moving_export_state(const struct roster *roster, struct report *report)
 {
     const struct account *account = roster->accounts[0];
     struct err err = {0};
-    if (export_state(account, roster->state_dir, report, &err) < 0)
+    if (export_state(account, roster->top.state_dir, report, &err) < 0)
         report_error(report, account->title, &err);
 }
 
 void moving_import_state(const struct roster *roster, struct report *report)
 {
     const struct account *account = roster->accounts[0];
-    const struct carry_to to = {roster->state_dir, account->server, account->user,
+    const struct carry_to to = {roster->top.state_dir, account->server, account->user,
                                 account->durable};
     struct buf text;
     struct err err = {0};

@@ -243,12 +243,6 @@ static struct slot *free_slot(struct pool *pool)
     return &pool->slots[count];
 }
 
-/* Will other workers, or later ones, need OpenSSL as well? */
-static bool is_shared(const struct pool *pool, const struct account *account)
-{
-    return account->tls != ACCOUNT_TLS_NONE && (pool->turns->count > 1 || pool->turns->every > 0);
-}
-
 /* 0, or -1 with errno. */
 static int start(struct pool *pool, struct slot *slot, struct turn *turn)
 {
@@ -256,7 +250,8 @@ static int start(struct pool *pool, struct slot *slot, struct turn *turn)
     if (file_pipe(fds) < 0)
         return -1;
     fcntl(fds[0], F_SETFL, O_NONBLOCK);
-    if (is_shared(pool, turn->account) && !pool->prepared) {
+    bool others = pool->turns->count > 1 || pool->turns->every > 0; /* may need OpenSSL as well */
+    if (others && turn->account->tls != ACCOUNT_TLS_NONE && !pool->prepared) {
         tls_prepare();
         pool->prepared = true;
     }
@@ -295,13 +290,6 @@ static bool has_room(const void *ctx, const struct account *account)
         count += slot->pid != 0 && account_compare_servers(slot->turn->account, account) == 0;
     }
     return count < pool->job->max_per_server;
-}
-
-/* False if nothing can have become due: looking at thousands of turns at every event of a worker
- * would cost too much. */
-static bool may_be_due(const struct pool *pool, int64_t now)
-{
-    return pool->looked != pool->turns->changes || now >= pool->next;
 }
 
 /* No worker can be started, and none is running whose end could help. */
@@ -539,7 +527,8 @@ void pool_step(struct pool *pool, int64_t until)
 {
     int64_t now = clock_ms();
     pass_on_stop(pool);
-    if (may_be_due(pool, now)) {
+    /* Looking at thousands of turns at every event of a worker would cost too much. */
+    if (pool->looked != pool->turns->changes || now >= pool->next) {
         start_due(pool, now);
         pool->next = turns_next(pool->turns, now);
         pool->looked = pool->turns->changes;

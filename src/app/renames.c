@@ -76,19 +76,14 @@ void renames_look(const struct config *config, const char *state_dir, const char
     free(place);
 }
 
-/* user@server-ID: the id says nothing to a person. */
-static int readable(const char *stem)
-{
-    return (int)(strlen(stem) - MAILBOX_ID - 1);
-}
-
 void renames_ask(struct account *account)
 {
     if (account->former == NULL)
         return;
-    char *question = xasprintf("%s: there is a journal of %.*s. Is %s@%s the same mailbox? [y/n] ",
-                               account->title, readable(account->former), account->former,
-                               account->user, account->server);
+    int len = (int)strlen(account->former) - MAILBOX_ID - 1; /* the id says nothing to a person */
+    char *question =
+        xasprintf("%s: there is a journal of %.*s. Is %s@%s the same mailbox? [y/n] ",
+                  account->title, len, account->former, account->user, account->server);
     if (tty_confirm(question) == TTY_NO) {
         free(account->former);
         account->former = NULL;

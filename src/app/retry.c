@@ -57,7 +57,7 @@ void retry_run(const struct options *options, const struct roster *roster, struc
     unsigned sum = 0;
     struct err err;
     for (size_t i = 0; i < roster->count; i++)
-        sum += retry(roster->accounts[i], roster->state_dir, uidl, options->silent, report);
+        sum += retry(roster->accounts[i], roster->top.state_dir, uidl, options->silent, report);
     if (sum == 0 && report->status == 0) {
         err_set(&err, ERR_MESSAGE, "no such message is held; fetchpop --status lists them");
         report_error(report, NULL, &err);

@@ -103,13 +103,12 @@ static int fill(struct roster *roster, struct config *config, const struct optio
     drop_others(config, roster, options->account_count > 0);
     for (size_t i = 0; i < roster->count; i++)
         options_apply(options, roster->accounts[i]);
-    roster->jobs = options->jobs > 0 ? options->jobs : config->top.jobs;
-    roster->max_per_server = config->top.max_per_server;
-    roster->state_dir = state_dir;
-    roster->before = config->top.before;
-    roster->after = config->top.after;
-    roster->metrics = config->top.metrics;
-    config->top.before = config->top.after = config->top.metrics = NULL;
+    roster->top = config->top;
+    config->top = (struct keys_top){0};
+    free(roster->top.state_dir);
+    roster->top.state_dir = state_dir;
+    if (options->jobs > 0)
+        roster->top.jobs = options->jobs;
     return 0;
 }
 
@@ -156,10 +155,7 @@ void roster_free(struct roster *roster)
     for (size_t i = 0; i < roster->count; i++)
         settings_free(roster->accounts[i]);
     free(roster->accounts);
-    free(roster->state_dir);
-    free(roster->metrics);
-    free(roster->before);
-    free(roster->after);
+    keys_clear(KEY_TOP, &roster->top);
     *roster = (struct roster){0};
 }
 

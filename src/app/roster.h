@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 
+#include "app/keys.h"
 #include "app/options.h"
 #include "app/report.h"
 #include "app/turns.h"
@@ -16,10 +17,7 @@
 struct roster {
     struct account **accounts; /* those named, else those enabled; owned */
     size_t count;
-    unsigned jobs, max_per_server;
-    char *state_dir;
-    char *before, *after; /* commands around the run, or NULL */
-    char *metrics;        /* file; or NULL */
+    struct keys_top top; /* with jobs and state_dir as this run has them */
 };
 
 /* Reads the configuration file; secrets are not looked for yet. What its accounts_command says goes

@@ -128,11 +128,11 @@ void status_show(const struct roster *roster, bool silent, struct report *report
     bool words = !report->json;
     for (size_t i = 0; i < roster->count; i++) {
         struct answers answers = {
-            report, roster->accounts[i]->title, roster->state_dir, silent, false, 0};
+            report, roster->accounts[i]->title, roster->top.state_dir, silent, false, 0};
         const struct held_listener listener = {answer_condition, words ? answer_line : NULL,
                                                &answers};
         struct err err = {0};
-        if (held_list(roster->accounts[i], roster->state_dir, &listener, &err) < 0)
+        if (held_list(roster->accounts[i], roster->top.state_dir, &listener, &err) < 0)
             report_error(report, answers.title, &err);
         else if (words && !silent && answers.lines == 0 && !answers.trouble)
             report_answer(report, answers.title, "nothing failed, nothing held");
