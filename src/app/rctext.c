@@ -14,11 +14,14 @@
 #include "base/xalloc.h"
 
 /* ERR_CONFIG about the file as a whole. */
-static int check_kind(const char *name, const struct stat *info, struct err *err)
+static int check_kind(const struct rctext_part *part, const struct stat *info, struct err *err)
 {
+    const char *name = part->name;
     if (S_ISDIR(info->st_mode))
         return err_set(err, ERR_CONFIG, "%s: is a folder, not a configuration file; name a file",
                        name);
+    if (part->is_input)
+        return 0;
     if (!S_ISREG(info->st_mode))
         return err_set(err, ERR_CONFIG, "%s: is not a regular file; `-f -` reads standard input",
                        name);
@@ -40,11 +43,8 @@ static int check_file(struct rctext *text, int fd, struct err *err)
     struct stat info;
     if (fstat(fd, &info) < 0)
         return err_errno(err, ERR_CONFIG, errno, "%s", part->name);
-    if (!part->is_input && check_kind(part->name, &info, err) < 0)
+    if (check_kind(part, &info, err) < 0)
         return -1;
-    if (part->is_input && S_ISDIR(info.st_mode))
-        return err_set(err, ERR_CONFIG, "%s: is a folder, not a configuration file; name a file",
-                       part->name);
     part->device = info.st_dev;
     part->inode = info.st_ino;
     part->others_read = S_ISREG(info.st_mode) && (info.st_mode & (S_IRGRP | S_IROTH)) != 0;

@@ -214,6 +214,12 @@ char digest_base64_digit(unsigned value)
     return alphabet[value & 63];
 }
 
+int digest_base64_value(char digit)
+{
+    const char *found = memchr(alphabet, digit, 64);
+    return found != NULL ? (int)(found - alphabet) : -1;
+}
+
 size_t digest_base64(struct str in, char *out)
 {
     return (size_t)EVP_EncodeBlock((unsigned char *)out, (const unsigned char *)in.ptr,
@@ -226,10 +232,10 @@ static long group_value(const char *digits, size_t pads)
 {
     unsigned group = 0;
     for (size_t k = 0; k < 4 - pads; k++) {
-        const char *found = memchr(alphabet, digits[k], 64);
-        if (found == NULL)
+        int value = digest_base64_value(digits[k]);
+        if (value < 0)
             return -1;
-        group |= (unsigned)(found - alphabet) << (18 - 6 * k);
+        group |= (unsigned)value << (18 - 6 * k);
     }
     unsigned unused = pads == 0 ? 0 : pads == 1 ? 0xff : 0xffff;
     return (group & unused) == 0 ? (long)group : -1;

@@ -45,6 +45,7 @@ uint64_t digest_keyed(const struct digest_key *key, struct str bytes);
  * returns its length. digest_unbase64: strict; length written to out (cap bytes) or -1. */
 size_t digest_base64(struct str in, char *out);
 char digest_base64_digit(unsigned value); /* of the lowest six bits */
+int digest_base64_value(char digit);      /* -1: it is none */
 long digest_unbase64(struct str in, void *out, size_t cap);
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/digest.h"
 #include "base/utf8.h"
 
 #define CHARSET_MAX 40
@@ -146,20 +147,13 @@ static bool take_word(struct str *rest, struct word *word)
     return true;
 }
 
-static int base64_digit(char c)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const char *at = c != '\0' ? strchr(digits, c) : NULL;
-    return at != NULL ? (int)(at - digits) : -1;
-}
-
 /* Padding that is missing and blanks in between do no harm. */
 static int add_base64(struct buf *out, struct str text)
 {
     uint32_t bits = 0;
     unsigned count = 0;
     for (size_t i = 0; i < text.len && text.ptr[i] != '='; i++) {
-        int digit = base64_digit(text.ptr[i]);
+        int digit = digest_base64_value(text.ptr[i]);
         if (digit < 0)
             continue;
         bits = bits << 6 | (uint32_t)digit;

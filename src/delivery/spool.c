@@ -228,21 +228,15 @@ static bool trusts_syncfs(int folder)
     return false;
 }
 
-/* Since Linux 5.8 syncfs(2) reports what write-back failed since `folder` was opened, which is
- * before the first message was begun. */
-static bool reports_errors(void)
-{
-    return kernel_is_at_least(5, 8);
-}
-
-/* fsync after fsync sends one flush a message to the disk; this way it is two for a batch. Where
- * syncfs(2) reports no errors, each file is asked for its own behind it. */
+/* fsync after fsync sends one flush a message to the disk; this way it is two for a batch. Since
+ * Linux 5.8 syncfs(2) reports what write-back failed since `folder` was opened, which is before the
+ * first message was begun. Before that, each file is asked for its own errors behind it. */
 static int secure_together(struct parcel *const *parcels, size_t n, int folder, struct err *err)
 {
     if (syncfs(folder) < 0)
         return err_errno(err, ERR_IO, errno, "cannot flush the file system of %s",
                          parcels[0]->path);
-    if (reports_errors())
+    if (kernel_is_at_least(5, 8))
         return 0;
     for (size_t i = 0; i < n; i++) {
         int waited = sync_file_range(parcels[i]->fd, 0, 0,

@@ -418,9 +418,8 @@ static int check_token(const struct attempt *attempt, struct err *err)
 {
     if (method_proof(str_from(attempt->method->name)) != METHOD_TOKEN)
         return 0;
-    for (const char *c = attempt->who->user; *c != '\0'; c++)
-        if (*c > 0 && *c < 0x20)
-            return err_set(err, ERR_CONFIG, "user must be one line of text");
+    if (str_has_control(str_from(attempt->who->user)))
+        return err_set(err, ERR_CONFIG, "user must be one line of text");
     if (!oauth_is_token(secret_str(attempt->who->secret)))
         return err_set(err, ERR_CONFIG,
                        "the token is empty or contains blanks or control bytes; token_command must "

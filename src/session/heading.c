@@ -63,11 +63,6 @@ static bool is_status(struct str line)
     return str_is_nocase(name, "Status") || str_is_nocase(name, "X-Status");
 }
 
-static bool is_folded(struct str line)
-{
-    return line.len > 0 && str_is_blank(line.ptr[0]);
-}
-
 /* What is left between two fields that are dropped goes out in one piece. */
 static int write_rest(struct str head, struct sink sink, struct err *err)
 {
@@ -79,7 +74,8 @@ static int write_rest(struct str head, struct sink sink, struct err *err)
         struct str line = str_until(&rest, '\n');
         if (str_trim(line).len == 0) /* the body */
             break;
-        bool drop = is_folded(line) ? dropped : is_status(line);
+        bool folded = str_is_blank(line.ptr[0]); /* it belongs to the field before */
+        bool drop = folded ? dropped : is_status(line);
         if (drop && !dropped && at > from &&
             sink.write(sink.ctx, from, (size_t)(at - from), err) < 0)
             return -1;
