@@ -338,9 +338,10 @@ static int print_config(const char *path, struct err *err)
 static int look_at_config(const struct options *options, struct err *err)
 {
     char *path = paths_config_file(options->config_file, err);
-    int result = path == NULL                            ? -1
-                 : options->mode == OPTIONS_CHECK_CONFIG ? check_config(path, err)
-                                                         : print_config(path, err);
+    if (path == NULL)
+        return -1;
+    bool check = options->mode == OPTIONS_CHECK_CONFIG;
+    int result = check ? check_config(path, err) : print_config(path, err);
     free(path);
     return result;
 }

@@ -134,9 +134,9 @@ static int ask_login(struct setup *setup, struct err *err)
         return ask_token(setup, err);
     secret_wipe(&setup->password);
     int asked = tty_ask("Password (it is not shown): ", &setup->password, err);
-    return asked == 1   ? 0
-           : asked == 0 ? err_set(err, ERR_USAGE, "no password; run it on a terminal")
-                        : -1;
+    if (asked == 0)
+        return err_set(err, ERR_USAGE, "no password; run it on a terminal");
+    return asked < 0 ? -1 : 0;
 }
 
 static int try_login(struct setup *setup, struct err *err)
@@ -178,10 +178,14 @@ static void add_place(struct place *places, size_t *count, const char *key, cons
 static void add_inbox(struct place *places, size_t *count)
 {
     const char *mail = getenv("MAIL"), *user = getenv("LOGNAME");
-    char *path = mail != NULL && mail[0] == '/' ? xstrdup(mail)
-                 : user != NULL                 ? xasprintf("/var/mail/%s", user)
-                                                : xstrdup("");
     struct stat info;
+    char *path;
+    if (mail != NULL && mail[0] == '/')
+        path = xstrdup(mail);
+    else if (user != NULL)
+        path = xasprintf("/var/mail/%s", user);
+    else
+        return;
     if (strlen(path) < DIALOG_ANSWER_MAX && access(path, W_OK) == 0 && stat(path, &info) == 0)
         add_place(places, count, S_ISDIR(info.st_mode) ? "maildir" : "mbox", path);
     free(path);

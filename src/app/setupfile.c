@@ -19,11 +19,12 @@
 static int slurp(struct setupfile *file, struct err *err)
 {
     int fd = file_open(file->path, O_RDONLY, 0);
-    int result = fd < 0 && errno == ENOENT ? 0
-                 : fd < 0                  ? err_errno(err, ERR_CONFIG, errno, "%s", file->path)
-                                           : file_read(fd, &file->before, file->path, err);
-    if (fd >= 0)
-        close(fd);
+    if (fd < 0 && errno == ENOENT)
+        return 0;
+    if (fd < 0)
+        return err_errno(err, ERR_CONFIG, errno, "%s", file->path);
+    int result = file_read(fd, &file->before, file->path, err);
+    close(fd);
     return result;
 }
 

@@ -219,6 +219,21 @@ static int poll_account(struct session_run *run, struct err *err)
     return session_poll(run, err) < 0 ? -1 : check_only(run, err);
 }
 
+static int do_task(struct work *work, struct session_run *run, struct err *err)
+{
+    switch (work->job->task) {
+    case WORKER_PIN:
+        return show_pin(work, run, err);
+    case WORKER_DOCTOR:
+        return examine(work, run, err);
+    case WORKER_LOOK:
+        return look_around(work, run, err);
+    case WORKER_POLL:
+        break;
+    }
+    return poll_account(run, err);
+}
+
 static bool measure(const struct worker_job *job, int64_t begun, struct metrics_account *measures)
 {
     struct condition condition;
@@ -261,10 +276,7 @@ void worker_run(const struct worker_job *job)
     int64_t begun = clock_ms();
     signal(SIGXFSZ, SIG_IGN);
     hooks_new_begin(&work.delivered);
-    int result = job->task == WORKER_PIN      ? show_pin(&work, &run, &err)
-                 : job->task == WORKER_DOCTOR ? examine(&work, &run, &err)
-                 : job->task == WORKER_LOOK   ? look_around(&work, &run, &err)
-                                              : poll_account(&run, &err);
+    int result = do_task(&work, &run, &err);
     if (result < 0 && err.kind == ERR_NONE) /* a bug: not a success */
         err_set(&err, ERR_WORKER, "the poll failed for no known reason; please report it");
     account_wipe(job->account);

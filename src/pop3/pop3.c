@@ -301,17 +301,22 @@ unsigned pop3_outstanding(const struct pop3 *pop3)
     return pop3->count;
 }
 
+static int spell(enum pop3_verb verb, uint32_t number, char *line, size_t cap)
+{
+    if (number == 0)
+        return snprintf(line, cap, "%s", verbs[verb].name);
+    if (verb == POP3_TOP || verb == POP3_STUB)
+        return snprintf(line, cap, "TOP %u %d", number, verb == POP3_STUB ? POP3_STUB_LINES : 0);
+    return snprintf(line, cap, "%s %u", verbs[verb].name, number);
+}
+
 int pop3_put(struct pop3 *pop3, enum pop3_verb verb, uint32_t number, struct err *err)
 {
     char line[64];
     assert(pop3_has_room(pop3));
     if (pop3->count == 0 && pop3_check_silence(pop3, err) < 0)
         return -1;
-    int len = number == 0        ? snprintf(line, sizeof line, "%s", verbs[verb].name)
-              : verb == POP3_TOP ? snprintf(line, sizeof line, "TOP %u 0", number)
-              : verb == POP3_STUB
-                  ? snprintf(line, sizeof line, "TOP %u %d", number, POP3_STUB_LINES)
-                  : snprintf(line, sizeof line, "%s %u", verbs[verb].name, number);
+    int len = spell(verb, number, line, sizeof line);
     assert(len + 2 <= COMMAND_MAX);
     pop3->queue[(pop3->head + pop3->count++) % POP3_WINDOW] =
         (struct queued){.verb = verb, .number = number};
