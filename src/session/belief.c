@@ -10,13 +10,11 @@
 
 /* It is empty, and LIST says so too, or does not know. That is believed only beside other mail; if
  * none has come yet, it is asked for again after the rest. */
-static bool waits_for_others(const struct refusals *refusals, struct message *message,
+static bool waits_for_others(const struct refusals *refusals, const struct message *message,
                              const struct parcel *parcel)
 {
-    if (parcel->octets > 0 || message->size > EMPTY_LISTED || refusals->came || message->twice)
-        return false;
-    message->twice = true;
-    return true;
+    return parcel->octets == 0 && message->size <= EMPTY_LISTED && !refusals->came &&
+           !message->twice;
 }
 
 /* Empty, or not half of what LIST says (octets has LF line ends): something went wrong on the
@@ -108,6 +106,7 @@ int belief_form(struct refusals *refusals, struct message *message, const struct
     *belief = beliefs[identify_fetched(refusals->listing, message, parcel->header,
                                        refusals->poll->run->log)];
     if (*belief == BELIEF_NEW && waits_for_others(refusals, message, parcel)) {
+        message->twice = true;
         *belief = BELIEF_ASK_AGAIN;
         return 0;
     }

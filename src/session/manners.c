@@ -330,9 +330,9 @@ static uint64_t hash_of_way(const struct account *account)
     return hash;
 }
 
-/* Is it told to an unattended run? What is told again though the words are the same: what comes of
- * another way to the server. */
-static bool is_news(const struct manners *manners, const struct err *err)
+/* Is it told to an unattended run? If so, it counts as told from here on. What is told again though
+ * the words are the same: what comes of another way to the server. */
+static bool take_as_news(const struct manners *manners, const struct err *err)
 {
     struct note *note = manners->note;
     int status = err_status(err->kind);
@@ -360,8 +360,8 @@ static bool counts(const struct manners *manners, const struct err *err)
            (err_whose(err->kind) == ERR_SIDE_PASSES || err->kind == ERR_LOGIN_REFUSED);
 }
 
-/* True if the secret is refused, and not called wrong yet. */
-static bool is_doubted(struct manners *manners, struct err *err)
+/* Remembers a refusal of the secret. True if it is refused, and not called wrong yet; err says so. */
+static bool remember_doubt(struct manners *manners, struct err *err)
 {
     if (manners->known_secret)
         return err->kind == ERR_AGAIN;
@@ -373,9 +373,9 @@ static bool is_doubted(struct manners *manners, struct err *err)
     return err->kind == ERR_AGAIN;
 }
 
-/* From the third run on, each hour; and to a person who calls again within the minute (cron does
- * not). Its end is not reported. */
-static bool is_doubt_news(const struct manners *manners)
+/* As take_as_news: from the third run on, each hour; and to a person who calls again within the
+ * minute (cron does not). Its end is not reported. */
+static bool take_doubt_as_news(const struct manners *manners)
 {
     struct note *note = manners->note;
     int64_t age = manners->now - note->told_when;
@@ -388,12 +388,12 @@ static bool is_doubt_news(const struct manners *manners)
 }
 
 /* A person who asks for a poll and gets none is told why. */
-static bool is_quiet(const struct manners *manners, bool doubted, const struct err *err)
+static bool stays_quiet(const struct manners *manners, bool doubted, const struct err *err)
 {
     const struct session_run *run = manners->run;
     if (run->attended || (manners->known_secret && run->hurried))
         return false;
-    return doubted ? !is_doubt_news(manners) : !is_news(manners, err);
+    return doubted ? !take_doubt_as_news(manners) : !take_as_news(manners, err);
 }
 
 static void failed(struct manners *manners, const struct manners_end *end, struct err *err)
@@ -404,7 +404,7 @@ static void failed(struct manners *manners, const struct manners_end *end, struc
     bool counted = counts(manners, err);
     if (counted)
         count_failure(manners, end, err);
-    run->figures.quiet = is_quiet(manners, is_doubted(manners, err), err);
+    run->figures.quiet = stays_quiet(manners, remember_doubt(manners, err), err);
     if (counted && note->failures > 1)
         err_append(err, " (%" PRIu32 " polls failed%s)", note->failures,
                    spell_since(note->failing_since, manners->now, since, sizeof since));
@@ -426,7 +426,7 @@ static void count_server(struct manners *manners, const struct manners_end *end)
         forget_failures(note);
     else if (counts(manners, &server))
         count_failure(manners, end, &server);
-    (void)is_doubted(manners, &server);
+    (void)remember_doubt(manners, &server);
     if (note->not_before > manners->now)
         manners->run->figures.next_try = note->not_before;
 }
@@ -539,7 +539,7 @@ void manners_end(struct manners *manners, const struct manners_end *end, struct 
     if (poll && end->destination) {
         if (!end->here && !end->offline)
             count_server(manners, end);
-        manners->run->figures.quiet = !manners->run->attended && !is_news(manners, err);
+        manners->run->figures.quiet = !manners->run->attended && !take_as_news(manners, err);
     } else if (poll && !here && !end->offline) {
         if (through) {
             got_through(manners);

@@ -21,9 +21,9 @@ static void tell_progress(struct receiver *in)
 {
     struct session_run *run = in->poll->run;
     int64_t now = clock_ms();
-    if (run->progress == NULL || now - in->told < PROGRESS_MS)
+    if (run->progress == NULL || now - in->shown < PROGRESS_MS)
         return;
-    in->told = now;
+    in->shown = now;
     struct session_figures figures = run->figures;
     figures.coming = (uint32_t)(in->batch.count - in->batch.told);
     figures.octets_coming = in->batch.octets;

@@ -31,7 +31,7 @@ struct receiver {
     struct queue coming;     /* RETR went out; `at` is the owner's to free */
     struct body body;        /* of the first of these */
     uint64_t budget;         /* octets there is room for */
-    int64_t told;            /* clock_ms() of the last progress */
+    int64_t shown;           /* clock_ms() when progress was told last */
     struct queue *again;     /* to be asked for once more; borrowed */
     struct plan_spent spent; /* what came in this run and is wanted */
     uint32_t owed;           /* of these, how many have not come; all were shown already */

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * refusals: messages that a server refuses, or that are given up, on one connection; and whose
- * fault that is.
+ * fault that is, the message's or the session's.
  *
- * REFUSALS_ALIKE refusals in a row, in the same words, are the session's fault, not the messages':
- * a cap on downloads, or a store that is away. So are as many in a row that come empty though LIST
- * says otherwise (or fewer, if nothing else comes and more are to come), or short and all the same,
- * as a server's stand-in for a message that it cannot read. Then poll->over is set, and
- * nothing counts for a message. Else each message is at fault itself (session/fault.h).
+ * It is the session's if REFUSALS_ALIKE messages in a row
+ * - are refused in the same words: a cap on downloads, or a store that is away;
+ * - come empty though LIST says otherwise (fewer are enough if nothing else comes, and more are
+ *   still to come);
+ * - come short and all the same: what the server sends in the place of each that it cannot read.
+ *
+ * Then poll->over is set, and nothing counts for a message. Else each message is at fault itself
+ * (session/fault.h).
  */
 #ifndef FP_SESSION_REFUSALS_H
 #define FP_SESSION_REFUSALS_H
@@ -50,8 +53,8 @@ void refusals_init(struct refusals *refusals, struct poll *poll, struct listing 
 int refusals_add(struct refusals *refusals, struct message *message, const struct refusal *refusal,
                  struct err *err);
 
-/* It came short before, was told then, and all that comes is as short; or it was one of many that
- * came empty: it waits without another word, and the session ends. */
+/* The same for one that came empty or short before, and was reported then: it waits without
+ * another word, and the session ends. */
 void refusals_wait(struct refusals *refusals, struct message *message,
                    const struct refusal *refusal);
 
