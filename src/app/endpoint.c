@@ -13,15 +13,6 @@
 #include "net/socks.h"
 
 #define NAME_OCTETS 255
-#define NOWHERE ((size_t)-1)
-
-static size_t last_of(struct str text, char wanted)
-{
-    for (size_t i = text.len; i > 0; i--)
-        if (text.ptr[i - 1] == wanted)
-            return i - 1;
-    return NOWHERE;
-}
 
 static int refuse(const char *want, struct str text, struct err *err)
 {
@@ -67,12 +58,11 @@ static char *to_ascii(struct str host, struct err *err)
 static char *refuse_url(struct str text, struct err *err)
 {
     bool implicit = str_has_prefix_nocase(text, "pop3s:") || str_has_prefix_nocase(text, "pops:");
-    struct str host = text;
+    struct str host = text, user;
     (void)str_until(&host, '/');
     (void)str_until(&host, '/');
     host = str_until(&host, '/');
-    size_t at = last_of(host, '@');
-    host = at == NOWHERE ? host : str_of(host.ptr + at + 1, host.len - at - 1);
+    (void)str_split_last(host, '@', &user, &host);
     struct str name = host;
     name = host.len > 0 && host.ptr[0] == '[' ? str_until(&name, ']') : str_until(&name, ':');
     name.len += name.len < host.len && host.ptr[name.len] == ']';
@@ -84,13 +74,12 @@ static char *refuse_url(struct str text, struct err *err)
 char *endpoint_host(struct str text, struct err *err)
 {
     bool bracketed = text.len > 2 && text.ptr[0] == '[' && text.ptr[text.len - 1] == ']';
-    struct str host = bracketed ? str_of(text.ptr + 1, text.len - 2) : text;
+    struct str host = bracketed ? str_of(text.ptr + 1, text.len - 2) : text, name, port;
     if (str_contains_nocase(text, "://"))
         return refuse_url(text, err);
-    size_t colon = last_of(host, ':');
-    if (colon != NOWHERE && memchr(host.ptr, ':', colon) == NULL) {
+    if (str_split_last(host, ':', &name, &port) && memchr(name.ptr, ':', name.len) == NULL) {
         err_set(err, ERR_CONFIG, "must be a name alone; write port = %.*s on a line of its own",
-                (int)(host.len - colon - 1 < 10 ? host.len - colon - 1 : 10), host.ptr + colon + 1);
+                (int)(port.len < 10 ? port.len : 10), port.ptr);
         return NULL;
     }
     if (!is_host(host)) {
@@ -129,20 +118,17 @@ static int read_login(struct endpoint_proxy *proxy, char *login, size_t len, str
 /* "host:port", "[address]:port". NULL: it is neither. */
 static char *host_and_port(struct str text, unsigned *number)
 {
-    char *found = NULL;
-    size_t colon = last_of(text, ':');
+    struct str host, digits;
     uint64_t port = 0;
     struct err why;
-    if (colon != NOWHERE && colon > 0 &&
-        str_number(str_of(text.ptr + colon + 1, text.len - colon - 1), 65535, &port) == 0 &&
-        port > 0) {
-        struct str host = str_of(text.ptr, colon);
-        bool bracketed = host.ptr[0] == '[';
-        /* An address without brackets: where it ends and the port begins is anybody's guess. */
-        found = bracketed || last_of(host, ':') == NOWHERE ? endpoint_host(host, &why) : NULL;
-    }
+    *number = 0;
+    if (!str_split_last(text, ':', &host, &digits) || host.len == 0 ||
+        str_number(digits, 65535, &port) < 0 || port == 0)
+        return NULL;
     *number = (unsigned)port;
-    return found;
+    /* An address without brackets: where it ends and the port begins is anybody's guess. */
+    bool vague = host.ptr[0] != '[' && memchr(host.ptr, ':', host.len) != NULL;
+    return vague ? NULL : endpoint_host(host, &why);
 }
 
 static int read_host_and_port(struct endpoint_proxy *proxy, struct str text, struct err *err)
@@ -156,16 +142,14 @@ static int read_host_and_port(struct endpoint_proxy *proxy, struct str text, str
 
 static int read_all(struct endpoint_proxy *proxy, struct str rest, struct err *err)
 {
-    size_t at = last_of(rest, '@');
-    if (at == NOWHERE)
+    struct str login, place;
+    if (!str_split_last(rest, '@', &login, &place))
         return read_host_and_port(proxy, rest, err);
-    char *login = xmemdup0(rest.ptr, at);
-    int result = read_login(proxy, login, at, err);
-    secret_wipe_bytes(login, at);
-    free(login);
-    return result == 0
-               ? read_host_and_port(proxy, str_of(rest.ptr + at + 1, rest.len - at - 1), err)
-               : -1;
+    char *copy = xmemdup0(login.ptr, login.len);
+    int result = read_login(proxy, copy, login.len, err);
+    secret_wipe_bytes(copy, login.len);
+    free(copy);
+    return result == 0 ? read_host_and_port(proxy, place, err) : -1;
 }
 
 int endpoint_proxy(const char *text, struct endpoint_proxy *proxy, struct err *err)
@@ -176,7 +160,7 @@ int endpoint_proxy(const char *text, struct endpoint_proxy *proxy, struct err *e
     if (!str_has_prefix_nocase(rest, scheme))
         return err_set(err, ERR_CONFIG,
                        "must begin with socks5:// (names are always resolved by the proxy)");
-    rest = str_of(rest.ptr + sizeof scheme - 1, rest.len - (sizeof scheme - 1));
+    rest = str_behind(rest, sizeof scheme - 1);
     if (rest.len > 0 && rest.ptr[rest.len - 1] == '/')
         rest.len--;
     if (read_all(proxy, rest, err) == 0)

@@ -7,6 +7,7 @@
 
 #include "app/config.h"
 #include "app/providers.h"
+#include "app/url.h"
 #include "base/stop.h"
 #include "base/str.h"
 #include "base/xalloc.h"
@@ -119,19 +120,20 @@ static unsigned cut_port(char *host)
  * the usual ports are tried, and at any other port both ways of TLS. */
 static size_t read_typed(char *answer, char **host, struct way ways[2])
 {
-    static const struct {
-        const char *name, *tls;
-    } schemes[] = {{"", NULL}, {"pop3s://", "implicit"}, {"pop3://", "stls"}, {"pop://", "stls"}};
-    size_t scheme = sizeof schemes / sizeof schemes[0] - 1;
-    while (!str_has_prefix_nocase(str_from(answer), schemes[scheme].name))
-        scheme--;
-    *host = answer + strlen(schemes[scheme].name);
+    const char *tls;
+    size_t scheme = url_scheme(answer, &tls);
+    *host = answer + scheme;
     if (scheme > 0)
         (*host)[strcspn(*host, "/")] = '\0';
     if (strrchr(*host, '@') != NULL)
         *host = strrchr(*host, '@') + 1;
     unsigned port = cut_port(*host);
-    const char *tls = port == 995 ? "implicit" : port == 110 ? "stls" : schemes[scheme].tls;
+    if (port == 995)
+        tls = "implicit";
+    else if (port == 110)
+        tls = "stls";
+    else if (scheme == 0)
+        tls = NULL;
     bool stls = tls != NULL && strcmp(tls, "stls") == 0;
     ways[0] = (struct way){port != 0 ? port : stls ? 110 : 995, stls ? "stls" : "implicit"};
     ways[1] = (struct way){port != 0 ? port : 110, "stls"};

@@ -14,22 +14,23 @@
 #define CONFIG_MAX 65536
 #define EXAMPLE "pop3s://alice@pop.example.com"
 
-static const struct {
-    const char *name, *tls;
-} schemes[] = {{"pop3s://", "implicit"}, {"pop3://", "stls"}, {"pop://", "stls"}};
-#define SCHEMES (sizeof schemes / sizeof schemes[0])
-
-static size_t scheme_of(const char *text)
+size_t url_scheme(const char *text, const char **tls)
 {
-    size_t i = 0;
-    while (i < SCHEMES && !str_has_prefix_nocase(str_from(text), schemes[i].name))
-        i++;
-    return i;
+    static const struct {
+        const char *name, *tls;
+    } schemes[] = {{"pop3s://", "implicit"}, {"pop3://", "stls"}, {"pop://", "stls"}};
+    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
+        *tls = schemes[i].tls;
+        if (str_has_prefix_nocase(str_from(text), schemes[i].name))
+            return strlen(schemes[i].name);
+    }
+    return 0;
 }
 
 bool url_is(const char *text)
 {
-    return scheme_of(text) < SCHEMES;
+    const char *tls;
+    return url_scheme(text, &tls) > 0;
 }
 
 static int set(struct sheet *sheet, const char *key, struct str text, struct err *err)
@@ -98,20 +99,16 @@ static int set_host(struct sheet *sheet, struct str host, struct err *err)
 
 static int read_url(struct sheet *sheet, const char *text, struct err *err)
 {
-    size_t scheme = scheme_of(text);
-    struct str rest = str_from(text + strlen(schemes[scheme].name));
-    struct str place = str_until(&rest, '/');
-    size_t at = place.len;
-    while (at > 0 && place.ptr[at - 1] != '@')
-        at--;
-    if (at == 0)
+    const char *tls;
+    struct str rest = str_from(text + url_scheme(text, &tls)), login, host;
+    if (!str_split_last(str_until(&rest, '/'), '@', &login, &host))
         return err_set(err, ERR_USAGE, "the URL names no user; write it as in " EXAMPLE);
     if (rest.len > 0)
         return err_set(err, ERR_USAGE, "POP3 has no folders; end the URL behind the server");
-    sheet_set(sheet, "tls", schemes[scheme].tls, 0);
-    if (set_login(sheet, str_of(place.ptr, at - 1), err) < 0)
+    sheet_set(sheet, "tls", tls, 0);
+    if (set_login(sheet, login, err) < 0)
         return -1;
-    return set_host(sheet, str_behind(place, at), err);
+    return set_host(sheet, host, err);
 }
 
 /* Relative to the working folder, as everything on a command line. */

@@ -7,9 +7,14 @@
 #define FP_APP_URL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "app/config.h"
 #include "base/err.h"
+
+/* The length of its scheme ("pop3s://", in any case), and what that says of the key tls; 0: it is
+ * no URL. */
+size_t url_scheme(const char *text, const char **tls);
 
 /* Is this argument one? */
 bool url_is(const char *text);

@@ -168,6 +168,18 @@ static bool is_space(char c)
     return str_is_blank(c) || c == '\r' || c == '\n';
 }
 
+bool str_split_last(struct str text, char at, struct str *before, struct str *behind)
+{
+    for (size_t i = text.len; i > 0; i--) {
+        if (text.ptr[i - 1] == at) {
+            *before = str_of(text.ptr, i - 1);
+            *behind = str_behind(text, i);
+            return true;
+        }
+    }
+    return false;
+}
+
 struct str str_trim(struct str a)
 {
     while (a.len > 0 && is_space(a.ptr[0])) {

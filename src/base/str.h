@@ -89,6 +89,9 @@ struct str str_word(struct str *rest);
 /* Takes everything up to the first `stop` byte (which is dropped), or all, off the front. */
 struct str str_until(struct str *rest, char stop);
 
+/* What stands before the last `at` byte, and what behind it; false if there is none. */
+bool str_split_last(struct str text, char at, struct str *before, struct str *behind);
+
 /* Without blanks, tabs, CR and LF at both ends. */
 struct str str_trim(struct str a);
 

@@ -18,14 +18,11 @@ static struct str without_cr(struct str line)
 /* The user may have an @ of its own. */
 static bool read_fetchmail(struct str line, struct seen *seen)
 {
-    struct str name = str_until(&line, ' ');
-    size_t at = name.len;
-    while (at > 0 && name.ptr[at - 1] != '@')
-        at--;
-    if (at < 2)
+    struct str user, server;
+    if (!str_split_last(str_until(&line, ' '), '@', &user, &server) || user.len == 0)
         return false;
-    seen->user = str_of(name.ptr, at - 1);
-    seen->server = str_behind(name, at);
+    seen->user = user;
+    seen->server = server;
     seen->uidl = line;
     return true;
 }

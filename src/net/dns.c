@@ -13,10 +13,7 @@
 
 #include "base/xalloc.h"
 
-/* RFC 1035, 3.2 and 2.3.4 (over TCP); RFC 2782. The headers call them otherwise on each system. */
-#define CLASS_IN 1
-#define TYPE_SRV 33
-#define ANSWER_MAX 65535
+#define ANSWER_MAX 65535 /* RFC 1035, 4.2.2: over TCP */
 
 /* The length of the answer, or -1 and *code as h_errno. Where the resolver keeps no state of its
  * own (musl), there is no res_nquery. */
@@ -29,11 +26,11 @@ static int ask(const char *name, unsigned char *answer, int cap, int *code)
         *code = NO_RECOVERY;
         return -1;
     }
-    int len = res_nquery(&state, name, CLASS_IN, TYPE_SRV, answer, cap);
+    int len = res_nquery(&state, name, SRV_CLASS, SRV_TYPE, answer, cap);
     *code = state.res_h_errno;
     res_nclose(&state);
 #else
-    int len = res_query(name, CLASS_IN, TYPE_SRV, answer, cap);
+    int len = res_query(name, SRV_CLASS, SRV_TYPE, answer, cap);
     *code = h_errno;
 #endif
     return len;

@@ -6,8 +6,6 @@
 #include "base/str.h"
 
 /* RFC 1035, 3.2 and 4.1; RFC 2782 */
-#define CLASS_IN 1
-#define TYPE_SRV 33
 #define HEAD_LEN 12    /* of a message */
 #define QUESTION_LEN 4 /* behind its name */
 #define RECORD_LEN 10  /* behind its name: type, class, time to live, length */
@@ -133,7 +131,7 @@ static int read_record(struct reader *reader, bool is_answer, struct srv_list *l
     size_t len = read16(fixed + 8);
     if (len > reader->len - reader->at)
         return -1;
-    if (is_answer && read16(fixed) == TYPE_SRV && read16(fixed + 2) == CLASS_IN)
+    if (is_answer && read16(fixed) == SRV_TYPE && read16(fixed + 2) == SRV_CLASS)
         return take(reader, len, list);
     reader->at += len;
     return 0;

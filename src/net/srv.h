@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define SRV_CLASS 1 /* IN, and the type: RFC 1035, 3.2 and RFC 2782 */
+#define SRV_TYPE 33
 #define SRV_MAX 16 /* of one answer: the best */
 #define SRV_TARGET_MAX 256
 

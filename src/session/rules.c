@@ -110,20 +110,13 @@ static bool fits_patterns(const struct rule *rule, const struct rules_facts *fac
     return all_give(facts, &rule->fits, true) && all_give(facts, &rule->unfit, false);
 }
 
-static struct str behind_last(struct str text, char mark)
-{
-    for (size_t i = text.len; i > 0; i--)
-        if (text.ptr[i - 1] == mark)
-            return str_behind(text, i);
-    return str_of(NULL, 0);
-}
-
 /* When the message came. -1: nothing says so. */
 int rules_date(const struct fields *fields, int64_t *when)
 {
     struct field field = {.number = 0};
-    if (fields_next(fields, "Received", &field) &&
-        maildate_read(behind_last(field.value, ';'), when) == 0)
+    struct str way, date;
+    if (fields_next(fields, "Received", &field) && str_split_last(field.value, ';', &way, &date) &&
+        maildate_read(date, when) == 0)
         return 0;
     field = (struct field){.number = 0};
     return fields_next(fields, "Date", &field) ? maildate_read(field.value, when) : -1;
