@@ -87,7 +87,7 @@ static void run_pool(struct app *app, enum worker_task task)
         .mode = session_mode(app->options.mode),
         .switches = options_switches(&app->options),
         .jobs =
-            to_output(options) || is_look(options->mode) ? 1 : roster->top.jobs, /* in one piece */
+            to_output(options) || is_look(options->mode) ? 1 : roster->top.jobs, /* each whole */
         .max_per_server = roster->top.max_per_server,
         .no_fork = options->no_fork || options->mode == OPTIONS_DELETE ||
                    options->mode == OPTIONS_DOCTOR, /* they may ask */
@@ -190,7 +190,7 @@ static void look(struct app *app)
     run_pool(app, app->options.mode == OPTIONS_DOCTOR ? WORKER_DOCTOR : WORKER_LOOK);
 }
 
-/* One message is in one mailbox. */
+/* --show, --fetch and --delete are about one message of one mailbox. */
 static bool names_one(struct app *app)
 {
     struct err err;
@@ -306,7 +306,7 @@ static int print(void (*printer)(FILE *to))
 
 /* --- looking at the configuration file -------------------------------------------------------- */
 
-/* ctx is not needed: config_check gives one. */
+/* ctx: as config_check wants it; not used. */
 static void show(void *ctx, const char *text)
 {
     char shown[2 * ERR_TEXT_MAX];

@@ -123,7 +123,7 @@ static void copy_text(struct rctext *to, const struct rctext *from)
 {
     struct err none;
     const struct rctext_part *part = from->parts;
-    (void)rctext_from(to, part->name, from->data, from->size, &none); /* it was small enough */
+    (void)rctext_from(to, part->name, from->data, from->size, &none); /* it fits: `from` did */
     to->parts->others_read = part->others_read;
     to->parts->is_input = part->is_input;
     to->parts->device = part->device;
@@ -143,7 +143,7 @@ static void tell(void *ctx, const char *text)
     telling->tell(telling->ctx, text);
 }
 
-/* What can be read is read; now for what it says. */
+/* The files could be read as sections; is what these say right? */
 static void check_sections(struct rcparse *parsed, struct telling *telling)
 {
     struct config config = {0};

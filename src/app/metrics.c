@@ -103,7 +103,7 @@ void metrics_result(struct metrics *metrics, const char *title,
     if (measured != NULL)
         row->measured = *measured;
     row->figures = *figures;
-    if (!figures->certificate_seen) { /* the one of before */
+    if (!figures->certificate_seen) { /* the one that was seen last stays */
         row->figures.certificate_seen = last.certificate_seen;
         row->figures.certificate_days = last.certificate_days;
     }

@@ -56,12 +56,12 @@ struct pool {
     struct slot *slots; /* as many as were ever needed at once */
     struct pollfd *waits;
     size_t slot_count, running;
-    int stops;       /* signals passed on so far */
-    uint64_t looked; /* the turns' changes as we last looked for one that is due */
-    int64_t next;    /* the moment from which looking may be worth it without a change */
-    bool prepared;   /* OpenSSL, for all workers */
-    bool starved;    /* fork failed; wait for a worker to end */
-    sigset_t before; /* signals that were held back before us */
+    int stops;        /* signals passed on so far */
+    uint64_t looked;  /* the turns' changes as we last looked for one that is due */
+    int64_t next;     /* the moment from which looking may be worth it without a change */
+    bool prepared;    /* OpenSSL, for all workers */
+    bool fork_failed; /* until a worker has ended, no other is started */
+    sigset_t before;  /* signals that were held back before us */
 };
 
 int64_t pool_limit_ms(const struct account *account)
@@ -304,14 +304,14 @@ static void report_not_started(struct pool *pool, struct turn *turn, int number,
 
 static void start_due(struct pool *pool, int64_t now)
 {
-    while (pool->running < pool->job->jobs && !pool->starved && !stop_asked()) {
+    while (pool->running < pool->job->jobs && !pool->fork_failed && !stop_asked()) {
         struct turn *turn = turns_due(pool->turns, now, has_room, pool);
         if (turn == NULL)
             return;
         if (start(pool, free_slot(pool), turn) == 0)
             turns_begin(pool->turns, turn, now);
         else if (pool->running > 0)
-            pool->starved = true; /* again when one has ended */
+            pool->fork_failed = true;
         else
             report_not_started(pool, turn, errno, now);
     }
@@ -358,7 +358,7 @@ static void end_slot(struct pool *pool, struct slot *slot, int status)
     turns_end(pool->turns, slot->turn, clock_ms());
     slot->pid = 0;
     pool->running--;
-    pool->starved = false;
+    pool->fork_failed = false;
 }
 
 static void end_pipe(struct slot *slot)

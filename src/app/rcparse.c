@@ -456,7 +456,7 @@ static int read_printed(struct parse *parse, cfg_t *cfg, const struct setting *c
         "accounts",         ERR_LOCAL,
     };
     buf_init(&output, RCTEXT_MAX);
-    buf_reserve(&output, RCTEXT_MAX); /* no page of it is there before it is used */
+    buf_reserve(&output, RCTEXT_MAX); /* it takes no memory before it is used */
     int result = capture_run(&capture, parse->want->log, parse->err);
     if (result < 0)
         err_prefix(parse->err, "%s:%u", command->file, command->line);

@@ -16,7 +16,7 @@
 
 #define ROW_MAX 8192
 #define FROM_COLUMNS 20
-#define SUBJECT_LEAST 20 /* columns that a UIDL must leave */
+#define SUBJECT_LEAST 20 /* columns: with fewer, the UIDL is left out */
 #define RULE_COLUMNS 60  /* of the name of the rule that fits */
 #define FIXED 44         /* columns of number, date, size, state and the blanks between all parts */
 

@@ -34,7 +34,7 @@ struct setup {
     struct setupfile file;
     char *state_dir;
     uint32_t waiting; /* messages on the server */
-    bool old;         /* they are fetched */
+    bool fetch_old;   /* they are to be fetched, too */
 };
 
 static struct sheet *sheet_of(struct setup *setup)
@@ -289,12 +289,12 @@ static int ask_keep(struct setup *setup, struct err *err)
         dialog_say(&setup->dialog, "Answer yes, no, or a time with its unit: 12h, 30d.\n");
     }
     sheet_set(sheet_of(setup), "keep", answer, 0);
-    setup->old = true;
+    setup->fetch_old = true;
     if (setup->waiting == 0)
         return 0;
     dialog_say(&setup->dialog, "\nThere is mail on the server already (%u).\n",
                (unsigned)setup->waiting);
-    return dialog_confirm(&setup->dialog, "Fetch it, too?", true, &setup->old, err);
+    return dialog_confirm(&setup->dialog, "Fetch it, too?", true, &setup->fetch_old, err);
 }
 
 /* --- the story -------------------------------------------------------------------------------- */
@@ -365,7 +365,7 @@ static void say_done(const struct setup *setup)
 /* Before the account is in the file: a timer that polls would fetch all of it. */
 static int catch_up(struct setup *setup, struct err *err)
 {
-    if (setup->old)
+    if (setup->fetch_old)
         return 0;
     if (run_session(setup, SESSION_POLL, true, err) < 0) {
         dialog_say(&setup->dialog, "What is there could not be marked as fetched, so no account "
@@ -386,7 +386,7 @@ static int keep_all(struct setup *setup, struct err *err)
     bool marked = result == 0 && catch_up(setup, err) == 0;
     if (result == 0 && (!marked || write_file(setup, err) < 0)) {
         result = -1;
-        if (marked && !setup->old)
+        if (marked && !setup->fetch_old)
             dialog_say(&setup->dialog, "The account was not written, but what is on the server is "
                                        "marked as fetched; --all fetches it.\n");
         if (undo != NULL && !setupstore_try(undo))

@@ -19,9 +19,9 @@ static bool works(const char *command)
 }
 
 static const struct {
-    const char *program, *look; /* look: it fails where this is of no use */
-    const char *already;        /* it succeeds where this is done already */
-    bool outside;               /* of the session, with its key ring */
+    const char *program, *look; /* look: a command that fails where this way is of no use */
+    const char *already;        /* a command that succeeds where this was done before */
+    bool outside;               /* it runs outside of the session, without its key ring */
     const char *shown, *install;
 } ways[] = {
     {"systemctl", "systemctl --user cat fetchpop.timer",

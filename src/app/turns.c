@@ -124,7 +124,7 @@ static void park(struct turns *turns, struct turn *turn)
     (*at)->end = &turn->parked;
 }
 
-/* The first in this lot waits again. */
+/* The first of those that are parked in this lot waits for its turn again. */
 static void leave_lot(struct turns *turns, struct lot **at)
 {
     struct lot *lot = *at;
@@ -283,7 +283,7 @@ void turns_end(struct turns *turns, struct turn *turn, int64_t now)
     turns->changes++;
     turns->running -= turn->running;
     turn->running = false;
-    stop_waiting(turns, turn); /* it does if it was polled in place */
+    stop_waiting(turns, turn); /* one that was polled in place waits still */
     if (*lot != NULL)
         leave_lot(turns, lot);
     if (!turn->again && (turns->every == 0 || turn->leaving)) {

@@ -28,7 +28,7 @@ enum what { START, WAIT };
 /* One datagram there, with the descriptors of a START, and one back. */
 struct ask {
     uint32_t what;
-    uint32_t command;     /* START: which of those it was made with */
+    uint32_t command;     /* START: which of those that broker_begin was given */
     int32_t pid, options; /* WAIT */
     uint32_t envs;        /* START: how many "NAME=value" are in env, each with its NUL */
     char env[ENV_MAX];

@@ -14,7 +14,8 @@
 
 #define NAMESPACES 0x7e020000U /* CLONE_NEW...: all that clone(2) knows */
 #ifdef __s390__
-#define CLONE_FLAGS(...) SCMP_A1(__VA_ARGS__) /* the other way round there */
+#define CLONE_FLAGS(...)                                                                           \
+    SCMP_A1(__VA_ARGS__) /* that machine has its arguments the other way round */
 #else
 #define CLONE_FLAGS(...) SCMP_A0(__VA_ARGS__)
 #endif

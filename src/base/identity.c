@@ -17,7 +17,7 @@
 #include "base/file.h"
 #include "base/xalloc.h"
 
-#define LINKS_MAX 40 /* of root's own, one after the other */
+#define LINKS_MAX 40 /* links that belong to root are followed, this many in a row */
 /* Folders on the way are not read, and a sandbox may forbid that. */
 #ifdef O_PATH
 #define TO_PASS O_PATH

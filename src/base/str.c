@@ -191,7 +191,7 @@ struct str str_trim(struct str a)
     return a;
 }
 
-#define DIGITS_SAFE 19 /* this many are always less than 2^64 */
+#define DIGITS_SAFE 19 /* a number of so many digits is always less than 2^64 */
 
 /* The digits from..end, of any number; -1 if they pass max. */
 static int sum_up(const char *from, const char *end, uint64_t max, uint64_t *value)

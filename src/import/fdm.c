@@ -104,9 +104,10 @@ static bool begins(const struct lexer *lexer)
     return lexer->token == LEXER_END || is_macro(lexer);
 }
 
-static void read_braces(struct reader *reader, struct sheet *sheet, const char *name)
+/* "users" or "folders", alone or several in braces: their names are of no use here. */
+static void skip_names(struct reader *reader, struct sheet *sheet)
 {
-    sheet_set(sheet, name, "", reader->lexer.line);
+    sheet_set(sheet, "users", "", reader->lexer.line);
     lexer_next(&reader->lexer);
     if (lexer_is(&reader->lexer, "{"))
         while (reader->lexer.token != LEXER_END && !lexer_is(&reader->lexer, "}"))
@@ -127,7 +128,7 @@ static void read_account(struct reader *reader)
         if (name != NULL)
             take_value(reader, sheet, name);
         else if (lexer_is(lexer, "users") || lexer_is(lexer, "folders"))
-            read_braces(reader, sheet, "users");
+            skip_names(reader, sheet);
         else if (lexer->token == LEXER_WORD && sheet_find(sheet, "type") == NULL &&
                  !lexer_is(lexer, "disabled"))
             sheet_set(sheet, "type", lexer->text, lexer->line);

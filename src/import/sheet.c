@@ -138,9 +138,9 @@ void sheet_spell_value(const char *value, struct buf *out)
 }
 
 /* A comment of one line, whatever is in it. */
-static void spell_note(const char *indent, const char *text, struct buf *out)
+static void spell_note(const char *text, struct buf *out)
 {
-    buf_addf(out, "%s# ", indent);
+    buf_addf(out, "    # ");
     for (const char *p = text; *p != '\0'; p++)
         buf_addf(out, "%c", (unsigned char)*p < 0x20 || *p == 0x7f ? ' ' : *p);
     buf_addf(out, "\n");
@@ -227,7 +227,7 @@ void sheets_spell(const struct sheets *sheets, size_t which, struct buf *out)
     for (size_t i = 0; i < sheet->count && !out_of_it; i++) {
         const struct sheet_entry *entry = &sheet->entries[i];
         if (strcmp(entry->name, SHEET_NOTE) == 0) {
-            spell_note("    ", entry->value, out);
+            spell_note(entry->value, out);
             continue;
         }
         buf_addf(out, "    %s = ", entry->name);

@@ -26,8 +26,8 @@ struct conn {
     char *in, *out; /* bytes start..end of each are waiting */
     size_t in_start, in_end, out_start, out_end;
     short in_wait, out_wait; /* poll events to wait for before another try; 0: try at once */
-    bool ended, failed;      /* nothing more will be read; failed: why says it */
-    bool peer_deaf;          /* it reads no more: output is dropped, and reading tells why */
+    bool ended, failed;      /* nothing more will be read; failed: see `why` */
+    bool send_failed;        /* the peer reads no more: output is dropped, reading tells why */
     struct err why;
 
     int64_t idle_ms, deadline, grace_ms;
@@ -262,7 +262,7 @@ static enum tls_want transmit(struct conn *conn, const char *from, size_t len, s
     ssize_t put = sock_send(conn->fd, from, len);
     if (put < 0 && sock_is_busy(errno))
         return TLS_WANT_WRITE;
-    conn->peer_deaf = put < 0;
+    conn->send_failed = put < 0;
     *done = put < 0 ? 0 : (size_t)put;
     return TLS_DONE;
 }
@@ -318,7 +318,7 @@ static size_t take_in(struct conn *conn)
 static int give_out(struct conn *conn, struct err *err)
 {
     while (conn->out_start < conn->out_end && !conn->out_wait && !conn->failed &&
-           !conn->peer_deaf) {
+           !conn->send_failed) {
         size_t put = 0;
         enum tls_want want =
             transmit(conn, conn->out + conn->out_start, conn->out_end - conn->out_start, &put);
@@ -331,7 +331,7 @@ static int give_out(struct conn *conn, struct err *err)
         conn->figures.sent += put;
         conn->out_start += put;
     }
-    if (conn->peer_deaf || conn->out_start == conn->out_end) {
+    if (conn->send_failed || conn->out_start == conn->out_end) {
         secret_wipe_bytes(conn->out, conn->out_end); /* it may have been a password */
         conn->out_start = conn->out_end = 0;
     }
@@ -418,7 +418,7 @@ static int send_down_to(struct conn *conn, size_t rest, struct err *err)
 int conn_put(struct conn *conn, const void *bytes, size_t len, struct err *err)
 {
     const char *from = bytes;
-    while (len > 0 && !conn->peer_deaf) {
+    while (len > 0 && !conn->send_failed) {
         size_t part = CONN_OUTPUT - conn->out_end;
         if (part == 0 && conn->out_start == 0 && send_down_to(conn, CONN_OUTPUT - 1, err) < 0)
             return -1;

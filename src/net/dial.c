@@ -28,13 +28,13 @@ struct race {
     const struct dial_options *options;
     int family; /* asked for, or that of the source */
     struct sockaddr_storage source;
-    socklen_t source_len; /* 0: any */
-    bool homeless;        /* the source is not an address of this machine */
+    socklen_t source_len;   /* 0: any */
+    bool source_is_foreign; /* it is not an address of this machine */
     const struct addrinfo *order[MAX_ADDRESSES];
     size_t next, count, open;
     struct pollfd polls[MAX_ADDRESSES];
     int64_t next_at; /* when the next attempt may begin */
-    bool under_way;  /* this machine knew a way to one of them */
+    bool has_route;  /* this machine knew a way to one of the addresses */
     int trouble;     /* errno of the most telling failure */
 };
 
@@ -170,7 +170,7 @@ static int bind_source(struct race *race, int fd)
 {
     if (race->source_len == 0 || bind(fd, (struct sockaddr *)&race->source, race->source_len) == 0)
         return 0;
-    race->homeless = errno == EADDRNOTAVAIL;
+    race->source_is_foreign = errno == EADDRNOTAVAIL;
     return -1;
 }
 
@@ -183,7 +183,7 @@ static int begin(struct race *race)
     if (fd >= 0 && bind_source(race, fd) == 0) {
         if (connect(fd, to->ai_addr, to->ai_addrlen) == 0)
             return fd;
-        race->under_way = race->under_way || errno == EINPROGRESS || errno == EINTR;
+        race->has_route = race->has_route || errno == EINPROGRESS || errno == EINTR;
         if (errno == EINPROGRESS || errno == EINTR) {
             race->polls[race->open++] = (struct pollfd){.fd = fd, .events = POLLOUT};
             return -1;
@@ -242,7 +242,7 @@ static bool is_offline(const struct race *race)
     case EHOSTUNREACH:
     case EADDRNOTAVAIL:
     case EAFNOSUPPORT:
-        return !race->under_way;
+        return !race->has_route;
     default:
         return false;
     }
@@ -251,7 +251,7 @@ static bool is_offline(const struct race *race)
 static int explain_trouble(const struct race *race, struct err *err)
 {
     const struct dial_options *options = race->options;
-    if (race->homeless)
+    if (race->source_is_foreign)
         return err_set(err, ERR_AGAIN,
                        "%s: source_address %s is not an address of this machine now; check it, or "
                        "try again later",

@@ -38,7 +38,7 @@ struct tls {
     int at, end;
     int turns; /* recvs left before the socket has to be polled */
     int lost;  /* errno of a failed recv */
-    bool eof, peer_deaf, heard;
+    bool eof, send_failed, heard;
     unsigned char first; /* byte that came from the server: tells TLS from plain text */
     char words[80];
 };
@@ -93,7 +93,7 @@ static int bio_write(BIO *bio, const char *from, int len)
 {
     struct tls *tls = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
-    if (tls->peer_deaf)
+    if (tls->send_failed)
         return len;
     ssize_t put = sock_send(tls->fd, from, (size_t)len);
     if (put >= 0)
@@ -102,7 +102,7 @@ static int bio_write(BIO *bio, const char *from, int len)
         BIO_set_retry_write(bio);
         return -1;
     }
-    tls->peer_deaf = true;
+    tls->send_failed = true;
     return len;
 }
 

@@ -32,7 +32,7 @@ struct pop3 {
     unsigned window, head, count;
     struct queued queue[POP3_WINDOW]; /* a ring: sent, not answered yet */
     bool bare_lf;                     /* the last status line ended in LF alone */
-    bool dot_due;                     /* a list of nothing had none; it may come yet */
+    bool dot_due; /* an empty list came without its final dot, which may still come */
     size_t stamp_len;
     char stamp[REPLY_LINE_MAX];
     char text[REPLY_LINE_MAX]; /* the text that the last reply points into */
@@ -471,7 +471,7 @@ int pop3_set_capa(struct pop3 *pop3, struct str text)
 static bool is_undotted(struct pop3 *pop3, const struct pop3_answer *answer)
 {
     struct str text = answer->reply.text;
-    struct err ignored; /* the next read returns it again */
+    struct err ignored; /* a read of what follows will fail the same way */
     if ((answer->verb != POP3_UIDL && answer->verb != POP3_LIST) || !str_is(str_word(&text), "0"))
         return false;
     int peeked = peek_within(pop3, SIGN_MS, &ignored);
@@ -489,7 +489,7 @@ static int take_rest(struct pop3 *pop3, const struct pop3_taker *taker, bool lf_
         answer->given_up = take_capa(pop3, lf_only, err) < 0;
         return answer->given_up ? -1 : 0;
     }
-    assert(taker != NULL); /* who asks for it takes it */
+    assert(taker != NULL); /* whoever asks for a body has a place for it */
     if (is_undotted(pop3, answer)) {
         answer->given_up = false;
         return 0;
@@ -530,7 +530,7 @@ int pop3_take(struct pop3 *pop3, const struct pop3_taker *taker, struct pop3_ans
 
 bool pop3_goes_on(struct pop3 *pop3)
 {
-    struct err ignored; /* the next read returns it again */
+    struct err ignored; /* a read of what follows will fail the same way */
     peek_within(pop3, SIGN_MS, &ignored);
     struct str view = conn_view(pop3->conn);
     return view.len > 0 && view.ptr[0] != '+' && view.ptr[0] != '-';

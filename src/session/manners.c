@@ -255,10 +255,10 @@ static void tell_return(const struct manners *manners)
 {
     const struct note *note = manners->note;
     char since[MANNERS_TIME + 8];
-    bool felt = manners->run->attended && note->failures >= MANNERS_PATIENCE;
+    bool noticed = manners->run->attended && note->failures >= MANNERS_PATIENCE;
     if (note->told_status == err_status(ERR_NETWORK) && note->told_hash == OFFLINE)
         log_line(manners->run->log, FP_LOG_NOTE, "the network is there again");
-    else if ((note->told_status == err_status(ERR_AGAIN) && note->failures > 0) || felt)
+    else if ((note->told_status == err_status(ERR_AGAIN) && note->failures > 0) || noticed)
         log_line(manners->run->log, FP_LOG_WARNING,
                  "reachable again after %" PRIu32 " failed run%s%s", note->failures,
                  note->failures == 1 ? "" : "s",
@@ -360,7 +360,8 @@ static bool counts(const struct manners *manners, const struct err *err)
            (err_whose(err->kind) == ERR_SIDE_PASSES || err->kind == ERR_LOGIN_REFUSED);
 }
 
-/* Remembers a refusal of the secret. True if it is refused, and not called wrong yet; err says so. */
+/* Remembers a refusal of the secret. True if it is refused, and not called wrong yet: err says
+ * so. */
 static bool remember_doubt(struct manners *manners, struct err *err)
 {
     if (manners->known_secret)
