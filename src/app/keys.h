@@ -30,7 +30,7 @@ struct keys_top {
 enum key_scope { KEY_ACCOUNT, KEY_TOP, KEY_RULE };
 
 /* Of a group, a section may have one key alone, and an account's own hides those of `defaults`. */
-enum key_group { KEY_ALONE, KEY_TARGET, KEY_SECRET, KEY_CONNECTION, KEY_GROUPS };
+enum key_group { KEY_ALONE, KEY_TARGET, KEY_SECRET, KEY_CONNECTION };
 
 struct key_type;
 

@@ -46,9 +46,9 @@ static const struct verb {
     [POP3_UIDL] = {"UIDL", true},      [POP3_LIST] = {"LIST", true},
     [POP3_TOP] = {"TOP", true},        [POP3_STUB] = {"TOP", true},
     [POP3_RETR] = {"RETR", true},      [POP3_DELE] = {"DELE", false},
-    [POP3_NOOP] = {"NOOP", false},     [POP3_STAT] = {"STAT", false},
-    [POP3_CAPA] = {"CAPA", true},      [POP3_UIDL_ONE] = {"UIDL", false},
-    [POP3_LIST_ONE] = {"LIST", false}, [POP3_QUIT] = {"QUIT", false},
+    [POP3_STAT] = {"STAT", false},     [POP3_CAPA] = {"CAPA", true},
+    [POP3_UIDL_ONE] = {"UIDL", false}, [POP3_LIST_ONE] = {"LIST", false},
+    [POP3_QUIT] = {"QUIT", false},
 };
 
 struct pop3 *pop3_new(struct conn *conn, struct log *log)

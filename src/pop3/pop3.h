@@ -37,7 +37,6 @@ enum pop3_verb {
     POP3_STUB, /* TOP n POP3_STUB_LINES */
     POP3_RETR,
     POP3_DELE,
-    POP3_NOOP,
     POP3_STAT,
     POP3_CAPA,
     POP3_UIDL_ONE, /* UIDL n and LIST n: one line */
