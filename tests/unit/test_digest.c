@@ -116,6 +116,8 @@ static void test_base64(void)
     }
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         ok(digest_unbase64(str_from(bad[i]), back, sizeof back) == -1, "refused: no. %zu", i);
+    ok(digest_base64_value('A') == 0 && digest_base64_value('/') == 63, "the value of a digit");
+    ok(digest_base64_value('=') < 0 && digest_base64_value('\0') < 0, "and of what is none");
     is_int(digest_unbase64(str_of("Zg\0=", 4), back, sizeof back), -1, "a NUL is no digit");
 }
 

@@ -28,6 +28,11 @@ static void test_compare(void)
     ok(str_contains_nocase(str_from("x"), ""), "the empty needle is in every text");
     ok(str_contains_nocase(str_from(""), ""), "the empty needle is in the empty text");
     ok(!str_contains_nocase(str_from("in us"), "in use"), "half a needle is not found");
+    ok(str_contains_any_nocase(str_from("maildrop BUSY"), "in use|busy|locked"),
+       "one of several needles is enough");
+    ok(str_contains_any_nocase(str_from("is locked"), "in use|busy|locked"), "the last one, too");
+    ok(!str_contains_any_nocase(str_from("in us|bus"), "in use|busy"),
+       "a needle ends before the bar, which is in none");
 }
 
 static void is_view(struct str got, const char *want, const char *name)
@@ -59,6 +64,27 @@ static void test_until(void)
     is_view(rest, "", "after the last part nothing is left");
     struct str none = {NULL, 0};
     is_view(str_until(&none, ':'), "", "a part of a view of NULL is empty");
+}
+
+static void test_split(void)
+{
+    struct str before, behind;
+    ok(str_split_last(str_from("a@b@c"), '@', &before, &behind), "a text is split");
+    is_view(before, "a@b", "at the last stop: what is before it");
+    is_view(behind, "c", "and what is behind it");
+    ok(str_split_last(str_from("@"), '@', &before, &behind), "a stop alone splits, too");
+    is_view(before, "", "with nothing before it");
+    is_view(behind, "", "and nothing behind it");
+    ok(!str_split_last(str_from("abc"), '@', &before, &behind) && before.len == 0,
+       "without a stop nothing is split");
+    ok(!str_split_last(str_of(NULL, 0), '@', &before, &behind), "nor is a view of NULL");
+}
+
+static void test_order(void)
+{
+    const char *texts[] = {"b", "", "a"};
+    qsort(texts, 3, sizeof texts[0], str_order);
+    ok(texts[0][0] == '\0' && texts[1][0] == 'a' && texts[2][0] == 'b', "texts are put in order");
 }
 
 static void test_trim(void)
@@ -196,6 +222,8 @@ int main(void)
     test_compare();
     test_word();
     test_until();
+    test_split();
+    test_order();
     test_trim();
     test_number();
     test_take_number();

@@ -42,6 +42,8 @@ static void test_show(void)
 int main(void)
 {
     test_show();
+    ok(utf8_is_valid(str_from("a\xc3\xbc")) && utf8_is_valid(str_from("")), "what is UTF-8");
+    ok(!utf8_is_valid(str_from("a\xc3")) && !utf8_is_valid(str_from("\xfc")), "what is not");
     ok(utf8_is_ascii(str_from("az~")) && !utf8_is_ascii(str_from("\xc3\xbc")), "what is ASCII");
     return tap_done();
 }

@@ -71,6 +71,18 @@ static void test_text(void)
     ok(words_text(str_from("a b")) == NULL, "two words are no text");
 }
 
+static void test_name(void)
+{
+    char name[8];
+    ok(words_read_name(str_from("a%20b"), name, sizeof name) == 0 && strcmp(name, "a b") == 0,
+       "a name is unescaped, with a NUL behind it");
+    ok(words_read_name(str_from("1234567"), name, sizeof name) == 0, "one that just fits");
+    ok(words_read_name(str_from("12345678"), name, sizeof name) < 0, "one octet more does not fit");
+    ok(words_read_name(str_from("a/b"), name, sizeof name) < 0, "a path is no name");
+    ok(words_read_name(str_from("a%00b"), name, sizeof name) < 0, "nor is what hides a NUL");
+    ok(words_read_name(str_from(WORDS_EMPTY), name, sizeof name) < 0, "nor is nothing");
+}
+
 static void test_hex(void)
 {
     unsigned char bytes[3] = {0x00, 0xaf, 0x19}, back[3] = {1, 1, 1};
@@ -100,6 +112,7 @@ static void test_sum(void)
 
 int main(void)
 {
+    test_name();
     test_escape();
     test_all_bytes();
     test_no_words();
