@@ -76,11 +76,8 @@ void rows_spell(const struct look_row *row, size_t columns, struct buf *out)
     size_t left = columns > fixed + from ? columns - fixed - from : 1;
     bool uidl = columns == 0 || left >= SUBJECT_LEAST + 1 + row->uidl.len;
     (void)buf_add(out, " ", 1);
-    add_fitted(out, row->subject,
-               columns == 0 ? 0
-               : uidl       ? left - 1 - row->uidl.len
-                            : left,
-               uidl && columns > 0);
+    size_t width = uidl ? left - 1 - row->uidl.len : left;
+    add_fitted(out, row->subject, columns > 0 ? width : 0, uidl && columns > 0);
     if (uidl && row->uidl.len > 0) {
         (void)buf_add(out, " ", 1);
         add_fitted(out, row->uidl, 0, false);

@@ -6,7 +6,7 @@
  * Rules come first; filter_command is asked about what they would have fetched. Where the download
  * may be spared, and that depends on a header, TOP asks for it, pipelined, and for no other. What
  * the server does not show, or not to the end of its header, is judged once it was downloaded
- * (session/receive.h).
+ * (session/body.h).
  *
  * What is left on the server is LEFT in the journal, and not looked at again before the rules or
  * the command change, or age may make a difference; in the next poll while the clock is in doubt.
