@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "net/srv.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -93,6 +94,7 @@ static int read_name(struct reader *reader, char name[SRV_TARGET_MAX])
         name[used] = '\0';
         if (*size == 0)
             return 0;
+        assert(more != NULL); /* else it was taken for a label */
         part.at = (*size & ~(unsigned)POINTER) << 8 | *more;
         if (part.at >= first)
             return -1;

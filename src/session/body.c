@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "session/body.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #include "delivery/deliver.h"
@@ -39,6 +40,7 @@ static int write_out(void *ctx, const char *bytes, size_t len, struct err *err)
     struct body *body = ctx;
     struct parcel *parcel = body->arrival.parcel;
     uint64_t max_size = body->poll->run->account->max_size;
+    assert(parcel != NULL); /* begin_parcel has made it */
     if (max_size != 0 && parcel->octets + len > max_size)
         return give_up(body, REASON_SURPRISE, max_size, err);
     if (parcel->octets + len > body->max)
