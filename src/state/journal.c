@@ -281,6 +281,17 @@ static void note(struct journal *journal, const struct record *record)
         table_refer(journal->replay.table, record->id, record, at);
 }
 
+/* One line more of the same state, with what is known better. In the states that rules and failures
+ * bring about, a line ends what was due. */
+static void note_again(struct journal *journal, const struct record *record)
+{
+    struct journal_entry entry = *table_entry(journal->replay.table, record->id);
+    uint32_t id = record->id;
+    note(journal, record);
+    if (entry.due != 0 && entry.state != JOURNAL_DONE && entry.state != JOURNAL_GONE)
+        note(journal, &(struct record){.verb = RECORD_DUE, .id = id, .number = entry.due});
+}
+
 uint32_t journal_add(struct journal *journal, const struct journal_subject *subject, int64_t now)
 {
     char uidl[WORDS_ESCAPED_MAX(RECORD_UIDL_MAX)], fingerprint[RECORD_FINGERPRINT + 1];
@@ -309,12 +320,8 @@ void journal_learn(struct journal *journal, uint32_t id, const struct journal_su
     table_change(table, id, &record);
     if (state == JOURNAL_FREE)
         return;
-    unsigned due = table_entry(table, id)->due;
     record = journal_record(journal, id);
-    note(journal, &record);
-    /* In the states that rules and failures bring about, a new line ends what was due. */
-    if (due != 0 && state != JOURNAL_DONE && state != JOURNAL_GONE)
-        note(journal, &(struct record){.verb = RECORD_DUE, .id = id, .number = due});
+    note_again(journal, &record);
 }
 
 void journal_take(struct journal *journal, uint32_t id, enum journal_policy policy,
@@ -476,7 +483,7 @@ int journal_mend_dates(struct journal *journal, int64_t now, struct err *err)
             continue;
         bool ahead = record.first_seen > today && journal->right_since != 0;
         record.first_seen = ahead ? journal->right_since : today;
-        note(journal, &record);
+        note_again(journal, &record);
         if (++mended % MEND_MANY == 0 && journal_sync(journal, err) < 0)
             return -1;
     }

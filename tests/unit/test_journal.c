@@ -386,11 +386,18 @@ static void test_dates(void)
         struct journal_subject subject = {.uidl = str_from(names[i]), .size = 1};
         journal_done(journal, journal_add(journal, &subject, dates[i]));
     }
+    struct journal_subject left = {.uidl = str_from("left in 1970"), .size = 1};
+    uint32_t id = journal_add(journal, &left, 5);
+    journal_leave(journal, id, 0);
+    journal_find_due(journal, id, 20799);
     sync_and_close(journal);
     journal = open_journal();
     is_int(journal_mend_dates(journal, NOW, &err), 0, "dates are mended");
     sync_and_close(journal);
     journal = open_journal();
+    is_int((long)seen(journal, "left in 1970"), (long)NOW, "also of what a rule left");
+    is_int(journal_entry(journal, find(journal, "left in 1970")).due, 20799,
+           "which stays what a rule found old enough");
     is_int((long)seen(journal, "1970"), (long)NOW, "what an unset clock saw ages from now on");
     is_int((long)seen(journal, "this year"), (long)dates[1],
            "what was seen this year keeps its date");
