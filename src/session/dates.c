@@ -49,17 +49,22 @@ int dates_begin(struct journal *journal, struct plan_rules *rules, const struct 
     return rules->clock_doubted ? 0 : journal_mend_dates(journal, rules->now, err);
 }
 
+/* What a clock noted that was ahead does not count. */
+int64_t dates_first_due(const struct plan_rules *rules, int64_t due)
+{
+    int64_t today = rules->now / CLOCK_DAY;
+    return due == 0 || due > today ? today : due;
+}
+
 void dates_note_due(struct journal *journal, const struct plan_rules *rules,
                     const struct message *message, const struct plan_message *known)
 {
     if (known->known != JOURNAL_DONE)
         return;
-    int64_t today = rules->now / CLOCK_DAY;
-    bool again = known->due == 0 || known->due > today;
     bool not_due =
         message->action == PLAN_LEAVE && !rules->clock_doubted && !rules->switches.never_delete;
-    if (message->action == PLAN_DUE && again)
-        journal_find_due(journal, message->entry, today);
+    if (message->action == PLAN_DUE)
+        journal_find_due(journal, message->entry, dates_first_due(rules, known->due));
     else if (not_due && known->due != 0)
         journal_find_due(journal, message->entry, 0);
 }

@@ -37,6 +37,12 @@ static enum plan_action fetch(const struct plan_rules *rules, const struct plan_
     return how;
 }
 
+bool plan_was_due(const struct plan_rules *rules, int64_t due)
+{
+    int64_t today = rules->now / CLOCK_DAY;
+    return due > 0 && today > 0 && calendar_is_apart((uint64_t)due, (uint64_t)today);
+}
+
 static bool is_old_enough(const struct plan_rules *rules, const struct plan_message *message)
 {
     const struct account *account = rules->account;
@@ -45,7 +51,7 @@ static bool is_old_enough(const struct plan_rules *rules, const struct plan_mess
            rules->now - message->first_seen >= account->keep_seconds;
 }
 
-/* A delivered one. Age has to be found twice, on different days: once, the clock may err. */
+/* A delivered one. Age has to be found twice, on days that are apart: once, the clock may err. */
 static enum plan_action leave_or_delete(const struct plan_rules *rules,
                                         const struct plan_message *message)
 {
@@ -57,8 +63,7 @@ static enum plan_action leave_or_delete(const struct plan_rules *rules,
         return PLAN_DELETE;
     if (!is_old_enough(rules, message))
         return PLAN_LEAVE;
-    bool twice = message->due != 0 && message->due < rules->now / CLOCK_DAY;
-    return twice ? PLAN_DELETE : PLAN_DUE;
+    return plan_was_due(rules, message->due) ? PLAN_DELETE : PLAN_DUE;
 }
 
 struct plan_message plan_look_up(const struct plan_rules *rules, const struct journal *journal,

@@ -36,7 +36,7 @@ struct plan_message {
     enum journal_state known;   /* JOURNAL_FREE: new */
     enum journal_policy policy; /* DONE: it was delivered under this one */
     int64_t first_seen;         /* wall clock, seconds */
-    int64_t due;                /* DONE: the day (since 1970) of PLAN_DUE; 0: none yet */
+    int64_t due;                /* DONE: the first day (since 1970) of PLAN_DUE; 0: none yet */
     bool unsure;                /* it may turn out to be delivered: it counts once it came */
 };
 
@@ -64,6 +64,10 @@ bool plan_has_room(const struct account *account, uint64_t size, struct plan_spe
  * first one through. */
 enum plan_action plan_decide(const struct plan_rules *rules, const struct plan_message *message,
                              struct plan_spent *spent);
+
+/* True if what was found old enough on that day (since 1970; 0: never) may be deleted if it is
+ * found so again by now. */
+bool plan_was_due(const struct plan_rules *rules, int64_t due);
 
 /* True if a message delivered in this run may be deleted at once. */
 bool plan_deletes_new(const struct plan_rules *rules);

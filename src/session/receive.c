@@ -109,8 +109,8 @@ static void spare(struct receiver *in, const struct batch_item *item)
     struct journal *journal = in->poll->journal;
     struct journal_entry known = journal_entry(journal, item->entry);
     /* Without UIDL and TOP it is known only now that another day found the same. */
-    bool again = item->due && known.state == JOURNAL_LEFT && known.due != 0 &&
-                 known.due < in->poll->rules.now / CLOCK_DAY;
+    bool again =
+        item->due && known.state == JOURNAL_LEFT && plan_was_due(&in->poll->rules, known.due);
     if ((item->action == RULE_DELETE || again) && !in->poll->rules.switches.never_delete)
         queue_push(&in->dele, item->number);
     else if (!known.tried)

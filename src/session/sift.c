@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/words.h"
 #include "base/xalloc.h"
+#include "session/dates.h"
 #include "session/fault.h"
 #include "session/filter.h"
 #include "session/headers.h"
@@ -135,15 +136,16 @@ static struct verdict by_rules(const struct poll *poll, uint64_t size, const str
                             .judged = rule != RULES_UNKNOWN};
 }
 
-static bool was_due_before(const struct poll *poll, const struct message *message)
+/* The day that found it old enough for a rule to delete it; 0: none did. */
+static int64_t due_of(const struct poll *poll, const struct message *message)
 {
     if (message->entry == JOURNAL_NONE)
-        return false;
+        return 0;
     struct journal_entry entry = journal_entry(poll->journal, message->entry);
-    return entry.state != JOURNAL_DONE && entry.due != 0 && entry.due < poll->rules.now / CLOCK_DAY;
+    return entry.state != JOURNAL_DONE ? entry.due : 0;
 }
 
-/* Age has to be found twice, on different days, before it deletes: once, the clock may err. */
+/* Age has to be found twice, on days that are apart, before it deletes: once, the clock may err. */
 static void wait_for_another_day(const struct poll *poll, const struct message *message,
                                  const struct sift_facts *facts, struct verdict *verdict,
                                  int64_t *until)
@@ -153,11 +155,12 @@ static void wait_for_another_day(const struct poll *poll, const struct message *
     if (verdict->action != RULE_DELETE || !rules_found_by_age(rules_of(poll), &known))
         return;
     bool doubted = poll->rules.clock_doubted;
-    if (!doubted && was_due_before(poll, message))
+    int64_t due = due_of(poll, message);
+    if (!doubted && plan_was_due(&poll->rules, due))
         return;
     verdict->action = RULE_LEAVE;
     verdict->due = !doubted;
-    *until = doubted ? NEXT_POLL : (poll->rules.now / CLOCK_DAY + 1) * CLOCK_DAY;
+    *until = doubted ? NEXT_POLL : (dates_first_due(&poll->rules, due) + 2) * CLOCK_DAY;
 }
 
 /* The command did not say: another run asks again. If it never does, it is at fault itself. */
@@ -217,9 +220,10 @@ struct verdict sift_judge(struct poll *poll, struct listing *listing, struct mes
 
 void sift_leave(struct poll *poll, uint32_t entry, bool due, int64_t until)
 {
+    int64_t before = journal_entry(poll->journal, entry).due;
     journal_leave(poll->journal, entry, until);
     if (due)
-        journal_find_due(poll->journal, entry, poll->rules.now / CLOCK_DAY);
+        journal_find_due(poll->journal, entry, dates_first_due(&poll->rules, before));
 }
 
 /* A message that was delivered (--all) stays one. */

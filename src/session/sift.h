@@ -10,7 +10,7 @@
  *
  * What is left on the server is LEFT in the journal, and not looked at again before the rules or
  * the command change, or age may make a difference; in the next poll while the clock is in doubt.
- * An age that deletes has to be found by polls on two days: until then the message is left. The
+ * An age that deletes has to be found on two days (calendar_is_apart): until then it is left. The
  * journal has the digest of the rules by which all that is LEFT, or was given as a stub, was
  * judged; while some of it was not, it has none.
  */

@@ -3,12 +3,13 @@
 
 static enum calendar_look look_back(struct calendar *calendar, uint64_t today)
 {
-    if (calendar->behind == today)
-        return CALENDAR_STILL_BEHIND;
-    bool twice = calendar->behind >= CALENDAR_SET && calendar->behind < today;
-    calendar->behind = twice ? 0 : today;
-    if (!twice)
+    if (calendar->behind < CALENDAR_SET || calendar->behind > today) {
+        calendar->behind = today;
         return CALENDAR_BEHIND;
+    }
+    if (!calendar_is_apart(calendar->behind, today))
+        return CALENDAR_STILL_BEHIND;
+    calendar->behind = 0;
     calendar->last_day = today;
     return CALENDAR_TAKEN_BACK;
 }

@@ -3,9 +3,9 @@
  * calendar: the days on which the mailbox was listed, and whether today's date can be one of them.
  * Pure. All days are counted from 1970-01-01, UTC.
  *
- * A clock may be wrong for once, ahead or behind, or not set yet. A date before the last listing is
- * believed once polls on two different days have seen such a date; until then nothing is decided by
- * age.
+ * A clock may be wrong for some hours, ahead or behind, or not set yet. A date before the last
+ * listing is believed once polls on two days that are apart have seen such a date; until then
+ * nothing is decided by age.
  */
 #ifndef FP_STATE_CALENDAR_H
 #define FP_STATE_CALENDAR_H
@@ -19,16 +19,23 @@
 struct calendar {
     uint32_t days;     /* complete listings so far, at most one a day */
     uint64_t last_day; /* of the last one */
-    uint64_t behind;   /* an earlier day than last_day that a poll saw; 0: none */
+    uint64_t behind;   /* the first day before last_day that a poll saw; 0: none */
 };
+
+/* True if a whole day lies between them: what both have seen, no clock has shown that was wrong for
+ * less than 24 hours, around its midnight. */
+static inline bool calendar_is_apart(uint64_t earlier, uint64_t later)
+{
+    return later > earlier && later - earlier > 1;
+}
 
 enum calendar_look {
     CALENDAR_RIGHT,
     CALENDAR_AHEAD,       /* right as far as we can tell, but long after the last listing */
     CALENDAR_TAKEN_BACK,  /* right: last_day was wrong, and is set to today */
     CALENDAR_UNSET,       /* from here on doubted: a date before 2026 */
-    CALENDAR_BEHIND,      /* before last_day, for the first time on that day */
-    CALENDAR_STILL_BEHIND /* and once more */
+    CALENDAR_BEHIND,      /* before last_day, for the first time */
+    CALENDAR_STILL_BEHIND /* and once more, not apart from that */
 };
 
 /* Compares today's date with what the calendar knows, and brings the calendar up to date. */
