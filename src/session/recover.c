@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/mounts.h"
 #include "base/xalloc.h"
 #include "delivery/keep.h"
 #include "session/kept.h"
@@ -234,25 +235,44 @@ int recover_record_places(struct journal *journal, const struct routes *routes, 
     return journal_is_dirty(journal) ? journal_sync(journal, err) : 0;
 }
 
+static const char *by_hand(const struct deliver_settings *settings)
+{
+    return settings->kind == DELIVER_MAILDIR ? ", with cur, new and tmp in it" : "";
+}
+
+/* Where it never was, the table of mount points may know better. */
+static int find_first(const struct deliver_settings *settings, struct err *err)
+{
+    char *missing = mounts_find_missing(MOUNTS_TABLE, settings->where);
+    if (missing == NULL)
+        return 0;
+    err_set(err, ERR_CREATE,
+            "the %s %s is not made: nothing is mounted on %s; mount it, or make it by hand%s",
+            deliver_kind_name(settings->kind), settings->where, missing, by_hand(settings));
+    free(missing);
+    return -1;
+}
+
 static int find_place(const struct journal *journal, const struct deliver_settings *settings,
                       struct err *err)
 {
     struct buf place;
     char date[16];
     struct tm tm;
+    if (!deliver_is_gone(settings))
+        return 0;
     buf_init(&place, RECORD_WORDS_MAX);
     deliver_place(settings, &place);
     time_t day = (time_t)(journal_place_day(journal, buf_str(&place)) * CLOCK_DAY);
     buf_free(&place);
-    if (day == 0 || !deliver_is_gone(settings))
-        return 0;
+    if (day == 0)
+        return find_first(settings, err);
     if (gmtime_r(&day, &tm) == NULL || strftime(date, sizeof date, "%Y-%m-%d", &tm) == 0)
         date[0] = '\0';
     return err_set(err, ERR_CREATE,
                    "the %s %s is gone; it was there on %s: is its disk mounted? Make it by hand if "
                    "that is meant%s",
-                   deliver_kind_name(settings->kind), settings->where, date,
-                   settings->kind == DELIVER_MAILDIR ? ", with cur, new and tmp in it" : "");
+                   deliver_kind_name(settings->kind), settings->where, date, by_hand(settings));
 }
 
 int recover_find_places(const struct journal *journal, const struct deliver_settings *settings,

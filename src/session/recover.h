@@ -21,8 +21,8 @@ int recover(struct journal *journal, const struct deliver_settings *settings, st
 int recover_record_places(struct journal *journal, const struct routes *routes, int64_t now,
                           struct err *err);
 
-/* -1 and ERR_CREATE if an earlier run found a Maildir or mbox of the settings there, and it is
- * gone. */
+/* -1 and ERR_CREATE if a Maildir or mbox of the settings is not there, and an earlier run found it
+ * there, or it belongs on a disk that is not mounted (base/mounts.h). */
 int recover_find_places(const struct journal *journal, const struct deliver_settings *settings,
                         struct err *err);
 

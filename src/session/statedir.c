@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/mounts.h"
 #include "delivery/deliver.h"
 #include "state/mailbox.h"
 #include "state/rename.h"
@@ -13,6 +14,15 @@
 static int make_folder(const char *folder, bool durable, struct err *err)
 {
     bool there = access(folder, F_OK) == 0; /* then the journal flushes its name */
+    char *missing = there ? NULL : mounts_find_missing(MOUNTS_TABLE, folder);
+    if (missing != NULL) {
+        err_set(err, ERR_CREATE,
+                "the state folder %s is not made: nothing is mounted on %s; mount it, or make the "
+                "folder by hand",
+                folder, missing);
+        free(missing);
+        return -1;
+    }
     if (file_make_folder(folder, durable && !there, err) < 0)
         return err_prefix(err, "state folder");
     return 0;

@@ -321,6 +321,34 @@ def not_mounted(kind):
     return case
 
 
+def never_mounted(w):
+    """At a first run fstab(5) alone knows that a disk belongs there."""
+    disk, table = w.path("disk"), w.path("fstab")
+    with open(table, "w") as f:
+        f.write("# <device> <point>\nUUID=0 %s ext4 noauto,nofail 0 2\n" % disk)
+    heal.world.mount(disk, "size=8m,mode=0755")
+    try:
+        if subprocess.run(["mount", "--bind", table, "/etc/fstab"], stderr=subprocess.DEVNULL).returncode:
+            raise heal.Skip("no /etc/fstab to mount over")
+        for what in ("maildir", "mbox", "state"):
+            heal.world.unmount(disk)
+            never_mounted_once(w, disk, {what: os.path.join(disk, what)})
+    finally:
+        heal.world.unmount("/etc/fstab")
+        heal.world.unmount(disk)
+
+
+def never_mounted_once(w, disk, there):
+    w.put("new")
+    for _ in range(2):
+        run = w.run("--force", keep="no", **there)
+        w.need(run.status == 73 and "nothing is mounted on " + disk in run.err, "73", there, run)
+        w.need(run.connections == 0 and os.listdir(disk) == [], "nothing is made", there, run)
+    heal.world.mount(disk, "size=8m,mode=0755")
+    run = w.run("--force", keep="no", **there)
+    w.need(run.status == 0 and w.left() == [], "once it is there, all is well", there, run)
+
+
 def first_time(kind):
     """One that never was there is made, and so is another one that the configuration names now."""
     def case(w):
@@ -563,6 +591,7 @@ CASES = [
     ("killed when the first mbox is made: nothing is said of it", first_mbox_killed),
     ("a Maildir that is gone: 73, not made anew", not_mounted("maildir")),
     ("an mbox that is gone: 73, not made anew", not_mounted("mbox")),
+    ("a first run while the disk of fstab(5) is not mounted: 73, nothing is made", never_mounted),
     ("a Maildir that never was is made", first_time("maildir")),
     ("an mbox that never was is made", first_time("mbox")),
     ("the server has another name now: nothing again", renamed({"server": "localhost"})),
