@@ -27,7 +27,7 @@ static _Noreturn void flush(int folder, const char *name, bool all)
     if (dup2(folder, 0) < 0)
         _exit(1);
     spawn_close_from(1);
-    int fd = openat(0, all ? "." : name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    int fd = openat(0, all ? "." : name, (all ? O_RDONLY : O_WRONLY) | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0 || dup2(fd, 0) < 0)
         _exit(1);
     close(fd);

@@ -41,7 +41,14 @@ void handover_place(const struct deliver_settings *settings, struct buf *out)
 int handover_begin(struct deliver *deliver, struct parcel **parcel, struct err *err)
 {
     const struct spooldir *spool = deliver->state;
-    return spool_begin(parcel, spool->fd, spool->path, &deliver->names, err);
+    return spool_begin(parcel, spool->fd, spool->path, SPOOL_PART, &deliver->names, err);
+}
+
+int handover_finish(struct deliver *deliver, struct parcel *parcel, struct err *err)
+{
+    (void)deliver, (void)err;
+    spool_end(parcel);
+    return 0;
 }
 
 /* It is its own spool file. */

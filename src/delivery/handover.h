@@ -17,8 +17,9 @@
 /* These verbs, as the fields of a struct kind. */
 #define HANDOVER_VERBS                                                                             \
     .unit = 1, .is_command = true, .room = handover_room, .place = handover_place,                 \
-    .begin = handover_begin, .resume = handover_resume, .secure = handover_secure,                 \
-    .receipt = handover_receipt, .check = handover_check, .sweep = spooldir_sweep
+    .begin = handover_begin, .finish = handover_finish, .resume = handover_resume,                 \
+    .secure = handover_secure, .receipt = handover_receipt, .check = handover_check,               \
+    .sweep = spooldir_sweep
 
 /* For a kind whose state is a struct spooldir and nothing else. */
 int handover_open(struct deliver *deliver, struct err *err);
@@ -28,6 +29,7 @@ void handover_close(struct deliver *deliver);
 uint64_t handover_room(const struct deliver *deliver);
 void handover_place(const struct deliver_settings *settings, struct buf *out);
 int handover_begin(struct deliver *deliver, struct parcel **parcel, struct err *err);
+int handover_finish(struct deliver *deliver, struct parcel *parcel, struct err *err);
 int handover_resume(struct deliver *deliver, const char *name, struct parcel **parcel,
                     struct err *err);
 int handover_secure(struct deliver *deliver, struct parcel *const *batch, size_t n,

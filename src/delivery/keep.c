@@ -89,6 +89,7 @@ static int write_copy(struct parcel *parcel, const struct spooldir *spool, bool 
 {
     if (keep_read(source, spool_sink(parcel), err) < 0)
         return -1;
+    spool_end(parcel);
     if (!durable)
         return 0;
     return file_sync(parcel->fd, parcel->path, err) < 0 ? -1
@@ -106,7 +107,7 @@ int keep_copy(const struct deliver_settings *settings, const struct keep_source 
         keep_name_passed(&names);
     int result = spooldir_open(&spool, settings, err);
     if (result == 0)
-        result = spool_begin(&parcel, spool.fd, spool.path, &names, err);
+        result = spool_begin(&parcel, spool.fd, spool.path, SPOOL_PART, &names, err);
     if (result == 0)
         result = write_copy(parcel, &spool, settings->durable, source, err);
     if (result == 0) {
@@ -118,6 +119,47 @@ int keep_copy(const struct deliver_settings *settings, const struct keep_source 
     }
     spooldir_close(&spool);
     return result;
+}
+
+/* ---- what is said of it ---- */
+
+static bool is_marked(const char *path)
+{
+    struct stat status;
+    return lstat(path, &status) == 0 && (status.st_mode & SPOOL_WHOLE) == SPOOL_KEPT;
+}
+
+/* A power cut may take the mark, but only the journal that names it needs none. */
+void keep_mark(const struct deliver_settings *settings, const char *name)
+{
+    char *path;
+    uint64_t octets;
+    if (keep_path(settings->state_dir, name, &path, &octets, NULL) == 0 && !is_marked(path))
+        (void)chmod(path, SPOOL_KEPT);
+    free(path);
+}
+
+/* On the disk before `done` is: else a power cut could leave the mark and take the removal. */
+static void unmark(const char *path, bool durable)
+{
+    struct err ignored;
+    int fd = file_open(path, O_RDONLY | O_NOFOLLOW, 0);
+    if (fd < 0)
+        return;
+    (void)fchmod(fd, SPOOL_WHOLE);
+    if (durable)
+        (void)file_sync(fd, path, &ignored);
+    close(fd);
+}
+
+void keep_unmark(const struct deliver_settings *settings, const char *name)
+{
+    for (int folder = SPOOL; folder <= HELD; folder++) {
+        char *path = path_in(settings->state_dir, folder, name);
+        if (is_marked(path))
+            unmark(path, settings->durable);
+        free(path);
+    }
 }
 
 /* ---- from one folder to the other, and away ---- */
@@ -203,8 +245,9 @@ uint64_t keep_octets(const char *state_dir)
 }
 
 /* Its octets; 0: it is none. A spool file of mboxform.h begins with a hole. What cannot be read now
- * may be one. */
-static int octets_of_message(int folder, const char *name, uint64_t *octets, struct err *err)
+ * may be one, unless it is only a part. */
+static int octets_of_message(int folder, const char *name, bool all, uint64_t *octets,
+                             struct err *err)
 {
     *octets = 0;
     struct stat status;
@@ -213,7 +256,8 @@ static int octets_of_message(int folder, const char *name, uint64_t *octets, str
         return errno == ENOENT
                    ? 0
                    : err_errno(err, ERR_IO, errno, "cannot look at %s in the state folder", name);
-    if (!S_ISREG(status.st_mode))
+    mode_t mode = status.st_mode & SPOOL_WHOLE;
+    if (!S_ISREG(status.st_mode) || mode == SPOOL_PART || (mode != SPOOL_KEPT && !all))
         return 0;
     int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     ssize_t got = fd >= 0 ? pread(fd, &first, 1, 0) : -1;
@@ -236,7 +280,7 @@ static int find_in(const char *folder, const struct deliver_settings *settings,
         const char *name = entry->d_name;
         uint64_t octets = 0;
         if (spool_is_own(name, settings->mailbox) && !spool_list_has(settings->keeps, name))
-            result = octets_of_message(dirfd(dir), name, &octets, err);
+            result = octets_of_message(dirfd(dir), name, finder->all, &octets, err);
         if (octets > 0)
             finder->found(finder->ctx, name, octets);
     }
@@ -261,12 +305,14 @@ int keep_find_unnamed(const struct deliver_settings *settings, const struct keep
 
 int keep_sweep(const struct deliver_settings *settings, struct err *err)
 {
-    int result = 0;
+    int stay = 0;
+    bool failed = false;
     for (int folder = SPOOL; folder <= HELD; folder++) {
         char *path = xasprintf("%s/%s", settings->state_dir, folders[folder]);
-        if (spooldir_clear(path, settings, err) < 0)
-            result = -1;
+        int result = spooldir_clear(path, settings, err);
+        failed = failed || result < 0;
+        stay += result;
         free(path);
     }
-    return result;
+    return failed ? -1 : stay;
 }

@@ -3,10 +3,14 @@
  * keep: messages that were received whole and are not delivered yet, each in a file of ours.
  *
  * They lie in STATE_DIR/spool, and in STATE_DIR/held what its destination refuses, for people to
- * look at: folders 0700, files 0600. A file is the message as it came, with LF line ends, whatever
- * its destination is, since that may be another one tomorrow; but what a run that was killed had
- * from pipe_through is kept as that made it. A name is in one of the two, and which does not
- * matter: both are looked in. Names say whose they are (spool.h).
+ * look at: folders 0700, files for us alone. A file is the message as it came, with LF line ends,
+ * whatever its destination is, since that may be another one tomorrow; but what a run that was
+ * killed had from pipe_through is kept as that made it. A name is in one of the two, and which does
+ * not matter: both are looked in. Names say whose they are (spool.h).
+ *
+ * While an entry of the journal says that it is kept, and it is not about to be delivered, a file
+ * is marked by its mode (SPOOL_KEPT): so an older copy of the journal, which does not name it, does
+ * not make it litter.
  */
 #ifndef FP_DELIVERY_KEEP_H
 #define FP_DELIVERY_KEEP_H
@@ -45,22 +49,30 @@ int keep_copy(const struct deliver_settings *settings, const struct keep_source 
 int keep_hold(const struct deliver_settings *settings, const char *name, struct err *err);
 int keep_free(const struct deliver_settings *settings, const char *name, struct err *err);
 
+/* Marks it; takes the mark off, which is on the disk once this returns (settings->durable). Nothing
+ * happens if that is so already, or it is not there. */
+void keep_mark(const struct deliver_settings *settings, const char *name);
+void keep_unmark(const struct deliver_settings *settings, const char *name);
+
 /* It was delivered: removes it. */
 void keep_remove(const struct deliver_settings *settings, const char *name);
 
 /* Octets of all files in both folders, those of other mailboxes included. */
 uint64_t keep_octets(const char *state_dir);
 
-/* Calls found with each of the mailbox's own files in either folder that settings->keeps does not
- * name and that may be a message as it came: not empty, nor a spool file of mboxform.h. ERR_IO. */
+/* Looks through both folders for the mailbox's own files that settings->keeps does not name, and
+ * calls found with each that is marked as kept; `all`: also with each that may be a whole message
+ * as it came: not empty, nor a spool file of mboxform.h. ERR_IO. */
 struct keep_finder {
     void (*found)(void *ctx, const char *name, uint64_t octets);
     void *ctx;
+    bool all;
 };
 int keep_find_unnamed(const struct deliver_settings *settings, const struct keep_finder *finder,
                       struct err *err);
 
-/* Removes the mailbox's own files from both folders but those that settings->keeps. */
+/* Removes the mailbox's own files from both folders but those that settings->keeps, and what is
+ * marked as kept: returns how many of those there are, or -1 and ERR_IO. */
 int keep_sweep(const struct deliver_settings *settings, struct err *err);
 
 #endif

@@ -217,7 +217,8 @@ static bool is_gone(const struct deliver_settings *settings)
 static int begin(struct deliver *deliver, struct parcel **parcel, struct err *err)
 {
     struct maildir *maildir = deliver->state;
-    return spool_begin(parcel, maildir->fd[TMP], maildir->path[TMP], &deliver->names, err);
+    return spool_begin(parcel, maildir->fd[TMP], maildir->path[TMP], SPOOL_WHOLE, &deliver->names,
+                       err);
 }
 
 static int secure(struct deliver *deliver, struct parcel *const *batch, size_t n, struct err *err)

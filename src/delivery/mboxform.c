@@ -160,7 +160,8 @@ struct span mboxform_span(const struct parcel *parcel)
 int mboxform_begin(struct deliver *deliver, struct parcel **parcel, struct err *err)
 {
     const struct spooldir *spool = deliver->state;
-    if (spool_begin(parcel, spool->fd, spool->path, &deliver->names, err) < 0)
+    /* What begins with a hole is taken for no message (keep.c). */
+    if (spool_begin(parcel, spool->fd, spool->path, SPOOL_WHOLE, &deliver->names, err) < 0)
         return -1;
     if (mboxform_into(*parcel, err) == 0)
         return 0;

@@ -116,8 +116,16 @@ static bool is_old(int folder, const char *name)
     return touched < time(NULL) - SPOOL_AGE;
 }
 
-/* May it go? A message that another mailbox of ours was about to publish is that one's to find. */
-static bool is_litter(int folder, const char *name, const char *mailbox, const char *state)
+/* Its entry may be in a newer copy of the journal. */
+static bool is_kept(int folder, const char *name)
+{
+    struct stat status;
+    return fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+           (status.st_mode & SPOOL_WHOLE) == SPOOL_KEPT;
+}
+
+/* A message that another mailbox of ours was about to publish is that one's to find. */
+static bool is_ours_to_sweep(int folder, const char *name, const char *mailbox, const char *state)
 {
     struct owner owner;
     if (!read_owner(name, &owner))
@@ -127,8 +135,8 @@ static bool is_litter(int folder, const char *name, const char *mailbox, const c
     return is_old(folder, name);
 }
 
-int spool_begin(struct parcel **out, int folder, const char *folder_path, struct spool_names *names,
-                struct err *err)
+int spool_begin(struct parcel **out, int folder, const char *folder_path, mode_t mode,
+                struct spool_names *names, struct err *err)
 {
     struct parcel *parcel = xcalloc(1, sizeof *parcel);
     char name[SPOOL_NAME_MAX];
@@ -137,7 +145,7 @@ int spool_begin(struct parcel **out, int folder, const char *folder_path, struct
     parcel->name = parcel->path + strlen(parcel->path) - strlen(name);
     parcel->folder = folder;
     do
-        parcel->fd = openat(folder, parcel->name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        parcel->fd = openat(folder, parcel->name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     while (parcel->fd < 0 && errno == EINTR);
     if (parcel->fd < 0) {
         err_errno(err, ERR_CREATE, errno, "cannot make a file in %s", folder_path);
@@ -148,6 +156,12 @@ int spool_begin(struct parcel **out, int folder, const char *folder_path, struct
     parcel->header = header_new();
     *out = parcel;
     return 0;
+}
+
+/* Where there are no modes this fails, and is not missed. */
+void spool_end(const struct parcel *parcel)
+{
+    (void)fchmod(parcel->fd, SPOOL_WHOLE);
 }
 
 static int read_header(struct parcel *parcel, struct err *err)
@@ -347,14 +361,16 @@ int spool_sweep(int folder, const char *folder_path, const char *mailbox, const 
             close(copy);
         return -1;
     }
-    int result = 0;
+    int result = 0, stay = 0;
     for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
-        if (is_litter(folder, entry->d_name, mailbox, state) &&
-            !spool_list_has(kept, entry->d_name) && unlinkat(folder, entry->d_name, 0) < 0 &&
-            errno != ENOENT)
-            result =
-                err_errno(err, ERR_IO, errno, "cannot remove %s/%s", folder_path, entry->d_name);
+        const char *name = entry->d_name;
+        if (spool_list_has(kept, name) || !is_ours_to_sweep(folder, name, mailbox, state))
+            continue;
+        if (state == NULL && is_kept(folder, name))
+            stay++;
+        else if (unlinkat(folder, name, 0) < 0 && errno != ENOENT)
+            result = err_errno(err, ERR_IO, errno, "cannot remove %s/%s", folder_path, name);
     }
     closedir(dir);
-    return result;
+    return result < 0 ? -1 : stay;
 }

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/err.h"
 #include "base/header.h"
@@ -69,11 +70,20 @@ struct spool_names {
 /* Looks up host and process, and draws the random number, once. */
 void spool_names_init(struct spool_names *names, const char *mailbox, const char *folder);
 
-/* Creates a file in folder (0600, exclusive) under a new name,
+/* What the mode of a message's file in the state folder says of it, where no journal does. A file
+ * system without modes says SPOOL_WHOLE of all. */
+#define SPOOL_PART 0200  /* not all of it is there yet */
+#define SPOOL_WHOLE 0600 /* it is on its way: only a journal can tell whether it was delivered */
+#define SPOOL_KEPT 0400  /* an entry says that it is kept (keep.h) */
+
+/* Creates a file in folder (exclusive, SPOOL_WHOLE or SPOOL_PART) under a new name,
  * seconds.M<µs>P<pid>Q<count>R<random>F<mailbox>S<folder>.<host>, and a parcel for it.
  * ERR_CREATE, ERR_IO, ERR_LOCAL (disk full). */
-int spool_begin(struct parcel **out, int folder, const char *folder_path, struct spool_names *names,
-                struct err *err);
+int spool_begin(struct parcel **out, int folder, const char *folder_path, mode_t mode,
+                struct spool_names *names, struct err *err);
+
+/* All of a message that was begun as SPOOL_PART is there. */
+void spool_end(const struct parcel *parcel);
 
 /* Where the body goes. Lives as long as the parcel. */
 struct sink spool_sink(struct parcel *parcel);
@@ -114,8 +124,9 @@ bool spool_list_has(const struct spool_list *list, const char *name); /* NULL: h
 /* Removes from a folder what runs of this mailbox left there: names that were made for it and
  * for this state folder, and what others left (another state folder, another program) that nobody
  * has touched for SPOOL_AGE seconds, as maildir(5) has it. state NULL: the folder belongs to the
- * state folder, and so all names of this mailbox are its own, and no others are. What is in the
- * list (NULL: none) stays. ERR_IO. */
+ * state folder, and so all names of this mailbox are its own, and no others are; what is kept there
+ * stays. What is in the list (NULL: none) stays as well. Returns how many stay that are marked as
+ * kept and not in it, or -1 and ERR_IO. */
 #define SPOOL_AGE (36 * 3600)
 int spool_sweep(int folder, const char *folder_path, const char *mailbox, const char *state,
                 const struct spool_list *kept, struct err *err);

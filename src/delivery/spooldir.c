@@ -66,5 +66,5 @@ int spooldir_sweep(const struct deliver_settings *settings, struct str words, st
     char *path = words_text(str_word(&words));
     int result = path != NULL ? spooldir_clear(path, settings, err) : 0;
     free(path);
-    return result;
+    return result < 0 ? -1 : 0;
 }

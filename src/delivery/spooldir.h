@@ -28,7 +28,7 @@ void spooldir_close(struct spooldir *dir);
 uint64_t spooldir_share(uint64_t room, unsigned copies);
 
 /* Removes the mailbox's own files from such a folder, except those that settings->keeps names; a
- * folder that is gone is fine. */
+ * folder that is gone is fine. Returns as spool_sweep. */
 int spooldir_clear(const char *path, const struct deliver_settings *settings, struct err *err);
 
 /* As the kinds' namesakes; `kind` is the first word. */

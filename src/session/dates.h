@@ -21,8 +21,8 @@ int dates_begin(struct journal *journal, struct plan_rules *rules, const struct 
 /* The first day (since 1970) that found an entry with this `due` old enough: that, or today. */
 int64_t dates_first_due(const struct plan_rules *rules, int64_t due);
 
-/* Notes the first day on which a delivered message was planned to be PLAN_DUE, or that it is not due any
- * more. `known`: what it was planned by. */
+/* Notes the first day on which a delivered message was planned to be PLAN_DUE, or that it is not
+ * due any more. `known`: what it was planned by. */
 void dates_note_due(struct journal *journal, const struct plan_rules *rules,
                     const struct message *message, const struct plan_message *known);
 

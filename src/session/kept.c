@@ -57,11 +57,16 @@ uint32_t kept_tidy(struct poll *poll)
     uint64_t octets;
     struct err ignored;
     for (uint32_t id = 0; id < journal_count(poll->journal); id++) {
-        if (journal_entry(poll->journal, id).state != JOURNAL_REFUSED)
+        enum journal_state state = journal_entry(poll->journal, id).state;
+        if (!record_is_here(state))
             continue;
-        held++;
-        if (journal_file(poll->journal, id, room, &octets).len > 0)
+        bool refused = state == JOURNAL_REFUSED;
+        held += refused;
+        if (journal_file(poll->journal, id, room, &octets).len == 0)
+            continue;
+        if (refused)
             (void)keep_hold(poll->settings, room, &ignored);
+        keep_mark(poll->settings, room);
     }
     return held;
 }
@@ -142,13 +147,15 @@ static bool is_due(const struct poll *poll, uint32_t id)
     return again_is_due(journal_record(poll->journal, id).next_try, poll->rules.now);
 }
 
-static void give_up(struct poll *poll, uint32_t id)
+/* What is left of it is litter. */
+static void give_up(struct poll *poll, uint32_t id, const char *name)
 {
     char quoted[LOG_QUOTE_MAX + 4], uidl[JOURNAL_UIDL_ROOM];
     log_line(poll->run->log, FP_LOG_WARNING,
              "a message that was kept here is gone or damaged (UIDL %s); it is fetched again if "
              "the server has it",
              log_quote(poll->run->log, journal_uidl(poll->journal, id, uidl), quoted));
+    keep_unmark(poll->settings, name);
     journal_put_off(poll->journal, id, &(struct journal_failure){.reason = REASON_RELEASED});
 }
 
@@ -213,7 +220,7 @@ static int take_up(struct again *again, uint32_t id, struct err *err)
     if (result == 0 && found == octets) /* what it was when it was made durable */
         result = resume(again, id, name, path, octets, err);
     else if (result >= 0)
-        give_up(poll, id);
+        give_up(poll, id, name);
     if (result < 0 && err->kind == ERR_IO && !can_be_read(poll, name)) {
         set_aside(poll, id, err);
         err_clear(err);
@@ -242,6 +249,7 @@ static int commit(struct again *again, struct err *err)
     for (; files.count < again->batch.count; files.count++) {
         items[files.count] = again->batch.items[files.count];
         (void)journal_file(poll->journal, items[files.count].entry, room, &octets);
+        keep_unmark(poll->settings, room);
         files.at[files.count] = xstrdup(room);
     }
     int result = batch_commit(&again->batch, &again->owned, err);

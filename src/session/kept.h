@@ -22,7 +22,9 @@
  *   does not matter; the new name is durable before the old one goes.
  * - the sweep removes what no entry names, after recovery: then every entry whose message is not
  *   known to be delivered, or left on the server, names its file. Where the journal has gaps,
- *   recovery enters what none names first.
+ *   recovery enters what none names first. A file that is marked as kept (SPOOL_KEPT) and that none
+ *   names shows an older copy of the journal, as from a backup, and is entered as well: the mark is
+ *   taken off, durably, before `take`, and made again at the end of a run.
  * - an entry with a file is never forgotten, whatever the server lists. Its message is not fetched
  *   again if it is listed, and deleted there only once it is `done`.
  */
@@ -46,8 +48,8 @@ void kept_free_list(struct spool_list *list);
  * whose file cannot be read counts as refused, and the others go on. */
 int kept_deliver(struct poll *poll, struct err *err);
 
-/* Moves files to held/ that belong there. Not an error if that fails: they are found in either.
- * Returns how many messages are held. */
+/* Moves files to held/ that belong there, and marks all that are kept. Not an error if that fails:
+ * they are found in either, and the journal names them. Returns how many messages are held. */
 uint32_t kept_tidy(struct poll *poll);
 
 /* May a message of this size be received, with this many octets on their way? No more than

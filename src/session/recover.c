@@ -127,17 +127,20 @@ static int sweep_places(const struct journal *journal, const struct deliver_sett
     return result;
 }
 
-/* Litter in a place that can no longer be written does no harm. */
-static void sweep(const struct journal *journal, const struct deliver_settings *settings)
+/* Litter in a place that can no longer be written does no harm. False: there is nothing that is
+ * marked as kept and that the journal does not name. */
+static bool sweep(const struct journal *journal, const struct deliver_settings *settings)
 {
     struct deliver_settings sparing = *settings;
     struct spool_list kept;
     struct err err;
     kept_list(journal, &kept);
     sparing.keeps = &kept;
-    if (sweep_places(journal, &sparing, &err) < 0 || keep_sweep(&sparing, &err) < 0)
+    int stay = sweep_places(journal, &sparing, &err) < 0 ? -1 : keep_sweep(&sparing, &err);
+    if (stay < 0)
         log_line(settings->log, FP_LOG_WARNING, "cleaning up after the last run: %s", err.text);
     kept_free_list(&kept);
+    return stay != 0;
 }
 
 struct found {
@@ -153,14 +156,14 @@ static void on_found(void *ctx, const char *name, uint64_t octets)
     journal_find_file(found->journal, &file, clock_wall());
 }
 
-/* What the journal would name if it had no gaps: the sweep would take it for litter. */
-static int find_unnamed(struct journal *journal, const struct deliver_settings *settings,
+/* What the journal would name if it had no gaps (`all`), or were not an older copy. */
+static int find_unnamed(struct journal *journal, const struct deliver_settings *settings, bool all,
                         struct err *err)
 {
     struct deliver_settings sparing = *settings;
     struct spool_list kept;
     struct found found = {.journal = journal};
-    const struct keep_finder finder = {.found = on_found, .ctx = &found};
+    const struct keep_finder finder = {.found = on_found, .ctx = &found, .all = all};
     kept_list(journal, &kept);
     sparing.keeps = &kept;
     int result = keep_find_unnamed(&sparing, &finder, err);
@@ -179,10 +182,10 @@ static int clean_up(struct journal *journal, const struct deliver_settings *sett
 {
     size_t places;
     (void)journal_places(journal, &places); /* none: no run has got beyond this */
-    if ((journal_has_gaps(journal) || places == 0) && find_unnamed(journal, settings, err) < 0)
+    if ((journal_has_gaps(journal) || places == 0) &&
+        find_unnamed(journal, settings, true, err) < 0)
         return -1;
-    sweep(journal, settings);
-    return 0;
+    return sweep(journal, settings) ? find_unnamed(journal, settings, false, err) : 0;
 }
 
 int recover(struct journal *journal, const struct deliver_settings *settings, struct err *err)

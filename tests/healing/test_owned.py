@@ -299,6 +299,77 @@ def journal_lost(how, status):
     return case
 
 
+def older_copy(status):
+    """The journal of an hour ago comes back, as from a backup: it does not name what was kept since."""
+    def case(w):
+        agent = heal.Agent(w)
+        w.always = ONCE
+        w.put("m001")
+        w.fine(mda=agent)
+        older = heal.world.shutil.copy2(w.journal_path(), w.path("older"))
+        agent.does('[ "$FETCHPOP_UIDL" != m002 ] || exit %d' % status)
+        w.put("m002")
+        w.run(mda=agent, max_tries=1)
+        w.need("m002" in w.hidden() and len(files_of(w)) == 1, "it is kept here alone", w.hidden())
+        heal.world.shutil.copy2(older, w.journal_path())
+        agent.does("")
+        run = w.run("--force", mda=agent, max_tries=1)
+        w.need("1 message(s) in" in run.err and "delivered" in run.err, "it is told", run)
+        agent.need_each(1, ["m001", "m002"], when="by the next run")
+        w.fine("--force", mda=agent, max_tries=1)
+        agent.need_each(1, ["m001", "m002"], when="in the end")
+        w.need(not files_of(w), "and nothing is kept", files_of(w))
+    return case
+
+
+def kept_killed(kind):
+    """Kept, then delivered in a run that is killed anywhere: what it delivered is no older copy's."""
+    def case(w):
+        keys, copy = {"max_tries": 1}, w.path("copy")
+        agent = heal.Agent(w)
+        agent.does("exit 75")
+        names = w.fill(2)
+        w.run(mda=agent, **keys)
+        agent.does("")
+        keys[kind] = {"mda": agent, "maildir": w.maildir, "mbox": w.mbox}[kind]
+        heal.world.shutil.copytree(w.state, copy)
+        count = len(w.list_points(**keys))
+        for point in range(1, count + 1, 1 if os.environ.get("FP_LONG") else max(1, count // 40)):
+            for name in (w.state, w.maildir, agent.folder):
+                heal.world.shutil.rmtree(name, True)
+            if os.path.exists(w.mbox):
+                os.unlink(w.mbox)
+            os.mkdir(agent.folder)
+            heal.world.shutil.copytree(copy, w.state)
+            w.killed_at(point, **keys)
+            for _ in range(2):
+                run = w.run("--force", **keys)
+            w.need(run.status == 0 and run.err == "", "then all is well", point, run)
+            found = agent.stored() if kind == "mda" else w.stored(w.maildir, w.mbox)
+            most = 2 if kind == "mda" else 1
+            if not w.need(all(1 <= found[n] <= most for n in names) and sum(found.values()) <= 3,
+                          "killed at %d of %d" % (point, count), dict(found)):
+                return
+            w.need(not files_of(w), "and nothing is kept", point, files_of(w))
+    return case
+
+
+def half_received(how):
+    """Half a message, and then no journal: it is never handed on as a whole one."""
+    def case(w):
+        names, agent = w.fill(1), heal.Agent(w)
+        child = w.start(mda=agent, script="on @1 RETR: cut 100; sleep 8000")
+        heal.wait_for(lambda: any(os.path.getsize(p) > 0 for p in spooled(w)), 30)
+        heal.kill_tree(child.pid)
+        child.communicate()
+        w.need(spooled(w), "a part of it is in spool/")
+        how(w.journal_path())
+        w.run("--force", mda=agent)
+        agent.need_each(1, names, when="whole, and nothing else")
+        w.need(not files_of(w), "nothing is left behind", files_of(w))
+    return case
+
+
 def files_of(w):
     return [name for top, _, names in os.walk(w.state) for name in names
             if os.path.basename(top) in ("spool", "held")]
@@ -444,7 +515,7 @@ def unreadable(w):
 
 def spooled(w):
     folder = os.path.join(w.state, "spool")
-    return [os.path.join(folder, name) for name in os.listdir(folder)]
+    return [os.path.join(folder, name) for name in os.listdir(folder)] if os.path.isdir(folder) else []
 
 
 def give(top, user):
@@ -464,7 +535,7 @@ def held_is_a_file(w):
         data = f.read()
     w.need(w.names.get(data) == "m002", "it is the message, byte for byte", data[:200])
     mode = stat.S_IMODE(os.stat(files[0]).st_mode)
-    w.need(mode == 0o600, "mode 0600", oct(mode))
+    w.need(mode == 0o400, "mode 0400", oct(mode))
     w.need(files[0] in w.status(), "--status names it with its path", w.status())
 
 
@@ -779,6 +850,12 @@ CASES = [
        journal_lost(how, status))
       for how in (removed, emptied, of_zeros, damaged)
       for where, status in (("kept", 75), ("held", 1))],
+    ("an older journal comes back, mail was kept since: it is delivered", older_copy(75)),
+    ("an older journal comes back, mail was held since: it is delivered", older_copy(1)),
+    *[("killed at any call while kept mail is delivered to %s: each once" % where, kept_killed(kind))
+      for kind, where in (("maildir", "a Maildir"), ("mbox", "an mbox"), ("mda", "a command"))],
+    ("killed with half a message in spool/, then the journal is removed", half_received(removed)),
+    ("killed with half a message in spool/, then the journal is full of zeros", half_received(of_zeros)),
     ("the lock file of a run that hangs is removed: nothing comes twice, keep = no", lock_removed("no")),
     ("the same, keep = yes", lock_removed("yes")),
     ("the last 5 % of the file system are left alone", last_of_the_disk),

@@ -173,6 +173,59 @@ static void sweeps(void)
     kit_free(&own);
 }
 
+struct seen {
+    unsigned count;
+    char name[SPOOL_NAME_MAX];
+};
+
+static void see(void *ctx, const char *name, uint64_t octets)
+{
+    struct seen *seen = ctx;
+    seen->count += octets > 0;
+    snprintf(seen->name, sizeof seen->name, "%s", name);
+}
+
+static struct seen find(const struct kit *kit, bool all)
+{
+    struct seen seen = {.count = 0};
+    struct err err = {0};
+    const struct keep_finder finder = {.found = see, .ctx = &seen, .all = all};
+    if (keep_find_unnamed(&kit->settings, &finder, &err) < 0)
+        printf("# %s\n", err.text);
+    return seen;
+}
+
+/* By its mode a file tells what it is where no entry does. */
+static void tells_what_it_is(void)
+{
+    struct kit kit;
+    struct err err = {0};
+    struct parcel *parcel = NULL;
+    kit_fresh();
+    kit_settings(&kit, DELIVER_MDA, "true", KIT_A);
+    struct deliver_file kept = keep(&kit, message), whole = keep(&kit, message);
+    keep_mark(&kit.settings, kept.name);
+    ok(deliver_open(&kit.deliver, &kit.settings, &err) == 0 &&
+           deliver_begin(kit.deliver, &parcel, &err) == 0,
+       "prepare: a message comes in");
+    struct sink sink = spool_sink(parcel);
+    is_int(sink.write(sink.ctx, "Subject: half", 13, &err), 0, "half of it is there");
+    is_int(find(&kit, true).count, 2, "that is no message, the others are");
+    struct seen seen = find(&kit, false);
+    ok(seen.count == 1 && strcmp(seen.name, kept.name) == 0, "one is marked as kept");
+    is_int(deliver_finish(parcel, &err), 0, "now all of it is there");
+    is_int(find(&kit, true).count, 3, "and it is a message");
+    deliver_drop(parcel);
+    is_int(keep_sweep(&kit.settings, &err), 1, "the sweep tells of what is marked");
+    ok(is_in("spool", kept.name) && !is_in("spool", whole.name), "which stays, and no other");
+    keep_hold(&kit.settings, kept.name, &err);
+    is_int(find(&kit, false).count, 1, "also in held/");
+    keep_unmark(&kit.settings, kept.name);
+    is_int(keep_sweep(&kit.settings, &err), 0, "taken off, there is no mark");
+    ok(!is_in("held", kept.name), "and it goes");
+    kit_free(&kit);
+}
+
 static void has_no_folder(void)
 {
     struct kit kit;
@@ -202,6 +255,7 @@ int main(void)
     moves();
     has_both_names();
     sweeps();
+    tells_what_it_is();
     has_no_folder();
     kit_remove(kit_folder);
     return tap_done();

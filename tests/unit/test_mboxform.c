@@ -36,7 +36,7 @@ static char *form(const char *body, size_t len, size_t split, size_t piece, size
     struct parcel *parcel;
     struct err err = {0};
     int folder = open(kit_folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (spool_begin(&parcel, folder, kit_folder, &names, &err) < 0 ||
+    if (spool_begin(&parcel, folder, kit_folder, SPOOL_WHOLE, &names, &err) < 0 ||
         mboxform_into(parcel, &err) < 0)
         xdie(err.text);
     struct sink sink = spool_sink(parcel);
