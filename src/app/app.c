@@ -118,8 +118,10 @@ static void run_daemon(struct app *app)
 static void rename_account(struct app *app)
 {
     const struct account *account = app->roster.accounts[0];
+    struct report_about about = {&app->report, account->title};
+    struct log log = report_log(&about);
     struct err err = {0};
-    if (renames_move(app->options.rename, account, app->roster.top.state_dir, &err) < 0)
+    if (renames_move(app->options.rename, account, app->roster.top.state_dir, &log, &err) < 0)
         report_error(&app->report, account->title, &err);
     else if (!app->options.silent)
         report_answer(&app->report, account->title,

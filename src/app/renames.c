@@ -7,6 +7,7 @@
 #include "app/tty.h"
 #include "base/words.h"
 #include "base/xalloc.h"
+#include "session/statedir.h"
 #include "state/mailbox.h"
 #include "state/rename.h"
 
@@ -92,20 +93,19 @@ void renames_ask(struct account *account)
 }
 
 int renames_move(const char *from, const struct account *account, const char *state_dir,
-                 struct err *err)
+                 struct log *log, struct err *err)
 {
     const char *at = strrchr(from, '@');
     if (at == NULL || at == from || at[1] == '\0')
         return err_set(err, ERR_USAGE, "--rename takes the old user@server, not \"%.80s\"", from);
     char *user = xmemdup0(from, (size_t)(at - from));
-    char *old = mailbox_stem(at + 1, user), *new = mailbox_stem(account->server, account->user);
+    char *old = mailbox_stem(at + 1, user);
     int result = 0;
     if (!rename_is_there(state_dir, old))
         result = err_set(err, ERR_MESSAGE, "%.80s has no journal in %s", from, state_dir);
     else
-        result = rename_journal(state_dir, old, new, account->durable, err);
+        result = statedir_rename(account, state_dir, old, log, err);
     free(user);
     free(old);
-    free(new);
     return result;
 }

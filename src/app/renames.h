@@ -18,8 +18,8 @@ void renames_look(const struct config *config, const char *state_dir, const char
 void renames_ask(struct account *account);
 
 /* --rename: the journal of "user@server" is this account's from now on. ERR_MESSAGE: there is none;
- * else see rename_journal. */
+ * else see statedir_rename. */
 int renames_move(const char *from, const struct account *account, const char *state_dir,
-                 struct err *err);
+                 struct log *log, struct err *err);
 
 #endif

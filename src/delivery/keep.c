@@ -162,7 +162,7 @@ void keep_unmark(const struct deliver_settings *settings, const char *name)
     }
 }
 
-/* ---- from one folder to the other, and away ---- */
+/* ---- from one name to another, and away ---- */
 
 /* A rename is two blocks on the disk: where there is no journal, a power cut may leave neither. */
 static int link_over(const char *old, const char *new, struct err *err)
@@ -172,30 +172,49 @@ static int link_over(const char *old, const char *new, struct err *err)
     return err_errno(err, ERR_IO, errno, "cannot move %s to %s", old, new);
 }
 
-static int move(const struct deliver_settings *settings, const char *name, int from, int to,
-                struct err *err)
+/* The new name is on the disk before the old one goes. */
+static int change_name(const struct deliver_settings *settings, const char *old, const char *new,
+                       struct err *err)
 {
-    char *old = path_in(settings->state_dir, from, name);
-    char *new = path_in(settings->state_dir, to, name);
-    char *folder = xasprintf("%s/%s", settings->state_dir, folders[to]);
-    uint64_t octets;
-    int there = look(old, &octets, err);
-    int result = there < 0 ? -1 : file_make_folder(folder, settings->durable, err);
-    if (result == 0 && there == 0)
+    char *folder = file_parent(new);
+    int result = file_make_folder(folder, settings->durable, err);
+    if (result == 0)
         result = link_over(old, new, err);
     if (result == 0 && settings->durable)
         result = file_sync_folder(folder, NULL, err);
     if (result == 0)
         unlink(old);
     free(folder);
+    return result;
+}
+
+/* Nothing happens if it is not there. */
+static int move(const struct deliver_settings *settings, const char *name, int from,
+                const char *other, int to, struct err *err)
+{
+    char *old = path_in(settings->state_dir, from, name);
+    char *new = path_in(settings->state_dir, to, other);
+    uint64_t octets;
+    int result = look(old, &octets, err);
+    if (result == 0)
+        result = change_name(settings, old, new, err);
     free(new);
     free(old);
-    return result;
+    return result < 0 ? -1 : 0;
 }
 
 int keep_hold(const struct deliver_settings *settings, const char *name, struct err *err)
 {
-    return move(settings, name, SPOOL, HELD, err);
+    return move(settings, name, SPOOL, name, HELD, err);
+}
+
+int keep_rename(const struct deliver_settings *settings, const char *name, const char *other,
+                struct err *err)
+{
+    for (int folder = SPOOL; folder <= HELD; folder++)
+        if (move(settings, name, folder, other, folder, err) < 0)
+            return -1;
+    return 0;
 }
 
 int keep_free(const struct deliver_settings *settings, const char *name, struct err *err)
@@ -204,7 +223,7 @@ int keep_free(const struct deliver_settings *settings, const char *name, struct 
     uint64_t octets;
     int result = look(path, &octets, err);
     free(path);
-    return result == 1 ? move(settings, name, HELD, SPOOL, err) : result;
+    return result == 1 ? move(settings, name, HELD, name, SPOOL, err) : result;
 }
 
 void keep_remove(const struct deliver_settings *settings, const char *name)

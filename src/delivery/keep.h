@@ -54,6 +54,11 @@ int keep_free(const struct deliver_settings *settings, const char *name, struct 
 void keep_mark(const struct deliver_settings *settings, const char *name);
 void keep_unmark(const struct deliver_settings *settings, const char *name);
 
+/* It gets another name, in the folder in which it is; durably. Nothing happens if it has that
+ * already. */
+int keep_rename(const struct deliver_settings *settings, const char *name, const char *other,
+                struct err *err);
+
 /* It was delivered: removes it. */
 void keep_remove(const struct deliver_settings *settings, const char *name);
 

@@ -107,6 +107,16 @@ bool spool_is_own(const char *name, const char *mailbox)
     return read_owner(name, &owner) && str_is(owner.mailbox, mailbox);
 }
 
+bool spool_rename(const char *name, const char *mailbox, char out[SPOOL_NAME_MAX])
+{
+    struct owner owner;
+    if (strlen(name) >= SPOOL_NAME_MAX || !read_owner(name, &owner))
+        return false;
+    memcpy(out, name, strlen(name) + 1);
+    memcpy(out + (owner.mailbox.ptr - name), mailbox, owner.mailbox.len);
+    return true;
+}
+
 static bool is_old(int folder, const char *name)
 {
     struct stat status;

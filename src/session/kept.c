@@ -50,6 +50,31 @@ void kept_free_list(struct spool_list *list)
     *list = (struct spool_list){.count = 0};
 }
 
+static int rename_file(struct journal *journal, uint32_t id,
+                       const struct deliver_settings *settings, struct err *err)
+{
+    char room[JOURNAL_FILE_MAX], other[SPOOL_NAME_MAX];
+    uint64_t octets;
+    if (journal_file(journal, id, room, &octets).len == 0 ||
+        spool_is_own(room, settings->mailbox) || !spool_rename(room, settings->mailbox, other))
+        return 0;
+    if (keep_rename(settings, room, other, err) < 0)
+        return -1;
+    journal_rename_file(journal, id, str_from(other));
+    return 0;
+}
+
+int kept_rename(struct journal *journal, const struct deliver_settings *settings, struct err *err)
+{
+    for (uint32_t id = 0; id < journal_count(journal); id++) {
+        enum journal_state state = journal_entry(journal, id).state;
+        if ((state == JOURNAL_TAKEN || record_is_here(state)) &&
+            rename_file(journal, id, settings, err) < 0)
+            return -1;
+    }
+    return journal_is_dirty(journal) ? journal_sync(journal, err) : 0;
+}
+
 uint32_t kept_tidy(struct poll *poll)
 {
     uint32_t held = 0;

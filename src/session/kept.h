@@ -42,6 +42,11 @@
 void kept_list(const struct journal *journal, struct spool_list *list);
 void kept_free_list(struct spool_list *list);
 
+/* The files that entries name get names of this mailbox (settings->mailbox), if they have those of
+ * one that it was before: whoever has that by now finds no mail of this one's. Written to the
+ * journal; killed in between, it finds the files under their new names the next time. */
+int kept_rename(struct journal *journal, const struct deliver_settings *settings, struct err *err);
+
 /* Delivers what is due. 0 also if the destination does not take a message (poll->destination); -1:
  * the destination failed as a whole. poll->cut_short: the time was over before all were tried. A
  * message whose file is gone is fetched again if the server still has it; that is reported. One

@@ -199,6 +199,8 @@ int recover(struct journal *journal, const struct deliver_settings *settings, st
         if (clean_up(journal, &former, err) < 0)
             return -1;
     }
+    if (kept_rename(journal, settings, err) < 0)
+        return -1;
     if (clean_up(journal, settings, err) < 0)
         return -1;
     return journal_close_gaps(journal, err);

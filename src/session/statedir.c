@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/mounts.h"
 #include "delivery/deliver.h"
+#include "session/kept.h"
 #include "state/mailbox.h"
 #include "state/rename.h"
 
@@ -28,26 +29,58 @@ static int make_folder(const char *folder, bool durable, struct err *err)
     return 0;
 }
 
-/* In a folder that is there. */
-static int open_journal(struct journal **out, const struct account *account, const char *state_dir,
-                        enum journal_mode mode, struct log *log, struct err *err)
+static struct journal_settings settings_of(const struct account *account, const char *state_dir,
+                                           enum journal_mode mode, struct log *log)
 {
-    struct journal_settings settings = {.state_dir = state_dir,
-                                        .server = account->server,
-                                        .user = account->user,
-                                        .account = account->journal_name,
-                                        .mode = mode,
-                                        .durable = account->durable,
-                                        .log = log};
-    return journal_open(out, &settings, err);
+    return (struct journal_settings){.state_dir = state_dir,
+                                     .server = account->server,
+                                     .user = account->user,
+                                     .account = account->journal_name,
+                                     .mode = mode,
+                                     .durable = account->durable,
+                                     .log = log};
 }
 
 int statedir_journal(struct journal **out, const struct account *account, const char *state_dir,
                      enum journal_mode mode, struct log *log, struct err *err)
 {
+    const struct journal_settings settings = settings_of(account, state_dir, mode, log);
     if (mode == JOURNAL_WRITE && make_folder(state_dir, account->durable, err) < 0)
         return -1;
-    return open_journal(out, account, state_dir, mode, log, err);
+    return journal_open(out, &settings, err);
+}
+
+/* ---- a former name ---- */
+
+/* While its journal has the former name still: under the lock of that. */
+static int rename_kept(const struct account *account, const char *state_dir, const char *former,
+                       struct log *log, struct err *err)
+{
+    struct journal *journal;
+    char id[MAILBOX_ID + 1];
+    struct journal_settings settings = settings_of(account, state_dir, JOURNAL_WRITE, log);
+    const struct deliver_settings files = {
+        .state_dir = state_dir, .mailbox = id, .durable = account->durable};
+    settings.stem = former;
+    mailbox_id(account->server, account->user, id);
+    if (journal_open(&journal, &settings, err) < 0)
+        return -1;
+    int result = kept_rename(journal, &files, err);
+    journal_close(journal);
+    return result;
+}
+
+int statedir_rename(const struct account *account, const char *state_dir, const char *former,
+                    struct log *log, struct err *err)
+{
+    char *stem = mailbox_stem(account->server, account->user);
+    int result = 0;
+    if (!rename_is_there(state_dir, stem)) /* else it is refused */
+        result = rename_kept(account, state_dir, former, log, err);
+    if (result == 0)
+        result = rename_journal(state_dir, former, stem, account->durable, err);
+    free(stem);
+    return result;
 }
 
 /* Cron and systemd do not see the shell's XDG_STATE_HOME: then two journals fill one Maildir. */
@@ -65,12 +98,12 @@ static void tell_new_journal(const struct session_run *run, const struct deliver
 }
 
 /* The journal that the mailbox had under its former name is its own. */
-static int adopt_former(const struct session_run *run, const char *stem, struct err *err)
+static int adopt_former(const struct session_run *run, struct err *err)
 {
     const struct account *account = run->account;
     if (account->former == NULL)
         return 0;
-    if (rename_journal(run->state_dir, account->former, stem, account->durable, err) < 0)
+    if (statedir_rename(account, run->state_dir, account->former, run->log, err) < 0)
         return -1;
     log_line(run->log, FP_LOG_WARNING,
              "the account was %.*s before: its journal goes on as %s@%s, each header in it is "
@@ -91,7 +124,7 @@ static int find_former(const struct session_run *run, char id[FOLDER_ID + 1], st
                                                 : FOLDER_FLUSH_MADE;
     int result = folder_id(run->state_dir, flush, id, err);
     if (result == 0 && first)
-        result = adopt_former(run, stem, err);
+        result = adopt_former(run, err);
     free(stem);
     return result;
 }
@@ -100,11 +133,12 @@ int statedir_open(struct journal **out, const struct session_run *run,
                   const struct deliver_settings *settings, char id[FOLDER_ID + 1], struct err *err)
 {
     bool write = run->mode == SESSION_POLL;
-    enum journal_mode mode = write ? JOURNAL_WRITE : JOURNAL_READ;
+    const struct journal_settings opened =
+        settings_of(run->account, run->state_dir, write ? JOURNAL_WRITE : JOURNAL_READ, run->log);
     if (write && (make_folder(run->state_dir, run->account->durable, err) < 0 ||
                   find_former(run, id, err) < 0))
         return -1;
-    if (open_journal(out, run->account, run->state_dir, mode, run->log, err) < 0)
+    if (journal_open(out, &opened, err) < 0)
         return -1;
     if (write && journal_is_new(*out))
         tell_new_journal(run, settings);

@@ -73,7 +73,8 @@ static int load(struct journal *journal, struct err *err)
 int journal_open(struct journal **out, const struct journal_settings *settings, struct err *err)
 {
     struct journal *journal = xcalloc(1, sizeof *journal);
-    char *stem = mailbox_stem(settings->server, settings->user);
+    char *stem = settings->stem != NULL ? xstrdup(settings->stem)
+                                        : mailbox_stem(settings->server, settings->user);
     char *path = xasprintf("%s/%s.journal", settings->state_dir, stem);
     bool write = settings->mode == JOURNAL_WRITE;
     journal->lock.fd = -1;
@@ -407,6 +408,15 @@ void journal_keep(struct journal *journal, uint32_t id, enum journal_state state
                   const struct journal_file *file, const struct journal_failure *failure)
 {
     fail(journal, id, state, count, file, failure);
+}
+
+/* The line of a `take` is said once more, too. */
+void journal_rename_file(struct journal *journal, uint32_t id, struct str name)
+{
+    char file[WORDS_ESCAPED_MAX(JOURNAL_FILE_MAX)];
+    struct record record = journal_record(journal, id);
+    record.file = str_of(file, words_escape(name, file, sizeof file));
+    note_again(journal, &record);
 }
 
 /* Nobody knows its UIDL; the name of its file is as good a name. */

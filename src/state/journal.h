@@ -38,6 +38,8 @@ enum journal_mode {
 struct journal_settings { /* borrowed for the call; log: for the journal's life */
     const char *state_dir;
     const char *server, *user;
+    const char *stem; /* of its file, where that still has the name of another mailbox, which this
+                          * one was before; NULL: its own (mailbox_stem) */
     const char *account; /* "title:configuration file" as one word, for the head; NULL: nothing */
     enum journal_mode mode;
     bool durable; /* fsync = full */
@@ -170,6 +172,8 @@ void journal_hold(struct journal *journal, uint32_t id, const struct journal_fai
  * was tried. Of one that is in a file already, file may be empty: it stays there. */
 void journal_keep(struct journal *journal, uint32_t id, enum journal_state state, bool count,
                   const struct journal_file *file, const struct journal_failure *failure);
+/* Its file has another name now. */
+void journal_rename_file(struct journal *journal, uint32_t id, struct str name);
 /* It may work later: the next run asks for it after the others, and no try is counted. */
 void journal_put_off(struct journal *journal, uint32_t id, const struct journal_failure *failure);
 /* A rule leaves it on the server, at least until then (wall clock, seconds; 0: as long as the rules

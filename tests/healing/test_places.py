@@ -531,6 +531,40 @@ def former_owner(w):
     w.need(agent.stored()["m002"] == 1, "it is delivered all the same", dict(agent.stored()))
 
 
+def new_owner(how):
+    """An account has moved to a server that does not answer yet; what it has kept stays its own, also
+    from an account that gets the mailbox it had."""
+    def case(w):
+        agent, other = heal.Agent(w), heal.Agent(w, "other")
+        w.always = "set read-once yes"
+        names = w.fill(2)
+        agent.does('[ "$FETCHPOP_UIDL" != m002 ] || exit 1; exit 75')
+        w.run("--force", mda=agent, max_tries=1)
+        w.need(w.hidden() == names and agent.stored() == {}, "both are kept here", w.hidden())
+        moved = {"server": "localhost", "port": 1, "timeout": "1s", "mda": agent, "max_tries": 1}
+        how(w, moved)
+        both = {**moved, "top": OLD % (w.server.port, other)}
+        w.put("m003")
+        for _ in range(2):
+            w.run("--force", **both)
+        other.need_each(1, ["m003"], when="to who has the mailbox now")
+        w.need(agent.stored() == {}, "the others wait", agent.stored())
+        agent.does("")
+        w.run("--retry", "all", "w", **both)
+        w.run("--force", **both)
+        agent.need_each(1, names, when="to who had it")
+        other.need_each(1, ["m003"], when="and no more to the other")
+    return case
+
+
+def found_by_itself(w, moved):
+    w.run("--force", **moved)
+
+
+def by_hand(w, moved):
+    w.run("--rename", "alice@127.0.0.1", "w", **moved)
+
+
 def second_account(w):
     """A second account with the same title in another file and another mailbox is not a renamed one:
     its mail is fetched."""
@@ -603,6 +637,8 @@ CASES = [
     ("kept, renamed, and killed in its delivery, Maildir: each once", kept_renamed_killed("maildir")),
     ("kept, renamed, and killed in its delivery, mbox: each once", kept_renamed_killed("mbox")),
     ("another account has the mailbox that one has left: its kept mail stays", former_owner),
+    ("the same, and the one that has left has kept mail, too: to each its own", new_owner(found_by_itself)),
+    ("the same after --rename, without a poll in between", new_owner(by_hand)),
     ("killed, then renamed, Maildir: each once, tmp/ empty", renamed_killed("maildir")),
     ("killed, then renamed, mbox: each once, spool/ empty", renamed_killed("mbox")),
     ("another mailbox under the same title is another mailbox", second_account),

@@ -226,6 +226,28 @@ static void tells_what_it_is(void)
     kit_free(&kit);
 }
 
+static void has_a_new_owner(void)
+{
+    struct kit kit;
+    struct err err = {0};
+    char other[SPOOL_NAME_MAX] = "";
+    kit_fresh();
+    kit_settings(&kit, DELIVER_MDA, "true", KIT_A);
+    struct deliver_file file = keep(&kit, message), held = keep(&kit, message);
+    ok(spool_rename(file.name, KIT_B, other) && spool_is_own(other, KIT_B),
+       "its name as another mailbox's");
+    is_int((long)strlen(other), (long)strlen(file.name), "is the same but for that");
+    is_int(keep_rename(&kit.settings, file.name, other, &err), 0, "it gets that name");
+    ok(is_in("spool", other) && !is_in("spool", file.name), "and has no other");
+    is_int(keep_rename(&kit.settings, file.name, other, &err), 0, "once more, nothing happens");
+    keep_hold(&kit.settings, held.name, &err);
+    ok(spool_rename(held.name, KIT_B, other) &&
+           keep_rename(&kit.settings, held.name, other, &err) == 0 && is_in("held", other),
+       "in held/, too");
+    ok(!spool_rename("INBOX", KIT_B, other), "a name that no run has made has none");
+    kit_free(&kit);
+}
+
 static void has_no_folder(void)
 {
     struct kit kit;
@@ -256,6 +278,7 @@ int main(void)
     has_both_names();
     sweeps();
     tells_what_it_is();
+    has_a_new_owner();
     has_no_folder();
     kit_remove(kit_folder);
     return tap_done();
