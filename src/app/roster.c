@@ -90,7 +90,7 @@ static void drop_others(struct config *config, const struct roster *roster, bool
 /* --- the whole -------------------------------------------------------------------------------- */
 
 static int fill(struct roster *roster, struct config *config, const struct options *options,
-                const char *config_file, struct err *err)
+                const char *config_file, struct report *report, struct err *err)
 {
     char *state_dir = paths_state(options->state_dir, config->top.state_dir, err);
     if (state_dir == NULL || choose(roster, config, options, err) < 0) {
@@ -99,7 +99,7 @@ static int fill(struct roster *roster, struct config *config, const struct optio
         *roster = (struct roster){0};
         return -1;
     }
-    renames_look(config, state_dir, config_file);
+    renames_look(config, state_dir, config_file, options->mode == OPTIONS_STATUS, report);
     drop_others(config, roster, options->account_count > 0);
     for (size_t i = 0; i < roster->count; i++)
         options_apply(options, roster->accounts[i]);
@@ -112,7 +112,8 @@ static int fill(struct roster *roster, struct config *config, const struct optio
     return 0;
 }
 
-static int read_url(struct roster *roster, const struct options *options, struct err *err)
+static int read_url(struct roster *roster, const struct options *options, struct report *report,
+                    struct err *err)
 {
     struct config config;
     struct options nameless = *options; /* its one argument is not a title */
@@ -125,7 +126,7 @@ static int read_url(struct roster *roster, const struct options *options, struct
                                         .no_destination = options->mode != OPTIONS_POLL};
     if (url_config(&config, &account, err) < 0)
         return -1;
-    int result = fill(roster, &config, &nameless, "", err);
+    int result = fill(roster, &config, &nameless, "", report, err);
     config_free(&config);
     return result;
 }
@@ -139,11 +140,11 @@ int roster_read(struct roster *roster, const struct options *options, struct rep
     struct rcparse_want want = {options->shard, &log};
     *roster = (struct roster){0};
     if (options_has_url(options))
-        return read_url(roster, options, err);
+        return read_url(roster, options, report, err);
     char *path = paths_config_file(options->config_file, err);
     int result = path == NULL ? -1 : config_read(&config, path, &want, err);
     if (result == 0) {
-        result = fill(roster, &config, options, path, err);
+        result = fill(roster, &config, options, path, report, err);
         config_free(&config);
     }
     free(path);

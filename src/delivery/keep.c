@@ -298,7 +298,8 @@ static int find_in(const char *folder, const struct deliver_settings *settings,
     for (const struct dirent *entry; result == 0 && (errno = 0, entry = readdir(dir)) != NULL;) {
         const char *name = entry->d_name;
         uint64_t octets = 0;
-        if (spool_is_own(name, settings->mailbox) && !spool_list_has(settings->keeps, name))
+        bool own = settings->mailbox == NULL || spool_is_own(name, settings->mailbox);
+        if (own && !spool_list_has(settings->keeps, name))
             result = octets_of_message(dirfd(dir), name, finder->all, &octets, err);
         if (octets > 0)
             finder->found(finder->ctx, name, octets);

@@ -65,9 +65,10 @@ void keep_remove(const struct deliver_settings *settings, const char *name);
 /* Octets of all files in both folders, those of other mailboxes included. */
 uint64_t keep_octets(const char *state_dir);
 
-/* Looks through both folders for the mailbox's own files that settings->keeps does not name, and
- * calls found with each that is marked as kept; `all`: also with each that may be a whole message
- * as it came: not empty, nor a spool file of mboxform.h. ERR_IO. */
+/* Looks through both folders for the mailbox's own files (settings->mailbox NULL: for those of all
+ * mailboxes) that settings->keeps does not name, and calls found with each that is marked as kept;
+ * `all`: also with each that may be a whole message as it came: not empty, nor a spool file of
+ * mboxform.h. ERR_IO. */
 struct keep_finder {
     void (*found)(void *ctx, const char *name, uint64_t octets);
     void *ctx;

@@ -101,6 +101,15 @@ static bool read_owner(const char *name, struct owner *owner)
     return *name == '.';
 }
 
+bool spool_mailbox(const char *name, char out[SPOOL_MAILBOX + 1])
+{
+    struct owner owner;
+    if (!read_owner(name, &owner))
+        return false;
+    snprintf(out, SPOOL_MAILBOX + 1, "%.*s", (int)owner.mailbox.len, owner.mailbox.ptr);
+    return true;
+}
+
 bool spool_is_own(const char *name, const char *mailbox)
 {
     struct owner owner;

@@ -114,6 +114,9 @@ bool spool_secures_all(size_t n, int folder);
 /* A file name (flags of maildir(5) behind ':' allowed) that a run of this mailbox has made. */
 bool spool_is_own(const char *name, const char *mailbox);
 
+/* Which mailbox's run has made it; false: none has. */
+bool spool_mailbox(const char *name, char out[SPOOL_MAILBOX + 1]);
+
 /* The same name, as another mailbox's; false: it is none that a run has made. */
 bool spool_rename(const char *name, const char *mailbox, char out[SPOOL_NAME_MAX]);
 

@@ -57,12 +57,16 @@ static char *account_of(const char *state_dir, const char *stem)
     return xmemdup0(account.ptr, account.len);
 }
 
+static bool ends_with(const char *text, const char *end)
+{
+    size_t len = strlen(text), ending = strlen(end);
+    return len > ending && strcmp(text + len - ending, end) == 0;
+}
+
 /* NULL if the file is not a journal. */
 static char *stem_of(const char *name)
 {
-    size_t len = strlen(name), ending = strlen(ENDING);
-    return len > ending && strcmp(name + len - ending, ENDING) == 0 ? xmemdup0(name, len - ending)
-                                                                    : NULL;
+    return ends_with(name, ENDING) ? xmemdup0(name, strlen(name) - strlen(ENDING)) : NULL;
 }
 
 bool rename_is_known(const char *state_dir, const char *id)
@@ -71,10 +75,8 @@ bool rename_is_known(const char *state_dir, const char *id)
     bool known = dir == NULL; /* who knows */
     char *ending = xasprintf("-%s" ENDING, id);
     const struct dirent *entry;
-    while (!known && (errno = 0, entry = readdir(dir)) != NULL) {
-        size_t len = strlen(entry->d_name), end = strlen(ending);
-        known = len > end && strcmp(entry->d_name + len - end, ending) == 0;
-    }
+    while (!known && (errno = 0, entry = readdir(dir)) != NULL)
+        known = ends_with(entry->d_name, ending);
     known = known || errno != 0;
     free(ending);
     if (dir != NULL)
@@ -134,6 +136,17 @@ char *rename_find(const struct rename_orphans *orphans, const char *account)
         found = orphan->stem;
     }
     return xstrdup(found);
+}
+
+const char *rename_find_id(const struct rename_orphans *orphans, const char *id, const char *end)
+{
+    for (size_t i = 0; i < orphans->count; i++) {
+        const struct orphan *orphan = &orphans->all[i];
+        if (orphan->account != NULL && ends_with(orphan->stem, id) &&
+            ends_with(orphan->account, end))
+            return orphan->stem;
+    }
+    return NULL;
 }
 
 static int take_lock(const char *state_dir, const char *stem, struct err *err)

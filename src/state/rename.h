@@ -26,6 +26,10 @@ void rename_orphans_free(struct rename_orphans *orphans);
  * there is none, or more than one. */
 char *rename_find(const struct rename_orphans *orphans, const char *account);
 
+/* The stem, borrowed, of the orphan with this id (mailbox_id) whose account's name ends with that:
+ * the configuration file of several. NULL: there is none. */
+const char *rename_find_id(const struct rename_orphans *orphans, const char *id, const char *end);
+
 /* True if there is a journal of this stem. */
 bool rename_is_there(const char *state_dir, const char *stem);
 

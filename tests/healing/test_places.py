@@ -565,6 +565,38 @@ def by_hand(w, moved):
     w.run("--rename", "alice@127.0.0.1", "w", **moved)
 
 
+def another_title(w):
+    """An account has another title and another server: nobody finds what was kept for it, but it is
+    told, and there is a way to get it."""
+    agent, write_rc = heal.Agent(w), w.write_rc
+    names = w.fill(2)
+    w.always = "set read-once yes"
+    agent.does("exit 75")
+    w.run("--force", mda=agent)
+
+    def write_new(*args, **more):
+        path = write_rc(*args, **more)
+        with open(path) as f:
+            text = f.read()
+        with open(path, "w") as f:
+            f.write(text.replace('account "w"', 'account "new"'))
+        return path
+
+    w.write_rc = write_new
+    moved, told = {"server": "localhost", "mda": agent}, "2 message(s) of alice@127.0.0.1 wait in"
+    run = w.run("--force", **moved)
+    w.need(told in run.err, "the first poll tells", run)
+    run = w.fine("--force", **moved)
+    w.need(told in w.run("--status", **moved).err, "and --status", run)
+    w.need(told in w.run("--force", "-v", **moved).err, "and -v")
+    agent.does("")
+    back = {**moved, "top": OLD % (w.server.port, agent)}
+    run = w.run("--retry", "all", "old", **back)
+    w.need("wait in" not in run.err, "an account has it again", run)
+    agent.need_each(1, names, when="with its account back in the file")
+    w.need(w.run("--status", **moved).err == "", "then nothing waits")
+
+
 def second_account(w):
     """A second account with the same title in another file and another mailbox is not a renamed one:
     its mail is fetched."""
@@ -638,6 +670,7 @@ CASES = [
     ("kept, renamed, and killed in its delivery, mbox: each once", kept_renamed_killed("mbox")),
     ("another account has the mailbox that one has left: its kept mail stays", former_owner),
     ("the same, and the one that has left has kept mail, too: to each its own", new_owner(found_by_itself)),
+    ("another title and another server: what was kept is told, and can be had", another_title),
     ("the same after --rename, without a poll in between", new_owner(by_hand)),
     ("killed, then renamed, Maildir: each once, tmp/ empty", renamed_killed("maildir")),
     ("killed, then renamed, mbox: each once, spool/ empty", renamed_killed("mbox")),
