@@ -25,7 +25,9 @@ static uint32_t deliver(const struct account *account, const char *state_dir, st
 static void tell(struct report *report, const char *title, unsigned released, uint32_t delivered)
 {
     char text[120];
-    if (delivered == 0)
+    if (released == 0)
+        snprintf(text, sizeof text, "%u delivered from here", (unsigned)delivered);
+    else if (delivered == 0)
         snprintf(text, sizeof text, "%u released; the next run tries again", released);
     else
         snprintf(text, sizeof text, "%u released, %u of them delivered from here", released,
@@ -33,22 +35,24 @@ static void tell(struct report *report, const char *title, unsigned released, ui
     report_answer(report, title, text);
 }
 
-/* How many were released. */
+/* How many were released, or delivered. */
 static unsigned retry(const struct account *account, const char *state_dir, const char *uidl,
                       bool silent, struct report *report)
 {
     struct report_about about = {report, account->title};
     struct log log = report_log(&about);
     struct err err;
-    unsigned released = 0;
+    struct held_released released;
+    uint32_t delivered = 0;
     if (held_release(account, state_dir, uidl, &log, &released, &err) < 0) {
         report_error(report, account->title, &err);
-    } else if (released > 0) {
-        uint32_t delivered = deliver(account, state_dir, report, &log);
-        if (!silent)
-            tell(report, account->title, released, delivered);
+        return 0;
     }
-    return released;
+    if (released.count > 0 || released.unnamed > 0)
+        delivered = deliver(account, state_dir, report, &log);
+    if (released.count + delivered > 0 && !silent)
+        tell(report, account->title, released.count, delivered);
+    return released.count + delivered;
 }
 
 void retry_run(const struct options *options, const struct roster *roster, struct report *report)

@@ -9,9 +9,11 @@
 #include "base/clock.h"
 #include "base/words.h"
 #include "delivery/keep.h"
+#include "session/kept.h"
 #include "session/manners.h"
 #include "session/statedir.h"
 #include "state/journal.h"
+#include "state/mailbox.h"
 
 static const char *word_of(enum journal_state state)
 {
@@ -70,6 +72,46 @@ static void describe(const struct journal *journal, uint32_t id, const char *sta
              counted ? "" : "; the next run tries again");
 }
 
+struct unnamed {
+    const char *state_dir;
+    const struct held_listener *listener; /* NULL: they are only counted */
+    unsigned count;
+};
+
+static void on_unnamed(void *ctx, const char *name, uint64_t octets)
+{
+    struct unnamed *unnamed = ctx;
+    char text[ERR_TEXT_MAX], *path = NULL;
+    unnamed->count++;
+    if (unnamed->listener == NULL || keep_path(unnamed->state_dir, name, &path, &octets, NULL) != 0)
+        return;
+    snprintf(text, sizeof text,
+             "kept: %llu octets in %s, which the journal does not name; the "
+             "next run delivers it",
+             (unsigned long long)octets, path);
+    unnamed->listener->line(unnamed->listener->ctx, text);
+    free(path);
+}
+
+/* What recovery would enter: the journal is new, damaged, or an older copy. */
+static unsigned find_unnamed(const struct account *account, const char *state_dir,
+                             const struct journal *journal, const struct held_listener *listener)
+{
+    char mailbox[MAILBOX_ID + 1];
+    struct unnamed unnamed = {.state_dir = state_dir, .listener = listener};
+    const struct keep_finder finder = {
+        .found = on_unnamed, .ctx = &unnamed, .all = journal_has_gaps(journal)};
+    struct spool_list kept;
+    struct err ignored;
+    mailbox_id(account->server, account->user, mailbox);
+    kept_list(journal, &kept);
+    const struct deliver_settings settings = {
+        .state_dir = state_dir, .mailbox = mailbox, .keeps = &kept};
+    (void)keep_find_unnamed(&settings, &finder, &ignored);
+    kept_free_list(&kept);
+    return unnamed.count;
+}
+
 static void list(const struct account *account, const char *state_dir,
                  const struct journal *journal, const struct held_listener *listener)
 {
@@ -97,9 +139,11 @@ int held_list(const struct account *account, const char *state_dir,
         return -1;
     struct note *note = note_load(state_dir, account->server, account->user, NOTE_READ, now);
     condition_find(&condition, journal, note, now);
+    condition.spooled += find_unnamed(account, state_dir, journal, NULL);
     listener->condition(listener->ctx, &condition);
     if (listener->line != NULL) {
         list(account, state_dir, journal, listener);
+        (void)find_unnamed(account, state_dir, journal, listener);
         manners_status(note, now, listener->line, listener->ctx);
     }
     note_free(note);
@@ -108,11 +152,11 @@ int held_list(const struct account *account, const char *state_dir,
 }
 
 int held_release(const struct account *account, const char *state_dir, const char *uidl,
-                 struct log *log, unsigned *released, struct err *err)
+                 struct log *log, struct held_released *released, struct err *err)
 {
     struct journal *journal;
     char room[JOURNAL_UIDL_ROOM];
-    *released = 0;
+    *released = (struct held_released){.count = 0};
     if (statedir_journal(&journal, account, state_dir, JOURNAL_WRITE, log, err) < 0)
         return -1;
     for (uint32_t id = 0; id < journal_count(journal); id++) {
@@ -121,9 +165,10 @@ int held_release(const struct account *account, const char *state_dir, const cha
             (uidl != NULL && !str_is(journal_uidl(journal, id, room), uidl)))
             continue;
         journal_retry(journal, id);
-        ++*released;
+        released->count++;
     }
-    int result = *released > 0 ? journal_sync(journal, err) : 0;
+    released->unnamed = find_unnamed(account, state_dir, journal, NULL);
+    int result = released->count > 0 ? journal_sync(journal, err) : 0;
     journal_close(journal);
     return result;
 }

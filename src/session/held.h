@@ -22,9 +22,14 @@ struct held_listener {
 int held_list(const struct account *account, const char *state_dir,
               const struct held_listener *listener, struct err *err);
 
-/* Releases one message that is held, or kept here, or all of them with uidl NULL. *released: how
- * many. What is wrong with the journal goes to the log. */
+/* Releases one message that is held, or kept here, or all of them with uidl NULL. What is wrong
+ * with the journal goes to the log. */
+struct held_released {
+    unsigned count;
+    unsigned unnamed; /* files beside that which the journal should name, and does not: a run enters
+                       * and delivers them */
+};
 int held_release(const struct account *account, const char *state_dir, const char *uidl,
-                 struct log *log, unsigned *released, struct err *err);
+                 struct log *log, struct held_released *released, struct err *err);
 
 #endif

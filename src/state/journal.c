@@ -59,9 +59,9 @@ static int load(struct journal *journal, struct err *err)
     replay->lines = journal->lines;
     if (replay_load(replay, err) < 0)
         return -1;
+    journal->gaps = replay->is_new || replay->damaged > 0;
     if (!replay->write)
         return 0;
-    journal->gaps = replay->is_new || replay->damaged > 0;
     if (!journal->gaps && compact(journal, err) < 0)
         return -1;
     /* An older fetchpop must notice that there are lines of this version. */

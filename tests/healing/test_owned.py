@@ -299,6 +299,45 @@ def journal_lost(how, status):
     return case
 
 
+def asked_without_journal(how):
+    """--status and --retry know what is here, whatever became of the journal."""
+    def case(w):
+        names, agent = w.fill(3), heal.Agent(w)
+        w.always = ONCE
+        agent.does('[ "$FETCHPOP_UIDL" != m002 ] || exit 1')
+        w.run(mda=agent, max_tries=1)
+        how(w.journal_path())
+        said = w.status(mda=agent)
+        w.need(w.held_files()[0] in said and "1 here in" in said, "--status names it", said)
+        agent.does("")
+        run = w.run("--retry", "all", mda=agent)
+        w.need(run.status == 0 and "1 delivered from here" in run.out, "--retry delivers it", run)
+        agent.need_each(1, names)
+        run = w.run("--retry", "all", mda=agent)
+        w.need(run.status == 65 and "no such message" in run.err, "then there is none", run)
+        w.need("here in" not in w.status(mda=agent), "nor by --status")
+    return case
+
+
+def list_without_journal(how):
+    """What is taken over from a list goes into the journal that there is, and loses nothing."""
+    def case(w):
+        names, agent = w.fill(3), heal.Agent(w)
+        w.always = ONCE
+        agent.does('[ "$FETCHPOP_UIDL" != m002 ] || exit 75')
+        w.run(mda=agent)
+        how(w.journal_path())
+        with open(w.path("list"), "w") as f:
+            f.write("m001\nm003\nm009\n")
+        run = w.run("--import-seen", "uidl", w.path("list"), mda=agent)
+        w.need(run.status == 0 and "taken over as fetched" in run.out, "says what it did", run)
+        agent.does("")
+        run = w.run("--force", mda=agent)
+        w.need("1 message(s) in" in run.err, "what is here is told", run)
+        agent.need_each(1, names, when="and delivered")
+    return case
+
+
 def older_copy(status):
     """The journal of an hour ago comes back, as from a backup: it does not name what was kept since."""
     def case(w):
@@ -850,6 +889,10 @@ CASES = [
        journal_lost(how, status))
       for how in (removed, emptied, of_zeros, damaged)
       for where, status in (("kept", 75), ("held", 1))],
+    *[("the journal is %s: --status and --retry" % how.__name__.replace("_", " "),
+       asked_without_journal(how)) for how in (removed, emptied, of_zeros, damaged)],
+    *[("the journal is %s: --import-seen" % how.__name__.replace("_", " "),
+       list_without_journal(how)) for how in (removed, damaged)],
     ("an older journal comes back, mail was kept since: it is delivered", older_copy(75)),
     ("an older journal comes back, mail was held since: it is delivered", older_copy(1)),
     *[("killed at any call while kept mail is delivered to %s: each once" % where, kept_killed(kind))

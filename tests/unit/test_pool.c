@@ -117,7 +117,7 @@ int held_list(const struct account *account, const char *state_dir,
 }
 
 int held_release(const struct account *account, const char *state_dir, const char *uidl,
-                 struct log *log, unsigned *released, struct err *err)
+                 struct log *log, struct held_released *released, struct err *err)
 {
     (void)account;
     (void)state_dir;
