@@ -2,9 +2,9 @@
 /*
  * filter: asks the account's filter_command about a message, by its header.
  *
- * As mpop asks: the header, with the empty line behind it, is on standard input. The status says what
- * is to be done: 0 fetch, 1 leave it on the server, 2 delete it there unfetched. mpop(1) has 1 and 2
- * the other way round, but 1 is how a script that fails ends in most languages.
+ * As mpop asks: the header, with the empty line behind it, is on standard input. The status says
+ * what is to be done: 0 fetch, 1 leave it on the server, 2 delete it there unfetched. mpop(1) has
+ * 1 and 2 the other way round, but 1 is how a script that fails ends in most languages.
  * In the environment are FETCHPOP_ACCOUNT, FETCHPOP_UIDL, FETCHPOP_SIZE and FETCHPOP_SENDER.
  */
 #ifndef FP_SESSION_FILTER_H
