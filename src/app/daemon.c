@@ -96,15 +96,16 @@ static void tell_begin(const struct daemon *daemon)
 
 static void hear_signals(struct daemon *daemon)
 {
+    bool hup = stop_take_hup(), usr1 = stop_take_usr1();
     if (stop_asked()) {
         if (!daemon->ending)
             notify_stopping(&daemon->notify);
         daemon->ending = true;
         return;
     }
-    if (stop_take_hup())
+    if (hup)
         reload(daemon);
-    if (stop_take_usr1())
+    if (usr1)
         turns_hurry(&daemon->turns, clock_ms());
 }
 

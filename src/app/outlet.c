@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -108,7 +107,6 @@ int outlet_open(struct outlet *outlet, const char *path, bool to_syslog, struct 
 {
     *outlet = (struct outlet){.path = path, .fd = -1, .syslog = to_syslog};
     if (path != NULL) {
-        signal(SIGXFSZ, SIG_IGN); /* a file that may not grow costs lines, not us */
         outlet->fd = open_path(path, err);
         if (outlet->fd < 0)
             return -1;

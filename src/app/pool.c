@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@
 #define END_MS 5000      /* from the end of its pipe to the end of the process */
 #define EVENTS_AT_ONCE 64
 #define TYPED_MAX 3 /* passwords */
+#define STOPS 2     /* signals that mean something: the second ends at once */
 #define WAIT_MAX_MS 3600000
 #define DAY_MS (24 * 3600 * 1000)
 
@@ -41,6 +43,7 @@ struct slot {
     int64_t limit; /* ms */
     int64_t deadline;
     enum ending ending;
+    bool stuck; /* killed, and still there: it waits for a disk, say. That was told */
     bool has_result;
     bool has_plan; /* figures tell what will be fetched */
     struct session_figures figures;
@@ -61,7 +64,6 @@ struct pool {
     int64_t next;     /* the moment from which looking may be worth it without a change */
     bool prepared;    /* OpenSSL, for all workers */
     bool fork_failed; /* until a worker has ended, no other is started */
-    sigset_t before;  /* signals that were held back before us */
 };
 
 int64_t pool_limit_ms(const struct account *account)
@@ -140,6 +142,7 @@ static void take_event(struct pool *pool, struct slot *slot, struct event *event
         break;
     default:
         slot->has_result = true;
+        slot->turn->lost_told = 0;
         slot->turn->not_before = moment_of(event->figures.next_try);
         slot->figures = (struct session_figures){0};
         slot->has_plan = false; /* it is done, so no more will be fetched */
@@ -171,17 +174,16 @@ static struct worker_job worker_job(const struct pool *pool, struct turn *turn)
     };
 }
 
-/* A poll without a result. Where it happens in each poll of a daemon, once a day is enough. */
+/* A poll without a result. Where it happens in each poll of a daemon, a line a day is enough. */
 static void report_lost(struct pool *pool, struct turn *turn, const struct err *err)
 {
+    struct session_figures figures = {0};
     int64_t now = clock_ms();
     if (err->kind != ERR_STOPPED) {
-        if (turn->lost_told != 0 && now - turn->lost_told < DAY_MS)
-            return;
-        turn->lost_told = now;
+        figures.quiet = turn->lost_told != 0 && now - turn->lost_told < DAY_MS;
+        turn->lost_told = figures.quiet ? turn->lost_told : now;
     }
-    report_result(pool->report, turn->account->title, &(struct session_figures){0}, err->kind,
-                  err->text);
+    report_result(pool->report, turn->account->title, &figures, err->kind, err->text);
 }
 
 /* --- in the worker ---------------------------------------------------------------------------- */
@@ -213,7 +215,6 @@ static void take_null_input(void)
 /* No turn may be touched here: see app/turns.h. */
 static void run_child(const struct pool *pool, const struct worker_job *job, int fd, pid_t parent)
 {
-    stop_release(&pool->before);
     setpgid(0, 0);
     if (!spawn_die_with(parent))
         _exit(err_status(ERR_STOPPED));
@@ -330,7 +331,10 @@ static void kill_worker(const struct slot *slot)
 static void report_death(struct pool *pool, const struct slot *slot, int status)
 {
     struct err err;
-    if (slot->ending == ENDING_KILLED) {
+    if (slot->stuck) {
+        err_set(&err, ERR_WORKER,
+                "worker cannot be ended: a disk or a file server does not answer; see ps -l");
+    } else if (slot->ending == ENDING_KILLED) {
         err_set(&err, ERR_STOPPED, "interrupted; what was open is finished by the next run");
     } else if (slot->ending == ENDING_LATE) {
         err_set(&err, ERR_WORKER, "worker hung and was ended after %lld s; the next run goes on",
@@ -340,6 +344,8 @@ static void report_death(struct pool *pool, const struct slot *slot, int status)
                 WTERMSIG(status));
     } else if (WEXITSTATUS(status) == err_status(ERR_SYSTEM)) {
         err_set(&err, ERR_SYSTEM, "worker ran out of memory; the next run goes on");
+    } else if (WEXITSTATUS(status) == err_status(ERR_WORKER)) {
+        err_set(&err, ERR_WORKER, "worker gave up; standard error has the reason");
     } else {
         err_set(&err, ERR_WORKER, "worker ended without a result (status %d); the next run goes on",
                 WEXITSTATUS(status));
@@ -350,7 +356,7 @@ static void report_death(struct pool *pool, const struct slot *slot, int status)
 static void end_slot(struct pool *pool, struct slot *slot, int status)
 {
     /* A result is a result, even if the worker crashed while it cleaned up. */
-    if (!slot->has_result)
+    if (!slot->has_result && !slot->stuck)
         report_death(pool, slot, status);
     if (slot->fd >= 0)
         close(slot->fd);
@@ -407,7 +413,21 @@ static bool has_ended(struct slot *slot)
     return slot->ended;
 }
 
-/* Workers that have closed their pipe, and those that are late. */
+/* It is late; or it was killed, and that does not end who waits for a disk. */
+static void end_late(struct pool *pool, struct slot *slot)
+{
+    if (slot->ending != ENDING_OF_ITSELF && !slot->stuck) {
+        slot->stuck = true;
+        if (!slot->has_result)
+            report_death(pool, slot, 0);
+    }
+    slot->ending = slot->ending == ENDING_OF_ITSELF ? ENDING_LATE : slot->ending;
+    slot->deadline = clock_in(END_MS);
+    kill_worker(slot);
+}
+
+/* Workers that have closed their pipe, and those that are late. Whoever wants us to end at once does
+ * not wait for one that cannot end. */
 static void reap(struct pool *pool)
 {
     reap_orphans(pool);
@@ -415,19 +435,16 @@ static void reap(struct pool *pool)
         struct slot *slot = &pool->slots[i];
         if (slot->pid == 0)
             continue;
-        if (clock_left(slot->deadline) == 0) {
-            slot->ending = slot->ending == ENDING_OF_ITSELF ? ENDING_LATE : slot->ending;
-            slot->deadline = clock_in(END_MS);
-            kill_worker(slot);
-        }
-        if (slot->fd < 0 && has_ended(slot))
+        if (clock_left(slot->deadline) == 0)
+            end_late(pool, slot);
+        if ((slot->fd < 0 && has_ended(slot)) || (slot->stuck && pool->stops == STOPS))
             end_slot(pool, slot, slot->status);
     }
 }
 
 static void pass_on_stop(struct pool *pool)
 {
-    int count = stop_count() < 2 ? stop_count() : 2;
+    int count = stop_count() < STOPS ? stop_count() : STOPS;
     if (count == pool->stops)
         return;
     pool->stops = count;
@@ -440,6 +457,7 @@ static void pass_on_stop(struct pool *pool)
             kill(slot->pid, SIGTERM);
         } else if (slot->pid != 0) {
             slot->ending = ENDING_KILLED;
+            slot->deadline = clock_in(END_MS);
             kill_worker(slot);
         }
     }
@@ -497,8 +515,12 @@ static void wait_events(struct pool *pool, int64_t until)
         const struct slot *slot = &pool->slots[i];
         pool->waits[i] = (struct pollfd){.fd = slot->pid != 0 ? slot->fd : -1, .events = POLLIN};
     }
-    int ms = wait_ms(pool, until);
-    if (stop_ppoll(pool->waits, (nfds_t)pool->slot_count, ms, &pool->before) <= 0)
+    sigset_t before;
+    stop_hold(&before);
+    int ms = stop_has_news(pool->stops < STOPS ? pool->stops : INT_MAX) ? 0 : wait_ms(pool, until);
+    int ready = stop_ppoll(pool->waits, (nfds_t)pool->slot_count, ms, &before);
+    stop_release(&before);
+    if (ready <= 0)
         return;
     for (size_t i = 0; i < pool->slot_count; i++)
         if (pool->waits[i].fd >= 0 && pool->waits[i].revents != 0)
@@ -509,15 +531,11 @@ struct pool *pool_new(const struct pool_job *job, struct turns *turns, struct re
 {
     struct pool *pool = xcalloc(1, sizeof *pool);
     *pool = (struct pool){.job = job, .turns = turns, .report = report};
-    if (!job->no_fork)
-        stop_hold(&pool->before);
     return pool;
 }
 
 void pool_free(struct pool *pool)
 {
-    if (!pool->job->no_fork)
-        stop_release(&pool->before);
     free(pool->waits);
     free(pool->slots);
     free(pool);

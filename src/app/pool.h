@@ -35,7 +35,7 @@ struct pool_job {
 void pool_run(const struct pool_job *job, struct turns *turns, struct report *report);
 
 /* The same step by step, for a caller that has other things to do in between. All three are
- * borrowed until pool_free. Signals are held back until then, too (see base/stop.h). */
+ * borrowed until pool_free. */
 struct pool *pool_new(const struct pool_job *job, struct turns *turns, struct report *report);
 
 /* Once nothing runs. */

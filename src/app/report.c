@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,27 +15,45 @@
 #include "app/progress.h"
 #include "app/tty.h"
 #include "base/clock.h"
+#include "base/stop.h"
 #include "base/utf8.h"
 
 #define LINE_OCTETS 1600 /* an error's text and what stands around it */
 #define REDRAW_MS 100
 #define IDLE_REDRAW_MS 500
 #define WIDTH_MAX 200
+#define STUCK_MS 60000 /* until a line that nobody takes is dropped */
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
-/* In one write(2) where the system lets us, so that lines of several processes stay whole. */
-static int put(int fd, const char *bytes, size_t len)
+/* Whoever reads may have stopped (less, Ctrl-S, a mailer that hangs), and our workers wait for us
+ * with their mailboxes locked: so not for ever, and not again for the next line. */
+static bool takes_more(struct report *report, int fd)
+{
+    struct pollfd wait = {.fd = fd, .events = POLLOUT};
+    int64_t deadline = report->stuck[fd] ? 0 : clock_in(STUCK_MS);
+    int64_t left;
+    int ready;
+    do {
+        left = clock_left(deadline);
+        ready = poll(&wait, 1, left < STOP_SLICE_MS ? (int)left : STOP_SLICE_MS);
+    } while (ready <= 0 && left > 0 && stop_count() < 2);
+    report->stuck[fd] = ready <= 0;
+    return ready > 0;
+}
+
+/* In one write(2) where the system lets us, so that lines of several processes stay whole. A pipe
+ * that takes more takes PIPE_BUF octets without a wait. */
+static int put(struct report *report, int fd, const char *bytes, size_t len)
 {
     while (len > 0) {
-        ssize_t n = write(fd, bytes, len);
+        if (!takes_more(report, fd))
+            return -1;
+        ssize_t n = write(fd, bytes, len < PIPE_BUF ? len : PIPE_BUF);
         if (n >= 0) {
             bytes += n;
             len -= (size_t)n;
-        } else if (errno == EAGAIN) {
-            struct pollfd wait = {.fd = fd, .events = POLLOUT};
-            poll(&wait, 1, 1000);
-        } else if (errno != EINTR) {
+        } else if (errno != EINTR && errno != EAGAIN) {
             return -1;
         }
     }
@@ -44,7 +63,7 @@ static int put(int fd, const char *bytes, size_t len)
 static void hide_status(struct report *report)
 {
     if (report->shown)
-        put(STDOUT_FILENO, "\r\033[K", 4);
+        put(report, STDOUT_FILENO, "\r\033[K", 4);
     report->shown = false;
 }
 
@@ -52,7 +71,7 @@ static void hide_status(struct report *report)
 static void put_line(struct report *report, int fd, const char *line, size_t size)
 {
     hide_status(report);
-    if (put(fd, line, size) < 0 && fd == STDOUT_FILENO)
+    if (put(report, fd, line, size) < 0 && fd == STDOUT_FILENO)
         report->unwritten = true;
 }
 
@@ -159,7 +178,7 @@ static void draw(struct report *report, const struct progress_facts *facts)
     size_t columns = tty_columns();
     progress_spell(facts, columns < WIDTH_MAX ? columns : WIDTH_MAX, line);
     int len = snprintf(whole, sizeof whole, "\r%s\033[K", line);
-    put(STDOUT_FILENO, whole, (size_t)len);
+    put(report, STDOUT_FILENO, whole, (size_t)len);
     report->shown = true;
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "app/worker.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -274,7 +273,6 @@ void worker_run(const struct worker_job *job)
     };
     struct err err = {0};
     int64_t begun = clock_ms();
-    signal(SIGXFSZ, SIG_IGN);
     hooks_new_begin(&work.delivered);
     int result = do_task(&work, &run, &err);
     if (result < 0 && err.kind == ERR_NONE) /* a bug: not a success */

@@ -40,7 +40,7 @@ static void add_chunk(struct chunks *chunks, size_t least)
     struct chunk *chunk =
         mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (chunk == MAP_FAILED)
-        xdie("out of memory");
+        xdie_memory();
     if (chunks->withheld)
         withhold(chunk, size);
     *chunk = (struct chunk){.before = chunks->newest, .size = size, .used = rounded(sizeof *chunk)};

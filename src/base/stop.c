@@ -42,6 +42,7 @@ void stop_install(void)
 {
     handle(SIGINT, SIGTERM, note);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     signal(SIGCHLD, SIG_DFL);
 }
 
@@ -84,6 +85,11 @@ bool stop_asked(void)
 int stop_count(void)
 {
     return (int)asked;
+}
+
+bool stop_has_news(int count)
+{
+    return asked > count || hup != 0 || usr1 != 0;
 }
 
 int64_t stop_cap(int64_t deadline, int64_t grace_ms)

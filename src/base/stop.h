@@ -19,8 +19,8 @@
 #define STOP_SLICE_MS 250
 #define STOP_GRACE_MS 5000 /* how long answers under way may take to drain */
 
-/* From here on INT and TERM are noted (also where they were ignored when we were started), PIPE is
- * ignored, and CHLD has its default (ignored, it would take our children's exit statuses from us);
+/* From here on INT and TERM are noted (also where they were ignored when we were started), PIPE and
+ * XFSZ (a file that may not grow) are ignored, and CHLD has its default (ignored, it would take our children's exit statuses from us);
  * no SA_RESTART. */
 void stop_install(void);
 
@@ -44,9 +44,12 @@ bool stop_take_hup(void);
 bool stop_take_usr1(void);
 
 /* For a process that waits long: these four signals are held back from stop_hold to stop_release,
- * and come in only during stop_ppoll, so that none falls between a question and the wait. *before
- * is for the other two, and for children: a forked process calls stop_release first of all. */
+ * and come in only during stop_ppoll, so that none falls between a question and the wait: hold, ask
+ * (stop_has_news), wait, release. *before is for the other two. */
 void stop_hold(sigset_t *before);
+
+/* Are there more than `count` stops, or a HUP or a USR1 that nobody has taken? */
+bool stop_has_news(int count);
 
 /* Unblocks them again. */
 void stop_release(const sigset_t *before);

@@ -11,23 +11,34 @@
 #include <malloc.h>
 #endif
 
+#define STATUS_WORKER 70 /* as base/err.c has it */
 #define STATUS_SYSTEM 71
 
 /* write(2) and _exit(2): stdio and exit handlers may want memory, and in a worker the buffers that
  * they would flush are the parent's. */
-_Noreturn void xdie(const char *why)
+static _Noreturn void die(const char *why, int status)
 {
     static const char name[] = "fetchpop: ";
     if (write(STDERR_FILENO, name, sizeof name - 1) < 0 ||
         write(STDERR_FILENO, why, strlen(why)) < 0 || write(STDERR_FILENO, "\n", 1) < 0)
-        _exit(STATUS_SYSTEM); /* nobody listens */
-    _exit(STATUS_SYSTEM);
+        _exit(status); /* nobody listens */
+    _exit(status);
+}
+
+_Noreturn void xdie(const char *why)
+{
+    die(why, STATUS_WORKER);
+}
+
+_Noreturn void xdie_memory(void)
+{
+    die("out of memory", STATUS_SYSTEM);
 }
 
 static void *checked(void *memory)
 {
     if (memory == NULL)
-        xdie("out of memory");
+        xdie_memory();
     return memory;
 }
 
@@ -48,7 +59,7 @@ void *xreallocarray(void *old, size_t count, size_t size)
     if (count == 0 || size == 0)
         count = size = 1;
     if (count > SIZE_MAX / size)
-        xdie("out of memory");
+        xdie_memory();
     return checked(realloc(old, count * size));
 }
 
@@ -60,7 +71,7 @@ char *xstrdup(const char *text)
 char *xmemdup0(const void *bytes, size_t length)
 {
     if (length == SIZE_MAX)
-        xdie("out of memory");
+        xdie_memory();
     char *copy = xmalloc(length + 1);
     if (length > 0)
         memcpy(copy, bytes, length);
@@ -77,10 +88,10 @@ char *xasprintf(const char *fmt, ...)
     int len = vsnprintf(NULL, 0, fmt, args);
     va_end(args);
     if (len < 0)
-        xdie("out of memory");
+        xdie_memory();
     char *text = xmalloc((size_t)len + 1);
     if (vsnprintf(text, (size_t)len + 1, fmt, again) != len)
-        xdie("out of memory");
+        xdie_memory();
     va_end(again);
     return text;
 }

@@ -10,9 +10,12 @@
 
 #include <stddef.h>
 
-/* One line, "fetchpop: why", on standard error, and exit with status 71, for errors that leave
+/* One line, "fetchpop: why", on standard error, and exit with status 70, for errors that leave
  * nothing else to do. */
 _Noreturn void xdie(const char *why);
+
+/* The same for want of memory, with status 71. */
+_Noreturn void xdie_memory(void);
 
 void *xmalloc(size_t size);                                /* size 0 is 1 */
 void *xcalloc(size_t count, size_t size);                  /* zeroed; overflow ends the process */

@@ -3,6 +3,7 @@
 """Many accounts at once: each has a worker, and a worker that crashes, hangs or is refused is
 nobody else's trouble."""
 import collections
+import fcntl
 import os
 import re
 import subprocess
@@ -362,12 +363,80 @@ def workers_are_small(w):
     w.need(many < few + 600, "a worker among 10,000 accounts has more memory, in kB", few, many)
 
 
+# ---- what does not end -----------------------------------------------------------------------------
+
+def ends_at_second_term(w, child, seconds=20):
+    for _ in range(2):
+        child.terminate()
+        time.sleep(0.5)
+    try:
+        child.wait(seconds)
+        return True
+    except subprocess.TimeoutExpired:
+        return False
+    finally:
+        child.kill()
+        child.wait()
+
+
+def reader_that_stops(w):
+    """less, Ctrl-S, a mailer that hangs: nobody takes what the parent says."""
+    w.fill(300)
+    crowd = Crowd(w)
+    crowd.add("only")
+    with crowd.server() as server:
+        read, write = os.pipe()
+        fcntl.fcntl(write, 1031, 4096)  # F_SETPIPE_SZ
+        child = crowd.start(server.port, "-v", out=write, err=write)
+        os.close(write)
+        end = time.monotonic() + 30
+        while not server.commands() and time.monotonic() < end:
+            time.sleep(0.1)
+        time.sleep(2)
+        w.need(child.poll() is None, "300 messages' lines fit into a pipe: the test shows nothing")
+        w.need(ends_at_second_term(w, child), "a second TERM did not end it")
+        os.close(read)
+
+
+def disk_that_does_not_answer(w):
+    """Not even KILL ends a worker that waits for it: that is told, and a second TERM ends us."""
+    image, disk = w.path("image"), w.path("disk")
+    os.mkdir(disk)
+    made = subprocess.run("truncate -s 64M %s && mke2fs -q -F -t ext4 %s && mount -o loop %s %s" %
+                          (image, image, image, disk), shell=True, stderr=subprocess.PIPE)
+    if made.returncode != 0:
+        raise world.Skip("cannot mount an image here: " + made.stderr.decode().strip())
+    try:
+        w.fill(1)
+        crowd = Crowd(w)
+        crowd.add("only", maildir=disk + "/mail", **SHORT)
+        with crowd.server() as server:
+            w.need(crowd.run(server)[0] == 0, "the first run")
+            w.put("late")
+            frozen = subprocess.run(["fsfreeze", "-f", disk], stderr=subprocess.PIPE)
+            if frozen.returncode != 0:
+                raise world.Skip("cannot freeze a file system: " + frozen.stderr.decode().strip())
+            try:
+                with open(w.path("said"), "wb") as said:
+                    child = crowd.start(server.port, err=said)
+                time.sleep(90)  # its limit, and that of being killed
+                with open(w.path("said")) as f:
+                    text = f.read()
+                w.need("only: worker cannot be ended" in text, "nobody said so", text)
+                w.need(ends_at_second_term(w, child), "a second TERM did not end it")
+            finally:
+                subprocess.run(["fsfreeze", "-u", disk], check=False)
+    finally:
+        subprocess.run(["umount", "-l", disk], check=False)
+
+
 MIXED = 500 if LONG else 60
 
 CASES = [
     # These wait for the deadline of a hung worker; the others run meanwhile.
     ("%d accounts: crashed, killed, hung, refused and silent ones hurt nobody else" % MIXED,
      mixed(MIXED, 3)),
+    ("a disk that does not answer", disk_that_does_not_answer),
     ("16 accounts: crashed, killed, hung, refused and silent ones hurt nobody else", mixed(16, 1)),
     ("one account: hung, ended at its deadline", alone(STOP, HUNG, **SHORT)),
     ("one account: crashed", alone(CRASH, CRASHED)),
@@ -376,6 +445,7 @@ CASES = [
     ("lines stay whole and under their account's name", lines_stay_whole),
     ("max_per_server, for one server under several spellings", per_server),
     ("max_per_server, for two servers", two_servers),
+    ("whoever reads what it says stops reading", reader_that_stops),
     ("jobs of the configuration file", jobs_in_file),
     ("jobs of the command line", jobs_as_option),
     ("the parent's memory grows by less than 1.6 kB an account", parent_is_small),
@@ -383,4 +453,5 @@ CASES = [
 ]
 
 if __name__ == "__main__":
+    world.begin_mounts()
     world.main(CASES, jobs=4)

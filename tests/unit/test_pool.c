@@ -75,6 +75,8 @@ int session_poll(struct session_run *run, struct err *err)
         _exit(0);
     } else if (strcmp(user, "memory") == 0) {
         _exit(71);
+    } else if (strcmp(user, "bug") == 0) {
+        xdie("a journal cannot be read again");
     } else if (strcmp(user, "hang") == 0) {
         signal(SIGTERM, SIG_IGN);
         for (;;)
@@ -221,15 +223,15 @@ static void test_good_and_bad(bool no_fork)
 
 static void test_deaths(void)
 {
-    struct account *accounts[] = {make("a", "x", "crash"), make("b", "y", "exit"),
+    struct account *accounts[] = {make("a", "x", "crash"),  make("b", "y", "exit"),
                                   make("c", "z", "memory"), make("d", "z", "hang"),
-                                  make("e", "z", "good")};
+                                  make("e", "z", "good"),   make("f", "z", "bug")};
     accounts[3]->session_timeout = -29; /* these give it two seconds */
     accounts[3]->timeout = 0;
     accounts[3]->mda_timeout = -5;
     is_int(pool_limit_ms(accounts[3]), 2000, "test: the account has a limit of two seconds");
     int64_t begun = clock_ms();
-    is_int(run(accounts, 5, 16, 4, false), 70, "a worker that died is the worst");
+    is_int(run(accounts, 6, 16, 4, false), 70, "a worker that died is the worst");
     ok(clock_ms() - begun < 5000, "a worker that hangs is ended at its limit");
     const char *errors = text_of("err");
     ok(strstr(errors, "fetchpop: a: worker died (signal 11)") != NULL,
@@ -240,9 +242,11 @@ static void test_deaths(void)
        "a worker without memory is told");
     ok(strstr(errors, "fetchpop: d: worker hung and was ended after 2 s") != NULL,
        "a worker that hung is told with its limit");
+    ok(strstr(errors, "fetchpop: f: worker gave up; standard error has the reason") != NULL &&
+           strstr(errors, "fetchpop: a journal cannot be read again\n") != NULL,
+       "a worker that gives up is told, and says why");
     /* An emulator has a word about the crash, too. */
-    is_int(count_of(errors, "\n") - count_of(errors, "qemu: "), 4,
-           "there are four lines of errors");
+    is_int(count_of(errors, "\n") - count_of(errors, "qemu: "), 6, "there are six lines of errors");
     is_str(text_of("out"), "e: 2 new (2.0 kB)\n", "the fifth is none the worse");
     no_child_left("deaths");
 }

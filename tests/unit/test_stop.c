@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -83,23 +82,18 @@ static void test_stopped_wait(void)
            "within the grace a deadline is a deadline");
 }
 
-/* As a worker does: what its parent held back is nothing to it. */
-static void test_child(void)
+/* What a wait has to be left out for, because the signal has come before it. */
+static void test_news(void)
 {
-    sigset_t before;
-    stop_hold(&before);
-    pid_t pid = fork();
-    if (pid == 0) {
-        stop_release(&before);
-        kill(getpid(), SIGTERM);
-        _exit(stop_count() == 1 ? 7 : 8);
-    }
-    int status;
-    waitpid(pid, &status, 0);
-    stop_release(&before);
-    ok(WIFEXITED(status) && WEXITSTATUS(status) == 7,
-       "a child that gets a signal before its wait ends that wait at once");
-    ok(!stop_asked(), "a signal to a child is not counted here");
+    ok(!stop_has_news(0), "no signal is no news");
+    kill(getpid(), SIGUSR1);
+    ok(stop_has_news(0), "USR1 is news");
+    stop_take_usr1();
+    ok(!stop_has_news(0), "until it is taken");
+    kill(getpid(), SIGHUP);
+    ok(stop_has_news(0), "HUP is news");
+    stop_take_hup();
+    ok(!stop_has_news(0), "until it is taken");
 }
 
 int main(void)
@@ -108,7 +102,7 @@ int main(void)
     stop_listen();
     test_descriptor();
     test_wait();
-    test_child();
+    test_news();
     test_between(SIGHUP, "HUP");
     test_between(SIGUSR1, "USR1");
     test_between(SIGTERM, "TERM");
