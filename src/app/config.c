@@ -62,15 +62,13 @@ static int convert_all(struct rcparse *parsed, const struct shard *shard, struct
     return check_twins(parsed, config, err);
 }
 
-/* Takes over the text. */
+/* Takes over the text. other: the program whose file it seems to be, or NULL. */
 static int make(struct config *config, struct rctext *text, const struct rcparse_want *want,
-                struct err *err)
+                const struct import_program *other, struct err *err)
 {
     char *name = xstrdup(text->parts->name);
     struct rcparse parsed;
     *config = (struct config){0};
-    size_t seen = text->size < RECOGNISED ? text->size : RECOGNISED;
-    const struct import_program *other = import_recognise(str_of(text->data, seen));
     int result = rcparse_text(&parsed, text, want, err);
     if (result < 0 && other != NULL)
         err_set(err, ERR_CONFIG,
@@ -94,7 +92,10 @@ int config_read(struct config *config, const char *path, const struct rcparse_wa
 {
     struct rctext text;
     *config = (struct config){0};
-    return rctext_read(&text, path, err) == 0 ? make(config, &text, want, err) : -1;
+    if (rctext_read(&text, path, err) < 0)
+        return -1;
+    size_t seen = text.size < RECOGNISED ? text.size : RECOGNISED;
+    return make(config, &text, want, import_recognise(str_of(text.data, seen)), err);
 }
 
 int config_parse(struct config *config, const char *name, const char *bytes, size_t size,
@@ -102,7 +103,8 @@ int config_parse(struct config *config, const char *name, const char *bytes, siz
 {
     struct rctext text;
     *config = (struct config){0};
-    return rctext_from(&text, name, bytes, size, err) == 0 ? make(config, &text, &all, err) : -1;
+    return rctext_from(&text, name, bytes, size, err) == 0 ? make(config, &text, &all, NULL, err)
+                                                           : -1;
 }
 
 /* --- looking at it ---------------------------------------------------------------------------- */

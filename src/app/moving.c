@@ -45,19 +45,45 @@ static int slurp(const char *path, struct buf *buf, struct err *err)
     return result;
 }
 
+/* The folder of a file, from / on; NULL: there is none. Malloced. */
+static char *folder_of(const char *path)
+{
+    char *parent = file_parent(path), *whole = realpath(parent, NULL);
+    free(parent);
+    return whole;
+}
+
 static int import_file(struct import *import, const char *path, bool secret_ok, struct err *err)
 {
     struct buf text;
+    bool input = strcmp(path, "-") == 0;
     const struct passwd *user = getpwuid(getuid());
     char *name = user != NULL ? xstrdup(user->pw_name) : NULL;
+    char *folder = input ? NULL : folder_of(path);
     secret_buf_init(&text, FILE_MAX);
-    struct translate_place place = {strcmp(path, "-") == 0 ? "standard input" : path, secret_ok,
-                                    name};
+    const struct translate_place place = {input ? "standard input" : path, folder, secret_ok, name};
     int result = slurp(path, &text, err);
     if (result == 0)
         result = import_add(import, buf_str(&text), &place, err);
     secret_buf_free(&text);
+    free(folder);
     free(name);
+    return result;
+}
+
+const char *moving_file(const struct import_program *program)
+{
+    for (size_t i = 0; program->files[i] != NULL; i++)
+        if (paths_allow(program->files[i], R_OK))
+            return program->files[i];
+    return program->files[0];
+}
+
+static int read_usual(struct import *import, bool secret_ok, struct err *err)
+{
+    char *path = paths_expand(moving_file(import->program), err);
+    int result = path != NULL ? import_file(import, path, secret_ok, err) : -1;
+    free(path);
     return result;
 }
 
@@ -67,25 +93,23 @@ int moving_read(struct import *import, const struct options *options, bool secre
     for (size_t i = 0; i < options->account_count; i++)
         if (import_file(import, options->accounts[i], secret_ok, err) < 0)
             return -1;
-    if (options->account_count > 0)
+    if (options->account_count == 0 && read_usual(import, secret_ok, err) < 0)
+        return -1;
+    const struct sheet *first = import_left_out(import);
+    if (first == NULL)
         return 0;
-    char *path = paths_expand(import->program->file, err);
-    int result = path != NULL ? import_file(import, path, secret_ok, err) : -1;
-    free(path);
-    return result;
+    return err_set(err, ERR_CONFIG, "no account can be taken over; of \"%.60s\": %.100s",
+                   first->title, first->left_out);
 }
 
 /* What is printed is read as the configuration file that it is to become. */
 static int check(const struct buf *out, struct err *err)
 {
     struct config config;
-    struct err why;
-    int result = config_parse(&config, "line", out->data, out->len, &why);
+    int result = config_parse(&config, MOVING_NAME, out->data, out->len, err);
     if (result == 0)
         config_free(&config);
-    else
-        err_set(err, ERR_CONFIG, "what was printed is not complete yet: %s", why.text);
-    return result;
+    return result == 0 ? 0 : err_prefix(err, "not complete yet");
 }
 
 const struct import_program *moving_program(const char *name, struct err *err)

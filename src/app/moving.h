@@ -19,7 +19,13 @@ int moving_import(const struct options *options, struct err *err);
 /* The program of --import; NULL, ERR_USAGE: there is none of this name. */
 const struct import_program *moving_program(const char *name, struct err *err);
 
-/* Reads those files into an import that was begun; secret_ok: passwords may be copied from them. */
+#define MOVING_NAME "what is printed" /* what its text is called in errors, by line */
+
+/* Where the program has its configuration: the first that can be read, else the usual one. */
+const char *moving_file(const struct import_program *program);
+
+/* Reads those files into an import that was begun; secret_ok: passwords may be copied from them.
+ * ERR_CONFIG also if none of the accounts can be taken over. */
 int moving_read(struct import *import, const struct options *options, bool secret_ok,
                 struct err *err);
 

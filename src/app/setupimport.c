@@ -30,9 +30,10 @@ int setupimport_offer(const struct dialog *dialog, const char **program, struct 
     *program = NULL;
     for (const struct import_program *const *p = import_programs(); *p != NULL; p++) {
         bool yes = false;
-        if (!paths_allow((*p)->file, R_OK))
+        const char *file = moving_file(*p);
+        if (!paths_allow(file, R_OK))
             continue;
-        dialog_say(dialog, "There is a configuration of %s, %s.\n", (*p)->name, (*p)->file);
+        dialog_say(dialog, "There is a configuration of %s, %s.\n", (*p)->name, file);
         if (dialog_confirm(dialog, "Take over its accounts?", true, &yes, err) < 0)
             return -1;
         if (yes) {
@@ -51,7 +52,8 @@ static int read_theirs(struct taking *taking, const struct options *options, str
     if (moving_read(&taking->import, options, true, err) < 0)
         return -1;
     import_spell(&taking->import, &taking->added);
-    if (config_parse(&taking->config, "line", taking->added.data, taking->added.len, &why) == 0)
+    if (config_parse(&taking->config, MOVING_NAME, taking->added.data, taking->added.len, &why) ==
+        0)
         return setupfile_check(taking->file, &taking->added, err);
     taking->config.count = 0;
     return err_set(err, ERR_CONFIG,
@@ -105,10 +107,16 @@ static char *usual_of(const struct taking *taking, const struct account *account
     return path;
 }
 
+/* The one that can be read, if it is only one of them. */
 static char *list_of(const struct taking *taking, const struct account *account)
 {
     const char *named = named_of(taking, account);
-    return named != NULL ? xstrdup(named) : usual_of(taking, account);
+    char *usual = usual_of(taking, account);
+    bool other = usual != NULL && paths_allow(usual, R_OK);
+    if (named == NULL || (other && !paths_allow(named, R_OK)))
+        return usual;
+    free(usual);
+    return xstrdup(named);
 }
 
 /* NULL: it is not known, or not there. */
@@ -171,8 +179,11 @@ static int take_seen(const struct taking *taking, struct err *err)
         free(path);
         if (result < 0 && err->kind != ERR_CONFIG)
             return -1;
-        dialog_say(taking->dialog, "  %s: %u taken over as fetched\n", account->title,
-                   (unsigned)taken);
+        if (result < 0)
+            dialog_say(taking->dialog, "  %s: %s\n", account->title, err->text);
+        else
+            dialog_say(taking->dialog, "  %s: %u taken over as fetched\n", account->title,
+                       (unsigned)taken);
     }
     return 0;
 }

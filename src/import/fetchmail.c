@@ -8,6 +8,8 @@
 #include "import/import.h"
 #include "import/lexer.h"
 
+static const struct lexer_style style = {.gaps = ":;,=", .signs = "", .c_escapes = true};
+
 enum takes { NOTHING, ONE, NAMES };
 
 /* The words of an entry, and what follows each. */
@@ -17,22 +19,28 @@ static const struct word {
     const char *same; /* what they are other spellings of */
 } words[] = {
     {"uidl dns checkalias tracepolls lmtp keep flush limitflush fetchall rewrite stripcr "
-     "forcecr pass8bits dropstatus dropdelivered mimedecode idle ssl sslcertck",
+     "forcecr pass8bits dropstatus dropdelivered mimedecode idle forceidle ssl sslcertck "
+     "spambounce sdps kpop",
      NOTHING, NULL},
+    {"pass8", NOTHING, "pass8bits"},
+    {"mimedec", NOTHING, "mimedecode"},
     {"protocol via port timeout interval envelope auth principal esmtpname esmtppassword "
      "bad-header monitor interface plugin plugout qvirtual netsec password smtpaddress "
      "smtpname mda bsmtp preconnect postconnect limit warnings batchlimit fetchlimit "
      "fetchsizelimit fastuidl expunge properties sslcert sslkey sslproto sslcertfile "
-     "sslcertpath sslcommonname sslfingerprint retrieve-error",
+     "sslcertpath sslcommonname sslfingerprint retrieve-error idletimeout",
      ONE, NULL},
     {"aka localdomains is folder smtphost fetchdomains antispam", NAMES, NULL},
     {"proto", ONE, "protocol"},
     {"service", ONE, "port"},
-    {"authenticate", ONE, "auth"},
+    {"authenticate preauth preauthenticate", ONE, "auth"},
+    {"pre", ONE, "preconnect"},
+    {"post", ONE, "postconnect"},
+    {"local", NAMES, "localdomains"},
     {"badheader", ONE, "bad-header"},
     {"pass", ONE, "password"},
     {"to", NAMES, "is"},
-    {"remotefolder", NAMES, "folder"},
+    {"remotefolder folders", NAMES, "folder"},
     {"smtp", NAMES, "smtphost"},
 };
 #define WORDS (sizeof words / sizeof words[0])
@@ -46,11 +54,13 @@ static const struct translate_row rows[] = {
     {"sslcertfile", "tls_ca_file", NULL, NULL},
     {"sslcertpath", "tls_ca_dir", NULL, NULL},
     {"sslcommonname", "tls_server_name", NULL, NULL},
-    {"skip", "enabled", NULL, NULL},
     {"protocol via port user password is auth mda keep ssl sslproto sslcertck plugin interval "
-     "uidl dns stripcr pass8bits idle fastuidl batchlimit expunge fetchsizelimit tracepolls "
-     "properties bad-header dropstatus",
+     "uidl dns stripcr pass8bits idle forceidle idletimeout spambounce fastuidl batchlimit expunge "
+     "fetchsizelimit tracepolls "
+     "properties bad-header dropstatus skip",
      NULL, NULL, NULL},
+    {"sdps", NULL, NULL, "POP3 is spoken without that extension of Demon's"},
+    {"kpop", NULL, NULL, "see auth"},
     {"fetchall", NULL, NULL, "what was fetched once is fetched again only with --all"},
     {"flush", NULL, NULL, "fetchpop --flush does it when it is asked to"},
     {"limitflush", NULL, NULL, "what is over the limit stays on the server"},
@@ -103,24 +113,52 @@ static const struct word *find_word(const struct lexer *lexer, struct str *name)
     return NULL;
 }
 
+/* "nokeep" is "no keep", and fetchmail knows some more such words. What is behind the no, or an
+ * empty text. */
+static struct str behind_no(const struct lexer *lexer)
+{
+    struct str word = str_from(lexer->text);
+    bool fused = lexer->token == LEXER_WORD && str_has_prefix(word, "no") &&
+                 str_is_among(str_behind(word, 2),
+                              "uidl checkalias dns envelope keep flush limitflush fetchall rewrite "
+                              "forcecr stripcr pass8 pass8bits dropstatus dropdelivered mimedec "
+                              "mimedecode spambounce bouncemail idle forceidle");
+    return fused ? str_behind(word, 2) : str_of(word.ptr, 0);
+}
+
+/* Past a "no", if there is one: the lexer is on the word behind it then. */
+static bool take_no(struct lexer *lexer)
+{
+    struct str rest = behind_no(lexer);
+    bool alone = lexer_is(lexer, "no");
+    if (alone)
+        lexer_next(lexer);
+    else if (rest.len > 0)
+        memmove(lexer->text, rest.ptr, rest.len + 1);
+    return alone || rest.len > 0;
+}
+
 static bool is_name(const struct lexer *lexer)
 {
     struct str name, word = str_from(lexer->text);
     if (lexer->token == LEXER_TEXT)
         return true;
     return lexer->token == LEXER_WORD && find_word(lexer, &name) == NULL &&
+           behind_no(lexer).len == 0 &&
            !str_is_among_nocase(word, "poll server skip defaults set user username here there "
                                       "options and with has wants no");
 }
 
-/* The names are one value, with blanks between them. The lexer is on what comes behind. */
+/* The names are one value, with blanks between them; behind `is` any word is one. The lexer is on
+ * what comes behind. */
 static void read_names(struct reader *reader, const char *name)
 {
     struct buf value;
     unsigned line = reader->lexer.line;
     buf_init(&value, LEXER_WORD_MAX);
     lexer_next(&reader->lexer);
-    for (; is_name(&reader->lexer); lexer_next(&reader->lexer))
+    bool any = strcmp(name, "is") == 0 && reader->lexer.token != LEXER_END;
+    for (; any || is_name(&reader->lexer); any = false, lexer_next(&reader->lexer))
         buf_addf(&value, "%s%s", value.len > 0 ? " " : "", reader->lexer.text);
     char *text = buf_end(&value);
     bool is_user = strcmp(name, "is") == 0 && reader->is_local && reader->has_user;
@@ -137,7 +175,7 @@ static void read_word(struct reader *reader, enum takes takes, struct str word, 
     } else {
         if (takes == ONE && !no)
             lexer_next(&reader->lexer);
-        const char *value = takes == ONE ? reader->lexer.text : "yes";
+        const char *value = takes == ONE ? reader->lexer.text : "";
         sheet_set(reader->sheet, name, no ? "no" : value, line);
         lexer_next(&reader->lexer);
     }
@@ -158,7 +196,7 @@ static void begin_server(struct reader *reader, bool skip)
     reader->sheet = sheets_add(&reader->bases, reader->lexer.text,
                                reader->bases.count > 0 ? &reader->bases.at[0] : NULL);
     if (skip)
-        sheet_set(reader->sheet, "skip", "no", reader->lexer.line);
+        sheet_set(reader->sheet, "skip", "", reader->lexer.line);
     reader->has_user = false;
     lexer_next(&reader->lexer);
 }
@@ -184,12 +222,12 @@ static void begin_user(struct reader *reader)
 static void read_set(struct reader *reader, struct sheet *top)
 {
     lexer_next(&reader->lexer);
-    bool no = lexer_is(&reader->lexer, "no");
-    if (no)
-        lexer_next(&reader->lexer);
+    bool no = take_no(&reader->lexer);
+    unsigned line = reader->lexer.line;
     char *name = xstrdup(reader->lexer.text);
-    bool valued = str_is_among_nocase(str_from(reader->lexer.text),
-                                      "daemon logfile idfile pidfile postmaster properties");
+    bool valued =
+        str_is_among_nocase(str_from(reader->lexer.text),
+                            "daemon logfile idfile pidfile postmaster properties warnings");
     if (!no && valued)
         lexer_next(&reader->lexer);
     const char *value = reader->lexer.text;
@@ -204,19 +242,30 @@ static void read_set(struct reader *reader, struct sheet *top)
         reader->idfile = xstrdup(value);
     } else if (strcmp(name, "logfile") == 0) {
         sheet_note(top, "set logfile: fetchpop -L %s", value);
-    } else if (strcmp(name, "syslog") == 0) {
+    } else if (strcmp(name, "syslog") == 0 && !no) {
         sheet_note(top, "set syslog: fetchpop --syslog");
+    } else if (!no && !str_is_among_nocase(str_from(name), "pidfile properties showdots")) {
+        sheet_note(top, "Left out: set %s (line %u): fetchpop has nothing like it.", name, line);
     }
     free(name);
+    lexer_next(&reader->lexer);
+}
+
+/* A word that means nothing, or that is not known; a text may be a secret. */
+static void read_unknown(struct reader *reader, struct sheet *top)
+{
+    const struct lexer *lexer = &reader->lexer;
+    if (lexer->token == LEXER_WORD &&
+        !str_is_among_nocase(str_from(lexer->text), "here there options and with has wants"))
+        sheet_note(reader->sheet != NULL ? reader->sheet : top,
+                   "Left out: %s (line %u): fetchpop does not know it.", lexer->text, lexer->line);
     lexer_next(&reader->lexer);
 }
 
 static void read_one(struct reader *reader, struct sheet *top)
 {
     struct lexer *lexer = &reader->lexer;
-    bool no = reader->sheet != NULL && lexer_is(lexer, "no");
-    if (no)
-        lexer_next(lexer);
+    bool no = reader->sheet != NULL && take_no(lexer);
     struct str name;
     const struct word *word = find_word(lexer, &name);
     if (lexer_is(lexer, "poll") || lexer_is(lexer, "server") || lexer_is(lexer, "skip"))
@@ -230,7 +279,7 @@ static void read_one(struct reader *reader, struct sheet *top)
     else if (lexer_is(lexer, "defaults"))
         reader->sheet = &reader->bases.at[0], lexer_next(lexer);
     else
-        lexer_next(lexer);
+        read_unknown(reader, top);
 }
 
 /* --- translating ------------------------------------------------------------------------------ */
@@ -260,16 +309,29 @@ static void translate_auth(const struct sheet *from, struct sheet *to)
 {
     static const struct {
         const char *name, *ours;
-    } methods[] = {{"cram-md5", "cram-md5"},       {"ntlm", "ntlm"},
-                   {"gssapi", "gssapi"},           {"external", "external"},
-                   {"kerberos", "gssapi"},         {"kerberos_v5", "gssapi"},
-                   {"oauthbearer", "oauthbearer"}, {"xoauth2", "xoauth2"}};
+    } methods[] = {{"any", NULL},
+                   {"password", NULL},
+                   {"cram", "cram-md5"},
+                   {"cram-md5", "cram-md5"},
+                   {"ntlm", "ntlm"},
+                   {"gssapi", "gssapi"},
+                   {"external", "external"},
+                   {"kerberos", "gssapi"},
+                   {"kerberos_v5", "gssapi"},
+                   {"oauthbearer", "oauthbearer"},
+                   {"xoauth2", "xoauth2"}};
     const char *auth = value_or(from, "auth", "any");
     if (str_is_nocase(str_from(value_or(from, "protocol", "")), "apop"))
         sheet_set(to, "auth", "apop", 0);
-    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
-        if (str_is_nocase(str_from(auth), methods[i].name))
+    bool known = false;
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+        bool this = str_is_nocase(str_from(auth), methods[i].name);
+        known = known || this;
+        if (this && methods[i].ours != NULL)
             sheet_set(to, "auth", methods[i].ours, 0);
+    }
+    if (!known)
+        sheet_note(to, "Left out: auth (preauth) %s: see auth in fetchpoprc(5).", auth);
 }
 
 /* fetchmail's own destination is the SMTP server of this machine. */
@@ -298,6 +360,9 @@ static void translate_delivery(const struct sheet *from, struct sheet *to)
             {"%T", name}, {"%F", "\"$FETCHPOP_SENDER\""}, {NULL, NULL}};
         char *command = translate_fill_all(mda, marks);
         sheet_set(to, "mda", command, 0);
+        if (strstr(command, "%s") != NULL)
+            sheet_note(to, "Left out: the %%s of mda is fetchmail's for the folder; write what it "
+                           "should be.");
         free(command);
     }
     free(name);
@@ -339,6 +404,8 @@ static void translate(const struct reader *reader, const struct sheet *from,
     translate_auth(from, to);
     translate_delivery(from, to);
     sheet_set(to, "keep", sheet_is_on(from, "keep") ? "yes" : "no", 0);
+    if (sheet_find(from, "skip") != NULL)
+        sheet_set(to, "enabled", "no", 0);
     if (sheet_is_on(from, "dropstatus"))
         sheet_set(to, "drop_status", "yes", 0);
     unsigned long cycles = strtoul(value_or(from, "interval", "0"), NULL, 10);
@@ -354,7 +421,7 @@ static void read_text(struct str text, const struct translate_place *place, stru
 {
     struct reader reader = {.sheet = NULL};
     sheets_add(&reader.bases, "", NULL);
-    lexer_begin(&reader.lexer, text, ":;,=", "");
+    lexer_begin(&reader.lexer, text, &style);
     lexer_next(&reader.lexer);
     while (reader.lexer.token != LEXER_END)
         read_one(&reader, top);
@@ -385,5 +452,5 @@ static bool looks(struct str text)
     return !ours && (begins || ((set || str_is_nocase(word, "defaults")) && polls));
 }
 
-const struct import_program import_fetchmail = {"fetchmail",   "~/.fetchmailrc", "~/.fetchids",
-                                                "~/.fetchids", read_text,        looks};
+const struct import_program import_fetchmail = {"fetchmail",   {"~/.fetchmailrc"}, "~/.fetchids",
+                                                "~/.fetchids", read_text,          looks};

@@ -22,8 +22,7 @@ static const struct translate_row rows[] = {
      "retriever.password_command retriever.use_apop retriever.use_xoauth2 retriever.getmaildir "
      "retriever.delete_dup_msgids destination.type destination.path destination.arguments "
      "options.delete options.delete_after options.max_message_size options.verbose "
-     "options.read_all options.to_oldmail_on_each_mail options.received filter.path "
-     "filter.arguments",
+     "options.read_all options.to_oldmail_on_each_mail options.received",
      NULL, NULL, NULL},
     {"options.delivered_to", NULL, NULL, "messages are stored as they come"},
     {"destination.unixfrom", NULL, NULL, "a command gets the message as it came"},
@@ -42,7 +41,6 @@ static const struct translate_row rows[] = {
     {"options.message_log options.logfile", NULL, NULL, "fetchpop -L FILE keeps a log"},
     {"options.message_log_syslog", NULL, NULL, "fetchpop --syslog"},
     {"options.message_log_verbose", NULL, NULL, "fetchpop -v"},
-    {"filter.type", NULL, NULL, "see pipe_through"},
 };
 #define ROWS (sizeof rows / sizeof rows[0])
 
@@ -54,9 +52,15 @@ struct reader {
     unsigned line;
 };
 
+/* Of a section [filter-1], of which there may be several, the kind is told. */
 static void finish(struct reader *reader)
 {
-    if (reader->name != NULL)
+    const char *type = reader->name != NULL ? strstr(reader->name, ".type") : NULL;
+    if (reader->name != NULL && strncmp(reader->name, "filter", 6) == 0) {
+        if (type != NULL)
+            sheet_note(reader->sheet, "Left out: [%.*s] %s (line %u): see pipe_through.",
+                       (int)(type - reader->name), reader->name, reader->value, reader->line);
+    } else if (reader->name != NULL)
         sheet_set(reader->sheet, reader->name, reader->value, reader->line);
     free(reader->name);
     free(reader->value);
@@ -67,7 +71,7 @@ static char *section_name(struct str line)
 {
     struct str name = str_behind(line, 1);
     name = str_until(&name, ']');
-    return str_has_prefix_nocase(name, "filter") ? xstrdup("filter") : xmemdup0(name.ptr, name.len);
+    return xmemdup0(name.ptr, name.len);
 }
 
 static void read_key(struct reader *reader, const char *section, struct str line)
@@ -115,6 +119,8 @@ static void read_lines(struct str text, struct sheet *sheet)
 
 /* --- translating ------------------------------------------------------------------------------ */
 
+static const struct lexer_style tuples = {.gaps = "(),", .signs = ""};
+
 /* ("program", "argument") as a command for the shell. */
 static void add_words(struct buf *out, const char *tuple)
 {
@@ -123,7 +129,7 @@ static void add_words(struct buf *out, const char *tuple)
     } fills[] = {{"%(sender)", "\"$FETCHPOP_SENDER\""},
                  {"%(recipient)", "\"$FETCHPOP_RECIPIENT\""}};
     struct lexer lexer;
-    lexer_begin(&lexer, str_from(tuple), "(),", "");
+    lexer_begin(&lexer, str_from(tuple), &tuples);
     while (lexer_next(&lexer) != LEXER_END) {
         const char *fill = NULL;
         for (size_t i = 0; i < sizeof fills / sizeof fills[0]; i++)
@@ -205,6 +211,38 @@ static void translate_login(const struct sheet *from, const struct translate_pla
         sheet_set(to, "auth", "apop", 0);
 }
 
+/* Runs of what a name of a file may not have everywhere become a -. */
+static void tame(char *name)
+{
+    char *to = name;
+    bool run = false;
+    for (const char *p = name; *p != '\0'; p++) {
+        bool bad = strchr("/\\:;<>|", *p) != NULL;
+        if (!bad || !run)
+            *to++ = bad ? '-' : *p;
+        run = bad;
+    }
+    *to = '\0';
+}
+
+/* The list lies beside the file, or in the folder that the file names. */
+static void translate_list(const struct sheet *from, const struct translate_place *place,
+                           struct sheet *to)
+{
+    const char *named = sheet_value(from, "retriever.getmaildir");
+    const char *folder = named != NULL ? named : place->folder;
+    const char *server = sheet_value(from, "retriever.server");
+    const char *user = sheet_value(from, "retriever.username");
+    const char *port = sheet_value(from, "retriever.port");
+    const char *usual = strcmp(sheet_value(to, "tls"), "implicit") == 0 ? "995" : "110";
+    if (folder == NULL || server == NULL || user == NULL)
+        return;
+    char *name = xasprintf("oldmail-%s-%s-%s", server, port != NULL ? port : usual, user);
+    tame(name);
+    to->seen = xasprintf("%s/%s", folder, name);
+    free(name);
+}
+
 static void read_text(struct str text, const struct translate_place *place, struct sheets *to,
                       struct sheet *top)
 {
@@ -229,6 +267,7 @@ static void read_text(struct str text, const struct translate_place *place, stru
             translate_login(from, place, sheet);
             translate_delivery(from, sheet);
             translate_options(from, sheet);
+            translate_list(from, place, sheet);
         }
     }
     sheets_free(&raw);
@@ -241,9 +280,10 @@ static bool looks(struct str text)
     return word.len > 0 && word.ptr[0] == '[' && str_contains_nocase(text, "[retriever]");
 }
 
-const struct import_program import_getmail = {"getmail",
-                                              "~/.config/getmail/getmailrc",
-                                              "~/.config/getmail/oldmail-SERVER-PORT-USER",
-                                              "~/.config/getmail/oldmail-%s-%p-%u",
-                                              read_text,
-                                              looks};
+const struct import_program import_getmail = {
+    "getmail",
+    {"~/.config/getmail/getmailrc", "~/.getmail/getmailrc"},
+    "~/.config/getmail/oldmail-SERVER-PORT-USER",
+    "~/.config/getmail/oldmail-%s-%p-%u",
+    read_text,
+    looks};

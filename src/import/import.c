@@ -68,6 +68,8 @@ int import_add(struct import *import, struct str text, const struct translate_pl
                struct err *err)
 {
     size_t before = import->sheets.count;
+    if (str_has_prefix(text, "\xef\xbb\xbf")) /* a mark of UTF-8, which is no part of a word */
+        text = str_behind(text, 3);
     if (memchr(text.ptr, '\0', text.len) != NULL)
         return err_set(err, ERR_CONFIG, "%s: a NUL byte; this is not a text file", place->file);
     import->program->read(text, place, &import->sheets, &import->top.at[0]);
@@ -77,6 +79,15 @@ int import_add(struct import *import, struct str text, const struct translate_pl
         return 0;
     return err_set(err, ERR_CONFIG, "%s: no account of %s in it; check the path", place->file,
                    import->program->name);
+}
+
+const struct sheet *import_left_out(const struct import *import)
+{
+    const struct sheets *sheets = &import->sheets;
+    for (size_t i = 0; i < sheets->count; i++)
+        if (sheets->at[i].left_out == NULL)
+            return NULL;
+    return sheets->count > 0 ? &sheets->at[0] : NULL;
 }
 
 /* Does an account say nothing of its list? Then that is in the usual place. */
@@ -100,7 +111,7 @@ void import_spell(const struct import *import, struct buf *out)
                  "ACCOUNT\n",
                  program->name, program->name, program->seen);
     for (size_t i = 0; i < top->count; i++)
-        buf_addf(out, "# %s\n", top->entries[i].value);
+        sheet_spell_note("", top->entries[i].value, out);
     for (size_t i = 0; i < import->sheets.count; i++)
         sheets_spell(&import->sheets, i, out);
 }

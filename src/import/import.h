@@ -15,7 +15,9 @@
 /* One program. */
 struct import_program {
     const char *name;
-    const char *file; /* where it has its configuration; ~ is the home folder */
+    /* Where it has its configuration, the first that is there; ~ is the home folder. The last is
+     * NULL. */
+    const char *files[3];
     const char *seen; /* where it has its list of what was fetched, as a person would be told */
     const char *seen_file; /* the same as a path: %s is the server, %p the port, %u the user; NULL:
                             * only its configuration knows */
@@ -53,6 +55,9 @@ void import_end(struct import *import);
 /* Takes over what one file says. ERR_CONFIG: there is no account in it. */
 int import_add(struct import *import, struct str text, const struct translate_place *place,
                struct err *err);
+
+/* If all accounts are left out the first of them, whose left_out says why; else NULL. */
+const struct sheet *import_left_out(const struct import *import);
 
 /* Appends fetchpop's configuration for all of it. */
 void import_spell(const struct import *import, struct buf *out);

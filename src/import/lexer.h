@@ -18,18 +18,26 @@ enum lexer_token {
     LEXER_SIGN  /* one of `signs` */
 };
 
-struct lexer {
-    struct str rest;
+/* How a program writes its file. */
+struct lexer_style {
     const char *gaps;  /* what separates words beside blanks and line ends */
     const char *signs; /* what is a token of its own */
     bool raw_single;   /* in single quotes a backslash means itself */
-    unsigned line;     /* of the token that came last */
+    bool c_escapes;    /* \x41, \010 and \65 are octets; a backslash means something in words, too,
+                        * and none before a line end */
+    bool commands;     /* $( and %( begin a word that goes on to its ) */
+};
+
+struct lexer {
+    struct str rest;
+    const struct lexer_style *style;
+    unsigned line; /* of the token that came last */
     enum lexer_token token;
     char text[LEXER_WORD_MAX]; /* its text, cut if longer */
 };
 
 /* Begins at the top of the text. */
-void lexer_begin(struct lexer *lexer, struct str text, const char *gaps, const char *signs);
+void lexer_begin(struct lexer *lexer, struct str text, const struct lexer_style *style);
 
 /* Goes on to the next token, past comments, and returns what it is. */
 enum lexer_token lexer_next(struct lexer *lexer);

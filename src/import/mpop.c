@@ -12,16 +12,14 @@ static const struct translate_row rows[] = {
     {"port", "port", NULL, NULL},
     {"user", "user", NULL, NULL},
     {"source_ip", "source_address", NULL, NULL},
-    {"pipelining", "pipelining", NULL, NULL},
     {"tls_key_file", "tls_key_file", NULL, NULL},
     {"tls_cert_file", "tls_cert_file", NULL, NULL},
     {"tls_crl_file", "tls_crl_file", NULL, NULL},
     {"tls_host_override", "tls_server_name", NULL, NULL},
     {"skipsize", "max_size", NULL, NULL},
     {"password passwordeval timeout auth tls tls_starttls tls_certcheck tls_trust_file "
-     "delivery keep uidls_file proxy_host proxy_port filter received_header",
+     "delivery keep uidls_file proxy_host proxy_port filter received_header pipelining only_new",
      NULL, NULL, NULL},
-    {"only_new", NULL, NULL, "what was fetched once is fetched again only with --all"},
     {"killsize", NULL, NULL, "see allow_delete, and rules with larger and action = delete"},
     {"socket", NULL, NULL, "see connect_command"},
     {"ntlmdomain", NULL, NULL, "write the domain into user, as DOMAIN\\user"},
@@ -42,21 +40,6 @@ static struct sheet *find(const struct sheets *sheets, struct str title)
     return NULL;
 }
 
-/* "account NAME : ONE, TWO" begins with what those say. */
-static struct sheet *begin(struct sheets *raw, struct str rest)
-{
-    struct str name = str_trim(str_until(&rest, ':'));
-    char *title = xmemdup0(name.ptr, name.len);
-    struct sheet *sheet = sheets_add(raw, title, raw->count > 0 ? &raw->at[0] : NULL);
-    free(title);
-    while (rest.len > 0) {
-        const struct sheet *base = find(raw, str_trim(str_until(&rest, ',')));
-        for (size_t i = 0; base != NULL && i < base->count; i++)
-            sheet_set(sheet, base->entries[i].name, base->entries[i].value, base->entries[i].line);
-    }
-    return sheet;
-}
-
 /* A value is all that follows on the line, quotes around it or not. */
 static struct str value_of(struct str rest)
 {
@@ -64,6 +47,21 @@ static struct str value_of(struct str rest)
     if (value.len >= 2 && value.ptr[0] == '"' && value.ptr[value.len - 1] == '"')
         value = str_of(value.ptr + 1, value.len - 2);
     return value;
+}
+
+/* "account NAME : ONE, TWO" begins with what those say. */
+static struct sheet *begin(struct sheets *raw, struct str rest)
+{
+    struct str name = value_of(str_until(&rest, ':'));
+    char *title = xmemdup0(name.ptr, name.len);
+    struct sheet *sheet = sheets_add(raw, title, raw->count > 0 ? &raw->at[0] : NULL);
+    free(title);
+    while (rest.len > 0) {
+        const struct sheet *base = find(raw, value_of(str_until(&rest, ',')));
+        for (size_t i = 0; base != NULL && i < base->count; i++)
+            sheet_set(sheet, base->entries[i].name, base->entries[i].value, base->entries[i].line);
+    }
+    return sheet;
 }
 
 static void read_lines(struct str text, struct sheets *raw)
@@ -176,6 +174,12 @@ static void translate_rest(const struct sheet *from, struct sheet *to)
         sheet_set(to, "auth", auth, 0);
     if (proxy != NULL && proxy[0] != '\0')
         sheet_setf(to, "proxy", "socks5://%s:%s", proxy, port != NULL ? port : "1080");
+    if (sheet_find(from, "pipelining") != NULL)
+        sheet_set(to, "pipelining",
+                  sheet_is_on(from, "pipelining") ? "on" : sheet_value(from, "pipelining"), 0);
+    if (is_off(from, "only_new"))
+        sheet_note(to, "Left out: only_new off: what was fetched once is fetched again only with "
+                       "--all.");
     sheet_set(to, "keep", sheet_is_on(from, "keep") ? "yes" : "no", 0);
     if (sheet_is_on(from, "received_header"))
         sheet_set(to, "trace_header", "yes", 0);
@@ -236,5 +240,9 @@ static bool looks(struct str text)
     return opens && !brace && host;
 }
 
-const struct import_program import_mpop = {
-    "mpop", "~/.mpoprc", "~/.mpop_uidls/USER_at_HOST", "~/.mpop_uidls/%u_at_%s", read_text, looks};
+const struct import_program import_mpop = {"mpop",
+                                           {"~/.mpoprc", "~/.config/mpop/config"},
+                                           "~/.mpop_uidls/USER_at_HOST",
+                                           "~/.mpop_uidls/%u_at_%s",
+                                           read_text,
+                                           looks};

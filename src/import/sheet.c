@@ -73,7 +73,14 @@ const char *sheet_value(const struct sheet *sheet, const char *name)
 
 bool sheet_is_on(const struct sheet *sheet, const char *name)
 {
-    return str_is_among_nocase(str_from(sheet_value(sheet, name)), "yes on true 1");
+    const char *value = sheet_value(sheet, name);
+    return value != NULL &&
+           (value[0] == '\0' || str_is_among_nocase(str_from(value), "yes on true 1"));
+}
+
+bool sheet_means_off(const char *value)
+{
+    return str_is_among_nocase(str_from(value), "no off false 0");
 }
 
 void sheet_set(struct sheet *sheet, const char *name, const char *value, unsigned line)
@@ -137,10 +144,9 @@ void sheet_spell_value(const char *value, struct buf *out)
     buf_addf(out, "\"");
 }
 
-/* A comment of one line, whatever is in it. */
-static void spell_note(const char *text, struct buf *out)
+void sheet_spell_note(const char *indent, const char *text, struct buf *out)
 {
-    buf_addf(out, "    # ");
+    buf_addf(out, "%s# ", indent);
     for (const char *p = text; *p != '\0'; p++)
         buf_addf(out, "%c", (unsigned char)*p < 0x20 || *p == 0x7f ? ' ' : *p);
     buf_addf(out, "\n");
@@ -169,7 +175,7 @@ void sheet_title(const char *text, char title[SHEET_TITLE_SIZE])
     snprintf(title, SHEET_TITLE_SIZE, "%s%s%s", whole, fits ? "" : "-", fits ? "" : end);
     free(whole);
     for (char *p = title; *p != '\0'; p++)
-        if (*p == '/' || *p == ':' || (unsigned char)*p < 0x20 || *p == 0x7f)
+        if (strchr("/:\"\\{", *p) != NULL || (unsigned char)*p < 0x20 || *p == 0x7f)
             *p = '-';
 }
 
@@ -209,31 +215,44 @@ static const struct sheet *twin_of(const struct sheets *sheets, size_t which)
     return NULL;
 }
 
-void sheets_spell(const struct sheets *sheets, size_t which, struct buf *out)
+/* Why this account is left out; malloced, NULL: it is not. */
+static char *why_not(const struct sheets *sheets, size_t which)
 {
     const struct sheet *sheet = &sheets->at[which], *twin = twin_of(sheets, which);
-    char title[SHEET_TITLE_SIZE];
-    sheets_title(sheets, which, title);
-    bool out_of_it = sheet->left_out != NULL || twin != NULL;
     if (sheet->left_out != NULL)
-        buf_addf(out, "\n# Left out: account \"%s\": %s.\n", title, sheet->left_out);
-    else if (twin != NULL)
-        buf_addf(out,
-                 "\n# Left out: account \"%s\": it is the mailbox of \"%s\", and a mailbox is "
-                 "fetched to one place.\n",
-                 title, twin->title);
-    else
-        buf_addf(out, "\naccount \"%s\" {\n", title);
-    for (size_t i = 0; i < sheet->count && !out_of_it; i++) {
-        const struct sheet_entry *entry = &sheet->entries[i];
-        if (strcmp(entry->name, SHEET_NOTE) == 0) {
-            spell_note(entry->value, out);
-            continue;
-        }
-        buf_addf(out, "    %s = ", entry->name);
-        sheet_spell_value(entry->value, out);
-        buf_addf(out, "\n");
+        return xstrdup(sheet->left_out);
+    if (twin == NULL)
+        return NULL;
+    return xasprintf("it is the mailbox of \"%s\", and a mailbox is fetched to one place",
+                     twin->title);
+}
+
+static void spell_entry(const struct sheet_entry *entry, struct buf *out)
+{
+    if (strcmp(entry->name, SHEET_NOTE) == 0) {
+        sheet_spell_note("    ", entry->value, out);
+        return;
     }
-    if (!out_of_it)
-        buf_addf(out, "}\n");
+    buf_addf(out, "    %s = ", entry->name);
+    sheet_spell_value(entry->value, out);
+    buf_addf(out, "\n");
+}
+
+void sheets_spell(const struct sheets *sheets, size_t which, struct buf *out)
+{
+    const struct sheet *sheet = &sheets->at[which];
+    char title[SHEET_TITLE_SIZE], *why = why_not(sheets, which);
+    sheets_title(sheets, which, title);
+    if (why != NULL) {
+        char *note = xasprintf("Left out: account \"%s\": %s.", title, why);
+        buf_addf(out, "\n");
+        sheet_spell_note("", note, out);
+        free(note);
+        free(why);
+        return;
+    }
+    buf_addf(out, "\naccount \"%s\" {\n", title);
+    for (size_t i = 0; i < sheet->count; i++)
+        spell_entry(&sheet->entries[i], out);
+    buf_addf(out, "}\n");
 }

@@ -52,8 +52,11 @@ void sheet_note(struct sheet *sheet, const char *fmt, ...) __attribute__((format
 const struct sheet_entry *sheet_find(const struct sheet *sheet, const char *name);
 const char *sheet_value(const struct sheet *sheet, const char *name);
 
-/* True if the value is yes, on, true or 1. */
+/* True if it is there, and its value is yes, on, true or 1, or none: the bare word. */
 bool sheet_is_on(const struct sheet *sheet, const char *name);
+
+/* True if this value turns something off: no, off, false, 0. */
+bool sheet_means_off(const char *value);
 
 #define SHEET_TITLE_SIZE 65 /* with the NUL; see fetchpoprc(5) */
 
@@ -68,6 +71,9 @@ void sheets_title(const struct sheets *sheets, size_t which, char title[SHEET_TI
 /* Appends the account as the configuration file has it, under its sheets_title. One that is left
  * out, or is the mailbox of an earlier one, becomes a comment. */
 void sheets_spell(const struct sheets *sheets, size_t which, struct buf *out);
+
+/* Appends a comment of one line, whatever is in the text. */
+void sheet_spell_note(const char *indent, const char *text, struct buf *out);
 
 /* A text as a value of the configuration file, in quotes if it needs them. */
 void sheet_spell_value(const char *value, struct buf *out);

@@ -15,20 +15,31 @@ static const struct translate_row *find(const struct translate_row *rows, size_t
     return NULL;
 }
 
+/* 0 and off are no limit, no file and no certificate of theirs. */
+static void translate_row(const struct translate_row *row, const struct sheet_entry *entry,
+                          struct sheet *to)
+{
+    bool off = sheet_means_off(entry->value), empty = entry->value[0] == '\0';
+    if (row->key != NULL && !empty && !off)
+        sheet_setf(to, row->key, "%s%s", entry->value, row->unit != NULL ? row->unit : "");
+    else if (row->key == NULL && row->why != NULL && !off)
+        sheet_note(to, "Left out: %s%s%s: %s.", entry->name, empty ? "" : " ", entry->value,
+                   row->why);
+}
+
 void translate_rows(const struct translate_row *rows, size_t count, const struct sheet *from,
                     struct sheet *to)
 {
     for (size_t i = 0; i < from->count; i++) {
         const struct sheet_entry *entry = &from->entries[i];
-        const char *blank = entry->value[0] != '\0' ? " " : "";
         const struct translate_row *row = find(rows, count, entry->name);
-        if (row == NULL) /* it may be a secret that stands where none is expected */
+        if (strcmp(entry->name, SHEET_NOTE) == 0)
+            sheet_note(to, "%s", entry->value);
+        else if (row != NULL)
+            translate_row(row, entry, to);
+        else /* it may be a secret that stands where none is expected */
             sheet_note(to, "Left out: %s (line %u): fetchpop does not know it.", entry->name,
                        entry->line);
-        else if (row->key != NULL)
-            sheet_setf(to, row->key, "%s%s", entry->value, row->unit != NULL ? row->unit : "");
-        else if (row->why != NULL)
-            sheet_note(to, "Left out: %s%s%s: %s.", entry->name, blank, entry->value, row->why);
     }
 }
 

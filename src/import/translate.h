@@ -12,14 +12,15 @@
 /* What becomes of words of the other program. */
 struct translate_row {
     const char *names; /* with blanks between them */
-    const char *key;   /* ours for the same value; NULL: see why */
+    const char *key;   /* ours for the same value, unless that is empty or off; NULL: see why */
     const char *unit;  /* put behind the value */
-    /* key NULL: the reason for which they are left out; NULL: they are seen to elsewhere, or mean
-     * nothing that is missed */
+    /* key NULL: the reason for which they are left out, unless they are off; NULL: they are seen to
+     * elsewhere, or mean nothing that is missed */
     const char *why;
 };
 
-/* Applies the rows to each entry, in the file's order; what is in no row is noted as unknown. */
+/* Applies the rows to each entry, in the file's order, and takes the comments over; what is in no
+ * row is noted as unknown. */
 void translate_rows(const struct translate_row *rows, size_t count, const struct sheet *from,
                     struct sheet *to);
 
@@ -27,6 +28,7 @@ void translate_rows(const struct translate_row *rows, size_t count, const struct
  * its file and line; server and user are there already. Nothing if there is none. */
 struct translate_place {
     const char *file;
+    const char *folder; /* where that is, from / on; NULL: it is no file */
     bool secret_ok;
     const char *user; /* the login name of whoever runs this; NULL: it has none */
 };

@@ -34,6 +34,16 @@ hides() {
     done
 }
 
+# made STATUS PROGRAM LINE...: $output is what --import makes of these lines, with passwords
+made() {
+    local wanted=$1 program=$2 status=0
+    shift 2
+    printf '%s\n' "$@" >"$H/theirs"
+    (umask 077 && fp --import "$program" "$H/theirs" >"$T/ours" 2>"$T/err") || status=$?
+    output=$(<"$T/ours")
+    [ "$status" -eq "$wanted" ] || fail "status $status, wanted $wanted: $(<"$T/err")"
+}
+
 # --- fetchmail ------------------------------------------------------------------------------------
 
 fetchmailrc() {
@@ -78,6 +88,63 @@ END
     [[ $output == *'# Left out: preconnect ssh-add: see before'* ]] || fail "preconnect"
     [[ $output == *'# Left out: no sslcertck: '*'--print-pin'* ]] || fail "sslcertck"
     [[ $output == *'# Left out: account "imap.example.com": its protocol is IMAP'* ]] || fail "IMAP"
+}
+
+@test "fetchmail: nokeep is two words, the first word behind is a name, and a backslash joins lines" {
+    made 0 fetchmail 'poll h.example proto pop3 user u pass p is bob nofetchall nokeep ssl'
+    says 'keep = no' 'mda = "/usr/sbin/sendmail -i -- bob"'
+    made 0 fetchmail 'defaults keep' 'poll h.example proto pop3 user u pass p is bob here nokeep ssl'
+    says 'keep = no'
+    made 0 fetchmail 'poll h.example proto pop3 \' ' user u pass p \' ' is bob \' ' ssl keep'
+    says 'keep = yes' 'mda = "/usr/sbin/sendmail -i -- bob"'
+    made 0 fetchmail 'poll h.example proto pop3 user u pass p is keep ssl'
+    says 'keep = no' 'mda = "/usr/sbin/sendmail -i -- keep"'
+}
+
+@test "fetchmail: backslashes are read as it reads them" {
+    made 0 fetchmail 'poll h.example proto pop3 user u pass s\$cret is bob here ssl'
+    says 'password = "s$cret"'
+    made 0 fetchmail 'poll h.example proto pop3 user u pass "a\x41b\101c\0101d\z\' 'e" is bob ssl'
+    says $'password = "aAbec\b1dze"'
+}
+
+@test "fetchmail: each word that is not taken over is told, and none that is off" {
+    made 0 fetchmail 'set no syslog' 'set postmaster "root"' 'poll h.example proto pop3 \' \
+        'local example.com sdps preauth ssh folders INBOX' 'user u pass p is bob here ssl' \
+        'pre "mount /mail"' 'post "sync"' 'keeep' 'no rewrite' 'fetchall' 'mda "procmail -d %s"'
+    says '# Left out: set postmaster (line 2): fetchpop has nothing like it.' \
+        '# Left out: preconnect mount /mail: see before; for a tunnel see connect_command.' \
+        '# Left out: postconnect sync: see after.' \
+        '# Left out: keeep (line 8): fetchpop does not know it.' \
+        '# Left out: auth (preauth) ssh: see auth in fetchpoprc(5).' \
+        '# Left out: folder INBOX: POP3 has no folders.' \
+        '# Left out: fetchall: what was fetched once is fetched again only with --all.'
+    [[ $output == *'Left out: sdps: '*'Left out: localdomains example.com: '* ||
+        $output == *'Left out: localdomains example.com: '*'Left out: sdps: '* ]] || fail "sdps, local"
+    [[ $output == *"# Left out: the %s of mda"* ]] || fail "%s"
+    hides syslog rewrite
+}
+
+@test "a comment has one line, whatever is in it" {
+    made 0 fetchmail 'set logfile "a\nuser = \"x"' 'poll "b\nc" proto "IMAP\nkeep = no" user u pass p' \
+        'poll h.example proto pop3 user u pass p is al ssl'
+    ! grep -q -e '^user' -e '^keep' <<<"$output" || fail "it is more than a comment"
+}
+
+@test "what means no limit or no file in theirs sets nothing here" {
+    local word
+    for word in 'limit 0' 'fetchlimit 0' "sslcertfile ''"; do
+        made 0 fetchmail "poll h.example proto pop3 user u pass p is bob here ssl keep $word"
+    done
+    for word in 'skipsize off' source_ip tls_crl_file tls_host_override 'timeout off' pipelining; do
+        made 0 mpop 'account a' 'host h.example' 'tls' 'user u' 'password p' 'keep' \
+            'delivery maildir ~/M' "$word"
+    done
+    says 'pipelining = on'
+    made 0 getmail '[retriever]' 'type = SimplePOP3SSLRetriever' 'server = h' 'username = u' \
+        'password = p' '[destination]' 'type = Maildir' 'path = ~/m/' '[options]' \
+        'max_messages_per_session = 0' 'delivered_to = false'
+    hides max_messages delivered_to
 }
 
 @test "fetchmail itself reads that file" {
@@ -144,6 +211,33 @@ END
     [ "$(grep -c trace_header <<<"$output")" -eq 1 ] || fail "received_header off is none"
     [[ $output == *'secret-tool lookup host plain.example service pop3 user carol'* ]] ||
         fail "the key ring that mpop asks by itself is not named"
+}
+
+@test "mpop: a word without a value is on" {
+    made 0 mpop defaults tls tls_starttls 'account a' 'host h.example' 'user u' 'password p' keep \
+        received_header tls_certcheck 'delivery maildir ~/M'
+    says 'tls = stls' 'keep = yes' 'trace_header = yes'
+    hides tls_certcheck
+}
+
+@test "mpop: an account may have a name in quotes, which others begin with" {
+    made 0 mpop 'account "my work"' 'host h.example' 'user u' 'password p' 'delivery maildir ~/M' \
+        'account b : "my work"' 'user v'
+    says 'account "my work" {' 'account "b" {' 'user = v'
+    made 0 fdm "account 'a\"b\${c}' pop3s server \"h\" user \"u\" pass \"p\"" \
+        'match all action maildir "%h/M"'
+    says 'account "a-b$-c}" {'
+}
+
+@test "mpop's file is ~/.mpoprc, or else ~/.config/mpop/config; a byte order mark is no account" {
+    mpoprc
+    mkdir -p "$H/.config/mpop"
+    { printf '\357\273\277' && cat "$H/.mpoprc"; } >"$H/.config/mpop/config"
+    rm "$H/.mpoprc"
+    want 0 --import mpop
+    says 'account "work" {' 'tls = implicit' 'account "plain" {'
+    made 0 mpop $'\xef\xbb\xbfaccount a' 'host h.example' 'user u' 'password p' 'delivery mbox ~/m'
+    says 'account "a" {'
 }
 
 # mpop(1): 0 fetches, 1 deletes, 2 skips, others are errors. Here 1 skips and 2 deletes.
@@ -222,6 +316,25 @@ END
     says 'user = alice' 'user = bob' 'tls = none' 'keep = no' "maildir = \"$H/Maildir/\""
 }
 
+@test "getmail: each filter is told; the list lies beside the file, or where that says" {
+    local lines=('[retriever]' 'type = SimplePOP3SSLRetriever' 'server = h' 'username = D\u:/x'
+        'password = p' '[destination]' 'type = Maildir' 'path = ~/m/' '[filter-1]'
+        'type = Filter_external' 'path = /bin/one' '[filter-2]' 'type = Filter_classifier')
+    made 0 getmail "${lines[@]}"
+    says '# Left out: [filter-1] Filter_external (line 10): see pipe_through.' \
+        '# Left out: [filter-2] Filter_classifier (line 13): see pipe_through.' \
+        "# To take over the list of what getmail has fetched here: fetchpop --import-seen getmail $H/oldmail-h-995-D-u-x h"
+    made 0 getmail "${lines[@]:0:5}" 'getmaildir = ~/lists' "${lines[@]:5:3}"
+    [[ $output == *" getmail ~/lists/oldmail-h-995-D-u-x h"* ]] || fail "getmaildir is passed over"
+}
+
+@test "getmail's own folder is ~/.getmail where ~/.config/getmail is not there" {
+    getmailrc
+    mv "$H/.config/getmail" "$H/.getmail"
+    want 0 --import getmail
+    [[ $output == *" getmail $H/.getmail/oldmail-pop.example.com-1995-alice "* ]] || fail "the list"
+}
+
 @test "getmail itself reads those files" {
     need getmail
     getmailrc
@@ -258,6 +371,60 @@ END
     [ "$(grep -c '# Left out: 1 rule on single messages' <<<"$output")" -eq 1 ] ||
         fail "the rule is not told, or to the account that it does not reach"
     [[ $output == *'# Left out: account "i": its type is imap'* ]] || fail "IMAP"
+}
+
+@test "fdm: sizes and times have their unit, as a word of its own or not" {
+    local account='account "a" pop3s server "h" user "u" pass "p"' rule='match all action maildir "%h/M"'
+    made 0 fdm 'set maximum-size 128 MB' 'set timeout 5 minutes' "$account" "$rule"
+    says 'max_size = "128M"' 'timeout = 300s'
+    made 0 fdm 'set maximum-size 3kilobytes set timeout 1 hour' "$account" "$rule"
+    says 'max_size = "3K"' 'timeout = 3600s'
+    made 0 fdm '%max = 5' 'set maximum-size %max G' "$account" "$rule"
+    says 'max_size = "5G"' 'maildir = "~/M"'
+}
+
+@test "fdm: what a command prints is no value; that of a password is a command here" {
+    made 0 fdm '$pw = $(pass show "a)b")' 'account "a" pop3s server "h" user "u" pass $pw' \
+        'account "b" pop3s server "h" user "v" pass $(pass show (b)) port %(echo 995) keep' \
+        'match all action maildir "%h/M"'
+    says 'password_command = "pass show \"a)b\""' 'password_command = "pass show (b)"' 'keep = yes' \
+        '# Left out: port %(echo 995): write here what that stands for.'
+    hides 'password = '
+}
+
+@test "fdm: a rule's accounts are patterns and lists; what cannot be told is not passed over" {
+    local begin=('account "work1" pop3s server "h" user "u" pass "p"' 'action "work" maildir "%h/work"'
+        'action "home" { maildir "%h/home" }' 'action "both" { maildir "%h/a" mbox "%h/b" }') rule
+    for rule in 'account "work*"' 'accounts { "x" "work1" }' 'account "work?" and all'; do
+        made 0 fdm "${begin[@]}" "match $rule action \"work\"" 'match all action "home"'
+        says 'maildir = "~/work"'
+        made 0 fdm "${begin[@]}" "match $rule actions { \"work\" }" 'match all action "home"'
+        says 'maildir = "~/work"'
+    done
+    made 0 fdm "${begin[@]}" 'match account "other*" action "work"' 'match unmatched action "home"'
+    says 'maildir = "~/home"'
+    made 0 fdm "${begin[@]}" 'match accounts { "w*" } and "x" in headers actions { "home" "work" }' \
+        'match all action "home"'
+    says 'maildir = "~/home"'
+    for rule in 'match account "w*" { match all action "work" }' 'match not account "x" action "work"' \
+        'match all actions { "work" "home" }' 'match all action "both"' \
+        'match account "x" or account "work1" action "work"'; do
+        made 78 fdm "${begin[@]}" "$rule" 'match all action "home"'
+        [[ $output == *'# Left out: '*': write maildir, mbox or mda.'* ]] || fail "$rule: not told"
+        hides 'maildir ='
+    done
+}
+
+@test "fdm: what set says, and else is not taken over, is told" {
+    made 0 fdm 'set unmatched-mail drop' 'set delete-oversized' 'set lock-types fcntl' \
+        'set strip-characters "x"' 'cache "%h/c" expire 1 week' 'ifdef $x' \
+        'account "a" pop3s server "h" user "u" pass "p"' endif 'match all action mbox "%h/m" compress'
+    says '# Left out: set unmatched-mail (line 1): fetchpop has nothing like it.' \
+        '# Left out: set delete-oversized (line 2): fetchpop has nothing like it.' \
+        '# Left out: set strip-characters (line 4): fetchpop has nothing like it.' \
+        '# Left out: cache (line 5).' '# Left out: ifdef (line 6): what follows is taken over.' \
+        '# Left out: compress: an mbox is written as text.' 'mbox = "~/m"'
+    hides lock-types
 }
 
 @test "fdm's tags of home and user are filled in, and the list is where its configuration says" {
@@ -345,6 +512,13 @@ END
     want 78 --import mpop
     says 'account "a" {'
     one_line 'not complete yet: .*add maildir, mbox, mda or lmtp'
+}
+
+@test "accounts of IMAP alone are no account, and what is printed is not taken for another program's" {
+    made 78 fetchmail 'poll h.example proto IMAP user u pass p'
+    grep -q 'no account can be taken over; of "h.example": its protocol is IMAP' "$T/err" || fail "not told"
+    made 78 fdm 'account "a" pop3s server "h" user "u" pass "p"'
+    grep -q 'fetchpop: not complete yet: what is printed:[0-9]*: ' "$T/err" || fail "another text"
 }
 
 @test "a wrong name, a missing file, and a file of something else are told apart" {

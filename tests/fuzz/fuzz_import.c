@@ -9,9 +9,23 @@
 
 #define OUT_MAX ((size_t)4 * 1024 * 1024)
 
+/* Outside of accounts there are comments alone, and a line is as long as its text. */
+static void check_lines(struct str out)
+{
+    bool inside = false;
+    while (out.len > 0) {
+        struct str line = str_until(&out, '\n');
+        bool opens = str_has_prefix(line, "account \"");
+        fuzz_check(line.len == 0 || line.ptr[0] == '#' || inside == (line.ptr[0] != 'a'));
+        fuzz_check(!inside || line.ptr[0] == ' ' || str_is(line, "}"));
+        inside = opens || (inside && !str_is(line, "}"));
+    }
+    fuzz_check(!inside);
+}
+
 static void import(const char *name, struct str text)
 {
-    const struct translate_place place = {"file", true, "alice"};
+    const struct translate_place place = {"file", "/folder", true, "alice"};
     struct import import;
     struct err err = {0};
     struct buf out;
@@ -21,6 +35,7 @@ static void import(const char *name, struct str text)
     fuzz_check(result == 0 ? import.sheets.count > 0 : err.kind == ERR_CONFIG);
     import_spell(&import, &out);
     fuzz_check(out.len > 0 && memchr(out.data, '\0', out.len) == NULL);
+    check_lines(buf_str(&out));
     import_end(&import);
     buf_free(&out);
 }
