@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -151,10 +150,9 @@ struct taking {
 
 static bool is_of(const struct account *account, const struct seen *seen)
 {
-    char *server = xmemdup0(seen->server.ptr, seen->server.len);
-    bool same = strcasecmp(server, account->server) == 0 && str_is(seen->user, account->user);
-    free(server);
-    return same;
+    struct str user = str_from(account->user);
+    return str_is_nocase(seen->server, account->server) &&
+           (seen->any_case ? str_equal_nocase(seen->user, user) : str_equal(seen->user, user));
 }
 
 static void take_seen(void *ctx, const struct seen *seen)
@@ -167,20 +165,29 @@ static void take_seen(void *ctx, const struct seen *seen)
                  seen->user.ptr, (int)seen->server.len, seen->server.ptr);
 }
 
+/* The list has nothing of this account, perhaps because it is spelled otherwise there. */
+static int refuse_list(const struct taking *taking, struct err *err)
+{
+    const struct account *account = taking->account;
+    if (taking->other[0] == '\0')
+        return err_set(err, ERR_CONFIG, "the list has nothing of %s@%s; name another file",
+                       account->user, account->server);
+    return err_set(
+        err, ERR_CONFIG,
+        "the list has nothing of %s@%s, but some of %s; if that is it, --import-seen uidl "
+        "takes its UIDLs",
+        account->user, account->server, taking->other);
+}
+
 static int take_list(struct taking *taking, const struct seen_format *format, struct str text,
                      const struct moving_to *to, struct err *err)
 {
-    const struct account *account = taking->account;
-    if (adopt_begin(&taking->adoption, account, to->state_dir, to->log, err) < 0)
+    if (adopt_begin(&taking->adoption, taking->account, to->state_dir, to->log, err) < 0)
         return -1;
-    seen_read(format, text, take_seen, taking);
-    if (adopt_end(&taking->adoption, err) < 0)
+    int result = seen_read(format, text, take_seen, taking, err);
+    if (adopt_end(&taking->adoption, result == 0 ? err : &(struct err){0}) < 0 || result < 0)
         return -1;
-    if (taking->adoption.taken + taking->adoption.known > 0)
-        return 0;
-    return err_set(err, ERR_CONFIG, "the list has nothing of %s@%s%s%s; name another file",
-                   account->user, account->server, taking->other[0] != '\0' ? ", but some of " : "",
-                   taking->other);
+    return taking->adoption.taken + taking->adoption.known > 0 ? 0 : refuse_list(taking, err);
 }
 
 int moving_adopt(const struct moving_to *to, const char *program, const char *path, uint32_t *taken,

@@ -14,11 +14,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/err.h"
 #include "base/str.h"
 
 struct seen {
     struct str uidl;
     struct str server, user; /* whose it is; empty: the list does not say */
+    bool any_case;           /* the program takes users for the same whatever their case */
     int64_t when;            /* first seen then; 0: the list does not say */
 };
 
@@ -32,8 +34,9 @@ bool seen_names_mailbox(const struct seen_format *format);
 /* Names of all formats, for a person; static. */
 const char *seen_names(void);
 
-/* Calls `take` for each UIDL; views into the text. Lines that are none are passed over. */
-void seen_read(const struct seen_format *format, struct str text,
-               void (*take)(void *ctx, const struct seen *seen), void *ctx);
+/* Calls `take` for each UIDL; views into the text. A line that is none of such a list is ERR_CONFIG
+ * "line N: what", and `take` is not called at all. */
+int seen_read(const struct seen_format *format, struct str text,
+              void (*take)(void *ctx, const struct seen *seen), void *ctx, struct err *err);
 
 #endif

@@ -214,6 +214,37 @@ END
     one_line 'name one account'
 }
 
+@test "a list of another program, or of none, is refused by its line, and nothing is taken over" {
+    popd_rc
+    printf 'alice@127.0.0.1 m1\nalice@127.0.0.1 m2\n' >"$T/fetchmail"
+    printf '# by mpop\n 2 127.0.0.1 alice\nm1\nm2\n' >"$T/mpop"
+    printf 'm1\0001795000000\nm2\0001795000000\n' >"$T/getmail"
+    printf '2 m1\n2 m2\n' >"$T/fdm"
+    printf 'm1\n\nFrom: x y\n' >"$T/uidl"
+    local list format
+    for list in fetchmail mpop getmail fdm uidl; do
+        for format in fetchmail mpop getmail fdm uidl; do
+            [ "$list" != "$format" ] || [ "$list" = uidl ] || continue
+            run --separate-stderr fp --import-seen "$format" "$T/$list" a
+            [ "$status" -eq 78 ] || fail "$list as $format: status $status, $output"
+            one_line "line [1-3] is none of a list of $format; check the file"
+        done
+    done
+    run --separate-stderr fp --import-seen uidl "$T/uidl" a
+    one_line 'line 3 is none'
+    want 0 --import-seen getmail "$T/getmail" a
+    [ "$output" = "a: 2 taken over as fetched, 0 known before" ] || fail "something was known"
+}
+
+@test "fetchmail's users are the same in any case; one spelled otherwise is told what to do" {
+    popd_rc
+    printf 'ALICE@127.0.0.1 m1\n' >"$T/ids"
+    want 0 --import-seen fetchmail "$T/ids"
+    printf 'alice@example.com@pop.example.com m1\n' >"$T/ids"
+    want 78 --import-seen fetchmail "$T/ids"
+    one_line 'but some of alice@example.com@pop.example.com; if that is it, --import-seen uidl takes'
+}
+
 # --- catching up ----------------------------------------------------------------------------------
 
 @test "--catch-up marks all that is there, and fetches nothing" {

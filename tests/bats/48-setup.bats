@@ -618,6 +618,21 @@ uidls() {
     [[ $output != *fetchmail* ]] || fail "it is offered to one who gives an address"
 }
 
+@test "--setup finds getmail's older folder, and a list that is none is told" {
+    mkdir -p "$H/.getmail"
+    printf '%s\n' '[retriever]' 'type = SimplePOP3SSLRetriever' 'server = h.invalid' 'port = 1995' \
+        'username = u' 'password = p' '[destination]' 'type = Maildir' 'path = ~/M/' \
+        >"$H/.getmail/getmailrc"
+    printf 'm1\0001795000000\n' >"$H/.getmail/oldmail-h.invalid-1995-u"
+    talk 'configuration of getmail, ~/.getmail/getmailrc' '' 'Add this' '' 'that list' '' -- --setup
+    [ "$status" -eq 0 ] || fail "status $status"
+    [[ $output == *"h.invalid: 1 taken over as fetched"* ]] || fail "the list beside it is not"
+    rm -rf "$RC" "$STATE"
+    echo m1 >"$H/.getmail/oldmail-h.invalid-1995-u"
+    talk 'Add this' '' 'that list' '' -- --setup --import getmail "$H/.getmail/getmailrc"
+    [[ $output == *"h.invalid: line 1 is none of a list of getmail"* ]] || fail "it is not told"
+}
+
 # moves PROGRAM: its configuration is in the home, and its list, which has what Dovecot has
 moves() {
     FP_ENV=("SSL_CERT_FILE=$DOVE_CA")

@@ -57,7 +57,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (import_find(names[i]) != NULL)
             import(names[i], text);
-        seen_read(seen_find(names[i]), text, take, &text);
+        struct err err = {0};
+        int result = seen_read(seen_find(names[i]), text, take, &text, &err);
+        fuzz_check(result == 0 || err.kind == ERR_CONFIG);
     }
     free(copy);
     return 0;
