@@ -142,29 +142,6 @@ static void skip_names(struct reader *reader, struct sheet *sheet)
             lexer_next(&reader->lexer);
 }
 
-/* account "name" [disabled] pop3s server "host" ... */
-static void read_account(struct reader *reader)
-{
-    static const char *const with_value[] = {"server", "port", "user", "pass", "cache", "pipe"};
-    struct lexer *lexer = &reader->lexer;
-    lexer_next(lexer);
-    struct sheet *sheet = sheets_add(&reader->raw, lexer->text, &reader->raw.at[0]);
-    for (lexer_next(lexer); !begins(lexer); lexer_next(lexer)) {
-        const char *name = NULL;
-        for (size_t i = 0; i < sizeof with_value / sizeof with_value[0]; i++)
-            name = lexer_is(lexer, with_value[i]) ? with_value[i] : name;
-        if (name != NULL)
-            take_value(reader, sheet, name);
-        else if (lexer_is(lexer, "users") || lexer_is(lexer, "folders"))
-            skip_names(reader, sheet);
-        else if (lexer->token == LEXER_WORD && sheet_find(sheet, "type") == NULL &&
-                 !lexer_is(lexer, "disabled"))
-            sheet_set(sheet, "type", lexer->text, lexer->line);
-        else if (lexer->token == LEXER_WORD)
-            sheet_set(sheet, lexer->text, "", lexer->line);
-    }
-}
-
 /* Past what stands in braces; the lexer is on the first of them, and then behind the last. */
 static void skip_braces(struct lexer *lexer)
 {
@@ -185,6 +162,33 @@ static void skip_users(struct lexer *lexer)
             skip_braces(lexer);
         else
             lexer_next(lexer);
+    }
+}
+
+/* account "name" [disabled] pop3s server "host" ... */
+static void read_account(struct reader *reader)
+{
+    static const char *const with_value[] = {"server", "port", "user", "pass", "cache", "pipe"};
+    struct lexer *lexer = &reader->lexer;
+    lexer_next(lexer);
+    struct sheet *sheet = sheets_add(&reader->raw, lexer->text, &reader->raw.at[0]);
+    lexer_next(lexer);
+    if (lexer_is(lexer, "user") || lexer_is(lexer, "users"))
+        sheet_set(sheet, "users", "", lexer->line);
+    skip_users(lexer);
+    for (; !begins(lexer); lexer_next(lexer)) {
+        const char *name = NULL;
+        for (size_t i = 0; i < sizeof with_value / sizeof with_value[0]; i++)
+            name = lexer_is(lexer, with_value[i]) ? with_value[i] : name;
+        if (name != NULL)
+            take_value(reader, sheet, name);
+        else if (lexer_is(lexer, "users") || lexer_is(lexer, "folders"))
+            skip_names(reader, sheet);
+        else if (lexer->token == LEXER_WORD && sheet_find(sheet, "type") == NULL &&
+                 !lexer_is(lexer, "disabled"))
+            sheet_set(sheet, "type", lexer->text, lexer->line);
+        else if (lexer->token == LEXER_WORD)
+            sheet_set(sheet, lexer->text, "", lexer->line);
     }
 }
 

@@ -121,8 +121,17 @@ static void read_lines(struct str text, struct sheet *sheet)
 
 static const struct lexer_style tuples = {.gaps = "(),", .signs = ""};
 
-/* ("program", "argument") as a command for the shell. */
-static void add_words(struct buf *out, const char *tuple)
+/* A word that has variables in it, which getmail fills in, and the shell does as well. */
+static void add_open_word(struct buf *out, const char *word)
+{
+    buf_addf(out, "\"");
+    for (const char *p = word; *p != '\0'; p++)
+        buf_addf(out, "%s%c", strchr("\"\\`", *p) != NULL ? "\\" : "", *p);
+    buf_addf(out, "\"");
+}
+
+/* ("program", "argument") as a command for the shell; open: with variables. */
+static void add_words(struct buf *out, const char *tuple, bool open)
 {
     static const struct {
         const char *theirs, *ours;
@@ -137,6 +146,8 @@ static void add_words(struct buf *out, const char *tuple)
         buf_addf(out, "%s", out->len > 0 ? " " : "");
         if (fill != NULL)
             buf_addf(out, "%s", fill);
+        else if (open && strchr(lexer.text, '$') != NULL)
+            add_open_word(out, lexer.text);
         else
             translate_quote(lexer.text, out);
     }
@@ -149,7 +160,7 @@ static void set_command(struct sheet *to, const char *key, const char *path, con
     buf_init(&out, 65536);
     if (path != NULL)
         translate_quote(path, &out);
-    add_words(&out, tuple != NULL ? tuple : "");
+    add_words(&out, tuple != NULL ? tuple : "", path != NULL);
     char *command = buf_end(&out);
     sheet_set(to, key, command, 0);
     if (strstr(command, "%(") != NULL)
@@ -160,10 +171,19 @@ static void set_command(struct sheet *to, const char *key, const char *path, con
     free(command);
 }
 
+/* A path, in which getmail fills in variables. Malloced; NULL: there is none. */
+static char *path_of(const struct sheet *from, const char *name)
+{
+    static const struct translate_mark marks[] = {
+        {"$HOME/", "~/"}, {"${HOME}/", "~/"}, {NULL, NULL}};
+    const char *value = sheet_value(from, name);
+    return value != NULL ? translate_fill_all(value, marks) : NULL;
+}
+
 static void translate_delivery(const struct sheet *from, struct sheet *to)
 {
     const char *type = sheet_value(from, "destination.type");
-    const char *path = sheet_value(from, "destination.path");
+    char *path = path_of(from, "destination.path");
     if (type != NULL && path != NULL && strcmp(type, "Maildir") == 0)
         sheet_set(to, "maildir", path, 0);
     else if (type != NULL && path != NULL && strncmp(type, "Mboxrd", 6) == 0)
@@ -175,6 +195,7 @@ static void translate_delivery(const struct sheet *from, struct sheet *to)
                    "Left out: the destination %s: write maildir, mbox, or an mda that shares "
                    "mail out.",
                    type != NULL ? type : "(none)");
+    free(path);
 }
 
 static void translate_options(const struct sheet *from, struct sheet *to)
@@ -183,10 +204,12 @@ static void translate_options(const struct sheet *from, struct sheet *to)
     const char *size = sheet_value(from, "options.max_message_size");
     const char *most = sheet_value(from, "options.max_bytes_per_session");
     const char *all = sheet_value(from, "options.read_all");
-    if (days != NULL && strtoul(days, NULL, 10) > 0)
+    if (sheet_is_on(from, "options.delete")) /* it deletes at once then */
+        sheet_set(to, "keep", "no", 0);
+    else if (days != NULL && strtoul(days, NULL, 10) > 0)
         sheet_setf(to, "keep", "%sd", days);
     else
-        sheet_set(to, "keep", sheet_is_on(from, "options.delete") ? "no" : "yes", 0);
+        sheet_set(to, "keep", "yes", 0);
     if (sheet_is_on(from, "options.received"))
         sheet_set(to, "trace_header", "yes", 0);
     if (size != NULL && strtoul(size, NULL, 10) > 0)
@@ -229,18 +252,19 @@ static void tame(char *name)
 static void translate_list(const struct sheet *from, const struct translate_place *place,
                            struct sheet *to)
 {
-    const char *named = sheet_value(from, "retriever.getmaildir");
+    char *named = path_of(from, "retriever.getmaildir");
     const char *folder = named != NULL ? named : place->folder;
     const char *server = sheet_value(from, "retriever.server");
     const char *user = sheet_value(from, "retriever.username");
     const char *port = sheet_value(from, "retriever.port");
     const char *usual = strcmp(sheet_value(to, "tls"), "implicit") == 0 ? "995" : "110";
-    if (folder == NULL || server == NULL || user == NULL)
-        return;
-    char *name = xasprintf("oldmail-%s-%s-%s", server, port != NULL ? port : usual, user);
-    tame(name);
-    to->seen = xasprintf("%s/%s", folder, name);
-    free(name);
+    if (folder != NULL && server != NULL && user != NULL) {
+        char *name = xasprintf("oldmail-%s-%s-%s", server, port != NULL ? port : usual, user);
+        tame(name);
+        to->seen = xasprintf("%s/%s", folder, name);
+        free(name);
+    }
+    free(named);
 }
 
 static void read_text(struct str text, const struct translate_place *place, struct sheets *to,

@@ -328,6 +328,18 @@ END
     [[ $output == *" getmail ~/lists/oldmail-h-995-D-u-x h"* ]] || fail "getmaildir is passed over"
 }
 
+@test "getmail: delete counts before delete_after, and variables are filled in" {
+    local lines=('[retriever]' 'type = SimplePOP3SSLRetriever' 'server = h' 'username = u'
+        'password = p' '[options]' 'delete = true' 'delete_after = 7' '[destination]')
+    made 0 getmail "${lines[@]}" 'type = Maildir' 'path = ${HOME}/Mail/'
+    says 'keep = no' 'maildir = "~/Mail/"'
+    made 0 getmail "${lines[@]}" 'type = MDA_external' 'path = /bin/echo' \
+        "arguments = ('\$HOME/\"x', '\${USER}\`', 'a b')"
+    says 'mda = "/bin/echo \"$HOME/\\\"x\" \"\${USER}\\`\" '"'a b'\""
+    made 78 getmail "${lines[@]}" 'type = Maildir' 'path = $BOX/in/'
+    grep -q 'maildir is "$BOX/in/", where $ stands for itself' "$T/err" || fail "not told"
+}
+
 @test "getmail's own folder is ~/.getmail where ~/.config/getmail is not there" {
     getmailrc
     mv "$H/.config/getmail" "$H/.getmail"
@@ -401,6 +413,10 @@ END
         made 0 fdm "${begin[@]}" "match $rule actions { \"work\" }" 'match all action "home"'
         says 'maildir = "~/work"'
     done
+    made 78 fdm 'account "a" user "al" disabled pop3s server "h" pass "p"' 'action "x" users { "a" } mbox "/m"' \
+        'match all action "x"'
+    says 'mbox = "/m"' 'enabled = no' '# Left out: users: run fetchpop as that user.'
+    hides 'user = al'
     made 0 fdm "${begin[@]}" 'match account "other*" action "work"' 'match unmatched action "home"'
     says 'maildir = "~/home"'
     made 0 fdm "${begin[@]}" 'match accounts { "w*" } and "x" in headers actions { "home" "work" }' \
