@@ -152,8 +152,9 @@ static void translate_login(const struct sheet *from, const struct translate_pla
                             struct sheet *to)
 {
     const char *command = sheet_value(from, "passwordeval");
+    const char *password = sheet_value(from, "password");
     translate_secret(from, "password", place, to);
-    if (sheet_find(from, "password") != NULL)
+    if (password != NULL && password[0] != '\0')
         return;
     if (command != NULL)
         sheet_set(to, "password_command", command, 0);

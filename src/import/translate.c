@@ -47,7 +47,7 @@ void translate_secret(const struct sheet *from, const char *name,
                       const struct translate_place *place, struct sheet *to)
 {
     const struct sheet_entry *entry = sheet_find(from, name);
-    if (entry == NULL)
+    if (entry == NULL || entry->value[0] == '\0')
         return;
     if (place->secret_ok) {
         sheet_set(to, "password", entry->value, 0);

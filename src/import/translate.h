@@ -25,7 +25,7 @@ void translate_rows(const struct translate_row *rows, size_t count, const struct
                     struct sheet *to);
 
 /* The secret of the entry `name`, as it may be written here: copied if `secret_ok`, else named by
- * its file and line; server and user are there already. Nothing if there is none. */
+ * its file and line; server and user are there already. Nothing if it is not there, or empty. */
 struct translate_place {
     const char *file;
     const char *folder; /* where that is, from / on; NULL: it is no file */

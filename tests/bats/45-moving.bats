@@ -141,6 +141,10 @@ END
             'delivery maildir ~/M' "$word"
     done
     says 'pipelining = on'
+    made 0 mpop 'account a' 'host h.example' 'user u' 'password ""' 'passwordeval pass x' \
+        'delivery maildir ~/M'
+    says 'password_command = "pass x"'
+    hides 'password = '
     made 0 getmail '[retriever]' 'type = SimplePOP3SSLRetriever' 'server = h' 'username = u' \
         'password = p' '[destination]' 'type = Maildir' 'path = ~/m/' '[options]' \
         'max_messages_per_session = 0' 'delivered_to = false'
