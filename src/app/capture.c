@@ -3,14 +3,17 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/child.h"
 #include "base/clock.h"
+#include "base/secret.h"
 
 #define SAID_MAX 800 /* octets of what a command says */
 
 struct said {
     const struct log *log;
+    bool at_once;         /* each line as it comes */
     char lines[SAID_MAX]; /* with "; " between them */
 };
 
@@ -26,10 +29,26 @@ static void hear(void *ctx, enum log_level level, const char *line)
 {
     struct said *said = ctx;
     (void)level;
-    if (log_wants(said->log, FP_LOG_NOTE))
+    if (said->at_once)
         pass_on(said);
     size_t len = strlen(said->lines);
     snprintf(said->lines + len, sizeof said->lines - len, "%s%s", len > 0 ? "; " : "", line);
+}
+
+/* A shell's -x, or a tool that repeats it: log, note and cron's mail are not to have it. */
+static void blank(struct said *said, const struct buf *output)
+{
+    struct secret secret = {0};
+    struct log quoting = {.level = FP_LOG_WARNING};
+    char quoted[LOG_QUOTE_MAX + 4];
+    struct str rest = buf_str(output);
+    struct str line = str_trim(str_until(&rest, '\n'));
+    if (secret_set(&secret, line) == 0) {
+        log_hide(&quoting, &secret);
+        log_quote(&quoting, str_from(said->lines), quoted);
+        snprintf(said->lines, sizeof said->lines, "%s", quoted);
+    }
+    secret_wipe(&secret);
 }
 
 static int judge(const struct capture *capture, const struct child_result *result, struct err *err)
@@ -58,7 +77,9 @@ static int judge(const struct capture *capture, const struct child_result *resul
 
 int capture_run(const struct capture *capture, const struct log *log, struct err *err)
 {
-    struct said said = {.log = log};
+    struct said said = {.log = log,
+                        .at_once = log_wants(log, FP_LOG_NOTE) &&
+                                   (!capture->secret || isatty(STDERR_FILENO) == 1)};
     struct log listener = {.level = FP_LOG_WARNING, .write = hear, .ctx = &said};
     struct child_job job = {
         .command = capture->command,
@@ -71,6 +92,8 @@ int capture_run(const struct capture *capture, const struct log *log, struct err
     };
     struct child_result ended;
     int result = child_run(&job, &ended, err);
+    if (capture->secret)
+        blank(&said, capture->output);
     if (result == 0)
         result = judge(capture, &ended, err);
     if (result == 0)

@@ -10,8 +10,9 @@
 
 #define STATUS_LATER 75
 
-/* Its exit status, or -1 if there is none; whatever is not 0 was logged. */
-static int run(const char *key, const char *command, int input, const char *const *env,
+/* Its exit status, or -1 if there is none; whatever is not 0 was logged. `spared`: so many INT and
+ * TERM to us leave it running. */
+static int run(const char *key, const char *command, int input, const char *const *env, int spared,
                const struct log *log)
 {
     struct child_job job = {.command = command,
@@ -19,6 +20,7 @@ static int run(const char *key, const char *command, int input, const char *cons
                             .env = env,
                             .deadline = clock_in(HOOKS_SECONDS * (int64_t)1000),
                             .stoppable = true,
+                            .spared = spared,
                             .log = log};
     struct child_result result;
     struct err err;
@@ -37,7 +39,7 @@ static int run(const char *key, const char *command, int input, const char *cons
 
 int hooks_before(const char *command, const struct log *log, struct err *err)
 {
-    if (command == NULL || run("before", command, -1, NULL, log) != STATUS_LATER)
+    if (command == NULL || run("before", command, -1, NULL, 0, log) != STATUS_LATER)
         return 0;
     return err_set(err, ERR_AGAIN,
                    "the command in before says: not now (75); the next run asks it again");
@@ -48,7 +50,7 @@ void hooks_after(const char *command, int status, const struct log *log)
     if (command == NULL)
         return;
     char *env = xasprintf("FETCHPOP_STATUS=%d", status);
-    run("after", command, -1, (const char *const[]){env, NULL}, log);
+    run("after", command, -1, (const char *const[]){env, NULL}, 1, log);
     free(env);
 }
 
@@ -78,7 +80,7 @@ void hooks_new_end(struct hooks_new *news, uint32_t delivered, const struct log 
         else
             rewind(news->list);
         run("after_new", news->account->after_new, whole ? fileno(news->list) : -1,
-            (const char *const[]){account, count, "FETCHPOP_LIST=/dev/stdin", NULL}, log);
+            (const char *const[]){account, count, "FETCHPOP_LIST=/dev/stdin", NULL}, 1, log);
         free(account);
         free(count);
     }

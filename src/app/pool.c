@@ -426,8 +426,8 @@ static void end_late(struct pool *pool, struct slot *slot)
     kill_worker(slot);
 }
 
-/* Workers that have closed their pipe, and those that are late. Whoever wants us to end at once does
- * not wait for one that cannot end. */
+/* Workers that have closed their pipe, and those that are late. Whoever wants us to end at once
+ * does not wait for one that cannot end. */
 static void reap(struct pool *pool)
 {
     reap_orphans(pool);

@@ -452,11 +452,16 @@ static int read_printed(struct parse *parse, cfg_t *cfg, const struct setting *c
     struct buf output;
     struct rctext text;
     const struct capture capture = {
-        command->key->name, command->items, NULL, RCPARSE_COMMAND_SECONDS, &output,
-        "accounts",         ERR_LOCAL,
+        .key = command->key->name,
+        .command = command->items,
+        .seconds = RCPARSE_COMMAND_SECONDS,
+        .output = &output,
+        .wanted = "accounts",
+        .failed = ERR_LOCAL,
     };
     buf_init(&output, RCTEXT_MAX);
     buf_reserve(&output, RCTEXT_MAX); /* it takes no memory before it is used */
+    size_t before = parse->into->account_count + parse->into->other_count;
     int result = capture_run(&capture, parse->want->log, parse->err);
     if (result < 0)
         err_prefix(parse->err, "%s:%u", command->file, command->line);
@@ -468,7 +473,14 @@ static int read_printed(struct parse *parse, cfg_t *cfg, const struct setting *c
         return -1;
     text.parts->is_input = true;
     parse->printed = true;
-    return read_file(parse, cfg, &text);
+    if (read_file(parse, cfg, &text) < 0)
+        return -1;
+    if (parse->into->account_count + parse->into->other_count > before)
+        return 0;
+    /* a database that is away: its accounts are not gone because nobody named them */
+    return err_set(parse->err, ERR_LOCAL,
+                   "%s:%u: accounts_command printed no account; run it by hand", command->file,
+                   command->line);
 }
 
 /* Writes libconfuse's row of each key, and gives back the place behind them. */

@@ -101,8 +101,14 @@ static int from_command(struct account *account, const char *key, const char *co
                         const char *const *env, const struct log *log, struct err *err)
 {
     struct buf output;
-    const struct capture source = {
-        key, command, env, account->timeout, &output, "the secret alone", ERR_LOGIN};
+    const struct capture source = {.key = key,
+                                   .command = command,
+                                   .env = env,
+                                   .seconds = account->timeout,
+                                   .output = &output,
+                                   .secret = true,
+                                   .wanted = "the secret alone",
+                                   .failed = ERR_LOGIN};
     return run_source(&source, &account->password, log, err);
 }
 
@@ -115,13 +121,13 @@ int secrets_renew(struct account *account, const struct log *log, struct err *er
 int secrets_fetch_key(struct account *account, const struct log *log, struct err *err)
 {
     struct buf output;
-    const struct capture source = {"tls_key_password_command",
-                                   account->tls_key_password_command,
-                                   NULL,
-                                   account->timeout,
-                                   &output,
-                                   "the secret alone",
-                                   ERR_LOGIN};
+    const struct capture source = {.key = "tls_key_password_command",
+                                   .command = account->tls_key_password_command,
+                                   .seconds = account->timeout,
+                                   .output = &output,
+                                   .secret = true,
+                                   .wanted = "the secret alone",
+                                   .failed = ERR_LOGIN};
     return source.command != NULL ? run_source(&source, &account->tls_key_password, log, err) : 0;
 }
 

@@ -34,7 +34,8 @@ struct child {
     int out; /* our ends of its pipes; -1: closed, or none */
     int error;
     enum phase phase;
-    int64_t term_at; /* when TERM was sent */
+    int64_t term_at;   /* when TERM was sent, */
+    int64_t killed_at; /* and KILL */
     bool reaped;
     int slice; /* ms of the next wait */
     int64_t idle_at;
@@ -157,7 +158,7 @@ static void send_group(struct child *child, int number, enum phase phase)
 static void enforce(struct child *child)
 {
     const struct child_job *job = child->job;
-    bool stop = job->stoppable && stop_asked();
+    bool stop = job->stoppable && stop_count() > job->spared;
     if (child->phase == PHASE_RUNNING && (stop || clock_left(job->deadline) == 0)) {
         child->result->end = stop ? CHILD_STOPPED : CHILD_TIMEOUT;
         child->term_at = clock_ms();
@@ -165,6 +166,7 @@ static void enforce(struct child *child)
         kill(-child->pid, SIGCONT); /* a stopped process gets TERM only after this */
     } else if (child->phase == PHASE_TERMED && clock_ms() - child->term_at >= TERM_GRACE_MS) {
         send_group(child, SIGKILL, PHASE_KILLED);
+        child->killed_at = clock_ms();
     }
 }
 
@@ -185,9 +187,12 @@ static int reap(struct child *child, struct err *err)
 }
 
 /* True when nothing is left to wait for: the command ended by itself (what it left running in the
- * background is its own affair), or its group is empty, or was killed. */
+ * background is its own affair), or its group is empty, or was killed. One that may not be
+ * signalled (sudo, a set-user-ID program), or hangs in the kernel, is left behind. */
 static bool is_over(const struct child *child)
 {
+    if (child->phase == PHASE_KILLED && clock_ms() - child->killed_at >= TERM_GRACE_MS)
+        return true;
     return child->reaped && (child->phase != PHASE_TERMED || kill(-child->pid, 0) < 0);
 }
 

@@ -27,7 +27,8 @@ struct child_job {
     const int *output_file;  /* or this descriptor is its standard output; stays the caller's */
     const char *const *env;  /* as in struct spawn */
     int64_t deadline;        /* clock_ms() moment */
-    bool stoppable;          /* INT or TERM to us ends it like a deadline */
+    bool stoppable;          /* INT or TERM to us ends it like a deadline ... */
+    int spared;              /* ... but for the first so many */
     const struct log *log;   /* gets its standard error as warnings, see spawn_stderr */
     void (*idle)(void *ctx); /* called at least every second while it runs; NULL: none */
     void *idle_ctx;

@@ -20,8 +20,8 @@
 #define STOP_GRACE_MS 5000 /* how long answers under way may take to drain */
 
 /* From here on INT and TERM are noted (also where they were ignored when we were started), PIPE and
- * XFSZ (a file that may not grow) are ignored, and CHLD has its default (ignored, it would take our children's exit statuses from us);
- * no SA_RESTART. */
+ * XFSZ (a file that may not grow) are ignored, and CHLD has its default (ignored, it would take our
+ * children's exit statuses from us); no SA_RESTART. */
 void stop_install(void);
 
 /* Has INT or TERM come, and how many times? */

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -11,6 +12,19 @@
 #include "session/kept.h"
 #include "state/mailbox.h"
 #include "state/rename.h"
+
+/* Whoever owns it may rename and remove all that is in it. Root's is fit for everybody; and root
+ * follows no link there (O_NOFOLLOW), so a user's is fit for root. */
+static int check_owner(const char *folder, struct err *err)
+{
+    struct stat status;
+    if (stat(folder, &status) == 0 && status.st_uid != 0 && status.st_uid != geteuid() &&
+        geteuid() != 0)
+        return err_set(err, ERR_CREATE,
+                       "the state folder %s belongs to another user; choose one with state_dir",
+                       folder);
+    return 0;
+}
 
 static int make_folder(const char *folder, bool durable, struct err *err)
 {
@@ -26,7 +40,7 @@ static int make_folder(const char *folder, bool durable, struct err *err)
     }
     if (file_make_folder(folder, durable && !there, err) < 0)
         return err_prefix(err, "state folder");
-    return 0;
+    return check_owner(folder, err);
 }
 
 static struct journal_settings settings_of(const struct account *account, const char *state_dir,

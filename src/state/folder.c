@@ -85,7 +85,7 @@ int folder_id(const char *state_dir, enum folder_flush flush, char out[FOLDER_ID
               struct err *err)
 {
     char *path = xasprintf("%s/id", state_dir);
-    int fd = file_open(path, O_RDWR | O_CREAT, 0600);
+    int fd = file_open(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
     bool made;
     int result = fd < 0 ? err_errno(err, ERR_CREATE, errno, "cannot make %s", path)
                         : obtain(fd, path, state_dir, out, &made, err);

@@ -43,7 +43,7 @@ struct lines {
 static int open_file(struct lines *lines, struct err *err)
 {
     int flags = lines->mode == LINES_READ ? O_RDONLY : O_RDWR | O_CREAT;
-    lines->fd = file_open(lines->path, flags, 0600);
+    lines->fd = file_open(lines->path, flags | O_NOFOLLOW, 0600);
     if (lines->fd < 0 && errno == ENOENT && lines->mode == LINES_READ)
         return 0;
     if (lines->fd < 0)

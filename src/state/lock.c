@@ -50,7 +50,7 @@ bool lock_is_lost(const struct lock *lock)
 
 int lock_take(struct lock *lock, char *path, struct err *err)
 {
-    *lock = (struct lock){.fd = file_open(path, O_RDWR | O_CREAT, 0600), .path = path};
+    *lock = (struct lock){.fd = file_open(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600), .path = path};
     if (lock->fd < 0)
         return err_errno(err, ERR_CREATE, errno, "cannot make %s", path);
     if (file_check_owner(lock->fd, path, err) < 0)

@@ -152,7 +152,7 @@ const char *rename_find_id(const struct rename_orphans *orphans, const char *id,
 static int take_lock(const char *state_dir, const char *stem, struct err *err)
 {
     char *path = file_of(state_dir, stem, ".lock");
-    int fd = file_open(path, O_RDWR | O_CREAT, 0600);
+    int fd = file_open(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
     if (fd < 0)
         err_errno(err, ERR_CREATE, errno, "cannot make %s", path);
     else if (file_lock(fd, path, err) < 0) {

@@ -98,6 +98,20 @@ END_PY
     [[ $stderr == *"after: the command was ended by a signal"* ]] || fail "$stderr"
 }
 
+@test "after and after_new run although a signal has ended the run" {
+    tell_many 2
+    popd_start 'on NOOP: ok' 'on RETR 2: hang'
+    hooks_rc "after = 'sleep 0.3; touch $T/after'" "timeout = 20s" 'keep = no' \
+        "after_new = 'sleep 0.3; touch $T/after_new'"
+    start_fp -d 1m
+    wait_until 20 eval '[ "$(sent_count "^RETR")" -ge 2 ]' || fail "no RETR was sent: $(sent)"
+    sleep 0.5
+    kill -TERM "$FP_PID"
+    end_fp 40
+    [ -e "$T/after" ] || fail "after did not run: $stderr"
+    [ -e "$T/after_new" ] || [ "$(count)" -eq 0 ] || fail "after_new did not run: $stderr"
+}
+
 @test "before that says 75: nothing is polled, and cron hears nothing" {
     popd_start
     hooks_rc "before = 'exit 75'"$'\n'"after = 'touch $T/after'"

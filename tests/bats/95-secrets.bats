@@ -134,6 +134,21 @@ end_family() {
     done
 }
 
+@test "a command that says its own secret on standard error: log, note and status do not have it" {
+    local ending
+    for ending in true false; do
+        rm -rf "$PLOG"
+        popd_start "set password \"$SECRET\""
+        popd_rc -password "password_command = 'set -x; echo \"$SECRET\"; $ending'"
+        run --separate-stderr fp --force -L "$T/log"
+        [ -s "$T/log" ] || fail "nothing is in the log"
+        clean "$SECRET"
+        ! grep -r -q -F -- "$SECRET" "$T/log" "$STATE" || fail "it is in the log or the state folder"
+        grep -q -F 'echo' "$T/log" || fail "its words are not in the log: $(cat "$T/log")"
+        popd_stop
+    done
+}
+
 @test "a configuration file with a mistake in the line of the password does not show it" {
     local line
     for line in "password = \"$SECRET" "password = $SECRET $SECRET" "password \"$SECRET\"" \

@@ -301,6 +301,25 @@ os.setxattr(sys.argv[1], "system.posix_acl_access",
 P
 }
 
+@test "the state folder of another user is refused; no link in one leads us to a file of ours" {
+    as_root
+    tell m1
+    popd_start
+    popd_rc -maildir "maildir = \"$A/Mail\""
+    cp "$RC" "$A/rc" && chown $ALICE "$A/rc"
+    mkdir "$T/other" && chmod 777 "$T/other" && chown 54322 "$T/other"
+    run --separate-stderr as_alice env -i PATH="$PATH" HOME="$A" "$FETCHPOP" -f "$A/rc" --state-dir "$T/other"
+    [ "$status" -eq 73 ] || fail "$status: $stderr"
+    one_line 'state folder .* belongs to another user'
+    [ "$(ls "$T/other")" = "" ] || fail "something was made there"
+    mkdir "$T/mine" && chown $ALICE "$T/mine"
+    echo precious >"$A/precious" && chown $ALICE "$A/precious"
+    ln -s "$A/precious" "$T/mine/id"
+    run --separate-stderr as_alice env -i PATH="$PATH" HOME="$A" "$FETCHPOP" -f "$A/rc" --state-dir "$T/mine"
+    [ "$status" -eq 73 ] || fail "$status: $stderr"
+    [ "$(cat "$A/precious")" = precious ]
+}
+
 @test "a credential that its ACL opens, or root's, is no warning; one for a group is" {
     [ "$(id -u)" -eq 0 ] || skip "needs root"
     tell m1

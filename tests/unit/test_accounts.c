@@ -105,10 +105,13 @@ static void test_accounts_command(void)
     refused_file("commanded", "accounts_command:1: accounts_command is there already");
     write_file("commanded", 0600, "\naccounts_command = \"/nowhere/command\"\n");
     refused_file("commanded", "@/commanded:2: accounts_command cannot be run");
-    write_file("commanded", 0600, "\naccounts_command = \"true\"\n");
-    refused_file("commanded", "has no account");
     struct config config;
     struct err err = {0};
+    write_file("commanded", 0600, "account a { " WHOLE "}\naccounts_command = \"true\"\n");
+    ok(config_read(&config, path_of("commanded"), &all, &err) < 0 && err_status(err.kind) == 75,
+       "a command that prints no account is worth another try");
+    is_str(strchr(err.text, ':'), ":2: accounts_command printed no account; run it by hand",
+           "and that is said");
     write_file("commanded", 0600, "\naccounts_command = \"echo no database >&2; exit 3\"\n");
     ok(config_read(&config, path_of("commanded"), &all, &err) < 0 && err_status(err.kind) == 75,
        "a command that fails is worth another try");

@@ -376,6 +376,19 @@ static void test_many(void)
     close(fd);
 }
 
+/* One that no signal of ours reaches, as sudo would be: it leaves its process group. */
+static void test_out_of_reach(void)
+{
+    struct child_job job = job_of("exec python3 -c 'import os, time; os.setpgid(0, "
+                                  "os.getpgid(os.getppid())); time.sleep(30)'",
+                                  NULL);
+    job.deadline = clock_in(1000);
+    int64_t start = clock_ms();
+    ok(child_run(&job, &result, &err) == 0 && result.end == CHILD_TIMEOUT,
+       "a command out of reach is late");
+    ok(within(start, 1000, 20000), "and is not waited for until it ends of itself");
+}
+
 /* Last, since stop cannot be taken back. */
 static void test_stop(void)
 {
@@ -389,8 +402,12 @@ static void test_stop(void)
     int64_t cap = stop_cap(CLOCK_NEVER, 5000);
     ok(cap >= start + 5000 && cap <= clock_in(4700), "grace counts from the signal");
     is_int(stop_cap(17, 5000), 17, "an earlier deadline stays");
-    job.command = "sleep 60; echo";
+    job.command = "sleep 0.4; exit 3";
     job.stoppable = true;
+    job.spared = 1;
+    ran(&job, CHILD_EXITED, 3, "a command that is spared one signal goes on after it");
+    job.command = "sleep 60; echo";
+    job.spared = 0;
     start = clock_ms();
     ran(&job, CHILD_STOPPED, SIGTERM, "a stoppable command ends at a TERM that came before it");
     ok(within(start, 0, 4500), "a stoppable command ends soon");
@@ -464,6 +481,7 @@ int main(void)
     test_late();
     test_many();
     test_orphan();
+    test_out_of_reach();
     test_stop();
     return tap_done();
 }
