@@ -25,7 +25,6 @@ struct journal {
     char *head;
     char id[MAILBOX_ID + 1];
     uint64_t synced; /* lines that there were then */
-    uint32_t found;  /* entries of files that none named */
     bool gaps;
     uint32_t looked; /* how often a UIDL was looked at, in the text */
 };
@@ -121,9 +120,19 @@ bool journal_is_new(const struct journal *journal)
     return journal->replay.is_new;
 }
 
+/* Nothing is known of it but its file (journal_find_file), whose name has the mailbox's id. */
+static bool is_of_file(const struct journal *journal, uint32_t id)
+{
+    char room[JOURNAL_UIDL_ROOM];
+    return str_contains_nocase(journal_uidl(journal, id, room), journal->id);
+}
+
 bool journal_was_listed(const struct journal *journal)
 {
-    return journal->replay.calendar.days > 0 || table_count(journal->replay.table) > journal->found;
+    uint32_t id = 0, count = journal_count(journal);
+    while (id < count && is_of_file(journal, id))
+        id++;
+    return journal->replay.calendar.days > 0 || id < count;
 }
 
 bool journal_has_gaps(const struct journal *journal)
@@ -428,7 +437,6 @@ void journal_find_file(struct journal *journal, const struct journal_file *file,
         return;
     uint32_t id = journal_add(journal, &subject, now);
     journal_keep(journal, id, JOURNAL_KEPT, false, file, &failure);
-    journal->found++;
 }
 
 void journal_put_off(struct journal *journal, uint32_t id, const struct journal_failure *failure)

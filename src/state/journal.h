@@ -70,7 +70,8 @@ int journal_close_gaps(struct journal *journal, struct err *err);
 /* Such a file: a new entry, KEPT, unless there is one of that name. Gathered. */
 void journal_find_file(struct journal *journal, const struct journal_file *file, int64_t now);
 
-/* True if the mailbox was listed before, to its end, or messages of it are known. */
+/* True if the mailbox was listed before, to its end, or messages of it are known; those that only a
+ * file told of (journal_find_file) prove nothing. */
 bool journal_was_listed(const struct journal *journal);
 
 /* True if the head still names another mailbox, which this one was before (state/rename.h); id: of
