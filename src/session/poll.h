@@ -60,12 +60,14 @@ struct poll {
     bool over_before;    /* this, or an earlier session of this poll, ended so ... */
     uint64_t over_hash;  /* ... with these words (manners_hash) */
     struct habits habits;
-    struct {                      /* session/sift.h */
-        struct verdict *verdicts; /* of each message of the listing; NULL: there are none */
-        bool stale;               /* the journal was kept by other rules */
-        unsigned failed;          /* how often in a row the filter_command did not say, ... */
-        struct err why;           /* ... what it did instead the last time, ... */
-        bool answered;            /* ... and whether it ever said anything */
+    struct {                        /* session/sift.h */
+        struct verdict *verdicts;   /* of each message of the listing; NULL: there are none */
+        struct sift_spared *spared; /* of it, what is not to be fetched: nothing is done yet */
+        uint32_t spared_count, spared_cap;
+        bool stale;      /* the journal was kept by other rules */
+        unsigned failed; /* how often in a row the filter_command did not say, ... */
+        struct err why;  /* ... what it did instead the last time, ... */
+        bool answered;   /* ... and whether it ever said anything */
     } sift;
 };
 

@@ -15,8 +15,17 @@
 #include "session/dates.h"
 #include "session/fault.h"
 #include "session/filter.h"
+#include "session/fingerprints.h"
 #include "session/headers.h"
 #include "session/heading.h"
+#include "session/refusals.h"
+
+/* What is not to be fetched. */
+struct sift_spared {
+    uint32_t at;    /* in the listing */
+    uint64_t print; /* of the header by which it was judged; 0: its size was enough */
+    int64_t until;  /* as sift_judge has it */
+};
 
 /* Messages of one listing that are judged. */
 struct sifting {
@@ -24,10 +33,11 @@ struct sifting {
     struct listing *listing;
     struct queue *dele;
     struct fields *fields;
-    bool again;        /* these are to be deleted: their headers must say so once more */
-    struct buf header; /* the same as it came, for filter_command */
+    struct header *head; /* the same header, for its fingerprint */
+    bool again;          /* these are to be deleted: their headers must say so once more */
+    struct buf header;   /* the same as it came, for filter_command */
     uint32_t spared;
-    int64_t until; /* half of the session's time: what is judged by then is fetched. 0: no limit */
+    int64_t until; /* clock_ms(): no header is asked for after that */
 };
 
 #define NEXT_POLL 1  /* a moment that has passed: the message is judged anew */
@@ -248,18 +258,74 @@ static void pass_stub(const struct sifting *sifting, const struct message *messa
         journal_mark_tried(journal, message->entry);
 }
 
-static void settle(struct sifting *sifting, struct message *message, struct verdict verdict,
-                   int64_t until)
+static void settle(struct sifting *sifting, const struct message *message, struct verdict verdict,
+                   uint64_t print, int64_t until)
 {
     struct poll *poll = sifting->poll;
-    poll->sift.verdicts[message - sifting->listing->messages] = verdict;
-    sifting->spared += verdict.action != RULE_FETCH;
-    if (poll->run->mode != SESSION_POLL)
+    uint32_t at = (uint32_t)(message - sifting->listing->messages);
+    poll->sift.verdicts[at] = verdict;
+    if (verdict.action == RULE_FETCH)
         return;
-    if (verdict.action == RULE_LEAVE)
-        leave(sifting, message, verdict.due, until);
-    if (verdict.action == RULE_STUB)
-        pass_stub(sifting, message);
+    sifting->spared++;
+    if (poll->sift.spared_count == poll->sift.spared_cap) {
+        poll->sift.spared_cap = poll->sift.spared_cap == 0 ? 64 : 2 * poll->sift.spared_cap;
+        poll->sift.spared =
+            xreallocarray(poll->sift.spared, poll->sift.spared_cap, sizeof *poll->sift.spared);
+    }
+    poll->sift.spared[poll->sift.spared_count++] =
+        (struct sift_spared){.at = at, .print = print, .until = until};
+}
+
+static int by_value(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* Of what is spared, in order; malloced. */
+static uint64_t *sort_prints(const struct poll *poll)
+{
+    uint64_t *prints = xcalloc(poll->sift.spared_count, sizeof *prints);
+    for (uint32_t i = 0; i < poll->sift.spared_count; i++)
+        prints[i] = poll->sift.spared[i].print;
+    qsort(prints, poll->sift.spared_count, sizeof *prints, by_value);
+    return prints;
+}
+
+/* Three or more show this header: a store that is away may have put it in the place of theirs. */
+static bool is_shown_by_many(const uint64_t *prints, uint32_t count, uint64_t print)
+{
+    uint32_t low = 0, high = count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (prints[middle] < print)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return print != 0 && count - low >= REFUSALS_ALIKE && prints[low + REFUSALS_ALIKE - 1] == print;
+}
+
+/* What many show alike is not judged by it: the messages themselves are looked at, with all the
+ * caution that there is for those that come short. */
+static void carry_out(const struct sifting *sifting)
+{
+    struct poll *poll = sifting->poll;
+    uint32_t count = poll->sift.spared_count;
+    uint64_t *prints = sort_prints(poll);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct sift_spared *spared = &poll->sift.spared[i];
+        struct message *message = &sifting->listing->messages[spared->at];
+        struct verdict *verdict = &poll->sift.verdicts[spared->at];
+        if (is_shown_by_many(prints, count, spared->print))
+            *verdict = (struct verdict){.rule = VERDICT_RULES};
+        else if (verdict->action == RULE_LEAVE)
+            leave(sifting, message, verdict->due, spared->until);
+        else if (verdict->action == RULE_STUB)
+            pass_stub(sifting, message);
+    }
+    poll->sift.spared_count = 0;
+    free(prints);
 }
 
 /* ---- asking ---- */
@@ -268,6 +334,7 @@ static bool feed(void *ctx, const char *bytes, size_t len)
 {
     struct sifting *sifting = ctx;
     fields_feed(sifting->fields, bytes, len);
+    header_feed(sifting->head, bytes, len);
     if (command_of(sifting->poll) != NULL)
         (void)buf_add(&sifting->header, bytes, len);
     return fields_is_done(sifting->fields);
@@ -282,6 +349,28 @@ static bool says_the_same(const struct sifting *sifting, const struct message *m
            verdict.filtered == before.filtered;
 }
 
+/* Never 0. */
+static uint64_t print_of(struct header *header)
+{
+    uint64_t print;
+    struct fingerprint fingerprint = fingerprints_of(header, false);
+    memcpy(&print, fingerprint.bytes, sizeof print);
+    return print | 1;
+}
+
+static void begin_header(struct sifting *sifting)
+{
+    sifting->fields = fields_new();
+    sifting->head = header_new();
+    buf_clear(&sifting->header);
+}
+
+static void end_header(struct sifting *sifting)
+{
+    fields_free(sifting->fields);
+    header_free(sifting->head);
+}
+
 static void answer(void *ctx, uint32_t number, bool came)
 {
     struct sifting *sifting = ctx;
@@ -293,16 +382,15 @@ static void answer(void *ctx, uint32_t number, bool came)
     const struct sift_facts facts = {
         .size = message->size, .fields = sifting->fields, .header = buf_str(&sifting->header)};
     /* Of one that breaks off, what is missing proves nothing: the message itself is looked at. */
-    bool late = sifting->until != 0 && clock_left(sifting->until) == 0;
+    bool late = !sifting->again && clock_left(sifting->until) == 0;
     if (came && whole && !late && sifting->poll->local.kind == ERR_NONE)
         verdict = sift_judge(sifting->poll, sifting->listing, message, &facts, &until);
     if (!sifting->again)
-        settle(sifting, message, verdict, until);
+        settle(sifting, message, verdict, print_of(sifting->head), until);
     else if (says_the_same(sifting, message, verdict))
         queue_push(sifting->dele, number);
-    fields_free(sifting->fields);
-    sifting->fields = fields_new();
-    buf_clear(&sifting->header);
+    end_header(sifting);
+    begin_header(sifting);
 }
 
 static int ask(struct sifting *sifting, struct pop3 *pop3, const struct queue *numbers,
@@ -315,10 +403,10 @@ static int ask(struct sifting *sifting, struct pop3 *pop3, const struct queue *n
                                     .feed = feed,
                                     .answer = answer,
                                     .ctx = sifting};
-    sifting->fields = fields_new();
     buf_init(&sifting->header, HEADERS_MAX);
+    begin_header(sifting);
     int result = headers_run(&headers, err);
-    fields_free(sifting->fields);
+    end_header(sifting);
     buf_free(&sifting->header);
     return result;
 }
@@ -354,7 +442,7 @@ static void look_at_sizes(struct sifting *sifting, struct pop3 *pop3, struct que
         if (verdict.action == RULE_STUB && !has_top)
             verdict.action = RULE_FETCH;
         if (verdict.judged)
-            settle(sifting, message, verdict, until);
+            settle(sifting, message, verdict, 0, until);
         else if (wants_header(sifting->poll, message))
             queue_push(numbers, message->number);
     }
@@ -400,27 +488,34 @@ bool sift_open(struct poll *poll, const struct listing *listing)
     return true;
 }
 
+/* When so many quarters of the session's time are left. */
+static int64_t when_left(const struct poll *poll, int quarters)
+{
+    return poll->deadline - poll->run->account->session_timeout * 1000 / 4 * quarters;
+}
+
 int sift_listing(struct poll *poll, struct pop3 *pop3, struct listing *listing, uint32_t *spared,
                  struct err *err)
 {
-    struct sifting sifting = {.poll = poll,
-                              .listing = listing,
-                              .until =
-                                  poll->deadline - poll->run->account->session_timeout * 1000 / 2};
+    struct sifting sifting = {.poll = poll, .listing = listing, .until = when_left(poll, 2)};
     struct queue numbers = {NULL, 0, 0};
     look_at_sizes(&sifting, pop3, &numbers);
     int result = headers_may_ask(pop3, &poll->habits) ? ask(&sifting, pop3, &numbers, err) : 0;
     free(numbers.at);
     *spared = sifting.spared;
+    if (result < 0 && poll->run->mode == SESSION_POLL)
+        carry_out(&sifting);
     return result;
 }
 
 int sift_conclude(struct poll *poll, struct pop3 *pop3, struct listing *listing, struct queue *dele,
                   struct err *err)
 {
-    struct sifting sifting = {.poll = poll, .listing = listing, .dele = dele};
+    struct sifting sifting = {
+        .poll = poll, .listing = listing, .dele = dele, .until = when_left(poll, 1)};
     if (poll->run->mode != SESSION_POLL)
         return 0;
+    carry_out(&sifting);
     if (!poll->rules.switches.never_delete && look_again(&sifting, pop3, err) < 0)
         return -1;
     conclude(poll);
@@ -436,6 +531,9 @@ void sift_end(struct poll *poll)
 {
     free(poll->sift.verdicts);
     poll->sift.verdicts = NULL;
+    free(poll->sift.spared);
+    poll->sift.spared = NULL;
+    poll->sift.spared_count = poll->sift.spared_cap = 0;
 }
 
 /* ---- what is here already ---- */

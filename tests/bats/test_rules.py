@@ -771,6 +771,22 @@ def slow(how, **keys):
     return case
 
 
+def slow_second_look(w):
+    """What a rule deletes is looked at twice: that leaves time for the mail."""
+    rules = 'allow_delete = yes\nrule { subject = "[spam]*" action = delete }\n'
+    names, seen = [put(w, "a%d" % i) for i in range(3)], set()
+
+    def top(conn, event, arg):
+        time.sleep(0.4 if arg in seen else 0.1)
+        seen.add(arg)
+    for i in range(40):
+        put(w, "m%03d" % i, "[spam] buy")
+    run = w.run("--force", rules=rules, session_timeout="6s", limit=200,
+                script=["set pipelining no", ("TOP *", top)])
+    w.need_each(1, names, when="in the first run")
+    w.need(run.sent("QUIT") and len(w.left()) < 43, "some are deleted", len(w.left()), run.seconds, run)
+
+
 # ---- pipe_through ----------------------------------------------------------------------------------
 
 def script(w, name, text):
@@ -966,6 +982,7 @@ CASES = [
      slow("on TOP: sleep 200", rules=SPAM)),
     ("filter_command takes longer: likewise",
      slow("", filter_command=lambda w: script(w, "slow", "sleep 0.2; ! grep -q '^Subject: .spam'\n"))),
+    ("TOP takes long, and a rule deletes: mail comes, and some are deleted", slow_second_look),
     ("pipe_through into a Maildir", through("maildir", "no")),
     ("pipe_through into an mbox", through("mbox", "yes")),
     ("pipe_through into a command", through("mda", "no")),

@@ -463,6 +463,23 @@ def top_breaks_once(w):
         need_bodies(w, wanted, "after that")
 
 
+def store_stands_in(action):
+    """The server's store is away, and TOP and RETR show the same few words for each message: no rule
+    judges by those, and all come when it is back."""
+    def case(w):
+        rules = "    allow_delete = yes\n    rule { not_from = '*@example.org' action = %s }\n" % action
+        names = w.fill(5, size=900)
+        words = '"From: server@example.com" "Subject: not to be read" ""'
+        for limit in (2, None):
+            run = w.run("--force", rules=rules, keep="no", max_messages=limit,
+                        script="on TOP: lines %s\non RETR: lines %s sorry" % (words, words))
+            w.need(run.status == 75 and not w.stored(), "nothing is believed", run, w.stored())
+        w.need(w.left() == names, "nothing is deleted", w.left())
+        w.run("--force", rules=rules, keep="no")
+        w.need_each(1, names, when="then")
+    return case
+
+
 def liars():
     cases = []
     for name in LIARS:
@@ -541,6 +558,7 @@ CASES = [
     ("no UIDL, keep = no: the next equal alert comes", deleted_without_uidl("alert")),
     ("no UIDL, keep = no: the copy for another recipient comes", deleted_without_uidl("copy")),
 ] + [
+] + [
     ("the UIDL of one that is %s, for another message: that is fetched" % what,
      uidl_of_one_that_waits(what)) for what in FIRST
 ] + [
@@ -551,6 +569,8 @@ CASES = [
     ("TOP sends 24 MB with -F: new mail comes", top_is_whole("flush")),
     ("TOP sends 24 MB after a refused QUIT: new mail comes", top_is_whole("refused QUIT")),
     ("TOP that has no end: new mail comes", top_one_endless),
+    *[("the store is away, and a few words stand for all: nothing is %s" % done, store_stands_in(action))
+      for action, done in (("delete", "deleted"), ("leave", "left"), ("stub", "given as a stub"))],
     ("a connection that ends over TOP: it is left out for a day", top_breaks_once),
 ]
 
