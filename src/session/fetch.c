@@ -204,7 +204,7 @@ static int next_in_turn(struct fetch *fetch, enum pop3_verb *verb, uint32_t *num
     struct message *message;
     if (proof->left > 0) { /* in one piece */
         *number = batch->items[proof_choose(proof, batch->count)].number;
-        *verb = proof_ask_by_chance(proof, listing_find(fetch->listing, *number));
+        *verb = proof_ask_by_chance(proof, fetch->listing, listing_find(fetch->listing, *number));
         return 1;
     }
     if (mark_is_due(fetch) && proof_ask(proof, fetch->listing, verb, number))
@@ -309,6 +309,20 @@ static enum connection_end out_of_step(struct fetch *fetch, struct message *in_b
     return one_at_a_time(fetch) ? CONNECTION_LOST : CONNECTION_AGAIN_ONE_BY_ONE;
 }
 
+/* It ended over a question that can be done without, for the first time. */
+static bool ended_over_question(struct fetch *fetch, const struct pop3_answer *answer,
+                                const struct err *why)
+{
+    enum habit habit = answer->verb == POP3_UIDL_ONE ? HABIT_UIDL_N : HABIT_LIST_N;
+    struct habits *habits = &fetch->poll->habits;
+    bool question = answer->verb == POP3_UIDL_ONE || answer->verb == POP3_LIST_ONE;
+    if (answer->number == 0 || !question || habits_has(habits, habit) ||
+        (why->kind != ERR_TIMEOUT && why->kind != ERR_CLOSED))
+        return false;
+    habits->known |= habit;
+    return true;
+}
+
 /* What was complete is kept. A message in whose answer the connection broke may be the reason. */
 static enum connection_end broken(struct fetch *fetch, const struct pop3_answer *answer,
                                   const struct err *why)
@@ -343,7 +357,7 @@ static enum connection_end broken(struct fetch *fetch, const struct pop3_answer 
         fault_break(fetch->poll, fetch->listing, in_body, why);
         return CONNECTION_AGAIN_ALL;
     }
-    return CONNECTION_LOST;
+    return ended_over_question(fetch, answer, why) ? CONNECTION_AGAIN_ALL : CONNECTION_LOST;
 }
 
 /* ---- the whole ---- */

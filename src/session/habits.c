@@ -1,7 +1,22 @@
 /* SPDX-License-Identifier: ISC */
 #include "session/habits.h"
 
+#include <stddef.h>
+
 #include "base/clock.h"
+
+/* Those of which the note has a day of their own. */
+static const struct {
+    enum habit habit;
+    size_t at; /* in struct note: an int64_t */
+} ends[] = {
+    {HABIT_TOP, offsetof(struct note, no_top)},
+    {HABIT_UIDL_N, offsetof(struct note, no_uidl_n)},
+    {HABIT_LIST_N, offsetof(struct note, no_list_n)},
+};
+
+#define ENDS (sizeof ends / sizeof ends[0])
+#define OF_ENDS ((unsigned)(HABIT_TOP | HABIT_UIDL_N | HABIT_LIST_N))
 
 static bool is_within(int64_t when, int days, int64_t now)
 {
@@ -14,9 +29,11 @@ void habits_load(struct habits *habits, const struct note *note, int64_t now)
     if (note == NULL)
         return;
     if (is_within(note->habits_when, HABITS_DAYS, now))
-        habits->known = note->habits & ~(unsigned)HABIT_TOP;
-    if (is_within(note->no_top, HABITS_TOP_DAYS, now))
-        habits->known |= HABIT_TOP;
+        habits->known = note->habits & ~OF_ENDS;
+    for (size_t i = 0; i < ENDS; i++)
+        if (is_within(*(const int64_t *)(const void *)((const char *)note + ends[i].at),
+                      HABITS_END_DAYS, now))
+            habits->known |= ends[i].habit;
     habits->noted = habits->known;
 }
 
@@ -25,11 +42,12 @@ void habits_keep(const struct habits *habits, struct note *note, int64_t now)
     unsigned fresh = habits->known & ~habits->noted;
     if (note == NULL || fresh == 0)
         return;
-    if ((fresh & HABIT_TOP) != 0)
-        note->no_top = now;
-    if (fresh == HABIT_TOP)
+    for (size_t i = 0; i < ENDS; i++)
+        if ((fresh & ends[i].habit) != 0)
+            *(int64_t *)(void *)((char *)note + ends[i].at) = now;
+    if ((fresh & ~OF_ENDS) == 0)
         return;
-    note->habits = habits->known & ~(unsigned)HABIT_TOP;
+    note->habits = habits->known & ~OF_ENDS;
     note->habits_when = now;
 }
 

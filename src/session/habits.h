@@ -2,11 +2,11 @@
 /*
  * habits: how far a server's answers about its messages can be trusted.
  *
- * Some servers list another size each time, write other headers into each answer, or show other
- * headers in TOP than in RETR. That is found out by messages that prove to be the same all the same
- * (HABITS_ENOUGH of them, so that one message that was touched is not taken for a habit), and kept
- * in the note for HABITS_DAYS, so that it is checked again some day. That a connection ended over
- * TOP is kept for HABITS_TOP_DAYS alone: one end proves little, since any connection may be lost.
+ * Some servers list another size each time, write other headers into each answer, or show
+ * other headers in TOP than in RETR. That is found out by messages that prove to be the same all the same (HABITS_ENOUGH of them, so that one that
+ * was touched is not taken for a habit), and kept in the note for HABITS_DAYS, so that it is checked
+ * again some day. That a connection ended over a command that can be done without is kept for
+ * HABITS_END_DAYS alone: one end proves little, since any connection may be lost.
  */
 #ifndef FP_SESSION_HABITS_H
 #define FP_SESSION_HABITS_H
@@ -18,14 +18,16 @@
 
 #define HABITS_ENOUGH 2
 #define HABITS_DAYS 30
-#define HABITS_TOP_DAYS 1
+#define HABITS_END_DAYS 1
 
 /* Bits; on the disk, too. */
 enum habit {
     HABIT_SIZES = 1,   /* the size of a message is another one each time, or not true */
     HABIT_HEADERS = 2, /* its header changes from answer to answer: only the UIDL identifies it */
     HABIT_TOP = 4,     /* a connection ended over TOP: it is not asked for */
-    HABIT_REFUSES = 8  /* it has refused message after message: only a few are asked for at first */
+    HABIT_REFUSES = 8, /* it has refused message after message: only a few are asked for at first */
+    HABIT_UIDL_N = 16, /* a connection ended over `UIDL n`, ... */
+    HABIT_LIST_N = 32  /* ... or `LIST n`: it proves nothing, and is not asked for */
 };
 
 struct habits {

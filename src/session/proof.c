@@ -33,11 +33,21 @@ static void close_stretch(struct proof *proof)
     proof->octets = 0;
 }
 
-/* The question that tells most about a message; false if there is nothing to compare with. */
-static bool choose_verb(const struct message *message, enum pop3_verb *verb)
+/* May it be asked for, and is there something to compare its answer with? */
+static bool may_ask(const struct listing *listing, const struct message *message,
+                    enum pop3_verb verb)
 {
-    *verb = listing_has_uidl(message) ? POP3_UIDL_ONE : POP3_LIST_ONE;
-    return listing_has_uidl(message) || message->size > 0;
+    return verb == POP3_UIDL_ONE
+               ? listing_has_uidl(message) && !habits_has(listing->habits, HABIT_UIDL_N)
+               : message->size > 0 && !habits_has(listing->habits, HABIT_LIST_N);
+}
+
+/* The question that tells most about a message; false if there is none. */
+static bool choose_verb(const struct listing *listing, const struct message *message,
+                        enum pop3_verb *verb)
+{
+    *verb = may_ask(listing, message, POP3_UIDL_ONE) ? POP3_UIDL_ONE : POP3_LIST_ONE;
+    return may_ask(listing, message, *verb);
 }
 
 bool proof_ask(struct proof *proof, struct listing *listing, enum pop3_verb *verb, uint32_t *number)
@@ -46,7 +56,7 @@ bool proof_ask(struct proof *proof, struct listing *listing, enum pop3_verb *ver
         return false;
     close_stretch(proof);
     *number = proof->last;
-    bool possible = choose_verb(listing_find(listing, *number), verb);
+    bool possible = choose_verb(listing, listing_find(listing, *number), verb);
     proof->marks += possible;
     return possible;
 }
@@ -67,11 +77,13 @@ size_t proof_choose(struct proof *proof, size_t count)
     return draw(proof, BITS_OF_CHOICE) % count;
 }
 
-enum pop3_verb proof_ask_by_chance(struct proof *proof, const struct message *message)
+enum pop3_verb proof_ask_by_chance(struct proof *proof, const struct listing *listing,
+                                   const struct message *message)
 {
     enum pop3_verb verb;
-    bool both = listing_has_uidl(message) && message->size > 0;
-    if (!choose_verb(message, &verb) || (both && draw(proof, 1) == 1))
+    bool both =
+        may_ask(listing, message, POP3_UIDL_ONE) && may_ask(listing, message, POP3_LIST_ONE);
+    if (!choose_verb(listing, message, &verb) || (both && draw(proof, 1) == 1))
         verb = POP3_LIST_ONE;
     close_stretch(proof);
     proof->left--;

@@ -47,13 +47,15 @@ void proof_retr(struct proof *proof, const struct message *message);
 /* A series is on its way, or about to be. */
 bool proof_in_series(const struct proof *proof);
 
-/* The mark behind the last RETR; false if there is none to be asked. */
+/* The mark behind the last RETR; false if there is none to be asked: nothing is known of the
+ * message to compare with, or a connection ended over such a question (session/habits.h). */
 bool proof_ask(struct proof *proof, struct listing *listing, enum pop3_verb *verb,
                uint32_t *number);
 
 /* The next question of a series: about which of `count` messages (an index), and how. */
 size_t proof_choose(struct proof *proof, size_t count);
-enum pop3_verb proof_ask_by_chance(struct proof *proof, const struct message *message);
+enum pop3_verb proof_ask_by_chance(struct proof *proof, const struct listing *listing,
+                                   const struct message *message);
 
 /* Judges one answer: "n uidl" or "n size", without the number (Twisted), or the whole list (some
  * scripts). 1: the batch of `count` messages is proved; 0: other answers are to come first, or a

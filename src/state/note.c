@@ -48,6 +48,8 @@ static const struct plain {
     {"end-told", offsetof(struct note, end_told), true},
     {"no-capa", offsetof(struct note, no_capa), true},
     {"no-top", offsetof(struct note, no_top), true},
+    {"no-uidl-n", offsetof(struct note, no_uidl_n), true},
+    {"no-list-n", offsetof(struct note, no_list_n), true},
     {"one-by-one", offsetof(struct note, one_by_one), true},
     {"utf8", offsetof(struct note, utf8), false},
     {"whole", offsetof(struct note, whole), false},

@@ -77,7 +77,9 @@ struct note {
     int64_t reappearing;         /* since when, or said when, deleted messages are shown again */
     int64_t end_told;            /* when it was said last that the certificate expires soon */
     int64_t no_capa;             /* when the server was last found to be unable to answer CAPA */
-    int64_t no_top;              /* when a connection last ended over TOP */
+    int64_t no_top;              /* when a connection last ended over TOP, ... */
+    int64_t no_uidl_n;           /* ... over UIDL with a number, ... */
+    int64_t no_list_n;           /* ... over LIST with one */
     int64_t one_by_one;          /* when it was last found to lose pipelined commands */
     int64_t utf8;                /* 1: it has messages that want UTF8 (RFC 6856) */
     char pin[NOTE_PIN]; /* of the server's key, NUL-terminated; empty: none (note_keep_pin) */

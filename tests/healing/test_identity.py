@@ -480,6 +480,21 @@ def store_stands_in(action):
     return case
 
 
+# ---- questions about one message ---------------------------------------------------------------------
+
+def question_hangs_up(how, **keys):
+    """It ends the connection; without LIST each message is in doubt until it is asked."""
+    def case(w):
+        names = w.fill(30)
+        runs = [w.run("--force", script=how, keep="no", **keys) for _ in range(2)]
+        w.need(runs[1].status == 0, "exit status of the second run", *runs)
+        w.need(len(runs[0].sent("UIDL")) + len(runs[0].sent("LIST")) < 20, "it is not asked again", runs[0])
+        w.need(not [c for c in runs[1].commands if c.startswith("UIDL ")], "nor by the next run", runs[1])
+        w.need_each(1, names)
+        w.need(w.left() == [], "left on the server", w.left())
+    return case
+
+
 def liars():
     cases = []
     for name in LIARS:
@@ -569,6 +584,12 @@ CASES = [
     ("TOP sends 24 MB with -F: new mail comes", top_is_whole("flush")),
     ("TOP sends 24 MB after a refused QUIT: new mail comes", top_is_whole("refused QUIT")),
     ("TOP that has no end: new mail comes", top_one_endless),
+    ("UIDL n hangs up, LIST is refused: all come, and are deleted",
+     question_hangs_up('on UIDL [0-9]*: close\non LIST: err "no"')),
+    ("UIDL n is never answered: likewise",
+     question_hangs_up('on UIDL [0-9]*: hang\non LIST: err "no"', timeout="3s")),
+    ("UIDL n and LIST n hang up, and sizes are off: likewise",
+     question_hangs_up("set size m001 +7\non UIDL [0-9]*: close\non LIST [0-9]*: close")),
     *[("the store is away, and a few words stand for all: nothing is %s" % done, store_stands_in(action))
       for action, done in (("delete", "deleted"), ("leave", "left"), ("stub", "given as a stub"))],
     ("a connection that ends over TOP: it is left out for a day", top_breaks_once),

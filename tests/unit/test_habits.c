@@ -70,10 +70,26 @@ static void test_top(void)
     is_int(habits.known, 0, "what an older version has noted for a month is not believed");
 }
 
+/* Each of the commands that can be done without has a day of its own. */
+static void test_questions(void)
+{
+    struct note note = {.habits = 0};
+    struct habits habits = {.known = HABIT_UIDL_N};
+    habits_keep(&habits, &note, NOW);
+    habits_load(&habits, &note, NOW + DAY / 2);
+    is_int(habits.known, HABIT_UIDL_N, "that one ended over UIDL n is kept");
+    habits.known |= HABIT_LIST_N;
+    habits_keep(&habits, &note, NOW + DAY / 2);
+    habits_load(&habits, &note, NOW + DAY);
+    is_int(habits.known, HABIT_LIST_N, "for a day, and LIST n for one of its own");
+    is_int(note.habits, 0, "and neither for a month");
+}
+
 int main(void)
 {
     test_counting();
     test_keeping();
     test_top();
+    test_questions();
     return tap_done();
 }

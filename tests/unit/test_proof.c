@@ -159,7 +159,8 @@ static int run_series(struct scene *scene, int turn, const char *text)
     for (int i = 0; proof_in_series(&scene->proof) && result == 0; i++) {
         size_t at = proof_choose(&scene->proof, scene->listing.count);
         struct message *message = &scene->listing.messages[at];
-        enum pop3_verb verb = proof_ask_by_chance(&scene->proof, message);
+        enum pop3_verb verb = proof_ask_by_chance(&scene->proof, &scene->listing, message);
+        ok(verb == POP3_LIST_ONE || !habits_has(&scene->habits, HABIT_UIDL_N), "it may be asked");
         if (verb == POP3_UIDL_ONE)
             snprintf(right, sizeof right, "%u u%c", message->number, 'a' + (int)at);
         else
@@ -206,6 +207,27 @@ static void test_without_uidl(void)
     tear_down(&scene);
 }
 
+/* A connection has ended over a question before. */
+static void test_ended_over(void)
+{
+    struct scene scene;
+    enum pop3_verb verb;
+    uint32_t number;
+    set_up(&scene, LISTS);
+    scene.habits.known = HABIT_UIDL_N;
+    proof_retr(&scene.proof, listing_find(&scene.listing, 1));
+    ok(proof_ask(&scene.proof, &scene.listing, &verb, &number) && verb == POP3_LIST_ONE,
+       "the question is LIST where UIDL n ends connections");
+    scene.proof.doubtful = true;
+    is_int(hear(&scene, POP3_LIST_ONE, 1, "1 100"), 0, "in doubt a series is asked for");
+    is_int(run_series(&scene, -1, ""), 1, "and has LIST alone");
+    scene.habits.known |= HABIT_LIST_N;
+    proof_retr(&scene.proof, listing_find(&scene.listing, 2));
+    ok(!proof_ask(&scene.proof, &scene.listing, &verb, &number),
+       "where both do, there is nothing to ask");
+    tear_down(&scene);
+}
+
 int main(void)
 {
     if (!begin())
@@ -215,5 +237,6 @@ int main(void)
     test_whole_list();
     test_series();
     test_without_uidl();
+    test_ended_over();
     return end();
 }
