@@ -207,9 +207,7 @@ static void count(struct connection *connection)
     uint32_t busy = decide_count_busy(listing);
     connection->counted = true;
     connection->slice = busy < listing->count ? 0 : busy;
-    connection->unsure = false;
-    for (uint32_t i = 0; i < listing->count; i++)
-        connection->unsure |= !listing_has_uidl(&listing->messages[i]);
+    connection->unsure = listing->any_vague;
     if (run->progress != NULL)
         run->progress(run->ctx, &run->figures);
 }

@@ -44,7 +44,8 @@ struct connection {
     bool listing_junk; /* lines in both lists that make no sense */
     uint32_t missing;  /* messages that STAT counts and no list has */
     uint32_t slice;    /* messages in the last listing, if none of them was to stay as it is */
-    bool unsure; /* it had messages that may all look new once more: no UIDL, or another one */
+    bool unsure; /* it had messages that may all look new once more: no UIDL, or one that does not
+                  * identify them */
 };
 
 /* Connects, and does what can be done on this connection: its figures are in poll->run, what is

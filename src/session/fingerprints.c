@@ -25,21 +25,30 @@ bool fingerprints_equal(const struct fingerprint *a, const struct fingerprint *b
     return a->known && b->known && memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
 }
 
-static bool is_one_identity(const struct fingerprint *a, const struct fingerprint *b)
+static bool has_identity(const struct fingerprint *fingerprint)
 {
-    return a->kind == b->kind && memcmp(a->identity, b->identity, sizeof a->identity) == 0 &&
-           (a->kind != HEADER_ANONYMOUS || fingerprints_equal(a, b));
+    return fingerprint->known && (fingerprint->retrieved || fingerprint->kind != HEADER_ANONYMOUS);
+}
+
+enum fingerprints_verdict fingerprints_compare_identity(const struct fingerprint *a,
+                                                        const struct fingerprint *b)
+{
+    if (!has_identity(a) || !has_identity(b))
+        return FINGERPRINTS_UNSURE;
+    bool one = a->kind == b->kind && memcmp(a->identity, b->identity, sizeof a->identity) == 0;
+    return one ? FINGERPRINTS_SAME : FINGERPRINTS_OTHER;
 }
 
 enum fingerprints_verdict fingerprints_compare(const struct fingerprint *a,
                                                const struct fingerprint *b)
 {
-    bool retrieved = a->retrieved && b->retrieved;
+    bool equal = fingerprints_equal(a, b);
     if (!a->known || !b->known)
         return FINGERPRINTS_UNSURE;
-    if ((retrieved || a->kind != HEADER_ANONYMOUS) && is_one_identity(a, b))
+    if (fingerprints_compare_identity(a, b) == FINGERPRINTS_SAME &&
+        (a->kind != HEADER_ANONYMOUS || equal))
         return FINGERPRINTS_SAME;
-    if (!retrieved && fingerprints_equal(a, b))
+    if (equal && !(a->retrieved && b->retrieved))
         return FINGERPRINTS_ALIKE;
     return a->retrieved == b->retrieved ? FINGERPRINTS_OTHER : FINGERPRINTS_UNSURE;
 }

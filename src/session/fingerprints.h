@@ -42,6 +42,11 @@ enum fingerprints_verdict {
 enum fingerprints_verdict fingerprints_compare(const struct fingerprint *a,
                                                const struct fingerprint *b);
 
+/* The same by what identifies them alone, whatever else is in their headers: Message-ID and Date,
+ * or the body of a message without a Message-ID. UNSURE if one of them does not show it. */
+enum fingerprints_verdict fingerprints_compare_identity(const struct fingerprint *a,
+                                                        const struct fingerprint *b);
+
 /* Both are known, and the headers are equal, whatever identifies them. */
 bool fingerprints_equal(const struct fingerprint *a, const struct fingerprint *b);
 

@@ -2,11 +2,11 @@
 /*
  * habits: how far a server's answers about its messages can be trusted.
  *
- * Some servers list another size each time, write other headers into each answer, or show
- * other headers in TOP than in RETR. That is found out by messages that prove to be the same all the same (HABITS_ENOUGH of them, so that one that
- * was touched is not taken for a habit), and kept in the note for HABITS_DAYS, so that it is checked
- * again some day. That a connection ended over a command that can be done without is kept for
- * HABITS_END_DAYS alone: one end proves little, since any connection may be lost.
+ * Some servers list another size each time, or write other headers into each answer. That is found
+ * out by messages that prove to be the same all the same (HABITS_ENOUGH of them, so that one that
+ * was touched is not taken for a habit), and kept in the note for HABITS_DAYS, so that it is
+ * checked again some day. That a connection ended over a command that can be done without is kept
+ * for HABITS_END_DAYS alone: one end proves little, since any connection may be lost.
  */
 #ifndef FP_SESSION_HABITS_H
 #define FP_SESSION_HABITS_H
@@ -23,7 +23,8 @@
 /* Bits; on the disk, too. */
 enum habit {
     HABIT_SIZES = 1,   /* the size of a message is another one each time, or not true */
-    HABIT_HEADERS = 2, /* its header changes from answer to answer: only the UIDL identifies it */
+    HABIT_HEADERS = 2, /* its header changes from answer to answer: Message-ID and Date, or its
+                        * body, are the same */
     HABIT_TOP = 4,     /* a connection ended over TOP: it is not asked for */
     HABIT_REFUSES = 8, /* it has refused message after message: only a few are asked for at first */
     HABIT_UIDL_N = 16, /* a connection ended over `UIDL n`, ... */

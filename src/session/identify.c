@@ -18,11 +18,24 @@ static enum identify_as confirm(struct listing *listing, struct message *message
     uint64_t size = journal_size(listing->journal, message->entry);
     if (size != message->size && size != 0 && message->size != 0)
         habits_count_size(listing->habits);
-    if (shown != NULL && !fingerprints_equal(shown, fingerprint))
+    if (shown != NULL && shown->retrieved && !fingerprints_equal(shown, fingerprint))
         habits_count_header(listing->habits);
     listing_set_fingerprint(listing, message, fingerprint);
     match_learn(listing, message);
     return IDENTIFY_DELIVERED;
+}
+
+/* Has it shown the same twice in this session? Where headers change, what identifies a message has
+ * to be the same, and not what is known. */
+static bool is_steady(const struct fingerprint *known, const struct fingerprint *shown,
+                      const struct fingerprint *fingerprint)
+{
+    bool one = fingerprints_compare(known, fingerprint) == FINGERPRINTS_SAME;
+    if (fingerprints_compare_identity(shown, fingerprint) == FINGERPRINTS_SAME &&
+        fingerprints_compare_identity(known, fingerprint) == FINGERPRINTS_OTHER)
+        return true;
+    return fingerprints_compare(shown, fingerprint) <= FINGERPRINTS_ALIKE &&
+           (!one || fingerprints_equal(shown, fingerprint));
 }
 
 /* It was delivered under this UIDL, and comes with another header (or body). If it showed that one
@@ -35,18 +48,18 @@ static enum identify_as deny(struct listing *listing, struct message *message,
     struct record record = journal_record(listing->journal, message->entry);
     struct fingerprint known = record_fingerprint(&record);
     bool one = fingerprints_compare(&known, fingerprint) == FINGERPRINTS_SAME;
-    bool steady = shown != NULL && fingerprints_compare(shown, fingerprint) <= FINGERPRINTS_ALIKE &&
-                  (!one || fingerprints_equal(shown, fingerprint));
+    bool steady = shown != NULL && is_steady(&known, shown, fingerprint);
     bool gone = journal_entry(listing->journal, message->entry).state == JOURNAL_GONE && !one;
     if (!steady && !message->twice && !gone) {
         message->twice = true;
         listing_set_fingerprint(listing, message, fingerprint);
         return IDENTIFY_ASK_AGAIN;
     }
-    if (!steady && !gone) {
+    bool changes = message->twice && shown != NULL && !fingerprints_equal(shown, fingerprint);
+    if (changes || (!steady && !gone))
         listing->habits->known |= HABIT_HEADERS;
+    if (!steady && !gone)
         return confirm(listing, message, fingerprint);
-    }
     log_line(log, FP_LOG_NOTE,
              "message %u has the UIDL of a delivered one, but is a different message",
              message->number);
@@ -61,10 +74,9 @@ static enum identify_as compare(struct listing *listing, struct message *message
     struct record record = journal_record(listing->journal, message->entry);
     bool done = journal_entry(listing->journal, message->entry).state == JOURNAL_DONE;
     bool told = record_fingerprint(&record).known; /* else its UIDL is all there is */
-    bool headers = habits_has(listing->habits, HABIT_HEADERS);
     bool touched = match_is_touched(listing, message, fingerprint);
     if ((!touched && match_compare(listing, message, fingerprint) == FINGERPRINTS_SAME) ||
-        (done && (!told || headers)))
+        (done && !told))
         return confirm(listing, message, fingerprint);
     return deny(listing, message, fingerprint, log);
 }

@@ -55,6 +55,7 @@ struct listing {
     bool has_list;                 /* LIST worked */
     uint32_t uidl_junk, list_junk; /* lines that could not be understood */
     uint32_t missing;              /* how many fewer than STAT says are listed */
+    bool any_vague;                /* some have no UIDL, or one that is not theirs alone */
     bool any_uidl;  /* most UIDLs have changed: a fingerprint is enough to know a message */
     bool any_size;  /* and with it sizes, as several messages show */
     uint32_t alike; /* how many fetched messages look like others with other UIDLs */

@@ -79,7 +79,7 @@ static bool is_as_long(const struct listing *listing, uint32_t id, const struct 
 {
     uint64_t known = journal_size(listing->journal, id);
     return known == message->size || known == 0 || message->size == 0 ||
-           habits_has(listing->habits, HABIT_SIZES) || habits_has(listing->habits, HABIT_HEADERS);
+           habits_has(listing->habits, HABIT_SIZES);
 }
 
 static bool is_size(const struct listing *listing, const struct message *message)
@@ -159,7 +159,18 @@ static void match_uidl(struct listing *listing, struct message *message, bool bl
     }
     bool known = message->entry != JOURNAL_NONE;
     message->vague = message->vague || known || !listing_has_uidl(message);
+    listing->any_vague = listing->any_vague || message->vague;
     match_undo(listing, message);
+}
+
+/* Where headers change, what identifies a message still tells. */
+static enum fingerprints_verdict compare(const struct listing *listing,
+                                         const struct fingerprint *known,
+                                         const struct fingerprint *fingerprint)
+{
+    bool one = habits_has(listing->habits, HABIT_HEADERS) &&
+               fingerprints_compare_identity(known, fingerprint) == FINGERPRINTS_SAME;
+    return one ? FINGERPRINTS_SAME : fingerprints_compare(known, fingerprint);
 }
 
 enum fingerprints_verdict match_compare(struct listing *listing, const struct message *message,
@@ -167,7 +178,7 @@ enum fingerprints_verdict match_compare(struct listing *listing, const struct me
 {
     struct record record = journal_record(listing->journal, message->entry);
     struct fingerprint known = record_fingerprint(&record);
-    enum fingerprints_verdict verdict = fingerprints_compare(&known, fingerprint);
+    enum fingerprints_verdict verdict = compare(listing, &known, fingerprint);
     if (verdict == FINGERPRINTS_SAME && known.retrieved == fingerprint->retrieved &&
         !fingerprints_equal(&known, fingerprint))
         habits_count_header(listing->habits);
@@ -179,7 +190,8 @@ bool match_is_touched(const struct listing *listing, const struct message *messa
 {
     struct record record = journal_record(listing->journal, message->entry);
     struct fingerprint known = record_fingerprint(&record);
-    return !is_size(listing, message) && !fingerprints_equal(&known, fingerprint);
+    return !is_size(listing, message) && !habits_has(listing->habits, HABIT_HEADERS) &&
+           !fingerprints_equal(&known, fingerprint);
 }
 
 /* It has the UIDL of one that a rule left, or that is held, and may be another one. What is known
@@ -288,6 +300,24 @@ static bool may_be(const struct listing *listing, uint32_t id, const struct mess
            fingerprint->kind == HEADER_DATED && (listing->any_size || as_long);
 }
 
+/* Of the entries of its own UIDL, one that is this message, though its header has changed since. */
+static uint32_t find_by_identity(const struct listing *listing, const struct message *message,
+                                 const struct fingerprint *fingerprint)
+{
+    struct journal *journal = listing->journal;
+    uint32_t id = JOURNAL_NONE;
+    if (message->vague && listing_has_uidl(message))
+        id = journal_find(journal, listing_uidl(listing, message), 0);
+    for (; id != JOURNAL_NONE; id = journal_next(journal, id)) {
+        struct record record = journal_record(journal, id);
+        struct fingerprint known = record_fingerprint(&record);
+        if (journal_entry(journal, id).listed == 0 && is_as_long(listing, id, message) &&
+            compare(listing, &known, fingerprint) == FINGERPRINTS_SAME)
+            break;
+    }
+    return id;
+}
+
 /* The i-th of several equal copies takes the i-th entry: n copies listed, n delivered. */
 static uint32_t find_by_fingerprint(struct listing *listing, const struct message *message,
                                     const struct fingerprint *fingerprint)
@@ -298,7 +328,7 @@ static uint32_t find_by_fingerprint(struct listing *listing, const struct messag
          at = (at + 1) & mask)
         if (may_be(listing, listing->by_fingerprint[at] - 1, message, fingerprint))
             return listing->by_fingerprint[at] - 1;
-    return JOURNAL_NONE;
+    return find_by_identity(listing, message, fingerprint);
 }
 
 static void match_fingerprint(struct listing *listing, struct message *message)

@@ -56,7 +56,6 @@ int verify_deletions(struct poll *poll, struct pop3 *pop3, struct listing *listi
     char former[MAILBOX_ID + 1];
     struct queue delivered = {NULL, 0, 0};
     struct verifying verifying = {poll, listing, verified};
-    int result = 0;
     bool renamed = journal_was_renamed(poll->journal, former);
     for (uint32_t i = 0; i < listing->count; i++)
         if (listing->messages[i].action == PLAN_DELETE ||
@@ -68,10 +67,7 @@ int verify_deletions(struct poll *poll, struct pop3 *pop3, struct listing *listi
                                        .count = delivered.count,
                                        .fingerprint = verify_one,
                                        .ctx = &verifying};
-    if (habits_has(&poll->habits, HABIT_HEADERS))
-        queue_push_all(verified, listing, PLAN_DELETE);
-    else
-        result = fingerprints_run(&asked, err);
+    int result = fingerprints_run(&asked, err);
     free(delivered.at);
     if (result == 0 && renamed)
         journal_confirm_name(poll->journal);

@@ -409,6 +409,74 @@ def mailbox_of_another(what):
     return case
 
 
+# ---- one UIDL for several, while headers change ------------------------------------------------------
+
+ONE = "\nset uidl m001 one\nset uidl m002 one"
+
+
+def replace(w, old, new, body, message_id):
+    os.unlink(os.path.join(w.box, old))
+    w.put_raw(new, mail("m", body, message_id))
+
+
+def uidl_of_two(liar, message_id):
+    """The UIDL was one message's and is another's: both came, and neither comes again."""
+    def case(w):
+        w.always = LIARS[liar] + ONE
+        w.put_raw("m001", mail("m", "body 1", message_id and "m1"))
+        w.fine("--force")
+        replace(w, "m001", "m002", "body 2 is longer", message_id and "m2")
+        for _ in range(4):
+            w.later(hours=2)
+            run = w.fine("--force")
+        need_bodies(w, {"body 1": 1, "body 2 is longer": 1}, "after five polls")
+        w.need(not message_id or not run.sent("RETR"), "nothing is fetched to be known", run.sent("RETR"))
+    return case
+
+
+def uidl_of_twins(liar):
+    """Two messages at once have it."""
+    def case(w):
+        w.always = LIARS[liar] + ONE
+        wanted = fill_bodies(w, 2)
+        for _ in range(4):
+            w.fine("--force")
+            w.later(hours=2)
+        need_bodies(w, wanted, "after four polls")
+    return case
+
+
+def twins_of_no_name(w):
+    """And no Message-ID, and headers that change: once a poll, and not again and again in one."""
+    w.always = LIARS["each answer has another header"] + ONE
+    fill_bodies(w, 2, message_id=False)
+    run = w.run()
+    w.need(len(run.sent("RETR")) <= 4, "each is fetched once in a poll", len(run.sent("RETR")))
+
+
+def uidl_of_another_where_headers_change(liar, how, message_id=True):
+    """That its headers change, or those of TOP are not RETR's, makes the server's UIDLs no better."""
+    def case(w):
+        w.always = LIARS[liar] + ONE
+        wanted = {"first %d" % i: 1 for i in range(4)}
+        for i in range(4):
+            w.put_raw("a%d" % i, mail("a", "first %d" % i))
+        for script in ('on QUIT: err "no"', ""):
+            w.run("--force", script=script, keep="no")
+        w.need(w.left() == [], "all are fetched and deleted", w.left())
+        w.put_raw("m001", mail("m", "body 5", message_id and "m5"))
+        w.fine("--force")
+        replace(w, "m001", "m002", "body 6" + " is longer" * (how == "size"), message_id and "m6")
+        for args in ((), ("-F",)) if how == "size" else (("-F",), ("-F",)):
+            w.later(hours=2)
+            run = w.run("--force", *args)
+        found = subjects(w)
+        w.need(sum(found.values()) == 6 and all(found.get(b) == 1 for b in wanted), "each came once",
+               found, run)
+        w.need(w.left() == [], "and was deleted", w.left())
+    return case
+
+
 # ---- TOP -------------------------------------------------------------------------------------------
 
 def big_box(w, size):
@@ -525,6 +593,8 @@ def limited_and_unknown(always, per_run, *args, keep="yes", **limits):
     return case
 
 
+SHIFTY = ("each answer has another header", "TOP lacks a line that RETR has")
+
 CASES = [
     ("no UIDL, no TOP, and max_messages: each run brings as many new ones",
      limited_and_unknown("set uidl no\nset top no", 3, max_messages=3)),
@@ -572,6 +642,16 @@ CASES = [
     ("the same, keep = no, QUIT's answer lost: the list's is not deleted unread", list_copy("no")),
     ("no UIDL, keep = no: the next equal alert comes", deleted_without_uidl("alert")),
     ("no UIDL, keep = no: the copy for another recipient comes", deleted_without_uidl("copy")),
+] + [
+    ("one UIDL for two messages, %s, %s: each once" % (liar, "Message-ID" if mid else "no Message-ID"),
+     uidl_of_two(liar, mid)) for liar in SHIFTY for mid in (True, False)
+] + [
+    ("one UIDL twice in a listing, %s: each once" % liar, uidl_of_twins(liar)) for liar in SHIFTY
+] + [("one UIDL twice, no Message-ID, other headers each time: once in a poll", twins_of_no_name)] + [
+    ("%s, a UIDL used again for another %s, %s: it is not deleted unread" % (
+        liar, what, "Message-ID" if mid else "no Message-ID"),
+     uidl_of_another_where_headers_change(liar, what, mid))
+    for liar in SHIFTY for what in ("size", "message of that size") for mid in (True, False)
 ] + [
 ] + [
     ("the UIDL of one that is %s, for another message: that is fetched" % what,
