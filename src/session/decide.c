@@ -143,7 +143,7 @@ static void decide(struct poll *poll, struct listing *listing, struct message *m
     if (!message->compare)
         dates_note_due(poll->journal, &poll->rules, message, &known);
     /* What was told as a failure in this poll is not asked for again on its next connection. */
-    if (journal_entry(poll->journal, message->entry).tried && message->action != PLAN_DELETE)
+    if (message->action != PLAN_DELETE && fault_was_told(poll, message))
         message->action = PLAN_LEAVE;
     const char *only = poll->rules.switches.only;
     if (only != NULL)

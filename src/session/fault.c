@@ -8,7 +8,8 @@
 
 #define NAME_SHOWN (LOG_QUOTE_MAX + 40)
 #define WHY_SHOWN (ERR_TEXT_MAX + 64)
-#define BROKEN_ALIKE 2 /* in a poll in which nothing came: the next is the server's fault */
+#define BROKEN_ALIKE 2  /* in a poll in which nothing came: the next is the server's fault */
+#define UNNAMED_MAX 100 /* numbers: more than a poll has connections that can break */
 #define LEFT_HINT "it stays on the server"
 
 /* Its failures are recorded if the journal can find it again, and if it is neither delivered nor
@@ -37,6 +38,34 @@ static bool count_failure(struct poll *poll, struct listing *listing, struct mes
     return held;
 }
 
+static bool has_number(const struct queue *queue, uint32_t from, uint32_t to,
+                       const struct message *message)
+{
+    while (from < to && queue->at[from] != message->number)
+        from++;
+    return from < to && !listing_has_uidl(message);
+}
+
+/* Numbers are the same on the next connection, as long as none ended with QUIT. */
+static void note_number(struct poll *poll, const struct message *message, bool told)
+{
+    struct queue *unnamed = &poll->unnamed;
+    if (listing_has_uidl(message) || unnamed->count >= UNNAMED_MAX)
+        return;
+    queue_push(unnamed, message->number);
+    if (!told)
+        return;
+    unnamed->at[unnamed->count - 1] = unnamed->at[unnamed->next];
+    unnamed->at[unnamed->next++] = message->number;
+}
+
+bool fault_was_told(const struct poll *poll, const struct message *message)
+{
+    return message->entry != JOURNAL_NONE
+               ? journal_entry(poll->journal, message->entry).tried
+               : has_number(&poll->unnamed, 0, poll->unnamed.next, message);
+}
+
 void fault_refuse(struct poll *poll, struct listing *listing, struct message *message,
                   const struct journal_failure *failure)
 {
@@ -45,6 +74,9 @@ void fault_refuse(struct poll *poll, struct listing *listing, struct message *me
     poll->refused++;
     poll->run->figures.failed++;
     bool held = is_recorded(listing, message) && count_failure(poll, listing, message, failure);
+    if (message->entry != JOURNAL_NONE)
+        journal_mark_tried(poll->journal, message->entry);
+    note_number(poll, message, true);
     poll->run->figures.held += held;
     log_line(poll->run->log, FP_LOG_ERROR, "%s: %s; %s", name,
              reason_text(failure->reason, failure->words, why, sizeof why),
@@ -189,7 +221,9 @@ void fault_break(struct poll *poll, struct listing *listing, struct message *mes
                                                                                : REASON_BROKEN_LINE,
                                             .words = str_from(why->text)};
     bool server = poll->alone && poll->broken >= BROKEN_ALIKE && poll->fetched == 0;
-    if (!is_recorded(listing, message) || (poll->alone && !server)) {
+    /* With another header than before it is not known as the one that is to be asked for alone. */
+    bool again = has_number(&poll->unnamed, poll->unnamed.next, poll->unnamed.count, message);
+    if (!is_recorded(listing, message) || again || (poll->alone && !server)) {
         poll->broken += poll->alone;
         fault_refuse(poll, listing, message, &failure);
         return;
@@ -197,6 +231,7 @@ void fault_break(struct poll *poll, struct listing *listing, struct message *mes
     listing_name(listing, message, poll->run->log, name, sizeof name);
     log_line(poll->run->log, FP_LOG_NOTE, "%s: %s", name, why->text);
     journal_doubt(poll->journal, listing_enter(listing, message), &failure);
+    note_number(poll, message, false);
     if (server)
         err_set(&poll->over, ERR_AGAIN,
                 "message after message breaks the connection: %s; the next run goes on", why->text);

@@ -50,6 +50,9 @@ bool fault_is_a_day_old(const struct poll *poll, struct str words);
 /* True if the entry's message was first seen a day ago or more, and the clock is not in doubt. */
 bool fault_was_seen_a_day_ago(const struct poll *poll, uint32_t entry);
 
+/* It was told as a failure in this poll, which does not ask for it on another connection. */
+bool fault_was_told(const struct poll *poll, const struct message *message);
+
 /* `count` messages over which a connection broke have not had their turn: the next run tries
  * again. */
 void fault_leave(struct poll *poll, uint32_t count);

@@ -10,13 +10,13 @@
 #include "session/headers.h"
 #include "session/queue.h"
 
-/* The same header, with a Message-ID in it, or with the same body under it. For what a rule left
- * the header is enough, as it was for the rule. */
-static bool is_same(const struct record *record, bool left, const struct fingerprint *fingerprint)
+/* The same header, with a Message-ID in it, or with the same body under it. For what never came the
+ * header is enough, as it was for the rule that left it. */
+static bool is_same(const struct record *record, bool came, const struct fingerprint *fingerprint)
 {
     struct fingerprint known = record_fingerprint(record);
     return fingerprints_equal(&known, fingerprint) &&
-           (left || fingerprints_compare(&known, fingerprint) == FINGERPRINTS_SAME);
+           (!came || fingerprints_compare(&known, fingerprint) == FINGERPRINTS_SAME);
 }
 
 void match_learn(struct listing *listing, const struct message *message)
@@ -289,7 +289,8 @@ static bool may_be(const struct listing *listing, uint32_t id, const struct mess
         return false;
     struct record record = journal_record(listing->journal, id);
     bool as_long = is_as_long(listing, id, message);
-    if (!is_same(&record, entry.state == JOURNAL_LEFT && as_long, fingerprint))
+    bool came = match_was_received(listing, id) && entry.state != JOURNAL_LEFT;
+    if (!is_same(&record, came || !as_long, fingerprint))
         return false;
     if (!listing_has_uidl(message) || entry.blank) /* no UIDL on one side: the header decides */
         return entry.state != JOURNAL_GONE || (!listing_has_uidl(message) && entry.blank &&

@@ -14,6 +14,7 @@
 #include "session/aside.h"
 #include "session/habits.h"
 #include "session/plan.h"
+#include "session/queue.h"
 #include "session/routes.h"
 #include "session/run.h"
 #include "state/journal.h"
@@ -49,16 +50,18 @@ struct poll {
         uint32_t number; /* ... the first of them, and its words */
         char words[LOG_QUOTE_MAX + 4];
     } undeleted;
-    uint32_t reappeared; /* messages that are deleted once more */
-    bool careful;        /* the two sides went out of step before: one message at a time */
-    bool wants_utf8;     /* a message was refused for want of UTF8 (RFC 6856), and stays for ... */
-    bool utf8;           /* ... another connection, on which UTF8 is asked for */
-    bool alone;          /* this connection is for messages that an earlier one broke over */
-    bool only_deletes;   /* this one is for DELEs that an earlier one could not end with QUIT */
-    struct err local;    /* trouble on our side of the wire; kind ERR_NONE: none */
-    struct err over;     /* the server refuses message after message: the session is at fault */
-    bool over_before;    /* this, or an earlier session of this poll, ended so ... */
-    uint64_t over_hash;  /* ... with these words (manners_hash) */
+    uint32_t reappeared;  /* messages that are deleted once more */
+    bool careful;         /* the two sides went out of step before: one message at a time */
+    bool wants_utf8;      /* a message was refused for want of UTF8 (RFC 6856), and stays for ... */
+    bool utf8;            /* ... another connection, on which UTF8 is asked for */
+    struct queue unnamed; /* numbers of messages without UIDL that failed: first those that were
+                           * told, then those that a connection broke over */
+    bool alone;           /* this connection is for messages that an earlier one broke over */
+    bool only_deletes;    /* this one is for DELEs that an earlier one could not end with QUIT */
+    struct err local;     /* trouble on our side of the wire; kind ERR_NONE: none */
+    struct err over;      /* the server refuses message after message: the session is at fault */
+    bool over_before;     /* this, or an earlier session of this poll, ended so ... */
+    uint64_t over_hash;   /* ... with these words (manners_hash) */
     struct habits habits;
     struct {                        /* session/sift.h */
         struct verdict *verdicts;   /* of each message of the listing; NULL: there are none */

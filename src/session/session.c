@@ -339,6 +339,7 @@ static int run_session(struct session_run *run, bool offline, struct err *err)
     manners_end(&session->manners, &session->end, err);
     aside_end(&session->poll.aside, !run->figures.quiet || !session->end.destination);
     routes_free(&session->poll.routes);
+    free(session->poll.unnamed.at);
     journal_close(session->poll.journal); /* and with it the lock */
     free(session);
     return result;

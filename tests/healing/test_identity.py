@@ -477,6 +477,38 @@ def uidl_of_another_where_headers_change(liar, how, message_id=True):
     return case
 
 
+# ---- what nobody can name ----------------------------------------------------------------------------
+
+def unnamed_breaks(always, how, message_id=False):
+    """The first message breaks the connection each time: the others come all the same."""
+    def case(w):
+        w.always = "set uidl no\n" + always
+        wanted = fill_bodies(w, 5, message_id=message_id)
+        del wanted["body 1"]
+        for _ in range(3):
+            run = w.run("--force", script="on RETR =m001: " + how, timeout="4s", max_tries=2)
+            w.need(run.status == 65 and "message 1" in run.err or w.status().count("1 held"), "it is told", run)
+            w.later(hours=1)
+        found = subjects(w)
+        w.need(set(found) == set(wanted), "in three polls", found)
+        w.need("changes" in always or found == wanted, "each once", found)
+        w.later(days=9)
+        w.run("--force")
+        w.need(subjects(w).get("body 1") == 1, "and this one, once it is well", subjects(w))
+    return case
+
+
+def compared_breaks(w):
+    """One that is known has another size, and breaks the connection when it is looked at."""
+    wanted = fill_bodies(w, 3, message_id=False)
+    w.fine()
+    w.put_raw("m001", mail("changed", "body 1 has changed"))
+    w.put_raw("m900", mail("m900", "body 900", "m900"))
+    run = w.run("--force", script="on RETR =m001: close")
+    need_bodies(w, {**wanted, "body 900": 1}, "new mail comes")
+    w.need(run.status == 65 and run.err.count("m001") == 1, "it is told, once", run)
+
+
 # ---- TOP -------------------------------------------------------------------------------------------
 
 def big_box(w, size):
@@ -653,6 +685,12 @@ CASES = [
      uidl_of_another_where_headers_change(liar, what, mid))
     for liar in SHIFTY for what in ("size", "message of that size") for mid in (True, False)
 ] + [
+    ("no UIDL, no Message-ID, the first breaks the line: the others come", unnamed_breaks("", "close")),
+    ("the same, and is never answered", unnamed_breaks("", "hang")),
+    ("the same, and other headers each time", unnamed_breaks("set header-changes yes", "close", True)),
+    ("no UIDL and no TOP, the first breaks the line: the others come",
+     unnamed_breaks("set top no", "close", True)),
+    ("known by its UIDL, and breaks the line when it is compared: new mail comes", compared_breaks),
 ] + [
     ("the UIDL of one that is %s, for another message: that is fetched" % what,
      uidl_of_one_that_waits(what)) for what in FIRST
