@@ -293,8 +293,9 @@ void deliver_release(struct deliver *deliver, struct parcel **batch, size_t n)
     enter(deliver);
     for (size_t i = 0; i < n; i++) {
         bool delivered = batch[i]->outcome == PARCEL_DELIVERED;
+        bool open = batch[i]->outcome == PARCEL_WAITING;
         drop_raw(batch[i]);
-        if (delivered ? deliver->kind->keeps_file : batch[i]->stays)
+        if (open || (delivered ? deliver->kind->keeps_file : batch[i]->stays))
             spool_free(batch[i]);
         else
             spool_drop(batch[i]);
@@ -391,18 +392,32 @@ static int find(const struct deliver_settings *settings, const struct kind *kind
     return result < 0 && kind->as_owner && is_given_up(settings, receipt, err) ? 1 : result;
 }
 
+/* The name of the spool file: of each receipt the last word but one. */
+static char *spool_name(struct str receipt)
+{
+    struct str name = {"", 0}, last = {"", 0};
+    for (struct str word = str_word(&receipt); word.len > 0; word = str_word(&receipt)) {
+        name = last;
+        last = word;
+    }
+    return xmemdup0(name.ptr, name.len);
+}
+
 /* Not delivered, or it cannot be known: kept, if there is something to keep. */
 static int save(const struct deliver_settings *settings, const struct kind *kind,
                 struct deliver_claim *claim, struct err *err)
 {
-    struct keep_source source = {.path = "a spool file of the last run", .quoted = kind->quotes};
+    struct keep_source source = {.quoted = kind->quotes};
     if (claim->kept)
         return 0;
     int result = find(settings, kind, claim->receipt, &source.fd, err);
     if (result != 0)
         return result < 0 ? -1 : 0;
+    char *name = spool_name(claim->receipt);
+    source.path = name;
     result = keep_copy(settings, &source, &claim->file, err);
     close(source.fd);
+    free(name);
     if (result < 0)
         return -1;
     claim->doubtful = claim->found == DELIVER_LOST;
@@ -417,7 +432,7 @@ static int save_all(const struct deliver_settings *settings, const struct kind *
     int result = 0;
     struct err later;
     for (size_t i = 0; i < n && kind->find != NULL; i++) {
-        if (claims[i].found == DELIVER_PUBLISHED ||
+        if (claims[i].found == DELIVER_PUBLISHED || claims[i].found == DELIVER_OPEN ||
             save(settings, kind, &claims[i], result == 0 ? err : &later) == 0)
             continue;
         claims[i].found = DELIVER_OPEN;
@@ -433,7 +448,7 @@ static void give_up(const struct deliver_settings *settings, struct deliver_clai
 {
     size_t unseen = 0;
     for (size_t i = 0; i < n; i++) {
-        if (claims[i].found == DELIVER_PUBLISHED)
+        if (claims[i].found != DELIVER_OPEN)
             continue;
         claims[i].found = DELIVER_STUCK;
         unseen++;
@@ -455,12 +470,13 @@ static int check_claims(const struct deliver_settings *settings, struct deliver_
         return err_set(err, ERR_IO,
                        "the journal names a destination that this version does not know; use "
                        "the version that wrote it");
+    struct err later;
     int result = check_place(kinds[kind], settings, claims, n, err);
-    if (result < 0 && !is_given_up(settings, claims->receipt, err))
-        return -1;
-    if (result < 0)
+    if (result < 0 && is_given_up(settings, claims->receipt, err)) {
         give_up(settings, claims, n, err);
-    return save_all(settings, kinds[kind], claims, n, err);
+        result = 0;
+    }
+    return save_all(settings, kinds[kind], claims, n, result < 0 ? &later : err) < 0 ? -1 : result;
 }
 
 int deliver_check(const struct deliver_settings *settings, struct deliver_claim *claims, size_t n,

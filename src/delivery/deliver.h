@@ -100,7 +100,8 @@ int deliver_publish(struct deliver *deliver, struct parcel *const *batch, size_t
 int deliver_keep(const struct deliver *deliver, struct parcel *parcel, struct deliver_file *file,
                  struct err *err);
 
-/* After done: spool files go, the parcels are freed. */
+/* After done: spool files go, the parcels are freed. Of one whose take stays open (its outcome is
+ * WAITING) the file stays for check in the next run. */
 void deliver_release(struct deliver *deliver, struct parcel **batch, size_t n);
 
 /* Frees parcels whose take stays open: their files are left to check in the next run. */

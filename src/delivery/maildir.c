@@ -266,6 +266,7 @@ struct sought {
     struct deliver_claim *claim;
     char name[SPOOL_NAME_MAX];
     bool found;
+    bool unseen; /* its file is there, and cannot be opened, flushed or moved */
 };
 
 static int by_name(const void *a, const void *b)
@@ -290,26 +291,36 @@ static int read_receipt(struct deliver_claim *claim, struct sought *sought, stru
     return 0;
 }
 
+static int sync_file(const struct maildir *maildir, int which, const char *name, int fd,
+                     struct err *err)
+{
+    char *path = xasprintf("%s/%s", maildir->path[which], name);
+    int result = file_sync(fd, path, err);
+    free(path);
+    return result;
+}
+
 /* The file was seen in the folder: flushed, so that it stays there, unless a filter has taken the
  * right to open it from us. */
-static int note_found(const struct maildir *maildir, int which, const char *name,
-                      struct sought *sought, struct err *err)
+static void note_found(const struct maildir *maildir, int which, const char *name,
+                       struct sought *sought, struct err *err)
 {
     int fd = openat(maildir->fd[which], name, O_RDONLY | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT)
-        return 0; /* moved on just now */
+        return; /* moved on just now */
     sought->found = fd < 0 && errno == EACCES;
     if (sought->found)
-        return 0;
+        return;
     if (fd < 0)
-        return err_errno(err, ERR_IO, errno, "cannot open %s/%s", maildir->path[which], name);
-    sought->found = true;
-    int synced = file_sync(fd, name, err);
-    close(fd);
-    return synced;
+        err_errno(err, ERR_IO, errno, "cannot open %s/%s", maildir->path[which], name);
+    sought->found = fd >= 0 && sync_file(maildir, which, name, fd, err) == 0;
+    sought->unseen = !sought->found;
+    if (fd >= 0)
+        close(fd);
 }
 
-/* Looks through a folder once for all of them; a reader may have added flags behind ':'. */
+/* Looks through a folder once for all of them; a reader may have added flags behind ':'. -1: the
+ * folder cannot be read. err says of a file, too, why it is `unseen`. */
 static int scan_folder(const struct maildir *maildir, int which, struct sought *sought, size_t n,
                        struct err *err)
 {
@@ -318,17 +329,17 @@ static int scan_folder(const struct maildir *maildir, int which, struct sought *
         return err_errno(err, ERR_IO, errno, "cannot read %s", maildir->path[which]);
     int result = 0;
     struct dirent *entry;
-    while (result == 0 && (errno = 0, entry = readdir(dir)) != NULL) {
+    while ((errno = 0, entry = readdir(dir)) != NULL) {
         struct sought key = {.found = false};
         size_t len = strcspn(entry->d_name, ":");
         if (len >= sizeof key.name)
             continue;
         memcpy(key.name, entry->d_name, len);
         struct sought *hit = bsearch(&key, sought, n, sizeof *sought, by_name);
-        if (hit != NULL && !hit->found)
-            result = note_found(maildir, which, entry->d_name, hit, err);
+        if (hit != NULL && !hit->found && !hit->unseen)
+            note_found(maildir, which, entry->d_name, hit, err);
     }
-    if (result == 0 && errno != 0)
+    if (errno != 0)
         result = err_errno(err, ERR_IO, errno, "cannot read %s", maildir->path[which]);
     closedir(dir);
     return result;
@@ -377,23 +388,25 @@ static int publish(struct deliver *deliver, struct parcel *const *batch, size_t 
 }
 
 /* Not in new/ or cur/: complete in tmp/ (its take says so), or nowhere. */
-static int settle_missing(const struct deliver_settings *settings, const struct maildir *maildir,
-                          struct sought *sought, struct err *err)
+static void settle_missing(const struct deliver_settings *settings, const struct maildir *maildir,
+                           struct sought *sought, struct err *err)
 {
+    struct err why;
     int fd = openat(maildir->fd[TMP], sought->name, O_RDONLY | O_CLOEXEC);
-    if (fd >= 0) {
-        int synced = file_sync(fd, sought->name, err);
-        close(fd);
-        if (synced < 0)
-            return -1;
-        /* What cannot be published here is kept by the caller. */
-        sought->found = move_to_new(maildir, sought->name, err) == 0;
-        if (!sought->found)
-            log_line(settings->log, FP_LOG_NOTE, "%s", err->text);
-    } else if (errno != ENOENT) {
-        return err_errno(err, ERR_IO, errno, "cannot open %s/%s", maildir->path[TMP], sought->name);
+    if (fd < 0) {
+        sought->unseen = errno != ENOENT;
+        if (sought->unseen)
+            err_errno(err, ERR_IO, errno, "cannot open %s/%s", maildir->path[TMP], sought->name);
+        return;
     }
-    return 0;
+    sought->unseen = sync_file(maildir, TMP, sought->name, fd, err) < 0;
+    close(fd);
+    if (sought->unseen)
+        return;
+    /* What cannot be published here is kept by the caller. */
+    sought->found = move_to_new(maildir, sought->name, &why) == 0;
+    if (!sought->found)
+        log_line(settings->log, FP_LOG_NOTE, "%s", why.text);
 }
 
 static int settle(const struct deliver_settings *settings, const struct maildir *maildir,
@@ -407,9 +420,11 @@ static int settle(const struct deliver_settings *settings, const struct maildir 
         scan_folder(maildir, CUR, sought, n, err) < 0)
         return -1;
     int result = 0;
-    for (size_t i = 0; i < n; i++)
-        if (!sought[i].found && settle_missing(settings, maildir, &sought[i], err) < 0)
-            result = -1; /* the others may be there */
+    for (size_t i = 0; i < n; i++) {
+        if (!sought[i].found && !sought[i].unseen)
+            settle_missing(settings, maildir, &sought[i], err);
+        result = sought[i].unseen ? -1 : result;
+    }
     /* No done without a barrier made by this very process: the one before may have died between
      * its rename and its fsync. */
     struct err later;
@@ -417,7 +432,7 @@ static int settle(const struct deliver_settings *settings, const struct maildir 
         if (sync_folder(settings, maildir->path[i], result < 0 ? &later : err) < 0)
             return -1;
     for (size_t i = 0; i < n; i++)
-        if (sought[i].found || result == 0)
+        if (!sought[i].unseen)
             sought[i].claim->found = sought[i].found ? DELIVER_PUBLISHED : DELIVER_LOST;
     return result;
 }

@@ -32,7 +32,7 @@ struct mbox {
     char *folder; /* the mbox is in */
     bool noted;   /* that there can be no dotlock */
     bool synced;  /* the folder of the mbox, once in this session */
-    bool failed;  /* a batch of this session is still unsettled: its entries stay */
+    bool failed;  /* a batch, of this session or before, is still unsettled: its entries stay */
 };
 
 /* ---- open and close ---- */
@@ -89,6 +89,7 @@ static int open_kind(struct deliver *deliver, struct err *err)
     struct mbox *mbox = xcalloc(1, sizeof *mbox);
     deliver->state = mbox;
     mbox->folder = file_parent(deliver->settings->where);
+    mbox->failed = deliver->settings->unsettled;
     mboxlock_tidy(deliver->settings, deliver->settings->where);
     return spooldir_open(&mbox->spool, deliver->settings, err);
 }

@@ -46,6 +46,8 @@ int mboxrepair_open_spool(const struct deliver_settings *settings, const char *n
     int result = span->fd >= 0     ? check_spool(span, digest, err)
                  : errno == ENOENT ? 1
                                    : err_errno(err, ERR_IO, errno, "cannot open %s", path);
+    if (result < 0 && span->fd >= 0)
+        err_prefix(err, "%s", path);
     free(folder);
     free(path);
     if (result != 0)

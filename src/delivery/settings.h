@@ -45,6 +45,7 @@ struct deliver_settings {
     const struct spool_list *keeps; /* files of this mailbox that no sweep removes; may be NULL */
     void (*idle)(void *ctx); /* called now and then while a command runs (NOOP); NULL: never */
     void *idle_ctx;
+    bool unsettled; /* a take of an earlier run is open: what is known of it (mbox) stays */
     bool passed; /* messages have been through pipe_through: a file that is kept says so (keep.h) */
     const struct deliver_settings *next; /* where else mail of this mailbox goes; NULL: nowhere */
     struct deliver **speaker; /* of all those, which one has a connection (LMTP); starts NULL */

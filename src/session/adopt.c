@@ -112,7 +112,8 @@ static bool is_fetched(const struct listing *listing, const struct message *mess
     if (message->compare)
         return false;
     unsigned state = journal_entry(listing->journal, message->entry).state;
-    return state == JOURNAL_DONE || state == JOURNAL_GONE || record_is_here(state);
+    return state == JOURNAL_DONE || state == JOURNAL_GONE || state == JOURNAL_TAKEN ||
+           record_is_here(state);
 }
 
 /* Without a UIDL it is its header that tells it. */

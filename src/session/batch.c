@@ -163,7 +163,8 @@ static void tell(struct batch *batch, size_t at)
     batch->settled(batch->ctx, &batch->items[at], parcel);
 }
 
-/* Publishes some of the batch and journals what became of them. */
+/* Publishes some of the batch and journals what became of them. Of a destination that fails as a
+ * whole, some takes may stay open: other destinations need not wait for it. */
 static int publish(struct batch *batch, size_t from, size_t n, bool *owned, struct err *err)
 {
     struct err later;
@@ -182,7 +183,7 @@ static int publish(struct batch *batch, size_t from, size_t n, bool *owned, stru
         return -1;
     for (size_t i = from; i < from + n; i++)
         tell(batch, i);
-    return published;
+    return published < 0 && !batch->failed(batch->ctx, first, err) ? -1 : 0;
 }
 
 static int publish_all(struct batch *batch, bool *owned, struct err *err)

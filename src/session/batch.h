@@ -50,6 +50,8 @@ struct batch {
     void (*settled)(void *ctx, const struct batch_item *item, const struct parcel *parcel);
     /* True if nothing more is delivered where the parcel goes: it is kept. */
     bool (*is_shut)(void *ctx, const struct parcel *parcel);
+    /* Where the parcel goes failed as a whole, and its take stays open. True: the others go on. */
+    bool (*failed)(void *ctx, const struct parcel *parcel, const struct err *err);
     void *ctx;
 };
 

@@ -22,7 +22,8 @@ static void count_planned(const struct poll *poll, const struct message *message
 {
     struct session_figures *figures = &poll->run->figures;
     bool is_new = poll->rules.switches.only == NULL && known != JOURNAL_DONE &&
-                  known != JOURNAL_GONE && known != JOURNAL_HELD && known != JOURNAL_LEFT;
+                  known != JOURNAL_GONE && known != JOURNAL_HELD && known != JOURNAL_LEFT &&
+                  known != JOURNAL_TAKEN;
     if (is_fetched(message)) {
         figures->planned++;
         figures->octets_planned += message->size;
@@ -147,7 +148,8 @@ static void decide(struct poll *poll, struct listing *listing, struct message *m
         message->action = PLAN_LEAVE;
     const char *only = poll->rules.switches.only;
     if (only != NULL)
-        message->action = str_is(listing_uidl(listing, message), only) && !record_is_here(state)
+        message->action = str_is(listing_uidl(listing, message), only) && !record_is_here(state) &&
+                                  state != JOURNAL_TAKEN
                               ? PLAN_FETCH
                               : PLAN_LEAVE;
     if (count)

@@ -176,6 +176,17 @@ void destination_refused(struct poll *poll, uint32_t entry, const char *name,
     destination->shut = destination->row >= DESTINATION_ROW;
 }
 
+bool destination_failed(struct poll *poll, const struct parcel *parcel, const struct err *err)
+{
+    struct destination *destination = of(poll, parcel);
+    destination->shut = true;
+    if (err->kind == ERR_STOPPED || destination_all_shut(poll))
+        return false;
+    if (destination->trouble.kind == ERR_NONE)
+        destination->trouble = *err;
+    return true;
+}
+
 void destination_reopen(struct poll *poll)
 {
     for (size_t i = 0; i < poll->routes.count; i++)

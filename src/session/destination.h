@@ -36,6 +36,11 @@ void destination_refused(struct poll *poll, uint32_t entry, const char *name,
  * of the destination. */
 void destination_unreadable(struct poll *poll, uint32_t entry, const char *name, const char *why);
 
+/* It could not publish: what had a take there is looked at by the next run. Nothing more goes there
+ * in this one. True if the others go on, and then it is its `trouble`; false: none is left, or the
+ * user interrupts. */
+bool destination_failed(struct poll *poll, const struct parcel *parcel, const struct err *err);
+
 /* After the kept messages were tried: new ones may be; pipe_through is run for them, too. */
 void destination_reopen(struct poll *poll);
 

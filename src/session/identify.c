@@ -7,7 +7,7 @@
 bool identify_is_delivered(const struct journal *journal, uint32_t id)
 {
     unsigned state = journal_entry(journal, id).state;
-    return state == JOURNAL_DONE || state == JOURNAL_GONE;
+    return state == JOURNAL_DONE || state == JOURNAL_GONE || state == JOURNAL_TAKEN;
 }
 
 /* It is the message that its UIDL says. What does not fit is a habit of the server's. */

@@ -24,7 +24,8 @@ enum identify_as {
 enum identify_as identify_fetched(struct listing *listing, struct message *message,
                                   struct header *header, const struct log *log);
 
-/* True if the journal's entry (JOURNAL_NONE: none) is of a message that was delivered. */
+/* True if the journal's entry (JOURNAL_NONE: none) is of a message that was delivered, or may
+ * have been: its take is open. */
 bool identify_is_delivered(const struct journal *journal, uint32_t id);
 
 #endif

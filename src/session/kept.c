@@ -164,6 +164,11 @@ static bool is_shut(void *ctx, const struct parcel *parcel)
     return destination_is_shut(((struct again *)ctx)->poll, parcel);
 }
 
+static bool failed(void *ctx, const struct parcel *parcel, const struct err *err)
+{
+    return destination_failed(((struct again *)ctx)->poll, parcel, err);
+}
+
 static bool is_due(const struct poll *poll, uint32_t id)
 {
     struct journal_entry entry = journal_entry(poll->journal, id);
@@ -355,6 +360,7 @@ static int deliver_due(struct poll *poll, struct err *err)
     again->batch.policy = plan_keeps_new(&poll->rules) ? JOURNAL_KEEP : JOURNAL_DELETE;
     again->batch.commands = routes_have_command(&poll->routes);
     again->batch.is_shut = is_shut;
+    again->batch.failed = failed;
     again->batch.settled = on_settled;
     again->batch.ctx = again;
     int result = deliver_all(again, err);

@@ -86,7 +86,6 @@ enum plan_action plan_decide(const struct plan_rules *rules, const struct plan_m
 {
     switch (message->known) {
     case JOURNAL_FREE:
-    case JOURNAL_TAKEN: /* recovery leaves none; if one is there, it was not delivered */
         return fetch(rules, message, PLAN_FETCH, spent);
     case JOURNAL_FAILED:
         return fetch(rules, message, PLAN_RETRY, spent);
@@ -94,7 +93,8 @@ enum plan_action plan_decide(const struct plan_rules *rules, const struct plan_m
         return fetch(rules, message, PLAN_ALONE, spent);
     case JOURNAL_HELD:
     case JOURNAL_LEFT:
-    case JOURNAL_KEPT: /* it is here */
+    case JOURNAL_TAKEN: /* it is here, or delivered: recovery looks again */
+    case JOURNAL_KEPT:  /* it is here */
     case JOURNAL_REFUSED:
         return PLAN_LEAVE;
     case JOURNAL_GONE: /* it was deleted, and is back */

@@ -77,6 +77,11 @@ static bool is_shut(void *ctx, const struct parcel *parcel)
     return destination_is_shut(((struct receiver *)ctx)->poll, parcel);
 }
 
+static bool failed(void *ctx, const struct parcel *parcel, const struct err *err)
+{
+    return destination_failed(((struct receiver *)ctx)->poll, parcel, err);
+}
+
 void receive_init(struct receiver *in, struct poll *poll, struct pop3 *pop3,
                   struct listing *listing, size_t room)
 {
@@ -86,6 +91,7 @@ void receive_init(struct receiver *in, struct poll *poll, struct pop3 *pop3,
     in->batch.journal = poll->journal;
     in->batch.policy = plan_keeps_new(&poll->rules) ? JOURNAL_KEEP : JOURNAL_DELETE;
     in->batch.is_shut = is_shut;
+    in->batch.failed = failed;
     in->batch.settled = on_settled;
     in->batch.ctx = in;
     in->spent = (struct plan_spent){.messages = poll->fetched, .octets = poll->octets};

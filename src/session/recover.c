@@ -45,6 +45,13 @@ static void settle(struct journal *journal, const struct deliver_settings *setti
     journal_drop(journal, id);
 }
 
+/* Other destinations, or other messages of the same one, need not wait for what cannot be seen. */
+static bool may_go_on(const struct deliver_settings *settings, const struct err *err)
+{
+    return err->kind != ERR_STOPPED && (err->kind != ERR_LOCKED || settings->next != NULL);
+}
+
+/* As recover. */
 static int settle_open(struct journal *journal, const struct deliver_settings *settings,
                        struct err *err)
 {
@@ -78,7 +85,7 @@ static int settle_open(struct journal *journal, const struct deliver_settings *s
     struct err later;
     if (journal_sync(journal, result < 0 ? &later : err) < 0)
         return -1;
-    return result;
+    return result < 0 && may_go_on(settings, err) ? 1 : result;
 }
 
 static bool is_today(const struct deliver_settings *settings, struct str place)
@@ -192,8 +199,9 @@ int recover(struct journal *journal, const struct deliver_settings *settings, st
 {
     struct deliver_settings former = *settings;
     char id[MAILBOX_ID + 1];
-    if (settle_open(journal, settings, err) < 0)
-        return -1;
+    int settled = settle_open(journal, settings, err);
+    if (settled != 0)
+        return settled;
     if (journal_was_renamed(journal, id) && !rename_is_known(settings->state_dir, id)) {
         former.mailbox = id; /* another account may have that mailbox by now, and these files */
         if (clean_up(journal, &former, err) < 0)

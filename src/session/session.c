@@ -49,6 +49,22 @@ static void fill_settings(struct session *session)
 
 /* ---- before the network ---- */
 
+/* What of an earlier run cannot be settled now is told as trouble of the destination, and what is
+ * known of it there stays. */
+static int settle_earlier(struct session *session, struct err *err)
+{
+    struct routes *routes = &session->poll.routes;
+    int result = recover(session->poll.journal, session->poll.settings, err);
+    if (result != 0)
+        err_prefix(err, "recovering from the last run");
+    if (result <= 0)
+        return result;
+    routes->at->destination.trouble = *err;
+    for (size_t i = 0; i < routes->count; i++)
+        routes->at[i].settings.unsettled = true;
+    return 0;
+}
+
 /* What can go wrong here goes wrong before a connection is made. What is kept here needs none. */
 static int prepare(struct session *session, struct err *err)
 {
@@ -69,9 +85,7 @@ static int prepare(struct session *session, struct err *err)
     habits_load(&session->poll.habits, session->manners.note, session->poll.rules.now);
     if (session->run->mode != SESSION_POLL)
         return 0;
-    if (recover(session->poll.journal, session->poll.settings, err) < 0)
-        return err_prefix(err, "recovering from the last run");
-    if (routes_open(&session->poll.routes, err) < 0)
+    if (settle_earlier(session, err) < 0 || routes_open(&session->poll.routes, err) < 0)
         return -1;
     session->opened = true;
     if (recover_record_places(session->poll.journal, &session->poll.routes, session->poll.rules.now,

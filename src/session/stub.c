@@ -195,6 +195,11 @@ static bool is_shut(void *ctx, const struct parcel *parcel)
     return stubbing->row >= DESTINATION_ROW || destination_is_shut(stubbing->poll, parcel);
 }
 
+static bool failed(void *ctx, const struct parcel *parcel, const struct err *err)
+{
+    return destination_failed(((struct stubbing *)ctx)->poll, parcel, err);
+}
+
 int stub_run(struct poll *poll, struct pop3 *pop3, struct listing *listing, struct err *err)
 {
     struct stubbing *stubbing = xcalloc(1, sizeof *stubbing);
@@ -209,6 +214,7 @@ int stub_run(struct poll *poll, struct pop3 *pop3, struct listing *listing, stru
     stubbing->batch.policy = JOURNAL_STUB;
     stubbing->batch.settled = on_settled;
     stubbing->batch.is_shut = is_shut;
+    stubbing->batch.failed = failed;
     stubbing->batch.ctx = stubbing;
     queue_push_all(&stubbing->wanted, listing, PLAN_STUB);
     int result = stubbing->wanted.count == 0 ? 0 : pipe_run(&pipe, NULL, err);

@@ -30,7 +30,7 @@ struct row {
 
 static const struct row rows[] = {
     {"new", JOURNAL_FREE, false, 0, NONE, {F, F, F, F, F}},
-    {"an open take that recovery left", JOURNAL_TAKEN, true, 0, NONE, {F, F, F, F, F}},
+    {"an open take that recovery left", JOURNAL_TAKEN, true, 0, NONE, {L, L, L, L, L}},
     {"failed before", JOURNAL_FAILED, false, 0, NONE, {R, R, R, R, R}},
     {"a connection broke over it", JOURNAL_DOUBTED, false, 0, NONE, {A, A, A, A, A}},
     {"held", JOURNAL_HELD, false, 0, NONE, {L, L, L, L, L}},
