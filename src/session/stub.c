@@ -163,7 +163,8 @@ static int answer(void *ctx, const struct pop3_answer *answer, int taken, struct
     struct stubbing *stubbing = ctx;
     struct poll *poll = stubbing->poll;
     struct message *message = listing_find(stubbing->listing, answer->number);
-    bool came = taken == 0 && answer->reply.kind == REPLY_OK;
+    /* With nothing in it, it says nothing of the message, nor which one it is. */
+    bool came = taken == 0 && answer->reply.kind == REPLY_OK && stubbing->octets > 0;
     if (!came && (taken == 0 || err->kind == ERR_MESSAGE))
         refuse(stubbing, message, taken == 0 ? answer->reply.text : str_from(err->text));
     else if ((!came || add(stubbing, message, err) < 0) && poll->local.kind == ERR_NONE)

@@ -596,6 +596,13 @@ def filter_fails_read_once(w):
     w.need_each(1, [*mail, "bad"])
 
 
+def stub_of_nothing(w):
+    """TOP has an empty answer: that is no beginning of a message, and it is fetched whole."""
+    names = [put(w, "big1", size=9000), put(w, "big2", size=9000)]
+    w.fine(rules="rule { larger = 2K action = stub }\n", script="on TOP: lines", keep="no")
+    w.need_each(1, names)
+
+
 def stubs_and_kill(kind):
     """Killed anywhere: one stub, never none, and the whole is never deleted for it."""
     def case(w):
@@ -970,6 +977,7 @@ CASES = [
     ("deleted by size, without TOP", deletes_large(NO_TOP)),
     ("deleted by size, and TOP hangs up", deletes_large("on TOP: close")),
     ("a filter_command that fails, no TOP, mail is shown once", filter_fails_read_once),
+    ("a stub of an empty answer to TOP", stub_of_nothing),
     ("--dry-run says which rule fits", dry_run),
     ("filter_command: 0 fetches, 1 leaves, 2 deletes", filters()),
     ("the same on a server without TOP", filters(NO_TOP)),
