@@ -29,7 +29,8 @@ struct batch_item {
     uint32_t entry;          /* in the journal */
     enum rule_action action; /* what the rules say of it; it is LEFT ... */
     int64_t until;           /* ... until then (sift_judge) */
-    bool due;                /* ... to be deleted then, as struct verdict has it */
+    bool due;                /* ... to be deleted then, as struct verdict has it; or ... */
+    bool unsaid;             /* ... as it is, likewise */
     bool dropped;            /* pipe_through wants it delivered nowhere: it is as good as done */
 };
 

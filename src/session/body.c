@@ -59,12 +59,6 @@ static int begin_parcel(struct body *body, const struct message *message, struct
     return deliver_begin(route->deliver, &body->arrival.parcel, err);
 }
 
-/* filter_command did not say what becomes of it. */
-static bool was_put_off(const struct poll *poll, const struct message *message)
-{
-    return journal_entry(poll->journal, message->entry).tried;
-}
-
 static void forget_header(struct body *body)
 {
     fields_free(body->fields);
@@ -85,7 +79,7 @@ static int judge_header(struct body *body, struct message *message, struct err *
     if (!arrival->verdict.judged && sift_is_wanted(poll))
         arrival->verdict = sift_judge(poll, body->listing, message, &facts, &arrival->until);
     /* Asked for by name; or a rule may fit only because the rest of the header is missing. */
-    if (poll->rules.switches.only != NULL || (broken_off && !was_put_off(poll, message)))
+    if (poll->rules.switches.only != NULL || (broken_off && !arrival->verdict.unsaid))
         arrival->verdict.action = RULE_FETCH;
     int result = begin_parcel(body, message, err);
     if (result == 0)

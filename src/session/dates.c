@@ -43,8 +43,9 @@ int dates_begin(struct journal *journal, struct plan_rules *rules, const struct 
     if (run->mode != SESSION_POLL)
         return 0;
     tell(run->log, look, last_day, rules->now / CLOCK_DAY);
-    /* What the wrong date had left on the server by age is judged anew (session/sift.h). */
-    if (look == CALENDAR_TAKEN_BACK && rules_ask_age(&run->account->rules))
+    /* What the wrong date had left on the server, or for how long, is judged anew (sift.h). */
+    if (look == CALENDAR_TAKEN_BACK &&
+        (rules_ask_age(&run->account->rules) || run->account->filter_command != NULL))
         journal_set_rules(journal, "");
     return rules->clock_doubted ? 0 : journal_mend_dates(journal, rules->now, err);
 }

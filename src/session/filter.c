@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/header.h"
+#include "delivery/unread.h"
 #include "delivery/variables.h"
 
 #define DELETE 2
@@ -80,13 +81,15 @@ static int judge(const struct child_result *result, enum rule_action *action, st
 }
 
 int filter_ask(const struct poll *poll, const struct filter_message *message,
-               enum rule_action *action, struct err *err)
+               enum rule_action *action, bool *unread, struct err *err)
 {
     struct child_result result;
     int input = write_down(poll, cut(message->header), err);
     if (input < 0)
         return -1;
+    bool marked = unread_mark(input);
     int ended = run(poll, message, input, &result, err);
+    *unread = marked && unread_is(input);
     close(input);
     return ended < 0 ? -1 : judge(&result, action, err);
 }

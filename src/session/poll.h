@@ -25,7 +25,8 @@ struct verdict {
     unsigned rule : 24;
     unsigned action : 2; /* enum rule_action */
     bool judged : 1;     /* else nothing is known yet */
-    bool filtered : 1;   /* filter_command said so */
+    bool filtered : 1;   /* filter_command said so ... */
+    bool unsaid : 1;     /* ... or nothing that counts: it is left, for another run to ask */
     bool due : 1;        /* left only until its age is found on another day, too; then deleted */
 };
 

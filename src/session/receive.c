@@ -107,9 +107,18 @@ void receive_trouble(struct receiver *in, const struct err *err)
     conn_set_deadline(pop3_conn(in->pop3), clock_in(STOP_GRACE_MS));
 }
 
+/* Without UIDL and TOP, who it is was not known yet when the failure was told. */
+static void wait_for_filter(struct receiver *in, uint32_t number)
+{
+    const struct journal_failure failure = {.reason = REASON_DESTINATION,
+                                            .words = str_from(in->poll->sift.why.text)};
+    fault_postpone(in->poll, in->listing, listing_find(in->listing, number), &failure);
+    in->poll->owned = false;
+}
+
 /* A rule spares this one, and the server did not show it before: it is left, or may be deleted,
- * though it is not delivered. Of one that was told as a failure, filter_command did not say: only
- * the server has it for the next run. */
+ * though it is not delivered. If filter_command did not say, only the server has it for the next
+ * run. */
 static void spare(struct receiver *in, const struct batch_item *item)
 {
     struct journal *journal = in->poll->journal;
@@ -119,10 +128,10 @@ static void spare(struct receiver *in, const struct batch_item *item)
         item->due && known.state == JOURNAL_LEFT && plan_was_due(&in->poll->rules, known.due);
     if ((item->action == RULE_DELETE || again) && !in->poll->rules.switches.never_delete)
         queue_push(&in->dele, item->number);
-    else if (!known.tried)
+    else if (!item->unsaid)
         sift_leave(in->poll, item->entry, item->due, item->until);
     else
-        in->poll->owned = false;
+        wait_for_filter(in, item->number);
     journal_mark_tried(journal, item->entry);
 }
 
@@ -345,7 +354,8 @@ static void add_to_batch(struct receiver *in, struct message *message, struct pa
     struct batch_item item = {.number = message->number,
                               .action = (enum rule_action)in->pending.arrival.verdict.action,
                               .until = in->pending.arrival.until,
-                              .due = in->pending.arrival.verdict.due};
+                              .due = in->pending.arrival.verdict.due,
+                              .unsaid = in->pending.arrival.verdict.unsaid};
     if (!pass_through(in, &parcel, &item))
         return;
     uint32_t entry = item.entry = listing_enter(in->listing, message);

@@ -42,6 +42,8 @@ struct sifting {
 
 #define NEXT_POLL 1  /* a moment that has passed: the message is judged anew */
 #define FILTER_ROW 3 /* times without an answer: then the command is at fault */
+#define LEFT_LEAST ((int64_t)CLOCK_DAY / 2) /* until filter_command is asked again about ... */
+#define LEFT_MOST ((int64_t)CLOCK_DAY * 30) /* ... what it left; see ask_later */
 
 static const struct rules *rules_of(const struct poll *poll)
 {
@@ -155,15 +157,18 @@ static int64_t due_of(const struct poll *poll, const struct message *message)
     return entry.state != JOURNAL_DONE ? entry.due : 0;
 }
 
-/* Age has to be found twice, on days that are apart, before it deletes: once, the clock may err. */
-static void wait_for_another_day(const struct poll *poll, const struct message *message,
-                                 const struct sift_facts *facts, struct verdict *verdict,
-                                 int64_t *until)
+static bool is_by_age(const struct poll *poll, const struct sift_facts *facts)
 {
     const struct rules_facts known = {
         .size = facts->size, .now = poll->rules.now, .fields = facts->fields};
-    if (verdict->action != RULE_DELETE || !rules_found_by_age(rules_of(poll), &known))
-        return;
+    return rules_found_by_age(rules_of(poll), &known);
+}
+
+/* What has to be found twice, on days that are apart, before it deletes. Age: once, the clock may err;
+ * a command that has not read what it judges: once, it may be broken. */
+static void wait_for_another_day(const struct poll *poll, const struct message *message,
+                                 struct verdict *verdict, int64_t *until)
+{
     bool doubted = poll->rules.clock_doubted;
     int64_t due = due_of(poll, message);
     if (!doubted && plan_was_due(&poll->rules, due))
@@ -192,23 +197,44 @@ static void put_off(struct poll *poll, struct listing *listing, struct message *
                 FILTER_ROW);
 }
 
+/* When filter_command is asked once more about what it leaves: it may have been changed since, or
+ * broken in a way that looks like an answer (1 is also how many an interpreter ends). As much later
+ * as the message has been known, so that old ones cost little. */
+static int64_t ask_later(const struct poll *poll, const struct message *message)
+{
+    int64_t age = 0;
+    if (poll->rules.clock_doubted)
+        return NEXT_POLL;
+    if (message->entry != JOURNAL_NONE)
+        age = poll->rules.now - (int64_t)journal_record(poll->journal, message->entry).first_seen;
+    age = age < LEFT_LEAST ? LEFT_LEAST : age > LEFT_MOST ? LEFT_MOST : age;
+    return poll->rules.now + age;
+}
+
 static struct verdict by_filter(struct poll *poll, struct listing *listing, struct message *message,
-                                const struct sift_facts *facts)
+                                const struct sift_facts *facts, int64_t *until)
 {
     struct err err;
     struct verdict verdict = {.rule = VERDICT_RULES, .judged = true, .filtered = true};
     enum rule_action action = RULE_LEAVE;
+    bool unread = false;
     const struct filter_message asked = {
         .header = facts->header, .uidl = listing_uidl(listing, message), .size = facts->size};
-    if (filter_ask(poll, &asked, &action, &err) == 0) {
+    verdict.unsaid = filter_ask(poll, &asked, &action, &unread, &err) < 0;
+    if (verdict.unsaid) {
+        put_off(poll, listing, message, &err);
+    } else {
         poll->sift.failed = 0;
         poll->sift.answered = true;
-    } else {
-        put_off(poll, listing, message, &err);
     }
     if (action == RULE_DELETE && !poll->run->account->allow_delete)
         action = RULE_LEAVE;
+    int64_t later = ask_later(poll, message);
+    if (action == RULE_LEAVE && (*until == 0 || later < *until))
+        *until = later;
     verdict.action = action;
+    if (action == RULE_DELETE && unread)
+        wait_for_another_day(poll, message, &verdict, until);
     return verdict;
 }
 
@@ -216,7 +242,8 @@ struct verdict sift_judge(struct poll *poll, struct listing *listing, struct mes
                           const struct sift_facts *facts, int64_t *until)
 {
     struct verdict verdict = by_rules(poll, facts->size, facts->fields, until);
-    wait_for_another_day(poll, message, facts, &verdict, until);
+    if (verdict.action == RULE_DELETE && is_by_age(poll, facts))
+        wait_for_another_day(poll, message, &verdict, until);
     bool named = poll->rules.switches.only != NULL; /* by its UIDL: no command is asked */
     if (!verdict.judged || verdict.action != RULE_FETCH || command_of(poll) == NULL || named)
         return verdict;
@@ -224,7 +251,7 @@ struct verdict sift_judge(struct poll *poll, struct listing *listing, struct mes
         verdict.judged = false;
         return verdict;
     }
-    struct verdict filtered = by_filter(poll, listing, message, facts);
+    struct verdict filtered = by_filter(poll, listing, message, facts, until);
     return filtered.action == RULE_FETCH ? verdict : filtered;
 }
 
@@ -245,6 +272,13 @@ static void leave(const struct sifting *sifting, struct message *message, bool d
     if (known.state != JOURNAL_DONE && known.state != JOURNAL_GONE && !known.tried)
         sift_leave(sifting->poll, entry, due, until);
     journal_mark_tried(journal, entry);
+}
+
+/* What filter_command did not say of stays what it is: it was told as a failure. */
+static void pass_over(const struct sifting *sifting, const struct message *message)
+{
+    if (message->entry != JOURNAL_NONE)
+        journal_mark_tried(sifting->poll->journal, message->entry);
 }
 
 /* One that was given as a stub before has had its turn. */
@@ -319,6 +353,8 @@ static void carry_out(const struct sifting *sifting)
         struct verdict *verdict = &poll->sift.verdicts[spared->at];
         if (is_shown_by_many(prints, count, spared->print))
             *verdict = (struct verdict){.rule = VERDICT_RULES};
+        else if (verdict->action == RULE_LEAVE && verdict->unsaid)
+            pass_over(sifting, message);
         else if (verdict->action == RULE_LEAVE)
             leave(sifting, message, verdict->due, spared->until);
         else if (verdict->action == RULE_STUB)

@@ -10,7 +10,10 @@
  *
  * What is left on the server is LEFT in the journal, and not looked at again before the rules or
  * the command change, or age may make a difference; in the next poll while the clock is in doubt.
- * An age that deletes has to be found on two days (calendar_is_apart): until then it is left. The
+ * What filter_command left it is asked about again now and then, since its status does not tell a
+ * decision from a broken command. An age that deletes has to be found on two days
+ * (calendar_is_apart), as has a deletion by a filter_command that has read nothing: until then it
+ * is left. The
  * journal has the digest of the rules by which all that is LEFT, or was given as a stub, was
  * judged; while some of it was not, it has none.
  */
@@ -71,7 +74,7 @@ void sift_fetch_whole(struct poll *poll, const struct listing *listing,
 /* Judges a message by all that is there of it. fields and header say the same; without them,
  * `judged` tells whether its size is enough. *until, of one that is left: when it is judged anew
  * (wall clock, seconds; 0: as long as the rules are what they are). A filter_command that does not
- * say has the message left for another run, which is reported. */
+ * say has the message left for another run (`unsaid`), which is reported. */
 struct sift_facts {
     uint64_t size; /* octets; 0: not known */
     const struct fields *fields;

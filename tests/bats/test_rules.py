@@ -586,14 +586,17 @@ def deletes_large(script):
     return case
 
 
-def filter_fails_read_once(w):
+def filter_fails_read_once(habits):
     """No TOP, mail is shown once, and the command does not say: nothing is lost for that."""
-    mail = [put(w, "m%d" % i) for i in range(2)]
-    put(w, "bad", "bad")
-    script = "set top no\nset read-once yes"
-    w.run(filter_command='grep -q "^Subject: bad" && exit 9; exit 0', script=script)
-    w.run(filter_command="true", script=script)
-    w.need_each(1, [*mail, "bad"])
+    def case(w):
+        mail = [put(w, "m%d" % i) for i in range(2)]
+        put(w, "bad", "bad")
+        once = "set top no\nset read-once yes\n" + habits
+        w.run(filter_command=script(w, "filter", 'grep -q "^Subject: bad" && exit 127; exit 0\n'),
+              script=once)
+        w.run(filter_command=script(w, "filter", "exit 0\n"), script=once)
+        w.need_each(1, [*mail, "bad"])
+    return case
 
 
 def stub_of_nothing(w):
@@ -681,9 +684,10 @@ def filters(script=None):
 def filter_without_permission(w):
     """Without allow_delete, 2 leaves the message; once it is given, it is asked again."""
     put(w, "d1")
-    w.fine(filter_command="exit 2", keep="no")
+    deletes = "cat >/dev/null; exit 2"
+    w.fine(filter_command=deletes, keep="no")
     w.need(w.left() == ["d1"] and not w.stored(), "it is left", w.left())
-    w.fine(filter_command="exit 2", keep="no", allow_delete="yes")
+    w.fine(filter_command=deletes, keep="no", allow_delete="yes")
     w.need(w.left() == [] and not w.stored(), "and goes, with permission", w.left())
 
 
@@ -976,7 +980,8 @@ CASES = [
      stubs_without_top('on TOP: endless "X-Line: %d\\r\\n"')),
     ("deleted by size, without TOP", deletes_large(NO_TOP)),
     ("deleted by size, and TOP hangs up", deletes_large("on TOP: close")),
-    ("a filter_command that fails, no TOP, mail is shown once", filter_fails_read_once),
+    ("a filter_command that fails, no TOP, mail is shown once", filter_fails_read_once("")),
+    ("the same, and there are no UIDLs", filter_fails_read_once("set uidl no")),
     ("a stub of an empty answer to TOP", stub_of_nothing),
     ("--dry-run says which rule fits", dry_run),
     ("filter_command: 0 fetches, 1 leaves, 2 deletes", filters()),

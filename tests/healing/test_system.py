@@ -478,13 +478,64 @@ def filter_is_broken(count):
             told += [hour] if run.err else []
             w.later(hours=1)
         w.need(told in ([0, 23], [0, 24]), "told at once, and a day later", told, run)
-        with open(w.path("filter"), "w") as f:
-            f.write("#!/bin/sh\nexit 0\n")
-        os.chmod(w.path("filter"), 0o755)
+        filter_says(w, "exit 0")
         w.need(w.run(**keys).status == 0, "mended")
         w.need_each(1, names)
         w.need(w.left() == [], "and deleted", w.left())
     return case
+
+
+def filter_broken_like_an_answer(w):
+    """An interpreter ends with 1 when its script fails: what that left is asked about again."""
+    names, asked = w.fill(2), w.path("asked")
+    keys = {"keep": "no", "filter_command": w.path("filter")}
+    filter_says(w, "echo >>%s; cat >/dev/null; exit 1" % asked)
+    w.fine(**keys)
+    w.fine(**keys)
+    with open(asked) as f:
+        w.need(len(f.read()) == 2, "not asked again at once")
+    for _ in range(60):
+        w.later(days=1)
+        w.fine(**keys)
+    with open(asked) as f:
+        w.need(10 <= len(f.read()) <= 20, "in two months some times", len(f.read()))
+    w.need(not w.stored() and w.left() == names, "they are left", w.left())
+    filter_says(w, "exit 0")
+    w.later(days=30)
+    w.fine(**keys)
+    w.need_each(1, names)
+
+
+def filter_broken_like_a_delete(w):
+    """... and with 2 where there is no script: who has not read a header deletes nothing that day."""
+    names = w.fill(2)
+    keys = {"keep": "no", "allow_delete": "yes", "filter_command": "python3 %s" % w.path("filter")}
+    w.at(2026, 12, 1, 8)
+    for _ in range(3):
+        w.run(**keys)
+        w.later(hours=4)
+    w.need(w.left() == names, "nothing is deleted", w.left())
+    filter_says(w, "", "import sys")
+    w.later(days=2)
+    w.run(**keys)
+    w.need_each(1, names)
+
+
+def filter_deletes_unread(w):
+    """One that does not read, and means it, is believed on the second day."""
+    names = w.fill(1)
+    keys = {"allow_delete": "yes", "filter_command": "exit 2"}
+    w.fine(**keys)
+    w.need(w.left() == names, "not on the first day", w.left())
+    w.later(days=2)
+    w.fine(**keys)
+    w.need(w.left() == [] and not w.stored(), "but on another one", w.left())
+
+
+def filter_says(w, does, text=None):
+    with open(w.path("filter"), "w") as f:
+        f.write(text or "#!/bin/sh\n%s\n" % does)
+    os.chmod(w.path("filter"), 0o755)
 
 
 def overlap(w):
@@ -593,6 +644,9 @@ CASES = [
     ("a command that prints nothing: likewise", once_a_day("true", "password_command")),
     ("a filter_command that is not there is told at once, then once a day", filter_is_broken(6)),
     ("the same, and a single message waits", filter_is_broken(1)),
+    ("one that ends with 1 for being broken: it is asked again", filter_broken_like_an_answer),
+    ("one that ends with 2 for not being there: nothing is deleted", filter_broken_like_a_delete),
+    ("one that deletes and does not read: on the second day", filter_deletes_unread),
     ("overlapping cron runs: 75, silent, told after an hour", overlap),
     ("an empty configuration file is never 0", configuration("")),
     ("a configuration file of comments, too", configuration("# nothing\n# here\n")),
