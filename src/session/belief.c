@@ -17,14 +17,16 @@ static bool waits_for_others(const struct refusals *refusals, const struct messa
            !message->twice;
 }
 
-/* Empty, or not half of what LIST says (octets has LF line ends): something went wrong on the
- * server, or its LIST is not worth much. The next message may be cut in half all the same, so it
- * is not noted as a habit. */
+/* Empty, not half of what LIST says (octets has LF line ends), or shorter where LIST is always
+ * exact: something went wrong on the server, or its LIST is not worth much. The next message may be
+ * cut in half all the same, so it is not noted as a habit. */
 static bool is_short(const struct refusals *refusals, const struct message *message,
-                     const struct parcel *parcel)
+                     const struct arrival *arrival)
 {
-    if (parcel->octets > 0)
-        return message->size / 2 > parcel->octets;
+    uint64_t octets = arrival->parcel->octets;
+    if (octets > 0)
+        return message->size / 2 > octets || (message->size > octets && !arrival->exact &&
+                                              habits_are_exact(&refusals->poll->habits));
     return message->size > EMPTY_LISTED || (!refusals->came && !refusals_are_few(refusals));
 }
 
@@ -70,15 +72,16 @@ static bool waits_a_day(const struct refusals *refusals, const struct message *m
 /* Not believed at first sight; as short as that in an earlier poll: it is what there is. Another
  * length than then counts as a refusal. *refusal: what is to be said of it. */
 static bool is_refused(const struct refusals *refusals, const struct message *message,
-                       const struct parcel *parcel, struct refusal *refusal)
+                       const struct arrival *arrival, struct refusal *refusal)
 {
     const struct journal *journal = refusals->poll->journal;
-    bool empty = parcel->octets == 0;
-    if (!is_short(refusals, message, parcel) || identify_is_delivered(journal, message->entry))
+    uint64_t octets = arrival->parcel->octets;
+    bool empty = octets == 0;
+    if (!is_short(refusals, message, arrival) || identify_is_delivered(journal, message->entry))
         return false;
     *refusal = (struct refusal){.reason = empty ? REASON_EMPTY : REASON_SHORT, .later = true};
     if (!empty)
-        snprintf(refusal->words, sizeof refusal->words, "%llu", (unsigned long long)parcel->octets);
+        snprintf(refusal->words, sizeof refusal->words, "%llu", (unsigned long long)octets);
     if (message->entry == JOURNAL_NONE)
         return true;
     struct record record = journal_record(journal, message->entry);
@@ -96,9 +99,10 @@ static int refuse(struct refusals *refusals, struct message *message, const stru
     return 0;
 }
 
-int belief_form(struct refusals *refusals, struct message *message, const struct parcel *parcel,
+int belief_form(struct refusals *refusals, struct message *message, const struct arrival *arrival,
                 enum belief *belief, struct err *err)
 {
+    const struct parcel *parcel = arrival->parcel;
     static const enum belief beliefs[] = {[IDENTIFY_NEW] = BELIEF_NEW,
                                           [IDENTIFY_DELIVERED] = BELIEF_DELIVERED,
                                           [IDENTIFY_ASK_AGAIN] = BELIEF_ASK_AGAIN};
@@ -110,10 +114,11 @@ int belief_form(struct refusals *refusals, struct message *message, const struct
         *belief = BELIEF_ASK_AGAIN;
         return 0;
     }
-    if (*belief == BELIEF_NEW && is_refused(refusals, message, parcel, &refusal)) {
+    if (*belief == BELIEF_NEW && is_refused(refusals, message, arrival, &refusal)) {
         *belief = BELIEF_NONE;
         return refuse(refusals, message, &refusal, err);
     }
     refusals->came = refusals->came || parcel->octets > 0;
+    habits_count_length(&refusals->poll->habits, arrival->exact);
     return refusals_end_row(refusals, err);
 }

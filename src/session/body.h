@@ -28,6 +28,7 @@ struct arrival {
     struct verdict verdict; /* what the rules say of it ... */
     int64_t until;          /* ... and until when (sift_judge) */
     int64_t arrived;        /* heading_arrived */
+    bool exact;             /* it is as long as LIST says (set by receive.c) */
 };
 
 struct body {

@@ -35,12 +35,16 @@ void habits_load(struct habits *habits, const struct note *note, int64_t now)
                       HABITS_END_DAYS, now))
             habits->known |= ends[i].habit;
     habits->noted = habits->known;
+    habits->exact = note->exact < HABITS_EXACT ? (unsigned)note->exact : HABITS_EXACT;
 }
 
 void habits_keep(const struct habits *habits, struct note *note, int64_t now)
 {
     unsigned fresh = habits->known & ~habits->noted;
-    if (note == NULL || fresh == 0)
+    if (note == NULL)
+        return;
+    note->exact = habits->exact;
+    if (fresh == 0)
         return;
     for (size_t i = 0; i < ENDS; i++)
         if ((fresh & ends[i].habit) != 0)
@@ -54,6 +58,19 @@ void habits_keep(const struct habits *habits, struct note *note, int64_t now)
 bool habits_has(const struct habits *habits, enum habit habit)
 {
     return (habits->known & habit) != 0;
+}
+
+void habits_count_length(struct habits *habits, bool exact)
+{
+    if (!exact)
+        habits->exact = 0;
+    else if (habits->exact < HABITS_EXACT)
+        habits->exact++;
+}
+
+bool habits_are_exact(const struct habits *habits)
+{
+    return habits->exact == HABITS_EXACT;
 }
 
 void habits_count_size(struct habits *habits)

@@ -7,6 +7,9 @@
  * was touched is not taken for a habit), and kept in the note for HABITS_DAYS, so that it is
  * checked again some day. That a connection ended over a command that can be done without is kept
  * for HABITS_END_DAYS alone: one end proves little, since any connection may be lost.
+ *
+ * And how far its list can be: where the last HABITS_EXACT messages were as long as it said, to the
+ * octet, one that is shorter was probably cut.
  */
 #ifndef FP_SESSION_HABITS_H
 #define FP_SESSION_HABITS_H
@@ -19,6 +22,7 @@
 #define HABITS_ENOUGH 2
 #define HABITS_DAYS 30
 #define HABITS_END_DAYS 1
+#define HABITS_EXACT 10
 
 /* Bits; on the disk, too. */
 enum habit {
@@ -35,6 +39,7 @@ struct habits {
     unsigned known;          /* bits */
     unsigned noted;          /* of these, what the note says */
     unsigned sizes, headers; /* messages that showed it so far */
+    unsigned exact;          /* in a row, as long as listed; no more than HABITS_EXACT */
 };
 
 /* note may be NULL: nothing is known, and nothing kept. now: wall clock, seconds. */
@@ -43,6 +48,12 @@ void habits_keep(const struct habits *habits, struct note *note, int64_t now);
 
 /* True if the server has this habit. */
 bool habits_has(const struct habits *habits, enum habit habit);
+
+/* A message came that is believed, and it was as long as listed, or was not. */
+void habits_count_length(struct habits *habits, bool exact);
+
+/* True if they always are. */
+bool habits_are_exact(const struct habits *habits);
 
 /* A message is the same, with another size, or another header. */
 void habits_count_size(struct habits *habits);

@@ -278,8 +278,9 @@ static int take_answer(struct receiver *in, const struct pop3_answer *answer, in
     struct parcel *parcel = in->pending.arrival.parcel;
     parcel->uidl = listing_uidl(in->listing, message);
     /* Some servers count a line end as one octet. */
-    if (message->size != answer->octets && message->size != parcel->octets)
-        *doubtful = true;
+    bool exact = message->size == answer->octets || message->size == parcel->octets;
+    in->pending.arrival.exact = exact;
+    *doubtful = *doubtful || !exact;
     return 0;
 }
 
@@ -375,19 +376,18 @@ static void add_to_batch(struct receiver *in, struct message *message, struct pa
 #endif
 }
 
-static enum belief believe(struct receiver *in, struct message *message,
-                           const struct parcel *parcel)
+static enum belief believe(struct receiver *in, struct message *message)
 {
     enum belief belief;
     struct err err;
-    if (belief_form(&in->refusals, message, parcel, &belief, &err) < 0)
+    if (belief_form(&in->refusals, message, &in->pending.arrival, &belief, &err) < 0)
         receive_trouble(in, &err);
     return belief;
 }
 
 static void accept_parcel(struct receiver *in, struct message *message, struct parcel *parcel)
 {
-    switch (believe(in, message, parcel)) {
+    switch (believe(in, message)) {
     case BELIEF_NEW:
         add_to_batch(in, message, parcel);
         break;

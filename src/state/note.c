@@ -53,6 +53,7 @@ static const struct plain {
     {"one-by-one", offsetof(struct note, one_by_one), true},
     {"utf8", offsetof(struct note, utf8), false},
     {"whole", offsetof(struct note, whole), false},
+    {"exact", offsetof(struct note, exact), false},
 };
 
 #define PLAINS (sizeof plains / sizeof plains[0])

@@ -58,6 +58,7 @@ struct note {
     int64_t polled;      /* the start of the last poll that went through; for `interval` alone */
     unsigned habits;     /* of the server's answers: see session/habits.h; 0: none is known */
     int64_t habits_when; /* when the last of them was found out */
+    int64_t exact;       /* messages in a row that were as long as listed; see there, too */
     int64_t whole;       /* length of the longest listing that was all the mail there was */
     struct {
         struct note_secret secret;

@@ -17,7 +17,7 @@ static const struct {
     [REASON_OUT_OF_STEP] = {"out-of-step", "", ""},
     [REASON_NO_ROOM] = {"no-room", "the disk has too little room for it", NULL},
     [REASON_DESTINATION] = {"destination", "", ""},
-    [REASON_SHORT] = {"short", "it came much shorter than LIST says (", " octets)"},
+    [REASON_SHORT] = {"short", "it came shorter than LIST says (", " octets)"},
     [REASON_WAITING] = {"waiting", "waiting for its turn", NULL},
     [REASON_RELEASED] = {"released", "released", NULL},
     [REASON_ASKED_AGAIN] = {"asked-again", "--all asked for it again", NULL},

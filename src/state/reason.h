@@ -20,7 +20,7 @@ enum reason {
     REASON_OUT_OF_STEP, /* its answer cannot be told from others': the error's words */
     REASON_NO_ROOM,     /* the disk is full */
     REASON_DESTINATION, /* Maildir, mbox or command did not take it: their words */
-    REASON_SHORT,       /* it came much shorter than LIST said: its octets */
+    REASON_SHORT,       /* it came shorter than LIST said: its octets */
     REASON_WAITING,     /* its destination takes nothing just now */
     REASON_RELEASED,    /* held before; --retry released it */
     REASON_ASKED_AGAIN, /* delivered before; --all asked for it once more */

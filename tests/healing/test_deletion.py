@@ -383,6 +383,32 @@ def deleted_in_vain(w):
     w.fine(keep="no")
 
 
+def cut_short(again):
+    """Where LIST has been right to the octet, what comes with a third of it missing is asked for once
+    more before it counts as the whole, and is deleted."""
+    def case(w):
+        names, cut = w.fill(10), "on RETR: short 1400"
+        w.fine(keep="no")
+        w.put("cut", size=2000)
+        run = w.run(keep="no", script=cut)
+        w.need(run.status == 75 and "shorter" in run.err, "that is told", run)
+        w.need(w.left() == ["cut"] and not w.stored()["cut"], "and it stays", w.left())
+        w.later(hours=1)
+        w.fine(keep="no", script=cut if again else None)
+        w.need(w.left() == [], "seen twice, or whole", w.left())
+        if not again:
+            w.need_each(1, [*names, "cut"])
+    return case
+
+
+def estimated_sizes(w):
+    """A server whose LIST is an estimate: nothing is late for that."""
+    names = w.fill(30)
+    w.fine(keep="no", script="".join("set size m%03d +%d\n" % (i, i) for i in range(1, 31) if i % 3))
+    w.need_each(1, names)
+    w.need(w.left() == [], "all are deleted", w.left())
+
+
 BARE = "set uidl no\nset top no"
 MID = "Message-ID: <%s@example.org>\n"
 
@@ -411,7 +437,10 @@ CASES = [
      asked_again("set top no", ["--fetch", "m002", "w"], keep="no", mid=MID, back=True)),
     ("-a -K killed anywhere: each is there once or twice, none lost", again_killed),
     ("-K deletes what this run fetched", nokeep_for_old),
-    ("deletions that are confirmed, and in vain: told after a day, once a day", deleted_in_vain),
+    ("deletions that are confirmed, and in vain: told after a day, once a week", deleted_in_vain),
+    ("a message that comes cut, where sizes are right: it comes whole", cut_short(False)),
+    ("the same, and it is cut the next time, too", cut_short(True)),
+    ("sizes that are estimates: no message is late", estimated_sizes),
     ("-k on keep = no: deleted by a later run, not fetched again", keep_in_one_run),
     ("the same on a server whose headers change", keep_in_one_run_and_liar),
     ("keep changed from yes to no: those kept before stay", keep_changed),
