@@ -483,9 +483,10 @@ void manners_tell_reappeared(struct manners *manners, uint32_t count)
         note->reappearing = count == 0 ? 0 : manners->now;
         return;
     }
-    if (manners->now - note->reappearing < CLOCK_DAY - MANNERS_SLACK)
+    if (manners->now - note->reappearing < CLOCK_DAY - MANNERS_SLACK ||
+        manners->now - note->reappeared_told < WEEK - MANNERS_SLACK)
         return;
-    note->reappearing = manners->now;
+    note->reappeared_told = manners->now;
     log_line(manners->run->log, FP_LOG_WARNING,
              "the server says that it has deleted %u message(s), and shows them again; ask its "
              "administrator",

@@ -87,7 +87,7 @@ void manners_tell_undeleted(struct manners *manners, uint32_t count, uint32_t nu
                             const char *words);
 
 /* So many messages were deleted in this poll that had been before: told where it goes on for a day,
- * and then once a day. */
+ * and then once a week: nobody here can do much about it. */
 void manners_tell_reappeared(struct manners *manners, uint32_t count);
 
 /* The server deletes mail by itself after this many days (RFC 2449 section 6.6; -1: it does not say

@@ -45,6 +45,7 @@ static const struct plain {
     {"held-told", offsetof(struct note, held_told), true},
     {"undeleted-told", offsetof(struct note, undeleted_told), true},
     {"reappearing", offsetof(struct note, reappearing), true},
+    {"reappeared-told", offsetof(struct note, reappeared_told), true},
     {"end-told", offsetof(struct note, end_told), true},
     {"no-capa", offsetof(struct note, no_capa), true},
     {"no-top", offsetof(struct note, no_top), true},

@@ -75,7 +75,8 @@ struct note {
     int64_t succeeded;           /* when the last one ended that went well, if later ones did not */
     int64_t held_told;           /* when it was said last that messages are held */
     int64_t undeleted_told;      /* when it was said last that the server refuses to delete */
-    int64_t reappearing;         /* since when, or said when, deleted messages are shown again */
+    int64_t reappearing;         /* since when deleted messages are shown again */
+    int64_t reappeared_told;     /* when that was said last */
     int64_t end_told;            /* when it was said last that the certificate expires soon */
     int64_t no_capa;             /* when the server was last found to be unable to answer CAPA */
     int64_t no_top;              /* when a connection last ended over TOP, ... */

@@ -369,13 +369,13 @@ def set_back(w):
 def deleted_in_vain(w):
     """The server confirms each QUIT, and deletes nothing: that is told, but not each time."""
     names, told = w.fill(5), []
-    for hour in range(0, 68, 4):
+    for hour in range(0, 17 * 24, 12):
         run = w.run(script='on QUIT: ok "bye"; close', keep="no")
         w.need(run.status == 0, "no mail is missing", run)
         told += [hour] if "shows them again" in run.err else []
         w.need(bool(run.err) == (hour in told), "nothing else is said", run)
-        w.later(hours=4)
-    w.need(told in ([24, 48], [28, 52]), "after a day, and a day later", told)
+        w.later(hours=12)
+    w.need(told in ([24, 192, 360], [36, 204, 372]), "after a day, then once a week", told)
     w.need_each(1, names)
     w.fine(keep="no")
     w.need(w.left() == [], "deleted once it does", w.left())
