@@ -21,7 +21,8 @@ struct fetch {
     struct pop3 *pop3;
     struct listing *listing;
     struct queue wanted;  /* RETR these, first once ... */
-    struct queue retries; /* ... then these, one at a time */
+    struct queue retries; /* ... then these, one at a time, ... */
+    struct queue again;   /* ... likewise what was shown already and has to be seen once more */
     struct fetched *out;
     size_t room;     /* messages that may be open at once */
     bool time_is_up; /* no new message is begun */
@@ -47,7 +48,8 @@ static bool is_winding_down(const struct fetch *fetch)
 
 static bool has_more(const struct fetch *fetch)
 {
-    return queue_has_next(&fetch->wanted) || queue_has_next(&fetch->retries);
+    return queue_has_next(&fetch->wanted) || queue_has_next(&fetch->retries) ||
+           queue_has_next(&fetch->again);
 }
 
 static bool may_begin(struct fetch *fetch)
@@ -82,8 +84,8 @@ enum turn {
     NONE    /* nothing is wanted */
 };
 
-/* The plan counts nothing for what may turn out to be known: only what came tells. One that is
- * asked for again may be the only one that the server has. */
+/* The plan counts nothing for what may turn out to be known: only what came tells. What is asked
+ * for again was shown already, and may not be shown in another session. */
 static bool is_within_limits(const struct fetch *fetch, const struct message *message)
 {
     if (message->twice)
@@ -111,15 +113,29 @@ static enum turn look_at_window(struct fetch *fetch, const struct message *messa
                : WINDOW;
 }
 
+static struct message *first_of(const struct fetch *fetch, const struct queue *queue)
+{
+    return listing_find(fetch->listing, queue->at[queue->next]);
+}
+
+/* Where the limits leave nothing else, it is the turn of what has to be seen again. */
+static struct queue *queue_in_turn(struct fetch *fetch)
+{
+    struct queue *from = queue_has_next(&fetch->wanted) ? &fetch->wanted : &fetch->retries;
+    bool others = queue_has_next(from) && (!queue_has_next(&fetch->again) ||
+                                           is_within_limits(fetch, first_of(fetch, from)));
+    return others ? from : &fetch->again;
+}
+
 /* No message is asked for that there is no room for. */
 static enum turn next_message(struct fetch *fetch, struct message **message)
 {
     while (wants_mail(fetch)) {
-        struct queue *from = queue_has_next(&fetch->wanted) ? &fetch->wanted : &fetch->retries;
+        struct queue *from = queue_in_turn(fetch);
         /* What failed before is asked for alone, so that its next failure is its own. */
-        if (from == &fetch->retries && pop3_outstanding(fetch->pop3) > 0)
+        if (from != &fetch->wanted && pop3_outstanding(fetch->pop3) > 0)
             return STUCK;
-        *message = listing_find(fetch->listing, from->at[from->next]);
+        *message = first_of(fetch, from);
         enum turn turn = look_at_window(fetch, *message);
         if (turn != SENT)
             return turn;
@@ -416,13 +432,14 @@ enum connection_end fetch_run(struct poll *poll, struct pop3 *pop3, struct listi
     size_t on_the_way = fetch->room - batch_files(fetch->room);
     stream_init(&fetch->stream, on_the_way < STREAM_RETR ? (unsigned)on_the_way : STREAM_RETR);
     receive_init(&fetch->in, poll, pop3, listing, fetch->room);
-    fetch->in.again = &fetch->retries;
+    fetch->in.again = &fetch->again;
     plan(fetch, verified);
     enum connection_end end = run(fetch, err);
     receive_end_row(&fetch->in);
     poll->owned = poll->owned && fetch->in.owed == 0;
     free(fetch->wanted.at);
     free(fetch->retries.at);
+    free(fetch->again.at);
     free(fetch->in.dele.at);
     free(fetch->in.coming.at);
     body_drop(&fetch->in.body);

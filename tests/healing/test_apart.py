@@ -125,12 +125,32 @@ def all_unreadable_without_uidl(w):
     w.need_each(1, [*names, "n1"], when="from their files")
 
 
+def seen_again_below_a_limit(w):
+    """Without UIDL and TOP, an empty message is believed when it comes once more, behind others: also
+    where max_messages leaves some of those to the next run. Then the session can end with QUIT."""
+    w.always = "set uidl no\nset top no"
+    old = w.fill(3)
+    w.fine(keep="yes")      # some that are looked for, and not there
+    for name in old:
+        os.unlink(os.path.join(w.box, name))
+    w.put_raw("a", b"")
+    names = [put(w, "b%d" % i, "hello") for i in range(6)]
+    run = w.fine(keep="no", max_messages=2)
+    w.need(run.sent("RETR").count("RETR 1") == 2, "asked for twice", run.sent("RETR"))
+    w.need(run.connections == 1 and "QUIT" in run.commands, "and the session ends", run.commands)
+    for _ in range(3):
+        w.fine(keep="no", max_messages=2)
+    w.need(w.left() == [], "nothing stays", w.left())
+    w.need_all([*old, *names])
+
+
 CASES = [
     ("the mbox of one rule is locked for days: other mail comes", mbox_of_a_rule_is_locked),
     ("the same after a kill in the middle of an append", locked_and_killed),
     ("one file of an open take cannot be opened, keep = no", unreadable_file("no")),
     ("the same, keep = yes", unreadable_file("yes")),
     ("the same of all, without UIDL and TOP", all_unreadable_without_uidl),
+    ("max_messages, and a message that has to be seen again", seen_again_below_a_limit),
 ]
 
 if __name__ == "__main__":
