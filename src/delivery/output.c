@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@
 #include "delivery/mboxform.h"
 
 #define PIECE 65536
+#define POLL_MS 1000
 #define NAME "standard output"
 
 /* fill_standard in app/app.c puts /dev/null in the place of one that is closed. */
@@ -32,6 +34,22 @@ static int probe(const struct deliver_settings *settings, struct err *err)
                    NAME);
 }
 
+/* Whoever has the other end may have made it one that does not block: then it is waited for. */
+static int write_piece(const char *bytes, size_t len, struct err *err)
+{
+    while (len > 0) {
+        ssize_t n = write(STDOUT_FILENO, bytes, len);
+        if (n < 0 && errno != EINTR && errno != EAGAIN)
+            return err_errno(err, ERR_IO, errno, "cannot write %s", NAME);
+        struct pollfd wait = {.fd = STDOUT_FILENO, .events = POLLOUT};
+        if (n < 0 && errno == EAGAIN)
+            poll(&wait, 1, POLL_MS);
+        bytes += n > 0 ? n : 0;
+        len -= n > 0 ? (size_t)n : 0;
+    }
+    return 0;
+}
+
 static int write_span(const struct span *span, struct err *err)
 {
     char piece[PIECE];
@@ -41,7 +59,7 @@ static int write_span(const struct span *span, struct err *err)
                               left < sizeof piece ? (size_t)left : sizeof piece);
         if (n <= 0)
             return err_errno(err, ERR_IO, n < 0 ? errno : EIO, "cannot read %s", span->path);
-        if (file_write(STDOUT_FILENO, piece, (size_t)n, NAME, err) < 0)
+        if (write_piece(piece, (size_t)n, err) < 0)
             return -1;
         at += (uint64_t)n;
     }

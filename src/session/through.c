@@ -56,15 +56,21 @@ static int take_over(struct parcel **parcel, struct deliver *to, int output, str
     return 0;
 }
 
-static int judge(const struct child_result *result, bool printed, struct parcel *raw,
-                 enum through_end *end, struct err *err)
+/* Many a command ends with 0 though it could not write all of it. */
+static bool is_cut(const struct poll *poll)
+{
+    return file_room(poll->settings->state_dir) < DELIVER_SPARE;
+}
+
+static int judge(const struct poll *poll, const struct child_result *result, bool printed,
+                 struct parcel *raw, enum through_end *end, struct err *err)
 {
     bool exited = result->end == CHILD_EXITED;
     if (result->end == CHILD_STOPPED)
         return err_set(err, ERR_STOPPED, "interrupted while pipe_through ran");
-    *end = exited && result->code == STATUS_DROP    ? THROUGH_DROP
-           : exited && result->code == 0 && printed ? THROUGH_TAKE
-                                                    : THROUGH_LATER;
+    *end = exited && result->code == STATUS_DROP                     ? THROUGH_DROP
+           : exited && result->code == 0 && printed && !is_cut(poll) ? THROUGH_TAKE
+                                                                     : THROUGH_LATER;
     if (*end != THROUGH_LATER)
         return 0;
     free(raw->why);
@@ -74,6 +80,9 @@ static int judge(const struct child_result *result, bool printed, struct parcel 
         raw->why = xasprintf("pipe_through was ended by signal %d", result->code);
     else if (result->code != 0)
         raw->why = xasprintf("pipe_through ended with status %d", result->code);
+    else if (printed)
+        raw->why = xasprintf("%s is full, so what pipe_through printed may be cut; make room there",
+                             poll->settings->state_dir);
     else
         raw->why = xasprintf("pipe_through printed nothing");
     raw->status = result->code;
@@ -103,7 +112,7 @@ int through_run(const struct poll *poll, struct parcel **parcel, struct deliver 
         return -1;
     int result = run(poll, raw, &output, &ended, err);
     if (result == 0)
-        result = judge(&ended, lseek(output, 0, SEEK_END) > 0, raw, end, err);
+        result = judge(poll, &ended, lseek(output, 0, SEEK_END) > 0, raw, end, err);
     if (result == 0)
         count(through, *end, raw->status);
     if (result == 0 && *end == THROUGH_TAKE)

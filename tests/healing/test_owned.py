@@ -134,6 +134,23 @@ def full_disk(kind):
     return case
 
 
+def through_fills_the_disk(w):
+    """What a filter could not print for want of room is missing; its status may be 0 all the same."""
+    names, disk = w.fill(1, size=600000), w.path("disk")
+    heal.world.mount(disk, "size=8m,mode=0755")
+    other = os.path.join(disk, "other")
+    keys = {"keep": "no", "state": os.path.join(disk, "state")}
+    try:
+        full = "head -c 200000; cat /dev/zero >%s 2>/dev/null; cat; exit 0" % other
+        run = w.run(pipe_through=full, **keys)
+        w.need(run.status == 75 and not w.stored(), "nothing is delivered", run, len(w.stored()))
+        os.unlink(other)
+        w.run("--force", pipe_through="cat", **keys)
+        w.need_each(1, names, when="when there is room")
+    finally:
+        heal.world.unmount(disk)
+
+
 def maildir_new_is_gone(w):
     names = w.fill(3)
     w.fine(keep="no")
@@ -825,6 +842,22 @@ def output_fails(make):
     return run
 
 
+def reads_slowly(w):
+    """Standard output is a pipe that does not block, and fills up."""
+    w.put("m001", size=300000)
+    ours, theirs = os.pipe()
+    os.set_blocking(theirs, False)
+    w.server.play([w.always])
+    child = subprocess.Popen(w.command("-m", "-"), stdin=subprocess.DEVNULL, stdout=theirs,
+                             stderr=subprocess.PIPE, env=w.environment())
+    os.close(theirs)
+    w.server.wait_for("QUIT", 1)
+    with open(ours, "rb") as f:
+        out = f.read()
+    err = child.communicate()[1]
+    w.need(child.returncode == 0 and len(out) > 300000, "all of it comes", err, len(out))
+
+
 def nobody_reads():
     ours, theirs = os.pipe()
     os.close(ours)
@@ -875,7 +908,9 @@ CASES = [
     ("standard output that nobody reads, read once: delivered by the next run",
      output_fails(nobody_reads)),
     ("standard output on a full device: likewise", output_fails(device_is_full)),
+    ("standard output that does not block, read slowly: all of it comes", reads_slowly),
     ("a spool file that cannot be opened in one run: its message is not given up", spool_unseen),
+    ("pipe_through fills the disk, and ends with 0: nothing is lost", through_fills_the_disk),
     ("a Maildir whose new/ is gone for a while: delivered by the next run", maildir_new_is_gone),
     ("killed while the command runs: delivered by the next run", killed_before_delivery),
     ("a command that fails in ten runs: each run takes the new, nothing twice", growing_spool),
