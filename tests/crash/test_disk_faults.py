@@ -88,8 +88,8 @@ class Faults:
 
     def after_fault(self, result, harmless, stuck):
         """stuck: not even a torn tail of an mbox can be cut off before the disk is well again."""
-        problems = self.box.mail_problems(kills=1, torn=not (stuck and
-                                                             self.box.scenario.dest == "mbox"))
+        mbox = self.box.scenario.dest == "mbox" or self.box.scenario.rules == "sort"
+        problems = self.box.mail_problems(kills=1, torn=not (stuck and mbox))
         delivered, _ = self.box.found()
         missing = [m.uidl for m in self.box.wanted() if not delivered[m.uidl]]
         allowed = (0,) if harmless else (0,) + TROUBLE[self.box.scenario.dest]

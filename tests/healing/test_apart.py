@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import os
 import sys
+import threading
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
@@ -23,7 +24,7 @@ def put(w, name, subject):
 def locked(path):
     with open(path, "a+b") as box:
         fcntl.lockf(box, fcntl.LOCK_EX)
-        yield
+        yield box
 
 
 def to_mbox(w):
@@ -52,25 +53,31 @@ def mbox_of_a_rule_is_locked(w):
     w.need(w.left() == [], "all is deleted", w.left())
 
 
-def locked_and_killed(w):
-    """What a killed run began to append there is looked at before more of it is forgotten."""
-    keys = to_mbox(w)
-    open(w.mbox, "w").close()
-    points = [i for i, line in enumerate(count_points(w, keys), 1) if w.mbox in line]
-    for at in (points[0], points[len(points) // 2], points[-1]):
+def locked_and_killed(seconds):
+    """What a killed run began to append there is looked at before more of it is forgotten, though the
+    lock is let go of between recovery and the next append."""
+    def case(w):
+        keys = to_mbox(w)
         open(w.mbox, "w").close()
-        heal.world.shutil.rmtree(w.state, True)
-        heal.world.shutil.rmtree(w.maildir, True)
-        listed, own = [put(w, "a1", "list"), put(w, "a2", "list")], [put(w, "b1", "hello")]
-        w.killed_at(at, **keys)
-        with locked(w.mbox):
+        points = [i for i, line in enumerate(count_points(w, keys), 1) if w.mbox in line]
+        for at in (points[0], points[len(points) // 2], points[-1]):
+            open(w.mbox, "w").close()
+            heal.world.shutil.rmtree(w.state, True)
+            heal.world.shutil.rmtree(w.maildir, True)
+            listed, own = [put(w, "a1", "list"), put(w, "a2", "list")], [put(w, "b1", "hello")]
+            w.killed_at(at, **keys)
             own.append(put(w, "b2", "hello"))
             listed.append(put(w, "a3", "list"))
-            w.run("--force", **keys)
+            with locked(w.mbox) as box:
+                unlock = threading.Timer(seconds, fcntl.lockf, (box, fcntl.LOCK_UN))
+                unlock.start()
+                w.run("--force", **keys)
+                unlock.join()
             w.need_each(1, own, when="killed at %d" % at)
-        w.run("--force", **keys)
-        w.need_each(1, own, when="in the end, killed at %d" % at)
-        w.need_each(1, listed, w.mbox, when="in the end, killed at %d" % at)
+            w.run("--force", **keys)
+            w.need_each(1, own, when="in the end, killed at %d" % at)
+            w.need_each(1, listed, w.mbox, when="in the end, killed at %d" % at)
+    return case
 
 
 def count_points(w, keys):
@@ -146,7 +153,8 @@ def seen_again_below_a_limit(w):
 
 CASES = [
     ("the mbox of one rule is locked for days: other mail comes", mbox_of_a_rule_is_locked),
-    ("the same after a kill in the middle of an append", locked_and_killed),
+    ("the same after a kill in the middle of an append", locked_and_killed(6)),
+    ("the same, and it is locked until recovery is over", locked_and_killed(3)),
     ("one file of an open take cannot be opened, keep = no", unreadable_file("no")),
     ("the same, keep = yes", unreadable_file("yes")),
     ("the same of all, without UIDL and TOP", all_unreadable_without_uidl),
