@@ -21,6 +21,9 @@
 #include "delivery/kind.h"
 #include "delivery/spooldir.h"
 
+/* Whoever owns the Maildir may have put a FIFO there. */
+#define OPEN_FLAGS (O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+
 enum { TMP, NEW, CUR, FOLDERS };
 static const char *const folder_names[FOLDERS] = {"tmp", "new", "cur"};
 
@@ -305,7 +308,7 @@ static int sync_file(const struct maildir *maildir, int which, const char *name,
 static void note_found(const struct maildir *maildir, int which, const char *name,
                        struct sought *sought, struct err *err)
 {
-    int fd = openat(maildir->fd[which], name, O_RDONLY | O_CLOEXEC);
+    int fd = openat(maildir->fd[which], name, OPEN_FLAGS);
     if (fd < 0 && errno == ENOENT)
         return; /* moved on just now */
     sought->found = fd < 0 && errno == EACCES;
@@ -392,7 +395,7 @@ static void settle_missing(const struct deliver_settings *settings, const struct
                            struct sought *sought, struct err *err)
 {
     struct err why;
-    int fd = openat(maildir->fd[TMP], sought->name, O_RDONLY | O_CLOEXEC);
+    int fd = openat(maildir->fd[TMP], sought->name, OPEN_FLAGS);
     if (fd < 0) {
         sought->unseen = errno != ENOENT;
         if (sought->unseen)
@@ -486,7 +489,7 @@ static int find(const struct deliver_settings *settings, struct str receipt, int
     char *where = path_of(path);
     char *file = xasprintf("%s/%s/%s", where, folder_names[TMP], sought.name);
     int result = 0;
-    *fd = file_open(file, O_RDONLY | O_NOFOLLOW, 0);
+    *fd = file_open(file, OPEN_FLAGS | O_NOFOLLOW, 0);
     if (*fd < 0)
         result = errno == ENOENT || errno == ENOTDIR
                      ? 1

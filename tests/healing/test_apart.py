@@ -86,7 +86,11 @@ def count_points(w, keys):
     return w.list_points(**keys)
 
 
-def unreadable_file(keep):
+def to_itself(path):
+    os.symlink(os.path.basename(path), path)
+
+
+def unreadable_file(keep, make=to_itself):
     """One file of an open take cannot be opened: it is named, and nothing else waits for it."""
     def case(w):
         names = test_places.left_open(w, keep=keep)
@@ -94,7 +98,7 @@ def unreadable_file(keep):
         with open(path, "rb") as f:
             bad = w.names[f.read()]
         os.unlink(path)
-        os.symlink(os.path.basename(path), path)
+        make(path)
         for day in range(2):
             w.put("n%d" % day)
             names.append("n%d" % day)
@@ -157,6 +161,7 @@ CASES = [
     ("the same, and it is locked until recovery is over", locked_and_killed(3)),
     ("one file of an open take cannot be opened, keep = no", unreadable_file("no")),
     ("the same, keep = yes", unreadable_file("yes")),
+    ("the same, and a FIFO is in its place", unreadable_file("no", os.mkfifo)),
     ("the same of all, without UIDL and TOP", all_unreadable_without_uidl),
     ("max_messages, and a message that has to be seen again", seen_again_below_a_limit),
 ]
