@@ -164,8 +164,8 @@ static bool is_by_age(const struct poll *poll, const struct sift_facts *facts)
     return rules_found_by_age(rules_of(poll), &known);
 }
 
-/* What has to be found twice, on days that are apart, before it deletes. Age: once, the clock may err;
- * a command that has not read what it judges: once, it may be broken. */
+/* What has to be found twice, on days that are apart, before it deletes. Age: once, the clock may
+ * err; a command that has not read what it judges: once, it may be broken. */
 static void wait_for_another_day(const struct poll *poll, const struct message *message,
                                  struct verdict *verdict, int64_t *until)
 {
