@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 #include "app/metrics.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -220,6 +223,23 @@ void metrics_spell(const struct metrics *metrics, struct buf *out)
 
 /* --- the file --------------------------------------------------------------------------------- */
 
+#define BEGINNING "# HELP fetchpop_"
+
+/* It replaces what it has written before, and what is empty; no other file. */
+static int check_place(const char *path, struct err *err)
+{
+    char head[sizeof BEGINNING - 1];
+    int fd = file_open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0);
+    if (fd < 0)
+        return errno == ENOENT ? 0 : err_errno(err, ERR_CREATE, errno, "%s", path);
+    ssize_t got = read(fd, head, sizeof head);
+    close(fd);
+    return got == 0 || (got == (ssize_t)sizeof head && memcmp(head, BEGINNING, sizeof head) == 0)
+               ? 0
+               : err_set(err, ERR_CREATE, "%s is another file; give another path for metrics",
+                         path);
+}
+
 int metrics_write(struct metrics *metrics, bool all, struct err *err)
 {
     int64_t begun = clock_ms();
@@ -228,7 +248,9 @@ int metrics_write(struct metrics *metrics, bool all, struct err *err)
         return 0;
     buf_init(&text, TEXT_MAX);
     metrics_spell(metrics, &text);
-    int result = file_replace_unlocked(metrics->path, text.data, text.len, 0644, err);
+    int result = check_place(metrics->path, err);
+    if (result == 0)
+        result = file_replace_unlocked(metrics->path, text.data, text.len, 0644, err);
     buf_free(&text);
     int64_t end = clock_ms();
     metrics->next = end + (end - begun) * SHARE;

@@ -9,6 +9,7 @@
  * procmail has appended behind it before the next run (mboxrepair.h).
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,13 +38,38 @@ struct mbox {
 
 /* ---- open and close ---- */
 
+/* Does it begin as an mbox does? Where a killed run was about to write, it begins with NULs. */
+static bool begins_well(int fd)
+{
+    char head[512];
+    ssize_t got = span_read(fd, 0, head, sizeof head);
+    struct str text = str_of(head, got > 0 ? (size_t)got : 0);
+    while (text.len > 0 && (*text.ptr == '\n' || *text.ptr == '\r' || *text.ptr == '\0'))
+        text = str_behind(text, 1);
+    return got >= 0 && (text.len == 0 || str_has_prefix(text, "From "));
+}
+
+static int check_content(const char *path, struct err *err)
+{
+    int fd = file_open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0);
+    if (fd < 0)
+        return err_errno(err, ERR_CREATE, errno, "cannot read the mbox %s", path);
+    bool good = begins_well(fd);
+    close(fd);
+    return good ? 0
+                : err_set(err, ERR_CREATE,
+                          "%s does not begin with \"From \", as an mbox does; give another path "
+                          "for mbox",
+                          path);
+}
+
 static int probe_file(const char *path, const struct stat *status, struct err *err)
 {
     if (mboxlock_check_type(path, status, err) < 0)
         return -1;
     if (file_access(path, R_OK | W_OK) < 0)
         return err_errno(err, ERR_CREATE, errno, "cannot write to the mbox %s", path);
-    return 0;
+    return check_content(path, err);
 }
 
 static int probe_folder(const char *path, const char *parent, struct err *err)
@@ -256,7 +282,7 @@ static int fill(const struct append_job *job, struct err *err)
     if (!mboxlock_is_current(lock))
         return err_set(err, ERR_LOCAL,
                        "%s was replaced by another program while mail was written to it; the next "
-                       "run looks what is there",
+                       "run looks at what is there",
                        lock->path);
     return 0;
 }

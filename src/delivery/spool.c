@@ -135,6 +135,14 @@ static bool is_old(int folder, const char *name)
     return touched < time(NULL) - SPOOL_AGE;
 }
 
+/* SECONDS.UNIQUE.HOST, as maildir(5) has it: what else lies in a tmp/ is nobody's delivery. */
+static bool is_delivery(const char *name)
+{
+    size_t digits = strspn(name, "0123456789");
+    const char *dot = digits >= 9 && name[digits] == '.' ? strchr(name + digits + 1, '.') : NULL;
+    return dot != NULL && dot > name + digits + 1 && dot[1] != '\0';
+}
+
 /* Its entry may be in a newer copy of the journal. */
 static bool is_kept(int folder, const char *name)
 {
@@ -148,7 +156,7 @@ static bool is_ours_to_sweep(int folder, const char *name, const char *mailbox, 
 {
     struct owner owner;
     if (!read_owner(name, &owner))
-        return state != NULL && is_old(folder, name); /* maildir(5) */
+        return state != NULL && is_delivery(name) && is_old(folder, name);
     if (state == NULL || str_is(owner.folder, state))
         return str_is(owner.mailbox, mailbox);
     return is_old(folder, name);

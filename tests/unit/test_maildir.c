@@ -189,6 +189,37 @@ static void test_old_receipt(void)
     end();
 }
 
+/* ---- what is not made into one ---- */
+
+/* With this folder in it, and this file; NULL: none. */
+static void is_probed(const char *folder, const char *file, enum err_kind kind, const char *name)
+{
+    struct err err = {.kind = ERR_NONE};
+    kit_fresh();
+    char *path = kit_path("Mail"),
+         *inside = xasprintf("%s/%s", path, folder != NULL ? folder : ".");
+    mkdir(path, 0700);
+    mkdir(inside, 0700);
+    if (file != NULL)
+        make(path, file, 0);
+    kit_settings(&kit, DELIVER_MAILDIR, path, KIT_A);
+    deliver_probe(&kit.settings, &err);
+    ok(err.kind == kind, "%s: %s", name, err.text);
+    free(inside);
+    free(path);
+    kit_free(&kit);
+}
+
+static void test_probe(void)
+{
+    is_probed(NULL, NULL, ERR_NONE, "an empty folder is made into one");
+    is_probed("tmp", NULL, ERR_NONE, "and what a killed run has begun");
+    is_probed("new", NULL, ERR_NONE, "or a power cut has left");
+    is_probed(NULL, "notes.txt", ERR_CREATE, "a folder of other files is not");
+    is_probed("tmp", ".profile", ERR_CREATE, "nor a home");
+    is_probed("new", "notes.txt", ERR_CREATE, "nor one with a new/ and no cur/");
+}
+
 /* ---- the sweep ---- */
 
 static void test_sweep(void)
@@ -207,8 +238,11 @@ static void test_sweep(void)
         {"1.M1P1Q2F" KIT_A "S" KIT_B ".host", "another state folder's, old", 37 * HOUR, true},
         {"1.M1P1Q1F" KIT_A ".host", "an earlier version's, of today", 35 * HOUR, false},
         {"1.M1P1B2F" KIT_A ".host", "an earlier version's marker, old", 37 * HOUR, true},
-        {"1.M1P1.host", "another program's, of today", 35 * HOUR, false},
-        {"2.M1P1.host", "another program's, old", 37 * HOUR, true},
+        {"1700000001.M1P1.host", "another program's, of today", 35 * HOUR, false},
+        {"1700000002.M1P1.host", "another program's, old", 37 * HOUR, true},
+        {"1700000003.M1P1", "no host, old", 37 * HOUR, false},
+        {"2026.11.report", "no time, old", 37 * HOUR, false},
+        {"thesis.odt", "anything else, old", 37 * HOUR, false},
     };
     struct err err;
     begin(1);
@@ -285,6 +319,7 @@ int main(void)
     test_seen_at_once();
     test_nowhere();
     test_old_receipt();
+    test_probe();
     test_sweep();
     test_names();
     test_durable();

@@ -985,6 +985,13 @@ static void probes(void)
     mkfifo(mbox, 0600);
     ok(deliver_probe(&kit.settings, &err) < 0 && err.kind == ERR_CREATE, "%s", err.text);
     unlink(mbox);
+    kit_write(mbox, "export EDITOR=vi\n", 17, "w");
+    ok(deliver_probe(&kit.settings, &err) < 0 && err.kind == ERR_CREATE, "%s", err.text);
+    kit_write(mbox, "\n\nFrom a Sat Jan  1 00:00:00 2000\n", 34, "w");
+    ok(deliver_probe(&kit.settings, &err) == 0, "empty lines before the first message");
+    kit_write(mbox, "\0\0\0", 3, "w");
+    ok(deliver_probe(&kit.settings, &err) == 0, "what a killed run has begun is for recovery");
+    unlink(mbox);
     kit_free(&kit);
     char *deep = kit_path("missing/mbox");
     kit_settings(&kit, DELIVER_MBOX, deep, KIT_A);

@@ -82,6 +82,14 @@ static void test_file(void)
     metrics_result(metrics, "two", &(struct session_figures){0}, NULL, ERR_NONE, 1);
     ok(metrics_write(metrics, true, &err) == 0 && unlink(path) == 0, "written again with news");
     metrics_free(metrics);
+    FILE *other = fopen(path, "w");
+    ok(other != NULL && fputs("ten years of work\n", other) >= 0 && fclose(other) == 0, "a file");
+    metrics = metrics_new(path, both, 2);
+    ok(metrics_write(metrics, true, &err) < 0, "is not replaced: %s", err.text);
+    ok(truncate(path, 0) == 0, "it is emptied");
+    metrics_result(metrics, "two", &(struct session_figures){0}, NULL, ERR_NONE, 1);
+    ok(metrics_write(metrics, true, &err) == 0 && unlink(path) == 0, "and then it is");
+    metrics_free(metrics);
     ok(rmdir(folder) == 0, "nothing is left beside it");
     ok(metrics_write(NULL, true, &err) == 0, "without metrics nothing is done");
 }
