@@ -3,8 +3,8 @@
  * manners: when to stay away from a server, and how often trouble is reported.
  *
  * What is known from earlier runs is in the note of the mailbox. Only trouble of the network or the
- * server counts here (err_whose); trouble on this machine is reported each time and causes no
- * pause.
+ * server counts here (err_whose); trouble on this machine causes no pause, and is reported each
+ * time, but for that of a destination.
  *
  * - From the third failure in a row on: a pause of a minute, doubling up to an hour, give or take a
  *   random fifth. A poll that gets through ends it. A person is not kept away by it.
@@ -18,9 +18,9 @@
  *
  * Unattended (cron): what may pass by itself is told from the third run in a row on (at once of an
  * account that has never worked, and again once port, tls or auth has changed), and when it is
- * over; no network, lasting trouble, and a secret that cannot be got are told at once, then once a
- * day as long as they are the same. Held messages are told once a week. Where no note can be
- * written, all is told each time.
+ * over; no network, lasting trouble, a destination that takes no mail, and a secret that cannot be
+ * got are told at once, then once a day as long as they are the same. Held messages are told once a
+ * week. Where no note can be written, all is told each time.
  */
 #ifndef FP_SESSION_MANNERS_H
 #define FP_SESSION_MANNERS_H

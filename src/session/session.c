@@ -65,6 +65,15 @@ static int settle_earlier(struct session *session, struct err *err)
     return 0;
 }
 
+/* A destination takes no mail at all, which is told once a day; nothing is known of the server. A
+ * full disk is told as everywhere. */
+static int refuse(struct session *session, const struct err *err)
+{
+    session->end.offline = true;
+    session->end.destination = err->kind != ERR_LOCAL;
+    return -1;
+}
+
 /* What can go wrong here goes wrong before a connection is made. What is kept here needs none. */
 static int prepare(struct session *session, struct err *err)
 {
@@ -72,8 +81,7 @@ static int prepare(struct session *session, struct err *err)
     aside_begin(&session->poll.aside, session->log, !session->run->attended);
     routes_init(&session->poll.routes, session->account, &session->settings);
     session->poll.settings = &session->poll.routes.at->settings;
-    if (routes_probe(&session->poll.routes, err) < 0 ||
-        statedir_open(&session->poll.journal, session->run, session->poll.settings, session->state,
+    if (statedir_open(&session->poll.journal, session->run, session->poll.settings, session->state,
                       err) < 0)
         return -1;
     if (recover_find_places(session->poll.journal, session->poll.settings, err) < 0)
@@ -83,10 +91,14 @@ static int prepare(struct session *session, struct err *err)
     sift_begin(&session->poll);
     manners_begin(&session->manners, session->run, session->poll.rules.now);
     habits_load(&session->poll.habits, session->manners.note, session->poll.rules.now);
+    if (routes_probe(&session->poll.routes, err) < 0)
+        return refuse(session, err);
     if (session->run->mode != SESSION_POLL)
         return 0;
-    if (settle_earlier(session, err) < 0 || routes_open(&session->poll.routes, err) < 0)
+    if (settle_earlier(session, err) < 0)
         return -1;
+    if (routes_open(&session->poll.routes, err) < 0)
+        return refuse(session, err);
     session->opened = true;
     if (recover_record_places(session->poll.journal, &session->poll.routes, session->poll.rules.now,
                               err) < 0)
@@ -344,10 +356,11 @@ static int run_session(struct session_run *run, bool offline, struct err *err)
         manners_tell_reappeared(&session->manners, session->poll.reappeared);
     result = conclude(session, result, err);
     session->end.now = clock_wall();
-    session->end.destination = destination_trouble(&session->poll)->kind != ERR_NONE ||
+    session->end.destination = session->end.destination ||
+                               destination_trouble(&session->poll)->kind != ERR_NONE ||
                                sift_trouble(&session->poll) != NULL;
     session->end.here = session->poll.local.kind != ERR_NONE;
-    session->end.offline = offline;
+    session->end.offline = session->end.offline || offline;
     session->end.login_delay = session->connection.login_delay;
     habits_keep(&session->poll.habits, session->manners.note, session->end.now);
     manners_end(&session->manners, &session->end, err);

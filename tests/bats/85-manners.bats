@@ -452,15 +452,36 @@ worked() {
     told '^a: no new mail, 1 seen, 1 held$'
 }
 
-@test "trouble on this machine is told in every run" {
+@test "a destination that can take no mail is told at once, then not again; --status names it" {
+    tell m1
+    popd_start
+    local destination round
+    for destination in "maildir = '$T/file'" "mbox = '$T/file/box'" "mda = 'no-such-program'"; do
+        rm -f "$T/file"
+        popd_rc
+        want 0 --force
+        : >"$T/file"
+        popd_rc -maildir "$destination"
+        want '73|78'
+        account_line
+        for round in 1 2 3; do
+            want '73|78'
+            silent
+        done
+        want 0 --status
+        [[ $output == *"a: last poll "*" failed: "* ]] || fail "--status: $output"
+    done
+}
+
+@test "trouble that cannot be noted is told in every run" {
     tell m1
     popd_start
     popd_rc
-    : >"$MD"
+    mkdir -p "${STATE%/*}"
+    : >"$STATE"
     local round
     for round in 1 2 3; do
         want 73
         account_line
     done
-    [ -z "$(note)" ] || fail "it was noted"
 }
