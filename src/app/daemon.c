@@ -2,12 +2,14 @@
 #include "app/daemon.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "app/notify.h"
 #include "app/pool.h"
+#include "app/tty.h"
 #include "app/turns.h"
 #include "base/clock.h"
 #include "base/stop.h"
@@ -22,6 +24,7 @@ struct daemon {
     struct pool_job pool_job;
     char *state_dir;
     int64_t slept; /* clock_slept() as last seen */
+    bool terminal; /* there was one at the beginning */
     bool ending;
 };
 
@@ -94,16 +97,25 @@ static void tell_begin(const struct daemon *daemon)
 
 /* --- the loop --------------------------------------------------------------------------------- */
 
+/* A HUP that comes of a closed window is what it is to every program there: an end. */
+static bool was_left(const struct daemon *daemon)
+{
+    return daemon->terminal && !tty_is_there();
+}
+
 static void hear_signals(struct daemon *daemon)
 {
     bool hup = stop_take_hup(), usr1 = stop_take_usr1();
+    bool left = hup && was_left(daemon);
+    if (left) /* heard at once, or by the next wait if it is held back */
+        raise(SIGTERM);
     if (stop_asked()) {
         if (!daemon->ending)
             notify_stopping(&daemon->notify);
         daemon->ending = true;
         return;
     }
-    if (hup)
+    if (hup && !left)
         reload(daemon);
     if (usr1)
         turns_hurry(&daemon->turns, clock_ms());
@@ -150,6 +162,7 @@ void daemon_run(const struct daemon_job *job)
     daemon.pool_job = (struct pool_job){
         .task = WORKER_POLL, .mode = SESSION_POLL, .switches = options_switches(job->options)};
     daemon.slept = clock_slept();
+    daemon.terminal = tty_is_there();
     notify_open(&daemon.notify);
     turns_init(&daemon.turns, job->options->daemon);
     take_roster(&daemon, job->roster);

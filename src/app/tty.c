@@ -102,6 +102,14 @@ enum tty_answer tty_confirm(const char *question)
     return answered && len > 0 && (line[0] == 'y' || line[0] == 'Y') ? TTY_YES : TTY_NO;
 }
 
+bool tty_is_there(void)
+{
+    int fd = file_open("/dev/tty", O_RDONLY | O_NOCTTY | O_NONBLOCK, 0);
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
 size_t tty_columns(void)
 {
     struct winsize size;

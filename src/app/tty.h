@@ -5,6 +5,7 @@
 #ifndef FP_APP_TTY_H
 #define FP_APP_TTY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -19,6 +20,9 @@ int tty_ask(const char *prompt, struct secret *secret, struct err *err);
  * other, or none; TTY_NONE: there is no terminal. */
 enum tty_answer { TTY_NO, TTY_YES, TTY_NONE };
 enum tty_answer tty_confirm(const char *question);
+
+/* Has this process a terminal that it can open? A window that is closed takes it away. */
+bool tty_is_there(void);
 
 /* Columns of the terminal that standard output is; 79 if it does not say. One more stays free: a
  * full line would make some terminals go on to the next. */

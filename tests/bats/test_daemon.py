@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: ISC
 """fetchpop -d: polls again and again, HUP, USR1 and TERM, what a service manager hears, the log file
 and syslog. Nothing here hangs on time but the deadlines of what has to happen."""
+import fcntl
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+import termios
 import threading
 import time
 
@@ -369,26 +371,48 @@ def hup_input(w):
             d.end()
 
 
+def on_terminal(w, rc, log):
+    """The daemon, and the other end of a terminal of its own."""
+    master, slave = os.openpty()
+
+    def own_terminal():
+        os.setsid()
+        fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+    child = subprocess.Popen(
+        [world.FETCHPOP, "-d", NEVER, "-f", rc, "--state-dir", w.state, "-L", log],
+        stdin=slave, stdout=slave, stderr=slave, env=w.environment(), preexec_fn=own_terminal,
+        pass_fds=(slave,))
+    os.close(slave)
+    return child, master
+
+
+def left(w):
+    """The window is closed: nobody would see the daemon any more, nor end it."""
+    a = Account(w, "a")
+    with serve([a]) as server:
+        log = w.path("log")
+        child, master = on_terminal(w, write_rc(w, a.text(server.port)), log)
+        try:
+            w.need(wait(lambda: polls(server, "a") == 1 and not children(child.pid)), "polled", read(log))
+            child.send_signal(signal.SIGHUP)
+            w.need(wait(lambda: "read again" in read(log)), "with a terminal, HUP reads again", read(log))
+            os.close(master)
+            w.need(child.wait(DEADLINE) == 0, "without it, HUP ends it", read(log))
+        finally:
+            if child.poll() is None:
+                child.kill()
+            child.wait()
+
+
 def typed(w):
     """What was typed on the terminal lasts over a HUP; a new account cannot ask."""
     a, b = Account(w, "a", password=None), Account(w, "b", password=None)
     a.put("m1")
     with serve([a, b]) as server:
         rc = write_rc(w, a.text(server.port))
-        master, slave = os.openpty()
-
-        def own_terminal():
-            os.setsid()
-            import fcntl
-            import termios
-            fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
         log = w.path("log")
-        child = subprocess.Popen(
-            [world.FETCHPOP, "-d", NEVER, "-f", rc, "--state-dir", w.state, "-L", log],
-            stdin=slave, stdout=slave, stderr=slave, env=w.environment(), preexec_fn=own_terminal,
-            pass_fds=(slave,))
+        child, master = on_terminal(w, rc, log)
         try:
-            os.close(slave)
             seen = b""
             while b"Password for a" not in seen:
                 seen += os.read(master, 100)
@@ -783,6 +807,7 @@ CASES = [
     ("HUP during a poll of an account that goes", hup_busy),
     ("HUP with the configuration file from standard input", hup_input),
     ("HUP keeps what was typed", typed),
+    ("HUP of a window that is closed ends it", left),
     ("what a service manager hears", notified),
     ("the watchdog of another process", watchdog_of_another),
     ("a service manager that is not there", late_manager),
