@@ -403,7 +403,7 @@ int options_parse(struct options *options, int argc, char **argv, struct err *er
     char letters[LETTERS];
     fill_longs(longs);
     fill_letters(letters);
-    *options = (struct options){.mode = OPTIONS_POLL};
+    *options = (struct options){.mode = OPTIONS_POLL, .program = argc > 0 ? argv[0] : "fetchpop"};
     rewind_getopt();
     int code;
     while ((code = getopt_long(argc, argv, letters, longs, NULL)) != -1) {

@@ -47,6 +47,7 @@ enum options_mode {
 /* All texts are borrowed from argv. */
 struct options {
     enum options_mode mode;
+    const char *program; /* how this one was called: argv[0] */
     const char *config_file, *state_dir, *mda, *retry, *rename, *uidl, *discover, *import,
         *import_seen, *log_file;
     const char *file;                              /* of --import-seen */

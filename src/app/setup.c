@@ -342,16 +342,17 @@ static int ask_all(struct setup *setup, const struct options *options, struct er
     return 0;
 }
 
-/* Without a password nothing runs by itself, nor without the files. Ctrl-C there is a no. */
-static void offer_timer(struct setup *setup)
+/* Without the usual files nothing runs by itself. Ctrl-C there is a no. */
+static void offer_timer(struct setup *setup, const char *program)
 {
     struct err none;
-    const struct sheet *sheet = sheet_of(setup);
-    const char *command = sheet_value(sheet, "password_command");
-    bool key_ring = command != NULL && str_has_prefix(str_from(command), "secret-tool ");
-    if (setup->file.usual && (command != NULL || sheet_find(sheet, "password_file") != NULL ||
-                              sheet_find(sheet, "token_command") != NULL))
-        (void)setuptimer_offer(&setup->dialog, key_ring, &none);
+    struct config config;
+    struct account *account;
+    if (!setup->file.usual ||
+        setupfile_try(&setup->file, sheet_of(setup), &config, &account, &none) < 0)
+        return;
+    (void)setuptimer_offer(&setup->dialog, program, &account, 1, &none);
+    config_free(&config);
 }
 
 static void say_done(const struct setup *setup)
@@ -403,7 +404,7 @@ static int run_wizard(struct setup *setup, const struct options *options, struct
         return -1;
     if (keep_all(setup, err) < 0)
         return -1;
-    offer_timer(setup);
+    offer_timer(setup, options->program);
     say_done(setup);
     return 0;
 }

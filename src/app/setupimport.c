@@ -203,7 +203,7 @@ static int ask(struct taking *taking, struct err *err)
 }
 
 /* The lists come first: with the accounts alone, a timer that polls would fetch all again. */
-static int keep(struct taking *taking, struct err *err)
+static int keep(struct taking *taking, const struct options *options, struct err *err)
 {
     struct err none;
     if (take_seen(taking, err) < 0 || setupfile_write(taking->file, &taking->added, err) < 0)
@@ -211,8 +211,9 @@ static int keep(struct taking *taking, struct err *err)
     dialog_say(taking->dialog,
                "\nWritten to %s. Let %s fetch no more, so that only one of the two does.\n",
                taking->file->path, taking->program->name);
-    if (taking->file->usual)
-        (void)setuptimer_offer(taking->dialog, false, &none); /* Ctrl-C there is a no */
+    if (taking->file->usual) /* Ctrl-C there is a no */
+        (void)setuptimer_offer(taking->dialog, options->program, taking->config.accounts,
+                               taking->config.count, &none);
     dialog_say(taking->dialog,
                "\nDone. This checks each step to your mail: %s --doctor\nThis fetches it: %s\n",
                taking->file->command, taking->file->command);
@@ -233,7 +234,7 @@ int setupimport_run(const struct dialog *dialog, struct setupfile *file,
         taking.state_dir = paths_state(options->state_dir, file->state_dir, err);
         result = taking.state_dir != NULL ? ask(&taking, err) : -1;
         if (result == 0)
-            result = keep(&taking, err);
+            result = keep(&taking, options, err);
         config_free(&taking.config);
     }
     secret_buf_free(&taking.added);

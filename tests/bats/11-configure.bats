@@ -54,6 +54,17 @@ END
     [ "$status" -eq 0 ] && [ -z "$output" ] || fail "not quiet: $output"
 }
 
+@test "below a home folder the units go where systemd --user looks" {
+    [ -x "$TREE/configure" ] || skip "there is no configure"
+    [ ! -e "$TREE/config.status" ] || skip "the tree itself is configured"
+    mkdir "$T/build"
+    cd "$T/build"
+    HOME=$H run "$(realpath "$TREE")/configure" --quiet --prefix="$H/.local" \
+        --build=x86_64-pc-linux-gnu
+    [ "$status" -eq 0 ] || fail "status $status: $output"
+    [[ $(make -s -n install) == *"$H/.local/share/systemd/user"* ]] || fail "not there"
+}
+
 @test "the packages and the CronJob have the version of the program" {
     local version
     version=$("$FETCHPOP" -V | sed -n '1s/^fetchpop \([0-9.]*\).*/\1/p')

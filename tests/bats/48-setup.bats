@@ -377,7 +377,7 @@ stub() {
         'Deliver to' '' 'or for how long' '' 'Fetch it' '' 'Keep it in' 1 'Do that now' y \
         -- --setup alice@example.invalid
     [ "$status" -eq 0 ] || fail "status $status"
-    grep -q -F '*/5 * * * * fetchpop' "$T/crontab.input" || fail "it was not installed"
+    [ "$(cat "$T/crontab.input")" = "*/5 * * * * $FETCHPOP" ] || fail "cron would not find that"
 }
 
 # --- what is offered ------------------------------------------------------------------------------
@@ -642,6 +642,31 @@ moves() {
     [[ $output == *": 3 taken over as fetched"* ]] || fail "$1: the list is not taken over"
     run --separate-stderr fp --json
     [ "$status" -eq 0 ] && [[ $output == *'"new": 0,'*'"seen": 3'* ]] || fail "$1: mail comes twice"
+}
+
+@test "moving in: cron is offered only for what it can do alone" {
+    stub crontab
+    no_systemd
+    local line said
+    while read -r said line; do
+        rm -f "$RC"
+        printf 'account home\nhost pop.example.com\ntls on\nuser al\nkeep on\ndelivery maildir ~/M\n%s\n' \
+            "$line" >"$H/.mpoprc"
+        chmod 600 "$H/.mpoprc"
+        if [ "$said" = yes ]; then
+            talk 'Add this' '' 'Do that now' '' -- --setup --import mpop
+            [[ $output == *"this line of your crontab: */5 * * * * $FETCHPOP"* ]] || fail "$output"
+        else
+            talk 'Add this' '' -- --setup --import mpop
+            [[ $output != *"Do that now"* ]] || fail "offered: $line"
+        fi
+        [ "$status" -eq 0 ] && [ -s "$RC" ] || fail "status $status"
+    done <<'END'
+yes password p
+yes passwordeval cat pw
+no passwordeval secret-tool lookup mail home
+no # no password at all
+END
 }
 
 @test "mpop, getmail and fdm: configuration and list, as each has written it, in one go" {

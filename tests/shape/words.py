@@ -40,7 +40,7 @@ def text_of(path):
     return re.sub(r"\n[ \t]*(?:\*(?!/)|#|//)?", lambda m: " " * len(m.group()), libtree.read(path))
 
 
-LESSONS = ("README", "doc/fetchpop.1", "doc/fetchpoprc.5", "doc/oauth.md", "doc/gmail.md",
+LESSONS = ("README", "doc/fetchpop.1", "doc/fetchpoprc.5", "doc/oauth.md",
            "fetchpoprc.sample", "src/app/discover.c", "src/import/translate.c")
 
 
