@@ -25,11 +25,12 @@ static int refuse(const char *want, struct str text, struct err *err)
 
 /* --- hosts ------------------------------------------------------------------------------------ */
 
+/* Of ASCII, what names and addresses are made of (%: the zone of one); the rest is for idn. */
 static bool is_host(struct str host)
 {
     for (size_t i = 0; i < host.len; i++) {
         unsigned char c = (unsigned char)host.ptr[i];
-        if (c <= 0x20 || c == 0x7f || strchr("/@\"'[]", c) != NULL)
+        if (c < 0x80 && !str_is_alnum((char)c) && strchr("-._:%", c) == NULL)
             return false;
     }
     return true;
@@ -57,7 +58,11 @@ static char *to_ascii(struct str host, struct err *err)
 /* A URL says three things, each with a key of its own; pop3 is what STLS begins with. */
 static char *refuse_url(struct str text, struct err *err)
 {
-    bool implicit = str_has_prefix_nocase(text, "pop3s:") || str_has_prefix_nocase(text, "pops:");
+    const char *tls = "";
+    if (str_has_prefix_nocase(text, "pop3s:") || str_has_prefix_nocase(text, "pops:"))
+        tls = " and tls = implicit";
+    else if (str_has_prefix_nocase(text, "pop3:") || str_has_prefix_nocase(text, "pop:"))
+        tls = " and tls = stls";
     struct str host = text, user;
     (void)str_until(&host, '/');
     (void)str_until(&host, '/');
@@ -66,8 +71,8 @@ static char *refuse_url(struct str text, struct err *err)
     struct str name = host;
     name = host.len > 0 && host.ptr[0] == '[' ? str_until(&name, ']') : str_until(&name, ':');
     name.len += name.len < host.len && host.ptr[name.len] == ']';
-    err_set(err, ERR_CONFIG, "must be a name, not a URL; write server = \"%.*s\" and tls = %s",
-            (int)(name.len < 100 ? name.len : 100), name.ptr, implicit ? "implicit" : "stls");
+    err_set(err, ERR_CONFIG, "must be a name, not a URL; write server = \"%.*s\"%s",
+            (int)(name.len < 100 ? name.len : 100), name.ptr, tls);
     return NULL;
 }
 

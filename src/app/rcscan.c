@@ -191,6 +191,11 @@ static bool is_typographic(const struct scan *scan)
     return (c >= 0x2018 && c <= 0x201f) || c == 0xab || c == 0xbb;
 }
 
+static bool is_at_end_of_word(const struct scan *scan)
+{
+    return scan->at + 1 == scan->end || strchr(" \t\r\n{}(),#;", scan->at[1]) != NULL;
+}
+
 static int scan_word(struct scan *scan)
 {
     char c = *scan->at;
@@ -210,6 +215,10 @@ static int scan_word(struct scan *scan)
     if ((unsigned char)c < 0x20 || c == 0x7f)
         return refuse(scan, scan->line, "a control character (0x%02x) outside quotes; remove it",
                       (unsigned char)c);
+    if (c == ';' && is_at_end_of_word(scan))
+        return refuse(
+            scan, scan->line,
+            "a ; at the end of a value; remove it: no line needs one, or quote the value");
     scan->behind = BEHIND_WORD;
     scan->at++;
     return 0;

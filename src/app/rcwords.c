@@ -52,14 +52,30 @@ static void explain_unknown(enum key_scope scope, const char *word, char *out, s
 }
 
 /* Behind `password =` and its like a word that makes no sense may be a part of the secret. */
-static bool is_behind_secret(struct str line)
+static bool sets_secret(struct str text)
 {
     size_t count;
     const struct key *keys = keys_all(&count);
     for (size_t i = 0; i < count; i++)
-        if (keys[i].secret && rctext_sets(line, keys[i].name))
+        if (keys[i].secret && rctext_sets(text, keys[i].name))
             return true;
     return false;
+}
+
+/* The line up to where this word stands as a key, before a =; all of it if it does not. */
+static struct str before_key(struct str line, const char *word)
+{
+    size_t len = strlen(word);
+    for (size_t at = 0; at + len < line.len; at++) {
+        struct str here = str_behind(line, at);
+        bool begins = at == 0 || strchr(" \t{}", line.ptr[at - 1]) != NULL;
+        if (!begins || !str_has_prefix(here, word))
+            continue;
+        struct str behind = str_trim(str_behind(here, len));
+        if (behind.len > 0 && behind.ptr[0] == '=')
+            return str_of(line.ptr, at);
+    }
+    return line;
 }
 
 char *rcwords_explain(const char *said, struct str line, enum key_scope scope, char *out,
@@ -68,7 +84,7 @@ char *rcwords_explain(const char *said, struct str line, enum key_scope scope, c
     char word[120];
     bool named = quoted(said, word, sizeof word);
     struct str text = str_from(said);
-    if (is_behind_secret(line))
+    if (sets_secret(named ? before_key(line, word) : line))
         snprintf(
             out, cap,
             "a word makes no sense here (it may be secret, so it is not shown); quote secrets, one "

@@ -223,6 +223,10 @@ static void test_scan(void)
     refused_setting("password = 'abc", "not closed");
     refused_setting("password = \"ab\"cd\"", "directly after a quote");
     refused_setting("password = \"ab\";", "a ; after a quote");
+    refused_setting("port = 995;", "a ; at the end of a value");
+    refused_setting("user = al; # x", "a ; at the end of a value");
+    refused_setting("usr = al password = p", "did you mean user?");
+    refused_setting("password = p usr = al", "it may be secret");
     refused_setting("password = ab\"cd", "inside a word");
     refused_setting("password = 'it''s'", "inside a word");
     refused_setting("password = \"a\\d\"", "\\d means nothing");

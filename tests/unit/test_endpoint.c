@@ -46,6 +46,12 @@ static void test_hosts(void)
     host("\xe2\x98\xba\xef\xbf\xbe.example", NULL, "is not a host name");
     host("", NULL, "1 to 255");
     host("pop.example.com:995", NULL, "write port = 995");
+    host("pop3://pop.example.com/", NULL, "write server = \"pop.example.com\" and tls = stls");
+    host("https://pop.example.com/", NULL, "write server = \"pop.example.com\"");
+    host("pop.example.com;", NULL, "must be a host name");
+    host("pop.example.com,", NULL, "must be a host name");
+    host("pop(example).com", NULL, "must be a host name");
+    host("fe80::1%eth0", "fe80::1%eth0", "");
     host("pop example", NULL, "must be a host name such as");
     host("pop/example", NULL, "not \"pop/example\"");
     host("a\nb", NULL, "not \"?\"");
