@@ -57,6 +57,9 @@ static int take_line(struct secret *secret, const struct buf *buf, const char *w
     struct str line = str_until(&rest, '\n');
     if (line.len > 0 && line.ptr[line.len - 1] == '\r')
         line.len--;
+    if (str_has_prefix(line, "\xef\xbb\xbf"))
+        return err_set(err, ERR_LOGIN,
+                       "%s: begins with a byte order mark; save it as UTF-8 without one", what);
     if (line.len == 0)
         return err_set(err, ERR_LOGIN, "%s: the first line is empty; it must be the secret", what);
     if (memchr(line.ptr, '\0', line.len) != NULL || secret_set(secret, line) < 0)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "app/config.h"
+#include "app/endpoint.h"
 #include "app/providers.h"
 #include "app/url.h"
 #include "base/stop.h"
@@ -103,37 +104,54 @@ struct way {
     const char *tls;
 };
 
-/* Takes the port off the end of "host:port" or "[address]:port"; 0: there is none. */
-static unsigned cut_port(char *host)
+/* Takes the port off the end of "host:port" or "[address]:port". 1, or 0: there is none; -1: it is
+ * no number of a port. */
+static int cut_port(char *host, unsigned *port)
 {
-    uint64_t port = 0;
+    uint64_t number = 0;
     char *bracket = host[0] == '[' ? strchr(host, ']') : NULL;
     char *colon = strchr(bracket != NULL ? bracket : host, ':');
-    bool only = colon != NULL && strchr(colon + 1, ':') == NULL; /* else it is an IPv6 address */
-    if (!only || str_number(str_from(colon + 1), 65535, &port) < 0)
+    *port = 0;
+    if (colon == NULL || strchr(colon + 1, ':') != NULL) /* an IPv6 address has more of them */
         return 0;
+    if (str_number(str_from(colon + 1), 65535, &number) < 0 || number == 0)
+        return -1;
     *colon = '\0';
-    return (unsigned)port;
+    *port = (unsigned)number;
+    return 1;
+}
+
+/* How a URL of this kind begins a session; NULL: it does not say. Cuts it down to host and port. */
+static const char *cut_url(char **host)
+{
+    const char *tls;
+    char *behind = strstr(*host, "://");
+    if (behind == NULL)
+        return NULL;
+    if (url_scheme(*host, &tls) == 0)
+        tls = NULL;
+    *host = behind + 3;
+    (*host)[strcspn(*host, "/")] = '\0';
+    return tls;
 }
 
 /* "host", "host:port", or a URL, of which user and path are left out. Where nothing else is said,
- * the usual ports are tried, and at any other port both ways of TLS. */
-static size_t read_typed(char *answer, char **host, struct way ways[2])
+ * the usual ports are tried, and at any other port both ways of TLS. How many; -1: err. */
+static int read_typed(char *answer, char **host, struct way ways[2], struct err *err)
 {
-    const char *tls;
-    size_t scheme = url_scheme(answer, &tls);
-    *host = answer + scheme;
-    if (scheme > 0)
-        (*host)[strcspn(*host, "/")] = '\0';
+    unsigned port;
+    *host = answer;
+    const char *scheme = cut_url(host);
     if (strrchr(*host, '@') != NULL)
         *host = strrchr(*host, '@') + 1;
-    unsigned port = cut_port(*host);
-    if (port == 995)
-        tls = "implicit";
-    else if (port == 110)
-        tls = "stls";
-    else if (scheme == 0)
-        tls = NULL;
+    if (cut_port(*host, &port) < 0)
+        return err_set(err, ERR_CONFIG,
+                       "what is behind the : is not a port; give a number from 1 to 65535");
+    char *name = endpoint_host(str_from(*host), err);
+    free(name);
+    if (name == NULL)
+        return err_prefix(err, "the server");
+    const char *tls = port == 995 ? "implicit" : port == 110 ? "stls" : scheme;
     bool stls = tls != NULL && strcmp(tls, "stls") == 0;
     ways[0] = (struct way){port != 0 ? port : stls ? 110 : 995, stls ? "stls" : "implicit"};
     ways[1] = (struct way){port != 0 ? port : 110, "stls"};
@@ -145,8 +163,8 @@ static int try_typed(struct finding *finding, char *answer, struct err *err)
 {
     struct way ways[2];
     char *host;
-    size_t count = read_typed(answer, &host, ways);
-    for (size_t i = 0; i < count; i++) {
+    int count = read_typed(answer, &host, ways, err);
+    for (int i = 0; i < count; i++) {
         struct err why;
         set_server(finding->sheet, host, ways[i].port, ways[i].tls);
         if (reach(finding, i == 0 ? err : &why) == 0) {

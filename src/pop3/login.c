@@ -45,6 +45,13 @@ static bool wants_tls(const struct attempt *attempt, struct str text)
             (!attempt->outcome->proved && attempt->method->way == METHOD_USER));
 }
 
+/* As a file may have it, and no editor shows. */
+static bool ends_in_blank(const struct secret *secret)
+{
+    return secret != NULL && secret->len > 0 &&
+           strchr(" \t", secret->data[secret->len - 1]) != NULL;
+}
+
 static const char *advice(const struct attempt *attempt, const struct reply *reply)
 {
     if (reply->code == REPLY_CODE_POP_OFF)
@@ -61,6 +68,8 @@ static const char *advice(const struct attempt *attempt, const struct reply *rep
         return "check user";
     if (!attempt->outcome->proved)
         return "no password was sent: name another mechanism with auth";
+    if (ends_in_blank(attempt->who->secret))
+        return "check user and password (which ends in a blank)";
     return attempt->who->is_token ? "check user and token" : "check user and password";
 }
 

@@ -164,6 +164,14 @@ REST=('Deliver to' '' 'or for how long' '' 'Fetch it' '' 'Keep it in' '1')
     grep -q 'server = localhost' "$RC" || fail "$(cat "$RC")"
 }
 
+@test "a server that was typed wrong is answered as what it is, not as a line of a file" {
+    talk 'POP3 server' 'pop.example.org 995' \
+        '(?s)such as pop.example.com, not "pop.example.org 995".*POP3 server' 'localhost:99999' \
+        '(?s)not a port; give a number from 1 to 65535.*POP3 server' 'https://localhost:1' \
+        '(?s)port 1 refuses.*POP3 server' '^C' -- --setup alice@example.invalid
+    ! grep -q 'fetchpoprc:\|write ' <<<"$output" || fail "$output"
+}
+
 @test "a key that no authority vouches for is trusted only on yes" {
     need_dovecot
     CA=$TLS/ca.pem

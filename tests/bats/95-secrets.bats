@@ -307,6 +307,21 @@ end_family() {
     [ "$(connections)" -eq 0 ] || fail "the server was called"
 }
 
+@test "password_file: a byte order mark is no part of the password; a blank at its end is told" {
+    popd_start
+    popd_rc -password "password_file = '$T/pw'"
+    printf '\357\273\277secret\r\n' >"$T/pw"
+    chmod 600 "$T/pw"
+    want 77
+    account_line 'begins with a byte order mark; save it as UTF-8 without one'
+    [ "$(connections)" -eq 0 ] || fail "the server was asked"
+    printf 'secret \n' >"$T/pw"
+    want 77
+    account_line 'check user and password \(which ends in a blank\)'
+    printf 'secret\n' >"$T/pw"
+    want 0
+}
+
 @test "password_command: fails, hangs, floods, prints nothing: one clear line, no login" {
     local command
     for command in 'exit 1' 'echo \"locked\" >&2; exit 2' 'true' 'sleep 30' 'yes' \
