@@ -94,7 +94,7 @@ void cron_check(const struct account *account, const char *state_dir, const stru
     add_variables(text, account, state_dir);
     add_others(others);
     if (text[0] == '\0')
-        snprintf(whole, sizeof whole, "nothing this account needs differs there%s%.600s",
+        snprintf(whole, sizeof whole, "nothing that this account needs is different there%s%.600s",
                  others[0] != '\0' ? "; " : "", others);
     checkup->step(checkup->ctx, "cron", text[0] != '\0' ? ERR_CONFIG : ERR_NONE,
                   text[0] != '\0' ? text : whole);

@@ -70,7 +70,7 @@ static void check_clock(const struct checkup *checkup)
     struct tm tm;
     bool good = now >= (time_t)CALENDAR_SET * CLOCK_DAY && gmtime_r(&now, &tm) != NULL;
     if (!good || strftime(text, sizeof text, "%Y-%m-%d %H:%M UTC", &tm) == 0)
-        snprintf(text, sizeof text, "it was never set; set it, certificates and keep need it");
+        snprintf(text, sizeof text, "it was never set; set it: certificates and keep depend on it");
     checkup->step(checkup->ctx, "clock", good ? ERR_NONE : ERR_LOCAL, text);
 }
 

@@ -36,8 +36,8 @@ static int check_url(const struct options *options, struct err *err)
     if (!options_has_url(options) &&
         (options->maildir != NULL || options->mbox != NULL || options->password_command != NULL))
         return err_set(err, ERR_USAGE,
-                       "--maildir, --mbox and --password-command go with a URL; without one, the "
-                       "configuration file has them");
+                       "--maildir, --mbox, --password-command go with a URL; without one, set "
+                       "them in the configuration file");
     return 0;
 }
 

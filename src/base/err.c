@@ -108,6 +108,10 @@ static const char *remedy(int number)
     case ELOOP:
     case ENAMETOOLONG:
         return "; check the path";
+    case EISDIR:
+        return "; name a file";
+    case EPIPE:
+        return "; nobody reads it any more";
     case EROFS:
         return "; use a file system that can be written to";
     case EIO:

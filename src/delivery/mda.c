@@ -90,17 +90,16 @@ static int probe(const struct deliver_settings *settings, struct err *err)
 {
     struct str word;
     if (str_trim(str_from(settings->where)).len == 0)
-        return err_set(err, ERR_CONFIG,
-                       "mda: the command is empty; give one, such as \"procmail\"");
+        return err_set(err, ERR_CONFIG, "the command is empty; give one, such as \"procmail\"");
     if (!plain_word(settings->where, &word))
         return 0; /* only the shell knows */
     char *name = xmemdup0(word.ptr, word.len);
     int number = strchr(name, '/') != NULL ? look_at_program(name) : find_program(word);
     if (number == EACCES)
         err_set(err, ERR_CONFIG,
-                "mda: %.200s cannot be run; check that it is a program and its permissions", name);
+                "%.200s cannot be run; check that it is a program, and its permissions", name);
     else if (number != 0)
-        err_set(err, ERR_CONFIG, "mda: %.200s: no such command; install it, or give its full path",
+        err_set(err, ERR_CONFIG, "%.200s: no such command; install it, or give its full path",
                 name);
     free(name);
     return number == 0 ? 0 : -1;

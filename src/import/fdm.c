@@ -544,8 +544,8 @@ static void translate(const struct reader *reader, const struct sheet *from,
 {
     const char *type = sheet_value(from, "type");
     if (type == NULL || strncmp(type, "pop3", 4) != 0) {
-        to->left_out =
-            xasprintf("its type is %s, and fetchpop speaks POP3", type != NULL ? type : "not said");
+        to->left_out = xasprintf("its type is %s, and fetchpop speaks only POP3",
+                                 type != NULL ? type : "not said");
         return;
     }
     bool implicit = strcmp(type, "pop3s") == 0;

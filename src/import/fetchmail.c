@@ -234,7 +234,7 @@ static void read_set(struct reader *reader, struct sheet *top)
     if (strcmp(name, "daemon") == 0) {
         reader->daemon = strtoul(value, NULL, 10);
         sheet_note(top,
-                   "set daemon %lu: fetchpop -d %lus polls so often, and stays in the "
+                   "set daemon %lu: fetchpop -d %lus polls as often, in the "
                    "foreground.",
                    reader->daemon, reader->daemon);
     } else if (strcmp(name, "idfile") == 0) {
@@ -391,7 +391,7 @@ static void translate(const struct reader *reader, const struct sheet *from,
     struct str name = str_from(protocol);
     if (!str_is_nocase(name, "auto") && !str_is_nocase(name, "pop3") &&
         !str_is_nocase(name, "apop")) {
-        to->left_out = xasprintf("its protocol is %s, and fetchpop speaks POP3", protocol);
+        to->left_out = xasprintf("its protocol is %s, and fetchpop speaks only POP3", protocol);
         return;
     }
     translate_connection(from, to);

@@ -279,7 +279,7 @@ static void read_text(struct str text, const struct translate_place *place, stru
     if (type != NULL) {
         struct sheet *sheet = sheets_add(to, name != NULL ? name : "getmail", NULL);
         if (strstr(type, "POP3") == NULL) {
-            sheet->left_out = xasprintf("it is a %s, and fetchpop speaks POP3", type);
+            sheet->left_out = xasprintf("it is a %s, and fetchpop speaks only POP3", type);
         } else {
             translate_rows(rows, ROWS, from, sheet);
             sheet_set(sheet, "tls", strstr(type, "SSL") != NULL ? "implicit" : "none", 0);

@@ -315,7 +315,8 @@ static int explain_handshake(const struct tls *tls, int reason, struct err *err)
                        "ask its administrator",
                        tls->host);
     if (is_plain_text(tls))
-        return err_set(err, ERR_PROTOCOL, "%s: no TLS on this port; for STLS write tls = \"stls\"",
+        return err_set(err, ERR_PROTOCOL,
+                       "%s: no TLS on this port; for STLS write tls = \"stls\" (as a URL: pop3://)",
                        tls->host);
     if (tls->lost != 0)
         return err_set(err, ERR_CLOSED,

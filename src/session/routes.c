@@ -67,14 +67,20 @@ void routes_init(struct routes *routes, const struct account *account,
         routes->at[i].settings.next = i + 1 < routes->count ? &routes->at[i + 1].settings : NULL;
 }
 
+/* key: what names a command; a path says by itself what is wrong. */
+static int probe(const struct route *route, const char *key, struct err *err)
+{
+    if (deliver_probe(&route->settings, err) == 0)
+        return 0;
+    return route->settings.kind == DELIVER_MDA ? err_prefix(err, "%s", key) : -1;
+}
+
 int routes_probe(const struct routes *routes, struct err *err)
 {
-    if (routes->through != NULL && deliver_probe(&routes->through->settings, err) < 0)
-        return err_prefix(err, "pipe_through");
-    for (size_t i = 0; i < routes->count; i++)
-        if (deliver_probe(&routes->at[i].settings, err) < 0)
-            return -1;
-    return 0;
+    int result = routes->through != NULL ? probe(routes->through, "pipe_through", err) : 0;
+    for (size_t i = 0; i < routes->count && result == 0; i++)
+        result = probe(&routes->at[i], "mda", err);
+    return result;
 }
 
 int routes_open(struct routes *routes, struct err *err)

@@ -54,7 +54,7 @@ static int check(struct str text, uint32_t *count, struct err *err)
         bool good = record_read(str_until(&text, '\n'), &record) == 0 && whole;
         if (number == 1 && (!good || record.verb != RECORD_HEAD))
             return err_set(err, ERR_CONFIG,
-                           "this is nothing that --export-state has printed; make a new one");
+                           "this is not the output of --export-state; export again");
         if (number == 1 && record.number != RECORD_VERSION)
             return err_set(err, ERR_CONFIG,
                            "this is of another version's --export-state; use that version");

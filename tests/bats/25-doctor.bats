@@ -31,7 +31,7 @@ tells() {
     tells "destination: ok: $MD: files can be made there, and made durable"
     tells "state folder: ok: $STATE"
     tells 'clock: ok: 20[0-9-]+ [0-9:]+ UTC'
-    tells 'cron: ok: nothing this account needs differs there; .*HOME is /.*LANG may not be set'
+    tells 'cron: ok: nothing that this account needs is different there; .*HOME is /.*LANG may not be set'
     [ "$(count)" -eq 0 ]
     [ -z "$(find "$H" -name '*checkup*')" ] || fail "something is left"
     [ -z "$stderr" ] || fail "something on standard error"
@@ -92,7 +92,7 @@ cron_says() {
     cron_says "PROBLEM: PATH \(my-pw is in $T/own, where cron does not look: write its path in full\)\$"
     tells 'login: ok: alice'
     popd_rc -password "password_command = \"$T/own/my-pw\""
-    cron_says 'ok: nothing this account needs differs there; PATH is /usr/bin:/bin, '
+    cron_says 'ok: nothing that this account needs is different there; PATH is /usr/bin:/bin, '
     popd_rc -maildir 'mda = "my-mda|cat"'
     cron_says "PROBLEM: PATH \(my-mda is in $T/own, "
     popd_rc -maildir 'mda = "umask 077; cat >/dev/null"'

@@ -319,7 +319,7 @@ END
     for text in '' 'hello' ; do
         run --separate-stderr fp --import-state a <<<"$text"
         [ "$status" -eq 78 ] || fail "status $status"
-        one_line 'nothing that --export-state has printed'
+        one_line 'not the output of --export-state'
     done
     tell m1
     popd_start

@@ -207,6 +207,9 @@ stored() {
     [ "$(box_count)" -eq 1 ]
     # where it is known beforehand, nobody is called
     [ "$status" -eq 75 ] || [ "$(connections)" -eq 0 ]
+    popd_rc "pipe_through = 'no-such-filter -x'"
+    want 78
+    account_line '^fetchpop: a: pipe_through: no-such-filter: no such command; '
 }
 
 # three messages of well-behaved shape for real delivery agents

@@ -455,7 +455,7 @@ tls_popd_inside() {
     popd_run 110
     tls_rc 'timeout = "1s"'
     want 76
-    account_line 'no TLS on this port; for STLS write tls = "stls"$'
+    account_line 'no TLS on this port; for STLS write tls = "stls" \(as a URL: pop3://\)$'
     popd_stop
     popd_run 110 'on greeting: hang'
     tls_rc 'timeout = "1s"'

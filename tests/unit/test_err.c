@@ -63,6 +63,10 @@ static void test_errno(void)
     err_errno(&err, ERR_IO, ENOENT, "cannot read %s", "x");
     is_str(err.text, want, "what the system says, and what to do");
     snprintf(want, sizeof want, "cannot read a;b: %s; check the path", strerror(ENOENT));
+    err_errno(&err, ERR_IO, EISDIR, "cannot read %s", "x");
+    ok(strstr(err.text, "; name a file") != NULL, "a folder: %s", err.text);
+    err_errno(&err, ERR_IO, EPIPE, "cannot write %s", "x");
+    ok(strstr(err.text, "; nobody reads it any more") != NULL, "a pipe: %s", err.text);
     err_errno(&err, ERR_IO, ENOENT, "cannot read %s", "a;b");
     is_str(err.text, want, "a semicolon in a path does not take the advice away");
 }

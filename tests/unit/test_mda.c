@@ -191,9 +191,8 @@ static void probes(void)
     kit_fresh();
     known("", ERR_CONFIG, "empty");
     known(" \t", ERR_CONFIG, "empty");
-    known("no-such-command-here -d alice", ERR_CONFIG,
-          "mda: no-such-command-here: no such command;");
-    known("/no/such/procmail", ERR_CONFIG, "mda: /no/such/procmail: no such command;");
+    known("no-such-command-here -d alice", ERR_CONFIG, "no-such-command-here: no such command;");
+    known("/no/such/procmail", ERR_CONFIG, "/no/such/procmail: no such command;");
     known("/tmp", ERR_CONFIG, "cannot be run");
     known("/dev/null", ERR_CONFIG, "cannot be run");
     known("cat", ERR_NONE, NULL);
@@ -217,7 +216,7 @@ static void closed_folder(void)
     char *closed = kit_path("closed");
     char *path = xasprintf("%s:%s", closed, before);
     if (mkdir(closed, 0) == 0 && setenv("PATH", path, 1) == 0)
-        known("no-such-command-here", ERR_CONFIG, "mda: no-such-command-here: no such command;");
+        known("no-such-command-here", ERR_CONFIG, "no-such-command-here: no such command;");
     setenv("PATH", before, 1);
     chmod(closed, 0700);
     free(path);

@@ -776,8 +776,9 @@ static void test_failures(void)
     test_failure("TLS 1.2 where 1.3 is asked for", middling, "1.3", 5000, ERR_TRUST,
                  "too old (it has no version 1.3");
     test_failure("no certificate", nameless, NULL, 5000, ERR_TRUST, "no TLS with this server");
-    test_failure("plain text", (struct server){.scene = PLAIN}, NULL, 5000, ERR_PROTOCOL,
-                 "pop.test: no TLS on this port; for STLS write tls = \"stls\"");
+    test_failure(
+        "plain text", (struct server){.scene = PLAIN}, NULL, 5000, ERR_PROTOCOL,
+        "pop.test: no TLS on this port; for STLS write tls = \"stls\" (as a URL: pop3://)");
     test_failure("hang up", (struct server){.scene = HANGUP}, NULL, 5000, ERR_CLOSED,
                  "hung up in the TLS handshake");
     test_failure("no answer", (struct server){.scene = MUTE}, NULL, 200, ERR_TIMEOUT,
