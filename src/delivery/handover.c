@@ -88,7 +88,8 @@ int handover_read_receipt(struct str receipt, struct deliver_file *file)
     return words_read_name(str_word(&receipt), file->name, sizeof file->name);
 }
 
-/* The spool file is the kept one. */
+/* The spool file is the kept one, also where it is not there: whether it is gone for good is asked
+ * where it is delivered (session/kept.c). */
 static enum deliver_found look(const struct deliver_settings *settings, struct deliver_claim *claim,
                                struct err *err)
 {
@@ -100,7 +101,7 @@ static enum deliver_found look(const struct deliver_settings *settings, struct d
     free(path);
     if (result < 0)
         return DELIVER_OPEN;
-    return result == 0 && octets == claim->file.octets ? DELIVER_KEPT : DELIVER_AGAIN;
+    return result != 0 || octets == claim->file.octets ? DELIVER_KEPT : DELIVER_AGAIN;
 }
 
 int handover_check(const struct deliver_settings *settings, struct deliver_claim *claims, size_t n,

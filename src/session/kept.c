@@ -189,6 +189,28 @@ static void give_up(struct poll *poll, uint32_t id, const char *name)
     journal_put_off(poll->journal, id, &(struct journal_failure){.reason = REASON_RELEASED});
 }
 
+/* Its disk may not be mounted. Gone is what is not there a day later, by a clock that is right. */
+static bool is_gone(const struct poll *poll, uint32_t id)
+{
+    struct record record = journal_record(poll->journal, id);
+    return record.reason == REASON_MISSING && !poll->rules.clock_doubted &&
+           record.next_try <= (uint64_t)poll->rules.now;
+}
+
+static void miss(struct poll *poll, uint32_t id)
+{
+    char name[NAME_ROOM];
+    const struct journal_failure failure = {.reason = REASON_MISSING,
+                                            .next_try = (uint64_t)(poll->rules.now + CLOCK_DAY)};
+    log_line(poll->run->log, FP_LOG_ERROR,
+             "%s: its file is not there: is its disk mounted? It is looked for again in a day, and "
+             "then fetched again",
+             name_of(poll, id, name));
+    poll->run->figures.failed++;
+    poll->later++;
+    journal_keep(poll->journal, id, journal_entry(poll->journal, id).state, false, NULL, &failure);
+}
+
 static bool can_be_read(const struct poll *poll, const char *name)
 {
     char bytes[16 * 1024], *path;
@@ -249,6 +271,8 @@ static int take_up(struct again *again, uint32_t id, struct err *err)
         result = keep_path(poll->settings->state_dir, name, &path, &found, err);
     if (result == 0 && found == octets) /* what it was when it was made durable */
         result = resume(again, id, name, path, octets, err);
+    else if (result > 0 && name[0] != '\0' && !is_gone(poll, id))
+        miss(poll, id);
     else if (result >= 0)
         give_up(poll, id, name);
     if (result < 0 && err->kind == ERR_IO && !can_be_read(poll, name)) {

@@ -25,6 +25,7 @@ static const struct {
     [REASON_RULES_SAY] = {"rules-say", "the rules have it fetched now", NULL},
     [REASON_EMPTY] = {"empty", "it comes empty, though LIST says otherwise", NULL},
     [REASON_WHOLE] = {"whole", "its beginning was delivered, and the whole is asked for", NULL},
+    [REASON_MISSING] = {"missing", "its file is not there", NULL},
     [REASON_ALL_EMPTY] = {"all-empty", "it comes empty or short, like everything the server sends",
                           NULL},
 };

@@ -28,6 +28,7 @@ enum reason {
     REASON_RULES_SAY,   /* a rule left it before; by those of today it is fetched */
     REASON_EMPTY,       /* it came empty, and LIST said otherwise; once held: since when */
     REASON_WHOLE,       /* delivered as a stub; the whole is asked for */
+    REASON_MISSING,     /* its file is not there */
     REASON_ALL_EMPTY,   /* empty, like all that the server gave: since when (wall clock, seconds) */
     REASONS
 };

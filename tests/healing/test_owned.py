@@ -183,6 +183,54 @@ def killed_before_delivery(w):
     agent.need_each(1, names, when="after the kill")
 
 
+def spool_not_mounted(killed):
+    """spool/ is a disk of its own, which is not there in one run."""
+    def case(w):
+        names, agent, mark = w.fill(3), heal.Agent(w), w.path("begun")
+        w.always = ONCE
+        if killed:
+            agent.does("touch %s; sleep 30" % mark)
+            child = w.start(mda=agent, keep="no")
+            w.need(heal.wait_for(lambda: os.path.exists(mark)), "the command began")
+            heal.kill_tree(child.pid)
+            child.communicate()
+        else:
+            agent.does("exit 75")
+            w.run(mda=agent, keep="no")
+        agent.does("")
+        spool = os.path.join(w.state, "spool")
+        heal.world.mount(spool, "size=1m")
+        try:
+            without = [w.run("--force", mda=agent, keep="no") for _ in range(2)]
+        finally:
+            heal.world.unmount(spool)
+        w.need(without[0].status == 75 and "is its disk mounted?" in without[0].err, "told", without[0])
+        w.need(without[1].status == 0 and without[1].err == "", "once", without[1])
+        w.later(days=1, hours=1)
+        w.run("--force", mda=agent, keep="no")
+        agent.need_each(1, names, when="when it is mounted again")
+    return case
+
+
+def kept_file_is_gone(w):
+    """What is not there a day later either is fetched again."""
+    names, agent = w.fill(2), heal.Agent(w)
+    agent.does("exit 75")
+    w.run(mda=agent, keep="no")
+    agent.does("")
+    for path in spooled(w):
+        os.unlink(path)
+    first = w.run("--force", mda=agent, keep="no")
+    w.need(first.status == 75 and agent.stored() == {}, "looked for again", first, agent.stored())
+    w.later(hours=20)
+    same = w.run("--force", mda=agent, keep="no")
+    w.need(same.err == "" and agent.stored() == {}, "not on the same day", same)
+    w.later(hours=5)
+    w.run("--force", mda=agent, keep="no")
+    agent.need_each(1, names, when="a day later")
+    w.need(w.left() == [], "deleted then", w.left())
+
+
 def growing_spool(w):
     """A command that fails in ten runs: each run takes what is new, and nothing twice."""
     agent = heal.Agent(w)
@@ -913,6 +961,9 @@ CASES = [
     ("pipe_through fills the disk, and ends with 0: nothing is lost", through_fills_the_disk),
     ("a Maildir whose new/ is gone for a while: delivered by the next run", maildir_new_is_gone),
     ("killed while the command runs: delivered by the next run", killed_before_delivery),
+    ("kept, and spool/ is not mounted in one run: delivered, told once", spool_not_mounted(False)),
+    ("killed while the command runs, and the same", spool_not_mounted(True)),
+    ("a kept file that is gone: fetched again a day later", kept_file_is_gone),
     ("a command that fails in ten runs: each run takes the new, nothing twice", growing_spool),
     ("a message that is put off does not stop the others and is fetched once", others_go_on),
     ("three that are put off, kept in front of others: those are delivered", bad_ones_first("exit 75", 1)),
