@@ -534,6 +534,54 @@ static int find(const struct deliver_settings *settings, struct str receipt, int
     return result;
 }
 
+/* What in tmp/ has one name, as far as the file system knows; sorted, malloced. */
+static int list_tmp(const struct maildir *maildir, struct sought **list, size_t *n, struct err *err)
+{
+    DIR *dir = opendir(maildir->path[TMP]);
+    if (dir == NULL)
+        return err_errno(err, ERR_IO, errno, "cannot read %s", maildir->path[TMP]);
+    for (const struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+        struct stat status;
+        if (strlen(entry->d_name) >= sizeof(*list)->name || entry->d_name[0] == '.' ||
+            fstatat(maildir->fd[TMP], entry->d_name, &status, AT_SYMLINK_NOFOLLOW) < 0 ||
+            !S_ISREG(status.st_mode) || status.st_nlink > 1)
+            continue;
+        *list = xreallocarray(*list, *n + 1, sizeof **list);
+        struct sought *added = *list + (*n)++;
+        *added = (struct sought){.found = false};
+        memcpy(added->name, entry->d_name, strlen(entry->d_name) + 1);
+    }
+    closedir(dir);
+    if (*n > 0)
+        qsort(*list, *n, sizeof **list, by_name);
+    return 0;
+}
+
+/* A rename is two blocks on the disk. Without a journal a power cut may leave both names, and one
+ * link counted: whoever removes the one in tmp/ destroys the message. */
+static int sweep_tmp(const struct deliver_settings *settings, const struct maildir *maildir,
+                     struct err *err)
+{
+    struct sought *list = NULL;
+    struct spool_list both = {.count = 0};
+    size_t n = 0;
+    int result = list_tmp(maildir, &list, &n, err);
+    for (int i = NEW; i <= CUR && n > 0 && result == 0; i++)
+        if (maildir->fd[i] >= 0)
+            result = scan_folder(maildir, i, list, n, err);
+    if (n > 0)
+        both.at = xcalloc(n, sizeof *both.at);
+    for (size_t i = 0; i < n; i++)
+        if (list[i].found)
+            both.at[both.count++] = list[i].name;
+    if (result == 0)
+        result = spool_sweep(maildir->fd[TMP], maildir->path[TMP], settings->mailbox,
+                             settings->state, &both, err);
+    free(both.at);
+    free(list);
+    return result;
+}
+
 static int sweep(const struct deliver_settings *settings, struct str words, struct err *err)
 {
     char *where = path_of(str_word(&words));
@@ -541,8 +589,7 @@ static int sweep(const struct deliver_settings *settings, struct str words, stru
     int result = 0;
     (void)open_folders(maildir); /* of one that is half there, no more than tmp/ counts */
     if (maildir->fd[TMP] >= 0)
-        result = spool_sweep(maildir->fd[TMP], maildir->path[TMP], settings->mailbox,
-                             settings->state, NULL, err);
+        result = sweep_tmp(settings, maildir, err);
     close_maildir(maildir);
     free(where);
     return result;

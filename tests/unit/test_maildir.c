@@ -260,6 +260,37 @@ static void test_sweep(void)
     end();
 }
 
+/* Two files stand for the two names that a power cut leaves of one, with one link counted. */
+static void test_torn_renames(void)
+{
+    static const char *const names[] = {"1.M1P1Q1F" KIT_A "S" KIT_STATE ".host",
+                                        "1.M1P1Q2F" KIT_A "S" KIT_STATE ".host",
+                                        "1.M1P1Q3F" KIT_A "S" KIT_STATE ".host"};
+    struct err err;
+    struct buf place;
+    begin(1);
+    for (size_t i = 0; i < 3; i++)
+        make(tmp, names[i], 0);
+    make(new, names[0], 0);
+    char *seen = xasprintf("%s:2,S", names[1]);
+    make(cur, seen, 0);
+    char *from = xasprintf("%s/%s", tmp, names[2]), *to = xasprintf("%s/%s", new, names[2]);
+    ok(link(from, to) == 0, "prepare: two names that are counted");
+    buf_init(&place, 4096);
+    deliver_place(&kit.settings, &place);
+    is_int(deliver_sweep(&kit.settings, buf_str(&place), &err), 0, "tmp/ is swept");
+    ok(is_there(tmp, names[0]), "the other name of what is in new/ stays");
+    ok(is_there(tmp, names[1]), "and of what is in cur/");
+    ok(!is_there(tmp, names[2]), "one of two that are counted goes");
+    ok(is_there(new, names[2]), "and the other stays");
+    deliver_abandon(kit.batch, kit.n);
+    buf_free(&place);
+    free(seen);
+    free(from);
+    free(to);
+    end();
+}
+
 /* The clock may stand still, and the process id be that of the run before. */
 static void test_names(void)
 {
@@ -321,6 +352,7 @@ int main(void)
     test_old_receipt();
     test_probe();
     test_sweep();
+    test_torn_renames();
     test_names();
     test_durable();
     kit_remove(kit_folder);
