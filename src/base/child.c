@@ -21,6 +21,7 @@
 #define TERM_GRACE_MS 2000
 #define IDLE_EVERY_MS 500
 #define CHUNK 4096
+#define PIECE 65536              /* for a sink: what a pipe holds */
 #define AT_ONCE (2 * SECRET_MAX) /* of output, had in memory from the start */
 #define DRAIN_MAX (1024 * 1024)  /* what a pipe may still hold when its writer has ended */
 
@@ -40,6 +41,7 @@ struct child {
     int slice; /* ms of the next wait */
     int64_t idle_at;
     struct spawn_stderr said;
+    struct err sunk; /* why the sink takes no more */
 };
 
 static void close_fd(int *fd)
@@ -53,20 +55,19 @@ static void close_fd(int *fd)
 static int start(struct child *child, struct err *err)
 {
     const struct child_job *job = child->job;
+    bool piped = job->output != NULL || job->sink != NULL;
     int out[2] = {-1, -1};
     int error[2] = {-1, -1};
     int null = file_open("/dev/null", O_RDWR, 0);
     int number;
-    if (null < 0 || (job->output != NULL && file_pipe(out) < 0) || file_pipe(error) < 0) {
+    if (null < 0 || (piped && file_pipe(out) < 0) || file_pipe(error) < 0) {
         number = errno;
     } else {
         const struct spawn spawn = {
             .command = job->command,
             .env = job->env,
             .input = job->input >= 0 ? job->input : null,
-            .output = job->output != NULL        ? out[1]
-                      : job->output_file != NULL ? *job->output_file
-                                                 : null,
+            .output = piped ? out[1] : null,
             .error = error[1],
         };
         number = spawn_command(&spawn, &child->pid);
@@ -98,11 +99,25 @@ static size_t read_pipe(int *fd, char *bytes, size_t len)
     return 0;
 }
 
+/* A disk that is full is seen by us here: many a command does not look at what becomes of its
+ * writes. */
+static size_t pass_on(struct child *child)
+{
+    const struct sink *sink = child->job->sink;
+    char bytes[PIECE];
+    size_t n = read_pipe(&child->out, bytes, sizeof bytes);
+    if (n > 0 && sink->write(sink->ctx, bytes, n, &child->sunk) < 0)
+        close_fd(&child->out);
+    return n;
+}
+
 /* Reads into the job's own buffer, since it may be a password: no copy stays elsewhere. What has
  * no room there is read and dropped, so that the command does not hang on a full pipe. */
 static size_t take_output(struct child *child)
 {
     struct buf *buf = child->job->output;
+    if (child->job->sink != NULL)
+        return pass_on(child);
     assert(buf != NULL); /* without one there is no pipe */
     size_t room = buf->max - buf->len;
     if (room > 0) {
@@ -253,5 +268,8 @@ int child_run(const struct child_job *job, struct child_result *result, struct e
         return -1;
     int status = watch(&child, err);
     finish(&child);
-    return status;
+    if (status < 0 || child.sunk.kind == ERR_NONE)
+        return status;
+    *err = child.sunk;
+    return -1;
 }

@@ -17,6 +17,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/sink.h"
 
 struct child_job {
     const char *command;     /* for /bin/sh -c */
@@ -24,7 +25,7 @@ struct child_job {
     struct buf *output;      /* where standard output goes, up to its maximum; NULL: /dev/null. It
                               * may be a secret: with a maximum of up to 2 SECRET_MAX bytes the
                               * buffer is allocated once, so that wiping it leaves no copy */
-    const int *output_file;  /* or this descriptor is its standard output; stays the caller's */
+    const struct sink *sink; /* or this gets it as it comes; once it fails, nothing more is read */
     const char *const *env;  /* as in struct spawn */
     int64_t deadline;        /* clock_ms() moment */
     bool stoppable;          /* INT or TERM to us ends it like a deadline ... */
@@ -42,7 +43,8 @@ struct child_result {
     bool overflow; /* it printed more than output may hold */
 };
 
-/* 0 and *result once the command ran, however it ended; -1 (ERR_SYSTEM) if it could not start. */
+/* 0 and *result once the command ran, however it ended; -1: it could not start (ERR_SYSTEM), or what
+ * the sink says, once the command has ended. */
 int child_run(const struct child_job *job, struct child_result *result, struct err *err);
 
 #endif

@@ -9,24 +9,25 @@
 
 #include "base/child.h"
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/xalloc.h"
-#include "delivery/keep.h"
 #include "delivery/variables.h"
 #include "session/destination.h"
 
 #define STATUS_DROP 99
 
-static int run(const struct poll *poll, const struct parcel *raw, const int *output,
+/* What it prints goes through our hands: a full disk is an error of ours, whatever the command makes
+ * of it. */
+static int run(const struct poll *poll, const struct parcel *raw, struct parcel *made,
                struct child_result *result, struct err *err)
 {
+    const struct sink sink = spool_sink(made);
     const struct account *account = poll->run->account;
     int input = openat(raw->folder, raw->name, O_RDONLY | O_CLOEXEC);
     const struct variables of = {account->title, raw->uidl, raw->octets, raw->header};
     char **variables = variables_make(&of);
     const struct child_job job = {.command = account->pipe_through,
                                   .input = input,
-                                  .output_file = output,
+                                  .sink = &sink,
                                   .env = (const char *const *)variables,
                                   .deadline = clock_in(account->mda_timeout * 1000),
                                   .stoppable = true,
@@ -39,38 +40,15 @@ static int run(const struct poll *poll, const struct parcel *raw, const int *out
     return ended;
 }
 
-/* What it printed, as a parcel of its own. */
-static int take_over(struct parcel **parcel, struct deliver *to, int output, struct err *err)
-{
-    const struct keep_source source = {.fd = output, .path = "what pipe_through printed"};
-    struct parcel *made, *raw = *parcel;
-    if (deliver_begin(to, &made, err) < 0)
-        return -1;
-    if (keep_read(&source, spool_sink(made), err) < 0 || deliver_finish(made, err) < 0) {
-        deliver_drop(made);
-        return -1;
-    }
-    made->raw = raw;
-    made->uidl = raw->uidl;
-    *parcel = made;
-    return 0;
-}
-
-/* Many a command ends with 0 though it could not write all of it. */
-static bool is_cut(const struct poll *poll)
-{
-    return file_room(poll->settings->state_dir) < DELIVER_SPARE;
-}
-
-static int judge(const struct poll *poll, const struct child_result *result, bool printed,
-                 struct parcel *raw, enum through_end *end, struct err *err)
+static int judge(const struct child_result *result, bool printed, struct parcel *raw,
+                 enum through_end *end, struct err *err)
 {
     bool exited = result->end == CHILD_EXITED;
     if (result->end == CHILD_STOPPED)
         return err_set(err, ERR_STOPPED, "interrupted while pipe_through ran");
-    *end = exited && result->code == STATUS_DROP                     ? THROUGH_DROP
-           : exited && result->code == 0 && printed && !is_cut(poll) ? THROUGH_TAKE
-                                                                     : THROUGH_LATER;
+    *end = exited && result->code == STATUS_DROP    ? THROUGH_DROP
+           : exited && result->code == 0 && printed ? THROUGH_TAKE
+                                                    : THROUGH_LATER;
     if (*end != THROUGH_LATER)
         return 0;
     free(raw->why);
@@ -80,9 +58,6 @@ static int judge(const struct poll *poll, const struct child_result *result, boo
         raw->why = xasprintf("pipe_through was ended by signal %d", result->code);
     else if (result->code != 0)
         raw->why = xasprintf("pipe_through ended with status %d", result->code);
-    else if (printed)
-        raw->why = xasprintf("%s is full, so what pipe_through printed may be cut; make room there",
-                             poll->settings->state_dir);
     else
         raw->why = xasprintf("pipe_through printed nothing");
     raw->status = result->code;
@@ -102,21 +77,26 @@ int through_run(const struct poll *poll, struct parcel **parcel, struct deliver 
                 enum through_end *end, struct err *err)
 {
     struct child_result ended;
-    struct parcel *raw = *parcel;
+    struct parcel *raw = *parcel, *made;
     struct destination *through = &poll->routes.through->destination;
     *end = THROUGH_LATER;
     if (through->shut)
         return 0;
-    int output = file_unnamed(poll->settings->state_dir, err);
-    if (output < 0)
+    if (deliver_begin(to, &made, err) < 0)
         return -1;
-    int result = run(poll, raw, &output, &ended, err);
+    int result = run(poll, raw, made, &ended, err);
     if (result == 0)
-        result = judge(poll, &ended, lseek(output, 0, SEEK_END) > 0, raw, end, err);
+        result = judge(&ended, made->octets > 0, raw, end, err);
     if (result == 0)
         count(through, *end, raw->status);
     if (result == 0 && *end == THROUGH_TAKE)
-        result = take_over(parcel, to, output, err);
-    close(output);
-    return result;
+        result = deliver_finish(made, err);
+    if (result < 0 || *end != THROUGH_TAKE) {
+        deliver_drop(made);
+        return result;
+    }
+    made->raw = raw;
+    made->uidl = raw->uidl;
+    *parcel = made;
+    return 0;
 }

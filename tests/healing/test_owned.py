@@ -212,6 +212,20 @@ def spool_not_mounted(killed):
     return case
 
 
+def through_full_disk(w):
+    """pipe_through does not look at its writes, and the state folder's disk is full under them."""
+    heal.world.mount(w.state, "size=4m,mode=0700")
+    try:
+        names, fill = w.fill(1, size=600000), os.path.join(w.state, "fill")
+        w.run(pipe_through="dd if=/dev/zero of=%s bs=1k 2>/dev/null; truncate -s -256k %s; "
+              "cat 2>/dev/null; exit 0" % (fill, fill), keep="no")
+        os.unlink(fill)
+        w.run("--force", pipe_through="cat", keep="no")
+        w.need_each(1, names, when="whole")
+    finally:
+        heal.world.unmount(w.state)
+
+
 def kept_file_is_gone(w):
     """What is not there a day later either is fetched again."""
     names, agent = w.fill(2), heal.Agent(w)
@@ -963,6 +977,7 @@ CASES = [
     ("killed while the command runs: delivered by the next run", killed_before_delivery),
     ("kept, and spool/ is not mounted in one run: delivered, told once", spool_not_mounted(False)),
     ("killed while the command runs, and the same", spool_not_mounted(True)),
+    ("pipe_through ends with 0 on a full disk: nothing is delivered in part", through_full_disk),
     ("a kept file that is gone: fetched again a day later", kept_file_is_gone),
     ("a command that fails in ten runs: each run takes the new, nothing twice", growing_spool),
     ("a message that is put off does not stop the others and is fetched once", others_go_on),

@@ -65,6 +65,33 @@ static void test_ends(void)
     ran(&job, CHILD_EXITED, 3, "a command that closes its pipes long before it ends");
 }
 
+/* Takes so many octets, and then no more. */
+static int take_some(void *ctx, const char *bytes, size_t len, struct err *why)
+{
+    size_t *left = ctx;
+    (void)bytes;
+    if (len > *left)
+        return err_set(why, ERR_LOCAL, "the disk is full");
+    *left -= len;
+    return 0;
+}
+
+/* A command that does not look at its writes ends with 0 all the same. */
+static void test_sink(void)
+{
+    size_t left = 300000;
+    const struct sink sink = {take_some, &left};
+    struct child_job job = job_of("head -c 300000 /dev/zero", NULL);
+    job.sink = &sink;
+    ran(&job, CHILD_EXITED, 0, "a command whose output goes to a sink");
+    is_int((int)left, 0, "which has all of it once it ended");
+    left = 100000;
+    job.command = "head -c 300000 /dev/zero 2>/dev/null; exit 0";
+    err_clear(&err);
+    is_int(child_run(&job, &result, &err), -1, "a sink that takes no more is an error");
+    is_int(err.kind, ERR_LOCAL, "of its own kind, whatever the command says");
+}
+
 static void test_output(void)
 {
     struct buf out;
@@ -468,6 +495,7 @@ int main(void)
     signal(SIGPIPE, SIG_IGN);
     test_ends();
     test_output();
+    test_sink();
     test_input();
     test_env();
     test_complaints();
