@@ -580,12 +580,11 @@ int journal_sync(struct journal *journal, struct err *err)
 {
     const struct replay *replay = &journal->replay;
     bool has_news = journal->lock.fd >= 0 && replay->count != journal->synced;
-    if (has_news && lock_is_lost(&journal->lock))
+    if (has_news && (lock_is_lost(&journal->lock) || lock_show_progress(&journal->lock) < 0))
         return err_set(err, ERR_LOCKED,
-                       "%s was removed during this run, and another may have begun; this one ends",
+                       "%s was removed or taken over during this run, and another may have begun; "
+                       "this one ends",
                        journal->lock.path);
-    if (has_news)
-        lock_show_progress(&journal->lock);
     int result = replay_sync(&journal->replay, err);
     journal->synced = replay->count;
     return result;

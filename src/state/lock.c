@@ -5,37 +5,51 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/random.h"
 #include "base/str.h"
 
 #define PATIENCE 3600 /* seconds without progress until another run is told of */
 
-void lock_show_progress(const struct lock *lock)
+/* Without room this run only looks like one that makes no progress. */
+int lock_show_progress(struct lock *lock)
 {
-    char text[24];
-    int len = snprintf(text, sizeof text, "%020lld\n", (long long)clock_wall());
+    char text[LOCK_TEXT];
+    int len = snprintf(text, sizeof text, "%020lld %010ld %08lx\n", (long long)clock_wall(),
+                       (long)getpid(), (unsigned long)lock->random);
     if (pwrite(lock->fd, text, (size_t)len, 0) < 0)
-        return; /* then this run looks like one that makes no progress */
+        return errno == ENOSPC || errno == EDQUOT ? 0 : -1;
+    memcpy(lock->text, text, sizeof text);
+    return 0;
 }
 
 /* Another client of a network file system may not see yet what is written, but that the file is
  * new; and its clock may be ahead of ours. */
 static bool is_getting_on(const struct lock *lock)
 {
-    char text[24];
+    char text[LOCK_TEXT];
     uint64_t when;
     struct stat status;
     int64_t now = clock_wall();
     ssize_t len = pread(lock->fd, text, sizeof text, 0);
-    struct str line = str_trim(str_of(text, len > 0 ? (size_t)len : 0));
+    struct str rest = str_of(text, len > 0 ? (size_t)len : 0), line = str_until(&rest, '\n');
     if (len == 0 && fstat(lock->fd, &status) == 0)
         return now - (int64_t)status.st_mtime < PATIENCE;
-    return str_number(line, INT64_MAX, &when) == 0 && (int64_t)when < now + PATIENCE &&
+    return str_number(str_word(&line), INT64_MAX, &when) == 0 && (int64_t)when < now + PATIENCE &&
            now - (int64_t)when < PATIENCE;
+}
+
+static bool has_our_text(const struct lock *lock)
+{
+    char text[LOCK_TEXT];
+    size_t len = strlen(lock->text);
+    return len == 0 ||
+           (pread(lock->fd, text, len, 0) == (ssize_t)len && memcmp(text, lock->text, len) == 0);
 }
 
 bool lock_is_lost(const struct lock *lock)
@@ -45,18 +59,19 @@ bool lock_is_lost(const struct lock *lock)
         return false;
     if (stat(lock->path, &named) < 0)
         return errno == ENOENT;
-    return open.st_dev != named.st_dev || open.st_ino != named.st_ino;
+    return open.st_dev != named.st_dev || open.st_ino != named.st_ino || !has_our_text(lock);
 }
 
 int lock_take(struct lock *lock, char *path, struct err *err)
 {
     *lock = (struct lock){.fd = file_open(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600), .path = path};
+    (void)random_bytes(&lock->random, sizeof lock->random);
     if (lock->fd < 0)
         return err_errno(err, ERR_CREATE, errno, "cannot make %s", path);
     if (file_check_owner(lock->fd, path, err) < 0)
         return -1;
     if (file_lock(lock->fd, path, err) == 0) {
-        lock_show_progress(lock);
+        (void)lock_show_progress(lock);
         return 0;
     }
     if (err->kind != ERR_LOCKED)

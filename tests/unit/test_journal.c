@@ -234,6 +234,11 @@ static void test_lock(void)
         waitpid(pid, NULL, 0);
         is_int(ask_for_it(), rows[i].want, rows[i].name);
     }
+    struct err err;
+    uint32_t id = journal_add(journal, &(struct journal_subject){.size = 1}, clock_wall());
+    journal_fail(journal, id, &(struct journal_failure){.reason = REASON_NO_ROOM});
+    is_int(journal_sync(journal, &err), -1, "where another run has written into the lock file");
+    is_int(err.kind, ERR_LOCKED, "nothing is written any more");
     journal_close(journal);
     journal = open_journal();
     ok(journal != NULL, "and it is free again");
