@@ -189,9 +189,13 @@ int lines_replace(struct lines *lines, const char *path, int fd, struct err *err
 {
     if (rename(path, lines->path) < 0)
         return err_errno(err, ERR_IO, errno, "cannot rename %s", path);
+    /* Closed, the old file's inode is free, and may be another file's on the disk before the folder
+     * says that it is not the journal any more. */
+    struct err ignored; /* then the next lines that must last try again */
+    lines->settled = !lines->durable;
+    (void)lines_settle(lines, &ignored);
     close(lines->fd);
     lines->fd = fd;
-    lines->settled = !lines->durable;
     forget(lines);
     off_t end = lseek(fd, 0, SEEK_END);
     lines->broken = lines->broken || end < 0;

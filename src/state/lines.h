@@ -50,7 +50,8 @@ int lines_cut(struct lines *lines, struct err *err);
 int lines_set_aside(struct lines *lines, const char *aside, struct err *err);
 
 /* Renames a new file into its place, which is read by lines_load; until then it can be added to.
- * fd (ours then) is open on it. Its new name is not on the disk yet. Ends all views. */
+ * fd (ours then) is open on it. Its new name is on the disk, unless that failed: lines_settle. Ends
+ * all views. */
 int lines_replace(struct lines *lines, const char *path, int fd, struct err *err);
 
 /* Maps again, so that what was written since is in the text. Ends all views. */

@@ -336,6 +336,18 @@ def flushes_of_batches(w):
            flushes(w))
 
 
+def flushes_of_shortening(w):
+    """The old journal's inode must not be used again before the folder names the new one."""
+    place = Place(w, Conn)
+    for count in (20, 12):
+        place.put(count)
+        place.poll(keep="yes")
+    before = os.stat(w.journal_path()).st_ino
+    place.poll(keep="yes", env=slow_disk(w, 0))
+    w.need(os.stat(w.journal_path()).st_ino != before, "it is shortened")
+    w.need("fsync" in flushes(w)[1:], "then its folder is flushed, though nothing is new", flushes(w))
+
+
 def no_flush(w):
     place = Place(w, Conn)
     place.put(1)
@@ -359,6 +371,7 @@ CASES += [
     ("keep = yes: one new message, at most 5 flushes", flushes_of_one("yes")),
     ("keep = no: one new message, at most 5 flushes", flushes_of_one("no")),
     ("a batch more: at most 4 flushes more", flushes_of_batches),
+    ("nothing new, but the journal is shortened: its folder is flushed", flushes_of_shortening),
     ("fsync = none: no flush", no_flush),
 ]
 
