@@ -362,6 +362,24 @@ static bool is_receipt_of(const struct deliver_settings *settings, struct str re
     return same;
 }
 
+const struct deliver_settings *deliver_read_receipt(const struct deliver_settings *settings,
+                                                    struct str receipt, struct deliver_file *file)
+{
+    struct str words = receipt, last = {"", 0}, name = last;
+    str_word(&words);
+    struct str octets = str_word(&words);
+    for (struct str word = octets; word.len > 0; word = str_word(&words)) {
+        name = last;
+        last = word;
+    }
+    while (settings != NULL && !is_receipt_of(settings, receipt))
+        settings = settings->next;
+    return str_number(octets, INT64_MAX, &file->octets) < 0 ||
+                   words_read_name(name, file->name, sizeof file->name) < 0
+               ? NULL
+               : settings;
+}
+
 /* True if waiting will not help, and mail does not go there any more. */
 static bool is_given_up(const struct deliver_settings *settings, struct str receipt,
                         const struct err *err)

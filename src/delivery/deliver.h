@@ -114,6 +114,11 @@ void deliver_abandon(struct parcel **batch, size_t n);
 int deliver_check(const struct deliver_settings *settings, struct deliver_claim *claims, size_t n,
                   struct err *err);
 
+/* Of the receipt of a Maildir or an mbox: to which of the settings it belongs, its octets there and
+ * the name under which it was spooled. NULL: to none of them. */
+const struct deliver_settings *deliver_read_receipt(const struct deliver_settings *settings,
+                                                    struct str receipt, struct deliver_file *file);
+
 /* Removes the mailbox's own leftover files from a place that deliver_place described. Only when no
  * take is open. A place that is gone is fine. */
 int deliver_sweep(const struct deliver_settings *settings, struct str place, struct err *err);

@@ -19,6 +19,26 @@ static size_t count_open(const struct journal *journal)
     return n;
 }
 
+/* The run that published it did not live to tell; or this one has. */
+static void tell(struct session_run *run, const struct journal *journal,
+                 const struct deliver_settings *settings, uint32_t id, struct str receipt)
+{
+    struct deliver_file file;
+    char room[JOURNAL_UIDL_ROOM];
+    const struct deliver_settings *to = deliver_read_receipt(settings, receipt, &file);
+    run->figures.fetched++;
+    if (to == NULL)
+        return;
+    run->figures.octets += file.octets;
+    if (run->delivered == NULL)
+        return;
+    const struct session_message message = {.uidl = journal_uidl(journal, id, room),
+                                            .octets = file.octets,
+                                            .name = file.name,
+                                            .target = {to->kind, to->where}};
+    run->delivered(run->ctx, &message);
+}
+
 static void settle(struct journal *journal, const struct deliver_settings *settings, uint32_t id,
                    const struct deliver_claim *claim)
 {
@@ -53,7 +73,7 @@ static bool may_go_on(const struct deliver_settings *settings, const struct err 
 
 /* As recover. */
 static int settle_open(struct journal *journal, const struct deliver_settings *settings,
-                       struct err *err)
+                       struct session_run *run, struct err *err)
 {
     size_t n = count_open(journal), filled = 0;
     if (n == 0)
@@ -77,13 +97,17 @@ static int settle_open(struct journal *journal, const struct deliver_settings *s
     int result = deliver_check(settings, claims, n, err);
     for (size_t i = 0; i < n; i++)
         settle(journal, settings, ids[i], &claims[i]);
-    for (size_t i = 0; i < n; i++)
+    struct err later;
+    int synced = journal_sync(journal, result < 0 ? &later : err);
+    for (size_t i = 0; i < n; i++) {
+        if (synced == 0 && claims[i].found == DELIVER_PUBLISHED)
+            tell(run, journal, settings, ids[i], claims[i].receipt);
         free(receipts[i]);
+    }
     free(receipts);
     free(claims);
     free(ids);
-    struct err later;
-    if (journal_sync(journal, result < 0 ? &later : err) < 0)
+    if (synced < 0)
         return -1;
     return result < 0 && may_go_on(settings, err) ? 1 : result;
 }
@@ -195,11 +219,12 @@ static int clean_up(struct journal *journal, const struct deliver_settings *sett
     return sweep(journal, settings) ? find_unnamed(journal, settings, false, err) : 0;
 }
 
-int recover(struct journal *journal, const struct deliver_settings *settings, struct err *err)
+int recover(struct journal *journal, const struct deliver_settings *settings,
+            struct session_run *run, struct err *err)
 {
     struct deliver_settings former = *settings;
     char id[MAILBOX_ID + 1];
-    int settled = settle_open(journal, settings, err);
+    int settled = settle_open(journal, settings, run, err);
     if (settled != 0)
         return settled;
     if (journal_was_renamed(journal, id) && !rename_is_known(settings->state_dir, id)) {

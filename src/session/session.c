@@ -54,7 +54,7 @@ static void fill_settings(struct session *session)
 static int settle_earlier(struct session *session, struct err *err)
 {
     struct routes *routes = &session->poll.routes;
-    int result = recover(session->poll.journal, session->poll.settings, err);
+    int result = recover(session->poll.journal, session->poll.settings, session->run, err);
     if (result != 0)
         err_prefix(err, "recovering from the last run");
     if (result <= 0)

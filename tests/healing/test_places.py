@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
 """Two runs, two machines, one Maildir: what is in tmp/, what a crash leaves, and places that are gone."""
+import json
 import os
 import re
 import stat
@@ -44,6 +45,20 @@ def no_marker(w):
     """Between the messages and new/ there is nothing in tmp/ but the messages."""
     left_open(w)
     w.need(len(tmp_of(w)) == 3, "three messages, three files", tmp_of(w))
+
+
+def recovered_is_told(w):
+    """The run that was killed told nobody of them."""
+    names, told = left_open(w), w.path("told")
+    w.put("m009")
+    run = w.run("--force", "--json=messages", keep="no", after_new="cat >>%s" % told)
+    records = [json.loads(line) for line in run.out.splitlines()]
+    new = os.listdir(os.path.join(w.maildir, "new"))
+    found = [(r["uidl"], r["octets"] > 0, r["name"] in new, r["destination"]) for r in records if "uidl" in r]
+    w.need(sorted(found) == [(n, True, True, w.maildir) for n in names + ["m009"]], "each has a record", found)
+    w.need([r["new"] for r in records if "uidl" not in r] == [4], "and counts", run.out)
+    with open(told) as f:
+        w.need(len(f.readlines()) == 4, "and after_new gets it")
 
 
 def vanished(w):
@@ -634,6 +649,7 @@ def modes(w):
 
 CASES = [
     ("no marker: tmp/ holds the messages and nothing else", no_marker),
+    ("killed before the renames: what recovery publishes is told as any other", recovered_is_told),
     ("gone from tmp/ after a crash: fetched again, and said", vanished),
     ("gone from new/ after a crash: fetched again, and said", one_vanished),
     ("a rename whose answer was lost is a success", rename_answer_lost),
