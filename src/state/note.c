@@ -451,26 +451,45 @@ static void sweep(const struct note *note)
     free(fresh);
 }
 
-struct note *note_load(const char *state_dir, const char *server, const char *user,
-                       enum note_mode mode, int64_t now)
+/* A stem ends in the mailbox's id. */
+static struct note *load(const char *state_dir, const char *stem, enum note_mode mode)
 {
     struct note *note = xcalloc(1, sizeof *note);
+    size_t len = strlen(stem);
     note->file = xcalloc(1, sizeof *note->file);
-    char mailbox[MAILBOX_ID + 1];
-    char *stem = mailbox_stem(server, user);
-    mailbox_id(server, user, mailbox);
     note->file->mode = mode;
-    note->file->mailbox = xstrdup(mailbox);
+    note->file->mailbox = xstrdup(stem + (len > MAILBOX_ID ? len - MAILBOX_ID : 0));
     note->file->path = xasprintf("%s/%s.note", state_dir, stem);
-    free(stem);
     if (mode == NOTE_WRITE)
         sweep(note);
     read_file(note);
+    return note;
+}
+
+struct note *note_load(const char *state_dir, const char *server, const char *user,
+                       enum note_mode mode, int64_t now)
+{
+    char *stem = mailbox_stem(server, user);
+    struct note *note = load(state_dir, stem, mode);
+    free(stem);
     struct stat st;
     if (note->file->loaded != NULL && lstat(note->file->path, &st) == 0 && st.st_mtime <= now)
         note->touched = st.st_mtime;
     drop_untrue(note, now);
     return note;
+}
+
+int note_carry_pin(const char *state_dir, const char *from, const char *to, struct err *err)
+{
+    struct note *old = load(state_dir, from, NOTE_READ), *new = load(state_dir, to, NOTE_WRITE);
+    int result = 0;
+    if (old->damaged && rename(old->file->path, new->file->path) < 0)
+        result = err_errno(err, ERR_IO, errno, "cannot rename %s", old->file->path);
+    else if (!old->damaged && old->pin[0] != '\0' && new->pin[0] == '\0')
+        result = note_keep_pin(new, old->pin, old->pin_when, err);
+    note_free(old);
+    note_free(new);
+    return result;
 }
 
 void note_touch(struct note *note, int64_t now)

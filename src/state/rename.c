@@ -11,6 +11,8 @@
 
 #include "base/file.h"
 #include "base/xalloc.h"
+#include "state/mailbox.h"
+#include "state/note.h"
 #include "state/record.h"
 
 #define ENDING ".journal"
@@ -163,13 +165,29 @@ static int take_lock(const char *state_dir, const char *stem, struct err *err)
     return fd;
 }
 
-static int move(const char *state_dir, const char *from, const char *to, const char *ending,
-                struct err *err)
+/* The server's part of a stem, which has no @. */
+static struct str server_of(const char *stem)
 {
-    char *old = file_of(state_dir, from, ending), *new = file_of(state_dir, to, ending);
+    size_t len = strlen(stem), end = len > MAILBOX_ID ? len - MAILBOX_ID : 0, at = end;
+    while (at > 0 && stem[at - 1] != '@')
+        at--;
+    return str_of(stem + at, end - at);
+}
+
+/* The key of the same server is still the one; what else is in a note costs nothing if it is lost.
+ * It goes first: a journal that is moved without it would make any key a first sight. */
+static int move(const char *state_dir, const char *from, const char *to, struct err *err)
+{
+    if (str_equal(server_of(from), server_of(to)) && note_carry_pin(state_dir, from, to, err) < 0)
+        return -1;
+    char *old = file_of(state_dir, from, ENDING), *new = file_of(state_dir, to, ENDING);
+    char *note = file_of(state_dir, from, ".note");
     int result = 0;
     if (rename(old, new) < 0)
         result = err_errno(err, ERR_IO, errno, "cannot rename %s", old);
+    else
+        (void)unlink(note);
+    free(note);
     free(old);
     free(new);
     return result;
@@ -178,16 +196,13 @@ static int move(const char *state_dir, const char *from, const char *to, const c
 int rename_journal(const char *state_dir, const char *from, const char *to, bool durable,
                    struct err *err)
 {
-    struct err ignored; /* a note costs nothing if it is lost */
     int locks[LOCKS] = {take_lock(state_dir, from, err), -1}, result = -1;
     if (locks[0] >= 0)
         locks[1] = take_lock(state_dir, to, err);
     if (locks[1] >= 0 && rename_is_there(state_dir, to))
         err_set(err, ERR_CREATE, "%s has a journal of its own already; move that away first", to);
     else if (locks[1] >= 0)
-        result = move(state_dir, from, to, ENDING, err);
-    if (result == 0)
-        (void)move(state_dir, from, to, ".note", &ignored);
+        result = move(state_dir, from, to, err);
     if (result == 0 && durable)
         result = file_sync_folder(state_dir, NULL, err);
     for (int i = 0; i < LOCKS; i++)

@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/xalloc.h"
 #include "state/mailbox.h"
+#include "state/rename.h"
 
 #include "tap.h"
 
@@ -458,6 +459,64 @@ static void test_pin(void)
     free(bob);
 }
 
+/* The mailbox of alice gets another name, and its journal is moved; then this is what is known. */
+static struct note *rename_to(const char *server, const char *user)
+{
+    struct err err = {.kind = ERR_NONE};
+    char *from = mailbox_stem("pop.example.com", "alice"), *to = mailbox_stem(server, user);
+    char *journal = xasprintf("%s/%s.journal", dir, from);
+    close(open(journal, O_CREAT | O_WRONLY, 0600));
+    is_int(rename_journal(dir, from, to, true, &err), 0, "renamed");
+    free(journal);
+    free(from);
+    free(to);
+    return note_load(dir, server, user, NOTE_WRITE, NOW);
+}
+
+static void remove_all(const char *server, const char *user)
+{
+    static const char *const endings[] = {"journal", "note", "lock"};
+    char *stem = mailbox_stem(server, user);
+    for (size_t i = 0; i < 3; i++) {
+        char *file = xasprintf("%s/%s.%s", dir, stem, endings[i]);
+        unlink(file);
+        free(file);
+    }
+    free(stem);
+}
+
+static void test_renamed(void)
+{
+    struct err err = {.kind = ERR_NONE};
+    struct note *note = load();
+    note->failures = 3;
+    note->failing_since = NOW - 600;
+    is_int(note_keep_pin(note, PIN_A, NOW - 100, &err), 0, "prepare: a pin");
+    note_free(note);
+    note = rename_to("POP.example.com", "alice2");
+    is_str(note->pin, PIN_A, "the same server has the same key");
+    is_int((long)note->pin_when, NOW - 100, "since the same day");
+    is_int((long)note->failures, 0, "what else was known of the other mailbox is not");
+    note_free(note);
+    ok(access(path, F_OK) < 0, "whose note is gone");
+    note = load();
+    is_int(note_keep_pin(note, PIN_B, NOW - 100, &err), 0, "prepare: a pin");
+    note_free(note);
+    note = rename_to("pop.example.net", "alice");
+    is_str(note->pin, "", "another server may have another key");
+    note_free(note);
+    int fd = open(path, O_CREAT | O_WRONLY, 0600);
+    ok(write(fd, "pin", 3) == 3, "prepare: a damaged note");
+    close(fd);
+    note = rename_to("pop.example.com", "alice3");
+    ok(note->damaged, "a damaged one stays damaged, and is no first sight");
+    note_free(note);
+    remove_all("pop.example.com", "alice2");
+    remove_all("pop.example.net", "alice");
+    remove_all("pop.example.com", "alice3");
+    remove_all("pop.example.com", "alice");
+}
+
 int main(void)
 {
     if (mkdtemp(dir) == NULL)
@@ -474,6 +533,7 @@ int main(void)
     test_place();
     test_modes();
     test_pin();
+    test_renamed();
     unlink(path);
     rmdir(dir);
     free(fresh);
