@@ -43,8 +43,8 @@ struct child_result {
     bool overflow; /* it printed more than output may hold */
 };
 
-/* 0 and *result once the command ran, however it ended; -1: it could not start (ERR_SYSTEM), or what
- * the sink says, once the command has ended. */
+/* 0 and *result once the command ran, however it ended; -1: it could not start (ERR_SYSTEM), or the
+ * sink failed, whose error it is, once the command has ended. */
 int child_run(const struct child_job *job, struct child_result *result, struct err *err);
 
 #endif

@@ -203,8 +203,8 @@ static void miss(struct poll *poll, uint32_t id)
     const struct journal_failure failure = {.reason = REASON_MISSING,
                                             .next_try = (uint64_t)(poll->rules.now + CLOCK_DAY)};
     log_line(poll->run->log, FP_LOG_ERROR,
-             "%s: its file is not there: is its disk mounted? It is looked for again in a day, and "
-             "then fetched again",
+             "%s: its file is not there: is its disk mounted? Without it, it is fetched again "
+             "after a day",
              name_of(poll, id, name));
     poll->run->figures.failed++;
     poll->later++;

@@ -49,7 +49,7 @@ int kept_rename(struct journal *journal, const struct deliver_settings *settings
 
 /* Delivers what is due. 0 also if the destination does not take a message (poll->destination); -1:
  * the destination failed as a whole. poll->cut_short: the time was over before all were tried. A
- * message whose file is not there is looked for again a day later; if it is gone then, it is fetched
+ * message whose file is not there is looked for again a day later, and if it is gone then, fetched
  * again if the server still has it; both are reported. One whose file cannot be read counts as
  * refused, and the others go on. */
 int kept_deliver(struct poll *poll, struct err *err);

@@ -14,7 +14,8 @@
 /* For each open take: found at its destination and made durable by this process, it is done; else
  * it is dropped, and its message will be fetched again. Then leftover files are removed from the
  * places of the settings and of the last run. What a run under the mailbox's former name left
- * carries the id of that one, and is looked for first. What is done counts as fetched, and is told.
+ * carries the id of that one, and is looked for first. What is done counts as fetched, and
+ * is told.
  *
  * 0; or 1, and why in err: some of the takes cannot be settled now. They stay open, nothing is
  * removed, and the run can go on without them. -1: it cannot, nor if its only destination is

@@ -15,8 +15,8 @@
 
 #define STATUS_DROP 99
 
-/* What it prints goes through our hands: a full disk is an error of ours, whatever the command makes
- * of it. */
+/* What it prints goes through our hands: a full disk is an error of ours, whatever the command
+ * makes of it. */
 static int run(const struct poll *poll, const struct parcel *raw, struct parcel *made,
                struct child_result *result, struct err *err)
 {

@@ -202,8 +202,8 @@ void journal_set_rules(struct journal *journal, const char *digest);
 
 /* Writes what was gathered, and makes it durable, unless all of it may be lost in a power cut
  * without harm (`gone`, since a message is `done` then; days, and what is absent). ERR_LOCKED:
- * somebody removed the lock file or wrote into it, and another run may have the mailbox. An error is final: every
- * later call fails too. */
+ * somebody removed the lock file or wrote into it, and another run may have the mailbox. An error
+ * is final: every later call fails too. */
 int journal_sync(struct journal *journal, struct err *err);
 
 /* Makes durable what an earlier process wrote and may not have lived to flush. */

@@ -106,8 +106,8 @@ int note_save(struct note *note);
  * note is only read, or not ours (ERR_CREATE); the note is as it was. */
 int note_keep_pin(struct note *note, const char *pin, int64_t now, struct err *err);
 
-/* The mailbox of one stem (mailbox_stem) gets another name, on the same server: the pin that its note
- * has, or that it is damaged, is its new note's as well, durably. One that has a pin keeps it.
+/* The mailbox of one stem (mailbox_stem) gets another name, on the same server: the pin that its
+ * note has, or that it is damaged, is its new note's as well, durably. One that has a pin keeps it.
  * ERR_CREATE, ERR_IO. */
 int note_carry_pin(const char *state_dir, const char *from, const char *to, struct err *err);
 

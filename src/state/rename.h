@@ -36,8 +36,9 @@ bool rename_is_there(const char *state_dir, const char *stem);
 /* True if there is a journal of the mailbox with this id (mailbox_id). */
 bool rename_is_known(const char *state_dir, const char *id);
 
-/* Moves the journal of one stem to another that has none, under the locks of both; durably if asked
- * to. Of its note no more goes along than the pin of the same server. ERR_LOCKED: a run is using one of them; ERR_CREATE, ERR_IO. */
+/* Moves the journal of one stem to another that has none, under the locks of both; durably if
+ * asked to. Of its note no more goes along than the pin of the same server. ERR_LOCKED: a run is
+ * using one of them; ERR_CREATE, ERR_IO. */
 int rename_journal(const char *state_dir, const char *from, const char *to, bool durable,
                    struct err *err);
 
