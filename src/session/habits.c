@@ -16,6 +16,7 @@ static const struct {
 };
 
 #define ENDS (sizeof ends / sizeof ends[0])
+#define OF_TWO ((unsigned)(HABIT_SIZES | HABIT_HEADERS))
 #define OF_ENDS ((unsigned)(HABIT_TOP | HABIT_UIDL_N | HABIT_LIST_N))
 
 static bool is_within(int64_t when, int days, int64_t now)
@@ -51,7 +52,8 @@ void habits_keep(const struct habits *habits, struct note *note, int64_t now)
             *(int64_t *)(void *)((char *)note + ends[i].at) = now;
     if ((fresh & ~OF_ENDS) == 0)
         return;
-    note->habits = habits->known & ~OF_ENDS;
+    unsigned first = fresh & OF_TWO & ~(habits->known / HABIT_ONCE);
+    note->habits = (habits->known & ~OF_ENDS & ~first) | first * HABIT_ONCE;
     note->habits_when = now;
 }
 
@@ -83,4 +85,9 @@ void habits_count_header(struct habits *habits)
 {
     if (++habits->headers >= HABITS_ENOUGH)
         habits->known |= HABIT_HEADERS;
+}
+
+void habits_prove_header(struct habits *habits)
+{
+    habits->known |= HABIT_HEADERS | HABIT_HEADERS * HABIT_ONCE;
 }

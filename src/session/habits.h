@@ -4,9 +4,10 @@
  *
  * Some servers list another size each time, or write other headers into each answer. That is found
  * out by messages that prove to be the same all the same (HABITS_ENOUGH of them, so that one that
- * was touched is not taken for a habit), and kept in the note for HABITS_DAYS, so that it is
- * checked again some day. That a connection ended over a command that can be done without is kept
- * for HABITS_END_DAYS alone: one end proves little, since any connection may be lost.
+ * was touched is not taken for a habit). It counts for the rest of the session; shown by a second
+ * one, so that it is no move to another store, it is kept in the note for HABITS_DAYS, and checked
+ * again some day. That a connection ended over a command that can be done without is kept for
+ * HABITS_END_DAYS alone: one end proves little, since any connection may be lost.
  *
  * And how far its list can be: where the last HABITS_EXACT messages were as long as it said, to the
  * octet, one that is shorter was probably cut.
@@ -32,7 +33,8 @@ enum habit {
     HABIT_TOP = 4,     /* a connection ended over TOP: it is not asked for */
     HABIT_REFUSES = 8, /* it has refused message after message: only a few are asked for at first */
     HABIT_UIDL_N = 16, /* a connection ended over `UIDL n`, ... */
-    HABIT_LIST_N = 32  /* ... or `LIST n`: it proves nothing, and is not asked for */
+    HABIT_LIST_N = 32, /* ... or `LIST n`: it proves nothing, and is not asked for */
+    HABIT_ONCE = 64 /* times HABIT_SIZES or HABIT_HEADERS: one session has shown it, in the note */
 };
 
 struct habits {
@@ -58,5 +60,8 @@ bool habits_are_exact(const struct habits *habits);
 /* A message is the same, with another size, or another header. */
 void habits_count_size(struct habits *habits);
 void habits_count_header(struct habits *habits);
+
+/* A message has shown several headers within one session: that proves the habit. */
+void habits_prove_header(struct habits *habits);
 
 #endif

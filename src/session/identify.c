@@ -57,7 +57,7 @@ static enum identify_as deny(struct listing *listing, struct message *message,
     }
     bool changes = message->twice && shown != NULL && !fingerprints_equal(shown, fingerprint);
     if (changes || (!steady && !gone))
-        listing->habits->known |= HABIT_HEADERS;
+        habits_prove_header(listing->habits);
     if (!steady && !gone)
         return confirm(listing, message, fingerprint);
     log_line(log, FP_LOG_NOTE,
