@@ -22,6 +22,7 @@ static enum identify_as confirm(struct listing *listing, struct message *message
         habits_count_header(listing->habits);
     listing_set_fingerprint(listing, message, fingerprint);
     match_learn(listing, message);
+    message->compare = false;
     return IDENTIFY_DELIVERED;
 }
 
@@ -60,11 +61,11 @@ static enum identify_as deny(struct listing *listing, struct message *message,
         habits_prove_header(listing->habits);
     if (!steady && !gone)
         return confirm(listing, message, fingerprint);
+    if (identify_is_delivered(listing->journal, match_moved(listing, message, fingerprint)))
+        return IDENTIFY_DELIVERED;
     log_line(log, FP_LOG_NOTE,
              "message %u has the UIDL of a delivered one, but is a different message",
              message->number);
-    match_undo(listing, message);
-    listing_set_fingerprint(listing, message, fingerprint);
     return IDENTIFY_NEW;
 }
 

@@ -56,9 +56,11 @@ struct listing {
     uint32_t uidl_junk, list_junk; /* lines that could not be understood */
     uint32_t missing;              /* how many fewer than STAT says are listed */
     bool any_vague;                /* some have no UIDL, or one that is not theirs alone */
-    bool any_uidl;  /* most UIDLs have changed: a fingerprint is enough to know a message */
-    bool any_size;  /* and with it sizes, as several messages show */
-    uint32_t alike; /* how many fetched messages look like others with other UIDLs */
+    bool any_moved;  /* a UIDL is another message's now: none of them is believed for its size */
+    bool any_uidl;   /* UIDLs may have changed: a fingerprint is enough to know a message */
+    bool most_uidls; /* most of them have, ... */
+    bool any_size;   /* ... and with them sizes, as several messages show */
+    uint32_t alike;  /* how many fetched messages look like others with other UIDLs */
     uint32_t *by_fingerprint; /* entries of the journal, by theirs; match.c makes it */
     uint32_t by_fingerprint_count;
 };

@@ -8,6 +8,7 @@
 #include "base/xalloc.h"
 #include "session/fingerprints.h"
 #include "session/headers.h"
+#include "session/plan.h"
 #include "session/queue.h"
 
 /* The same header, with a Message-ID in it, or with the same body under it. For what never came the
@@ -88,10 +89,13 @@ static bool is_size(const struct listing *listing, const struct message *message
 }
 
 /* By UIDL alone, if it was not deleted before: a UIDL that comes back after its message is gone may
- * well be another message's. */
+ * well be another message's. A size that is told for the first time is compared with nothing, and
+ * would fit the next message of this UIDL as well. */
 static bool is_known_by_uidl(const struct listing *listing, const struct message *message)
 {
-    return is_size(listing, message) &&
+    bool untold = journal_size(listing->journal, message->entry) == 0 && message->size != 0 &&
+                  match_was_received(listing, message->entry);
+    return is_size(listing, message) && !untold &&
            journal_entry(listing->journal, message->entry).state != JOURNAL_GONE;
 }
 
@@ -142,7 +146,8 @@ static void lose(struct message *message)
     message->compare = false;
 }
 
-void match_undo(struct listing *listing, struct message *message)
+/* Its entry is not this message after all: it is a new one. */
+static void undo(struct listing *listing, struct message *message)
 {
     if (message->entry == JOURNAL_NONE)
         return;
@@ -160,7 +165,7 @@ static void match_uidl(struct listing *listing, struct message *message, bool bl
     bool known = message->entry != JOURNAL_NONE;
     message->vague = message->vague || known || !listing_has_uidl(message);
     listing->any_vague = listing->any_vague || message->vague;
-    match_undo(listing, message);
+    undo(listing, message);
 }
 
 /* Where headers change, what identifies a message still tells. */
@@ -185,13 +190,24 @@ enum fingerprints_verdict match_compare(struct listing *listing, const struct me
     return verdict;
 }
 
+/* See match_is_touched. */
+static bool is_touched(const struct listing *listing, uint32_t id, const struct message *message,
+                       const struct fingerprint *fingerprint)
+{
+    struct record record = journal_record(listing->journal, id);
+    struct fingerprint known = record_fingerprint(&record);
+    struct journal_entry entry = journal_entry(listing->journal, id);
+    bool goes = entry.state == JOURNAL_GONE ||
+                (entry.state == JOURNAL_DONE && entry.policy == JOURNAL_DELETE);
+    bool untold = goes && habits_has(listing->habits, HABIT_SIZES);
+    return (untold || !is_as_long(listing, id, message)) &&
+           !habits_has(listing->habits, HABIT_HEADERS) && !fingerprints_equal(&known, fingerprint);
+}
+
 bool match_is_touched(const struct listing *listing, const struct message *message,
                       const struct fingerprint *fingerprint)
 {
-    struct record record = journal_record(listing->journal, message->entry);
-    struct fingerprint known = record_fingerprint(&record);
-    return !is_size(listing, message) && !habits_has(listing->habits, HABIT_HEADERS) &&
-           !fingerprints_equal(&known, fingerprint);
+    return is_touched(listing, message->entry, message, fingerprint);
 }
 
 /* It has the UIDL of one that a rule left, or that is held, and may be another one. What is known
@@ -222,10 +238,12 @@ static void judge(struct listing *listing, struct message *message,
     struct record record = journal_record(listing->journal, message->entry);
     unsigned state = journal_entry(listing->journal, message->entry).state;
     bool delivered = state == JOURNAL_DONE || state == JOURNAL_GONE || record_is_here(state);
-    bool certain = delivered && (state != JOURNAL_DONE || record_fingerprint(&record).known);
+    struct fingerprint known = record_fingerprint(&record);
+    bool certain = delivered && (state != JOURNAL_DONE || known.known);
     enum fingerprints_verdict verdict = match_compare(listing, message, fingerprint);
+    listing->any_moved |= fingerprints_compare_identity(&known, fingerprint) == FINGERPRINTS_OTHER;
     if (verdict == FINGERPRINTS_OTHER && !delivered) {
-        match_undo(listing, message);
+        undo(listing, message);
         return;
     }
     if (verdict == FINGERPRINTS_OTHER || verdict == FINGERPRINTS_UNSURE)
@@ -313,6 +331,7 @@ static uint32_t find_by_identity(const struct listing *listing, const struct mes
         struct record record = journal_record(journal, id);
         struct fingerprint known = record_fingerprint(&record);
         if (journal_entry(journal, id).listed == 0 && is_as_long(listing, id, message) &&
+            !is_touched(listing, id, message, fingerprint) &&
             compare(listing, &known, fingerprint) == FINGERPRINTS_SAME)
             break;
     }
@@ -370,7 +389,7 @@ static bool has_blank_entries(const struct journal *journal)
 /* UIDLs may have moved from one message to the next, as numbers do. A message whose fingerprint
  * shows that it is another entry gets that entry; one that loses its entry to another message is
  * new. */
-static void match_moved(struct listing *listing)
+static void sort_moved(struct listing *listing)
 {
     struct moved {
         uint32_t at, entry;
@@ -413,9 +432,22 @@ static int ask_top(struct listing *listing, struct pop3 *pop3, struct err *err)
                                        .fingerprint = take_fingerprint,
                                        .ctx = listing};
     int result = fingerprints_run(&asked, err);
-    match_moved(listing);
+    sort_moved(listing);
     free(lacking.at);
     return result;
+}
+
+/* One UIDL is another message's now, as happens with numbers when a message is deleted. The next
+ * one may be, too, and of that size: all have to show their headers. */
+static int ask_all(struct listing *listing, struct pop3 *pop3, struct err *err)
+{
+    for (uint32_t i = 0; i < listing->count; i++) {
+        struct message *message = &listing->messages[i];
+        if (message->entry != JOURNAL_NONE && message->fingerprint == 0 &&
+            match_was_received(listing, message->entry))
+            message->compare = true;
+    }
+    return ask_top(listing, pop3, err);
 }
 
 /* Those whose fingerprint is there already are looked up again: by now it may count for more. */
@@ -453,6 +485,15 @@ static bool is_reset(const struct listing *listing)
     return unknown > 0 && 2 * missing > expected;
 }
 
+/* Was one of them there when the mailbox was last listed, and is not now? */
+static bool has_vanished(const struct listing *listing)
+{
+    for (uint32_t id = 0; id < journal_count(listing->journal); id++)
+        if (journal_has_vanished(listing->journal, id))
+            return true;
+    return false;
+}
+
 /* Another server may count, or add, other octets; then several messages show it. A single one may
  * be another copy, for another recipient or of another body. */
 static void match_other_sizes(struct listing *listing, bool has_top)
@@ -480,6 +521,26 @@ static void match_other_sizes(struct listing *listing, bool has_top)
     }
 }
 
+/* UIDLs have changed: those of all messages (a migration, a rebuild), or of some (it goes on for
+ * days, or the poll that met it was cut off; a UIDL has the state of its message in it). */
+static int match_changed(struct listing *listing, struct pop3 *pop3, struct log *log, bool blank,
+                         struct err *err)
+{
+    listing->any_uidl = count_unknown(listing) > 0 && has_vanished(listing);
+    listing->most_uidls = is_reset(listing);
+    if (!listing->any_uidl && !listing->most_uidls)
+        return 0;
+    if (listing->most_uidls)
+        log_line(
+            log, FP_LOG_NOTE,
+            "most UIDLs have changed since the last run; messages are recognised by their headers");
+    listing->any_uidl = true;
+    int result = ask_fingerprints(listing, pop3, blank, err);
+    if (listing->most_uidls)
+        match_other_sizes(listing, headers_may_ask(pop3, listing->habits));
+    return result;
+}
+
 int match_listing(struct listing *listing, struct pop3 *pop3, struct log *log, struct err *err)
 {
     for (uint32_t id = 0; id < journal_count(listing->journal); id++)
@@ -490,14 +551,10 @@ int match_listing(struct listing *listing, struct pop3 *pop3, struct log *log, s
     for (uint32_t i = 0; i < listing->count; i++)
         match_uidl(listing, &listing->messages[i], blank);
     int result = ask_fingerprints(listing, pop3, blank, err);
-    if (result == 0 && is_reset(listing)) {
-        log_line(
-            log, FP_LOG_NOTE,
-            "most UIDLs have changed since the last run; messages are recognised by their headers");
-        listing->any_uidl = true;
-        result = ask_fingerprints(listing, pop3, blank, err);
-        match_other_sizes(listing, headers_may_ask(pop3, listing->habits));
-    }
+    if (result == 0 && listing->any_moved)
+        result = ask_all(listing, pop3, err);
+    if (result == 0)
+        result = match_changed(listing, pop3, log, blank, err);
     journal_expect(listing->journal, count_unknown(listing));
     return result;
 }
@@ -519,13 +576,68 @@ static bool is_like_one(struct listing *listing, const struct fingerprint *finge
     return false;
 }
 
+/* Is it this entry's message by UIDL and size alone, so far? */
+static bool is_unproven(const struct message *message)
+{
+    return message->compare || (message->entry != JOURNAL_NONE && message->fingerprint == 0 &&
+                                message->action == PLAN_LEAVE);
+}
+
+/* Where UIDLs are given to other messages, what was fetched has an entry before what only has its
+ * UIDL: that one is fetched, by this run or the next. */
+static uint32_t find_fetched(struct listing *listing, const struct message *message,
+                             const struct fingerprint *fingerprint)
+{
+    uint32_t count = listing->any_moved ? listing->count : 0;
+    for (uint32_t i = 0; i < count; i++)
+        if (is_unproven(&listing->messages[i]))
+            journal_unlist(listing->journal, listing->messages[i].entry);
+    uint32_t id = find_by_fingerprint(listing, message, fingerprint);
+    for (uint32_t i = 0; i < count; i++) {
+        struct message *other = &listing->messages[i];
+        if (!is_unproven(other))
+            continue;
+        if (other->entry != id) {
+            journal_list(listing->journal, other->entry);
+            continue;
+        }
+        other->vague = true;
+        lose(other);
+    }
+    return id;
+}
+
+/* They prove nothing any more: the next run compares more than that. */
+static void forget_sizes(struct listing *listing)
+{
+    for (uint32_t i = 0; i < listing->count; i++) {
+        const struct message *message = &listing->messages[i];
+        if (!is_unproven(message) || message->compare ||
+            !match_was_received(listing, message->entry))
+            continue;
+        struct journal_subject subject = listing_subject(listing, message);
+        subject.size = 0;
+        journal_learn(listing->journal, message->entry, &subject);
+    }
+}
+
+uint32_t match_moved(struct listing *listing, struct message *message,
+                     const struct fingerprint *fingerprint)
+{
+    undo(listing, message);
+    if (!listing->any_moved)
+        forget_sizes(listing);
+    message->vague = listing->any_moved = listing->any_uidl = true;
+    return match_fetched(listing, message, fingerprint);
+}
+
 uint32_t match_fetched(struct listing *listing, struct message *message,
                        const struct fingerprint *fingerprint)
 {
     uint32_t id = JOURNAL_NONE;
     listing_set_fingerprint(listing, message, fingerprint);
     if (message->vague)
-        id = find_by_fingerprint(listing, message, fingerprint);
+        id = find_fetched(listing, message, fingerprint);
     if (id != JOURNAL_NONE && message->entry != JOURNAL_NONE && !match_was_received(listing, id))
         id = JOURNAL_NONE; /* what failed under its own UIDL stays that */
     if (id != JOURNAL_NONE) {
@@ -534,7 +646,7 @@ uint32_t match_fetched(struct listing *listing, struct message *message,
         claim(listing, message, id);
         match_learn(listing, message);
     } else {
-        listing->alike += listing->any_uidl && is_like_one(listing, fingerprint);
+        listing->alike += listing->most_uidls && is_like_one(listing, fingerprint);
     }
     return id;
 }

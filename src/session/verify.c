@@ -24,7 +24,9 @@ static void verify_one(void *ctx, uint32_t number, const struct fingerprint *fin
     uint64_t max = verifying->poll->run->account->max_size;
     enum fingerprints_verdict verdict = match_compare(listing, message, fingerprint);
     bool came = state != JOURNAL_LEFT && state != JOURNAL_HELD;
-    if ((came && !record_fingerprint(&record).known) || verdict == FINGERPRINTS_SAME) {
+    bool same =
+        verdict == FINGERPRINTS_SAME && !(came && match_is_touched(listing, message, fingerprint));
+    if ((came && !record_fingerprint(&record).known) || same) {
         if (message->action == PLAN_DELETE)
             queue_push(verifying->verified, number);
         return;

@@ -509,6 +509,13 @@ int journal_mend_dates(struct journal *journal, int64_t now, struct err *err)
     return 0;
 }
 
+bool journal_has_vanished(const struct journal *journal, uint32_t id)
+{
+    struct journal_entry entry = journal_entry(journal, id);
+    return entry.state != JOURNAL_FREE && entry.state != JOURNAL_GONE && entry.listed == 0 &&
+           (entry.absent == 0 || entry.absent == (uint16_t)journal->replay.calendar.days);
+}
+
 bool journal_count_day(struct journal *journal, int64_t day)
 {
     struct calendar *calendar = &journal->replay.calendar;

@@ -134,6 +134,10 @@ enum calendar_look journal_look_at_clock(struct journal *journal, int64_t now, i
  * first seen now. */
 int journal_mend_dates(struct journal *journal, int64_t now, struct err *err);
 
+/* Not in the present listing (journal_list), though it was in one before, on this day or on the
+ * last one on which there was any; it was not deleted. */
+bool journal_has_vanished(const struct journal *journal, uint32_t id);
+
 /* There was a complete listing on this day (days since 1970). True: the first on it. */
 bool journal_count_day(struct journal *journal, int64_t day);
 /* What is listed is not missing any more; if all that is listed is known, the rest is missing. */

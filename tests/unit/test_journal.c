@@ -342,6 +342,27 @@ static void test_forgetting_in_short_journal(void)
     }
 }
 
+/* What was in the last listing, or in one on the day of the last, and is not in this one. */
+static void test_vanished(void)
+{
+    settings.user = "vanished";
+    struct journal *journal = open_journal();
+    uint32_t done = add(journal, "done", 1), gone = add(journal, "gone", 1);
+    journal_done(journal, done);
+    journal_gone(journal, gone);
+    ok(journal_has_vanished(journal, done), "not listed: it has vanished");
+    ok(!journal_has_vanished(journal, gone), "what was deleted has not");
+    journal_list(journal, done);
+    ok(!journal_has_vanished(journal, done), "nor what is listed");
+    journal_unlist(journal, done);
+    journal_count_missing(journal, journal_count_day(journal, 20000));
+    ok(journal_has_vanished(journal, done), "first missed on the last day: it has");
+    journal_count_missing(journal, journal_count_day(journal, 20001));
+    ok(!journal_has_vanished(journal, done), "long missed: no more");
+    sync_and_close(journal);
+    settings.user = "alice";
+}
+
 #define NOW ((int64_t)20800 * CLOCK_DAY)
 
 /* Which day a message was found old enough, and which date was doubted, is known to the next run. */
@@ -578,6 +599,7 @@ int main(void)
     test_twins();
     test_forgetting();
     test_forgetting_in_short_journal();
+    test_vanished();
     test_due();
     test_dates();
     test_guess();
