@@ -60,7 +60,7 @@ int64_t dates_first_due(const struct plan_rules *rules, int64_t due)
 void dates_note_due(struct journal *journal, const struct plan_rules *rules,
                     const struct message *message, const struct plan_message *known)
 {
-    if (known->known != JOURNAL_DONE)
+    if (known->known != JOURNAL_DONE && known->known != JOURNAL_GONE)
         return;
     bool not_due =
         message->action == PLAN_LEAVE && !rules->clock_doubted && !rules->switches.never_delete;

@@ -51,7 +51,16 @@ static bool is_old_enough(const struct plan_rules *rules, const struct plan_mess
            rules->now - message->first_seen >= account->keep_seconds;
 }
 
-/* A delivered one. Age has to be found twice, on days that are apart: once, the clock may err. */
+/* Age has to be found twice, on days that are apart: once, the clock may err. */
+static enum plan_action delete_by_age(const struct plan_rules *rules,
+                                      const struct plan_message *message)
+{
+    if (!is_old_enough(rules, message))
+        return PLAN_LEAVE;
+    return plan_was_due(rules, message->due) ? PLAN_DELETE : PLAN_DUE;
+}
+
+/* A delivered one. */
 static enum plan_action leave_or_delete(const struct plan_rules *rules,
                                         const struct plan_message *message)
 {
@@ -61,9 +70,7 @@ static enum plan_action leave_or_delete(const struct plan_rules *rules,
         return PLAN_LEAVE;
     if (message->policy == JOURNAL_DELETE || rules->switches.flush)
         return PLAN_DELETE;
-    if (!is_old_enough(rules, message))
-        return PLAN_LEAVE;
-    return plan_was_due(rules, message->due) ? PLAN_DELETE : PLAN_DUE;
+    return delete_by_age(rules, message);
 }
 
 struct plan_message plan_look_up(const struct plan_rules *rules, const struct journal *journal,
@@ -100,9 +107,10 @@ enum plan_action plan_decide(const struct plan_rules *rules, const struct plan_m
     case JOURNAL_GONE: /* it was deleted, and is back */
         if (rules->switches.fetch_seen)
             return fetch(rules, message, PLAN_FETCH, spent);
-        return !rules->switches.never_delete && (rules->switches.flush || plan_deletes_new(rules))
-                   ? PLAN_DELETE
-                   : PLAN_LEAVE;
+        if (rules->switches.never_delete)
+            return PLAN_LEAVE;
+        return rules->switches.flush || plan_deletes_new(rules) ? PLAN_DELETE
+                                                                : delete_by_age(rules, message);
     case JOURNAL_DONE:
         break;
     }

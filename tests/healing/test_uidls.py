@@ -260,6 +260,20 @@ def empty_for(days):
     return case
 
 
+def restored(w):
+    """Deleted by its age, and back from a backup: it is deleted again."""
+    w.at(2026, 11, 1)
+    wanted = fill(w, 1)
+    w.fine(keep="10d")
+    w.later(days=11)
+    poll(w, 6, keep="10d")
+    w.need(w.left() == [], "deleted when due", w.left())
+    w.put_raw("m001", mail("m1", "b", "m1"))
+    poll(w, 6, keep="10d")
+    w.need(w.left() == [], "and again", w.left())
+    need_bodies(w, wanted, "once")
+
+
 CASES = [
     *[("headers change, keep = %s: a UIDL used again is fetched" % keep, header_of_its_own(keep))
       for keep in ("no", "yes", "20d")],
@@ -283,6 +297,7 @@ CASES = [
       for how in ("TOP breaks", "SIGTERM", "no TOP")],
     ("one deleted elsewhere, and look-alikes: they come", deleted_and_new),
     ("an empty mailbox for 40 days, and all is back: each once", empty_for(40)),
+    ("deleted by age, and back: deleted again", restored),
 ]
 
 if __name__ == "__main__":

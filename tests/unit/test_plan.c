@@ -44,6 +44,8 @@ static const struct row rows[] = {
     {"delivered and kept, from the future", JOURNAL_DONE, true, -DAY, 1, {L, L, L, F, D}},
     {"delivered, its DELE not confirmed", JOURNAL_DONE, false, 0, NONE, {D, D, D, F, D}},
     {"deleted, and back", JOURNAL_GONE, true, 0, NONE, {L, D, L, F, D}},
+    {"deleted, and back, a day old", JOURNAL_GONE, true, DAY, NONE, {L, D, U, F, D}},
+    {"deleted for its age, and back", JOURNAL_GONE, true, DAY, 2, {L, D, D, F, D}},
 };
 
 static struct account account; /* what the rules of a test are about */
