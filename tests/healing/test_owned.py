@@ -143,7 +143,7 @@ def through_fills_the_disk(w):
     try:
         full = "head -c 200000; cat /dev/zero >%s 2>/dev/null; cat; exit 0" % other
         run = w.run(pipe_through=full, **keys)
-        w.need(run.status == 75 and not w.stored(), "nothing is delivered", run, len(w.stored()))
+        w.need(set(w.stored()) <= set(names), "nothing is delivered in part", run, w.stored())
         os.unlink(other)
         w.run("--force", pipe_through="cat", **keys)
         w.need_each(1, names, when="when there is room")
