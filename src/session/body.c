@@ -8,9 +8,9 @@
 #include "session/heading.h"
 #include "session/sift.h"
 
-#define BODY_MAX ((uint64_t)1024 * 1024 * 1024) /* of a message whose size is not known */
-#define BODY_SPARE ((uint64_t)4 * 1024 * 1024)  /* more than LIST says, or eightfold: without end */
+#define BODY_SPARE ((uint64_t)4 * 1024 * 1024) /* more than LIST says, or eightfold: without end, */
 #define BODY_TIMES 8
+#define BODY_AGAIN 4 /* but after each try it may be so many times more, up to BODY_MAX */
 
 void body_init(struct body *body, struct poll *poll, struct listing *listing)
 {
@@ -18,13 +18,17 @@ void body_init(struct body *body, struct poll *poll, struct listing *listing)
     buf_init(&body->head, FIELDS_MAX);
 }
 
-/* LIST may be wrong by much, but not by any measure. */
-static uint64_t longest(uint64_t listed)
+/* LIST may be wrong by much. What has no end in truth costs little before it is held; what is a
+ * whole message, of which LIST knows the stub alone, comes at one of its tries. */
+static uint64_t longest(uint64_t listed, unsigned tries)
 {
+    uint64_t spare = BODY_SPARE;
     if (listed == 0)
         return BODY_MAX;
+    for (unsigned i = 0; i < tries && spare < BODY_MAX; i++)
+        spare *= BODY_AGAIN;
     uint64_t times = listed > UINT64_MAX / BODY_TIMES ? UINT64_MAX : BODY_TIMES * listed;
-    return times > listed + BODY_SPARE ? times : listed + BODY_SPARE;
+    return times > listed + spare ? times : listed + spare;
 }
 
 static int give_up(struct body *body, enum reason fault, uint64_t limit, struct err *err)
@@ -53,7 +57,7 @@ static int begin_parcel(struct body *body, const struct message *message, struct
 {
     const struct route *route = body->poll->routes.through;
     body->fault = REASON_UNKNOWN;
-    body->max = longest(message->size);
+    body->max = longest(message->size, journal_entry(body->poll->journal, message->entry).tries);
     if (route == NULL)
         route = sift_route(body->poll, body->arrival.verdict);
     return deliver_begin(route->deliver, &body->arrival.parcel, err);

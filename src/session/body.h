@@ -5,7 +5,7 @@
  * It goes into a parcel, whose destination the rules may choose by its header: where they do, or
  * where the account wants that header changed, nothing is written before all of it is there. A
  * message is given up if it is longer than max_size, or so much longer than LIST says that it may
- * have no end.
+ * have no end; after each try, that may be more.
  */
 #ifndef FP_SESSION_BODY_H
 #define FP_SESSION_BODY_H
@@ -21,6 +21,8 @@
 #include "session/listing.h"
 #include "session/poll.h"
 #include "state/reason.h"
+
+#define BODY_MAX ((uint64_t)1024 * 1024 * 1024) /* octets of a message whose size is not known */
 
 /* What came of a message. */
 struct arrival {

@@ -107,9 +107,9 @@ enum kept_room kept_has_room(const struct poll *poll, uint64_t coming, uint64_t 
         return KEPT_ROOM;
     if (coming > 0)
         return KEPT_WAIT;
-    if (poll->kept_octets == 0)
-        return KEPT_ROOM;
-    if (full)
+    if (poll->kept_octets == 0 || (poll->kept_octets < max && !scarce))
+        return KEPT_ROOM; /* however long: it would wait for ever */
+    if (poll->kept_octets >= max)
         err_set(err, ERR_LOCAL,
                 "%llu octets of mail are kept in %s, over spool_max = %llu; they must go first, "
                 "--status names them",

@@ -58,8 +58,9 @@ int kept_deliver(struct poll *poll, struct err *err);
  * they are found in either, and the journal names them. Returns how many messages are held. */
 uint32_t kept_tidy(struct poll *poll);
 
-/* May a message of this size be received, with this many octets on their way? No more than
- * spool_max is kept, nor the last 20th of the file system filled. */
+/* May a message of this size be received, with this many octets on their way? None once spool_max
+ * is kept; below that, one may go beyond it, but alone. Nor is the last 20th of the file system
+ * filled. */
 enum kept_room { KEPT_ROOM, KEPT_WAIT /* for those on their way */, KEPT_FULL /* err */ };
 enum kept_room kept_has_room(const struct poll *poll, uint64_t coming, uint64_t size,
                              struct err *err);

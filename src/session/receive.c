@@ -180,12 +180,25 @@ bool receive_may_ask(struct receiver *in, const struct message *message, uint64_
     return false;
 }
 
+/* No disk here has had room for it: LIST is probably wrong, as by -1 in 32 bits. */
+static void doubt_size(const struct receiver *in, struct message *message)
+{
+    struct record record;
+    if (message->size <= BODY_MAX || message->entry == JOURNAL_NONE)
+        return;
+    record = journal_record(in->poll->journal, message->entry);
+    if (record.reason == REASON_NO_ROOM)
+        message->size = 0;
+}
+
 bool receive_expect(struct receiver *in, struct message *message, uint64_t on_the_way)
 {
     if (message->size + DELIVER_SPARE > in->budget) {
         uint64_t room = routes_room(&in->poll->routes);
         in->budget = room > on_the_way ? room - on_the_way : 0;
     }
+    if (message->size + DELIVER_SPARE > in->budget)
+        doubt_size(in, message);
     if (message->size + DELIVER_SPARE > in->budget) {
         fault_put_off(in->poll, in->listing, message,
                       &(struct journal_failure){.reason = REASON_NO_ROOM});

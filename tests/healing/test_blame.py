@@ -328,6 +328,16 @@ def longer_than_listed(w):
     w.need_each(1, names)
 
 
+def longer_than_its_stub(w):
+    """LIST knows the 2 KB that an archive left of it, RETR brings the whole back: it comes."""
+    names = w.fill(2) + ["m900"]
+    w.put("m900", size=6 * MB)
+    for _ in range(2):
+        w.run("--force", script="set size m900 =2000", keep="no")
+    w.need_each(1, names)
+    w.need(w.left() == [], "deleted", w.left())
+
+
 def peak_of(w, child):
     """The largest RssAnon of the program and its workers, in MB, sampled till it ends."""
     peak = 0
@@ -835,6 +845,7 @@ CASES = [
     ("the same with keep = yes", longer_than_max_size("yes")),
     ("UIDL without end: bounded memory", endless_list("UIDL")),
     ("LIST without end: bounded memory", endless_list("LIST")),
+    ("LIST knows the stub of a message, and the whole comes", longer_than_its_stub),
     ("empty once, keep = no: it stays, and comes with the next poll", short_once(EMPTY, "no")),
     ("empty once, keep = yes", short_once(EMPTY, "yes")),
     ("cut short once, keep = no", short_once("short 120", "no")),

@@ -736,6 +736,47 @@ def spool_is_bounded(w):
     agent.need_each(1, names)
 
 
+def longer_than_what_is_left(w):
+    """One message waits here for good. What is longer than spool_max less that comes all the same, and
+    all behind it, be it long in truth or by LIST alone."""
+    agent = heal.Agent(w)
+    keys = {"mda": agent, "max_tries": 2, "spool_max": "100K", "keep": "no"}
+    names = w.fill(2)
+    agent.does('case "$FETCHPOP_UIDL" in m001) exit 1;; esac')
+    for _ in range(4):
+        w.run("--force", **keys)
+        w.later(hours=3)
+    w.need("kept: UIDL m001" in w.status(**keys), "one waits here", w.status(**keys))
+    w.put("m003", size=150000)
+    w.put("m004")
+    w.put("m005")
+    w.run("--force", script="set size m004 =4294967295", **keys)
+    for _ in range(2):
+        w.later(days=1)
+        run = w.run("--force", script="set size m004 =4294967295", **keys)
+    agent.need_each(1, ["m002", "m003", "m004", "m005"])
+    w.need("spool_max" not in run.err, "what is kept has not reached it", run)
+    agent.does("")
+    w.later(days=8)
+    w.run("--force", **keys)
+    agent.need_each(1, names + ["m003", "m004", "m005"], when="after the repair")
+
+
+def size_that_no_disk_has(w):
+    """LIST says 4294967295, which is -1 in 32 bits: it comes, on a small disk, too."""
+    disk = w.path("disk")
+    heal.world.mount(disk, "size=20m,mode=0755")
+    place = os.path.join(disk, "place")
+    try:
+        names = w.fill(3)
+        for _ in range(3):
+            run = w.run("--force", script="set size m002 =4294967295", maildir=place, keep="no")
+        w.need(run.status == 0, "no trouble", run)
+        w.need_each(1, names, place)
+    finally:
+        heal.world.unmount(disk)
+
+
 def spool_max_is_a_size(w):
     w.fill(1)
     w.need(w.run(spool_max="1G").status == 0, "spool_max = 1G")
@@ -1001,6 +1042,9 @@ CASES = [
     ("one kept file that cannot be read keeps nothing else back", unreadable),
     ("refused once more after --retry: it is still kept", held_and_refused_again),
     ("spool_max bounds it: 75, one clear line, all there after the repair", spool_is_bounded),
+    ("one is held, and a message is longer than what spool_max leaves: it comes",
+     longer_than_what_is_left),
+    ("LIST says more than the disk has: it comes", size_that_no_disk_has),
     ("spool_max is a size in the configuration file", spool_max_is_a_size),
     *[("the journal is %s, mail is %s: it is delivered" % (how.__name__.replace("_", " "), where),
        journal_lost(how, status))
