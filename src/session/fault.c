@@ -101,7 +101,8 @@ void fault_leave_large(struct poll *poll, struct listing *listing, struct messag
 }
 
 static void put_off(struct poll *poll, struct listing *listing, struct message *message,
-                    const struct journal_failure *failure, const struct log *log)
+                    const struct journal_failure *failure, const struct log *log,
+                    enum log_level level)
 {
     char name[NAME_SHOWN], why[WHY_SHOWN];
     listing_name(listing, message, poll->run->log, name, sizeof name);
@@ -112,20 +113,20 @@ static void put_off(struct poll *poll, struct listing *listing, struct message *
         journal_mark_tried(poll->journal, entry);
         journal_put_off(poll->journal, entry, failure);
     }
-    log_line(log, FP_LOG_ERROR, "%s: %s; the next run tries again", name,
+    log_line(log, level, "%s: %s; the next run tries again", name,
              reason_text(failure->reason, failure->words, why, sizeof why));
 }
 
 void fault_put_off(struct poll *poll, struct listing *listing, struct message *message,
                    const struct journal_failure *failure)
 {
-    put_off(poll, listing, message, failure, poll->run->log);
+    put_off(poll, listing, message, failure, poll->run->log, FP_LOG_ERROR);
 }
 
 void fault_put_off_aside(struct poll *poll, struct listing *listing, struct message *message,
                          const struct journal_failure *failure)
 {
-    put_off(poll, listing, message, failure, &poll->aside.log);
+    put_off(poll, listing, message, failure, &poll->aside.log, FP_LOG_ERROR);
 }
 
 void fault_postpone(struct poll *poll, struct listing *listing, struct message *message,
@@ -147,11 +148,53 @@ bool fault_is_a_day_old(const struct poll *poll, struct str words)
            !poll->rules.clock_doubted;
 }
 
-bool fault_was_seen_a_day_ago(const struct poll *poll, uint32_t entry)
+static bool was_seen(const struct poll *poll, uint32_t entry, unsigned days)
 {
     uint64_t seen = journal_record(poll->journal, entry).first_seen,
              now = (uint64_t)poll->rules.now;
-    return seen <= now && now - seen >= CLOCK_DAY && !poll->rules.clock_doubted;
+    return seen <= now && now - seen >= (uint64_t)days * CLOCK_DAY && !poll->rules.clock_doubted;
+}
+
+bool fault_was_seen_a_day_ago(const struct poll *poll, uint32_t entry)
+{
+    return was_seen(poll, entry, 1);
+}
+
+/* An earlier poll saw the server refuse it. */
+static bool was_refused(const struct poll *poll, uint32_t entry)
+{
+    unsigned state = journal_entry(poll->journal, entry).state;
+    return (state == JOURNAL_FAILED || state == JOURNAL_HELD) &&
+           journal_record(poll->journal, entry).reason == REASON_REFUSED;
+}
+
+void fault_refuse_for_now(struct poll *poll, struct listing *listing, struct message *message,
+                          const struct journal_failure *failure)
+{
+    struct journal_entry known = journal_entry(poll->journal, message->entry);
+    bool again = was_refused(poll, message->entry);
+    if (again && (known.state == JOURNAL_HELD || was_seen(poll, message->entry, known.tries + 1u)))
+        fault_refuse(poll, listing, message, failure);
+    else
+        put_off(poll, listing, message, failure, poll->run->log,
+                again ? FP_LOG_NOTE : FP_LOG_ERROR);
+}
+
+bool fault_postpone_refused(struct poll *poll, struct listing *listing, struct message *message,
+                            const struct journal_failure *failure, bool later)
+{
+    unsigned max = poll->run->account->max_tries;
+    struct journal_entry known = journal_entry(poll->journal, message->entry);
+    struct journal_failure again = *failure;
+    if (!was_refused(poll, message->entry) ||
+        (known.state != JOURNAL_HELD && !was_seen(poll, message->entry, later ? max : 1))) {
+        fault_postpone(poll, listing, message, failure);
+        return false;
+    }
+    again.next_try = (uint64_t)again_next_try(max + known.tries, max, poll->rules.now);
+    journal_hold(poll->journal, message->entry, &again);
+    poll->run->figures.held++;
+    return true;
 }
 
 /* True if it is held from now on, or still. */

@@ -2,9 +2,10 @@
 /*
  * fault: which message is at fault, and what that costs it.
  *
- * A refusal counts as a try; after max_tries the message is held. What may be the network's or the
- * destination's fault is not counted, but the message is fetched last the next time, so that a bad
- * message does not hold up good ones.
+ * A refusal counts as a try (each day of it, where its words say that it will pass); after
+ * max_tries the message is held. What may be the network's or the destination's fault is not
+ * counted, but the message is fetched last the next time, so that a bad message does not hold up
+ * good ones.
  */
 #ifndef FP_SESSION_FAULT_H
 #define FP_SESSION_FAULT_H
@@ -26,13 +27,25 @@ void fault_refuse(struct poll *poll, struct listing *listing, struct message *me
 void fault_put_off(struct poll *poll, struct listing *listing, struct message *message,
                    const struct journal_failure *failure);
 
-/* The same, for trouble with a command: reported as often as that is. */
+/* The server refuses it, in words that say that it will pass: as fault_put_off, and told once; but
+ * each day of it is told, and counts as a try. */
+void fault_refuse_for_now(struct poll *poll, struct listing *listing, struct message *message,
+                          const struct journal_failure *failure);
+
+/* As fault_put_off, for trouble with a command: reported as often as that is. */
 void fault_put_off_aside(struct poll *poll, struct listing *listing, struct message *message,
                          const struct journal_failure *failure);
 
-/* The same without a report: it was refused along with others, and the session is at fault. */
+/* As fault_put_off without a report: it was refused along with others, and the session is at
+ * fault. */
 void fault_postpone(struct poll *poll, struct listing *listing, struct message *message,
                     const struct journal_failure *failure);
+
+/* The server refused it, along with others, and nothing else came. As fault_postpone; but after a
+ * day of that it is held (max_tries days, if it may work later), so that it stops nothing else.
+ * True if it is held from now on, or still. */
+bool fault_postpone_refused(struct poll *poll, struct listing *listing, struct message *message,
+                            const struct journal_failure *failure, bool later);
 
 /* It came empty, along with others, and nothing else came: perhaps the store is away. As
  * fault_postpone; but after a day of that it is held, so that it stops nothing else. True if it is

@@ -33,6 +33,8 @@ static int blame_message(struct refusals *refusals, struct message *message,
     if (refusal->reason == REASON_EMPTY && held)
         fault_refuse_empty(refusals->poll, refusals->listing, message,
                            refusals_others_came(refusals));
+    else if (refusal->later && refusal->reason == REASON_REFUSED)
+        fault_refuse_for_now(refusals->poll, refusals->listing, message, &failure);
     else if (refusal->later)
         fault_put_off(refusals->poll, refusals->listing, message, &failure);
     else
@@ -69,16 +71,19 @@ static void blame_session(struct refusals *refusals)
     bool refused = refusals->row[0].refusal.reason == REASON_REFUSED, held = false;
     for (unsigned i = 0; i < refusals->count; i++) {
         struct message *message = refusals->row[i].message;
-        const struct journal_failure failure = failure_of(&refusals->row[i].refusal);
-        if (refused)
-            fault_postpone(poll, refusals->listing, message, &failure);
-        else
-            held = fault_postpone_empty(poll, refusals->listing, message) || held;
+        const struct refusal *refusal = &refusals->row[i].refusal;
+        const struct journal_failure failure = failure_of(refusal);
+        bool now = refused ? fault_postpone_refused(poll, refusals->listing, message, &failure,
+                                                    refusal->later)
+                           : fault_postpone_empty(poll, refusals->listing, message);
+        held = held || now;
     }
     poll->habits.known |= HABIT_REFUSES;
     if (refused)
         err_set(&poll->over, ERR_AGAIN,
-                "the server refuses message after message: \"%s\"; the next run goes on",
+                held ? "the server refuses message after message: \"%s\"; they are held, and tried "
+                       "again from time to time"
+                     : "the server refuses message after message: \"%s\"; the next run goes on",
                 refusals->row[0].refusal.words);
     else
         blame_store(poll, held);

@@ -92,6 +92,41 @@ def one_is_put_off(text):
     return case
 
 
+def one_is_put_off_for_ever(text):
+    """In words that say that it will pass, for ever: told once a day, and held in the end."""
+    def case(w):
+        names, told, bad = w.fill(6), [], 0
+        for hour in range(0, 24 * 4, 2):
+            run = w.run(script='on RETR =m003: err "%s"' % text, keep="no", max_tries=3)
+            told += [hour] * len(run.err.splitlines())
+            bad += run.status == 75
+            w.later(hours=2)
+        w.need(told[:2] == [0, 24] and 4 <= len(told) <= 8, "once a day", told)
+        w.need(w.is_holding() and bad < 36, "held after three days", w.status(), bad)
+        w.need(w.left() == ["m003"], "it stays on the server", w.left())
+        for _ in range(8):
+            w.later(days=1)
+            w.run(keep="no", max_tries=3)
+        w.need_each(1, names, when="once it can be had")
+    return case
+
+
+def refused_alike_for_good(w):
+    """Four that the server refuses in the same words, and nothing else: held after a day or so, and
+    then they stop nothing."""
+    names, codes = w.fill(4), []
+    for _ in range(60):
+        codes.append(w.run(script='on RETR =m*: err "infected"', keep="no", max_tries=3).status)
+        w.later(hours=1)
+    w.need(set(codes[:20]) == {75} and codes[-20:].count(0) >= 16, "75 for a day, then 0", codes)
+    w.need(w.status().count("held: ") == 4 and w.left() == names, "held", w.status(), w.left())
+    for _ in range(8):
+        w.later(days=1)
+        w.run(keep="no", max_tries=3)
+    w.need_each(1, names, when="once they can be had")
+    w.need_nothing_held()
+
+
 # ---- a destination that refuses all ----------------------------------------------------------------
 
 def agent_is_broken(status, wanted, keep):
@@ -843,6 +878,11 @@ CASES = [
     ("longer than max_size, and LIST says it is short, keep = no: held until the limit changes",
      longer_than_max_size("no")),
     ("the same with keep = yes", longer_than_max_size("yes")),
+    ("one refused for ever, in [SYS/TEMP]: told once a day, held in the end",
+     one_is_put_off_for_ever("[SYS/TEMP] cannot read that one")),
+    ("one refused for ever, temporarily", one_is_put_off_for_ever("temporarily not available")),
+    ("four are refused in the same words, and nothing else comes: held after a day",
+     refused_alike_for_good),
     ("UIDL without end: bounded memory", endless_list("UIDL")),
     ("LIST without end: bounded memory", endless_list("LIST")),
     ("LIST knows the stub of a message, and the whole comes", longer_than_its_stub),
