@@ -120,11 +120,14 @@ bool journal_is_new(const struct journal *journal)
     return journal->replay.is_new;
 }
 
-/* Nothing is known of it but its file (journal_find_file), whose name has the mailbox's id. */
+/* Nothing is known of it but its file (journal_find_file), whose name has the id that the mailbox
+ * has, or had. */
 static bool is_of_file(const struct journal *journal, uint32_t id)
 {
-    char room[JOURNAL_UIDL_ROOM];
-    return str_contains_nocase(journal_uidl(journal, id, room), journal->id);
+    char room[JOURNAL_UIDL_ROOM], former[MAILBOX_ID + 1];
+    struct str uidl = journal_uidl(journal, id, room);
+    return str_contains_nocase(uidl, journal->id) ||
+           (journal_was_renamed(journal, former) && str_contains_nocase(uidl, former));
 }
 
 bool journal_was_listed(const struct journal *journal)

@@ -488,20 +488,25 @@ def half_received(how):
     return case
 
 
-def newest_of_lost_journal(w):
+def newest_of_lost_journal(**later):
     """What is kept has an entry in the new journal, and the server is away: the mailbox was not listed for
     all that, and its old mail does not come."""
-    names, agent = w.fill(5), heal.Agent(w)
-    keys = {"mda": agent, "newest": "2", "max_tries": 1}
-    agent.does('[ "$FETCHPOP_UIDL" != m005 ] || exit 75')
-    w.run(**keys)
-    os.unlink(w.journal_path())
-    agent.does("")
-    with w.offline():
+    def case(w):
+        names, agent = w.fill(5), heal.Agent(w)
+        keys = {"mda": agent, "newest": "2", "max_tries": 1}
+        agent.does('[ "$FETCHPOP_UIDL" != m005 ] || exit 75')
+        w.run(**keys)
+        os.unlink(w.journal_path())
+        with w.offline():
+            w.run("--force", **keys)
+        agent.does("")
+        keys.update(later)
+        with w.offline():
+            w.run("--force", **keys)
         w.run("--force", **keys)
-    w.run("--force", **keys)
-    found = agent.stored()
-    w.need(set(found) == set(names[3:]), "the newest alone", found)
+        found = agent.stored()
+        w.need(set(found) == set(names[3:]), "the newest alone", found)
+    return case
 
 
 def files_of(w):
@@ -1061,7 +1066,8 @@ CASES = [
     ("killed with half a message in spool/, then the journal is removed", half_received(removed)),
     ("killed with half a message in spool/, then the journal is full of zeros", half_received(of_zeros)),
     ("the journal is lost, mail is kept, the server is away: newest holds all the same",
-     newest_of_lost_journal),
+     newest_of_lost_journal()),
+    ("the same, and the mailbox gets another name", newest_of_lost_journal(server="localhost")),
     ("the lock file of a run that hangs is removed: nothing comes twice, keep = no", lock_removed("no")),
     ("the same, keep = yes", lock_removed("yes")),
     ("the last 5 % of the file system are left alone", last_of_the_disk),
