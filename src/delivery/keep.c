@@ -139,7 +139,8 @@ void keep_mark(const struct deliver_settings *settings, const char *name)
     free(path);
 }
 
-/* On the disk before `done` is: else a power cut could leave the mark and take the removal. */
+/* On the disk before `done` is: else a power cut could leave the mark and take the removal. Who took
+ * it off before may have been killed before its flush. */
 static void unmark(const char *path, bool durable)
 {
     struct err ignored;
@@ -154,9 +155,10 @@ static void unmark(const char *path, bool durable)
 
 void keep_unmark(const struct deliver_settings *settings, const char *name)
 {
+    uint64_t octets;
     for (int folder = SPOOL; folder <= HELD; folder++) {
         char *path = path_in(settings->state_dir, folder, name);
-        if (is_marked(path))
+        if (look(path, &octets, NULL) == 0)
             unmark(path, settings->durable);
         free(path);
     }

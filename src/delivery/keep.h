@@ -49,8 +49,8 @@ int keep_copy(const struct deliver_settings *settings, const struct keep_source 
 int keep_hold(const struct deliver_settings *settings, const char *name, struct err *err);
 int keep_free(const struct deliver_settings *settings, const char *name, struct err *err);
 
-/* Marks it; takes the mark off, which is on the disk once this returns (settings->durable). Nothing
- * happens if that is so already, or it is not there. */
+/* Marks it; takes the mark off, which is on the disk once this returns (settings->durable), also if
+ * another run had taken it off. Nothing happens if it is not there. */
 void keep_mark(const struct deliver_settings *settings, const char *name);
 void keep_unmark(const struct deliver_settings *settings, const char *name);
 

@@ -6,6 +6,7 @@ and nothing is fetched twice for it; one poll takes everything that is there.
 import fcntl
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -470,6 +471,25 @@ def kept_killed(kind):
                 return
             w.need(not files_of(w), "and nothing is kept", point, files_of(w))
     return case
+
+
+def unmarked_by_killed(w):
+    """A run took the mark off and was killed before its flush: the one that delivers flushes that."""
+    agent, log = heal.Agent(w), w.path("strace")
+    if shutil.which("strace") is None:
+        raise heal.Skip("no strace here")
+    agent.does("exit 75")
+    w.fill(1)
+    w.run(mda=agent)
+    path, = spooled(w)
+    os.chmod(path, 0o600)
+    run = w.run("--force", before=("strace", "-f", "-y", "-o", log, "-e", "trace=fsync,rename,renameat,linkat"),
+                env=heal.traced())
+    if not os.path.exists(log) or "strace: " in run.err:
+        raise heal.Skip("strace cannot trace here: %s" % run.err[:200])
+    w.need_each(1, ["m001"])
+    with open(log, encoding="latin-1") as f:
+        w.need(any("fsync(" in line and os.path.basename(path) in line for line in f), "it is flushed", path)
 
 
 def half_received(how):
@@ -1063,6 +1083,7 @@ CASES = [
     ("an older journal comes back, mail was held since: it is delivered", older_copy(1)),
     *[("killed at any call while kept mail is delivered to %s: each once" % where, kept_killed(kind))
       for kind, where in (("maildir", "a Maildir"), ("mbox", "an mbox"), ("mda", "a command"))],
+    ("a run is killed while it takes a mark off: the next one flushes that", unmarked_by_killed),
     ("killed with half a message in spool/, then the journal is removed", half_received(removed)),
     ("killed with half a message in spool/, then the journal is full of zeros", half_received(of_zeros)),
     ("the journal is lost, mail is kept, the server is away: newest holds all the same",
