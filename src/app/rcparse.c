@@ -459,6 +459,10 @@ static int read_printed(struct parse *parse, cfg_t *cfg, const struct setting *c
         .wanted = "accounts",
         .failed = ERR_LOCAL,
     };
+    if (command->items[0] == '\0')
+        return err_set(parse->err, ERR_CONFIG,
+                       "%s:%u: accounts_command is empty; leave the key out instead", command->file,
+                       command->line);
     buf_init(&output, RCTEXT_MAX);
     buf_reserve(&output, RCTEXT_MAX); /* it takes no memory before it is used */
     size_t before = parse->into->account_count + parse->into->other_count;
