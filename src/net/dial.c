@@ -138,6 +138,15 @@ static void alternate_families(struct race *race, const struct addrinfo *found)
     }
 }
 
+/* An address that takes connections, and then closes them or says nothing, wins each race. */
+static void take_turn(struct race *race)
+{
+    const struct addrinfo *order[MAX_ADDRESSES];
+    memcpy(order, race->order, sizeof order);
+    for (size_t i = 0; i < race->count; i++)
+        race->order[i] = order[(i + race->options->turn) % race->count];
+}
+
 /* Of many failures, "refused" says more than "this machine has no IPv6". */
 static void note_trouble(struct race *race, int number)
 {
@@ -299,6 +308,7 @@ int dial_tcp(const struct dial_options *options, int *fd, struct err *err)
     if (read_source(&race, err) < 0 || look_up(&race, &found, err) < 0)
         return -1;
     alternate_families(&race, found);
+    take_turn(&race);
     int rc = run(&race, fd, err);
     while (race.open > 0)
         close(race.polls[--race.open].fd);

@@ -75,7 +75,7 @@ static void check_tls(struct conn *conn, const struct checkup *checkup)
 static int greet(struct pop3 *pop3, const struct account *account, const struct tls_options *tls,
                  int64_t deadline, struct err *err)
 {
-    if (transport_await_greeting(account, pop3_conn(pop3), err) < 0 ||
+    if (transport_await_greeting(account, 0, pop3_conn(pop3), err) < 0 ||
         pop3_greeting(pop3, err) < 0 || pop3_capa(pop3, err) < 0)
         return -1;
     return account->tls == ACCOUNT_TLS_STLS ? pop3_stls(pop3, tls, deadline, err) : 0;
@@ -117,7 +117,7 @@ static bool check_connection(const struct session_run *run, const struct checkup
     char text[WORDS_MAX];
     struct conn *conn;
     struct err err = {0};
-    int result = transport_open(&conn, account, deadline, run->log, &err);
+    int result = transport_open(&conn, account, 0, deadline, run->log, &err);
     if (result == 0)
         transport_spell_ends(account, conn, text, sizeof text);
     if (!tell(checkup, "connection", result, text, &err))

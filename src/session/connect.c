@@ -123,6 +123,13 @@ static bool is_mute(const struct note *note)
     return age >= 0 && age < RECALL_SECONDS;
 }
 
+/* After a poll that failed, with another of the server's addresses: the first may take connections
+ * and be of no use. */
+static unsigned turn_of(const struct login *login)
+{
+    return login->note != NULL ? login->note->failures : 0;
+}
+
 /* Up to TLS and the capabilities. The deadline for connecting goes on until TLS is up; then that of
  * the whole poll takes its place. */
 static int greet(struct login *login, struct pop3 *pop3, bool recall, struct err *err)
@@ -136,7 +143,8 @@ static int greet(struct login *login, struct pop3 *pop3, bool recall, struct err
     transport_tell_tls(conn, pop3_log(pop3));
     if (account->tls != ACCOUNT_TLS_STLS)
         conn_set_deadline(conn, login->hard);
-    if (transport_await_greeting(account, conn, err) < 0 || pop3_greeting(pop3, err) < 0)
+    if (transport_await_greeting(account, turn_of(login), conn, err) < 0 ||
+        pop3_greeting(pop3, err) < 0)
         return -1;
     login->recalled = recall && recall_capa(login->note, account, pop3);
     bool asked = !login->recalled && !is_mute(login->note);
@@ -162,7 +170,8 @@ static int meet(struct login *login, bool recall, struct err *err)
     pop3_free(login->pop3);
     login->pop3 = NULL;
     login->capa_broke = login->asked_utf8 = false;
-    if (transport_open(&conn, account, clock_in(account->timeout * 1000), log, err) < 0)
+    if (transport_open(&conn, account, turn_of(login), clock_in(account->timeout * 1000), log,
+                       err) < 0)
         return -1;
     struct pop3 *pop3 = pop3_new(conn, log);
     if (greet(login, pop3, recall, err) < 0) {
@@ -379,7 +388,7 @@ int connect_show_pin(const struct session_run *run, char *text, size_t cap, stru
         return err_set(
             err, ERR_CONFIG,
             "tls is none, so the server shows no certificate to pin; change tls to see one");
-    if (transport_open(&conn, account, deadline, run->log, err) < 0)
+    if (transport_open(&conn, account, 0, deadline, run->log, err) < 0)
         return -1;
     struct note *note =
         note_load(run->state_dir, account->server, account->user, NOTE_READ, clock_wall());
@@ -402,7 +411,7 @@ int connect_reach(const struct account *account, struct log *log, char pin[TLS_P
     int64_t deadline = clock_in(account->timeout * 1000);
     struct conn *conn = NULL;
     pin[0] = '\0';
-    if (transport_open(&conn, account, deadline, log, err) < 0)
+    if (transport_open(&conn, account, 0, deadline, log, err) < 0)
         return -1;
     struct tls_options tls = transport_tls_options(account, log);
     struct pop3 *pop3 = pop3_new(conn, log);

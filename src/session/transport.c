@@ -18,7 +18,8 @@
 /* ---- connecting ---- */
 
 /* With a proxy, ip and source_address are about the connection to the proxy. */
-static int dial(const struct account *account, int64_t deadline, int *fd, struct err *err)
+static int dial(const struct account *account, unsigned turn, int64_t deadline, int *fd,
+                struct err *err)
 {
     static const int families[] = {
         [ACCOUNT_IP_ANY] = AF_UNSPEC,
@@ -30,6 +31,7 @@ static int dial(const struct account *account, int64_t deadline, int *fd, struct
         .host = proxy ? account->proxy_host : account->server,
         .port = proxy ? account->proxy_port : account->port,
         .family = families[account->ip],
+        .turn = turn,
         .source = account->source_address,
         .deadline = deadline,
     };
@@ -108,14 +110,14 @@ static void tell_peer(const struct account *account, int fd, int64_t begun, cons
                  (double)(clock_ms() - begun) / 1000);
 }
 
-int transport_open(struct conn **conn, const struct account *account, int64_t deadline,
-                   const struct log *log, struct err *err)
+int transport_open(struct conn **conn, const struct account *account, unsigned turn,
+                   int64_t deadline, const struct log *log, struct err *err)
 {
     int fd;
     int64_t begun = clock_ms();
     if (account->connect_command != NULL)
         return run_command(conn, account, deadline, log, err);
-    if (dial(account, deadline, &fd, err) < 0)
+    if (dial(account, turn, deadline, &fd, err) < 0)
         return -1;
     if (account->proxy_host != NULL && pass_proxy(account, deadline, fd, err) < 0) {
         close(fd);
@@ -156,14 +158,14 @@ void transport_tell_tls(struct conn *conn, const struct log *log)
 
 /* Another connection, since this one would not be in step any more. A certificate is proof enough,
  * trusted or not. */
-static bool has_tls(const struct account *account, int64_t ms)
+static bool has_tls(const struct account *account, unsigned turn, int64_t ms)
 {
     struct conn *conn;
     struct err ignored;
     struct log silent = {.level = FP_LOG_ERROR};
     char pin[TLS_PIN_TEXT];
     struct tls_options options = transport_tls_options(account, &silent);
-    if (transport_open(&conn, account, clock_in(ms), &silent, &ignored) < 0)
+    if (transport_open(&conn, account, turn, clock_in(ms), &silent, &ignored) < 0)
         return false;
     (void)conn_start_tls(conn, &options, &ignored);
     bool found = conn_tls(conn) != NULL && tls_peer_pin(conn_tls(conn), pin) == 0;
@@ -171,11 +173,12 @@ static bool has_tls(const struct account *account, int64_t ms)
     return found;
 }
 
-int transport_await_greeting(const struct account *account, struct conn *conn, struct err *err)
+int transport_await_greeting(const struct account *account, unsigned turn, struct conn *conn,
+                             struct err *err)
 {
     int64_t half = account->timeout * 1000 / 2, ms = half < SILENCE_MS ? half : SILENCE_MS;
     if (account->tls == ACCOUNT_TLS_IMPLICIT || account->connect_command != NULL ||
-        conn_await(conn, ms) != 0 || !has_tls(account, ms))
+        conn_await(conn, ms) != 0 || !has_tls(account, turn, ms))
         return 0;
     return err_set(err, ERR_PROTOCOL,
                    "%s: no greeting on port %u, which wants TLS from the start; write tls = "

@@ -5,10 +5,12 @@ import errno
 import os
 import re
 import signal
+import socket
 import stat
 import struct
 import subprocess
 import sys
+import threading
 import time
 
 sys.dont_write_bytecode = True
@@ -289,6 +291,38 @@ def no_modes(w):
     runs = [w.run(script="on greeting: close") for _ in range(3)]
     w.need([bool(r.err) for r in runs] == [False, False, True], "two failures in silence, the third told",
            [r.err for r in runs])
+
+
+def another_address(useless):
+    """A name with two addresses: the first takes connections and is of no use, the second is well."""
+    def case(w):
+        root()
+        hosts = os.path.join(w.top, "hosts")
+        with open(hosts, "w") as f:
+            f.write("::1 two.test\n127.0.0.1 two.test\n")
+        own = ("unshare", "-m", "sh", "-c", "mount --bind \"$0\" /etc/hosts && exec \"$@\"", hosts)
+        said = heal.in_silence([*own, "getent", "ahosts", "two.test"], os.environ, 5)[1]
+        if not said.startswith(b"::1 "):
+            raise heal.Skip("no name with two addresses can be made here")
+        w.fill(3)
+        with socket.create_server(("::1", w.server.port), family=socket.AF_INET6) as first:
+            threading.Thread(target=serve_uselessly, args=(first, useless), daemon=True).start()
+            runs = [w.run("--force", before=own, server="two.test", timeout="2s") for _ in range(2)]
+            first.shutdown(socket.SHUT_RDWR)
+        w.need(len(w.stored()) == 3, "mail comes by the other one in the next run", runs)
+    return case
+
+
+def serve_uselessly(server, useless):
+    taken = []
+    try:
+        while True:
+            taken.append(server.accept()[0])
+            if useless is not None:
+                taken[-1].sendall(useless)
+                taken[-1].close()
+    except OSError:
+        pass
 
 
 def no_folder_sync(number):
@@ -658,6 +692,8 @@ CASES = [
      short_list('on UIDL "": first 3\non LIST "": first 3', 3)),
     ("UIDL and LIST lack the last one: not 0", short_list('on UIDL "": first 5\non LIST "": first 5', 5)),
     ("UIDL and LIST are empty, STAT is not: not 0", empty_list_of_some),
+    *[("the first of two addresses %s: the next run takes the other" % name, another_address(useless))
+      for name, useless in (("closes", b""), ("is silent", None), ("says [SYS/TEMP]", b"-ERR [SYS/TEMP] no\r\n"))],
 ]
 
 if __name__ == "__main__":

@@ -110,12 +110,14 @@ static unsigned closed_port(void)
 
 static const char *source;
 static int family = AF_UNSPEC;
+static unsigned turn;
 
 static int dial(int64_t ms, int *fd, struct err *err)
 {
     struct dial_options options = {.host = "pop.test",
                                    .port = 995,
                                    .family = family,
+                                   .turn = turn,
                                    .source = source,
                                    .deadline = clock_in(ms)};
 
@@ -220,6 +222,27 @@ static void test_turns(unsigned good)
     close(deaf);
 }
 
+/* All of them answer: a turn is what gets past one that is of no use. */
+static void test_next(unsigned good)
+{
+    static const unsigned wants[] = {0, 1, 2, 0};
+    unsigned ports[3] = {good};
+    int fds[] = {listen_at("127.0.0.1", 16, &ports[1]), listen_at("127.0.0.1", 16, &ports[2])}, fd;
+    struct err err;
+
+    forget();
+    for (size_t i = 0; i < 3; i++)
+        add_v4("127.0.0.1", ports[i]);
+    for (turn = 0; turn < 4; turn++) {
+        is_int(dial(5000, &fd, &err), 0, "an address is reached whatever the turn");
+        is_int(port_of(fd), ports[wants[turn]], "the race begins with that whose turn it is");
+        close(fd);
+    }
+    turn = 0;
+    close(fds[0]);
+    close(fds[1]);
+}
+
 static void test_names(void)
 {
     static const struct {
@@ -315,6 +338,7 @@ int main(void)
     test_refused(good);
     test_race(good);
     test_turns(good);
+    test_next(good);
     test_names();
     test_family();
     test_source(good);
