@@ -32,7 +32,7 @@ struct pop3 {
     unsigned window, head, count;
     struct queued queue[POP3_WINDOW]; /* a ring: sent, not answered yet */
     bool bare_lf;                     /* the last status line ended in LF alone */
-    bool dot_due; /* an empty list came without its final dot, which may still come */
+    bool dot_due; /* a list came, or was refused, without a final dot, which may still come */
     size_t stamp_len;
     char stamp[REPLY_LINE_MAX];
     char text[REPLY_LINE_MAX]; /* the text that the last reply points into */
@@ -131,24 +131,29 @@ static struct str keep_text(struct pop3 *pop3, struct str line)
     return str_of(pop3->text, line.len);
 }
 
-/* Reads one status line; up to REPLY_BLANKS_MAX empty lines before it are skipped (Microsoft 365
- * sends one before the answer to DELE). */
+/* Says nothing, and may stand between two answers: an empty line (Microsoft 365 sends one before the
+ * answer to DELE), or a dot that is due. Any other dot is one that was not stuffed, and what ended
+ * with the one before is half a message. *skipped: how many there were. */
+static bool is_filler(struct pop3 *pop3, struct str line, int *skipped)
+{
+    bool dot = pop3->dot_due && str_is(line, ".");
+    pop3->dot_due = pop3->dot_due && line.len == 0;
+    return (line.len == 0 || dot) && (*skipped)++ < REPLY_BLANKS_MAX;
+}
+
+/* Reads one status line. */
 static int take_status(struct pop3 *pop3, struct reply *reply, bool *bare_lf, struct err *err)
 {
     struct str line;
+    int skipped = 0;
     conn_mark(pop3->conn);
-    for (int blanks = 0;; blanks++) {
+    do
         if (take_line(pop3, &line, bare_lf, err) < 0)
             return -1;
-        bool dot = pop3->dot_due && str_is(line, ".");
-        pop3->dot_due = pop3->dot_due && !dot && line.len == 0;
-        if (line.len > 0 && !dot)
-            break;
-        if (blanks == REPLY_BLANKS_MAX)
-            return err_set(
-                err, ERR_FRAMING,
-                "the server sends empty lines instead of an answer; ask its administrator");
-    }
+    while (is_filler(pop3, line, &skipped));
+    if (line.len == 0)
+        return err_set(err, ERR_FRAMING,
+                       "the server sends empty lines instead of an answer; ask its administrator");
     trace(pop3, "<", line);
     *reply = reply_parse(keep_text(pop3, line));
     if (reply->kind == REPLY_JUNK) {
@@ -233,20 +238,9 @@ static bool is_parting(struct pop3 *pop3)
 
 /* Bytes without a command. The server's own timeout is one -ERR line and the end; everything else
  * means that we no longer know which answer belongs to which command. */
-static int unasked(struct pop3 *pop3, struct err *err)
+static int unasked(struct pop3 *pop3, struct str line, struct err *err)
 {
-    struct str line;
-    bool bare_lf;
     char shown[LOG_QUOTE_MAX + 4];
-    if (take_line(pop3, &line, &bare_lf, err) < 0)
-        return err->kind == ERR_CLOSED
-                   ? -1
-                   : err_set(err, ERR_FRAMING,
-                             "the server sends bytes that nobody asked for; ask its administrator");
-    if (pop3->dot_due && str_is(line, ".")) {
-        pop3->dot_due = false;
-        return pop3_check_silence(pop3, err);
-    }
     struct reply reply = reply_parse(keep_text(pop3, line));
     trace(pop3, "<", str_of(pop3->text, line.len));
     log_quote(pop3->log, str_of(pop3->text, line.len), shown);
@@ -261,10 +255,20 @@ static int unasked(struct pop3 *pop3, struct err *err)
 int pop3_check_silence(struct pop3 *pop3, struct err *err)
 {
     assert(pop3->count == 0);
-    int peeked = conn_peek(pop3->conn, err);
-    if (peeked < 0)
-        return -1;
-    return peeked == 0 ? 0 : unasked(pop3, err);
+    struct str line;
+    bool bare_lf;
+    int skipped = 0;
+    do {
+        int peeked = conn_peek(pop3->conn, err);
+        if (peeked <= 0)
+            return peeked;
+        if (take_line(pop3, &line, &bare_lf, err) < 0)
+            return err->kind == ERR_CLOSED ? -1
+                                           : err_set(err, ERR_FRAMING,
+                                                     "the server sends bytes that nobody asked "
+                                                     "for; ask its administrator");
+    } while (is_filler(pop3, line, &skipped));
+    return unasked(pop3, line, err);
 }
 
 static int send_line(struct pop3 *pop3, struct str line, const char *shown, struct err *err)
@@ -467,17 +471,21 @@ int pop3_set_capa(struct pop3 *pop3, struct str text)
     return capa_read(&pop3->capa, text);
 }
 
+static bool is_list(enum pop3_verb verb)
+{
+    return verb == POP3_UIDL || verb == POP3_LIST || verb == POP3_CAPA;
+}
+
 /* "+OK 0 messages" is the whole answer of some servers to UIDL and LIST of an empty mailbox. */
 static bool is_undotted(struct pop3 *pop3, const struct pop3_answer *answer)
 {
     struct str text = answer->reply.text;
     struct err ignored; /* a read of what follows will fail the same way */
-    if ((answer->verb != POP3_UIDL && answer->verb != POP3_LIST) || !str_is(str_word(&text), "0"))
+    if (answer->verb == POP3_CAPA || !is_list(answer->verb) || !str_is(str_word(&text), "0"))
         return false;
     int peeked = peek_within(pop3, SIGN_MS, &ignored);
     struct str view = conn_view(pop3->conn);
-    pop3->dot_due = peeked == 0 || (view.len > 0 && (view.ptr[0] == '+' || view.ptr[0] == '-'));
-    return pop3->dot_due;
+    return peeked == 0 || (view.len > 0 && (view.ptr[0] == '+' || view.ptr[0] == '-'));
 }
 
 static int take_rest(struct pop3 *pop3, const struct pop3_taker *taker, bool lf_only,
@@ -491,13 +499,14 @@ static int take_rest(struct pop3 *pop3, const struct pop3_taker *taker, bool lf_
     }
     assert(taker != NULL); /* whoever asks for a body has a place for it */
     if (is_undotted(pop3, answer)) {
+        pop3->dot_due = true;
         answer->given_up = false;
         return 0;
     }
-    if (answer->verb == POP3_RETR || answer->verb == POP3_TOP || answer->verb == POP3_STUB)
-        taken = take_body(pop3, taker, lf_only, &answer->octets, &refusal, err);
-    else
+    if (is_list(answer->verb))
         taken = take_lines(pop3, taker, lf_only, REPLY_MESSAGES_MAX, &refusal, err);
+    else
+        taken = take_body(pop3, taker, lf_only, &answer->octets, &refusal, err);
     answer->given_up = taken < 0;
     if (taken == 0 && refusal.there) {
         *err = refusal.err;
@@ -523,6 +532,7 @@ int pop3_take(struct pop3 *pop3, const struct pop3_taker *taker, struct pop3_ans
                        "administrator");
     pop3->head = (pop3->head + 1) % POP3_WINDOW;
     pop3->count--;
+    pop3->dot_due = answer->reply.kind == REPLY_ERR && is_list(answer->verb);
     if (answer->reply.kind != REPLY_OK || !verbs[answer->verb].has_body)
         return 0;
     return take_rest(pop3, taker, pop3->bare_lf, answer, err);
@@ -533,7 +543,7 @@ bool pop3_goes_on(struct pop3 *pop3)
     struct err ignored; /* a read of what follows will fail the same way */
     peek_within(pop3, SIGN_MS, &ignored);
     struct str view = conn_view(pop3->conn);
-    return view.len > 0 && view.ptr[0] != '+' && view.ptr[0] != '-';
+    return view.len > 0 && str_is_digit(view.ptr[0]);
 }
 
 int pop3_take_list(struct pop3 *pop3, const struct pop3_taker *taker, struct err *err)

@@ -14,7 +14,7 @@
 #define REPLY_LINE_MAX 8192        /* status lines and lines of CAPA, octets without line end */
 #define REPLY_UIDL_MAX 255         /* a longer UIDL counts as none */
 #define REPLY_MESSAGES_MAX 4194304 /* 4 Mi messages in one listing */
-#define REPLY_BLANKS_MAX 4         /* empty lines tolerated before a status line */
+#define REPLY_BLANKS_MAX 4         /* empty lines tolerated between two answers */
 
 /* Response codes (RFC 2449 section 8, RFC 3206, and words that real servers use). */
 enum reply_code {

@@ -359,6 +359,29 @@ def empty_undotted(w):
     w.need_each(1, ["m001"])
 
 
+def filler(script, each=5):
+    """A line that says nothing between two answers costs no message and no word."""
+    def case(w):
+        w.always = script
+        names = w.fill(5)
+        runs = [w.run("--force", keep="no") for _ in range(2)]
+        w.need(len(w.stored()) == each, "%d come" % each, runs)
+        w.need_all([n for n in names if each == 5 or n != "m003"])
+        w.need(each < 5 or (w.left() == [] and not any(r.status or r.err for r in runs)),
+               "deleted, and nothing is said", w.left(), runs)
+    return case
+
+
+def fillers():
+    for pipelining in "no", "yes":
+        for verb in "greeting", "CAPA", "PASS", "STAT", "UIDL", "LIST", "TOP", "RETR", "DELE":
+            yield ("an empty line behind %s, pipelining %s" % (verb, pipelining),
+                   filler("set pipelining %s\non %s: answer; send \"\\r\\n\"" % (pipelining, verb)))
+    for verb, which, each in ("UIDL", '""', 5), ("LIST", '""', 5), ("CAPA", '""', 5), ("RETR", "=m003", 4):
+        yield ("a dot behind -ERR of %s" % verb,
+               filler('on %s %s: send "-ERR no\\r\\n.\\r\\n"; text ""' % (verb, which), each))
+
+
 def rounds(count, wanted):
     def case(w):
         w.fill(1)
@@ -458,6 +481,7 @@ CASES = [
     ("pipelined commands are lost, keep = yes: recognised and remembered", pipelining_lost("yes")),
     ("pipelining is used where it works", pipelining_works),
     ("\"+OK 0 messages\" without a dot is an empty mailbox", empty_undotted),
+    *fillers(),
     ("SCRAM with 1000 rounds is refused without TLS", rounds(1000, False)),
     ("SCRAM with 4095 rounds, too", rounds(4095, False)),
     ("SCRAM with 4096 rounds is taken", rounds(4096, True)),
