@@ -32,7 +32,8 @@ struct pop3 {
     unsigned window, head, count;
     struct queued queue[POP3_WINDOW]; /* a ring: sent, not answered yet */
     bool bare_lf;                     /* the last status line ended in LF alone */
-    bool dot_due; /* a list came, or was refused, without a final dot, which may still come */
+    bool dot_due;  /* a list came, or was refused, without a final dot, which may still come */
+    bool is_empty; /* STAT says 0 */
     size_t stamp_len;
     char stamp[REPLY_LINE_MAX];
     char text[REPLY_LINE_MAX]; /* the text that the last reply points into */
@@ -476,12 +477,21 @@ static bool is_list(enum pop3_verb verb)
     return verb == POP3_UIDL || verb == POP3_LIST || verb == POP3_CAPA;
 }
 
-/* "+OK 0 messages" is the whole answer of some servers to UIDL and LIST of an empty mailbox. */
+static bool counts_none(const struct reply *reply)
+{
+    uint32_t count;
+    uint64_t octets;
+    return reply->kind == REPLY_OK && reply_stat(reply->text, &count, &octets) == 0 && count == 0;
+}
+
+/* "+OK 0 messages" is the whole answer of some servers to UIDL and LIST of an empty mailbox, or
+ * "+OK" in whatever words. */
 static bool is_undotted(struct pop3 *pop3, const struct pop3_answer *answer)
 {
     struct str text = answer->reply.text;
     struct err ignored; /* a read of what follows will fail the same way */
-    if (answer->verb == POP3_CAPA || !is_list(answer->verb) || !str_is(str_word(&text), "0"))
+    if (answer->verb == POP3_CAPA || !is_list(answer->verb) ||
+        (!pop3->is_empty && !str_is(str_word(&text), "0")))
         return false;
     int peeked = peek_within(pop3, SIGN_MS, &ignored);
     struct str view = conn_view(pop3->conn);
@@ -532,6 +542,8 @@ int pop3_take(struct pop3 *pop3, const struct pop3_taker *taker, struct pop3_ans
                        "administrator");
     pop3->head = (pop3->head + 1) % POP3_WINDOW;
     pop3->count--;
+    if (answer->verb == POP3_STAT)
+        pop3->is_empty = counts_none(&answer->reply);
     pop3->dot_due = answer->reply.kind == REPLY_ERR && is_list(answer->verb);
     if (answer->reply.kind != REPLY_OK || !verbs[answer->verb].has_body)
         return 0;

@@ -359,6 +359,19 @@ def empty_undotted(w):
     w.need_each(1, ["m001"])
 
 
+def empty_in_words(text):
+    """Nor is it waited for where STAT has said 0."""
+    def case(w):
+        line = 'on %%s "": text "+OK%s\\r\\n"' % text
+        runs = [w.run(script="\n".join(line % verb for verb in ("UIDL", "LIST")), timeout="4s")
+                for _ in range(2)]
+        w.need(all(r.status == 0 and r.err == "" and r.seconds < 3.8 for r in runs), "an empty mailbox", runs)
+        w.put("m001")
+        w.fine()
+        w.need_each(1, ["m001"])
+    return case
+
+
 def filler(script, each=5):
     """A line that says nothing between two answers costs no message and no word."""
     def case(w):
@@ -481,6 +494,8 @@ CASES = [
     ("pipelined commands are lost, keep = yes: recognised and remembered", pipelining_lost("yes")),
     ("pipelining is used where it works", pipelining_works),
     ("\"+OK 0 messages\" without a dot is an empty mailbox", empty_undotted),
+    *[("\"+OK%s\" without a dot, and STAT's 0, likewise" % text, empty_in_words(text))
+      for text in (" no messages", "")],
     *fillers(),
     ("SCRAM with 1000 rounds is refused without TLS", rounds(1000, False)),
     ("SCRAM with 4095 rounds, too", rounds(4095, False)),
