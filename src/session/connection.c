@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "session/connection.h"
 
+#include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 
@@ -21,6 +22,8 @@
 #define SLICE_LEAST 2   /* messages: a single one is not a slice ... */
 #define SLICE_MOST 1000 /* ... nor are this many: the slices that are known have some hundreds */
 #define NOOP_MS ((int64_t)60 * 1000)
+#define SHARE_MOST 100  /* deletions of one session: a half of it after a poll that failed, ... */
+#define SHARE_HALVED 3u /* ... a half of that after the next, so often */
 
 void connection_keep_alive(void *ctx)
 {
@@ -213,6 +216,22 @@ static void count(struct connection *connection)
         run->progress(run->ctx, &run->figures);
 }
 
+/* Deletions count only if their session gets as far as QUIT. One that ends behind so many commands,
+ * or so much time, never does if they are all tried again. The rest is for the next polls. */
+static void share_deletions(struct connection *connection)
+{
+    struct listing *listing = &connection->listing;
+    uint32_t failures = connection->manners->note->failures, count = 0;
+    uint32_t most = SHARE_MOST >> (failures < SHARE_HALVED ? failures : SHARE_HALVED);
+    for (uint32_t i = 0; i < listing->count && failures > 0; i++)
+        if (listing->messages[i].action == PLAN_DELETE && ++count > most)
+            listing->messages[i].action = PLAN_LEAVE;
+    if (count > most)
+        log_line(connection->poll->run->log, FP_LOG_NOTE,
+                 "the last poll failed: %" PRIu32 " messages are for the next one to delete",
+                 count - most);
+}
+
 /* What is to be done is known, and nothing was asked for yet. */
 static int prepare(struct connection *connection, struct err *err)
 {
@@ -230,6 +249,7 @@ static int prepare(struct connection *connection, struct err *err)
     decide_owe_again(poll, listing);
     if (adopt_learn(listing, pop3, err) < 0)
         return without_top(connection, "looking at mail that another program fetched", err);
+    share_deletions(connection);
     if (verify_deletions(poll, pop3, listing, &connection->verified, err) < 0)
         return without_top(connection, "checking delivered mail", err);
     decide_refuse_long_ones(poll, listing);

@@ -413,7 +413,25 @@ BARE = "set uidl no\nset top no"
 MID = "Message-ID: <%s@example.org>\n"
 
 
+def short_sessions(w):
+    """A server that ends each session behind 150 commands: what is deleted is deleted in shares."""
+    def count(conn, _event, _argument):
+        conn.commands_seen = getattr(conn, "commands_seen", 0) + 1
+        if conn.commands_seen > 150:
+            conn.hang_up()
+    w.always = "set pipelining yes"
+    names = w.fill(200)
+    for runs in range(1, 16):
+        run = w.run("--force", keep="no", script=[("ANY", count)])
+        w.later(hours=1)
+        if not w.left():
+            break
+    w.need_each(1, names)
+    w.need(w.left() == [], "all deleted", len(w.left()), runs, run)
+
+
 CASES = [
+    ("sessions of 150 commands, keep = no: all is deleted", short_sessions),
     ("-a and keep = no, the command puts all off: nothing is deleted",
      again_fails("yes", ["-a"], "no", "exit 75")),
     ("-a -K, the command puts all off: nothing is deleted",
