@@ -378,19 +378,32 @@ static enum connection_end broken(struct fetch *fetch, const struct pop3_answer 
 
 /* ---- the whole ---- */
 
+static bool has_doubted(const struct listing *listing)
+{
+    for (uint32_t i = 0; i < listing->count; i++)
+        if (listing->messages[i].action == PLAN_ALONE)
+            return true;
+    return false;
+}
+
 /* What a connection broke over may break this one too: it is asked for on one of its own. That is
- * this one, if there is nothing else to be done: a server may allow no second one soon. */
+ * this one, if there is nothing else to be done, or in their turn: a server may allow no second one
+ * soon. */
 static void plan(struct fetch *fetch, const struct queue *verified)
 {
     struct poll *poll = fetch->poll;
     if (!poll->alone && !poll->only_deletes) {
         queue_push_all(&fetch->wanted, fetch->listing, PLAN_FETCH);
         queue_push_all(&fetch->retries, fetch->listing, PLAN_RETRY);
-        poll->alone = !has_more(fetch) && verified->count == 0;
+        bool others = has_more(fetch) || verified->count > 0;
+        poll->doubted_first = poll->doubted_first && others && has_doubted(fetch->listing);
+        poll->alone = !others || poll->doubted_first;
     }
+    if (poll->doubted_first)
+        fetch->wanted.count = fetch->retries.count = 0;
     if (poll->alone && !poll->only_deletes)
         queue_push_by_tries(&fetch->retries, fetch->listing, poll->journal);
-    for (uint32_t i = 0; i < verified->count; i++)
+    for (uint32_t i = 0; i < verified->count && !poll->doubted_first; i++)
         queue_push(&fetch->in.dele, verified->at[i]);
 }
 

@@ -58,6 +58,7 @@ struct poll {
     struct queue unnamed; /* numbers of messages without UIDL that failed: first those that were
                            * told, then those that a connection broke over */
     bool alone;           /* this connection is for messages that an earlier one broke over */
+    bool doubted_first;   /* such messages have their turn before others: polls have failed */
     bool only_deletes;    /* this one is for DELEs that an earlier one could not end with QUIT */
     struct err local;     /* trouble on our side of the wire; kind ERR_NONE: none */
     struct err over;      /* the server refuses message after message: the session is at fault */

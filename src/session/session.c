@@ -143,11 +143,28 @@ static enum connection_end poll_as_it_likes(struct session *session, struct err 
     return end;
 }
 
+/* The doubted ones had the first connection: the others have the next. */
+static bool had_their_turn(struct session *session, enum connection_end end)
+{
+    struct poll *poll = &session->poll;
+    bool first = poll->doubted_first && poll->alone;
+    poll->doubted_first = false;
+    if (!first || (end != CONNECTION_DONE && end != CONNECTION_AGAIN_ALL))
+        return false;
+    poll->alone = false;
+    poll->cut_short |= poll->over.kind == ERR_NONE && is_over(session);
+    return !is_over(session);
+}
+
 /* Every message but those that a connection broke over. */
 static enum connection_end poll_most(struct session *session, struct err *err)
 {
     for (int round = 0;; round++) {
         enum connection_end end = poll_as_it_likes(session, err);
+        if (had_their_turn(session, end)) {
+            err_clear(err);
+            continue;
+        }
         if (end == CONNECTION_AGAIN_ALL && session->poll.alone) { /* the doubted ones have begun */
             err_clear(err);
             return CONNECTION_DONE;
@@ -243,6 +260,10 @@ static void delete_alone(struct session *session)
 
 static int poll_server(struct session *session, struct err *err)
 {
+    uint32_t failures = session->manners.note->failures;
+    /* They may have failed since the server lets nobody in twice: what broke a connection had no
+     * turn behind new mail, and gets none. New mail comes first in every other poll. */
+    session->poll.doubted_first = failures > 0 && failures % 2 == 0;
     enum connection_end end = poll_slices(session, err);
     /* Not all of the rest came; the messages at fault have their turn too. */
     bool others =

@@ -939,7 +939,29 @@ UNREADABLE = ('text "+OK\\r\\nSubject: unreadable\\r\\n\\r\\n'
 EMPTY = 'text "+OK\\r\\n.\\r\\n"'
 HEAD = b"From: a@example.org\nMessage-ID: <m002@example.org>\nSubject: m002\n"
 
+def doubted_ones_turn(refusal, keep):
+    """Once broken, asked for on a connection behind the others: where there is only one in ten minutes."""
+    def case(w):
+        w.always = "set login-delay 600\nset login-delay-text \"%s\"" % refusal
+        names = w.fill(5)
+        runs = [w.run("--force", keep=keep, script="on x1 RETR =m003: close")]
+        for k in range(6):
+            names.append("n%03d" % k)
+            w.put(names[-1])
+            w.later(hours=1)
+            runs.append(w.run("--force", keep=keep))
+        w.need(w.stored()["m003"] == 1, "it came", [(r.status, r.err) for r in runs])
+        w.later(hours=1)
+        runs.append(w.run("--force", keep=keep))
+        w.need_each(1, names)
+        w.need(runs[-1].status == 0, "and in peace", [(r.status, r.err) for r in runs])
+    return case
+
+
 CASES = [
+    *[("a server that lets nobody in twice, %s, keep = %s: the doubted one has its turn" % (text, keep),
+       doubted_ones_turn(text, keep))
+      for text in ("[IN-USE] locked", "[LOGIN-DELAY] wait") for keep in ("no", "yes")],
     *session_cases(), *agent_cases(), *bad_cases(),
     ("every message stalls: the server is blamed, and its mail comes when it is well", all_stall),
     ("every message stalls, and one that was kept is delivered: the server is blamed all the same",
