@@ -20,10 +20,10 @@ struct dial_options {
 };
 
 /* Races the addresses of the name in the system's order (RFC 6724: mostly IPv6 first), families
- * taking turns, 250 ms apart (RFC 8305), from turn on. *fd is then the caller's, else -1. Looking the name up
- * may block. Errors: ERR_HOST (name unknown: EAI_NONAME, EAI_NODATA), ERR_AGAIN (name server
- * trouble, refused, unreachable, source is not an address of ours now), ERR_CONFIG (source is not
- * an address), ERR_TIMEOUT, ERR_STOPPED. */
+ * taking turns, 250 ms apart (RFC 8305), from turn on. *fd is then the caller's, else -1. Looking
+ * the name up may block. Errors: ERR_HOST (name unknown: EAI_NONAME, EAI_NODATA), ERR_AGAIN (name
+ * server trouble, refused, unreachable, source is not an address of ours now), ERR_CONFIG (source
+ * is not an address), ERR_TIMEOUT, ERR_STOPPED. */
 int dial_tcp(const struct dial_options *options, int *fd, struct err *err);
 
 /* The same to a socket of this machine. ERR_AGAIN (nobody listens there, or too many wait),

@@ -132,9 +132,9 @@ static struct str keep_text(struct pop3 *pop3, struct str line)
     return str_of(pop3->text, line.len);
 }
 
-/* Says nothing, and may stand between two answers: an empty line (Microsoft 365 sends one before the
- * answer to DELE), or a dot that is due. Any other dot is one that was not stuffed, and what ended
- * with the one before is half a message. *skipped: how many there were. */
+/* Says nothing, and may stand between two answers: an empty line (Microsoft 365 sends one before
+ * the answer to DELE), or a dot that is due. Any other dot is one that was not stuffed, and what
+ * ended with the one before is half a message. *skipped: how many there were. */
 static bool is_filler(struct pop3 *pop3, struct str line, int *skipped)
 {
     bool dot = pop3->dot_due && str_is(line, ".");
