@@ -22,8 +22,9 @@
 #define SLICE_LEAST 2   /* messages: a single one is not a slice ... */
 #define SLICE_MOST 1000 /* ... nor are this many: the slices that are known have some hundreds */
 #define NOOP_MS ((int64_t)60 * 1000)
-#define SHARE_MOST 100  /* deletions of one session: a half of it after a poll that failed, ... */
-#define SHARE_HALVED 3u /* ... a half of that after the next, so often */
+#define SHARE_FAILURES 2 /* polls that failed before deletions are shared out */
+#define SHARE_MOST 50    /* of a session then; a half of that after the next, ... */
+#define SHARE_HALVED 2u  /* ... so often */
 
 void connection_keep_alive(void *ctx)
 {
@@ -217,18 +218,22 @@ static void count(struct connection *connection)
 }
 
 /* Deletions count only if their session gets as far as QUIT. One that ends behind so many commands,
- * or so much time, never does if they are all tried again. The rest is for the next polls. */
+ * or so much time, never does if they are all tried again: after some polls that failed, one after
+ * the other, it gets fewer each time. The rest is for the next polls. */
 static void share_deletions(struct connection *connection)
 {
     struct listing *listing = &connection->listing;
     uint32_t failures = connection->manners->note->failures, count = 0;
-    uint32_t most = SHARE_MOST >> (failures < SHARE_HALVED ? failures : SHARE_HALVED);
-    for (uint32_t i = 0; i < listing->count && failures > 0; i++)
+    if (failures < SHARE_FAILURES)
+        return;
+    uint32_t halved = failures - SHARE_FAILURES;
+    uint32_t most = SHARE_MOST >> (halved < SHARE_HALVED ? halved : SHARE_HALVED);
+    for (uint32_t i = 0; i < listing->count; i++)
         if (listing->messages[i].action == PLAN_DELETE && ++count > most)
             listing->messages[i].action = PLAN_LEAVE;
     if (count > most)
         log_line(connection->poll->run->log, FP_LOG_NOTE,
-                 "the last poll failed: %" PRIu32 " messages are for the next one to delete",
+                 "the last polls failed: %" PRIu32 " messages are for the next one to delete",
                  count - most);
 }
 
