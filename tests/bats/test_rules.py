@@ -874,6 +874,24 @@ def through_fails(w):
     w.need_each(1, [*mail, "m2"], when="in the next run")
 
 
+def through_prints_errors(w):
+    """What a pipeline says instead of a message, with status 0, does not take its place."""
+    names = [put(w, "m1"), put(w, "m2")]
+    bare = b"X-Bare: yes\n\nno name\n"
+    with open(os.path.join(w.box, "bare"), "wb") as f:
+        f.write(bare)
+    filter_ = script(w, "filter", "{ echo error: cannot connect; exit 1; } | cat\n")
+    run = w.run(pipe_through=filter_, keep="no")
+    w.need(run.status == 75 and "what pipe_through printed" in run.err, "that is told", run)
+    w.need(w.left() == ["m1", "m2"], "they stay; what has no such field may become anything", w.left())
+    script(w, "filter", THROUGH)
+    w.names[b"error: cannot connect\n"] = "bare"
+    w.fine(pipe_through=filter_, keep="no")
+    changed(w, names)
+    w.need_each(1, [*names, "bare"], when="when it is well")
+    w.need(w.left() == [], "then they go", w.left())
+
+
 def through_hangs(w):
     """Three in a row are enough to know; all is kept, and passes through it when it is well."""
     names = [put(w, "m%02d" % i) for i in range(16)]
@@ -1001,6 +1019,7 @@ CASES = [
     ("pipe_through into a command", through("mda", "no")),
     ("pipe_through drops a message with 99", through_drops),
     ("what pipe_through does not take is kept as it came", through_fails),
+    ("an error text that pipe_through prints with 0 is no message", through_prints_errors),
     ("pipe_through hangs: it is asked three times, and all is kept", through_hangs),
     ("it passes through once, also when its destination fails first", through_then_destination_fails),
     ("killed anywhere, with pipe_through, into a Maildir", through_and_kill("maildir")),
