@@ -301,9 +301,12 @@ static int begin(struct lmtp *lmtp, struct parcel *parcel, struct err *err)
 static int finish(struct lmtp *lmtp, struct parcel *parcel, struct err *err)
 {
     struct answer answer;
-    if (put_message(lmtp, parcel, err) < 0 ||
-        read_reply(lmtp, clock_in(lmtp->settings->command_timeout), &answer, err) < 0)
+    if (put_message(lmtp, parcel, err) < 0)
         return -1;
+    if (read_reply(lmtp, clock_in(lmtp->settings->command_timeout), &answer, err) < 0) {
+        parcel->unsure = err->kind == ERR_TIMEOUT;
+        return -1;
+    }
     if (answer.code / 100 == 2)
         parcel->outcome = PARCEL_DELIVERED;
     else

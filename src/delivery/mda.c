@@ -133,6 +133,7 @@ static void judge(const struct deliver_settings *settings, const struct child_re
     short_name(settings->where, name);
     if (result->end == CHILD_EXITED || result->end == CHILD_SIGNALLED)
         parcel->status = result->code + (result->end == CHILD_SIGNALLED ? 128 : 0);
+    parcel->unsure = result->end == CHILD_TIMEOUT;
     if (result->end == CHILD_SIGNALLED)
         handover_settle(parcel, PARCEL_LATER, "%s was ended by signal %d", name, result->code);
     else if (result->end != CHILD_EXITED)

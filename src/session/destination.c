@@ -11,6 +11,7 @@ struct undelivered {
     uint32_t entry;
     enum parcel_outcome outcome;
     int status;
+    bool unsure;
     char *name, *why;
 };
 
@@ -19,6 +20,7 @@ static struct undelivered note_down(uint32_t entry, const char *name, const stru
     return (struct undelivered){.entry = entry,
                                 .outcome = parcel->outcome,
                                 .status = parcel->status,
+                                .unsure = parcel->unsure,
                                 .name = xstrdup(name),
                                 .why = xstrdup(parcel->why)};
 }
@@ -49,6 +51,17 @@ static void forget(struct destination *destination, size_t from)
 
 /* ---- a message's own fault ---- */
 
+/* What delivers, and then hangs, makes a copy with each try: after the second they become rare. */
+static void count_silence(struct poll *poll, uint32_t entry, const struct parcel *parcel)
+{
+    struct journal_entry known = journal_entry(poll->journal, entry);
+    const struct journal_failure failure = {
+        .reason = REASON_DESTINATION,
+        .words = str_from(parcel->why),
+        .next_try = known.tries > 0 ? again_next_try(known.tries, 1, poll->rules.now) : 0};
+    journal_keep(poll->journal, entry, known.state, true, NULL, &failure);
+}
+
 /* True if it is held from now on. What was held stays held; a first one is only if it may be: the
  * destination takes others. */
 static bool count_refusal(struct poll *poll, bool may_hold, const struct undelivered *message)
@@ -74,6 +87,8 @@ static void tell(struct poll *poll, bool may_hold, const struct undelivered *mes
         if (count_refusal(poll, may_hold, message))
             then = AGAIN_HINT;
     } else {
+        if (message->unsure)
+            then = "it may be delivered; it is tried again, ever more rarely (--retry: at once)";
         poll->later++;
     }
     log_line(poll->run->log, FP_LOG_ERROR, "%s: %s; %s", message->name, message->why, then);
@@ -160,6 +175,8 @@ void destination_refused(struct poll *poll, uint32_t entry, const char *name,
 {
     struct destination *destination = of(poll, parcel);
     struct undelivered message = note_down(entry, name, parcel);
+    if (parcel->unsure && record_is_here(journal_entry(poll->journal, entry).state))
+        count_silence(poll, entry, parcel);
     if (journal_entry(poll->journal, entry).state == JOURNAL_REFUSED) {
         tell(poll, true, &message); /* as before: that says nothing of today */
         clear(&message);

@@ -171,6 +171,19 @@ dovecot_takes() {
     [ "$(handed_count)" -eq 4 ]
 }
 
+@test "no answer behind the dot: the copies become rare" {
+    tell m1
+    popd_start
+    lmtpd_start 'dot=silence'
+    lmtp_rc "unix:$T/sock" 'mda_timeout = "1s"'
+    want 75
+    [[ $stderr == *"ever more rarely"* ]] || fail "not told"
+    want 75
+    want 0
+    [ "$(handed_count)" -eq 2 ]
+    [ "$(box_count)" -eq 1 ]
+}
+
 @test "a server that ends the connection between two messages is connected to again" {
     tell_many 3
     popd_start

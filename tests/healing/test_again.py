@@ -365,6 +365,24 @@ def mistyped_behind_a_proxy(w):
     w.need_each(1, names)
 
 
+def delivers_and_hangs(w):
+    """Each try may make a copy: they become rare, and nothing is lost."""
+    names = w.fill(1)
+    got, said = w.path("got"), []
+    for _ in range(12):
+        run = w.run(mda="cat >>%s; sleep 30" % got, mda_timeout="1s", keep="no", limit=60)
+        w.later(minutes=5)
+        said.append(run.said)
+    w.need("ever more rarely" in said[0], "that is told", said[0])
+    with open(got) as f:
+        copies = f.read().count("Subject: ")
+    w.need(copies == 2, "two copies in the first hour", copies)
+    w.later(hours=2)
+    run = w.fine(keep="no")
+    w.need_each(1, names, when="once it is mended")
+    w.need(w.left() == [], "then it goes", w.left())
+
+
 CASES = [
     ("held for the server's refusals, then handed out: it comes by itself, keep = no",
      held_comes_by_itself("no")),
@@ -372,6 +390,7 @@ CASES = [
     ("held since it broke the line, more often than max_tries: it comes by itself",
      held_for_the_line),
     ("held by a clock that was years ahead: it comes by itself", held_by_a_wrong_clock),
+    ("a command that delivers and hangs: the copies become rare", delivers_and_hangs),
     ("held messages are tried again at growing distances, an hour to a week",
      held_at_growing_distances),
     ("what is in held/ is offered to the command again by itself", held_in_held_is_tried),

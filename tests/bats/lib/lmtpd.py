@@ -6,7 +6,7 @@ usage: lmtpd.py FOLDER WHERE [VERB=ANSWER ...]
 WHERE is a path for a socket, or "tcp", whose port goes to FOLDER/port. Each message goes to a file
 of FOLDER/in, with LF line ends, and what stood in MAIL and RCPT in FOLDER/envelopes. VERB is greet, lhlo, mail, rcpt,
 data, dot or rset; ANSWER a line instead of the ordinary one, "drop" (the connection ends, after the
-message is stored), or "close" (it ends after this answer). "VERB=N:ANSWER" counts for the Nth such
+message is stored), "close" (it ends after this answer), or "silence" (there is none). "VERB=N:ANSWER" counts for the Nth such
 command alone.
 """
 
@@ -56,8 +56,8 @@ class Lmtpd:
     def say(self, out, verb, usual):
         answer = self.word(verb)
         self.accepted = answer is None or answer == "close"
-        if answer == "drop":
-            return False
+        if answer in ("drop", "silence"):
+            return answer == "silence"
         last = answer == "close"
         text = usual if answer is None or last else answer
         out.write(text.encode() + b"\r\n")
