@@ -165,7 +165,8 @@ static void spell_timestamp(char out[40])
     }
 }
 
-static void to_file(struct outlet *outlet, enum log_level level, const char *text)
+/* 0, or errno. */
+static int append(struct outlet *outlet, enum log_level level, const char *text)
 {
     char line[LINE_OCTETS];
     char when[40];
@@ -178,7 +179,24 @@ static void to_file(struct outlet *outlet, enum log_level level, const char *tex
     do {
         n = write(outlet->fd, line, size);
     } while (n < 0 && errno == EINTR);
+    int number = n < 0 ? errno : (size_t)n < size ? ENOSPC : 0;
     outlet->torn = n > 0 ? (size_t)n < size : outlet->torn;
+    return number;
+}
+
+static void to_file(struct outlet *outlet, enum log_level level, const char *text)
+{
+    char gap[100];
+    snprintf(gap, sizeof gap, "%lu line(s) before this one could not be written here",
+             outlet->lost);
+    int number = outlet->lost > 0 ? append(outlet, FP_LOG_WARNING, gap) : 0;
+    outlet->lost = number == 0 ? 0 : outlet->lost;
+    if (number == 0)
+        number = append(outlet, level, text);
+    outlet->lost += number != 0;
+    if (number != 0 && level <= FP_LOG_WARNING)
+        fprintf(stderr, "fetchpop: %s: %s (cannot log to %s: %s)\n", levels[level].name, text,
+                outlet->path, strerror(number));
 }
 
 /* Without anybody who listens, standard error has to do, for as long as that lasts. */

@@ -4,8 +4,9 @@
  *
  * A line in the file is "TIME [PROCESS] KIND: TEXT" with the time as in ISO 8601, and written whole
  * in one write(2), so that several runs can share a file. Whatever goes wrong with a line costs
- * that line (a full disk must not stop mail); only opening can fail. A line for a syslog that is
- * not there goes to standard error.
+ * that line (a full disk must not stop mail); only opening can fail. An error or a warning that the
+ * file does not take, and each line for a syslog that is not there, goes to standard error; the
+ * next line that the file takes is preceded by one that says how many it did not.
  */
 #ifndef FP_APP_OUTLET_H
 #define FP_APP_OUTLET_H
@@ -19,8 +20,9 @@ struct outlet {
     const char *path; /* borrowed; NULL: no file */
     int fd;           /* -1: none */
     bool syslog;
-    bool missed; /* it was not there for the last line */
-    bool torn;   /* the last line was cut short by a full disk */
+    bool missed;        /* it was not there for the last line */
+    bool torn;          /* the last line was cut short by a full disk */
+    unsigned long lost; /* lines in a row that the file did not take */
 };
 
 /* Does this path stand for standard output: "-", or its name in /dev? */

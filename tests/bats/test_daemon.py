@@ -630,15 +630,15 @@ def refused_log(w):
 
 
 def full_log(w):
-    """A disk that is full of log costs lines, and no mail."""
-    a = Account(w, "a")
+    """A disk that is full of log costs lines, and no mail; and errors are not lost."""
+    a, b = Account(w, "a"), Account(w, "b", password="wrong")
     names = ["m%d" % i for i in range(1, 9)]
     a.put(*names)
     folder = w.path("disk")
     world.mount(folder, "size=16k")
     log, stuff = os.path.join(folder, "log"), os.path.join(folder, "stuff")
     try:
-        with serve([a]) as server:
+        with serve([a, b]) as server:
             with open(log, "w") as f:
                 f.write("x" * 4000 + "\n")
             with open(stuff, "wb", buffering=0) as f:
@@ -652,6 +652,11 @@ def full_log(w):
             w.need(run == (0, "", ""), "ran well", run)
             w.need_each(1, names, a.maildir)
             w.need(not read(log).endswith("\n"), "the last line was cut short", read(log)[-200:])
+            run = once(w, "-f", write_rc(w, b.text(server.port)), "-L", log)
+            w.need(run[0] == 77 and "error: b: login refused" in run[2] and run[2].count("\n") == 1 and
+                   "cannot log to %s: No space left" % log in run[2],
+                   "an error that the log does not take goes to standard error", run)
+            rc = write_rc(w, a.text(server.port))
             before = polls(server, "a")
             with Daemon(w, "-d", NEVER, "-f", rc, "-v", "-L", log) as d:
                 w.need(wait(lambda: polls(server, "a") == before + 1 and
@@ -664,6 +669,8 @@ def full_log(w):
             fresh = [line for line in read(log).splitlines() if " 1 new (" in line]
             w.need(len(fresh) == 1 and LINE.fullmatch(fresh[0]),
                    "and whole lines when there is room again", read(log)[-300:])
+            w.need(re.search(r"\] warning: [1-9][0-9]* line\(s\) before this one could not", read(log)),
+                   "and one that says how many are missing", read(log)[-300:])
             run = once(w, "-f", rc, "-v", "-L", log,
                        before=("sh", "-c", "ulimit -f 8; exec \"$@\"", "sh"))
             w.need(run[0] in (0, 75), "a limit on the size of files is no signal", run)
