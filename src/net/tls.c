@@ -314,6 +314,11 @@ static int explain_handshake(const struct tls *tls, int reason, struct err *err)
                        "%s: the server agreed to STLS but goes on without TLS; no secret was sent; "
                        "ask its administrator",
                        tls->host);
+    if (is_plain_text(tls) && tls->options.worked)
+        return err_set(err, ERR_PROTOCOL,
+                       "%s: no TLS on this port; if it had TLS, a portal or a proxy answers now: "
+                       "try again later",
+                       tls->host);
     if (is_plain_text(tls))
         return err_set(err, ERR_PROTOCOL,
                        "%s: no TLS on this port; for STLS write tls = \"stls\" (as a URL: pop3://)",

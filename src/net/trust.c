@@ -177,6 +177,14 @@ int trust_pin(const struct trust *trust, char out[TLS_PIN_TEXT])
     return 0;
 }
 
+/* The certificate may be that of a portal, in front of a server that has not changed. */
+static bool may_be_of_another(const struct trust *trust, int code)
+{
+    return trust->options->worked && code != X509_V_ERR_CERT_HAS_EXPIRED &&
+           code != X509_V_ERR_CERT_NOT_YET_VALID && code != X509_V_ERR_CERT_REVOKED &&
+           code != X509_V_ERR_UNABLE_TO_GET_CRL && code != X509_V_ERR_CRL_HAS_EXPIRED;
+}
+
 /* One line: what and what to do, and what one needs to judge it. */
 static void explain(struct trust *trust, int code, X509 *cert)
 {
@@ -200,9 +208,12 @@ static void explain(struct trust *trust, int code, X509 *cert)
              name_words(trust, X509_get_issuer_name(cert), issuer),
              date_words(X509_get0_notBefore(cert), from),
              date_words(X509_get0_notAfter(cert), until), pin);
-    err_set(&trust->why, ERR_TRUST, "%s: certificate not trusted (%s): %s%s%.100s; %s (%s)",
-            trust->host, reason.check, reason.what, *names ? ": " : "", names, reason.todo,
-            details);
+    err_set(&trust->why, ERR_TRUST, "%s: certificate not trusted (%s): %s%s%.100s; %s%s (%s)",
+            trust->host, reason.check, reason.what, *names ? ": " : "", names,
+            may_be_of_another(trust, code)
+                ? "if a portal or a proxy answers there now, try again later; else "
+                : "",
+            reason.todo, details);
 }
 
 char *trust_describe(const struct trust *trust, char *out, size_t cap)

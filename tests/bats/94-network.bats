@@ -439,6 +439,24 @@ tls_popd_inside() {
     popd_start 'set tls implicit' "set cert \"$TLS/$1.pem\"" "set key \"$TLS/$1.key\""
 }
 
+@test "what answers in the place of a server that has worked may be a portal" {
+    namespace
+    tell m1
+    PORT=995
+    popd_run 995 'set tls implicit' "set cert \"$TLS/good.pem\"" "set key \"$TLS/good.key\""
+    tls_rc
+    want 0
+    popd_stop
+    popd_run 995 'on greeting: text "HTTP/1.1 302 Found\r\n"'
+    want 76
+    account_line 'no TLS on this port; if it had TLS, a portal or a proxy answers now: try again'
+    [[ $stderr != *stls* ]] || fail "the configuration is not to blame"
+    popd_stop
+    popd_run 995 'set tls implicit' "set cert \"$TLS/names.pem\"" "set key \"$TLS/names.key\""
+    want 77
+    certificate_lines 'if a portal or a proxy answers there now, try again later; else '
+}
+
 @test "tls and port do not go together: it is said" {
     namespace
     tell m1
