@@ -139,8 +139,8 @@ void keep_mark(const struct deliver_settings *settings, const char *name)
     free(path);
 }
 
-/* On the disk before `done` is: else a power cut could leave the mark and take the removal. Who took
- * it off before may have been killed before its flush. */
+/* On the disk before `done` is: else a power cut could leave the mark and take the removal. Who
+ * took it off before may have been killed before its flush. */
 static void unmark(const char *path, bool durable)
 {
     struct err ignored;
