@@ -137,7 +137,8 @@ def deaf():
     return [
         Case("reads nothing after login", "on PASS: do; ok; stall", "75", box=many,
              seconds=SECONDS),
-        Case("reads nothing after the first RETR", "on RETR 1: answer; stall", "65 75", box=many,
+        # The question behind it is blamed, and the same run goes on without that.
+        Case("reads nothing after the first RETR", "on RETR 1: answer; stall", "0", box=many,
              seconds=SECONDS),
         Case("reads nothing after the first DELE", "on DELE 1: answer; stall", "0 75", box=many,
              seconds=SECONDS),
