@@ -15,14 +15,19 @@
 
 #define STATUS_DROP 99
 
-/* What it prints goes through our hands: a full disk is an error of ours, whatever the command
- * makes of it. */
-static int run(const struct poll *poll, const struct parcel *raw, struct parcel *made,
+static int open_raw(const struct parcel *raw, struct err *err)
+{
+    int input = openat(raw->folder, raw->name, O_RDONLY | O_CLOEXEC);
+    return input < 0 ? err_errno(err, ERR_IO, errno, "cannot read %s", raw->path) : input;
+}
+
+/* What it prints goes through our hands: a full disk is an error of ours (ERR_LOCAL), whatever
+ * the command makes of it. */
+static int run(const struct poll *poll, const struct parcel *raw, int input, struct parcel *made,
                struct child_result *result, struct err *err)
 {
     const struct sink sink = spool_sink(made);
     const struct account *account = poll->run->account;
-    int input = openat(raw->folder, raw->name, O_RDONLY | O_CLOEXEC);
     const struct variables of = {account->title, raw->uidl, raw->octets, raw->header};
     char **variables = variables_make(&of);
     const struct child_job job = {.command = account->pipe_through,
@@ -32,10 +37,7 @@ static int run(const struct poll *poll, const struct parcel *raw, struct parcel 
                                   .deadline = clock_in(account->mda_timeout * 1000),
                                   .stoppable = true,
                                   .log = poll->run->log};
-    int ended = input < 0 ? err_errno(err, ERR_IO, errno, "cannot read %s", raw->path)
-                          : child_run(&job, result, err);
-    if (input >= 0)
-        close(input);
+    int ended = child_run(&job, result, err);
     variables_free(variables);
     return ended;
 }
@@ -92,6 +94,17 @@ static void count(struct destination *through, enum through_end end, int status)
     through->shut = through->row >= DESTINATION_ROW;
 }
 
+/* There is no room for what it prints, which may have no end: it waits, and others go on. */
+static int put_off(struct parcel *raw, enum through_end *end, struct err *err)
+{
+    free(raw->why);
+    raw->why = xstrdup(err->text);
+    raw->status = err_status(err->kind);
+    *end = THROUGH_LATER;
+    err_clear(err);
+    return 0;
+}
+
 int through_run(const struct poll *poll, struct parcel **parcel, struct deliver *to,
                 enum through_end *end, struct err *err)
 {
@@ -101,15 +114,23 @@ int through_run(const struct poll *poll, struct parcel **parcel, struct deliver 
     *end = THROUGH_LATER;
     if (through->shut)
         return 0;
-    if (deliver_begin(to, &made, err) < 0)
+    int input = open_raw(raw, err);
+    if (input < 0)
         return -1;
-    int result = run(poll, raw, made, &ended, err);
+    if (deliver_begin(to, &made, err) < 0) {
+        close(input);
+        return -1;
+    }
+    int result = run(poll, raw, input, made, &ended, err);
+    close(input);
     if (result == 0)
         result = judge(&ended, made, raw, end, err);
-    if (result == 0)
-        count(through, *end, raw->status);
     if (result == 0 && *end == THROUGH_TAKE)
         result = deliver_finish(made, err);
+    if (result < 0 && (err->kind == ERR_IO || err->kind == ERR_LOCAL))
+        result = put_off(raw, end, err);
+    if (result == 0)
+        count(through, *end, raw->status);
     if (result < 0 || *end != THROUGH_TAKE) {
         deliver_drop(made);
         return result;

@@ -4,9 +4,10 @@
  *
  * The message is its standard input, and what it prints takes its place: 0: that is delivered; 99:
  * the message is dropped; anything else, or nothing printed, or nothing of the message in what is
- * printed: it is kept as it came, and a later run tries again (session/kept.h). A kept message is
- * one as it came, so it passes through the command when it is taken up, whatever came of it before;
- * unless its file says that it has passed already (delivery/keep.h).
+ * printed, or more than there is room for: it is kept as it came, and a later run tries again
+ * (session/kept.h). A kept message is one as it came, so it passes through the command when it is
+ * taken up, whatever came of it before; unless its file says that it has passed already
+ * (delivery/keep.h).
  *
  * What waits is a parcel of routes->through; what came of it is another parcel, for the
  * destination, whose `raw` the first one is until it is delivered.

@@ -227,6 +227,26 @@ def through_full_disk(w):
         heal.world.unmount(w.state)
 
 
+def through_without_end(w):
+    """What pipe_through prints of one message has no end: no other waits for it."""
+    agent, through = heal.Agent(w), "test $FETCHPOP_SIZE -lt 9000 || exec yes; cat"
+    heal.world.mount(w.state, "size=4m,mode=0700")
+    try:
+        names = w.fill(3)
+        w.put(names[0], size=9000)
+        first = w.run(mda=agent, pipe_through=through, keep="no")
+        w.need("No space left" in first.err and "kept here" in first.err, "told", first)
+        agent.need_each(1, names[1:], when="in the same run")
+        w.put("m009")
+        w.run("--force", mda=agent, pipe_through=through, keep="no")
+        agent.need_each(1, [*names[1:], "m009"], when="though one is kept")
+        w.run("--force", mda=agent, pipe_through="cat", keep="no")
+        agent.need_each(1, [*names, "m009"], when="once that is mended")
+        w.need(w.left() == [], "deleted then", w.left())
+    finally:
+        heal.world.unmount(w.state)
+
+
 def kept_file_is_gone(w):
     """What is not there a day later either is fetched again."""
     names, agent = w.fill(2), heal.Agent(w)
@@ -1044,6 +1064,7 @@ CASES = [
     ("kept, and spool/ is not mounted in one run: delivered, told once", spool_not_mounted(False)),
     ("killed while the command runs, and the same", spool_not_mounted(True)),
     ("pipe_through ends with 0 on a full disk: nothing is delivered in part", through_full_disk),
+    ("pipe_through prints without end: that message is kept, and no other waits", through_without_end),
     ("a kept file that is gone: fetched again a day later", kept_file_is_gone),
     ("a command that fails in ten runs: each run takes the new, nothing twice", growing_spool),
     ("a message that is put off does not stop the others and is fetched once", others_go_on),
