@@ -540,7 +540,8 @@ static int list_tmp(const struct maildir *maildir, struct sought **list, size_t 
     DIR *dir = opendir(maildir->path[TMP]);
     if (dir == NULL)
         return err_errno(err, ERR_IO, errno, "cannot read %s", maildir->path[TMP]);
-    for (const struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+    const struct dirent *entry;
+    while ((errno = 0, entry = readdir(dir)) != NULL) {
         struct stat status;
         if (strlen(entry->d_name) >= sizeof(*list)->name || entry->d_name[0] == '.' ||
             fstatat(maildir->fd[TMP], entry->d_name, &status, AT_SYMLINK_NOFOLLOW) < 0 ||
@@ -551,10 +552,12 @@ static int list_tmp(const struct maildir *maildir, struct sought **list, size_t 
         *added = (struct sought){.found = false};
         memcpy(added->name, entry->d_name, strlen(entry->d_name) + 1);
     }
+    int result =
+        errno != 0 ? err_errno(err, ERR_IO, errno, "cannot read %s", maildir->path[TMP]) : 0;
     closedir(dir);
     if (*n > 0)
         qsort(*list, *n, sizeof **list, by_name);
-    return 0;
+    return result;
 }
 
 /* A rename is two blocks on the disk. Without a journal a power cut may leave both names, and one
@@ -572,7 +575,7 @@ static int sweep_tmp(const struct deliver_settings *settings, const struct maild
     if (n > 0)
         both.at = xcalloc(n, sizeof *both.at);
     for (size_t i = 0; i < n; i++)
-        if (list[i].found)
+        if (list[i].found || list[i].unseen)
             both.at[both.count++] = list[i].name;
     if (result == 0)
         result = spool_sweep(maildir->fd[TMP], maildir->path[TMP], settings->mailbox,

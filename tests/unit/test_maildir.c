@@ -263,15 +263,17 @@ static void test_sweep(void)
 /* Two files stand for the two names that a power cut leaves of one, with one link counted. */
 static void test_torn_renames(void)
 {
-    static const char *const names[] = {"1.M1P1Q1F" KIT_A "S" KIT_STATE ".host",
-                                        "1.M1P1Q2F" KIT_A "S" KIT_STATE ".host",
-                                        "1.M1P1Q3F" KIT_A "S" KIT_STATE ".host"};
+    static const char *const names[] = {
+        "1.M1P1Q1F" KIT_A "S" KIT_STATE ".host", "1.M1P1Q2F" KIT_A "S" KIT_STATE ".host",
+        "1.M1P1Q3F" KIT_A "S" KIT_STATE ".host", "1.M1P1Q4F" KIT_A "S" KIT_STATE ".host"};
     struct err err;
     struct buf place;
     begin(1);
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < 4; i++)
         make(tmp, names[i], 0);
     make(new, names[0], 0);
+    char *unread = xasprintf("%s/%s", new, names[3]);
+    ok(mkfifo(unread, 0600) == 0, "prepare: a name that cannot be flushed");
     char *seen = xasprintf("%s:2,S", names[1]);
     make(cur, seen, 0);
     char *from = xasprintf("%s/%s", tmp, names[2]), *to = xasprintf("%s/%s", new, names[2]);
@@ -281,10 +283,12 @@ static void test_torn_renames(void)
     is_int(deliver_sweep(&kit.settings, buf_str(&place), &err), 0, "tmp/ is swept");
     ok(is_there(tmp, names[0]), "the other name of what is in new/ stays");
     ok(is_there(tmp, names[1]), "and of what is in cur/");
+    ok(is_there(tmp, names[3]), "and of what cannot be read today");
     ok(!is_there(tmp, names[2]), "one of two that are counted goes");
     ok(is_there(new, names[2]), "and the other stays");
     deliver_abandon(kit.batch, kit.n);
     buf_free(&place);
+    free(unread);
     free(seen);
     free(from);
     free(to);
