@@ -534,8 +534,9 @@ static int find(const struct deliver_settings *settings, struct str receipt, int
     return result;
 }
 
-/* What in tmp/ has one name, as far as the file system knows; sorted, malloced. */
-static int list_tmp(const struct maildir *maildir, struct sought **list, size_t *n, struct err *err)
+/* What in tmp/ is litter, and has one name, as far as the file system knows; sorted, malloced. */
+static int list_tmp(const struct deliver_settings *settings, const struct maildir *maildir,
+                    struct sought **list, size_t *n, struct err *err)
 {
     DIR *dir = opendir(maildir->path[TMP]);
     if (dir == NULL)
@@ -543,7 +544,8 @@ static int list_tmp(const struct maildir *maildir, struct sought **list, size_t 
     const struct dirent *entry;
     while ((errno = 0, entry = readdir(dir)) != NULL) {
         struct stat status;
-        if (strlen(entry->d_name) >= sizeof(*list)->name || entry->d_name[0] == '.' ||
+        if (strlen(entry->d_name) >= sizeof(*list)->name ||
+            !spool_is_litter(maildir->fd[TMP], entry->d_name, settings->mailbox, settings->state) ||
             fstatat(maildir->fd[TMP], entry->d_name, &status, AT_SYMLINK_NOFOLLOW) < 0 ||
             !S_ISREG(status.st_mode) || status.st_nlink > 1)
             continue;
@@ -568,7 +570,7 @@ static int sweep_tmp(const struct deliver_settings *settings, const struct maild
     struct sought *list = NULL;
     struct spool_list both = {.count = 0};
     size_t n = 0;
-    int result = list_tmp(maildir, &list, &n, err);
+    int result = list_tmp(settings, maildir, &list, &n, err);
     for (int i = NEW; i <= CUR && n > 0 && result == 0; i++)
         if (maildir->fd[i] >= 0)
             result = scan_folder(maildir, i, list, n, err);

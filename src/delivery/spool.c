@@ -152,7 +152,7 @@ static bool is_kept(int folder, const char *name)
 }
 
 /* A message that another mailbox of ours was about to publish is that one's to find. */
-static bool is_ours_to_sweep(int folder, const char *name, const char *mailbox, const char *state)
+bool spool_is_litter(int folder, const char *name, const char *mailbox, const char *state)
 {
     struct owner owner;
     if (!read_owner(name, &owner))
@@ -391,7 +391,7 @@ int spool_sweep(int folder, const char *folder_path, const char *mailbox, const 
     int result = 0, stay = 0;
     for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
         const char *name = entry->d_name;
-        if (spool_list_has(kept, name) || !is_ours_to_sweep(folder, name, mailbox, state))
+        if (spool_list_has(kept, name) || !spool_is_litter(folder, name, mailbox, state))
             continue;
         if (state == NULL && is_kept(folder, name))
             stay++;

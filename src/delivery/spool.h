@@ -128,13 +128,16 @@ struct spool_list {
 };
 bool spool_list_has(const struct spool_list *list, const char *name); /* NULL: has none */
 
-/* Removes from a folder what runs of this mailbox left there: names that were made for it and
- * for this state folder, and what others left (another state folder, or a program that names its
- * files as maildir(5) has it) that nobody has touched for SPOOL_AGE seconds. state NULL: the folder
- * belongs to the state folder, and so all names of this mailbox are its own, and no others are;
- * what is kept there stays. What is in the list (NULL: none) stays as well. Returns how many stay
- * that are marked as kept and not in it, or -1 and ERR_IO. */
+/* True if runs of this mailbox left it in the folder: a name that was made for it and for this
+ * state folder; or if others did (another state folder, or a program that names its files as
+ * maildir(5) has it), and nobody has touched it for SPOOL_AGE seconds. state NULL: the folder
+ * belongs to the state folder, and so all names of this mailbox are its own, and no others are. */
 #define SPOOL_AGE (36 * 3600)
+bool spool_is_litter(int folder, const char *name, const char *mailbox, const char *state);
+
+/* Removes that from a folder. With state NULL what is kept there stays; what is in the list (NULL:
+ * none) stays as well. Returns how many stay that are marked as kept and not in it, or -1 and
+ * ERR_IO. */
 int spool_sweep(int folder, const char *folder_path, const char *mailbox, const char *state,
                 const struct spool_list *kept, struct err *err);
 
