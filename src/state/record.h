@@ -40,7 +40,7 @@ enum journal_state {
     JOURNAL_LEFT,    /* a rule leaves it on the server */
     JOURNAL_KEPT,    /* here, in a file: delivered by the next run */
     JOURNAL_REFUSED, /* the same, but its destination refuses it: at growing distances */
-    JOURNAL_TAKEN,   /* being delivered; only recovery sees one of an earlier run */
+    JOURNAL_TAKEN,   /* being delivered; after recovery: it cannot be seen whether it was */
     JOURNAL_DONE,    /* delivered, durably */
     JOURNAL_GONE     /* delivered, and QUIT after its DELE was answered with +OK */
 };
