@@ -221,7 +221,7 @@ static bool may_show_more(const struct session *session, uint32_t fetched)
 /* A server that lets nobody in again so soon shows the rest to the next run. */
 static enum connection_end poll_slices(struct session *session, struct err *err)
 {
-    uint32_t fetched = 0, slice;
+    uint32_t fetched = session->run->figures.fetched, slice; /* by now: what was here */
     enum connection_end end = poll_most(session, err);
     while (end == CONNECTION_DONE && may_show_more(session, fetched)) {
         struct err over = session->poll.over;

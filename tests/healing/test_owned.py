@@ -924,6 +924,20 @@ def slices_bring_nothing_new(w):
     w.need(sum(w.stored().values()) == 6, "what is shown is there")
 
 
+def kept_is_no_slice(w):
+    """What is delivered before a connection is made says nothing of what the server shows."""
+    names, agent = w.fill(1), heal.Agent(w)
+    agent.does("exit 75")
+    w.run(mda=agent, keep="no")
+    agent.does("")
+    os.unlink(os.path.join(w.box, names[0]))
+    for name in ("x1", "x2"):
+        w.put(name, size=9000)
+    run = w.run("--force", mda=agent, keep="no", max_size="4k")
+    agent.need_each(1, names)
+    w.need(run.connections == 1, "one connection", run)
+
+
 def a_thousand_are_no_slice(w):
     """So many are all there is; of one fewer nobody knows, and it looks once more."""
     for count, sessions in ((999, 2), (1000, 1)):
@@ -1125,6 +1139,8 @@ CASES = [
     ("--show -a on a server that shows mail once: the next poll brings it", shown_whole),
     ("-v says that it connects again", slices_said),
     ("a slice that stays the same: it ends", slices_bring_nothing_new),
+    ("kept mail is delivered, and the server shows nothing that is fetched: no second look",
+     kept_is_no_slice),
     ("1,000 at once are all there is", a_thousand_are_no_slice),
     ("max_messages and -B bound it", slices_and_max_messages),
     ("session_timeout bounds it", slices_and_session_timeout),
