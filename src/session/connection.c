@@ -219,11 +219,12 @@ static void count(struct connection *connection)
 
 /* Deletions count only if their session gets as far as QUIT. One that ends behind so many commands,
  * or so much time, never does if they are all tried again: after some polls that failed, one after
- * the other, it gets fewer each time. The rest is for the next polls. */
+ * the other, it gets a share, and the rest has connections of its own. */
 static void share_deletions(struct connection *connection)
 {
     struct listing *listing = &connection->listing;
     uint32_t failures = connection->manners->note->failures, count = 0;
+    connection->dele_left = false;
     if (failures < SHARE_FAILURES)
         return;
     uint32_t halved = failures - SHARE_FAILURES;
@@ -231,9 +232,11 @@ static void share_deletions(struct connection *connection)
     for (uint32_t i = 0; i < listing->count; i++)
         if (listing->messages[i].action == PLAN_DELETE && ++count > most)
             listing->messages[i].action = PLAN_LEAVE;
+    connection->dele_left = count > most;
     if (count > most)
         log_line(connection->poll->run->log, FP_LOG_NOTE,
-                 "the last polls failed: %" PRIu32 " messages are for the next one to delete",
+                 "the last polls failed: %" PRIu32 " messages are left for another connection to "
+                 "delete",
                  count - most);
 }
 

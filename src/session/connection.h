@@ -34,6 +34,7 @@ struct connection {
     bool let_in;         /* it got through the login */
     bool listed;         /* a listing came on it */
     bool dele_undone;    /* some were accepted on it, and it may not end with QUIT */
+    bool dele_left;      /* some were left for another one */
     int64_t login_delay; /* as the server announces it (seconds); -1: not said */
 
     /* Of all that there were. */

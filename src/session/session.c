@@ -246,16 +246,22 @@ static enum connection_end poll_slices(struct session *session, struct err *err)
     return end;
 }
 
-/* What was accepted and not confirmed gets a connection on which nothing is fetched. If that fails,
- * too, the next run tries again. */
+/* What was accepted and not confirmed, or left for another connection, gets one on which nothing is
+ * fetched. If that fails, too, the next run tries again. */
 static void delete_alone(struct session *session)
 {
+    const struct session_figures *figures = &session->run->figures;
+    const struct connection *connection = &session->connection;
+    uint32_t before;
     struct err ignored;
-    if (!session->connection.dele_undone || session->connection.login_delay > 0 || stop_asked() ||
-        clock_left(session->poll.deadline) == 0)
-        return;
-    session->poll.only_deletes = true;
-    (void)connection_poll(&session->connection, &ignored);
+    do {
+        if ((!connection->dele_undone && !connection->dele_left) || connection->login_delay > 0 ||
+            stop_asked() || clock_left(session->poll.deadline) == 0)
+            return;
+        before = figures->deleted;
+        session->poll.only_deletes = true;
+        (void)connection_poll(&session->connection, &ignored);
+    } while (connection->dele_left && figures->deleted > before);
 }
 
 static int poll_server(struct session *session, struct err *err)

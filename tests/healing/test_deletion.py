@@ -429,9 +429,21 @@ def short_sessions(w):
     w.need_each(1, names)
     w.need(w.left() == [], "all deleted", len(w.left()), runs, run)
 
+def good_after_bad(w):
+    """Deletions that three polls could not confirm are all carried out by the first one that can."""
+    names = w.fill(180)
+    for _ in range(3):
+        w.run("--force", keep="no", script="on QUIT: close")
+        w.later(hours=1)
+    w.need(len(w.left()) == 180, "nothing is deleted by a session without QUIT", len(w.left()))
+    run = w.run("--force", keep="no")
+    w.need_each(1, names)
+    w.need(run.status == 0 and w.left() == [], "all deleted", run, len(w.left()))
+
 
 CASES = [
     ("sessions of 150 commands, keep = no: all is deleted", short_sessions),
+    ("polls without QUIT, and a good one: all is deleted by that", good_after_bad),
     ("-a and keep = no, the command puts all off: nothing is deleted",
      again_fails("yes", ["-a"], "no", "exit 75")),
     ("-a -K, the command puts all off: nothing is deleted",
