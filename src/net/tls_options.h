@@ -34,7 +34,7 @@ struct tls_options {
     const char *account;
     const char *min_version; /* "1.2" (default) or "1.3" */
     const struct log *log;   /* blanks secrets in texts of the server; may be NULL */
-    bool worked;             /* the server has let this account in before; for error texts */
+    bool worked;             /* the server has let this account in, like this; for error texts */
     bool upgraded; /* the connection began in the clear (STLS); set by conn, for error texts */
 };
 

@@ -137,7 +137,7 @@ static int greet(struct login *login, struct pop3 *pop3, bool recall, struct err
     const struct account *account = login->run->account;
     struct conn *conn = pop3_conn(pop3);
     struct tls_options options = transport_tls_options(account, pop3_log(pop3)), *tls = &options;
-    options.worked = login->note != NULL && login->note->worked_when != 0;
+    options.worked = login->note != NULL && manners_has_worked(account, login->note);
     tofu_ask(tls, login->run, login->note);
     if (account->tls == ACCOUNT_TLS_IMPLICIT && conn_start_tls(conn, tls, err) < 0)
         return -1;

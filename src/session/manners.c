@@ -184,6 +184,13 @@ static bool is_secret(const struct account *account, const struct note_secret *s
     return memcmp(check, secret->check, sizeof check) == 0;
 }
 
+/* A token is another one each time, so that it tells nothing. */
+bool manners_has_worked(const struct account *account, const struct note *note)
+{
+    return note->worked_when != 0 &&
+           (account->token_command != NULL || is_secret(account, &note->worked));
+}
+
 /* One that is recognised keeps its salt: each new one would tell some more of it. */
 static void keep_secret(const struct account *account, struct note_secret *secret)
 {

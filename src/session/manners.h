@@ -97,6 +97,10 @@ void manners_learn_expiry(struct manners *manners, int64_t days);
 /* Seconds to stay away after this many failures in a row; 0: none. chance: a random number. */
 int64_t manners_back_off(uint32_t failures, uint32_t chance);
 
+/* Has the server let this account in with its password, port, tls and auth of today? (Of one with a
+ * token: ever?) */
+bool manners_has_worked(const struct account *account, const struct note *note);
+
 /* A hash of all words of a text except those with digits in them (session numbers, dates): equal
  * for the same trouble. */
 uint64_t manners_hash(const char *text);

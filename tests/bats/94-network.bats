@@ -451,6 +451,10 @@ tls_popd_inside() {
     want 76
     account_line 'no TLS on this port; if it had TLS, a portal or a proxy answers now: try again'
     [[ $stderr != *stls* ]] || fail "the configuration is not to blame"
+    tls_rc 'auth = "plain"'
+    want 76
+    account_line 'for STLS write tls = "stls"'
+    tls_rc
     popd_stop
     popd_run 995 'set tls implicit' "set cert \"$TLS/names.pem\"" "set key \"$TLS/names.key\""
     want 77
