@@ -124,18 +124,18 @@ static enum err_kind kind_of(int status)
 static void blame_machine(struct destination *destination, size_t from)
 {
     const struct undelivered *first = &destination->waiting[from];
+    const char *then = first->unsure ? "tried again, ever more rarely (--retry: at once)"
+                                     : "delivered once that is mended";
     size_t n = destination->count - from;
     if (destination->trouble.kind != ERR_NONE)
         ;
     else if (n == 1)
-        err_set(&destination->trouble, kind_of(first->status),
-                "%s: %s; it is kept here and delivered once that is mended", first->name,
-                first->why);
+        err_set(&destination->trouble, kind_of(first->status), "%s: %s; it is kept here and %s",
+                first->name, first->why, then);
     else
         err_set(&destination->trouble, kind_of(first->status),
-                "%s, for all of %zu messages in a row; they are kept here and delivered once that "
-                "is mended",
-                first->why, n);
+                "%s, for all of %zu messages in a row; they are kept here and %s", first->why, n,
+                then);
     forget(destination, from);
 }
 

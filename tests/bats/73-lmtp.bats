@@ -184,6 +184,15 @@ dovecot_takes() {
     [ "$(box_count)" -eq 1 ]
 }
 
+@test "no answer behind the dot of three messages: that they are tried ever more rarely is told" {
+    tell_many 3
+    popd_start
+    lmtpd_start 'dot=silence'
+    lmtp_rc "unix:$T/sock" 'mda_timeout = "1s"'
+    want 75
+    [[ $stderr == *"3 messages in a row"*"ever more rarely"* ]] || fail "not told"
+}
+
 @test "a server that ends the connection between two messages is connected to again" {
     tell_many 3
     popd_start
