@@ -39,6 +39,7 @@ struct app {
     struct report report;
     struct outlet outlet;
     struct roster roster;
+    bool nohup; /* see app/daemon.h */
 };
 
 /* Missing 0, 1 and 2 would be given to the next file that is opened. */
@@ -107,7 +108,7 @@ static void run_pool(struct app *app, enum worker_task task)
 
 static void run_daemon(struct app *app)
 {
-    struct daemon_job job = {&app->options, &app->report, &app->outlet, &app->roster};
+    struct daemon_job job = {&app->options, &app->report, &app->outlet, &app->roster, app->nohup};
     report_repeat(&app->report);
     daemon_run(&job);
     app->report.status = 0; /* a daemon that was told to end has succeeded */
@@ -394,6 +395,6 @@ int app_run(int argc, char **argv)
     if (app.options.mode == OPTIONS_SETUP)
         return answer_at_once(&app.options);
     if (app.options.daemon > 0)
-        stop_listen();
+        app.nohup = stop_listen();
     return run(&app);
 }

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/stop.h"
 
+#define LEAVE_MS 5000 /* from the end of a terminal to the HUP that comes of it */
 #define LOOK_MS 20000 /* how often it looks whether the machine has slept */
 #define NAP_MS 1000   /* less is not sleep: two clocks were not read at the same moment */
 
@@ -24,7 +25,8 @@ struct daemon {
     struct pool_job pool_job;
     char *state_dir;
     int64_t slept; /* clock_slept() as last seen */
-    bool terminal; /* there was one at the beginning */
+    bool terminal; /* there was one at the beginning, whose end would be ours */
+    int64_t gone;  /* clock_ms() when it was found gone; 0: it was not */
     bool ending;
 };
 
@@ -97,17 +99,22 @@ static void tell_begin(const struct daemon *daemon)
 
 /* --- the loop --------------------------------------------------------------------------------- */
 
-/* A HUP that comes of a closed window is what it is to every program there: an end. */
-static bool was_left(const struct daemon *daemon)
+/* A HUP that comes of a closed window is what it is to every program there: an end. One of later,
+ * to a daemon that outlived its terminal, is meant for us. */
+static bool is_left(struct daemon *daemon)
 {
-    return daemon->terminal && !tty_is_there();
+    if (!daemon->terminal || tty_is_there())
+        return false;
+    if (daemon->gone == 0)
+        daemon->gone = clock_ms();
+    return clock_ms() - daemon->gone < LEAVE_MS;
 }
 
 static void hear_signals(struct daemon *daemon)
 {
     bool hup = stop_take_hup(), usr1 = stop_take_usr1();
-    bool left = hup && was_left(daemon);
-    if (left) /* heard at once, or by the next wait if it is held back */
+    bool left = is_left(daemon) && hup;
+    if (left && !stop_asked()) /* kernel and shell may both send it; two TERMs would be too many */
         raise(SIGTERM);
     if (stop_asked()) {
         if (!daemon->ending)
@@ -162,7 +169,7 @@ void daemon_run(const struct daemon_job *job)
     daemon.pool_job = (struct pool_job){
         .task = WORKER_POLL, .mode = SESSION_POLL, .switches = options_switches(job->options)};
     daemon.slept = clock_slept();
-    daemon.terminal = tty_is_there();
+    daemon.terminal = !job->nohup && tty_is_there();
     notify_open(&daemon.notify);
     turns_init(&daemon.turns, job->options->daemon);
     take_roster(&daemon, job->roster);

@@ -9,6 +9,8 @@
 #ifndef FP_APP_DAEMON_H
 #define FP_APP_DAEMON_H
 
+#include <stdbool.h>
+
 #include "app/options.h"
 #include "app/outlet.h"
 #include "app/report.h"
@@ -19,6 +21,7 @@ struct daemon_job {
     struct report *report;
     struct outlet *outlet;
     struct roster *roster; /* with its secrets; emptied here */
+    bool nohup;            /* we outlive our terminal: HUP was ignored when we were started */
 };
 
 /* Polls until it is told to end. HUP and USR1 are listened to from the start of the program on

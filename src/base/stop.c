@@ -54,9 +54,12 @@ static void note_other(int number)
         usr1 = 1;
 }
 
-void stop_listen(void)
+bool stop_listen(void)
 {
+    struct sigaction before;
+    bool ignored = sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler == SIG_IGN;
     handle(SIGHUP, SIGUSR1, note_other);
+    return ignored;
 }
 
 /* A signal between these two lines is answered, too: what it asks for is done after this. */

@@ -36,8 +36,9 @@ int64_t stop_cap(int64_t deadline, int64_t grace_ms);
  * fds are ready; 0 at the deadline; -1 with EINTR once that grace is over, or as poll otherwise. */
 int stop_wait(struct pollfd *fds, nfds_t count, int64_t deadline, int64_t grace_ms);
 
-/* HUP and USR1 are noted from here on, instead of ending the process. */
-void stop_listen(void);
+/* HUP and USR1 are noted from here on, instead of ending the process. True: HUP was ignored
+ * until now, as nohup(1) has it. */
+bool stop_listen(void);
 
 /* Has one come since this was asked last? */
 bool stop_take_hup(void);

@@ -371,7 +371,7 @@ def hup_input(w):
             d.end()
 
 
-def on_terminal(w, rc, log):
+def on_terminal(w, rc, log, before=()):
     """The daemon, and the other end of a terminal of its own."""
     master, slave = os.openpty()
 
@@ -379,7 +379,7 @@ def on_terminal(w, rc, log):
         os.setsid()
         fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
     child = subprocess.Popen(
-        [world.FETCHPOP, "-d", NEVER, "-f", rc, "--state-dir", w.state, "-L", log],
+        [*before, world.FETCHPOP, "-d", NEVER, "-f", rc, "--state-dir", w.state, "-L", log],
         stdin=slave, stdout=slave, stderr=slave, env=w.environment(), preexec_fn=own_terminal,
         pass_fds=(slave,))
     os.close(slave)
@@ -402,6 +402,42 @@ def left(w):
             if child.poll() is None:
                 child.kill()
             child.wait()
+
+
+def outlived(w):
+    """Started by nohup, HUP of the closed window is none to it; nor is one of later to a daemon in the
+    background of a shell that has ended, as logrotate sends it."""
+    a = Account(w, "a")
+    with serve([a]) as server:
+        rc, log = write_rc(w, a.text(server.port)), w.path("log")
+        child, master = on_terminal(w, rc, log, before=("nohup",))
+        try:
+            w.need(wait(lambda: polls(server, "a") == 1 and not children(child.pid)), "polled", read(log))
+            os.close(master)
+            w.need(wait(lambda: "read again" in read(log)), "nohup: HUP reads again", read(log))
+            w.need(child.poll() is None, "it goes on", read(log))
+        finally:
+            child.kill()
+            child.wait()
+        pid = w.path("pid")
+        shell, master = on_terminal(w, rc, log, before=(
+            "sh", "-c", 'set -m; "$@" & echo $! >"$0.new"; mv "$0.new" "$0"; read line', pid))
+        w.need(wait(lambda: os.path.exists(pid) and polls(server, "a") == 2), "polled", read(log))
+        daemon = int(read(pid))
+        try:
+            os.write(master, b"\n")
+            shell.wait(DEADLINE)
+            os.close(master)
+            os.kill(daemon, signal.SIGUSR1)
+            w.need(wait(lambda: polls(server, "a") == 3), "it goes on", read(log))
+            time.sleep(6)  # longer than a HUP takes to come of a closed window
+            before = read(log).count("read again")
+            os.kill(daemon, signal.SIGHUP)
+            w.need(wait(lambda: read(log).count("read again") > before), "HUP reads again", read(log))
+        finally:
+            if os.path.exists("/proc/%d" % daemon):
+                os.kill(daemon, signal.SIGTERM)
+            wait(lambda: not os.path.exists("/proc/%d" % daemon))
 
 
 def typed(w):
@@ -815,6 +851,7 @@ CASES = [
     ("HUP with the configuration file from standard input", hup_input),
     ("HUP keeps what was typed", typed),
     ("HUP of a window that is closed ends it", left),
+    ("HUP of a window to a daemon that outlives it", outlived),
     ("what a service manager hears", notified),
     ("the watchdog of another process", watchdog_of_another),
     ("a service manager that is not there", late_manager),

@@ -99,7 +99,10 @@ static void test_news(void)
 int main(void)
 {
     stop_install();
-    stop_listen();
+    signal(SIGHUP, SIG_DFL);
+    ok(!stop_listen(), "HUP was not ignored");
+    signal(SIGHUP, SIG_IGN);
+    ok(stop_listen(), "HUP was ignored");
     test_descriptor();
     test_wait();
     test_news();
