@@ -236,8 +236,8 @@ static int check_place(const char *path, struct err *err)
     close(fd);
     return got == 0 || (got == (ssize_t)sizeof head && memcmp(head, BEGINNING, sizeof head) == 0)
                ? 0
-               : err_set(err, ERR_CREATE, "%s is another file; give another path for metrics",
-                         path);
+               : err_set(err, ERR_CREATE,
+                         "%s was not written by fetchpop; give another path for metrics", path);
 }
 
 int metrics_write(struct metrics *metrics, bool all, struct err *err)

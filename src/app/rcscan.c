@@ -218,7 +218,7 @@ static int scan_word(struct scan *scan)
     if (c == ';' && is_at_end_of_word(scan))
         return refuse(
             scan, scan->line,
-            "a ; at the end of a value; remove it: no line needs one, or quote the value");
+            "a ; at the end of a value: remove it, or quote the value if it is part of it");
     scan->behind = BEHIND_WORD;
     scan->at++;
     return 0;

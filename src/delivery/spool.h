@@ -49,7 +49,7 @@ struct parcel {
     enum parcel_outcome outcome;
     int status;      /* of the command, as a shell reports it: 128 + the signal; or the code of an
                       * LMTP reply; 0: none */
-    bool unsure;     /* of LATER: no answer came in time, so it may be delivered */
+    bool unsure;     /* of LATER: no answer came in time, so it may have been delivered */
     bool stays;      /* its file is kept by its name (keep.h) unless it is delivered */
     char *why;       /* for LATER and REFUSED: one clean line; else NULL; freed with the parcel */
     struct str uidl; /* what the command is told; borrowed, may be empty */

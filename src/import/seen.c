@@ -132,8 +132,8 @@ int seen_read(const struct seen_format *format, struct str text,
     unsigned wrong = read_lines(format, text, NULL, NULL);
     if (wrong > 0)
         return err_set(err, ERR_CONFIG,
-                       "line %u is none of a list of %s; check the file, and the program", wrong,
-                       format->name);
+                       "line %u does not belong in a list of %s; check the file, and the program",
+                       wrong, format->name);
     (void)read_lines(format, text, take, ctx);
     return 0;
 }

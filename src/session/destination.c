@@ -88,7 +88,8 @@ static void tell(struct poll *poll, bool may_hold, const struct undelivered *mes
             then = AGAIN_HINT;
     } else {
         if (message->unsure)
-            then = "it may be delivered; it is tried again, ever more rarely (--retry: at once)";
+            then = "it may have been delivered; it is tried again, ever more rarely (--retry: at "
+                   "once)";
         poll->later++;
     }
     log_line(poll->run->log, FP_LOG_ERROR, "%s: %s; %s", message->name, message->why, then);

@@ -9,8 +9,8 @@
  * (73 to 78 of sysexits.h), this machine is at fault: nothing counts for a message, nothing more is
  * delivered in this run, and one error of that status is reported.
  *
- * One that was given and not answered for in time may be delivered, and each try may make a copy:
- * after the second it is tried ever more rarely (session/again.h).
+ * One that was given and not answered for in time may have been delivered, and each try may make a
+ * copy: after the second it is tried ever more rarely (session/again.h).
  *
  * But bad messages that are kept here could look like that in every run. So after such a row among
  * those, one that waits behind them is tried, drawn by lot, and one new message is fetched and

@@ -227,11 +227,11 @@ END
             [ "$list" != "$format" ] || [ "$list" = uidl ] || continue
             run --separate-stderr fp --import-seen "$format" "$T/$list" a
             [ "$status" -eq 78 ] || fail "$list as $format: status $status, $output"
-            one_line "line [1-3] is none of a list of $format; check the file"
+            one_line "line [1-3] does not belong in a list of $format; check the file"
         done
     done
     run --separate-stderr fp --import-seen uidl "$T/uidl" a
-    one_line 'line 3 is none'
+    one_line 'line 3 does not belong'
     want 0 --import-seen getmail "$T/getmail" a
     [ "$output" = "a: 2 taken over as fetched, 0 known before" ] || fail "something was known"
 }

@@ -638,7 +638,7 @@ uidls() {
     rm -rf "$RC" "$STATE"
     echo m1 >"$H/.getmail/oldmail-h.invalid-1995-u"
     talk 'Add this' '' 'that list' '' -- --setup --import getmail "$H/.getmail/getmailrc"
-    [[ $output == *"h.invalid: line 1 is none of a list of getmail"* ]] || fail "it is not told"
+    [[ $output == *"h.invalid: line 1 does not belong in a list of getmail"* ]] || fail "it is not told"
 }
 
 # moves PROGRAM: its configuration is in the home, and its list, which has what Dovecot has
