@@ -109,7 +109,17 @@ static int check_folder(const char *path, struct err *err)
     return 0;
 }
 
-/* 1: it has a name that is none of a Maildir's three; 0: it has none; -1: errno. */
+/* A Maildir in this folder, as another account or rule may have made it before. */
+static bool is_maildir(const char *path, const char *name)
+{
+    struct stat status;
+    char *tmp = xasprintf("%s/%s/%s", path, name, folder_names[TMP]);
+    bool there = stat(tmp, &status) == 0 && S_ISDIR(status.st_mode);
+    free(tmp);
+    return there;
+}
+
+/* 1: it has a name that is none of a Maildir's three, nor a Maildir; 0: it has none; -1: errno. */
 static int has_others(const char *path)
 {
     DIR *dir = opendir(path);
@@ -119,7 +129,7 @@ static int has_others(const char *path)
         bool ours = strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
         for (int i = 0; i < FOLDERS; i++)
             ours = ours || strcmp(name, folder_names[i]) == 0;
-        found = ours ? 0 : 1;
+        found = ours || is_maildir(path, name) ? 0 : 1;
     }
     if (dir != NULL)
         closedir(dir);

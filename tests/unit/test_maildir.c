@@ -199,6 +199,9 @@ static void is_probed(const char *folder, const char *file, enum err_kind kind, 
     char *path = kit_path("Mail"),
          *inside = xasprintf("%s/%s", path, folder != NULL ? folder : ".");
     mkdir(path, 0700);
+    char *above = file_parent(inside);
+    mkdir(above, 0700);
+    free(above);
     mkdir(inside, 0700);
     if (file != NULL)
         make(path, file, 0);
@@ -215,7 +218,9 @@ static void test_probe(void)
     is_probed(NULL, NULL, ERR_NONE, "an empty folder is made into one");
     is_probed("tmp", NULL, ERR_NONE, "and what a killed run has begun");
     is_probed("new", NULL, ERR_NONE, "or a power cut has left");
-    is_probed(NULL, "notes.txt", ERR_CREATE, "a folder of other files is not");
+    is_probed(".work/tmp", NULL, ERR_NONE, "or another account's Maildir in it");
+    is_probed("work/other", NULL, ERR_CREATE, "a folder of folders is not");
+    is_probed(NULL, "notes.txt", ERR_CREATE, "nor one of other files");
     is_probed("tmp", ".profile", ERR_CREATE, "nor a home");
     is_probed("new", "notes.txt", ERR_CREATE, "nor one with a new/ and no cur/");
 }
