@@ -22,24 +22,32 @@
 #define REDRAW_MS 100
 #define IDLE_REDRAW_MS 500
 #define WIDTH_MAX 200
-#define STUCK_MS 60000 /* until a line that nobody takes is dropped */
+#define STUCK_MS 60000 /* until a line to standard error that nobody takes is dropped */
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
-/* Whoever reads may have stopped (less, Ctrl-S, a mailer that hangs), and our workers wait for us
- * with their mailboxes locked: so not for ever, and not again for the next line. */
-static bool takes_more(struct report *report, int fd)
+/* A second signal ends the wait. */
+static bool takes_more(int fd, int64_t deadline)
 {
     struct pollfd wait = {.fd = fd, .events = POLLOUT};
-    int64_t deadline = report->stuck[fd] ? 0 : clock_in(STUCK_MS);
     int64_t left;
     int ready;
     do {
         left = clock_left(deadline);
         ready = poll(&wait, 1, left < STOP_SLICE_MS ? (int)left : STOP_SLICE_MS);
     } while (ready <= 0 && left > 0 && stop_count() < 2);
-    report->stuck[fd] = ready <= 0;
     return ready > 0;
+}
+
+/* Whoever reads may have stopped (less, Ctrl-S, a mailer that hangs), and our workers wait for us
+ * with their mailboxes locked. Standard output has what was asked for, and is read to its end, page
+ * by page perhaps; what else we say is not waited for that long, and not again for the next line. */
+static bool wait_for_reader(struct report *report, int fd)
+{
+    if (fd == STDOUT_FILENO)
+        return takes_more(fd, CLOCK_NEVER);
+    report->stuck = !takes_more(fd, report->stuck ? 0 : clock_in(STUCK_MS));
+    return !report->stuck;
 }
 
 /* In one write(2) where the system lets us, so that lines of several processes stay whole. A pipe
@@ -47,7 +55,7 @@ static bool takes_more(struct report *report, int fd)
 static int put(struct report *report, int fd, const char *bytes, size_t len)
 {
     while (len > 0) {
-        if (!takes_more(report, fd))
+        if (!wait_for_reader(report, fd))
             return -1;
         ssize_t n = write(fd, bytes, len < PIPE_BUF ? len : PIPE_BUF);
         if (n >= 0) {
@@ -185,7 +193,7 @@ static void draw(struct report *report, const struct progress_facts *facts)
 void report_progress(struct report *report, const struct session_figures *running, size_t known)
 {
     int64_t now = clock_ms();
-    if (!report->live || now - report->drawn < REDRAW_MS)
+    if (!report->live || now - report->drawn < REDRAW_MS || !takes_more(STDOUT_FILENO, 0))
         return;
     struct session_figures all = report->ended;
     report_add_figures(&all, running);

@@ -13,7 +13,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <unistd.h>
 
 #include "app/metrics.h"
 #include "app/outlet.h"
@@ -25,24 +24,24 @@ struct report {
     struct outlet *outlet; /* borrowed; NULL: standard output and error */
     enum log_level level;
     enum session_mode mode;
-    bool json;                     /* results alone on standard output, for programs */
-    bool json_messages;            /* and records of messages */
-    bool attended;                 /* somebody is watching: a terminal, or it was asked for */
-    bool watched;                  /* there is a terminal */
-    bool summaries;                /* one line for each account */
-    bool news_only;                /* but none for an account without news */
-    bool sums_up;                  /* and a last one for all accounts */
-    bool live;                     /* the status line */
-    bool shown;                    /* it is on the screen now */
-    int64_t begun;                 /* clock_ms() of the first progress, 0: none yet */
-    int64_t started;               /* clock_ms() of the first figures, 0: none yet */
-    int64_t drawn;                 /* when the status line was drawn last */
-    size_t total, done;            /* accounts */
-    size_t troubled;               /* of those that are done */
-    struct session_figures ended;  /* sums over the accounts that are done */
-    bool any_fresh;                /* --check found something */
-    bool unwritten;                /* a line could not be written to standard output */
-    bool stuck[STDERR_FILENO + 1]; /* nobody reads that descriptor now */
+    bool json;                    /* results alone on standard output, for programs */
+    bool json_messages;           /* and records of messages */
+    bool attended;                /* somebody is watching: a terminal, or it was asked for */
+    bool watched;                 /* there is a terminal */
+    bool summaries;               /* one line for each account */
+    bool news_only;               /* but none for an account without news */
+    bool sums_up;                 /* and a last one for all accounts */
+    bool live;                    /* the status line */
+    bool shown;                   /* it is on the screen now */
+    int64_t begun;                /* clock_ms() of the first progress, 0: none yet */
+    int64_t started;              /* clock_ms() of the first figures, 0: none yet */
+    int64_t drawn;                /* when the status line was drawn last */
+    size_t total, done;           /* accounts */
+    size_t troubled;              /* of those that are done */
+    struct session_figures ended; /* sums over the accounts that are done */
+    bool any_fresh;               /* --check found something */
+    bool unwritten;               /* a line could not be written to standard output */
+    bool stuck;                   /* nobody reads standard error now */
     int status;
     struct metrics *metrics;         /* borrowed; NULL: nobody wants any */
     struct metrics_account measures; /* of the next result, if */
