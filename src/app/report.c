@@ -41,7 +41,7 @@ static bool takes_more(int fd, int64_t deadline)
 
 /* Whoever reads may have stopped (less, Ctrl-S, a mailer that hangs), and our workers wait for us
  * with their mailboxes locked. Standard output has what was asked for, and is read to its end, page
- * by page perhaps; what else we say is not waited for that long, and not again for the next line. */
+ * by page perhaps; what else we say does not wait for that long, and the next line not at all. */
 static bool wait_for_reader(struct report *report, int fd)
 {
     if (fd == STDOUT_FILENO)

@@ -40,9 +40,26 @@ static int write_down(const struct poll *poll, struct str header, struct err *er
     return -1;
 }
 
-static int run(const struct poll *poll, const struct filter_message *message, int input,
-               struct child_result *result, struct err *err)
+/* What it says on standard error, and whether it says anything. */
+struct complaints {
+    const struct log *log;
+    bool any;
+};
+
+static void hear(void *ctx, enum log_level level, const char *line)
 {
+    struct complaints *complaints = ctx;
+    complaints->any = true;
+    log_line(complaints->log, level, "%s", line);
+}
+
+static int run(const struct poll *poll, const struct filter_message *message, int input,
+               struct complaints *complaints, struct child_result *result, struct err *err)
+{
+    struct log log = poll->aside.log;
+    log.write = hear;
+    log.ctx = complaints;
+    complaints->log = &poll->aside.log;
     const struct account *account = poll->run->account;
     struct header *header = header_new();
     header_feed(header, message->header.ptr, message->header.len);
@@ -53,7 +70,7 @@ static int run(const struct poll *poll, const struct filter_message *message, in
                                   .env = (const char *const *)variables,
                                   .deadline = clock_in(account->mda_timeout * 1000),
                                   .stoppable = true,
-                                  .log = &poll->aside.log};
+                                  .log = &log};
     int ended = child_run(&job, result, err);
     header_free(header);
     variables_free(variables);
@@ -81,15 +98,16 @@ static int judge(const struct child_result *result, enum rule_action *action, st
 }
 
 int filter_ask(const struct poll *poll, const struct filter_message *message,
-               enum rule_action *action, bool *unread, struct err *err)
+               enum rule_action *action, bool *doubtful, struct err *err)
 {
     struct child_result result;
+    struct complaints complaints = {.any = false};
     int input = write_down(poll, cut(message->header), err);
     if (input < 0)
         return -1;
     bool marked = unread_mark(input);
-    int ended = run(poll, message, input, &result, err);
-    *unread = marked && unread_is(input);
+    int ended = run(poll, message, input, &complaints, &result, err);
+    *doubtful = marked && unread_is(input) && complaints.any;
     close(input);
     return ended < 0 ? -1 : judge(&result, action, err);
 }

@@ -23,10 +23,11 @@ struct filter_message {
     uint64_t size; /* 0: not known */
 };
 
-/* 0, *action, and *unread: it has read nothing of the header; or -1: the command did not say
- * (another status, a signal, its time limit, mda_timeout), ERR_LOCAL with one clean line.
- * ERR_STOPPED: the user interrupts. */
+/* 0, *action, and *doubtful: it has read nothing of the header, and complained on standard error,
+ * as an interpreter does that finds no script; or -1: the command did not say (another status, a
+ * signal, its time limit, mda_timeout), ERR_LOCAL with one clean line. ERR_STOPPED: the user
+ * interrupts. */
 int filter_ask(const struct poll *poll, const struct filter_message *message,
-               enum rule_action *action, bool *unread, struct err *err);
+               enum rule_action *action, bool *doubtful, struct err *err);
 
 #endif

@@ -40,7 +40,7 @@ static enum plan_action fetch(const struct plan_rules *rules, const struct plan_
 bool plan_was_due(const struct plan_rules *rules, int64_t due)
 {
     int64_t today = rules->now / CLOCK_DAY;
-    return due > 0 && today > 0 && calendar_is_apart((uint64_t)due, (uint64_t)today);
+    return due > 0 && due < today;
 }
 
 static bool is_old_enough(const struct plan_rules *rules, const struct plan_message *message)
@@ -51,7 +51,7 @@ static bool is_old_enough(const struct plan_rules *rules, const struct plan_mess
            rules->now - message->first_seen >= account->keep_seconds;
 }
 
-/* Age has to be found twice, on days that are apart: once, the clock may err. */
+/* Age has to be found twice, on different days: once, the clock may err. */
 static enum plan_action delete_by_age(const struct plan_rules *rules,
                                       const struct plan_message *message)
 {

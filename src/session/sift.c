@@ -164,8 +164,8 @@ static bool is_by_age(const struct poll *poll, const struct sift_facts *facts)
     return rules_found_by_age(rules_of(poll), &known);
 }
 
-/* What has to be found twice, on days that are apart, before it deletes. Age: once, the clock may
- * err; a command that has not read what it judges: once, it may be broken. */
+/* What has to be found on two days before it deletes. Age: once, the clock may err; a command that
+ * complains, and has not read what it judges: once, it may be broken. */
 static void wait_for_another_day(const struct poll *poll, const struct message *message,
                                  struct verdict *verdict, int64_t *until)
 {
@@ -175,7 +175,7 @@ static void wait_for_another_day(const struct poll *poll, const struct message *
         return;
     verdict->action = RULE_LEAVE;
     verdict->due = !doubted;
-    *until = doubted ? NEXT_POLL : (dates_first_due(&poll->rules, due) + 2) * CLOCK_DAY;
+    *until = doubted ? NEXT_POLL : (dates_first_due(&poll->rules, due) + 1) * CLOCK_DAY;
 }
 
 /* The command did not say: another run asks again. If it never does, it is at fault itself. */
@@ -217,10 +217,10 @@ static struct verdict by_filter(struct poll *poll, struct listing *listing, stru
     struct err err;
     struct verdict verdict = {.rule = VERDICT_RULES, .judged = true, .filtered = true};
     enum rule_action action = RULE_LEAVE;
-    bool unread = false;
+    bool doubtful = false;
     const struct filter_message asked = {
         .header = facts->header, .uidl = listing_uidl(listing, message), .size = facts->size};
-    verdict.unsaid = filter_ask(poll, &asked, &action, &unread, &err) < 0;
+    verdict.unsaid = filter_ask(poll, &asked, &action, &doubtful, &err) < 0;
     if (verdict.unsaid) {
         put_off(poll, listing, message, &err);
     } else {
@@ -233,7 +233,7 @@ static struct verdict by_filter(struct poll *poll, struct listing *listing, stru
     if (action == RULE_LEAVE && (*until == 0 || later < *until))
         *until = later;
     verdict.action = action;
-    if (action == RULE_DELETE && unread)
+    if (action == RULE_DELETE && doubtful)
         wait_for_another_day(poll, message, &verdict, until);
     return verdict;
 }

@@ -11,9 +11,8 @@
  * What is left on the server is LEFT in the journal, and not looked at again before the rules or
  * the command change, or age may make a difference; in the next poll while the clock is in doubt.
  * What filter_command left it is asked about again now and then, since its status does not tell a
- * decision from a broken command. An age that deletes has to be found on two days
- * (calendar_is_apart), as has a deletion by a filter_command that has read nothing: until then it
- * is left. The
+ * decision from a broken command. An age that deletes has to be found on two days, as has a
+ * deletion by a filter_command that complains and has read nothing: until then it is left. The
  * journal has the digest of the rules by which all that is LEFT, or was given as a stub, was
  * judged; while some of it was not, it has none.
  */

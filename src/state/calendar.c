@@ -7,7 +7,7 @@ static enum calendar_look look_back(struct calendar *calendar, uint64_t today)
         calendar->behind = today;
         return CALENDAR_BEHIND;
     }
-    if (!calendar_is_apart(calendar->behind, today))
+    if (calendar->behind == today)
         return CALENDAR_STILL_BEHIND;
     calendar->behind = 0;
     calendar->last_day = today;

@@ -3,9 +3,9 @@
  * calendar: the days on which the mailbox was listed, and whether today's date can be one of them.
  * Pure. All days are counted from 1970-01-01, UTC.
  *
- * A clock may be wrong for some hours, ahead or behind, or not set yet. A date before the last
- * listing is believed once polls on two days that are apart have seen such a date; until then
- * nothing is decided by age.
+ * A clock may be wrong for once, ahead or behind, or not set yet. A date before the last listing is
+ * believed once polls on two different days have seen such a date; until then nothing is decided by
+ * age.
  */
 #ifndef FP_STATE_CALENDAR_H
 #define FP_STATE_CALENDAR_H
@@ -22,20 +22,13 @@ struct calendar {
     uint64_t behind;   /* the first day before last_day that a poll saw; 0: none */
 };
 
-/* True if a whole day lies between them: what both have seen, no clock has shown that was wrong for
- * less than 24 hours, around its midnight. */
-static inline bool calendar_is_apart(uint64_t earlier, uint64_t later)
-{
-    return later > earlier && later - earlier > 1;
-}
-
 enum calendar_look {
     CALENDAR_RIGHT,
     CALENDAR_AHEAD,       /* right as far as we can tell, but long after the last listing */
     CALENDAR_TAKEN_BACK,  /* right: last_day was wrong, and is set to today */
     CALENDAR_UNSET,       /* from here on doubted: a date before 2026 */
     CALENDAR_BEHIND,      /* before last_day, for the first time */
-    CALENDAR_STILL_BEHIND /* and once more, not apart from that */
+    CALENDAR_STILL_BEHIND /* and once more on that day */
 };
 
 /* Compares today's date with what the calendar knows, and brings the calendar up to date. */
