@@ -88,13 +88,21 @@ static bool is_size(const struct listing *listing, const struct message *message
     return is_as_long(listing, message->entry, message);
 }
 
+/* It came, and its header is known: it can be compared. What another program fetched is known by
+ * its UIDL alone, until adopt_learn has asked for both. */
+static bool is_comparable(const struct listing *listing, const struct message *message)
+{
+    struct record record = journal_record(listing->journal, message->entry);
+    return match_was_received(listing, message->entry) && record_fingerprint(&record).known;
+}
+
 /* By UIDL alone, if it was not deleted before: a UIDL that comes back after its message is gone may
  * well be another message's. A size that is told for the first time is compared with nothing, and
  * would fit the next message of this UIDL as well. */
 static bool is_known_by_uidl(const struct listing *listing, const struct message *message)
 {
     bool untold = journal_size(listing->journal, message->entry) == 0 && message->size != 0 &&
-                  match_was_received(listing, message->entry);
+                  is_comparable(listing, message);
     return is_size(listing, message) && !untold &&
            journal_entry(listing->journal, message->entry).state != JOURNAL_GONE;
 }
@@ -444,7 +452,7 @@ static int ask_all(struct listing *listing, struct pop3 *pop3, struct err *err)
     for (uint32_t i = 0; i < listing->count; i++) {
         struct message *message = &listing->messages[i];
         if (message->entry != JOURNAL_NONE && message->fingerprint == 0 &&
-            match_was_received(listing, message->entry))
+            is_comparable(listing, message))
             message->compare = true;
     }
     return ask_top(listing, pop3, err);
