@@ -15,6 +15,7 @@
 #define OUT_SIZE (64 * 1024)          /* decoded octets handed to a sink at once */
 #define DRAIN_MAX (16u * 1024 * 1024) /* of an unwanted body, before the connection is given up */
 #define SIGN_MS 1000
+#define EMPTY_MS 5000   /* the same, where STAT alone speaks for it: some count what is new alone */
 #define COMMAND_MAX 16  /* "TOP 4000000 20" and a line end: no number is longer */
 #define PARTING_MS 3000 /* from a server's last line to the end of the connection, at most */
 
@@ -490,10 +491,10 @@ static bool is_undotted(struct pop3 *pop3, const struct pop3_answer *answer)
 {
     struct str text = answer->reply.text;
     struct err ignored; /* a read of what follows will fail the same way */
-    if (answer->verb == POP3_CAPA || !is_list(answer->verb) ||
-        (!pop3->is_empty && !str_is(str_word(&text), "0")))
+    bool says_so = str_is(str_word(&text), "0");
+    if (answer->verb == POP3_CAPA || !is_list(answer->verb) || (!says_so && !pop3->is_empty))
         return false;
-    int peeked = peek_within(pop3, SIGN_MS, &ignored);
+    int peeked = peek_within(pop3, says_so ? SIGN_MS : EMPTY_MS, &ignored);
     struct str view = conn_view(pop3->conn);
     return peeked == 0 || (view.len > 0 && (view.ptr[0] == '+' || view.ptr[0] == '-'));
 }
