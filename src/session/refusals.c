@@ -203,14 +203,20 @@ static uint64_t hash_of(const struct refusals *refusals, const struct message *m
     return hash + print + str_hash(str_from(refusal->words));
 }
 
+/* One header, and without a Message-ID in it one body: alarms differ in their texts alone. */
+static bool are_one(const struct fingerprint *a, const struct fingerprint *b)
+{
+    return a != NULL && b != NULL && fingerprints_equal(a, b) &&
+           fingerprints_compare(a, b) == FINGERPRINTS_SAME;
+}
+
 bool refusals_is_stand_in(struct refusals *refusals, struct message *message, uint64_t octets,
                           bool refused)
 {
     const struct fingerprint *shown = listing_fingerprint(refusals->listing, message), *last;
     if (refusals->alike.count > 0) {
         last = listing_fingerprint(refusals->listing, refusals->alike.messages[0]);
-        if (shown == NULL || last == NULL || !fingerprints_equal(shown, last) ||
-            refusals->alike.octets != octets)
+        if (!are_one(shown, last) || refusals->alike.octets != octets)
             refusals->alike.count = 0;
     }
     refusals->alike.octets = octets;

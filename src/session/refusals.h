@@ -46,7 +46,7 @@ struct refusals {
         struct message *message;
         struct refusal refusal;
     } row[REFUSALS_ALIKE];
-    struct {            /* of one header and length, as the last one came; LIST confirms none */
+    struct {            /* the same as the last one (refusals_is_stand_in); LIST confirms none */
         unsigned count; /* in a row, or more */
         bool believed;  /* one of them was */
         uint64_t octets;
