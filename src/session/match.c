@@ -359,11 +359,22 @@ static uint32_t find_by_fingerprint(struct listing *listing, const struct messag
     return find_by_identity(listing, message, fingerprint);
 }
 
+/* Its UIDL is known, but as that of others: what it is here had another one. */
+static bool has_moved(const struct listing *listing, const struct message *message, uint32_t id)
+{
+    char room[JOURNAL_UIDL_ROOM];
+    struct str uidl = listing_uidl(listing, message);
+    return uidl.len > 0 && !journal_entry(listing->journal, id).blank &&
+           !str_equal(journal_uidl(listing->journal, id, room), uidl) &&
+           journal_find(listing->journal, uidl, 0) != JOURNAL_NONE;
+}
+
 static void match_fingerprint(struct listing *listing, struct message *message)
 {
     uint32_t id = find_by_fingerprint(listing, message, listing_fingerprint(listing, message));
     if (id == JOURNAL_NONE)
         return;
+    listing->any_moved = listing->any_moved || has_moved(listing, message, id);
     claim(listing, message, id);
     match_learn(listing, message);
 }
@@ -542,8 +553,13 @@ static int match_changed(struct listing *listing, struct pop3 *pop3, struct log 
         log_line(
             log, FP_LOG_NOTE,
             "most UIDLs have changed since the last run; messages are recognised by their headers");
+    bool moved = listing->any_moved;
     listing->any_uidl = true;
     int result = ask_fingerprints(listing, pop3, blank, err);
+    if (result == 0 && listing->any_moved && !moved)
+        result = ask_all(listing, pop3, err);
+    if (result == 0 && listing->any_moved && !moved)
+        result = ask_fingerprints(listing, pop3, blank, err);
     if (listing->most_uidls)
         match_other_sizes(listing, headers_may_ask(pop3, listing->habits));
     return result;

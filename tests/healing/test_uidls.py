@@ -5,6 +5,7 @@ that changes while its message stays. What comes under a UIDL that was another's
 deleted unread; what has another UIDL than before comes once.
 """
 import os
+import random
 import signal
 import sys
 
@@ -125,6 +126,28 @@ def numbers_move(always):
         w.put_raw("m006", mail("m6", "new66", "m6"))
         poll(w, 2)
         need_bodies(w, {**wanted, "new66": 1}, "and the new one")
+    return case
+
+
+def long_life(seed):
+    """Mail comes, and somebody deletes what is here: many entries have had each number."""
+    def case(w):
+        chance, come, wanted = random.Random(seed), 0, {}
+        w.always = "\n".join("set uidl %d %d" % (i, i) for i in range(1, 60))
+        for _ in range(25):
+            for _ in range(chance.randrange(3)):
+                body = "body %d" % come
+                w.put_raw("m%05d" % come, mail("m%d" % come, body + "\n" + "x" * (come % 3), "m%d" % come))
+                wanted[body] = 1
+                come += 1
+            w.fine("--force")
+            w.later(hours=chance.choice((1, 13, 30)))
+            found = subjects(w)
+            for name in w.left():
+                if chance.random() < 0.3 and "body %d" % int(name[1:]) in found:
+                    remove(w, name)
+        poll(w, 2)
+        need_bodies(w, wanted, "each once")
     return case
 
 
@@ -285,6 +308,7 @@ CASES = [
        next_of_that_size(keep)) for keep in ("yes", "30d")],
     ("numbers move up: each once", numbers_move("")),
     ("numbers move up, no TOP: each once", numbers_move("\nset top no")),
+    *[("numbers, and a long life (%d): each once" % seed, long_life(seed)) for seed in (0, 2, 18)],
     ("numbers, no TOP, some are others of that size: they come", two_moved),
     ("sizes change, a list's copy under the UIDL of a deleted message: it is fetched",
      copy_where_sizes_change("")),
