@@ -14,6 +14,7 @@
 #include "base/random.h"
 #include "base/str.h"
 
+#define TIME_DIGITS 20
 #define PATIENCE 3600 /* seconds without progress until another run is told of */
 
 /* Without room this run only looks like one that makes no progress. */
@@ -22,8 +23,12 @@ int lock_show_progress(struct lock *lock)
     char text[LOCK_TEXT];
     int len = snprintf(text, sizeof text, "%020lld %010ld %08lx\n", (long long)clock_wall(),
                        (long)getpid(), (unsigned long)lock->random);
-    if (pwrite(lock->fd, text, (size_t)len, 0) < 0)
-        return errno == ENOSPC || errno == EDQUOT ? 0 : -1;
+    for (off_t at = 0; at < len;) {
+        ssize_t n = pwrite(lock->fd, text + at, (size_t)(len - at), at);
+        if (n < 0 && errno != EINTR)
+            return errno == ENOSPC || errno == EDQUOT ? 0 : -1;
+        at += n > 0 ? n : 0;
+    }
     memcpy(lock->text, text, sizeof text);
     return 0;
 }
@@ -44,12 +49,18 @@ static bool is_getting_on(const struct lock *lock)
            now - (int64_t)when < PATIENCE;
 }
 
+/* Who it is, behind the time, which a full disk may have left half written. */
 static bool has_our_text(const struct lock *lock)
 {
     char text[LOCK_TEXT];
     size_t len = strlen(lock->text);
-    return len == 0 ||
-           (pread(lock->fd, text, len, 0) == (ssize_t)len && memcmp(text, lock->text, len) == 0);
+    for (size_t at = 0; at < len;) {
+        ssize_t n = pread(lock->fd, text + at, len - at, (off_t)at);
+        if (n == 0 || (n < 0 && errno != EINTR))
+            return false;
+        at += n > 0 ? (size_t)n : 0;
+    }
+    return len == 0 || memcmp(text + TIME_DIGITS, lock->text + TIME_DIGITS, len - TIME_DIGITS) == 0;
 }
 
 bool lock_is_lost(const struct lock *lock)
