@@ -109,53 +109,10 @@ static int check_folder(const char *path, struct err *err)
     return 0;
 }
 
-/* A Maildir in this folder, as another account or rule may have made it before. */
-static bool is_maildir(const char *path, const char *name)
-{
-    struct stat status;
-    char *tmp = xasprintf("%s/%s/%s", path, name, folder_names[TMP]);
-    bool there = stat(tmp, &status) == 0 && S_ISDIR(status.st_mode);
-    free(tmp);
-    return there;
-}
-
-/* 1: it has a name that is none of a Maildir's three, nor a Maildir; 0: it has none; -1: errno. */
-static int has_others(const char *path)
-{
-    DIR *dir = opendir(path);
-    int found = dir == NULL ? -1 : 0;
-    for (const struct dirent *entry; found == 0 && (entry = readdir(dir)) != NULL;) {
-        const char *name = entry->d_name;
-        bool ours = strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
-        for (int i = 0; i < FOLDERS; i++)
-            ours = ours || strcmp(name, folder_names[i]) == 0;
-        found = ours || is_maildir(path, name) ? 0 : 1;
-    }
-    if (dir != NULL)
-        closedir(dir);
-    return found;
-}
-
-/* A folder that is there and is somebody's home or project is not made into a Maildir. What is
- * empty becomes one, and a power cut may have taken an empty new/ or cur/ from one. */
-static int check_whole(const char *path, struct err *err)
-{
-    int others = has_others(path);
-    if (others < 0)
-        return err_errno(err, ERR_CREATE, errno, "cannot use the Maildir %s", path);
-    return others == 0
-               ? 0
-               : err_set(err, ERR_CREATE,
-                         "%s is not a Maildir, and has other files in it; give another path, or "
-                         "make new and cur there",
-                         path);
-}
-
 static int probe(const struct deliver_settings *settings, struct err *err)
 {
     char *path = xstrdup(settings->where);
     int state = check_folder(path, err);
-    bool lacks = false, there = state == 0;
     while (state == 1) { /* missing: may it be made in what is there above it? */
         char *parent = file_parent(path);
         bool top = strcmp(parent, path) == 0;
@@ -167,11 +124,10 @@ static int probe(const struct deliver_settings *settings, struct err *err)
     for (int i = 0; i < FOLDERS && state == 0; i++) {
         path = xasprintf("%s/%s", settings->where, folder_names[i]);
         int found = check_folder(path, err);
-        lacks = lacks || (found == 1 && i != TMP);
         state = found < 0 ? -1 : 0;
         free(path);
     }
-    return state == 0 && there && lacks ? check_whole(settings->where, err) : state;
+    return state;
 }
 
 static bool folder_has_mail(const char *path, const char *mailbox)

@@ -189,42 +189,6 @@ static void test_old_receipt(void)
     end();
 }
 
-/* ---- what is not made into one ---- */
-
-/* With this folder in it, and this file; NULL: none. */
-static void is_probed(const char *folder, const char *file, enum err_kind kind, const char *name)
-{
-    struct err err = {.kind = ERR_NONE};
-    kit_fresh();
-    char *path = kit_path("Mail"),
-         *inside = xasprintf("%s/%s", path, folder != NULL ? folder : ".");
-    mkdir(path, 0700);
-    char *above = file_parent(inside);
-    mkdir(above, 0700);
-    free(above);
-    mkdir(inside, 0700);
-    if (file != NULL)
-        make(path, file, 0);
-    kit_settings(&kit, DELIVER_MAILDIR, path, KIT_A);
-    deliver_probe(&kit.settings, &err);
-    ok(err.kind == kind, "%s: %s", name, err.text);
-    free(inside);
-    free(path);
-    kit_free(&kit);
-}
-
-static void test_probe(void)
-{
-    is_probed(NULL, NULL, ERR_NONE, "an empty folder is made into one");
-    is_probed("tmp", NULL, ERR_NONE, "and what a killed run has begun");
-    is_probed("new", NULL, ERR_NONE, "or a power cut has left");
-    is_probed(".work/tmp", NULL, ERR_NONE, "or another account's Maildir in it");
-    is_probed("work/other", NULL, ERR_CREATE, "a folder of folders is not");
-    is_probed(NULL, "notes.txt", ERR_CREATE, "nor one of other files");
-    is_probed("tmp", ".profile", ERR_CREATE, "nor a home");
-    is_probed("new", "notes.txt", ERR_CREATE, "nor one with a new/ and no cur/");
-}
-
 /* ---- the sweep ---- */
 
 static void test_sweep(void)
@@ -363,7 +327,6 @@ int main(void)
     test_seen_at_once();
     test_nowhere();
     test_old_receipt();
-    test_probe();
     test_sweep();
     test_torn_renames();
     test_names();
