@@ -556,14 +556,18 @@ def filter_broken_like_a_delete(w):
 
 
 def filter_deletes_unread(w):
-    """One that does not read, and means it, is believed on the second day."""
+    """One that complains and does not read, and means it, is believed on the second day; one that is
+    silent, as one that decides by the size, at once."""
     names = w.fill(1)
-    keys = {"allow_delete": "yes", "filter_command": "exit 2"}
-    w.fine(**keys)
+    keys = {"allow_delete": "yes", "filter_command": "echo too large >&2; exit 2"}
+    w.run(**keys)
     w.need(w.left() == names, "not on the first day", w.left())
-    w.later(days=2)
-    w.fine(**keys)
+    w.later(days=1)
+    w.run(**keys)
     w.need(w.left() == [] and not w.stored(), "but on another one", w.left())
+    w.put("m900")
+    w.fine(allow_delete="yes", filter_command="exit 2")
+    w.need(w.left() == [] and not w.stored(), "and at once without a complaint", w.left())
 
 
 def filter_says(w, does, text=None):
@@ -680,7 +684,7 @@ CASES = [
     ("the same, and a single message waits", filter_is_broken(1)),
     ("one that ends with 1 for being broken: it is asked again", filter_broken_like_an_answer),
     ("one that ends with 2 for not being there: nothing is deleted", filter_broken_like_a_delete),
-    ("one that deletes and does not read: on the second day", filter_deletes_unread),
+    ("one that complains, and deletes without reading: on the second day", filter_deletes_unread),
     ("overlapping cron runs: 75, silent, told after an hour", overlap),
     ("an empty configuration file is never 0", configuration("")),
     ("a configuration file of comments, too", configuration("# nothing\n# here\n")),
