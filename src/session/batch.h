@@ -31,7 +31,6 @@ struct batch_item {
     int64_t until;           /* ... until then (sift_judge) */
     bool due;                /* ... to be deleted then, as struct verdict has it; or ... */
     bool unsaid;             /* ... as it is, likewise */
-    bool recalled;           /* it is no message after all, and goes out before the commit */
     bool dropped;            /* pipe_through wants it delivered nowhere: it is as good as done */
 };
 

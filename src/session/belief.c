@@ -17,29 +17,24 @@ static bool waits_for_others(const struct refusals *refusals, const struct messa
            !message->twice;
 }
 
-/* Empty, not half of what LIST says (octets has LF line ends), shorter where LIST is always exact,
- * or, where LIST does not confirm it, like what others came as before: something went wrong on the
- * server, or its LIST is not worth much. The next message may be cut in half all the same, so it is
- * not noted as a habit. */
+/* Empty, not half of what LIST says (octets has LF line ends), or shorter where LIST is always
+ * exact: something went wrong on the server, or its LIST is not worth much. The next message may be
+ * cut in half all the same, so it is not noted as a habit. */
 static bool is_short(const struct refusals *refusals, const struct message *message,
                      const struct arrival *arrival)
 {
     uint64_t octets = arrival->parcel->octets;
-    if (octets > 0 && message->size / 2 > octets)
-        return true;
     if (octets > 0)
-        return !arrival->exact &&
-               ((message->size > octets && habits_are_exact(&refusals->poll->habits)) ||
-                refusals_are_alike(refusals, message));
+        return message->size / 2 > octets || (message->size > octets && !arrival->exact &&
+                                              habits_are_exact(&refusals->poll->habits));
     return message->size > EMPTY_LISTED || (!refusals->came && !refusals_are_few(refusals));
 }
 
-/* The bodies of more than one or two may be away: of all that are to come, or of so many that came
- * short before that other mail says nothing about them. That is assumed for a day. */
+/* Only messages that are too short come, and not just one or two: their bodies may be away. That is
+ * assumed for a day. */
 static bool may_be_away(const struct refusals *refusals, const struct message *message)
 {
-    bool nothing_else = !refusals_others_came(refusals) && !refusals_are_few(refusals);
-    return (nothing_else || refusals_were_many(refusals)) &&
+    return !refusals_others_came(refusals) && !refusals_are_few(refusals) &&
            !fault_was_seen_a_day_ago(refusals->poll, message->entry);
 }
 
@@ -48,9 +43,9 @@ static bool is_held(const struct refusals *refusals, const struct message *messa
     return journal_entry(refusals->poll->journal, message->entry).state == JOURNAL_HELD;
 }
 
-/* Was it so before? Three or more have to come so again a day later, since a part of the store may
- * be away; empty ones, beside other mail. After a day in which all came empty, it has to be seen
- * twice beside other mail, at least a day apart. */
+/* Was it so before? Three or more that came empty have to do so again a day later, beside other
+ * mail, since a part of the store may be away. After a day in which all came empty, it has to be
+ * seen twice beside other mail, at least a day apart. */
 static bool is_believed(const struct refusals *refusals, const struct message *message,
                         const struct record *record, const struct refusal *refusal)
 {
@@ -61,7 +56,7 @@ static bool is_believed(const struct refusals *refusals, const struct message *m
                (refusals->came || !refusals_are_alike(refusals, message));
     if (is_held(refusals, message))
         return refusals->came && fault_is_a_day_old(refusals->poll, record->words);
-    return !refusals_were_many(refusals) ||
+    return !refusals_are_many_empty(refusals) ||
            (refusals->came && fault_was_seen_a_day_ago(refusals->poll, message->entry));
 }
 
@@ -70,8 +65,7 @@ static bool waits_a_day(const struct refusals *refusals, const struct message *m
                         const struct refusal *refusal)
 {
     if (refusal->reason == REASON_SHORT)
-        return may_be_away(refusals, message) &&
-               (refusals_others_came(refusals) || !refusals_are_alike(refusals, message));
+        return may_be_away(refusals, message) && !refusals_are_alike(refusals, message);
     return refusals_others_came(refusals) && !is_held(refusals, message);
 }
 
@@ -113,7 +107,6 @@ int belief_form(struct refusals *refusals, struct message *message, const struct
                                           [IDENTIFY_DELIVERED] = BELIEF_DELIVERED,
                                           [IDENTIFY_ASK_AGAIN] = BELIEF_ASK_AGAIN};
     struct refusal refusal;
-    bool refused, empty = parcel->octets == 0;
     *belief = beliefs[identify_fetched(refusals->listing, message, parcel->header,
                                        refusals->poll->run->log)];
     if (*belief == BELIEF_NEW && waits_for_others(refusals, message, parcel)) {
@@ -121,18 +114,11 @@ int belief_form(struct refusals *refusals, struct message *message, const struct
         *belief = BELIEF_ASK_AGAIN;
         return 0;
     }
-    refused = *belief == BELIEF_NEW && is_refused(refusals, message, arrival, &refusal);
-    if (*belief == BELIEF_NEW && !empty && !arrival->exact &&
-        refusals_is_stand_in(refusals, message, parcel->octets, refused)) {
-        *belief = BELIEF_STAND_IN;
-        refusals->poll->owned = false;
-        return refusals_blame_alike(refusals, err);
-    }
-    if (refused) {
+    if (*belief == BELIEF_NEW && is_refused(refusals, message, arrival, &refusal)) {
         *belief = BELIEF_NONE;
         return refuse(refusals, message, &refusal, err);
     }
-    refusals->came = refusals->came || !empty;
+    refusals->came = refusals->came || parcel->octets > 0;
     habits_count_length(&refusals->poll->habits, arrival->exact);
     return refusals_end_row(refusals, err);
 }

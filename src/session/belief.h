@@ -20,8 +20,7 @@ enum belief {
     BELIEF_NEW,       /* the message, which we do not have */
     BELIEF_DELIVERED, /* one that an earlier run has delivered */
     BELIEF_ASK_AGAIN, /* to be seen twice: it is worth another RETR on this connection */
-    BELIEF_NONE,      /* not the whole message: reported and recorded as refused */
-    BELIEF_STAND_IN   /* what is sent in the place of each, nor are refusals->alike messages */
+    BELIEF_NONE       /* not the whole message: reported and recorded as refused */
 };
 
 /* Decides that. What came before on this connection counts, and is in `refusals`, which takes note

@@ -126,8 +126,7 @@ static int list(struct connection *connection, struct err *err)
     if (begin_with_newest(connection, err) < 0)
         return without_top(connection, "looking at dates", err);
     if ((listing->has_uidl || listing->has_list) && listing->missing == 0) {
-        connection->new_day |=
-            journal_count_day(poll->journal, clock_wall() / CLOCK_DAY, listing->count == 0);
+        connection->new_day |= journal_count_day(poll->journal, clock_wall() / CLOCK_DAY);
         journal_count_missing(poll->journal, false);
     }
     return 0;

@@ -139,13 +139,12 @@ static void take_out_spared(struct receiver *in)
 {
     for (size_t i = 0; i < in->batch.count;) {
         const struct batch_item item = in->batch.items[i];
-        if (item.action != RULE_LEAVE && item.action != RULE_DELETE && !item.recalled) {
+        if (item.action != RULE_LEAVE && item.action != RULE_DELETE) {
             i++;
             continue;
         }
         struct parcel *parcel = batch_take_out(&in->batch, i);
-        if (!item.recalled)
-            spare(in, &item);
+        spare(in, &item);
         deliver_drop(parcel);
     }
 }
@@ -399,16 +398,6 @@ static enum belief believe(struct receiver *in, struct message *message)
     return belief;
 }
 
-/* Those that came as the last one did are not delivered. */
-static void recall(struct receiver *in)
-{
-    const struct refusals *refusals = &in->refusals;
-    for (size_t i = 0; i < in->batch.count; i++)
-        for (unsigned k = 0; k < refusals->alike.count; k++)
-            if (in->batch.items[i].number == refusals->alike.messages[k]->number)
-                in->batch.items[i].recalled = true;
-}
-
 static void accept_parcel(struct receiver *in, struct message *message, struct parcel *parcel)
 {
     switch (believe(in, message)) {
@@ -424,10 +413,6 @@ static void accept_parcel(struct receiver *in, struct message *message, struct p
     case BELIEF_ASK_AGAIN:
         queue_push(in->again, message->number);
         in->owed++;
-        deliver_drop(parcel);
-        break;
-    case BELIEF_STAND_IN:
-        recall(in);
         deliver_drop(parcel);
         break;
     case BELIEF_NONE:

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "session/refusals.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "session/fault.h"
@@ -9,6 +8,11 @@
 #include "session/manners.h"
 
 #define UNWRITTEN_MAX 500 /* failures, so that they cost no memory */
+
+void refusals_init(struct refusals *refusals, struct poll *poll, struct listing *listing)
+{
+    *refusals = (struct refusals){.poll = poll, .listing = listing};
+}
 
 static struct journal_failure failure_of(const struct refusal *refusal)
 {
@@ -113,14 +117,14 @@ static bool has_failed(const struct journal *journal, uint32_t entry, struct rec
     return true;
 }
 
-bool refusals_were_many(const struct refusals *refusals)
+bool refusals_are_many_empty(const struct refusals *refusals)
 {
     const struct listing *listing = refusals->listing;
     struct record record;
     uint32_t count = 0;
     for (uint32_t i = 0; i < listing->count && count < REFUSALS_ALIKE; i++)
         count += has_failed(refusals->poll->journal, listing->messages[i].entry, &record) &&
-                 (record.reason == REASON_EMPTY || record.reason == REASON_SHORT);
+                 record.reason == REASON_EMPTY;
     return count >= REFUSALS_ALIKE;
 }
 
@@ -130,14 +134,6 @@ static bool came_short(const struct journal *journal, uint32_t entry, struct rec
            (record->reason == REASON_SHORT || record->reason == REASON_ALL_EMPTY);
 }
 
-void refusals_init(struct refusals *refusals, struct poll *poll, struct listing *listing)
-{
-    struct record record;
-    *refusals = (struct refusals){.poll = poll, .listing = listing};
-    for (uint32_t i = 0; i < listing->count && !refusals->some_short; i++)
-        refusals->some_short = came_short(poll->journal, listing->messages[i].entry, &record);
-}
-
 bool refusals_are_alike(const struct refusals *refusals, const struct message *message)
 {
     const struct listing *listing = refusals->listing;
@@ -145,17 +141,16 @@ bool refusals_are_alike(const struct refusals *refusals, const struct message *m
     const struct fingerprint *shown = listing_fingerprint(listing, message);
     struct record record;
     uint32_t count = 0;
-    /* Where some did, it is asked of few: of what LIST does not confirm. */
-    if (shown == NULL || !refusals->some_short)
+    /* Asked of few: the first one that is believed, or is not, settles it for this connection. */
+    if (shown == NULL || !came_short(journal, message->entry, &record))
         return false;
-    for (uint32_t i = 0; i < listing->count && count + 1 < REFUSALS_ALIKE; i++) {
-        if (&listing->messages[i] == message ||
-            !came_short(journal, listing->messages[i].entry, &record))
+    for (uint32_t i = 0; i < listing->count && count < REFUSALS_ALIKE; i++) {
+        if (!came_short(journal, listing->messages[i].entry, &record))
             continue;
         struct fingerprint known = record_fingerprint(&record);
         count += fingerprints_equal(&known, shown);
     }
-    return count + 1 >= REFUSALS_ALIKE;
+    return count >= REFUSALS_ALIKE;
 }
 
 /* Do the messages of the row, for which nothing else came, prove nothing? */
@@ -201,49 +196,6 @@ static uint64_t hash_of(const struct refusals *refusals, const struct message *m
     if (fingerprint != NULL)
         memcpy(&print, fingerprint->bytes, sizeof print);
     return hash + print + str_hash(str_from(refusal->words));
-}
-
-/* One header, and without a Message-ID in it one body: alarms differ in their texts alone. */
-static bool are_one(const struct fingerprint *a, const struct fingerprint *b)
-{
-    return a != NULL && b != NULL && fingerprints_equal(a, b) &&
-           fingerprints_compare(a, b) == FINGERPRINTS_SAME;
-}
-
-bool refusals_is_stand_in(struct refusals *refusals, struct message *message, uint64_t octets,
-                          bool refused)
-{
-    const struct fingerprint *shown = listing_fingerprint(refusals->listing, message), *last;
-    if (refusals->alike.count > 0) {
-        last = listing_fingerprint(refusals->listing, refusals->alike.messages[0]);
-        if (!are_one(shown, last) || refusals->alike.octets != octets)
-            refusals->alike.count = 0;
-    }
-    refusals->alike.octets = octets;
-    refusals->alike.believed = !refused || (refusals->alike.count > 0 && refusals->alike.believed);
-    if (refusals->alike.count < REFUSALS_ALIKE)
-        refusals->alike.messages[refusals->alike.count++] = message;
-    return refusals->alike.count == REFUSALS_ALIKE && refusals->alike.believed;
-}
-
-int refusals_blame_alike(struct refusals *refusals, struct err *err)
-{
-    struct refusal refusal = {.reason = REASON_SHORT, .later = true};
-    snprintf(refusal.words, sizeof refusal.words, "%llu",
-             (unsigned long long)refusals->alike.octets);
-    uint64_t hash = hash_of(refusals, refusals->alike.messages[0], &refusal);
-    int result =
-        refusals->count > 0 && refusals->hash != hash ? refusals_end_row(refusals, err) : 0;
-    if (refusals->poll->over.kind != ERR_NONE) /* it says what was said before */
-        return result;
-    refusals->hash = hash;
-    refusals->count = REFUSALS_ALIKE;
-    for (unsigned i = 0; i < REFUSALS_ALIKE; i++) {
-        refusals->row[i].message = refusals->alike.messages[i];
-        refusals->row[i].refusal = refusal;
-    }
-    blame_session(refusals);
-    return result;
 }
 
 int refusals_add(struct refusals *refusals, struct message *message, const struct refusal *refusal,

@@ -7,8 +7,7 @@
  * - are refused in the same words: a cap on downloads, or a store that is away;
  * - come empty though LIST says otherwise (fewer are enough if nothing else comes, and more are
  *   still to come);
- * - come short, or not as long as LIST says, and are all the same: what the server sends in the
- *   place of each that it cannot read.
+ * - come short and all the same: what the server sends in the place of each that it cannot read.
  *
  * Then poll->over is set, and nothing counts for a message. Else each message is at fault itself
  * (session/fault.h).
@@ -37,7 +36,6 @@ struct refusals {
     struct poll *poll; /* borrowed, as the listing */
     struct listing *listing;
     bool came;          /* a message that is believed, with something in it, came on it */
-    bool some_short;    /* of the messages that are listed, in an earlier poll */
     unsigned unwritten; /* failures since the journal was written */
     unsigned count;     /* of the row */
     uint64_t hash;      /* of their words, without the numbers in them */
@@ -46,12 +44,6 @@ struct refusals {
         struct message *message;
         struct refusal refusal;
     } row[REFUSALS_ALIKE];
-    struct {            /* the same as the last one (refusals_is_stand_in); LIST confirms none */
-        unsigned count; /* in a row, or more */
-        bool believed;  /* one of them was */
-        uint64_t octets;
-        struct message *messages[REFUSALS_ALIKE];
-    } alike;
 };
 
 /* Empty; borrows both for the life of the connection. */
@@ -72,21 +64,12 @@ bool refusals_others_came(const struct refusals *refusals);
 /* So few messages are to come that no other can be expected beside them. */
 bool refusals_are_few(const struct refusals *refusals);
 
-/* So many messages came empty or short in earlier polls that a part of the store may be away. */
-bool refusals_were_many(const struct refusals *refusals);
+/* So many messages came empty in earlier polls that a part of the store may be away. */
+bool refusals_are_many_empty(const struct refusals *refusals);
 
-/* Others came short before, REFUSALS_ALIKE with it, under the header that it shows now: it may be
- * what the server sends in the place of each. */
+/* It came short before, and so did others, REFUSALS_ALIKE with it, under the header that it shows
+ * now: it may be what the server sends in the place of each. */
 bool refusals_are_alike(const struct refusals *refusals, const struct message *message);
-
-/* A message came that LIST does not confirm; `refused`: it is not believed anyhow. True if it is
- * the same as those before it, enough of them in a row, and one of them was believed: none of
- * refusals->alike is a message. */
-bool refusals_is_stand_in(struct refusals *refusals, struct message *message, uint64_t octets,
-                          bool refused);
-
-/* The session is at fault for that row. -1: as for refusals_add. */
-int refusals_blame_alike(struct refusals *refusals, struct err *err);
 
 /* The row ends: another message came, or no more will. -1: as for refusals_add. */
 int refusals_end_row(struct refusals *refusals, struct err *err);

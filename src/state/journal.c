@@ -519,22 +519,9 @@ bool journal_has_vanished(const struct journal *journal, uint32_t id)
            (entry.absent == 0 || entry.absent == (uint16_t)journal->replay.calendar.days);
 }
 
-/* Some message was not deleted, by us at least. */
-static bool expects_mail(const struct journal *journal)
-{
-    for (uint32_t id = 0; id < journal_count(journal); id++) {
-        unsigned state = journal_entry(journal, id).state;
-        if (state != JOURNAL_FREE && state != JOURNAL_GONE)
-            return true;
-    }
-    return false;
-}
-
-bool journal_count_day(struct journal *journal, int64_t day, bool empty)
+bool journal_count_day(struct journal *journal, int64_t day)
 {
     struct calendar *calendar = &journal->replay.calendar;
-    if (empty && day < (int64_t)calendar->last_day + JOURNAL_EMPTY_DAYS && expects_mail(journal))
-        return false;
     bool first = calendar_listed(calendar, day > 0 ? (uint64_t)day : 0);
     if (first)
         note(journal, &(struct record){.verb = RECORD_DAY,

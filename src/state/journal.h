@@ -138,10 +138,8 @@ int journal_mend_dates(struct journal *journal, int64_t now, struct err *err);
  * last one on which there was any; it was not deleted. */
 bool journal_has_vanished(const struct journal *journal, uint32_t id);
 
-/* There was a complete listing on this day (days since 1970). True: the first on it. An empty one
- * of a mailbox that should have mail is not believed, and counts once in JOURNAL_EMPTY_DAYS. */
-#define JOURNAL_EMPTY_DAYS 30
-bool journal_count_day(struct journal *journal, int64_t day, bool empty);
+/* There was a complete listing on this day (days since 1970). True: the first on it. */
+bool journal_count_day(struct journal *journal, int64_t day);
 /* What is listed is not missing any more; if all that is listed is known, the rest is missing. */
 void journal_count_missing(struct journal *journal, bool all);
 

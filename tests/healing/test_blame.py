@@ -674,77 +674,6 @@ def bodies_away(hours, keep, tail):
     return case
 
 
-def part_of_bodies_away(lost, keep):
-    """For ten minutes, the bodies of these are away, and other mail comes whole: none of them is taken
-    for the message, which comes on the next day."""
-    def case(w):
-        names = w.fill(10, size=4000)
-
-        def retr(conn, event, arg):
-            message = conn.find(arg)
-            if message.name not in lost:
-                return None
-            return b"+OK\r\n" + message.data().partition(b"\r\n\r\n")[0] + b"\r\n\r\nNot here.\r\n.\r\n"
-        for turn in range(3):
-            w.run("--force", script=[("RETR", retr)], keep=keep)
-            names.append("new%d" % turn)
-            w.put(names[-1], size=4000)
-            w.later(minutes=10)
-            w.need(set(w.stored()) <= set(names), "nothing cut is delivered", turn, w.stored())
-        w.need(set(lost) <= set(w.left()), "or deleted", w.left())
-        w.run("--force", keep=keep)
-        w.need_each(1, names, when="once they are back")
-        w.need(keep == "yes" or w.left() == [], "deleted then", w.left())
-        w.need_nothing_held()
-    return case
-
-
-STAND_IN = ("From: system@example.org\r\nSubject: not now\r\n\r\nThe message could not be retrieved.\r\n"
-            "Please try again later, or ask your administrator for help.\r\n")
-
-
-def stand_ins(size, keep, text=STAND_IN, more="", new_mail=False, **keys):
-    """The store is away for three polls, and the server sends one and the same text in the place of
-    each message, which is not much shorter than LIST says: none is delivered."""
-    def case(w):
-        names = w.fill(8, size=size)
-        reply = b"+OK\r\n" + text.encode() + b".\r\n"
-
-        def stand_in(conn, event, arg):
-            return None if conn.find(arg.split()[0]).name.startswith("new") else reply
-        away = [("RETR", stand_in), ("TOP", stand_in)] + ([more] if more else [])
-        for turn in range(4):
-            run = w.run("--force", script=away, keep=keep, **keys)
-            w.need(run.status == 75 and len(run.err.splitlines()) <= (9 if new_mail else 1), "75", run)
-            w.need(set(w.stored()) <= set(names), "nothing is believed", turn, w.stored())
-            if new_mail:
-                names.append("new%d" % turn)
-                w.put(names[-1], size=size)
-            w.later(minutes=10)
-        w.need(set(names[:8]) <= set(w.left()), "nothing is deleted", w.left())
-        for _ in range(2):
-            w.run("--force", keep=keep, **keys)
-        w.need_each(1, names, when="once it is back")
-        w.need(keep == "yes" or w.left() == [], "deleted then", w.left())
-        w.need_nothing_held()
-    return case
-
-
-def copies(w):
-    """Five that are one message in truth, on a server with no LIST: they come beside other mail, a day
-    later, and stop nothing."""
-    w.fill(2)
-    for i in range(5):
-        w.put_raw("copy%d" % i, STAND_IN.replace("\r\n", "\n").encode())
-    for turn in range(4):
-        w.run("--force", script='on LIST: err "no"', keep="no")
-        w.put("new%d" % turn)
-        w.later(hours=13)
-    run = w.run("--force", script='on LIST: err "no"', keep="no")
-    w.need(run.status == 0 and w.left() == [], "all came", run, w.left(), w.stored())
-    w.need(sum(w.stored().values()) == 2 + 5 + 4, "each once", w.stored())
-
-
 def list_says_too_much(lengths, keep):
     """LIST says more than twice too much of each, and some are of the same length: each comes one
     poll later, or after a day if nothing else comes."""
@@ -1007,20 +936,6 @@ CASES = [
     ("the same with keep = yes", bodies_away(20, "yes", lambda _: b"")),
     ("the same, and each time it is another length",
      bodies_away(20, "no", lambda now: b"x" * (now // 3600 % 50) + b"\r\n")),
-    ("eight come without their bodies, and one new mail whole, keep = no",
-     part_of_bodies_away(["m%03d" % i for i in range(1, 9)], "no")),
-    ("each second comes without its body, keep = no",
-     part_of_bodies_away(["m%03d" % i for i in range(2, 11, 2)], "no")),
-    ("each second comes without its body, keep = yes",
-     part_of_bodies_away(["m%03d" % i for i in range(2, 11, 2)], "yes")),
-    ("one text in the place of each, not much shorter than LIST says, keep = no", stand_ins(100, "no")),
-    ("the same with keep = yes", stand_ins(100, "yes")),
-    ("one longer text in the place of each", stand_ins(4000, "no", STAND_IN +
-                                                              "<p>Please try later.</p>\r\n" * 90)),
-    ("one text in the place of each, and LIST is refused", stand_ins(9000, "no", more=("LIST", ("err", "no")))),
-    ("one text in the place of each, one at a time", stand_ins(100, "no", pipelining="off")),
-    ("one text in the place of each, and other mail comes whole", stand_ins(100, "no", new_mail=True)),
-    ("five copies of one message, and no LIST: they come", copies),
     ("LIST says too much, the first three are as long, keep = no",
      list_says_too_much([100] * 3 + list(range(200, 900, 100)), "no")),
     ("LIST says too much, the first three are as long, keep = yes",

@@ -236,7 +236,7 @@ def seen_early_this_year(w):
 
 def forgetting_goes_on(w):
     """One run ten years ahead does not stop what is counted in days."""
-    w.fill(2)
+    w.put("m001")
     w.at(2026, 3, 1)
     w.fine()
     w.at(2036, 3, 2)

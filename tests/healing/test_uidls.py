@@ -264,24 +264,7 @@ def deleted_and_new(w):
     w.need(not run.err, "said", run)
 
 
-# ---- hidden, and back ----------------------------------------------------------------------------------
-
-def empty_for(days):
-    """The server shows an empty mailbox for weeks, and then all of it again."""
-    def case(w):
-        wanted = fill(w, 5)
-        w.fine()
-        rename(w, [("m%03d" % i, ".m%03d" % i) for i in range(1, 6)])
-        for _ in range(days):
-            w.later(days=1)
-            run = w.fine("--force")
-        w.need(not run.err, "nothing is said", run)
-        rename(w, [(".m%03d" % i, "m%03d" % i) for i in range(1, 6)])
-        w.later(days=1)
-        w.fine("--force")
-        need_bodies(w, wanted, "each once")
-    return case
-
+# ---- back from a backup ------------------------------------------------------------------------------
 
 def restored(w):
     """Deleted by its age, and back from a backup: it is deleted again."""
@@ -320,7 +303,6 @@ CASES = [
     *[("other UIDLs, and the poll is cut off (%s): each once" % how, cut_off(how))
       for how in ("TOP breaks", "SIGTERM", "no TOP")],
     ("one deleted elsewhere, and look-alikes: they come", deleted_and_new),
-    ("an empty mailbox for 40 days, and all is back: each once", empty_for(40)),
     ("deleted by age, and back: deleted again", restored),
 ]
 

@@ -286,10 +286,10 @@ static void test_forgetting(void)
         if (day < 45)
             journal_list(journal, find(journal, "late"));
         for (int again = 0; again < 3; again++)
-            journal_count_missing(journal, journal_count_day(journal, 20000 + day, false));
+            journal_count_missing(journal, journal_count_day(journal, 20000 + day));
         journal_count_missing(
-            journal, journal_count_day(journal, 19000 + day,
-                                       false)); /* a clock that jumps back counts nothing */
+            journal,
+            journal_count_day(journal, 19000 + day)); /* a clock that jumps back counts nothing */
         if (journal_sync(journal, &err) < 0)
             abort();
         /* Enough lines to make the next open write it anew. */
@@ -335,31 +335,11 @@ static void test_forgetting_in_short_journal(void)
         }
         if (day == 33)
             is_int(state(journal, "brief"), JOURNAL_DONE, "short journal: and comes as a new one");
-        journal_count_missing(journal, journal_count_day(journal, 20860 + day, false));
+        journal_count_missing(journal, journal_count_day(journal, 20860 + day));
         if (journal_sync(journal, &err) < 0)
             abort();
         journal_close(journal);
     }
-}
-
-/* An empty listing tells of no absence while there should be mail, for weeks at least. */
-static void test_empty(void)
-{
-    settings.user = "empty";
-    struct journal *journal = open_journal();
-    uint32_t id = add(journal, "here", 1);
-    journal_gone(journal, add(journal, "gone", 1));
-    ok(journal_count_day(journal, 20000, false), "a listing counts");
-    journal_done(journal, id);
-    ok(!journal_count_day(journal, 20001, true), "an empty one does not where there was mail");
-    ok(!journal_count_day(journal, 20029, true), "for four weeks");
-    ok(journal_count_day(journal, 20030, true), "then it does, for the calendar's sake");
-    ok(!journal_count_day(journal, 20031, true), "once");
-    ok(journal_count_day(journal, 20031, false), "and one with mail does");
-    journal_gone(journal, id);
-    ok(journal_count_day(journal, 20032, true), "all was deleted: it is believed");
-    sync_and_close(journal);
-    settings.user = "alice";
 }
 
 /* What was in the last listing, or in one on the day of the last, and is not in this one. */
@@ -375,9 +355,9 @@ static void test_vanished(void)
     journal_list(journal, done);
     ok(!journal_has_vanished(journal, done), "nor what is listed");
     journal_unlist(journal, done);
-    journal_count_missing(journal, journal_count_day(journal, 20000, false));
+    journal_count_missing(journal, journal_count_day(journal, 20000));
     ok(journal_has_vanished(journal, done), "first missed on the last day: it has");
-    journal_count_missing(journal, journal_count_day(journal, 20001, false));
+    journal_count_missing(journal, journal_count_day(journal, 20001));
     ok(!journal_has_vanished(journal, done), "long missed: no more");
     sync_and_close(journal);
     settings.user = "alice";
@@ -395,7 +375,7 @@ static void test_due(void)
         if (i == 0) {
             journal_done(journal, id);
             journal_find_due(journal, id, 20799);
-            journal_count_missing(journal, journal_count_day(journal, 20900, false));
+            journal_count_missing(journal, journal_count_day(journal, 20900));
         }
         is_int(journal_entry(journal, id).due, 20799, "it was found old enough on a day");
         is_int(journal_look_at_clock(journal, NOW, &last),
@@ -619,7 +599,6 @@ int main(void)
     test_twins();
     test_forgetting();
     test_forgetting_in_short_journal();
-    test_empty();
     test_vanished();
     test_due();
     test_dates();

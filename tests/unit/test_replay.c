@@ -240,7 +240,7 @@ static void test_no_compaction(void)
         snprintf(uidl, sizeof uidl, "absent-%u", i);
         journal_gone(journal, add(journal, uidl, 10));
     }
-    journal_count_missing(journal, journal_count_day(journal, 20000, false));
+    journal_count_missing(journal, journal_count_day(journal, 20000));
     sync_and_close(journal);
     long before = inode();
     journal_close(open_journal());
